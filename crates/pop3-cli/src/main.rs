@@ -1,0 +1,3 @@
+//! The program `pop3`.
+
+fn main() {}

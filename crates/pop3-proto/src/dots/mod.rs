@@ -1,0 +1,1 @@
+//! Dot-stuffing (RFC 1939 section 3).

@@ -1,0 +1,43 @@
+//! Time as an argument.
+
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point in time: the duration since an epoch of the caller's choice.
+///
+/// The core never asks for the time. The caller takes any clock that does not run backwards, calls
+/// one of its readings zero, and passes the distance from there. Tests pass made-up values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The caller's epoch.
+    pub const EPOCH: Self = Self(Duration::ZERO);
+
+    /// The instant `since` after the caller's epoch.
+    #[must_use]
+    pub const fn new(since: Duration) -> Self {
+        Self(since)
+    }
+
+    /// The time passed since the caller's epoch.
+    #[must_use]
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+
+    /// The time from `earlier` to this instant, zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// The instant `span` later; the largest instant if that can't be told.
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+}

@@ -1,0 +1,43 @@
+//! The POP3 protocol without I/O.
+//!
+//! This crate knows the grammar, the dots, the states, the limits and the deadlines of POP3, in the
+//! role of the server and in the role of the client. It knows no sockets, clocks, files, TLS
+//! library, runtime or source of randomness: octets, time and random octets are arguments, octets
+//! and decisions are results.
+//!
+//! It has three storeys, and each is of use alone:
+//!
+//! 1. **Words**: pure functions of octets ([`Command`], [`Reply`], [`Capability`], [`listing`],
+//!    [`dots`], [`apop`]).
+//! 2. **Rules**: [`server::Session`] and [`client::Session`], transitions of values; no octets, no
+//!    time, no buffers.
+//! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
+//!    pieces the caller has read, apply the rules, and append what is to be sent.
+//!
+//! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
+
+pub mod dots;
+mod instant;
+mod maildrop;
+mod number;
+mod secret;
+mod unique_id;
+
+pub use instant::Instant;
+pub use maildrop::{Deletions, Maildrop, Marks, Octets};
+pub use number::MessageNumber;
+pub use secret::Secret;
+pub use unique_id::{UniqueId, UniqueIdError};

@@ -1,0 +1,279 @@
+//! The snapshot of a maildrop, and the marks that a session puts on it.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::{MessageNumber, UniqueId};
+
+/// A count of octets in wire form: every line end counts two, stuffed dots and the final line with
+/// its single dot count nothing (RFC 1939 section 11).
+pub type Octets = u64;
+
+/// What a maildrop held when it was opened: sizes and unique-ids in the order of the message
+/// numbers.
+///
+/// The snapshot is given with the acceptance of a login and does not change: mail that arrives
+/// during the session is not in it (RFC 1939 section 4). It takes about 12 octets a message and the
+/// unique-id's own.
+///
+/// ```
+/// use pop3_proto::{Maildrop, MessageNumber, UniqueId};
+/// let mut maildrop = Maildrop::new();
+/// maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
+/// maildrop.push(200, UniqueId::parse(b"QhdPYR:00WBw1Ph7x7")?);
+/// assert_eq!((maildrop.len(), maildrop.octets()), (2, 320));
+/// assert_eq!(maildrop.size(MessageNumber::FIRST), Some(120));
+/// # Ok::<(), pop3_proto::UniqueIdError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maildrop {
+    sizes: Vec<Octets>,
+    uid_ends: Vec<u32>,
+    uids: Vec<u8>,
+    octets: Octets,
+}
+
+impl Maildrop {
+    /// A maildrop without a message.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { sizes: Vec::new(), uid_ends: Vec::new(), uids: Vec::new(), octets: 0 }
+    }
+
+    /// Appends a message, which gets the next number.
+    ///
+    /// `size` is a promise: exactly so many octets in wire form will RETR send (see
+    /// [`dots::wire_size`](crate::dots::wire_size)). The unique-ids of a maildrop must differ.
+    ///
+    /// Returns the number, or `None` when the maildrop is full (about 60 million messages) and the
+    /// message was left out.
+    pub fn push(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {
+        let number = MessageNumber::from_index(self.sizes.len())?;
+        let end = u32::try_from(self.uids.len().checked_add(uid.as_bytes().len())?).ok()?;
+        self.octets = self.octets.checked_add(size)?;
+        self.uids.extend_from_slice(uid.as_bytes());
+        self.uid_ends.push(end);
+        self.sizes.push(size);
+        Some(number)
+    }
+
+    /// How many messages there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Whether there is no message.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// The octets of all messages together, in wire form.
+    #[must_use]
+    pub const fn octets(&self) -> Octets {
+        self.octets
+    }
+
+    /// The size of a message in wire form, `None` when there is no such message.
+    #[must_use]
+    pub fn size(&self, message: MessageNumber) -> Option<Octets> {
+        self.sizes.get(message.index()).copied()
+    }
+
+    /// The unique-id of a message, `None` when there is no such message.
+    #[must_use]
+    pub fn unique_id(&self, message: MessageNumber) -> Option<UniqueId<'_>> {
+        let index = message.index();
+        let end = *self.uid_ends.get(index)?;
+        let start = match index.checked_sub(1) {
+            Some(before) => *self.uid_ends.get(before)?,
+            None => 0,
+        };
+        UniqueId::parse(self.uids.get(start as usize..end as usize)?).ok()
+    }
+
+    /// The numbers of all messages, ascending.
+    pub fn numbers(&self) -> impl Iterator<Item = MessageNumber> + use<> {
+        (0..self.len()).map_while(MessageNumber::from_index)
+    }
+
+    /// Two messages with the same unique-id, if there are any: what a store must not offer
+    /// (RFC 1939 section 7).
+    #[must_use]
+    pub fn same_unique_id(&self) -> Option<(MessageNumber, MessageNumber)> {
+        let mut numbers: Vec<_> = self.numbers().collect();
+        numbers.sort_by_key(|&number| (self.unique_id(number), number));
+        numbers
+            .iter()
+            .copied()
+            .zip(numbers.iter().copied().skip(1))
+            .find(|(a, b)| self.unique_id(*a) == self.unique_id(*b))
+    }
+}
+
+/// The marks of a session: which messages are deleted, which were sent.
+///
+/// Nothing here touches a store: marks become removals only by the commit at QUIT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    deleted: Bits,
+    retrieved: Bits,
+    deleted_octets: Octets,
+    deleted_count: usize,
+    highest: Option<MessageNumber>,
+}
+
+impl Marks {
+    /// No marks, for a maildrop of this many messages.
+    #[must_use]
+    pub fn new(messages: usize) -> Self {
+        Self {
+            deleted: Bits::new(messages),
+            retrieved: Bits::new(messages),
+            deleted_octets: 0,
+            deleted_count: 0,
+            highest: None,
+        }
+    }
+
+    /// Whether the message is marked as deleted.
+    #[must_use]
+    pub fn is_deleted(&self, message: MessageNumber) -> bool {
+        self.deleted.has(message.index())
+    }
+
+    /// How many messages are marked as deleted, and their octets.
+    #[must_use]
+    pub const fn deleted(&self) -> (usize, Octets) {
+        (self.deleted_count, self.deleted_octets)
+    }
+
+    /// The highest number accessed since the session began or RSET (LAST of RFC 1460).
+    #[must_use]
+    pub const fn highest(&self) -> Option<MessageNumber> {
+        self.highest
+    }
+
+    /// Marks a message of `size` octets as deleted; `false` when it was so already.
+    pub(crate) fn delete(&mut self, message: MessageNumber, size: Octets) -> bool {
+        let new = self.deleted.set(message.index());
+        if new {
+            self.deleted_count = self.deleted_count.saturating_add(1);
+            self.deleted_octets = self.deleted_octets.saturating_add(size);
+            self.access(message);
+        }
+        new
+    }
+
+    /// Notes that the whole message was sent.
+    pub(crate) fn retrieve(&mut self, message: MessageNumber) {
+        self.retrieved.set(message.index());
+        self.access(message);
+    }
+
+    /// Unmarks all messages (RSET). What was sent stays known.
+    pub(crate) fn reset(&mut self) {
+        self.deleted.clear();
+        self.deleted_octets = 0;
+        self.deleted_count = 0;
+        self.highest = None;
+    }
+
+    /// The marks as the store gets them at QUIT.
+    pub(crate) fn into_deletions(mut self, retrieved_too: bool) -> Deletions {
+        if retrieved_too {
+            self.deleted.join(&self.retrieved);
+        }
+        Deletions { deleted: self.deleted, retrieved: self.retrieved }
+    }
+
+    fn access(&mut self, message: MessageNumber) {
+        self.highest = self.highest.max(Some(message));
+    }
+}
+
+/// What QUIT asks the store to do: the messages to remove, and for information those that were sent
+/// whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletions {
+    deleted: Bits,
+    retrieved: Bits,
+}
+
+impl Deletions {
+    /// The messages to remove, ascending. No other message may be removed.
+    pub fn iter(&self) -> impl Iterator<Item = MessageNumber> + '_ {
+        self.deleted.iter()
+    }
+
+    /// The messages that RETR sent whole in this session, ascending, removed ones included.
+    pub fn retrieved(&self) -> impl Iterator<Item = MessageNumber> + '_ {
+        self.retrieved.iter()
+    }
+
+    /// How many messages are to be removed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.deleted.count()
+    }
+
+    /// Whether no message is to be removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this message is to be removed.
+    #[must_use]
+    pub fn contains(&self, message: MessageNumber) -> bool {
+        self.deleted.has(message.index())
+    }
+}
+
+/// A set of places below a fixed length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    fn new(len: usize) -> Self {
+        Self { words: vec![0; len.div_ceil(64)] }
+    }
+
+    fn has(&self, index: usize) -> bool {
+        self.words.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    /// Adds a place; `false` if it was in the set, or lies outside.
+    fn set(&mut self, index: usize) -> bool {
+        let Some(word) = self.words.get_mut(index / 64) else { return false };
+        let bit = 1 << (index % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    fn join(&mut self, other: &Self) {
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            *word |= more;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = MessageNumber> + '_ {
+        self.words.iter().enumerate().flat_map(|(place, &word)| {
+            (0..64_usize)
+                .filter(move |bit| word & (1 << bit) != 0)
+                .filter_map(move |bit| MessageNumber::from_index(place.checked_mul(64)?.checked_add(bit)?))
+        })
+    }
+}

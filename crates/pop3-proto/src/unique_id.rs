@@ -1,0 +1,101 @@
+//! Unique-ids (RFC 1939 section 7, UIDL).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The unique-id of a message: 1 to 70 octets, each from 0x21 to 0x7E (RFC 1939 section 7).
+///
+/// It stays with the message in all sessions. Two are the same when their octets are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UniqueId<'a>(&'a [u8]);
+
+/// Why octets are no [`UniqueId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UniqueIdError {
+    /// There is no octet.
+    Empty,
+    /// There are more than 70 octets.
+    TooLong,
+    /// An octet lies outside 0x21 to 0x7E.
+    Octet(u8),
+}
+
+impl<'a> UniqueId<'a> {
+    /// The most octets that a unique-id has.
+    pub const MAX: usize = 70;
+
+    /// Reads a unique-id.
+    ///
+    /// # Errors
+    /// When there are not 1 to 70 octets, each from 0x21 to 0x7E.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, UniqueIdError> {
+        if octets.is_empty() {
+            return Err(UniqueIdError::Empty);
+        }
+        if octets.len() > Self::MAX {
+            return Err(UniqueIdError::TooLong);
+        }
+        match octets.iter().find(|octet| !octet.is_ascii_graphic()) {
+            Some(&octet) => Err(UniqueIdError::Octet(octet)),
+            None => Ok(Self(octets)),
+        }
+    }
+
+    /// The octets.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The octets as text; they are ASCII.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        core::str::from_utf8(self.0).unwrap_or_default()
+    }
+
+    /// A copy that owns its octets.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+}
+
+impl fmt::Display for UniqueId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for UniqueId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UniqueId({self})")
+    }
+}
+
+impl fmt::Display for UniqueIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a unique-id has at least one octet"),
+            Self::TooLong => f.write_str("a unique-id has at most 70 octets"),
+            Self::Octet(octet) => write!(f, "the octet 0x{octet:02x} can't stand in a unique-id"),
+        }
+    }
+}
+
+impl core::error::Error for UniqueIdError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_to_seventy_graphic_octets() {
+        assert!(UniqueId::parse(&[b'!'; 70]).is_ok());
+        assert_eq!(UniqueId::parse(b""), Err(UniqueIdError::Empty));
+        assert_eq!(UniqueId::parse(&[b'~'; 71]), Err(UniqueIdError::TooLong));
+        for octet in [b' ', 0x7f, 0x80, 0] {
+            assert_eq!(UniqueId::parse(&[b'a', octet]), Err(UniqueIdError::Octet(octet)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! POP3 client and server over blocking std sockets, with rustls.
