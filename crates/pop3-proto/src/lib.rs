@@ -29,6 +29,8 @@
 
 extern crate alloc;
 
+pub mod apop;
+mod command;
 pub mod dots;
 mod instant;
 mod maildrop;
@@ -36,6 +38,7 @@ mod number;
 mod secret;
 mod unique_id;
 
+pub use command::{ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape};
 pub use instant::Instant;
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
