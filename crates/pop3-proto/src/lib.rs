@@ -30,17 +30,24 @@
 extern crate alloc;
 
 pub mod apop;
+mod capability;
 mod command;
 pub mod dots;
 mod instant;
+pub mod listing;
 mod maildrop;
 mod number;
+mod quirk;
+mod reply;
 mod secret;
 mod unique_id;
 
+pub use capability::{Capabilities, Capability, Expire, LoginDelay};
 pub use command::{ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape};
 pub use instant::Instant;
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
+pub use quirk::Quirk;
+pub use reply::{Rejection, Reply, ReplyError, ResponseCode, Status};
 pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};
