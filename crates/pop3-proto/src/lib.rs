@@ -31,9 +31,12 @@ extern crate alloc;
 
 pub mod apop;
 mod capability;
+mod channel;
 mod command;
 pub mod dots;
+mod input;
 mod instant;
+mod line;
 pub mod listing;
 mod maildrop;
 mod number;
@@ -43,7 +46,9 @@ mod secret;
 mod unique_id;
 
 pub use capability::{Capabilities, Capability, Expire, LoginDelay};
+pub use channel::Channel;
 pub use command::{ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape};
+pub use input::Input;
 pub use instant::Instant;
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
