@@ -43,6 +43,7 @@ mod number;
 mod quirk;
 mod reply;
 mod secret;
+pub mod server;
 mod unique_id;
 
 pub use capability::{Capabilities, Capability, Expire, LoginDelay};

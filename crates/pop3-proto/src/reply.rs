@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use core::fmt;
+use core::time::Duration;
 
 use bytes::BytesMut;
 use nom::bytes::complete::{tag, take_while1};
@@ -174,53 +175,68 @@ impl<'a> ResponseCode<'a> {
 pub struct Rejection {
     code: Option<ResponseCode<'static>>,
     text: Cow<'static, str>,
+    delay: Duration,
 }
 
 impl Rejection {
+    const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
+        Self { code, text, delay: Duration::ZERO }
+    }
+
     /// The credentials are refused: wrong, unknown, expired or barred. Give the same text for each
     /// (RFC 3206 section 5).
     #[must_use]
     pub const fn credentials() -> Self {
-        Self { code: Some(ResponseCode::Auth), text: Cow::Borrowed("invalid name or password") }
+        Self::new(Some(ResponseCode::Auth), Cow::Borrowed("invalid name or password"))
     }
 
     /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
     #[must_use]
     pub const fn in_use() -> Self {
-        Self {
-            code: Some(ResponseCode::InUse),
-            text: Cow::Borrowed("the maildrop is in use by another session"),
-        }
+        Self::new(Some(ResponseCode::InUse), Cow::Borrowed("the maildrop is in use by another session"))
     }
 
     /// The login comes too soon after the last (RFC 2449 section 8.1.1).
     #[must_use]
     pub const fn login_delay() -> Self {
-        Self { code: Some(ResponseCode::LoginDelay), text: Cow::Borrowed("too soon after the last login") }
+        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed("too soon after the last login"))
     }
 
     /// A fault that will likely pass (RFC 3206 section 4).
     #[must_use]
     pub fn temporary(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Some(ResponseCode::SysTemp), text: text.into() }
+        Self::new(Some(ResponseCode::SysTemp), text.into())
     }
 
     /// A fault that needs a person (RFC 3206 section 4).
     #[must_use]
     pub fn permanent(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Some(ResponseCode::SysPerm), text: text.into() }
+        Self::new(Some(ResponseCode::SysPerm), text.into())
     }
 
     /// A refusal without a code.
     #[must_use]
     pub fn plain(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: None, text: text.into() }
+        Self::new(None, text.into())
     }
 
     /// The same with another text.
     #[must_use]
     pub fn with_text(self, text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), ..self }
+    }
+
+    /// Has the reply held back for at least so long after the answer, when it refuses a login: for
+    /// stores that slow down who guesses.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// How long the reply is to be held back at least.
+    #[must_use]
+    pub const fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// The response code.
@@ -233,6 +249,10 @@ impl Rejection {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    pub(crate) fn into_text(self) -> Cow<'static, str> {
+        self.text
     }
 }
 
