@@ -21,7 +21,7 @@ pub struct Session {
     pub(super) account: Accepted,
     pub(super) marks: Marks,
     pub(super) totals: Totals,
-    bad_commands: u32,
+    pub(super) bad_commands: u32,
     pub(super) failures: u32,
 }
 
@@ -210,14 +210,6 @@ impl Session {
         }
         self.phase = Phase::Closed(Close::BadCommands);
         Action::Close(Close::BadCommands, Some(Line::negative(text)))
-    }
-
-    /// Notes a good command. Before the login the bad ones stay counted: what came before them was
-    /// no client of this protocol.
-    pub(super) const fn good(&mut self) {
-        if self.is_logged_in() {
-            self.bad_commands = 0;
-        }
     }
 
     fn malformed(&mut self, error: CommandError) -> Result<Action, Misuse> {
