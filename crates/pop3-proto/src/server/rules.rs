@@ -163,14 +163,14 @@ impl Session {
 
     fn reject(&mut self, rejection: Rejection) -> Action {
         self.phase = Phase::Authorization { name: None };
+        let delay = rejection.delay();
         // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
         if matches!(rejection.code(), Some(code) if code != ResponseCode::Auth) {
-            return Action::Reply(rejection.into());
+            return Action::Refuse { reply: rejection.into(), failures: 0, delay, last: false };
         }
         self.failures = self.failures.saturating_add(1);
         self.totals.failed_logins = self.failures;
         let last = self.failures >= self.config.limits.failed_logins;
-        let delay = rejection.delay();
         if last {
             self.phase = Phase::Closed(Close::FailedLogins);
         }
