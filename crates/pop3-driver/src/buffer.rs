@@ -15,6 +15,11 @@ impl ReadBuffer {
         Self { octets: vec![0; size].into(), start: 0, end: 0 }
     }
 
+    /// How many octets fit.
+    pub(crate) fn size(&self) -> usize {
+        self.octets.len()
+    }
+
     /// What is there.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.octets[self.start..self.end]

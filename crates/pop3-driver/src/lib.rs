@@ -2,7 +2,7 @@
 //!
 //! An adapter gives a [`Transport`]: octets in, octets out, a clock and a timer. A store gives a
 //! [`Backend`], or a blocking [`Store`](store::Store), from which a backend is made. This crate has
-//! the loop between them ([`server`]), and what all adapters need
+//! the loop between them ([`server`]), the calls of a client ([`client`]), and what all adapters need
 //! of TLS ([`tls`]).
 //!
 //! It knows no runtime and opens no socket. Each future it makes is `Send`, and is pending only where
@@ -11,6 +11,7 @@
 
 pub mod backend;
 mod buffer;
+pub mod client;
 pub mod memory;
 pub mod server;
 mod stop;

@@ -2,7 +2,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::ops::Add as _;
 
 use bytes::BytesMut;
 
@@ -204,11 +203,11 @@ impl Connection {
             return None;
         }
         match self.session.state() {
-            State::Greeting => Some(self.opened.add(self.config.greeting_timeout)),
+            State::Greeting => Some(self.opened.after(self.config.greeting_timeout)),
             State::Authorization | State::Transaction | State::Closing => {
                 let quit = self.awaited()? == Keyword::Quit;
                 let timeout = if quit { self.config.quit_timeout } else { self.config.reply_timeout };
-                Some(self.progress.add(timeout))
+                Some(self.progress.after(timeout))
             }
             State::Handshake | State::Closed => None,
         }
