@@ -37,6 +37,7 @@
 
 mod decode;
 mod encode;
+mod pairs;
 mod size;
 mod top;
 
@@ -48,26 +49,3 @@ pub use top::TopCutter;
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 const DOT: u8 = b'.';
-
-/// What stands before the next octet of a stored message: all that has to be known of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    /// Nothing or a line end: the next octet begins a line.
-    LineStart,
-    /// A CR: if LF comes next, the line end is already CRLF.
-    Cr,
-    /// Any other octet.
-    Text,
-}
-
-impl Before {
-    /// What stands behind `chunk`, when `self` stood before it.
-    const fn after(self, chunk: &[u8]) -> Self {
-        match chunk.last() {
-            None => self,
-            Some(&LF) => Self::LineStart,
-            Some(&CR) => Self::Cr,
-            Some(_) => Self::Text,
-        }
-    }
-}
