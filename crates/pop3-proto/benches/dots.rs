@@ -202,10 +202,29 @@ mod encode_lf {
     }
 }
 
+/// The worst that can be: each line is only a dot, so that each search ends where it began.
+mod dense {
+    use super::*;
+
+    #[divan::bench(args = ["LF", "CRLF"])]
+    fn a_encode(bencher: Bencher<'_, '_>, line_end: &str) {
+        let mail = if line_end == "LF" { ".\n" } else { ".\r\n" }.repeat(MAIL / 3);
+        bench(bencher, mail.as_bytes(), PIECES[1], |piece, out| Stuffer::new().encode(piece, out));
+    }
+
+    #[divan::bench]
+    fn b_decode(bencher: Bencher<'_, '_>) {
+        let wire = "..\r\n".repeat(MAIL / 4);
+        bench(bencher, wire.as_bytes(), PIECES[1], |piece, out| {
+            black_box(Unstuffer::new().decode_into(piece, out));
+        });
+    }
+}
+
 /// Once over every message of a maildrop.
-#[divan::bench(args = ["\n", "\r\n"])]
-fn size(bencher: Bencher<'_, '_>, line_end: &str) {
-    let mail = mail(line_end);
+#[divan::bench]
+fn size(bencher: Bencher<'_, '_>) {
+    let mail = mail("\n");
     bencher.counter(BytesCount::of_slice(&mail)).bench(|| wire_size(black_box(&mail)));
 }
 

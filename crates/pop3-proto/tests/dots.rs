@@ -1,6 +1,6 @@
 //! Dot-stuffing against an octet-wise model, at every split.
 
-use std::iter::repeat_n;
+use core::iter::repeat_n;
 
 use bytes::BytesMut;
 use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_size};

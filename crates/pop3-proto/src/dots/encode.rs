@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use memchr::{memchr, memmem};
 
 use super::size::WireSize;
-use super::{CR, DOT, LF, pairs};
+use super::{CR, DOT, LF, bare};
 use crate::Octets;
 
 /// Makes the wire form of a message, or of any other multi-line reply (RFC 1939 section 3).
@@ -45,11 +45,10 @@ impl Stuffer {
         out.reserve(chunk.len());
         for piece in chunk.chunks(PIECE) {
             let before = self.size.before();
-            // When the first lines lack CRs, it is no use to look whether others do not.
-            let beginning = piece.get(..PROBE).unwrap_or_default();
-            if pairs::count(before, beginning, pairs::lacks_cr) > 0
-                || pairs::count(before, piece, pairs::lacks_cr) > 0
-            {
+            // Mail with LF shows at its first lines that it must be taken line by line, and of a
+            // few lines alone nothing is gained otherwise.
+            let lacks_cr = |piece| bare::count(before, piece) > 0;
+            if piece.get(..PROBE).is_none_or(lacks_cr) || lacks_cr(piece) {
                 let bare = encode_lines(before, piece, out);
                 self.size.add(piece, bare);
             } else {
@@ -115,7 +114,7 @@ impl Default for Stuffer {
 /// should come from the first-level cache.
 const PIECE: usize = 16 * 1024;
 
-/// How much of a piece is enough to see that its lines end with LF: several lines.
+/// How much of a piece is looked at first: several lines.
 const PROBE: usize = 512;
 
 /// Appends the wire form of `piece` line by line; `before` is the octet before it. Returns how many

@@ -35,9 +35,9 @@
 //! assert_eq!(&content[..], b"Subject: dots\r\n\r\n.one\r\n");
 //! ```
 
+mod bare;
 mod decode;
 mod encode;
-mod pairs;
 mod size;
 mod top;
 

@@ -1,6 +1,6 @@
 //! The size of a message in wire form.
 
-use super::{LF, pairs};
+use super::{LF, bare};
 use crate::Octets;
 
 /// Counts the octets that a message in stored form has in wire form: the size that STAT, LIST and
@@ -47,7 +47,7 @@ impl WireSize {
 
     /// Counts the next piece and returns how many LFs in it have no CR before them.
     pub(super) fn count(&mut self, chunk: &[u8]) -> usize {
-        let bare = pairs::count(self.before, chunk, pairs::lacks_cr);
+        let bare = bare::count(self.before, chunk);
         self.add(chunk, bare);
         bare
     }
