@@ -145,6 +145,7 @@ fn encode_lines(mut before: u8, piece: &[u8], out: &mut BytesMut) -> usize {
 ///
 /// No slice is empty.
 #[derive(Clone, Debug)]
+#[must_use = "the stuffer is behind the piece already: slices that are not sent are lost"]
 pub struct Slices<'c> {
     /// What was not handed out yet.
     rest: &'c [u8],

@@ -12,8 +12,8 @@
 //! the wire form, [`WireSize`] counts what a scan listing must say, and [`TopCutter`] cuts the
 //! stored form for TOP.
 //!
-//! All four take a message in any pieces, give the same result however it is cut, keep a few octets
-//! of state, and never copy octet by octet. None of them has an opinion about what is in a message:
+//! All four take a message in any pieces, give the same result however it is cut, keep a state of
+//! fixed size, and never copy octet by octet. None of them has an opinion about what is in a message:
 //! there is no limit on the length or the number of lines, and NUL, 8-bit octets and a bare CR pass
 //! as they are (a bare CR does not end a line).
 //!
