@@ -43,6 +43,9 @@ pub trait Transport: Send + Sized {
 
     /// What was agreed in the handshake, if the connection is in TLS.
     fn tls(&self) -> Option<TlsInfo>;
+
+    /// Whether the connection is in TLS.
+    fn is_tls(&self) -> bool;
 }
 
 /// A clock for [`Transport::now`]: monotonic, from an epoch of its own.

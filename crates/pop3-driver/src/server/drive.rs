@@ -268,7 +268,7 @@ async fn send<T: Transport>(
     while out.len() > keep {
         let mut piece = out.len() - keep;
         let over = piece % RECORD;
-        if piece > RECORD && over < TERMINATOR && transport.tls().is_some() {
+        if piece > RECORD && over < TERMINATOR && transport.is_tls() {
             // A record begins with each write: begin one early, so that none ends within the terminator.
             piece -= RECORD / 2;
         }
