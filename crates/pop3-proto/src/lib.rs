@@ -32,6 +32,7 @@ extern crate alloc;
 pub mod apop;
 mod capability;
 mod channel;
+pub mod client;
 mod command;
 pub mod dots;
 mod input;

@@ -20,8 +20,11 @@ pub enum Quirk {
     UnendedLine,
     /// A unique-id that is longer than 70 octets or holds octets outside 0x21 to 0x7E.
     UniqueIdSyntax,
-    /// A listing names a message twice.
+    /// A listing names a message twice in a row.
     RepeatedNumber,
+    /// A listing names a message with a smaller number than the line before; it may be one that was
+    /// named already.
+    UnorderedListing,
     /// Capabilities as one word that are two, as `EXPIRENEVER`.
     JoinedCapability,
     /// An empty line in a list of capabilities or in a listing.
@@ -41,7 +44,8 @@ impl fmt::Display for Quirk {
             Self::EmptyLineBeforeGreeting => "empty lines before the greeting",
             Self::UnendedLine => "the last line is not ended",
             Self::UniqueIdSyntax => "a unique-id is not 1 to 70 octets from 0x21 to 0x7E",
-            Self::RepeatedNumber => "a listing names a message twice",
+            Self::RepeatedNumber => "a listing names a message twice in a row",
+            Self::UnorderedListing => "the numbers in a listing do not rise",
             Self::JoinedCapability => "two words of a capability are written as one",
             Self::EmptyListingLine => "an empty line in a listing",
             Self::NegativeOctets => "STAT tells a negative number of octets",

@@ -127,6 +127,12 @@ fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 impl<'a> ResponseCode<'a> {
+    /// The code that the text of a reply begins with, if there is one.
+    #[must_use]
+    pub fn of_text(text: &'a [u8]) -> Option<Self> {
+        bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
+    }
+
     fn from_inner(inner: &'a [u8]) -> Self {
         let mut levels = inner.split(|&octet| octet == b'/');
         let first = levels.next().unwrap_or_default();

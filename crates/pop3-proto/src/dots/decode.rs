@@ -14,7 +14,9 @@ use super::{CR, DOT, LF};
 /// `\n.\r\n` do not end the reply, so that no message can pretend to be over and speak in the
 /// server's place. The CRLF of the last line is content.
 ///
-/// At most a dot and a CR are held back between two calls, and no octet is looked at twice.
+/// At most a dot and a CR are held back between two calls, and no octet is searched twice. Beside
+/// that, the state is a prepared search of about 300 octets, so that an unstuffer is better borrowed
+/// than moved.
 ///
 /// ```
 /// use pop3_proto::dots::{Decoded, Unstuffer};

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use memchr::{memchr, memmem};
 
 use super::size::WireSize;
-use super::{Before, CR, DOT, LF};
+use super::{CR, DOT, LF, bare};
 use crate::Octets;
 
 /// Makes the wire form of a message, or of any other multi-line reply (RFC 1939 section 3).
@@ -42,9 +42,18 @@ impl Stuffer {
 
     /// Appends the wire form of the next piece of the message to `out`.
     pub fn encode(&mut self, chunk: &[u8], out: &mut BytesMut) {
-        for chunk in chunk.chunks(PIECE) {
-            for slice in self.slices(chunk) {
-                out.extend_from_slice(slice);
+        out.reserve(chunk.len());
+        for piece in chunk.chunks(PIECE) {
+            let before = self.size.before();
+            // Mail with LF shows at its first lines that it must be taken line by line, and of a
+            // few lines alone nothing is gained otherwise.
+            let lacks_cr = |piece| bare::count(before, piece) > 0;
+            if piece.get(..PROBE).is_none_or(lacks_cr) || lacks_cr(piece) {
+                let bare = encode_lines(before, piece, out);
+                self.size.add(piece, bare);
+            } else {
+                Slices::new(before, piece, 0).for_each(|slice| out.extend_from_slice(slice));
+                self.size.add(piece, 0);
             }
         }
     }
@@ -64,7 +73,7 @@ impl Stuffer {
     pub fn slices<'c>(&mut self, chunk: &'c [u8]) -> Slices<'c> {
         let before = self.size.before();
         let bare = self.size.count(chunk);
-        Slices { rest: chunk, before, bare, cr: false, finder: None }
+        Slices::new(before, chunk, bare)
     }
 
     /// Appends the end: CRLF if the last line has no end yet, then the line with the single dot.
@@ -73,8 +82,8 @@ impl Stuffer {
     /// ends with a bare CR, the CRLF comes behind it.
     pub fn finish(self, out: &mut BytesMut) {
         out.extend_from_slice(match self.size.before() {
-            Before::LineStart => b".\r\n",
-            Before::Cr | Before::Text => b"\r\n.\r\n",
+            LF => b".\r\n",
+            _ => b"\r\n.\r\n",
         });
     }
 
@@ -101,19 +110,47 @@ impl Default for Stuffer {
     }
 }
 
-/// How much is encoded in one go: the octets are read twice, and the second time they should come
-/// from the first-level cache.
+/// How much is encoded in one go: the octets are read more than once, and the later times they
+/// should come from the first-level cache.
 const PIECE: usize = 16 * 1024;
+
+/// How much of a piece is looked at first: several lines.
+const PROBE: usize = 512;
+
+/// Appends the wire form of `piece` line by line; `before` is the octet before it. Returns how many
+/// LFs had no CR before them.
+fn encode_lines(mut before: u8, piece: &[u8], out: &mut BytesMut) -> usize {
+    let (mut bare, mut rest) = (0_usize, piece);
+    loop {
+        if before == LF && rest.first() == Some(&DOT) {
+            out.extend_from_slice(b".");
+        }
+        let Some((line, behind)) = memchr(LF, rest).and_then(|at| rest.split_at_checked(at)) else {
+            out.extend_from_slice(rest);
+            return bare;
+        };
+        out.extend_from_slice(line);
+        if line.last().copied().unwrap_or(before) == CR {
+            out.extend_from_slice(b"\n");
+        } else {
+            bare = bare.wrapping_add(1);
+            out.extend_from_slice(b"\r\n");
+        }
+        before = LF;
+        rest = behind.get(1..).unwrap_or_default();
+    }
+}
 
 /// The wire form of a piece of a message, without a copy; made by [`Stuffer::slices`].
 ///
 /// No slice is empty.
 #[derive(Clone, Debug)]
+#[must_use = "the stuffer is behind the piece already: slices that are not sent are lost"]
 pub struct Slices<'c> {
     /// What was not handed out yet.
     rest: &'c [u8],
-    /// What stands before `rest` on the wire.
-    before: Before,
+    /// The octet before `rest` on the wire.
+    before: u8,
     /// How many LFs in `rest` have no CR before them. Without any, only dots have to be found.
     bare: usize,
     /// Whether a CR must be handed out before `rest`.
@@ -146,7 +183,7 @@ impl<'c> Iterator for Slices<'c> {
             Some(Insertion::Cr(at)) => {
                 let (run, rest) = self.rest.split_at_checked(at)?;
                 self.rest = rest;
-                self.before = Before::Cr;
+                self.before = CR;
                 if run.is_empty() {
                     return Some(b"\r");
                 }
@@ -157,7 +194,7 @@ impl<'c> Iterator for Slices<'c> {
                 // The dot is the last octet of this slice and the first of the next.
                 let run = self.rest.get(..=at)?;
                 self.rest = self.rest.get(at..)?;
-                self.before = Before::Text;
+                self.before = DOT;
                 Some(run)
             }
         }
@@ -166,11 +203,16 @@ impl<'c> Iterator for Slices<'c> {
 
 impl core::iter::FusedIterator for Slices<'_> {}
 
-impl Slices<'_> {
+impl<'c> Slices<'c> {
+    /// The slices of `chunk`, in which so many LFs have no CR before them.
+    const fn new(before: u8, chunk: &'c [u8], bare: usize) -> Self {
+        Self { rest: chunk, before, bare, cr: false, finder: None }
+    }
+
     /// Finds the next place in `rest` where the wire form has an octet more.
     #[inline]
     fn insertion(&mut self) -> Option<Insertion> {
-        if self.before == Before::LineStart && self.rest.first() == Some(&DOT) {
+        if self.before == LF && self.rest.first() == Some(&DOT) {
             return Some(Insertion::Dot(0));
         }
         if self.bare == 0 {
@@ -178,7 +220,6 @@ impl Slices<'_> {
             return finder.find(self.rest).map(|at| Insertion::Dot(at.wrapping_add(1)));
         }
         let mut from = 0_usize;
-        let mut previous = if self.before == Before::Cr { Some(CR) } else { None };
         loop {
             let rest = self.rest.get(from..)?;
             let (line, behind) = match rest {
@@ -190,12 +231,12 @@ impl Slices<'_> {
                 }
             };
             let at = from.wrapping_add(line.len());
-            if line.last().copied().or(previous) != Some(CR) {
+            let before = if from == 0 { self.before } else { LF };
+            if line.last().copied().unwrap_or(before) != CR {
                 self.bare = self.bare.wrapping_sub(1);
                 return Some(Insertion::Cr(at));
             }
             from = at.wrapping_add(1);
-            previous = None;
             if behind.first() == Some(&DOT) {
                 return Some(Insertion::Dot(from));
             }

@@ -12,8 +12,8 @@
 //! the wire form, [`WireSize`] counts what a scan listing must say, and [`TopCutter`] cuts the
 //! stored form for TOP.
 //!
-//! All four take a message in any pieces, give the same result however it is cut, keep a few octets
-//! of state, and never copy octet by octet. None of them has an opinion about what is in a message:
+//! All four take a message in any pieces, give the same result however it is cut, keep a state of
+//! fixed size, and never copy octet by octet. None of them has an opinion about what is in a message:
 //! there is no limit on the length or the number of lines, and NUL, 8-bit octets and a bare CR pass
 //! as they are (a bare CR does not end a line).
 //!
@@ -35,6 +35,7 @@
 //! assert_eq!(&content[..], b"Subject: dots\r\n\r\n.one\r\n");
 //! ```
 
+mod bare;
 mod decode;
 mod encode;
 mod size;
@@ -48,26 +49,3 @@ pub use top::TopCutter;
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 const DOT: u8 = b'.';
-
-/// What stands before the next octet of a stored message: all that has to be known of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    /// Nothing or a line end: the next octet begins a line.
-    LineStart,
-    /// A CR: if LF comes next, the line end is already CRLF.
-    Cr,
-    /// Any other octet.
-    Text,
-}
-
-impl Before {
-    /// What stands behind `chunk`, when `self` stood before it.
-    const fn after(self, chunk: &[u8]) -> Self {
-        match chunk.last() {
-            None => self,
-            Some(&LF) => Self::LineStart,
-            Some(&CR) => Self::Cr,
-            Some(_) => Self::Text,
-        }
-    }
-}

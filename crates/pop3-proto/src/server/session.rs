@@ -160,6 +160,12 @@ impl Session {
         matches!(self.state(), State::Transaction | State::Fetching | State::Sending | State::Committing)
     }
 
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// What carries the connection.
     #[must_use]
     pub const fn channel(&self) -> Channel {
