@@ -3,7 +3,7 @@
 //! The test makes the table from the rules and compares it with the file. After a change of the
 //! rules, run it with `UPDATE_DOCS=1` and look at the difference.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::path::Path;
 
 use pop3_proto::server::{
