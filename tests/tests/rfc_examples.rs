@@ -1,4 +1,5 @@
 //! The examples of the RFCs, by our server, by our client, and by both together.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::server::Config;
 use pop3_proto::{Channel, Rejection};

@@ -1,4 +1,5 @@
 //! The seeds of the fuzz targets: made from the tests' data, and run through the properties.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use std::path::Path;
 

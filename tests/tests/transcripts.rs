@@ -3,6 +3,7 @@
 //!
 //! `data/transcripts/outcomes.txt` is what it made of them. After a change of the client, run this
 //! test with `UPDATE_DOCS=1` and look at the difference.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use core::fmt::Write as _;
 
