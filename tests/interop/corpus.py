@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 LONG_LINE = 100_000
@@ -35,7 +36,7 @@ class Message:
     name: str
     stored: bytes
 
-    @property
+    @cached_property
     def wire(self) -> bytes:
         return wire(self.stored)
 
@@ -156,12 +157,19 @@ def write_maildir(directory: Path, messages: list[Message], owner: tuple[int, in
         if owner:
             os.chown(directory / sub, *owner)
     for number, message in enumerate(messages):
-        name = f"{1_700_000_000 + number}.M{number:06}P1.interop"
-        path = directory / "cur" / f"{name}:2,S" if number % 2 else directory / "new" / name
-        path.write_bytes(message.stored)
-        os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
-        if owner:
-            os.chown(path, *owner)
+        write_message(directory, message, number, owner)
+
+
+def write_message(directory: Path, message: Message, number: int, owner: tuple[int, int] | None = None) -> None:
+    """Puts one message into a Maildir; the number makes its name and its time."""
+    name = f"{1_700_000_000 + number}.M{number:06}P1.interop"
+    path = directory / "cur" / f"{name}:2,S" if number % 2 else directory / "new" / name
+    part = directory / "tmp" / name
+    part.write_bytes(message.stored)
+    os.utime(part, (1_700_000_000 + number, 1_700_000_000 + number))
+    if owner:
+        os.chown(part, *owner)
+    part.rename(path)
 
 
 SETS = {"awkward": awkward, "odd": odd, "poison": poison, "large": large, "small": small}

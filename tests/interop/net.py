@@ -44,10 +44,11 @@ class Processes:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, command: list[str], log: Path, **options: object) -> subprocess.Popen[bytes]:
+        # setpriv: the peers end with this program even when it is killed.
         with log.open("ab") as out:
             options.setdefault("stdout", out)
             process = subprocess.Popen(  # type: ignore[call-overload]
-                command, stdin=subprocess.DEVNULL, stderr=out, start_new_session=True, **options
+                ["setpriv", "--pdeathsig", "TERM", *command], stdin=subprocess.DEVNULL, stderr=out, start_new_session=True, **options
             )
         self._running.append(process)
         return process

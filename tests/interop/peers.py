@@ -72,7 +72,7 @@ def _furnish(root: Path) -> None:
     group = [f"{name}:x:{uid}:\n" for name, uid in ACCOUNTS.items()]
     (root / "etc/passwd").write_text("".join(passwd))
     (root / "etc/group").write_text("".join(group))
-    for name in ("dev", "home", "run/dovecot", "run/courier/authdaemon", "tmp", "var/lib/courier", "var/lib/dovecot",
+    for name in ("dev", "home", "run/courier/authdaemon", "tmp", "var/lib/courier", "var/lib/dovecot",
                  "var/log", "etc/tls"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
@@ -118,6 +118,10 @@ class Peer:
         os.chown(home, UID, GID)
         corpus.write_maildir(self.maildir(user), messages, (UID, GID))
 
+    def deliver(self, user: str, message: corpus.Message, number: int) -> None:
+        """Adds a message to the maildrop, as the newest one."""
+        corpus.write_message(self.maildir(user), message, number, (UID, GID))
+
     def stored(self, user: str) -> int:
         """How many messages lie in the user's Maildir."""
         return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
@@ -132,7 +136,7 @@ def start_dovecot(processes: Processes, root: Path, users: dict[str, str], cert:
     shutil.copy(key, root / "etc/tls/key.pem")
     (root / "etc/dovecot/users").write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()))
     (root / "etc/dovecot/interop.conf").write_text(f"""
-base_dir = /run/dovecot
+base_dir = /run/dovecot-{os.getpid()}
 log_path = /var/log/dovecot.log
 protocols = pop3
 listen = {HOST}
