@@ -12,9 +12,6 @@ use crate::name::{self, Folder};
 use crate::scan::{self, Entry};
 use crate::unique;
 
-/// How often messages that are renamed again and again are looked for.
-const SEARCHES: u32 = 4;
-
 /// What a commit did.
 #[derive(Debug, Default)]
 pub struct CommitReport {
@@ -137,7 +134,7 @@ pub(crate) fn remove(folders: &Folders, entries: &[Entry], deleted: &[MessageNum
             Outcome::Failed(error) => report.fail(number, error),
         }
     }
-    for _ in 0..SEARCHES {
+    for _ in 0..scan::SEARCHES {
         if lost.is_empty() && linked.is_empty() {
             break;
         }
@@ -214,6 +211,9 @@ fn search(
             // The folders changed while we looked, so it may have been missed.
             None => still_lost.push(number),
         }
+    }
+    if !still_lost.is_empty() && !settled {
+        folders.wait_for_tick()?;
     }
     *lost = still_lost;
     Ok(())

@@ -3,10 +3,13 @@
 //! Everything is done relative to an open directory, with one name and without following a link, so
 //! that nobody can lead us elsewhere by moving directories about.
 
+use core::time::Duration;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -79,8 +82,14 @@ impl Folders {
     }
 
     /// When the folders changed last: while this stays, so do the names.
-    pub(crate) fn changed(&self) -> io::Result<[i64; 2]> {
-        Ok([Stamp::of_open(&self.new)?.modified, Stamp::of_open(&self.cur)?.modified])
+    pub(crate) fn changed(&self) -> io::Result<Changed> {
+        Ok(Changed([Stamp::of_open(&self.new)?.modified, Stamp::of_open(&self.cur)?.modified]))
+    }
+
+    /// Waits, 20 ms at most, until the time of the folders tells again whether they kept still.
+    pub(crate) fn wait_for_tick(&self) -> io::Result<()> {
+        thread::sleep(self.changed()?.rest_of_tick());
+        Ok(())
     }
 
     /// What a name stands for, `None` when there is no such name.
@@ -91,6 +100,26 @@ impl Folders {
     /// Opens a message for reading: never waits, never follows a link.
     pub(crate) fn open_message(&self, folder: Folder, name: &[u8]) -> io::Result<(File, Stamp)> {
         open_file(self.folder(folder), name)
+    }
+}
+
+/// When the folders changed last, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changed([i64; 2]);
+
+impl Changed {
+    /// How long a change may still be followed by another at the same time of the file system's
+    /// clock. Linux has ticks of at most 10 ms.
+    const TICK: Duration = Duration::from_millis(20);
+
+    /// What is left of the tick of the last change. Before that is over, an unchanged time proves
+    /// nothing.
+    pub(crate) fn rest_of_tick(self) -> Duration {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let age = |&changed: &i64| now.checked_sub(u128::try_from(changed).ok()?);
+        // A change in the future is another machine's clock, which waiting does not help.
+        let ages = self.0.iter().filter_map(age).map(|age| u64::try_from(age).unwrap_or(u64::MAX));
+        Self::TICK.saturating_sub(Duration::from_nanos(ages.min().unwrap_or(u64::MAX)))
     }
 }
 

@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 8;
 /// left behind.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -43,9 +43,17 @@ impl Lock {
             // Somebody may have removed the file between opening and locking; then the lock is
             // worth nothing, for the next session would make a new file.
             if stamp_at(root, NAME.as_bytes())?.is_some_and(|named| named.same_file(&stamp)) {
-                return Ok(Some(Self { _file: file }));
+                return Ok(Some(Self { file }));
             }
         }
         Ok(None)
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that is being started elsewhere in the program has
+    /// a copy of it until it executes its own program, and would hold the lock so long.
+    fn drop(&mut self) {
+        self.file.unlock().ok();
     }
 }

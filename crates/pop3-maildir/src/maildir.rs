@@ -135,12 +135,13 @@ impl Maildir {
             Some(path) => FetchError::Io { path, source },
             None => FetchError::NoSuchMessage(number),
         };
-        if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
-            return Ok(message);
-        }
-        scan::relocate(&self.folders, &mut self.entries).map_err(|error| io_error(self, error))?;
-        if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
-            return Ok(message);
+        for _ in 0..scan::SEARCHES {
+            if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
+                return Ok(message);
+            }
+            if !self.search(index).map_err(|error| io_error(self, error))? {
+                break;
+            }
         }
         let (Some(path), Some(entry)) = (self.path_of(index), self.entries.get(index)) else {
             return Err(FetchError::NoSuchMessage(number));
@@ -194,6 +195,19 @@ impl Maildir {
         let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
         let seen_flag = config.seen_flag;
         Ok(Self { folders, entries, maildrop, summary, skipped, cache_error, seen_flag, _lock: lock })
+    }
+
+    /// Looks where a message is now; `false` when it is under no other name.
+    fn search(&mut self, index: usize) -> io::Result<bool> {
+        let before = self.entries.get(index).map(Entry::place);
+        let settled = scan::relocate(&self.folders, &mut self.entries)?;
+        if self.entries.get(index).map(Entry::place) != before {
+            return Ok(true);
+        }
+        if !settled {
+            self.folders.wait_for_tick()?;
+        }
+        Ok(!settled)
     }
 
     /// Opens the file where the snapshot has it, `None` when something else or nothing is there.

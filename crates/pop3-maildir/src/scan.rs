@@ -16,6 +16,9 @@ use crate::unique;
 /// a name that changes while a folder is read is met.
 const ROUNDS: u32 = 3;
 
+/// How often a message that was renamed, and is renamed while it is looked for, is looked for again.
+pub(crate) const SEARCHES: u32 = 8;
+
 /// How many skipped files are remembered by name.
 const SKIPPED_MAX: usize = 100;
 
@@ -36,6 +39,11 @@ impl Entry {
 
     pub(crate) fn identity(&self) -> &[u8] {
         name::identity(&self.name)
+    }
+
+    /// Folder and name, to see whether they changed.
+    pub(crate) fn place(&self) -> (Folder, Box<[u8]>) {
+        (self.folder, self.name.clone())
     }
 
     /// The order of the messages: delivery time, then name. The rest decides between files whose
@@ -159,7 +167,7 @@ fn found(folders: &Folders) -> io::Result<Vec<Entry>> {
             all.sort_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
             all.dedup_by(|b, a| (a.folder, &a.name) == (b.folder, &b.name));
         }
-        if folders.changed()? == before {
+        if folders.changed()? == before && before.rest_of_tick().is_zero() {
             break;
         }
     }
@@ -248,7 +256,7 @@ pub(crate) fn candidates<'e>(
                 all.push(Candidate { index, folder, name, stamp });
             }
         }
-        if folders.changed()? == before {
+        if folders.changed()? == before && before.rest_of_tick().is_zero() {
             return Ok((all, true));
         }
     }
@@ -257,9 +265,11 @@ pub(crate) fn candidates<'e>(
 
 /// Finds the messages again that got other names since the scan. One pass finds all of them, so
 /// that a maildrop full of renamed messages costs one pass and not one for each.
-pub(crate) fn relocate(folders: &Folders, entries: &mut [Entry]) -> io::Result<()> {
+///
+/// Returns whether the folders kept still meanwhile: then what was not found is gone.
+pub(crate) fn relocate(folders: &Folders, entries: &mut [Entry]) -> io::Result<bool> {
     let known = |entry: &Entry, folder, name: &[u8]| entry.folder == folder && *entry.name == *name;
-    let (found, _) = candidates(folders, entries.iter().enumerate(), known)?;
+    let (found, settled) = candidates(folders, entries.iter().enumerate(), known)?;
     for Candidate { index, folder, name, stamp } in found {
         if let Some(entry) = entries.get_mut(index)
             && entry.stamp.same_file(&stamp)
@@ -267,5 +277,5 @@ pub(crate) fn relocate(folders: &Folders, entries: &mut [Entry]) -> io::Result<(
             (entry.folder, entry.name) = (folder, name);
         }
     }
-    Ok(())
+    Ok(settled)
 }

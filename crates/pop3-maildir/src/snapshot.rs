@@ -17,8 +17,9 @@ use crate::uid::Uid;
 /// Octets read at once when sizes are counted.
 const BUFFER: usize = 64 * 1024;
 
-/// How often messages that were renamed while sizes were counted are looked for.
-const SEARCHES: u32 = 8;
+/// How often the folders are read again, at most, because of messages that were renamed while sizes
+/// were counted.
+const SEARCHES: u32 = 64;
 
 /// Lines of removed messages that the size cache may have before it is written anew, beside as many
 /// as there are messages.
@@ -93,12 +94,13 @@ fn measure(
 ) -> io::Result<Measured> {
     let mut measured = Measured { fresh: Vec::new(), failed: Vec::new() };
     let mut buffer = Vec::new();
-    let mut searches = 0;
+    let mut all_searches = 0;
     for index in 0..entries.len() {
         if sizes[index].is_some() || hint(config, &entries[index]).is_some() {
             continue;
         }
         buffer.resize(BUFFER, 0);
+        let mut searches = 0;
         let reason = loop {
             let error = match sizes::measure(folders, &entries[index], &mut buffer) {
                 Ok(Some((size, stamp))) => {
@@ -110,13 +112,16 @@ fn measure(
                 Err(error) => error,
             };
             let vanished = error.kind() == io::ErrorKind::NotFound;
-            if vanished && searches < SEARCHES {
+            if vanished && searches < scan::SEARCHES && all_searches < SEARCHES {
                 // A mail reader changed its flags while we counted.
                 searches += 1;
-                let before = (entries[index].folder, entries[index].name.clone());
-                scan::relocate(folders, entries)?;
-                if (entries[index].folder, &entries[index].name) == (before.0, &before.1) {
-                    break Some(SkipReason::Changed);
+                all_searches += 1;
+                let before = entries[index].place();
+                let settled = scan::relocate(folders, entries)?;
+                match entries[index].place() == before {
+                    true if settled => break Some(SkipReason::Changed),
+                    true => folders.wait_for_tick()?,
+                    false => {}
                 }
             } else if vanished {
                 break Some(SkipReason::Changed);
