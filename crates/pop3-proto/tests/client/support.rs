@@ -132,7 +132,7 @@ impl Player {
             Ok(Event::Closed) => ("closed".to_owned(), false),
             Err(error) => (format!("error {error:?}"), false),
         };
-        if !(self.log.last() == Some(&line) && !goes_on) {
+        if goes_on || self.log.last() != Some(&line) {
             self.log.push(line);
         }
         goes_on
