@@ -35,6 +35,7 @@ mod maildrop;
 mod number;
 mod secret;
 mod unique_id;
+pub mod url;
 
 pub use instant::Instant;
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
