@@ -1,3 +1,39 @@
-//! The program `pop3`.
+//! The program `pop3`: serves and fetches mail with POP3.
+#![allow(dead_code, reason = "the sessions that use the rest are not connected yet")]
 
-fn main() {}
+mod args;
+mod escape;
+mod exit;
+mod passwd;
+mod password;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Failure, report_usage};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error).into(),
+    };
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Passwd(options) => passwd::run(options),
+        Command::Serve(_) | Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
+            Err(Failure::usage("this command is not connected to the sessions yet"))
+        }
+    }
+}

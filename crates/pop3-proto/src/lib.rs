@@ -46,6 +46,7 @@ mod reply;
 mod secret;
 pub mod server;
 mod unique_id;
+pub mod url;
 
 pub use capability::{Capabilities, Capability, Expire, LoginDelay};
 pub use channel::Channel;

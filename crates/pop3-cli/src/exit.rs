@@ -1,0 +1,92 @@
+//! How the program ends: exit codes, and one line for each error.
+
+use core::fmt;
+use std::process::ExitCode;
+
+use crate::escape::Escaped;
+
+/// The exit codes. They are documented in the help text and do not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// All done.
+    Done = 0,
+    /// Some messages failed or were skipped.
+    Partial = 1,
+    /// The command line, or a file that it names, can't be used.
+    Usage = 2,
+    /// No connection: the name, the network, the listener or TLS.
+    Connect = 3,
+    /// The login was refused.
+    Login = 4,
+    /// The other side does not speak POP3 as agreed.
+    Protocol = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error that ends the program: its exit code, and one line that says what happened, to which
+/// host or file, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// The command line, or a file that it names, can't be used.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    /// One line, whatever the message contains.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pop3: {}", Escaped::whole(self.message.as_bytes()))
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// The command line was not understood: one line from the parser's report, or the help that was
+/// asked for.
+pub(crate) fn report_usage(error: &clap::Error) -> Exit {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+
+    let kind = error.kind();
+    if matches!(kind, DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Nothing can be said when the help can't be written.
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    eprintln!("{}", Failure::usage(format!("{line} (pop3 --help tells more)")));
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let failure = Failure::usage("two\nlines\x1b[1m");
+        assert_eq!(failure.to_string(), "pop3: two\\nlines\\x1b[1m");
+        assert_eq!(failure.exit() as u8, 2);
+    }
+}

@@ -1,0 +1,127 @@
+//! Where the fetcher's password comes from.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::process::{Command, Stdio};
+
+use pop3_proto::Secret;
+
+use crate::args::Account;
+use crate::exit::Failure;
+
+/// The environment variable that holds the password where no option names another place.
+pub(crate) const VARIABLE: &str = "POP3_PASSWORD";
+
+/// The longest password that is read, in octets.
+const MAX: u64 = 4_096;
+
+/// Finds the password: `--password-file`, else `--password-command`, else `POP3_PASSWORD`, else a
+/// prompt on the terminal. `whose` is shown in the prompt.
+///
+/// # Errors
+/// When the named place can't be read, or there is none; the message holds no password.
+pub(crate) fn find(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Failure> {
+    let (password, place) = if let Some(path) = &account.password_file {
+        let place = format!("the password file {}", path.display());
+        let line = File::open(path).and_then(|file| first_line(&mut BufReader::new(file)));
+        (line.map_err(|error| Failure::usage(format!("{place} can't be read: {error}")))?, place)
+    } else if let Some(command) = &account.password_command {
+        (ask_command(command)?, "the password command".to_owned())
+    } else if let Some(password) = env::var_os(VARIABLE) {
+        (Secret::new(password.into_vec()), VARIABLE.to_owned())
+    } else if io::stdin().is_terminal() {
+        let password = rpassword::prompt_password(format!("Password of {whose}: ")).map_err(|error| {
+            Failure::usage(format!("the password can't be read from the terminal: {error}"))
+        })?;
+        (Secret::new(password.into_bytes()), "the terminal".to_owned())
+    } else {
+        return Err(Failure::usage(format!(
+            "there is no password for {whose}: give --password-file, --password-command or {VARIABLE}"
+        )));
+    };
+    check(password, &place)
+}
+
+/// The first line of the input without its CR and LF. Nothing is kept of what was read but that.
+///
+/// # Errors
+/// When the input can't be read, or the line is longer than 4,096 octets.
+pub(crate) fn first_line(input: &mut impl BufRead) -> io::Result<Secret<Vec<u8>>> {
+    // Room for the longest line, so that growing leaves no copies of the password behind.
+    let mut line = Vec::with_capacity(MAX as usize + 3);
+    let read = input.take(MAX + 3).read_until(b'\n', &mut line);
+    let line = Secret::new(line);
+    read?;
+    let octets = line.expose();
+    let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
+    let octets = octets.strip_suffix(b"\r").unwrap_or(octets);
+    if octets.len() as u64 > MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line has more than 4,096 octets"));
+    }
+    Ok(Secret::new(octets.to_vec()))
+}
+
+fn ask_command(command: &str) -> Result<Secret<Vec<u8>>, Failure> {
+    let failed = |what: String| Failure::usage(format!("the password command {what}"));
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", command])
+        .env_remove(VARIABLE)
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("can't be run: {error}")))?;
+    let line = match child.stdout.take() {
+        Some(stdout) => {
+            let mut stdout = BufReader::new(stdout);
+            let line = first_line(&mut stdout);
+            // Let the command end by itself, whatever else it prints.
+            let _ = io::copy(&mut stdout, &mut io::sink());
+            line
+        }
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
+    if !status.success() {
+        return Err(failed(format!("failed ({status})")));
+    }
+    line.map_err(|error| failed(format!("gave no password: {error}")))
+}
+
+/// Refuses what can't be sent as a password, before anything is connected.
+fn check(password: Secret<Vec<u8>>, place: &str) -> Result<Secret<Vec<u8>>, Failure> {
+    if password.expose().is_empty() {
+        return Err(Failure::usage(format!("the password from {place} is empty")));
+    }
+    if password.expose().iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n')) {
+        return Err(Failure::usage(format!(
+            "the password from {place} has a NUL, CR or LF, which POP3 can't send"
+        )));
+    }
+    Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(input: &[u8]) -> Option<Vec<u8>> {
+        first_line(&mut &*input).ok().map(|line| line.expose().clone())
+    }
+
+    #[test]
+    fn only_the_first_line_counts() {
+        assert_eq!(line(b"a b \r\nsecond").unwrap(), b"a b ");
+        assert_eq!(line(b"\xff").unwrap(), b"\xff");
+        assert_eq!(line(b"").unwrap(), b"");
+        assert_eq!(line(&[b'x'; 4_096]).unwrap().len(), 4_096);
+        assert_eq!(line(&[b'x'; 4_097]), None);
+    }
+
+    #[test]
+    fn a_command_that_fails_gives_nothing() {
+        assert_eq!(ask_command("echo one; echo two").unwrap().expose(), b"one");
+        assert!(ask_command("echo one; exit 3").unwrap_err().to_string().contains("exit status: 3"));
+        assert!(check(ask_command("true").unwrap(), "x").is_err());
+    }
+}

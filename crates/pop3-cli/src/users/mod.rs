@@ -1,0 +1,152 @@
+//! Who may log in: the users file.
+//!
+//! One user a line, `name:{PLAIN}secret` or `name:<PHC string>` (argon2, scrypt or pbkdf2). What
+//! follows the colon is the password to the end of the line, spaces included. Empty lines and lines
+//! that begin with `#` are skipped.
+
+mod name;
+mod table;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::{fs, io, thread};
+
+use pop3_proto::Secret;
+
+pub(crate) use name::UserName;
+pub(crate) use table::Table;
+
+use crate::exit::Failure;
+
+/// The users file, which can be read again while it is in use.
+#[derive(Debug)]
+pub(crate) struct Users {
+    path: PathBuf,
+    table: RwLock<Arc<Table>>,
+    gate: Gate,
+}
+
+impl Users {
+    /// Reads the users file.
+    ///
+    /// # Errors
+    /// When it can't be read, or a line can't be; the message names the file and the line.
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        let table = RwLock::new(Arc::new(read(path)?));
+        Ok(Self { path: path.to_owned(), table, gate: Gate::new() })
+    }
+
+    /// Reads the file again and tells how many users it has. Sessions that are open stay open.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); the old users are kept then.
+    pub(crate) fn reload(&self) -> Result<usize, Failure> {
+        let table = Arc::new(read(&self.path)?);
+        let count = table.len();
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
+        Ok(count)
+    }
+
+    /// The users as they are now.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether this is the user's password; if so, the user's checked name. This computes a hash,
+    /// and blocks: at most one for each processor at a time, as each takes memory too.
+    pub(crate) fn verify(&self, name: &[u8], password: &[u8]) -> Option<UserName> {
+        let table = self.table();
+        let _pass = self.gate.enter();
+        table.verify(name, password)
+    }
+}
+
+/// What is unwise about the users file, as one line, if anything.
+pub(crate) fn warning(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.permissions().mode();
+    let whom = match (mode & 0o022 != 0, mode & 0o004 != 0) {
+        (true, _) => "written by others than its owner",
+        (false, true) => "read by everybody on this machine",
+        (false, false) => return None,
+    };
+    Some(format!("{} can be {whom}; chmod 600 it", path.display()))
+}
+
+fn read(path: &Path) -> Result<Table, Failure> {
+    let octets = fs::read(path).map(Secret::new).map_err(|error| unreadable(path, &error))?;
+    Table::parse(octets.expose())
+        .map_err(|error| Failure::usage(format!("{}:{}: {}", path.display(), error.line, error.what)))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("the users file {} can't be read: {error}", path.display()))
+}
+
+/// Lets a bounded number of threads through.
+#[derive(Debug)]
+struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A place behind the [`Gate`].
+#[derive(Debug)]
+struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    fn new() -> Self {
+        let places = thread::available_parallelism().map_or(2, usize::from);
+        Self { free: Mutex::new(places), freed: Condvar::new() }
+    }
+
+    fn enter(&self) -> Pass<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Pass(self)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_file_keeps_the_old_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        fs::write(&path, "alice:{PLAIN}one\n").unwrap();
+        let users = Users::load(&path).unwrap();
+        assert!(users.verify(b"alice", b"one").is_some());
+        fs::write(&path, "alice:{PLAIN}two\nbob\n").unwrap();
+        let error = users.reload().unwrap_err().to_string();
+        assert!(error.contains("users:2: "), "{error}");
+        assert!(users.verify(b"alice", b"one").is_some());
+        fs::write(&path, "alice:{PLAIN}two\nbob:{PLAIN}x\n").unwrap();
+        assert_eq!(users.reload(), Ok(2));
+        assert!(users.verify(b"alice", b"one").is_none());
+        assert!(users.verify(b"alice", b"two").is_some());
+        fs::remove_file(&path).unwrap();
+        assert!(users.reload().is_err());
+        assert!(users.verify(b"alice", b"two").is_some());
+    }
+
+    #[test]
+    fn a_file_that_everybody_reads_is_worth_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        fs::write(&path, "").unwrap();
+        for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(warning(&path).is_some(), warned, "{mode:o}");
+        }
+    }
+}
