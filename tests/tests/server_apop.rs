@@ -1,8 +1,10 @@
 //! Logins by APOP.
 
-use pop3_proto::Channel;
+use bytes::BytesMut;
 use pop3_proto::apop::make_timestamp;
-use pop3_proto::server::{Config, State};
+use pop3_proto::server::{Answer, Config, Connection, Request, State, Step};
+use pop3_proto::{Channel, Input, Rejection};
+use pop3_tests::START;
 use pop3_tests::model::check_line;
 use pop3_tests::server::Server;
 use pop3_tests::store::Store;
@@ -107,4 +109,24 @@ fn timestamps_differ_as_their_random_octets_do() {
     let all: std::collections::HashSet<_> =
         (0..10_000_u128).map(|random| make_timestamp(random.to_be_bytes(), "h")).collect();
     assert_eq!(all.len(), 10_000);
+}
+
+// 1939-7.13, 1939-7.38: a store can tell the two ways apart, and allow a user only one of them.
+#[test]
+fn the_store_knows_how_the_name_was_proved() {
+    for (line, has_password) in [("USER mrose\r\nPASS tanstaaf", true), (GOOD, false)] {
+        let mut core = Connection::new(Config::new().into(), Channel::Tls, Some(TIMESTAMP.into()), START);
+        let line = format!("{line}\r\n");
+        let (mut input, mut out) = (Input::new(line.as_bytes()), BytesMut::new());
+        let Step::Ask(Request::Authenticate(credentials)) = core.poll(START, &mut input, &mut out) else {
+            panic!("credentials are to be checked");
+        };
+        assert_eq!(credentials.password().is_some(), has_password);
+        assert!(credentials.prove(b"tanstaaf") && !credentials.prove(b"tanstaaF"));
+        out.clear();
+        core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();
+        let Step::Pause(until) = core.poll(START, &mut input, &mut out) else { panic!("it is held back") };
+        let _ = core.poll(until, &mut input, &mut out);
+        assert!(out.starts_with(b"-ERR [AUTH] "));
+    }
 }

@@ -67,6 +67,16 @@ fn a_removal_that_fails_is_told() {
     }
 }
 
+// 1939-6.14: a message that is gone already counts as removed; that is what the store answers.
+#[test]
+fn a_marked_message_that_is_gone_is_no_failure() {
+    let mut server = Server::logged_in(Store::with([("a", &b"x\n"[..])]));
+    server.say("DELE 1");
+    server.store.fault = Fault::Commit(0);
+    assert!(server.say("QUIT").starts_with("+OK "));
+    assert_eq!(server.connection().session().totals().removed, 1);
+}
+
 // 1939-6.12
 #[test]
 fn every_set_of_marks_is_committed_as_it_is() {

@@ -122,7 +122,7 @@ fn the_smallest_high_water_mark_is_one_reply() {
     }
 }
 
-// 2449-6.62: of unread messages there is never more than one piece of the store in the output.
+// 1939-5.44, 2449-6.62: of unread messages there is never more than one piece of the store in the output.
 #[test]
 fn unread_messages_take_no_memory() {
     let message = vec![b'x'; 200_000];

@@ -1,10 +1,10 @@
 //! Command lines: what is one, what is not, and that each gets one reply.
 
 use pop3_proto::server::{Close, Config, Limits};
-use pop3_proto::{Channel, server::State};
+use pop3_proto::{Channel, Rejection, server::State};
 use pop3_tests::model::check_line;
 use pop3_tests::server::Server;
-use pop3_tests::store::Store;
+use pop3_tests::store::{Fault, Store};
 
 fn logged_in() -> Server {
     Server::logged_in(Store::fixture())
@@ -35,6 +35,17 @@ fn the_server_speaks_first_in_one_line() {
     check_line(&greeting).unwrap();
 }
 
+// 2449-6.40, 2449-8.07: a text that begins with a bracket is a response code, so none else does.
+#[test]
+fn no_text_looks_like_a_response_code() {
+    let config = Config::new().with_greeting(" [IN-USE] hello");
+    let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
+    assert_eq!(server.take(), b"+OK IN-USE] hello\r\n");
+    let plain = Rejection::plain("[SYS/PERM] gone");
+    let store = Store::fixture().with_fault(Fault::Unavailable(plain));
+    assert_eq!(Server::logged_in(store).say("RETR 1"), "-ERR (SYS/PERM] gone\r\n");
+}
+
 // 1939-3.01
 #[test]
 fn keywords_have_no_case_but_arguments_have() {
@@ -59,7 +70,7 @@ fn surplus_spaces_are_ignored() {
     assert!(is_negative(&server.say(" NOOP")));
 }
 
-// 1939-3.05, 1939-3.06, 1939-3.07, 2449-3.01, 1939-5.08
+// 1939-3.05, 1939-3.06, 1939-3.07, 2449-3.01, 1939-5.08, PRS-13
 #[test]
 fn what_is_no_command_is_refused_once_and_the_session_goes_on() {
     for line in [

@@ -266,7 +266,7 @@ impl Rejection {
 pub(crate) const MAX_REPLY: usize = 512;
 
 /// Appends the first line of a reply. Octets outside printable ASCII become `?`, and what is beyond
-/// 512 octets is cut, so that no text can break a line or forge another.
+/// 512 octets is cut, so that no text can break a line or forge another, nor a response code.
 pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<ResponseCode<'_>>, text: &str) {
     let start = out.len();
     out.extend_from_slice(match status {
@@ -278,8 +278,16 @@ pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<Respons
         out.extend_from_slice(code.as_bytes());
         out.extend_from_slice(b"] ");
     }
+    // A bracket at the start of a text is for response codes alone (RFC 2449 section 6.4).
+    let rest = match text.strip_prefix('[') {
+        Some(rest) if code.is_none() => {
+            out.extend_from_slice(b"(");
+            rest
+        }
+        _ => text,
+    };
     let room = MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start));
-    out.extend(text.chars().take(room).map(|c| if matches!(c, ' '..='~') { c as u8 } else { b'?' }));
+    out.extend(rest.chars().take(room).map(|c| if matches!(c, ' '..='~') { c as u8 } else { b'?' }));
     out.extend_from_slice(b"\r\n");
 }
 

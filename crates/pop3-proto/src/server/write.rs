@@ -13,8 +13,10 @@ pub(super) fn greeting(session: &Session, out: &mut BytesMut) {
     let timestamp = session.timestamp.as_deref().unwrap_or_default();
     out.extend_from_slice(b"+OK ");
     let room = MAX_REPLY.saturating_sub("+OK  \r\n".len()).saturating_sub(timestamp.len());
-    // Without APOP nothing in the greeting may look like a timestamp.
-    let text = session.config.greeting.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '<' | '>'));
+    // Without APOP nothing in the greeting may look like a timestamp, and a bracket at its start would
+    // be a response code (RFC 2449 section 6.4).
+    let text = session.config.greeting.trim_start_matches(['[', ' ']);
+    let text = text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '<' | '>'));
     out.extend(text.take(room).map(|c| c as u8));
     if !timestamp.is_empty() {
         out.extend_from_slice(b" ");
