@@ -4,8 +4,12 @@
 mod args;
 mod escape;
 mod exit;
+mod logging;
 mod passwd;
 mod password;
+mod serve;
+mod throttle;
+mod tls;
 mod users;
 
 use std::process::ExitCode;
@@ -32,7 +36,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
-        Command::Serve(_) | Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
+        Command::Serve(options) => serve::run(options),
+        Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
             Err(Failure::usage("this command is not connected to the sessions yet"))
         }
     }
