@@ -5,7 +5,9 @@
 //! test checks: RFC and section, and a running number.
 
 pub mod client;
+pub mod dialogue;
 pub mod model;
+pub mod pair;
 pub mod properties;
 pub mod server;
 pub mod split;

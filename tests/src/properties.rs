@@ -207,7 +207,7 @@ pub fn server(data: &[u8]) {
 }
 
 /// The commands that [`client`] knows, by the octets of its input.
-const COMMANDS: [&str; 20] = [
+pub const COMMANDS: [&str; 20] = [
     "CAPA",
     "STLS",
     "USER mrose",

@@ -1,0 +1,93 @@
+//! The seeds of the fuzz targets: made from the tests' data, and run through the properties.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
+
+use std::path::Path;
+
+use pop3_tests::dialogue::{Turn, data, read};
+use pop3_tests::properties::{self, FLIGHT};
+use pop3_tests::store::{awkward, wire};
+
+type Property = fn(&[u8]);
+
+const TARGETS: [(&str, Property); 5] = [
+    ("command", properties::command),
+    ("reply", properties::reply),
+    ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
+    ("server", properties::server),
+    ("client", properties::client),
+];
+
+/// Writes the seeds anew when `SEEDS=1` is set.
+fn make(folder: &Path) {
+    let write = |target: &str, name: String, octets: &[u8]| {
+        let folder = folder.join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), octets).unwrap();
+    };
+    for (number, (name, octets)) in awkward().into_iter().enumerate() {
+        // The very long line teaches a fuzzer nothing.
+        let octets = &octets[..octets.len().min(600)];
+        write("dots", format!("{name}-stored"), &[&[7, 1, 1], octets].concat());
+        write("dots", format!("{name}-wire"), &[&[1, 3, 2], &wire(octets)[..]].concat());
+        let session =
+            b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\nLIST\r\nRETR 2\r\nTOP 2 1\r\nDELE 1\r\nQUIT\r\n";
+        let header = [0x40, number as u8, number as u8, 5];
+        write("server", format!("awkward-{name}"), &[&header, &session[..]].concat());
+    }
+    let stls = b"CAPA\r\nUSER mrose\r\nSTLS\r\nNOOP\r\n\xfeUSER mrose\r\nPASS tanstaaf\r\nUIDL\r\nQUIT\r\n";
+    write("server", "stls".into(), &[&[1, 0, 0, 3], &stls[..]].concat());
+    let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
+    write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
+    let mut files: Vec<_> =
+        ["rfc/rfc1939.txt", "rfc/rfc2449.txt", "rfc/rfc2595.txt"].map(|f| data().join(f)).into();
+    files.push(data().join("transcripts/dovecot.txt"));
+    files.push(data().join("transcripts/courier.txt"));
+    for file in files {
+        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        for (number, dialogue) in read(&file).into_iter().enumerate().take(24) {
+            let (mut sent, mut received) = (Vec::new(), Vec::new());
+            for turn in &dialogue.turns {
+                match turn {
+                    Turn::Client(line) => {
+                        sent.extend_from_slice(line);
+                        sent.extend_from_slice(b"\r\n");
+                        let known = properties::COMMANDS.iter().position(|known| known.as_bytes() == line);
+                        received.extend([FLIGHT, 1, known.unwrap_or(13) as u8]);
+                        if number < 4 {
+                            write("command", format!("{stem}-{}", line.len() % 40), line);
+                        }
+                    }
+                    Turn::Server(line) => {
+                        received.extend_from_slice(line);
+                        received.extend_from_slice(b"\r\n");
+                        if number < 4 {
+                            write("reply", format!("{stem}-{}", line.len() % 60), line);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            sent.truncate(2000);
+            received.truncate(3000);
+            write("server", format!("{stem}-{number}"), &[&[0x43, 2, 0, 4], &sent[..]].concat());
+            write("client", format!("{stem}-{number}"), &[&[0, 4], &received[..]].concat());
+        }
+    }
+}
+
+#[test]
+fn seeds_hold_the_properties() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    if std::env::var_os("SEEDS").is_some_and(|value| value == "1") {
+        make(&folder);
+    }
+    for (target, property) in TARGETS {
+        let mut seeds = 0;
+        for file in std::fs::read_dir(folder.join(target)).expect("SEEDS=1 makes the seeds") {
+            let path = file.unwrap().path();
+            property(&std::fs::read(&path).unwrap());
+            seeds += 1;
+        }
+        assert!(seeds >= 10, "{target} has {seeds} seeds");
+    }
+}
