@@ -36,11 +36,12 @@ impl Connection {
     }
 
     fn greeting<'b>(&mut self, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
-        if let [0x14..=0x17, 0x03, ..] = input.rest() {
-            return Err(Error::OtherProtocol(Protocol::Tls));
-        }
         let Reading::Status { mut empty_lines } = self.reading else { return Err(Error::OutOfStep) };
         loop {
+            // A TLS record has no line end to wait for.
+            if let [0x14..=0x17, 0x03, ..] = input.rest() {
+                return Err(Error::OtherProtocol(Protocol::Tls));
+            }
             let Some(line) = self.lines.peek(input, self.config.max_reply_line)? else {
                 return wait(input, None);
             };

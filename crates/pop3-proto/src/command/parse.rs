@@ -60,9 +60,9 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, CommandError> {
         b"CAPA" => alone(rest, Command::Capa),
         b"STLS" => alone(rest, Command::Stls),
         b"LAST" => alone(rest, Command::Last),
-        b"USER" => name(rest.unwrap_or_default().trim_ascii()).map(Command::User),
+        b"USER" => name(trim_spaces(rest.unwrap_or_default())).map(Command::User),
         b"PASS" => Ok(Command::Pass(Password::parse(rest.unwrap_or_default())?)),
-        b"APOP" => apop(rest.unwrap_or_default().trim_ascii()),
+        b"APOP" => apop(trim_spaces(rest.unwrap_or_default())),
         _ => Err(refuse(line)),
     }
 }
@@ -110,13 +110,21 @@ fn top(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
 fn apop(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     let space = memchr::memrchr(b' ', rest).ok_or(CommandError::Missing)?;
     let (left, digest) = rest.split_at_checked(space).ok_or(CommandError::Missing)?;
-    let digest = Digest::parse(digest.trim_ascii_start()).ok_or(CommandError::Digest)?;
-    Ok(Command::Apop { name: name(left.trim_ascii_end())?, digest })
+    let digest = Digest::parse(trim_spaces(digest)).ok_or(CommandError::Digest)?;
+    Ok(Command::Apop { name: name(trim_spaces(left))?, digest })
 }
 
 fn name(octets: &[u8]) -> Result<Name<'_>, CommandError> {
     let name = Name::parse(octets)?;
     if octets.is_ascii() { Ok(name) } else { Err(CommandError::EightBit) }
+}
+
+/// Takes spaces off both ends, and nothing else: a CR or a TAB there is not to be overlooked.
+fn trim_spaces(mut octets: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = octets {
+        octets = rest;
+    }
+    octets
 }
 
 /// The words between the spaces, however many spaces there are.
@@ -220,6 +228,8 @@ mod tests {
             (b"USER", Missing),
             (b"USER ", Missing),
             (b"USER a\0b", Control),
+            (b"USER mrose\r", Control),
+            (b"USER \tmrose", Control),
             (b"USER jos\xc3\xa9", EightBit),
             (b"PASS", Missing),
             (b"PASS ", Missing),
@@ -228,6 +238,8 @@ mod tests {
             (b"APOP mrose abc", Digest),
             (b"APOP mrose zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", Digest),
             (b"APOP mrose c4c9334bac560ecc979e58001b3e22fb x", Digest),
+            (b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r", Digest),
+            (b"APOP mrose\t c4c9334bac560ecc979e58001b3e22fb", Control),
             (b"APOP c4c9334bac560ecc979e58001b3e22fb", Missing),
             (b"STAT x", Surplus),
             (b"QUIT x", Surplus),

@@ -30,7 +30,8 @@ pub struct Config {
     /// it (RFC 1939 section 8). Default: no. Announce `EXPIRE 0` with it.
     pub delete_retrieved: bool,
     /// Further lines of CAPA. Default: none. A tag that no standard has begins with `X`
-    /// (RFC 2449 section 9). Octets outside printable ASCII are not sent.
+    /// (RFC 2449 section 9). Octets outside printable ASCII are not sent, and a line whose tag is
+    /// empty or has a dot is left out.
     pub capabilities: Vec<String>,
     /// The limits.
     pub limits: Limits,

@@ -73,6 +73,8 @@ pub enum Wanted {
 struct Body {
     stuffer: Stuffer,
     top: Option<TopCutter>,
+    /// TOP has all its lines.
+    enough: bool,
     promised: Octets,
 }
 
@@ -134,7 +136,7 @@ impl Connection {
                 }
                 State::Authorization | State::Named | State::Transaction => {}
             }
-            if out.len() >= self.session.config.limits.high_water {
+            if out.len() >= self.high_water() {
                 return Step::Flush;
             }
             if let Some((column, next)) = self.listing.take() {
@@ -196,6 +198,7 @@ impl Connection {
             None => (chunk, false),
         };
         body.stuffer.encode(chunk, out);
+        body.enough |= done;
         Ok(if done { Wanted::Enough } else { Wanted::More })
     }
 
@@ -221,6 +224,7 @@ impl Connection {
     /// for goes on in the store, but its reply will not be sent.
     pub fn close(&mut self, why: Close) {
         self.held = None;
+        self.body = None;
         self.session.close(why);
     }
 
@@ -232,6 +236,9 @@ impl Connection {
         let limits = &self.session.config.limits;
         if self.session.is_logged_in() {
             self.progress.after(limits.idle_timeout)
+        } else if self.session.closed().is_some() {
+            // The last reply is still to be sent, however long ago the connection was opened.
+            self.progress.after(limits.idle_timeout.min(limits.login_timeout))
         } else {
             self.opened.after(limits.login_timeout)
         }
@@ -329,7 +336,7 @@ impl Connection {
 
     /// Appends listing lines up to the high-water mark.
     fn continue_listing(&mut self, column: Column, first: MessageNumber, out: &mut BytesMut) {
-        let high_water = self.session.config.limits.high_water;
+        let high_water = self.high_water();
         for index in first.index()..self.session.maildrop().len() {
             let Some(message) = MessageNumber::from_index(index) else { break };
             if out.len() >= high_water {
@@ -343,7 +350,16 @@ impl Connection {
         out.extend_from_slice(b".\r\n");
     }
 
+    /// At 0 there would never be room for a reply.
+    fn high_water(&self) -> usize {
+        self.session.config.limits.high_water.max(1)
+    }
+
+    /// How long the reply to this refusal is held back; not at all when nothing was counted.
     fn failure_delay(&self, failures: u32) -> Duration {
+        if failures == 0 {
+            return Duration::ZERO;
+        }
         let doublings = failures.saturating_sub(1).min(16);
         self.session.config.limits.failure_delay.saturating_mul(1 << doublings)
     }
@@ -355,11 +371,12 @@ impl Body {
             Extent::Whole => None,
             Extent::Top { lines } => Some(TopCutter::new(lines)),
         };
-        Self { stuffer: Stuffer::new(), top, promised }
+        Self { stuffer: Stuffer::new(), top, enough: false, promised }
     }
 
+    /// Whether the message is not as long as was told. Of TOP that is known if it sent all.
     fn breaks_promise(&self) -> bool {
-        self.top.is_none() && self.stuffer.total() != self.promised
+        !self.enough && self.stuffer.total() != self.promised
     }
 }
 

@@ -13,7 +13,16 @@ impl Session {
     pub(super) fn command(&mut self, command: Command<'_>) -> Result<Action, Misuse> {
         match self.phase {
             Phase::Authorization { .. } => Ok(self.in_authorization(command)),
-            Phase::Transaction => Ok(self.in_transaction(command)),
+            Phase::Transaction => {
+                let bad_before = self.bad_commands;
+                let action = self.in_transaction(command);
+                if self.bad_commands == bad_before {
+                    // A good command. Before the login the bad ones stay counted: what sent them was
+                    // no client of this protocol.
+                    self.bad_commands = 0;
+                }
+                Ok(action)
+            }
             Phase::Authenticating
             | Phase::StartingTls
             | Phase::Fetching { .. }
@@ -25,7 +34,6 @@ impl Session {
 
     /// RFC 1939 section 4, RFC 2449 section 5, RFC 2595 section 4.
     fn in_authorization(&mut self, command: Command<'_>) -> Action {
-        self.good();
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
@@ -53,7 +61,6 @@ impl Session {
 
     /// RFC 1939 section 5.
     fn in_transaction(&mut self, command: Command<'_>) -> Action {
-        self.good();
         match command {
             Command::Stat => Action::DropListing,
             Command::List(None) => Action::Listing(Column::Size),
@@ -156,14 +163,14 @@ impl Session {
 
     fn reject(&mut self, rejection: Rejection) -> Action {
         self.phase = Phase::Authorization { name: None };
+        let delay = rejection.delay();
         // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
         if matches!(rejection.code(), Some(code) if code != ResponseCode::Auth) {
-            return Action::Reply(rejection.into());
+            return Action::Refuse { reply: rejection.into(), failures: 0, delay, last: false };
         }
         self.failures = self.failures.saturating_add(1);
         self.totals.failed_logins = self.failures;
         let last = self.failures >= self.config.limits.failed_logins;
-        let delay = rejection.delay();
         if last {
             self.phase = Phase::Closed(Close::FailedLogins);
         }

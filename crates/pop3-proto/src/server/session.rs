@@ -6,7 +6,11 @@ use alloc::vec::Vec;
 
 use super::config::Config;
 use super::vocabulary::{Accepted, Action, Close, Event, Extent, Line, Misuse};
+use crate::apop::Timestamp;
 use crate::{Channel, CommandError, Maildrop, Marks, MessageNumber, Octets};
+
+/// What fits in a greeting of 512 octets beside its text.
+const MAX_TIMESTAMP: usize = 400;
 
 /// A session: the states of RFC 1939, without octets and without time.
 ///
@@ -21,7 +25,7 @@ pub struct Session {
     pub(super) account: Accepted,
     pub(super) marks: Marks,
     pub(super) totals: Totals,
-    bad_commands: u32,
+    pub(super) bad_commands: u32,
     pub(super) failures: u32,
 }
 
@@ -87,13 +91,16 @@ pub struct Totals {
 
 impl Session {
     /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP,
-    /// angle brackets included; without it APOP is refused.
+    /// angle brackets included; without it APOP is refused. What is no timestamp, or is too long for
+    /// a greeting, counts as none.
     #[must_use]
     pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
         Self {
             config,
             channel,
-            timestamp,
+            timestamp: timestamp.filter(|timestamp| {
+                timestamp.len() <= MAX_TIMESTAMP && Timestamp::parse(timestamp.as_bytes()).is_some()
+            }),
             phase: Phase::Authorization { name: None },
             account: Accepted::new(Maildrop::new()),
             marks: Marks::new(0),
@@ -216,14 +223,6 @@ impl Session {
         }
         self.phase = Phase::Closed(Close::BadCommands);
         Action::Close(Close::BadCommands, Some(Line::negative(text)))
-    }
-
-    /// Notes a good command. Before the login the bad ones stay counted: what came before them was
-    /// no client of this protocol.
-    pub(super) const fn good(&mut self) {
-        if self.is_logged_in() {
-            self.bad_commands = 0;
-        }
     }
 
     fn malformed(&mut self, error: CommandError) -> Result<Action, Misuse> {

@@ -37,7 +37,8 @@ pub enum Action {
     Refuse {
         /// The line.
         reply: Line,
-        /// How many logins were refused so far, this one included.
+        /// How many logins were refused so far for their credentials, this one included; 0 when it
+        /// was refused for another reason, which is not counted.
         failures: u32,
         /// The least delay that the store wants.
         delay: Duration,

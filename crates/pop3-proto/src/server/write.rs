@@ -88,11 +88,14 @@ pub(super) fn capabilities(session: &Session, out: &mut BytesMut) {
         per_user(before_login && expire.per_user, out);
     }
     if let Some(implementation) = &config.implementation {
-        out.extend_from_slice(b"IMPLEMENTATION ");
-        line(implementation, out);
+        line("IMPLEMENTATION ", implementation, out);
     }
     for capability in &config.capabilities {
-        line(capability, out);
+        // A tag has no dot, so that no line begins with one (RFC 2449 section 3).
+        let tag = capability.trim_start().split(' ').next().unwrap_or_default();
+        if !tag.contains('.') {
+            line("", capability, out);
+        }
     }
     out.extend_from_slice(b".\r\n");
 }
@@ -101,9 +104,14 @@ fn per_user(differs: bool, out: &mut BytesMut) {
     out.extend_from_slice(if differs { b" USER\r\n" } else { b"\r\n" });
 }
 
-/// A line of the operator's: printable ASCII, no dot in front, within 512 octets.
-fn line(text: &str, out: &mut BytesMut) {
-    let text = text.trim_start_matches(['.', ' ']).chars().filter(|c| matches!(c, ' '..='~'));
-    out.extend(text.take(MAX_REPLY.saturating_sub("IMPLEMENTATION \r\n".len())).map(|c| c as u8));
-    out.extend_from_slice(b"\r\n");
+/// A line of the operator's: printable ASCII within 512 octets, or none if nothing is left of it.
+fn line(tag: &str, text: &str, out: &mut BytesMut) {
+    let room = MAX_REPLY.saturating_sub(2).saturating_sub(tag.len());
+    let text = text.trim_start().chars().filter(|c| matches!(c, ' '..='~')).take(room);
+    let mut text = text.map(|c| c as u8).peekable();
+    if text.peek().is_some() {
+        out.extend_from_slice(tag.as_bytes());
+        out.extend(text);
+        out.extend_from_slice(b"\r\n");
+    }
 }
