@@ -4,7 +4,9 @@
 //! Each file in `tests/tests` is about one behaviour. `// 1939-5.20` names the requirement that a
 //! test checks: RFC and section, and a running number.
 
+pub mod client;
 pub mod model;
+pub mod properties;
 pub mod server;
 pub mod split;
 pub mod store;

@@ -110,7 +110,8 @@ fn a_policy_may_remove_what_was_retrieved() {
 // 1939-6.01, 1939-3.43, PRS-14
 #[test]
 fn nothing_but_quit_removes() {
-    let closings: [(&str, fn(&mut Server)); 3] = [
+    type Closing = fn(&mut Server);
+    let closings: [(&str, Closing); 3] = [
         ("end", Server::end),
         ("time-out", |server| server.advance(core::time::Duration::from_secs(600))),
         ("stop", |server| {

@@ -45,10 +45,11 @@ fn unique_ids_are_octets() {
     let mut input = Input::new(long.as_bytes());
     let mut uids = Vec::new();
     loop {
-        match player.client.poll(player.now, &mut input).unwrap() {
-            Event::Entry(Entry::UniqueId(listing)) => uids.push((listing.message.number(), listing.uid)),
-            Event::End { .. } => break,
-            _ => {}
+        let event = player.client.poll(player.now, &mut input).unwrap();
+        if let Event::Entry(Entry::UniqueId(listing)) = event {
+            uids.push((listing.message.number(), listing.uid));
+        } else if matches!(event, Event::End { .. } | Event::Read) {
+            break;
         }
     }
     let last = [b'a'; 200];

@@ -132,7 +132,7 @@ impl Player {
             Ok(Event::Closed) => ("closed".to_owned(), false),
             Err(error) => (format!("error {error:?}"), false),
         };
-        if !(self.log.last() == Some(&line) && !goes_on) {
+        if goes_on || self.log.last() != Some(&line) {
             self.log.push(line);
         }
         goes_on
@@ -152,7 +152,7 @@ impl Player {
     }
 
     pub(crate) fn after(&mut self, seconds: u64) {
-        self.now = self.now + Duration::from_secs(seconds);
+        self.now = self.now.after(Duration::from_secs(seconds));
     }
 
     pub(crate) fn try_send(&mut self, command: &Command<'_>) -> Result<(), pop3_proto::client::SendError> {
