@@ -4,8 +4,12 @@
 mod args;
 mod escape;
 mod exit;
+mod fetch;
+mod fuse;
+mod journal;
 mod passwd;
 mod password;
+mod sink;
 mod users;
 
 use std::process::ExitCode;
