@@ -1,1 +1,15 @@
-//! Test harness.
+//! What the tests from outside share: a store in memory, both roles driven by a made-up clock, and
+//! the properties that hold for any input. The fuzz targets use the same.
+//!
+//! Each file in `tests/tests` is about one behaviour. `// 1939-5.20` names the requirement that a
+//! test checks: RFC and section, and a running number.
+
+pub mod client;
+pub mod model;
+pub mod properties;
+pub mod server;
+pub mod split;
+pub mod store;
+
+/// The time that the virtual clock begins with: not zero, so that nobody mistakes it for "never".
+pub const START: pop3_proto::Instant = pop3_proto::Instant::new(core::time::Duration::from_secs(1_000_000));

@@ -1,6 +1,5 @@
 //! Time as an argument.
 
-use core::ops::Add;
 use core::time::Duration;
 
 /// A point in time: the duration since an epoch of the caller's choice.
@@ -31,13 +30,10 @@ impl Instant {
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
-}
-
-impl Add<Duration> for Instant {
-    type Output = Self;
 
     /// The instant `span` later; the largest instant if that can't be told.
-    fn add(self, span: Duration) -> Self {
+    #[must_use]
+    pub const fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span))
     }
 }

@@ -29,16 +29,33 @@
 
 extern crate alloc;
 
+pub mod apop;
+mod capability;
+mod channel;
+pub mod client;
+mod command;
 pub mod dots;
+mod input;
 mod instant;
+mod line;
+pub mod listing;
 mod maildrop;
 mod number;
+mod quirk;
+mod reply;
 mod secret;
+pub mod server;
 mod unique_id;
 pub mod url;
 
+pub use capability::{Capabilities, Capability, Expire, LoginDelay};
+pub use channel::Channel;
+pub use command::{ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape};
+pub use input::Input;
 pub use instant::Instant;
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
+pub use quirk::Quirk;
+pub use reply::{Rejection, Reply, ReplyError, ResponseCode, Status};
 pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::num::NonZeroU32;
 
+use bytes::BytesMut;
+
 /// The number of a message in a session: 1 for the first (RFC 1939 section 4).
 ///
 /// Numbers are given when the maildrop is opened, do not move when messages are marked as deleted,
@@ -84,6 +86,22 @@ pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// Appends a number in decimal digits.
+pub(crate) fn put_decimal(out: &mut BytesMut, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    for (place, octet) in digits.iter_mut().enumerate().rev() {
+        // The remainder is below 10.
+        *octet = b'0' | (number % 10) as u8;
+        number /= 10;
+        first = place;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +112,16 @@ mod tests {
         assert_eq!(decimal(b"0018446744073709551615"), Some(u64::MAX));
         for bad in [&b""[..], b"-1", b"+1", b"1 ", b" 1", b"1a", b"0x1", b"1.0", b"18446744073709551616"] {
             assert_eq!(decimal(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn decimal_reads_what_put_decimal_writes() {
+        for number in [0, 7, 10, 4_294_967_296, u64::MAX] {
+            let mut out = BytesMut::new();
+            put_decimal(&mut out, number);
+            assert_eq!(decimal(&out), Some(number));
+            assert_eq!(out, alloc::format!("{number}").as_bytes());
         }
     }
 }

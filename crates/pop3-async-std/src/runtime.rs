@@ -1,0 +1,59 @@
+//! What the futures-io traits do not have.
+
+use core::future::{Future, poll_fn};
+use core::net::SocketAddr;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::io;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use pop3_driver::{Clock, timed_out};
+use pop3_proto::Instant;
+
+/// A runtime: async-std, smol, or another with futures-io sockets.
+pub trait Runtime: Send + Sync + Sized + 'static {
+    /// A TCP connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin + core::fmt::Debug + 'static;
+    /// A TCP listener.
+    type Listener: Send + Sync + 'static;
+    /// A task. It goes on when this is dropped.
+    type Task: Future<Output = ()> + Send + Unpin + 'static;
+
+    /// Connects by TCP. Small writes leave at once (TCP_NODELAY).
+    fn connect(host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Waits for a connection, and returns it with the client's and the own address. Small writes
+    /// leave at once (TCP_NODELAY).
+    fn accept(
+        listener: &Self::Listener,
+    ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr, SocketAddr)>> + Send;
+
+    /// Sleeps.
+    fn sleep(span: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Starts a task.
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self::Task;
+
+    /// Runs a call on a thread where it may block, to its end, even if the future is dropped.
+    fn unblock<T: Send + 'static>(
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
+}
+
+/// Awaits the result, but not beyond the deadline.
+pub(crate) async fn within<R: Runtime, T>(
+    clock: Clock,
+    deadline: Instant,
+    result: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    let mut result = pin!(result);
+    let mut sleep = pin!(R::sleep(clock.until(deadline)));
+    poll_fn(|context| {
+        if let Poll::Ready(result) = result.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        sleep.as_mut().poll(context).map(|()| Err(timed_out()))
+    })
+    .await
+}

@@ -1,0 +1,106 @@
+//! A TCP connection, in clear or in TLS, as a transport.
+
+use std::io;
+
+use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
+use pop3_driver::{Clock, Transport};
+use pop3_proto::Instant;
+
+use crate::runtime::{Runtime, within};
+
+/// A TCP connection of the runtime's, before or after the TLS handshake.
+#[derive(Debug)]
+pub struct Socket<R: Runtime> {
+    stream: Stream<R>,
+    role: Role,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+enum Stream<R: Runtime> {
+    Plain(R::Stream),
+    Tls(Box<TlsStream<R::Stream>>),
+}
+
+impl<R: Runtime> Socket<R> {
+    /// A connection in clear. `role` is its side in a handshake.
+    pub const fn new(stream: R::Stream, role: Role, clock: Clock) -> Self {
+        Self { stream: Stream::Plain(stream), role, clock }
+    }
+}
+
+impl<R: Runtime> Transport for Socket<R> {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let clock = self.clock;
+        match &mut self.stream {
+            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.read(buffer)).await,
+            Stream::Tls(stream) => match within::<R, _>(clock, deadline, stream.read(buffer)).await {
+                // The end without close_notify.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                result => result,
+            },
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        let clock = self.clock;
+        match &mut self.stream {
+            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.write(octets)).await,
+            Stream::Tls(stream) => {
+                let write = async {
+                    let written = stream.write(octets).await?;
+                    stream.flush().await?;
+                    Ok(written)
+                };
+                within::<R, _>(clock, deadline, write).await
+            }
+        }
+    }
+
+    async fn pause(&mut self, until: Instant) {
+        R::sleep(self.clock.until(until)).await;
+    }
+
+    async fn close(&mut self, deadline: Instant) {
+        let clock = self.clock;
+        // The peer may be gone already.
+        let _ = match &mut self.stream {
+            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.close()).await,
+            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.close()).await,
+        };
+    }
+
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        let Self { stream, role, clock } = self;
+        let Stream::Plain(stream) = stream else { return Err(unavailable()) };
+        let stream = match &role {
+            Role::Server(config) => {
+                let handshake = TlsAcceptor::from(config.clone()).accept(stream);
+                TlsStream::Server(within::<R, _>(clock, deadline, handshake).await?)
+            }
+            Role::Client(connector) => {
+                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
+                TlsStream::Client(within::<R, _>(clock, deadline, handshake).await?)
+            }
+            Role::None => return Err(unavailable()),
+        };
+        Ok(Self { stream: Stream::Tls(Box::new(stream)), role, clock })
+    }
+
+    fn tls(&self) -> Option<TlsInfo> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => TlsInfo::of(stream.get_ref().1),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+}

@@ -1,0 +1,262 @@
+//! The client: calls that send a command and return its reply.
+
+mod call;
+mod connect;
+mod error;
+mod fetch;
+mod trace;
+
+pub use connect::{Options, Security};
+pub use error::{Error, Refusal};
+pub use fetch::Receiver;
+pub use trace::{Trace, Tracer};
+
+use bytes::BytesMut;
+use pop3_proto::client::{Connection, Entry};
+use pop3_proto::listing::DropListing;
+use pop3_proto::{
+    Capabilities, Capability, Channel, Command, Extension, MessageNumber, Name, Octets, Password, Quirk,
+};
+
+use crate::buffer::ReadBuffer;
+use crate::tls::TlsInfo;
+use crate::transport::Transport;
+
+/// A connection to a server, after its greeting.
+///
+/// Each call sends a command and waits for its reply. A negative reply is [`Error::Refused`], after
+/// which the connection can be used on; after any other error it can't. A call that is dropped
+/// before its end leaves the connection in the middle of a reply: later calls fail with
+/// [`Error::Interrupted`].
+///
+/// Messages marked as deleted are removed only by [`quit`](Self::quit). Dropping the client closes
+/// the connection without QUIT, and nothing is removed.
+#[derive(Debug)]
+pub struct Client<T> {
+    transport: T,
+    connection: Connection,
+    input: ReadBuffer,
+    input_ended: bool,
+    out: BytesMut,
+    greeting: Vec<u8>,
+    quirks: Vec<Quirk>,
+    tracer: Option<Tracer>,
+    busy: bool,
+}
+
+impl<T: Transport> Client<T> {
+    /// Asks for the capabilities (CAPA). `None` when the server has no such command.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, Error> {
+        match self.call(&Command::Capa, |_| Ok(())).await {
+            Ok(_) => Ok(self.connection.capabilities().cloned()),
+            Err(Error::Refused(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Logs in by USER and PASS, and asks for the capabilities again, as they may differ afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server refuses; what its
+    /// [`code`](Refusal::code) says tells why. [`Error::Unsendable`] with
+    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
+    /// passwords: nothing was sent.
+    pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), Error> {
+        let (name, password) = (Name::parse(name)?, Password::parse(password)?);
+        self.call(&Command::User(name), |_| Ok(())).await?;
+        self.call(&Command::Pass(password), |_| Ok(())).await?;
+        self.capabilities().await.map(drop)
+    }
+
+    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
+    /// is offered, and knowing that a false server can learn the password in time.
+    ///
+    /// # Errors
+    /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).
+    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
+        let name = Name::parse(name)?;
+        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
+        let digest = pop3_proto::apop::Digest::new(timestamp, secret);
+        self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
+        self.capabilities().await.map(drop)
+    }
+
+    /// How many messages there are, and how many octets by the server's count (STAT).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn stat(&mut self) -> Result<DropListing, Error> {
+        let mut listing = None;
+        self.call(&Command::Stat, |entry| {
+            if let Entry::Drop(drop) = entry {
+                listing = Some(drop);
+            }
+            Ok(())
+        })
+        .await?;
+        listing.ok_or(Error::Internal)
+    }
+
+    /// The sizes of all messages by the server's count: hints (LIST).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
+        self.listing(&Command::List(None), |entry| {
+            if let Entry::Scan(listing) = entry { Some((listing.message, listing.octets)) } else { None }
+        })
+        .await
+    }
+
+    /// The size of one message by the server's count (`LIST n`).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn list_one(&mut self, message: MessageNumber) -> Result<Octets, Error> {
+        let command = Command::List(Some(message));
+        let listing = self.listing(&command, |entry| {
+            if let Entry::Scan(listing) = entry { Some(listing.octets) } else { None }
+        });
+        listing.await?.pop().ok_or(Error::Internal)
+    }
+
+    /// The unique-ids of all messages (UIDL).
+    ///
+    /// They are the server's octets: compare them, but don't make paths of them. A server may give
+    /// two messages the same.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, Error> {
+        self.listing(&Command::Uidl(None), |entry| {
+            if let Entry::UniqueId(listing) = entry {
+                Some((listing.message, listing.uid.to_vec()))
+            } else {
+                None
+            }
+        })
+        .await
+    }
+
+    /// The unique-id of one message (`UIDL n`).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, Error> {
+        let command = Command::Uidl(Some(message));
+        let listing = self.listing(&command, |entry| {
+            if let Entry::UniqueId(listing) = entry { Some(listing.uid.to_vec()) } else { None }
+        });
+        listing.await?.pop().ok_or(Error::Internal)
+    }
+
+    /// The highest message number accessed (LAST of RFC 1460), which few servers know.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn last(&mut self) -> Result<Option<MessageNumber>, Error> {
+        let listing =
+            self.listing(
+                &Command::Last,
+                |entry| if let Entry::Last(message) = entry { Some(message) } else { None },
+            );
+        listing.await?.pop().ok_or(Error::Internal)
+    }
+
+    /// Marks a message as deleted (DELE). It is removed by [`quit`](Self::quit).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn dele(&mut self, message: MessageNumber) -> Result<(), Error> {
+        self.call(&Command::Dele(message), |_| Ok(())).await
+    }
+
+    /// Does nothing, but starts the server's autologout timer anew (NOOP).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn noop(&mut self) -> Result<(), Error> {
+        self.call(&Command::Noop, |_| Ok(())).await
+    }
+
+    /// Removes all marks (RSET).
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rset(&mut self) -> Result<(), Error> {
+        self.call(&Command::Rset, |_| Ok(())).await
+    }
+
+    /// Sends a command that this crate does not know. Returns the text of the positive reply, and
+    /// what followed it: a body, or lines, each with CRLF put behind it.
+    ///
+    /// All that follows is kept in memory: see
+    /// [`Config::max_body`](pop3_proto::client::Config::max_body) for a limit.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        self.call_extension(command).await
+    }
+
+    /// Ends the session (QUIT): the messages marked as deleted are removed, and the connection is
+    /// closed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server could not remove all of them. On any other error it is
+    /// unknown which are removed; compare unique-ids in the next session.
+    pub async fn quit(mut self) -> Result<(), Error> {
+        let result = self.call(&Command::Quit, |_| Ok(())).await;
+        let deadline = self.transport.now().after(CLOSE_TIMEOUT);
+        self.transport.close(deadline).await;
+        result
+    }
+
+    /// The text of the greeting: the server's octets, to be escaped before they are shown.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
+    }
+
+    /// Whether the greeting has a timestamp for APOP.
+    #[must_use]
+    pub fn offers_apop(&self) -> bool {
+        self.connection.greeting_timestamp().is_some()
+    }
+
+    /// The list of the last [`capabilities`](Self::capabilities), or of the login.
+    #[must_use]
+    pub const fn known_capabilities(&self) -> Option<&Capabilities> {
+        self.connection.capabilities()
+    }
+
+    /// Whether the server is known to have this capability.
+    #[must_use]
+    pub fn has(&self, capability: Capability<'_>) -> bool {
+        self.known_capabilities().is_some_and(|list| list.has(capability))
+    }
+
+    /// In what the server has departed from the protocol so far, each once.
+    #[must_use]
+    pub fn quirks(&self) -> &[Quirk] {
+        &self.quirks
+    }
+
+    /// What carries the connection.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.connection.channel()
+    }
+
+    /// What TLS has agreed on, if the connection is in TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsInfo> {
+        self.transport.tls()
+    }
+}
+
+/// How long the end of a connection may take.
+const CLOSE_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(2);

@@ -1,0 +1,264 @@
+//! Sending a command and following its reply.
+
+use std::io;
+
+use bytes::Buf as _;
+use pop3_proto::client::{Entry, Event};
+use pop3_proto::{Command, Extension, Input, Quirk};
+use zeroize::Zeroize as _;
+
+use super::{Client, Error, Refusal, Trace};
+use crate::transport::Transport;
+
+/// What a handler of events says.
+pub(super) enum Flow {
+    /// Go on.
+    On,
+    /// The reply that is waited for is complete.
+    Done,
+}
+
+impl<T: Transport> Client<T> {
+    /// Waits for the greeting.
+    pub(super) async fn greet(&mut self) -> Result<(), Error> {
+        let mut greeting = Vec::new();
+        self.follow(|event| match event {
+            Event::Greeting(reply) if reply.is_positive() => {
+                greeting.extend_from_slice(reply.text);
+                Ok(Flow::Done)
+            }
+            Event::Greeting(reply) => Err(Error::Refused(Refusal::new(None, reply))),
+            Event::Read
+            | Event::Reply { .. }
+            | Event::Entry(_)
+            | Event::Line(_)
+            | Event::Data(_)
+            | Event::End { .. }
+            | Event::StartTls
+            | Event::Warning(_)
+            | Event::Closed => Ok(Flow::On),
+        })
+        .await?;
+        self.greeting = greeting;
+        Ok(())
+    }
+
+    /// Sends a command and waits for the end of its reply.
+    pub(super) async fn call(
+        &mut self,
+        command: &Command<'_>,
+        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        self.begin(command)?;
+        let mut refusal = None;
+        self.follow(|event| {
+            match event {
+                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
+                    refusal = Some(Refusal::new(Some(keyword), reply));
+                }
+                Event::Reply { entry: Some(entry), .. } | Event::Entry(entry) => take(entry)?,
+                Event::Read
+                | Event::Greeting(_)
+                | Event::Reply { .. }
+                | Event::Line(_)
+                | Event::Data(_)
+                | Event::End { .. }
+                | Event::StartTls
+                | Event::Warning(_)
+                | Event::Closed => {}
+            }
+            Ok(completed(&event))
+        })
+        .await?;
+        refusal.map_or(Ok(()), |refusal| Err(Error::Refused(refusal)))
+    }
+
+    /// Sends a command and gathers the entries of its reply.
+    pub(super) async fn listing<E: Send>(
+        &mut self,
+        command: &Command<'_>,
+        pick: impl Fn(Entry<'_>) -> Option<E> + Send + Sync,
+    ) -> Result<Vec<E>, Error> {
+        let mut entries = Vec::new();
+        self.call(command, |entry| {
+            entries.extend(pick(entry));
+            Ok(())
+        })
+        .await?;
+        Ok(entries)
+    }
+
+    pub(super) async fn call_extension(
+        &mut self,
+        extension: Extension<'_>,
+    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        self.begin(&Command::Extension(extension))?;
+        let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
+        self.follow(|event| {
+            match event {
+                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
+                    refusal = Some(Refusal::new(Some(keyword), reply));
+                }
+                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
+                Event::Line(line) => {
+                    content.extend_from_slice(line);
+                    content.extend_from_slice(b"\r\n");
+                }
+                Event::Data(octets) => content.extend_from_slice(octets),
+                Event::Read
+                | Event::Greeting(_)
+                | Event::Entry(_)
+                | Event::End { .. }
+                | Event::StartTls
+                | Event::Warning(_)
+                | Event::Closed => {}
+            }
+            Ok(completed(&event))
+        })
+        .await?;
+        refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
+    }
+
+    /// Puts a command into the output.
+    pub(super) fn begin(&mut self, command: &Command<'_>) -> Result<(), Error> {
+        if self.busy {
+            return Err(Error::Interrupted);
+        }
+        self.enqueue(command)
+    }
+
+    pub(super) fn enqueue(&mut self, command: &Command<'_>) -> Result<(), Error> {
+        self.connection.send(command, self.transport.now(), &mut self.out)?;
+        if let Some(tracer) = &self.tracer {
+            tracer.sent(command);
+        }
+        Ok(())
+    }
+
+    /// Handles events until the handler is done. If this future is dropped before, or fails, the
+    /// client is of no use any more.
+    pub(super) async fn follow(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>) -> Result<Flow, Error> + Send,
+    ) -> Result<(), Error> {
+        self.busy = true;
+        loop {
+            match self.next(&mut handle)? {
+                Next::Done => {
+                    self.busy = false;
+                    return Ok(());
+                }
+                Next::More => {}
+                Next::Starved => {
+                    self.send().await?;
+                    self.receive().await?;
+                }
+            }
+        }
+    }
+
+    /// Polls once and hands the event over.
+    pub(super) fn next(
+        &mut self,
+        handle: &mut (impl FnMut(Event<'_>) -> Result<Flow, Error> + Send),
+    ) -> Result<Next, Error> {
+        let octets = self.input.filled();
+        let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
+        let event = self.connection.poll(self.transport.now(), &mut input)?;
+        let consumed = input.consumed();
+        if let Some(tracer) = &self.tracer {
+            tracer.received(&event);
+        }
+        let next = match event {
+            Event::Read => Next::Starved,
+            Event::Warning(quirk) => {
+                remember(&mut self.quirks, quirk);
+                Next::More
+            }
+            Event::Greeting(_)
+            | Event::Reply { .. }
+            | Event::Entry(_)
+            | Event::Line(_)
+            | Event::Data(_)
+            | Event::End { .. }
+            | Event::StartTls
+            | Event::Closed => match handle(event)? {
+                Flow::On => Next::More,
+                Flow::Done => Next::Done,
+            },
+        };
+        self.input.consume(consumed);
+        Ok(next)
+    }
+
+    /// Sends the output, which may hold a password, and leaves no trace of it.
+    pub(super) async fn send(&mut self) -> Result<(), Error> {
+        while !self.out.is_empty() {
+            let now = self.transport.now();
+            let deadline = self.connection.deadline().unwrap_or(now);
+            let sent = self.transport.write(&self.out, deadline).await.map_err(Error::Network)?;
+            if sent == 0 {
+                return Err(Error::Network(io::ErrorKind::WriteZero.into()));
+            }
+            let sent = sent.min(self.out.len());
+            self.out[..sent].zeroize();
+            self.out.advance(sent);
+        }
+        // With nothing left in it, the buffer goes back to its beginning.
+        self.out.clear();
+        Ok(())
+    }
+
+    pub(super) async fn receive(&mut self) -> Result<(), Error> {
+        let now = self.transport.now();
+        let deadline = self.connection.deadline().unwrap_or(now);
+        match self.transport.read(self.input.room(), deadline).await {
+            Ok(0) => self.input_ended = true,
+            Ok(octets) => self.input.add(octets),
+            // The core looks at the clock and says what took too long.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && self.transport.now() >= deadline => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.input_ended = true,
+            Err(error) => return Err(Error::Network(error)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn trace_tls(&self) {
+        if let Some(tracer) = &self.tracer {
+            tracer.tell(Trace::Tls);
+        }
+    }
+}
+
+/// What a poll has led to.
+pub(super) enum Next {
+    /// The handler is done.
+    Done,
+    /// Poll on.
+    More,
+    /// Octets are needed.
+    Starved,
+}
+
+/// Whether the event ends the reply to a command.
+pub(super) const fn completed(event: &Event<'_>) -> Flow {
+    match event {
+        Event::Reply { follows: pop3_proto::ReplyShape::Line, .. }
+        | Event::End { .. }
+        | Event::StartTls
+        | Event::Closed => Flow::Done,
+        Event::Read
+        | Event::Greeting(_)
+        | Event::Reply { .. }
+        | Event::Entry(_)
+        | Event::Line(_)
+        | Event::Data(_)
+        | Event::Warning(_) => Flow::On,
+    }
+}
+
+fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
+    if !quirks.contains(&quirk) {
+        quirks.push(quirk);
+    }
+}

@@ -1,0 +1,147 @@
+//! From a transport to a client that has been greeted.
+
+use core::time::Duration;
+use std::io;
+
+use bytes::BytesMut;
+use pop3_proto::client::{Config, Connection};
+use pop3_proto::{Channel, Command, Instant};
+
+use super::{Client, Error, Tracer};
+use crate::buffer::ReadBuffer;
+use crate::tls::{Connector, Role};
+use crate::transport::Transport;
+
+/// How a connection is protected.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Security {
+    /// TLS from the first octet: port 995 (RFC 8314 section 3.3).
+    Implicit(Connector),
+    /// TLS by STLS before anything else: port 110 (RFC 2595). If the server refuses it, there is no
+    /// connection.
+    StartTls(Connector),
+    /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
+    TrustedPlaintext,
+    /// No TLS. No name and no password can be sent, by this client's construction.
+    Plaintext,
+}
+
+/// The settings of a client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The protocol's settings. Default: lenient, pipelining.
+    pub config: Config,
+    /// How long connecting, the handshake and the greeting may take together. Default: 60 seconds.
+    pub connect_timeout: Duration,
+    /// What is told of the dialogue. Default: nothing.
+    pub tracer: Option<Tracer>,
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { config: Config::default(), connect_timeout: Duration::from_secs(60), tracer: None }
+    }
+
+    /// Sets [`config`](Self::config).
+    #[must_use]
+    pub fn with_config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Sets [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
+        Self { connect_timeout, ..self }
+    }
+
+    /// Sets [`tracer`](Self::tracer).
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer: Some(tracer), ..self }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Security {
+    /// The side that a transport takes in the handshake.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Implicit(connector) | Self::StartTls(connector) => Role::Client(connector.clone()),
+            Self::TrustedPlaintext | Self::Plaintext => Role::None,
+        }
+    }
+}
+
+/// How much is read at a time.
+const BUFFER: usize = 64 * 1024;
+
+impl<T: Transport> Client<T> {
+    /// Makes a client of a connection that was just opened: TLS as asked for, and the greeting, all
+    /// before the deadline.
+    ///
+    /// # Errors
+    /// See [`Error`]. No name and no password was sent.
+    pub async fn open(
+        transport: T,
+        security: &Security,
+        options: Options,
+        deadline: Instant,
+    ) -> Result<Self, Error> {
+        let (transport, channel) = match security {
+            Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
+            Security::StartTls(_) | Security::Plaintext => (transport, Channel::Plaintext),
+            Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
+        };
+        let now = transport.now();
+        let config = options.config.with_greeting_timeout(deadline.since(now));
+        let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
+        let connection = Connection::new(config, channel, now);
+        let mut client = Self {
+            transport,
+            connection,
+            input,
+            input_ended: false,
+            out: BytesMut::with_capacity(1024),
+            greeting: Vec::new(),
+            quirks: Vec::new(),
+            tracer: options.tracer,
+            busy: false,
+        };
+        if client.channel().is_tls() {
+            client.trace_tls();
+        }
+        client.greet().await?;
+        if matches!(security, Security::StartTls(_)) { client.start_tls(deadline).await } else { Ok(client) }
+    }
+
+    async fn start_tls(mut self, deadline: Instant) -> Result<Self, Error> {
+        self.call(&Command::Stls, |_| Ok(())).await?;
+        let size = self.input.size();
+        self.transport = handshake(self.transport, deadline).await?;
+        // What came in clear text is thrown away; the core has refused anything behind the reply.
+        self.input = ReadBuffer::new(size);
+        self.connection.tls_established(self.transport.now()).map_err(|_| Error::Internal)?;
+        self.trace_tls();
+        Ok(self)
+    }
+}
+
+async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
+    transport.secure(deadline).await.map_err(|error| {
+        Error::Tls(if error.kind() == io::ErrorKind::TimedOut {
+            io::Error::new(error.kind(), "the handshake took too long")
+        } else {
+            error
+        })
+    })
+}

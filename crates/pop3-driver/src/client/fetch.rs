@@ -1,0 +1,201 @@
+//! Messages: one at a time, or many in a pipeline.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+
+use pop3_proto::client::{Event, SendError};
+use pop3_proto::{Command, MessageNumber, Octets, ReplyShape};
+
+use super::call::{Next, completed};
+use super::{Client, Error, Refusal};
+use crate::transport::Transport;
+
+/// Takes messages as they come, one after the other.
+///
+/// An error from any of these calls ends the whole fetch, and the connection with it.
+pub trait Receiver: Send {
+    /// The content of a message follows.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    fn begin(&mut self, message: MessageNumber) -> io::Result<()>;
+
+    /// Octets of the message, in wire form without dot-stuffing: its lines end in CRLF.
+    ///
+    /// # Errors
+    /// When they can't be stored.
+    fn data(&mut self, octets: &[u8]) -> io::Result<()>;
+
+    /// The message is complete: its terminator has come.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    fn end(&mut self) -> io::Result<()>;
+
+    /// The server does not give this message. The next one follows.
+    ///
+    /// # Errors
+    /// When that can't be noted.
+    fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()>;
+}
+
+impl<T: Transport> Client<T> {
+    /// Fetches a message (RETR) into a writer, in wire form without dot-stuffing, and returns its
+    /// octets.
+    ///
+    /// What was written is the whole message only when this returns without error.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the writer fails; the connection is of no use then. See [`Error`].
+    pub async fn retr(
+        &mut self,
+        message: MessageNumber,
+        to: &mut (impl Write + Send),
+    ) -> Result<Octets, Error> {
+        self.body(&Command::Retr(message), to).await
+    }
+
+    /// Fetches the header of a message and the first lines of its body (TOP) into a writer.
+    ///
+    /// # Errors
+    /// As [`retr`](Self::retr).
+    pub async fn top(
+        &mut self,
+        message: MessageNumber,
+        lines: u64,
+        to: &mut (impl Write + Send),
+    ) -> Result<Octets, Error> {
+        self.body(&Command::Top { message, lines }, to).await
+    }
+
+    /// Fetches messages in the order given. If the server has announced PIPELINING, commands are
+    /// sent ahead as far as the window allows, so that a round trip is not paid for each message.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the receiver fails. After any error the connection is of no use; the
+    /// messages whose [`end`](Receiver::end) was called are complete.
+    pub async fn retr_all(
+        &mut self,
+        messages: impl IntoIterator<Item = MessageNumber, IntoIter: Send>,
+        receiver: &mut impl Receiver,
+    ) -> Result<(), Error> {
+        self.pipeline(messages.into_iter().map(Command::Retr), |command, event| {
+            let Command::Retr(message) = *command else { return Err(Error::Internal) };
+            match event {
+                Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
+                    receiver.refused(message, Refusal::new(Some(keyword), reply))
+                }
+                Event::Reply { .. } => receiver.begin(message),
+                Event::Data(octets) => receiver.data(octets),
+                Event::End { .. } => receiver.end(),
+                Event::Read
+                | Event::Greeting(_)
+                | Event::Entry(_)
+                | Event::Line(_)
+                | Event::StartTls
+                | Event::Warning(_)
+                | Event::Closed => Ok(()),
+            }
+            .map_err(Error::Store)
+        })
+        .await
+    }
+
+    /// Marks messages as deleted (DELE), in a pipeline if the server has one. Returns those that the
+    /// server refused to mark.
+    ///
+    /// # Errors
+    /// See [`Error`]. On any error no message is deleted, as there is no QUIT.
+    pub async fn dele_all(
+        &mut self,
+        messages: impl IntoIterator<Item = MessageNumber, IntoIter: Send>,
+    ) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
+        let mut refusals = Vec::new();
+        self.pipeline(messages.into_iter().map(Command::Dele), |command, event| {
+            if let (&Command::Dele(message), Event::Reply { keyword, reply, .. }) = (command, event)
+                && !reply.is_positive()
+            {
+                refusals.push((message, Refusal::new(Some(keyword), reply)));
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(refusals)
+    }
+
+    async fn body(&mut self, command: &Command<'_>, to: &mut (impl Write + Send)) -> Result<Octets, Error> {
+        self.begin(command)?;
+        let (mut octets, mut refusal) = (0, None);
+        self.follow(|event| {
+            match event {
+                Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
+                    refusal = Some(Refusal::new(Some(keyword), reply));
+                }
+                Event::Data(data) => {
+                    to.write_all(data).map_err(Error::Store)?;
+                    octets += data.len() as Octets;
+                }
+                Event::Reply { .. }
+                | Event::End { .. }
+                | Event::Read
+                | Event::Greeting(_)
+                | Event::Entry(_)
+                | Event::Line(_)
+                | Event::StartTls
+                | Event::Warning(_)
+                | Event::Closed => {}
+            }
+            Ok(completed(&event))
+        })
+        .await?;
+        refusal.map_or(Ok(octets), |refusal| Err(Error::Refused(refusal)))
+    }
+
+    /// Sends commands as far ahead as the window allows, and hands each event over with the command
+    /// that it answers.
+    async fn pipeline(
+        &mut self,
+        commands: impl Iterator<Item = Command<'static>> + Send,
+        mut handle: impl FnMut(&Command<'static>, Event<'_>) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut commands = commands.peekable();
+        let mut sent = VecDeque::new();
+        if self.busy {
+            return Err(Error::Interrupted);
+        }
+        self.busy = true;
+        loop {
+            let next = if sent.is_empty() {
+                Next::Starved
+            } else {
+                self.next(&mut |event| {
+                    let command = sent.front().ok_or(Error::Internal)?;
+                    handle(command, event)?;
+                    Ok(completed(&event))
+                })?
+            };
+            match next {
+                Next::More => {}
+                Next::Done => {
+                    sent.pop_front();
+                }
+                // While octets are awaited is the time to send as much as fits.
+                Next::Starved => {
+                    while let Some(command) = commands.peek() {
+                        match self.enqueue(command) {
+                            Ok(()) => sent.extend(commands.next()),
+                            Err(Error::Unsendable(SendError::Window)) if !sent.is_empty() => break,
+                            Err(error) => return Err(error),
+                        }
+                    }
+                    if sent.is_empty() {
+                        self.busy = false;
+                        return Ok(());
+                    }
+                    self.send().await?;
+                    self.receive().await?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Watching the dialogue.
+
+use core::fmt;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use pop3_proto::client::{Entry, Event};
+use pop3_proto::{Command, Keyword};
+
+/// Something that was sent or received. Secrets are not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trace<'a> {
+    /// A command was sent; the arguments of PASS and APOP are masked.
+    Sent(&'a str),
+    /// The text of a first line was received: the server's octets.
+    Received {
+        /// Whether the reply is positive.
+        positive: bool,
+        /// What is behind the status indicator.
+        text: &'a [u8],
+    },
+    /// A line of an extension's reply was received: the server's octets.
+    Line(&'a [u8]),
+    /// A line of a listing was received.
+    Entry(Entry<'a>),
+    /// So many octets of a body were received, dot-stuffing not counted.
+    Data(usize),
+    /// What followed a first line is complete.
+    End,
+    /// TLS was established.
+    Tls,
+}
+
+/// Something that is told of each [`Trace`].
+#[derive(Clone)]
+pub struct Tracer(Arc<dyn Fn(Trace<'_>) + Send + Sync>);
+
+impl Tracer {
+    /// Has the function called.
+    pub fn new(watch: impl Fn(Trace<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(watch))
+    }
+
+    pub(super) fn tell(&self, trace: Trace<'_>) {
+        (self.0)(trace);
+    }
+
+    pub(super) fn received(&self, event: &Event<'_>) {
+        match *event {
+            Event::Greeting(reply) | Event::Reply { reply, .. } => {
+                self.tell(Trace::Received { positive: reply.is_positive(), text: reply.text });
+            }
+            Event::Line(line) => self.tell(Trace::Line(line)),
+            Event::Entry(entry) => self.tell(Trace::Entry(entry)),
+            Event::Data(octets) => self.tell(Trace::Data(octets.len())),
+            Event::StartTls => self.tell(Trace::Received { positive: true, text: b"" }),
+            Event::End { .. } => self.tell(Trace::End),
+            Event::Read | Event::Warning(_) | Event::Closed => {}
+        }
+    }
+
+    pub(super) fn sent(&self, command: &Command<'_>) {
+        let masked = if matches!(command.keyword(), Keyword::Pass | Keyword::Apop) {
+            format!("{} ***", command.keyword().as_str())
+        } else {
+            let mut line = BytesMut::new();
+            command.write(&mut line);
+            line.trim_ascii_end().escape_ascii().to_string()
+        };
+        self.tell(Trace::Sent(&masked));
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tracer")
+    }
+}

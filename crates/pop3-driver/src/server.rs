@@ -1,0 +1,105 @@
+//! The server: from an accepted connection to the report on its session.
+
+mod drive;
+mod service;
+
+pub use service::{Peer, Report, Service, Welcome};
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use pop3_proto::server::Connection;
+use pop3_proto::{Channel, Instant, Rejection};
+
+use crate::stop::Stop;
+use crate::transport::Transport;
+use drive::{End, Session};
+
+/// When TLS begins on a listener's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
+pub enum Entrance {
+    /// With the first octet (port 995, RFC 8314 section 3.3).
+    Implicit,
+    /// By STLS, if the [`Service`] offers it, or never (port 110).
+    Plain,
+}
+
+/// Serves one connection to its end.
+///
+/// When this returns, the maildrop is released and the transport is closed. The service was told
+/// how the session ended.
+pub async fn serve<T: Transport, S: Service>(
+    mut transport: T,
+    entrance: Entrance,
+    mut peer: Peer,
+    service: &S,
+    stop: &Stop,
+) {
+    let opened = transport.now();
+    let Welcome { config, backend, timestamp, trusted } = match service.connect(&peer) {
+        Ok(welcome) => welcome,
+        Err(rejection) => return turn_away(transport, entrance, &rejection).await,
+    };
+    let login_deadline = opened.after(config.limits.login_timeout);
+    if entrance == Entrance::Implicit {
+        transport = match secure(transport, login_deadline, stop).await {
+            Ok(transport) => transport,
+            Err(error) => return service.ended(&peer, &Report::failed_handshake(error)),
+        };
+        peer.tls = transport.tls();
+    }
+    let channel = match (entrance, trusted) {
+        (Entrance::Implicit, _) => Channel::Tls,
+        (Entrance::Plain, true) => Channel::TrustedPlaintext,
+        (Entrance::Plain, false) => Channel::Plaintext,
+    };
+    let connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
+    let mut session = Session::new(connection, backend);
+    let ended = loop {
+        match session.drive(&mut transport, stop).await {
+            End::Closed(ended) => break ended,
+            End::StartTls(suspended) => {
+                transport = match secure(transport, login_deadline, stop).await {
+                    Ok(transport) => transport,
+                    Err(error) => return service.ended(&peer, &Report::failed_handshake(error)),
+                };
+                peer.tls = transport.tls();
+                session = suspended.resume(transport.now());
+            }
+        }
+    };
+    transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
+    service.ended(&peer, &Report::new(ended, transport.now().since(opened)));
+}
+
+async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> io::Result<T> {
+    let stopped = || io::Error::new(io::ErrorKind::Interrupted, "the server is stopped");
+    stop.race(transport.secure(deadline)).await.unwrap_or_else(|| Err(stopped()))
+}
+
+/// How long the end of a connection may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Says why the connection is not taken, where that can be said without a handshake.
+async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection: &Rejection) {
+    let deadline = transport.now().after(CLOSE_TIMEOUT);
+    if entrance == Entrance::Plain {
+        let code = rejection.code().map(|code| format!("{code} ")).unwrap_or_default();
+        let text: String = rejection.text().chars().filter(|c| matches!(c, ' '..='~')).take(400).collect();
+        // Who is turned away may be gone already.
+        let _ = transport.write(format!("-ERR {code}{text}\r\n").as_bytes(), deadline).await;
+    }
+    transport.close(deadline).await;
+}
+
+/// Makes a timestamp for APOP from the system's source of random octets.
+///
+/// # Errors
+/// When the system has none.
+pub fn timestamp(host: &str) -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(pop3_proto::apop::make_timestamp(random, host))
+}

@@ -1,0 +1,283 @@
+//! The loop between a connection of the core, a transport and a backend.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use pop3_proto::server::{Answer, Close, Connection, Credentials, Extent, Misuse, Request, Step, Wanted};
+use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
+
+use crate::backend::{Backend, Message};
+use crate::buffer::ReadBuffer;
+use crate::stop::Stop;
+use crate::transport::Transport;
+
+/// A session that is served.
+pub(super) struct Session<B> {
+    connection: Connection,
+    backend: B,
+    input: ReadBuffer,
+    input_ended: bool,
+    out: BytesMut,
+    user: Option<String>,
+    fault: Option<io::Error>,
+}
+
+/// Where the loop stops.
+pub(super) enum End<B> {
+    /// The session is over and its backend is dropped: the maildrop is free.
+    Closed(Ended),
+    /// The handshake is due. The session can be had back only by [`Suspended::resume`]; the buffer
+    /// of what came in clear text is gone.
+    StartTls(Suspended<B>),
+}
+
+/// What is left of a session.
+pub(super) struct Ended {
+    pub(super) connection: Connection,
+    pub(super) user: Option<String>,
+    pub(super) fault: Option<io::Error>,
+}
+
+/// A session between STLS and the end of the handshake.
+pub(super) struct Suspended<B> {
+    connection: Connection,
+    backend: B,
+}
+
+impl<B: Backend> Suspended<B> {
+    pub(super) fn resume(mut self, now: Instant) -> Session<B> {
+        // The connection has asked for the handshake, so that this is no misuse.
+        let _ = self.connection.tls_established(now);
+        Session::new(self.connection, self.backend)
+    }
+}
+
+/// Why the loop can't go on.
+enum Fault {
+    /// Of the network.
+    Network(io::Error),
+    /// The core refused a call of the loop. It is a bug to see this.
+    Misuse,
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Network(error)
+    }
+}
+
+impl From<Misuse> for Fault {
+    fn from(_: Misuse) -> Self {
+        Self::Misuse
+    }
+}
+
+/// How much of a message is encoded between two looks at the amount of output.
+const PIECE: usize = 32 * 1024;
+
+/// The most octets in a TLS record.
+const RECORD: usize = 16 * 1024;
+
+/// The octets of the end of a message: CRLF, dot, CRLF. They leave in one piece.
+const TERMINATOR: usize = 5;
+
+/// What a buffer may keep while nothing is under way.
+const IDLE_CAPACITY: usize = 4096;
+
+impl<B: Backend> Session<B> {
+    pub(super) fn new(connection: Connection, backend: B) -> Self {
+        let line = connection.session().config().limits.command_line;
+        Self {
+            connection,
+            backend,
+            input: ReadBuffer::new(line.max(2048)),
+            input_ended: false,
+            out: BytesMut::new(),
+            user: None,
+            fault: None,
+        }
+    }
+
+    /// Serves until the session is over or TLS is due.
+    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
+        let result = self.run(transport, stop).await;
+        match result {
+            Ok(true) => {
+                return End::StartTls(Suspended { connection: self.connection, backend: self.backend });
+            }
+            Ok(false) => {}
+            Err(Fault::Network(error)) => {
+                let timed_out = error.kind() == io::ErrorKind::TimedOut;
+                self.connection.close(if timed_out { Close::TimedOut } else { Close::PeerClosed });
+                self.fault = Some(error).filter(|_| !timed_out);
+            }
+            Err(Fault::Misuse) => {
+                self.connection.close(Close::Stopped);
+                self.fault = Some(io::Error::other("internal error: the session was misused"));
+            }
+        }
+        End::Closed(Ended { connection: self.connection, user: self.user, fault: self.fault })
+    }
+
+    /// Returns whether TLS is due; if not, the session is over.
+    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<bool, Fault> {
+        loop {
+            match self.poll(transport.now()) {
+                Step::Read => {
+                    self.send(transport, 0).await?;
+                    self.receive(transport, stop).await?;
+                }
+                Step::Flush => self.send(transport, 0).await?,
+                Step::Ask(Request::Authenticate(credentials)) => {
+                    self.send(transport, 0).await?;
+                    self.authenticate(credentials, transport).await?;
+                }
+                Step::Ask(Request::Fetch { message, extent }) => {
+                    self.fetch(message, extent, transport).await?
+                }
+                Step::Ask(Request::Commit(deletions)) => {
+                    self.send(transport, 0).await?;
+                    self.commit(deletions, transport).await?;
+                }
+                Step::Pause(until) => {
+                    self.send(transport, 0).await?;
+                    if stop.race(transport.pause(until)).await.is_none() {
+                        self.connection.close(Close::Stopped);
+                    }
+                }
+                Step::StartTls => {
+                    self.send(transport, 0).await?;
+                    return Ok(true);
+                }
+                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
+                Step::Close(_) => {
+                    self.send(transport, 0).await?;
+                    return Ok(false);
+                }
+                // Every request above is answered before the next poll.
+                Step::Wait => return Err(Fault::Misuse),
+            }
+        }
+    }
+
+    fn poll(&mut self, now: Instant) -> Step {
+        let octets = self.input.filled();
+        let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
+        let step = self.connection.poll(now, &mut input, &mut self.out);
+        let consumed = input.consumed();
+        self.input.consume(consumed);
+        step
+    }
+
+    async fn receive<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<(), Fault> {
+        if self.out.capacity() > IDLE_CAPACITY {
+            self.out = BytesMut::new();
+        }
+        let deadline = self.connection.deadline();
+        match stop.race(transport.read(self.input.room(), deadline)).await {
+            None => self.connection.close(Close::Stopped),
+            // Where reading blocks, throwing the switch shows as the end of input.
+            Some(Ok(0)) if stop.is_stopped() => self.connection.close(Close::Stopped),
+            Some(Ok(0)) => self.input_ended = true,
+            Some(Ok(octets)) => self.input.add(octets),
+            // The core looks at the clock and closes.
+            Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut && transport.now() >= deadline => {}
+            Some(Err(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn authenticate<T: Transport>(
+        &mut self,
+        credentials: Credentials,
+        transport: &T,
+    ) -> Result<(), Fault> {
+        let name = credentials.name.escape_ascii().to_string();
+        let answer = match self.backend.authenticate(credentials).await {
+            Ok(accepted) => {
+                self.user = Some(name);
+                Answer::Accept(accepted)
+            }
+            Err(rejection) => Answer::Reject(rejection),
+        };
+        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
+    }
+
+    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {
+        let failed = self.backend.commit(deletions).await;
+        Ok(self.connection.answer(Answer::Committed { failed }, transport.now(), &mut self.out)?)
+    }
+
+    async fn fetch<T: Transport>(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        transport: &mut T,
+    ) -> Result<(), Fault> {
+        let answer = match self.backend.fetch(message, extent).await {
+            Ok(mut content) => {
+                self.connection.answer(Answer::Message, transport.now(), &mut self.out)?;
+                self.body(&mut content, transport).await?
+            }
+            Err(rejection) => Answer::Unavailable(rejection),
+        };
+        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
+    }
+
+    /// Sends a message as far as it is wanted, and returns how it ended.
+    async fn body<T: Transport>(
+        &mut self,
+        content: &mut B::Message,
+        transport: &mut T,
+    ) -> Result<Answer, Fault> {
+        loop {
+            let chunk = match content.chunk().await {
+                Ok([]) => return Ok(Answer::EndOfMessage),
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    let text = format!("reading a message: {error}");
+                    self.fault = Some(io::Error::new(error.kind(), text));
+                    return Ok(Answer::Unavailable(Rejection::temporary("the message can't be read")));
+                }
+            };
+            for piece in chunk.chunks(PIECE) {
+                let wanted = self.connection.body(piece, &mut self.out)?;
+                if wanted == Wanted::Enough {
+                    return Ok(Answer::EndOfMessage);
+                }
+                if self.out.len() >= PIECE {
+                    // The last CRLF stays behind, to leave together with the dot if that follows.
+                    send(&mut self.connection, &mut self.out, transport, TERMINATOR).await?;
+                }
+            }
+        }
+    }
+
+    async fn send<T: Transport>(&mut self, transport: &mut T, keep: usize) -> Result<(), Fault> {
+        send(&mut self.connection, &mut self.out, transport, keep).await
+    }
+}
+
+/// Sends the output but for so many octets at its end.
+async fn send<T: Transport>(
+    connection: &mut Connection,
+    out: &mut BytesMut,
+    transport: &mut T,
+    keep: usize,
+) -> Result<(), Fault> {
+    while out.len() > keep {
+        let mut piece = out.len() - keep;
+        let over = piece % RECORD;
+        if piece > RECORD && over < TERMINATOR && transport.is_tls() {
+            // A record begins with each write: begin one early, so that none ends within the terminator.
+            piece -= RECORD / 2;
+        }
+        let sent = transport.write(&out[..piece], connection.deadline()).await?;
+        if sent == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        out.advance(sent.min(out.len()));
+        connection.wrote(transport.now());
+    }
+    Ok(())
+}

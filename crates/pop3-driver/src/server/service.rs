@@ -1,0 +1,125 @@
+//! What an embedder decides for each connection, and learns of it.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+
+use pop3_proto::Rejection;
+use pop3_proto::server::{Close, Config, Totals};
+
+use super::drive::Ended;
+use crate::backend::Backend;
+use crate::tls::TlsInfo;
+
+/// A server's policy: who is let in, with which settings, and to which store.
+pub trait Service: Send + Sync + 'static {
+    /// The store of a session.
+    type Backend: Backend;
+
+    /// A connection has come. It is served as the [`Welcome`] says, or turned away.
+    ///
+    /// This is called on the thread that accepts or serves connections, and must not block.
+    ///
+    /// # Errors
+    /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
+
+    /// A session has ended. The maildrop is released already.
+    fn ended(&self, peer: &Peer, report: &Report);
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The server's own address on this connection.
+    pub local: SocketAddr,
+    /// What TLS has agreed on, once it has.
+    pub tls: Option<TlsInfo>,
+}
+
+/// How a connection is to be served.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Welcome<B> {
+    /// The settings of the session.
+    pub config: Arc<Config>,
+    /// The store of the session.
+    pub backend: B,
+    /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: none,
+    /// so that APOP is refused.
+    pub timestamp: Option<String>,
+    /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
+    /// peers, or where the operator insists.
+    pub trusted: bool,
+}
+
+/// How a session went, for a log. It holds no secret.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Whose maildrop was opened, printable ASCII; `None` without login.
+    pub user: Option<String>,
+    /// Why the session ended.
+    pub close: Close,
+    /// The fault of the network, the handshake or the store that ended it, if one did.
+    pub error: Option<io::Error>,
+    /// What was done.
+    pub totals: Totals,
+    /// How long it took, from the accepted connection on.
+    pub duration: Duration,
+}
+
+impl Peer {
+    /// A peer without TLS.
+    #[must_use]
+    pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
+        Self { address, local, tls: None }
+    }
+}
+
+impl<B> Welcome<B> {
+    /// Passwords only over TLS, and no APOP.
+    pub const fn new(config: Arc<Config>, backend: B) -> Self {
+        Self { config, backend, timestamp: None, trusted: false }
+    }
+
+    /// Sets [`timestamp`](Self::timestamp).
+    #[must_use]
+    pub fn with_timestamp(self, timestamp: String) -> Self {
+        Self { timestamp: Some(timestamp), ..self }
+    }
+
+    /// Sets [`trusted`](Self::trusted).
+    #[must_use]
+    pub fn with_trusted(self, trusted: bool) -> Self {
+        Self { trusted, ..self }
+    }
+}
+
+impl Report {
+    pub(super) fn new(ended: Ended, duration: Duration) -> Self {
+        let session = ended.connection.session();
+        Self {
+            user: ended.user,
+            close: session.closed().unwrap_or(Close::PeerClosed),
+            error: ended.fault,
+            totals: session.totals(),
+            duration,
+        }
+    }
+
+    pub(super) fn failed_handshake(error: io::Error) -> Self {
+        let timed_out = error.kind() == io::ErrorKind::TimedOut;
+        Self {
+            user: None,
+            close: if timed_out { Close::TimedOut } else { Close::PeerClosed },
+            error: Some(io::Error::new(error.kind(), format!("TLS handshake: {error}"))),
+            totals: Totals::default(),
+            duration: Duration::ZERO,
+        }
+    }
+}

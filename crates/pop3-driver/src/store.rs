@@ -1,0 +1,166 @@
+//! Stores that block, and how they become backends.
+
+use core::future::Future;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+
+use crate::backend::{Backend, Message};
+use crate::server::Peer;
+
+/// A store whose calls block: files, most of all. One value serves all sessions.
+pub trait Store: Send + Sync + 'static {
+    /// An open maildrop.
+    type Maildrop: Maildrop;
+
+    /// Checks the credentials, locks the maildrop, and makes the snapshot.
+    ///
+    /// An unknown name and a wrong password must look the same and cost the same.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, Self::Maildrop), Rejection>;
+}
+
+/// An open maildrop. Dropping it releases the lock and removes nothing.
+pub trait Maildrop: Send + 'static {
+    /// A message, in stored form.
+    type Message: Read + Send + 'static;
+
+    /// Opens a message of the snapshot.
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection>;
+
+    /// Removes these messages and no other, for good, and releases the lock. Returns how many could
+    /// not be removed; those that were gone already do not count.
+    fn commit(self, deletions: &Deletions) -> usize;
+}
+
+/// Where blocking calls are made.
+pub trait Pool: Clone + Send + Sync + 'static {
+    /// Runs the call where it may block, and returns what it returned. If the future is dropped, the
+    /// call still runs to its end.
+    ///
+    /// # Errors
+    /// When the call panicked or the pool is shut down.
+    fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = io::Result<T>> + Send;
+}
+
+/// The pool of blocking servers: the call is made at once, on the same thread.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Inline;
+
+impl Pool for Inline {
+    async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        Ok(call())
+    }
+}
+
+/// The most octets that are read of a message at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// A blocking store as the [`Backend`] of one session.
+#[derive(Debug)]
+pub struct Blocking<S: Store, P> {
+    store: Arc<S>,
+    pool: P,
+    peer: Peer,
+    maildrop: Option<S::Maildrop>,
+}
+
+impl<S: Store, P: Pool> Blocking<S, P> {
+    /// The backend of a session with this peer.
+    pub const fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
+        Self { store, pool, peer, maildrop: None }
+    }
+}
+
+impl<S: Store, P: Pool> Backend for Blocking<S, P> {
+    type Message = Chunks<<S::Maildrop as Maildrop>::Message, P>;
+
+    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+        let (store, peer) = (Arc::clone(&self.store), self.peer.clone());
+        let opened = self.pool.run(move || store.open(&credentials, &peer)).await;
+        let (accepted, maildrop) = opened.map_err(|_| fault())??;
+        self.maildrop = Some(maildrop);
+        Ok(accepted)
+    }
+
+    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection> {
+        let mut maildrop = self.maildrop.take().ok_or_else(fault)?;
+        // Opening, the first octets and, for a small message, the end: one visit to the pool.
+        let call = move || {
+            let first = maildrop.fetch(message, extent).map(|reader| {
+                let mut source = Source { reader, chunk: Vec::new(), ended: false };
+                source.advance().map(|()| source)
+            });
+            (maildrop, first)
+        };
+        let (maildrop, first) = self.pool.run(call).await.map_err(|_| fault())?;
+        self.maildrop = Some(maildrop);
+        // Nothing was sent yet: a fault at the very beginning can still be told.
+        let source = first?.map_err(|_| fault())?;
+        Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
+    }
+
+    async fn commit(&mut self, deletions: Deletions) -> usize {
+        let marked = deletions.len();
+        let Some(maildrop) = self.maildrop.take() else { return marked };
+        self.pool.run(move || maildrop.commit(&deletions)).await.unwrap_or(marked)
+    }
+}
+
+fn fault() -> Rejection {
+    Rejection::temporary("the maildrop can't be read now")
+}
+
+/// A message that is read in a pool, chunk by chunk.
+#[derive(Debug)]
+pub struct Chunks<R, P> {
+    source: Option<Source<R>>,
+    fresh: bool,
+    pool: P,
+}
+
+#[derive(Debug)]
+struct Source<R> {
+    reader: R,
+    chunk: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: Read> Source<R> {
+    /// Replaces the chunk by the next octets.
+    fn advance(&mut self) -> io::Result<()> {
+        self.chunk.clear();
+        self.ended = self.reader.by_ref().take(CHUNK as u64).read_to_end(&mut self.chunk)? < CHUNK;
+        Ok(())
+    }
+}
+
+impl<R: Read + Send + 'static, P: Pool> Message for Chunks<R, P> {
+    async fn chunk(&mut self) -> io::Result<&[u8]> {
+        let broken = || io::Error::other("the message was read on after a fault");
+        if self.fresh {
+            self.fresh = false;
+        } else {
+            let mut source = self.source.take().ok_or_else(broken)?;
+            if source.ended {
+                source.chunk.clear();
+                self.source = Some(source);
+            } else {
+                let call = move || source.advance().map(|()| source);
+                self.source = Some(self.pool.run(call).await??);
+            }
+        }
+        self.source.as_ref().map(|source| &*source.chunk).ok_or_else(broken)
+    }
+}

@@ -1,0 +1,135 @@
+//! What all adapters need of TLS: rustls with the settings that mail wants.
+//!
+//! TLS 1.2 and 1.3 and nothing older (RFC 8314 section 4.1, RFC 8997), ALPN `pop3` (RFC 7301), no
+//! early data: a command that can be replayed is a message that can be lost.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// The protocol's name in ALPN.
+pub const ALPN: &[u8] = b"pop3";
+
+/// What a handshake has agreed on, for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The version, as `TLSv1_3`.
+    pub version: String,
+    /// The cipher suite, as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// The server's certificate and its chain, seen by a client; empty on the server.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TlsInfo {
+    /// What a server's or a client's rustls connection has agreed on, once the handshake is done.
+    #[must_use]
+    pub fn of(connection: &rustls::CommonState) -> Option<Self> {
+        Some(Self {
+            version: format!("{:?}", connection.protocol_version()?),
+            cipher: format!("{:?}", connection.negotiated_cipher_suite()?.suite()),
+            certificates: connection
+                .peer_certificates()
+                .map(|chain| chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl fmt::Display for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.version, self.cipher)
+    }
+}
+
+/// A server's TLS with one certificate chain and its key.
+///
+/// # Errors
+/// When the key does not fit the certificate, or is of a kind that is not known.
+pub fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let config = builder.with_no_client_auth().with_single_cert(chain, key)?;
+    Ok(harden_server(config))
+}
+
+/// Gives a server's rustls configuration, however it was made, what mail wants: ALPN `pop3`, no
+/// early data.
+#[must_use]
+pub fn harden_server(mut config: ServerConfig) -> Arc<ServerConfig> {
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.max_early_data_size = 0;
+    Arc::new(config)
+}
+
+/// A client's TLS that believes certificates of these authorities, for the name that was dialled.
+///
+/// # Errors
+/// When rustls refuses the settings.
+pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.enable_early_data = false;
+    Ok(Arc::new(config))
+}
+
+/// The cryptography that is used.
+#[must_use]
+pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// A client's TLS for one server: the settings, and the name that the certificate must have.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Connector {
+    /// TLS with the server of this name: a DNS name, or an IP address.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn new(config: Arc<ClientConfig>, name: &str) -> Result<Self, InvalidDnsNameError> {
+        let name = ServerName::try_from(name)?.to_owned();
+        Ok(Self { config, name })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> ServerName<'static> {
+        self.name.clone()
+    }
+}
+
+/// Who a transport is in a handshake.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "TLS has two sides; a transport may have none")]
+pub enum Role {
+    /// The server's side.
+    Server(Arc<ServerConfig>),
+    /// The client's side.
+    Client(Connector),
+    /// No handshake can be done.
+    None,
+}
+
+/// The fault of a handshake that can't be done.
+#[must_use]
+pub fn unavailable() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there is no certificate, or the connection is in TLS already")
+}

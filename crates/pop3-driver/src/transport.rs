@@ -1,0 +1,81 @@
+//! What a runtime gives.
+
+use core::future::Future;
+use core::time::Duration;
+use std::io;
+use std::time::Instant as StdInstant;
+
+use pop3_proto::Instant;
+
+use crate::tls::TlsInfo;
+
+/// A connection of some runtime, in clear or in TLS.
+///
+/// Each call ends at its deadline at the latest, with [`io::ErrorKind::TimedOut`].
+pub trait Transport: Send + Sized {
+    /// The time, on the clock that all deadlines are on.
+    fn now(&self) -> Instant;
+
+    /// Receives at least one octet; 0 when the peer has ended its side.
+    ///
+    /// Over TLS, an end without close_notify counts as an end too: whether octets are missing is for
+    /// the protocol to tell.
+    fn read(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Sends octets from the front, at least one, and gives them to the network at once: what is
+    /// buffered for TLS is flushed.
+    fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Sleeps.
+    fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send;
+
+    /// Ends the own side: close_notify over TLS, then the end of the stream. Faults are of no
+    /// interest any more.
+    fn close(&mut self, deadline: Instant) -> impl Future<Output = ()> + Send;
+
+    /// Does the TLS handshake on a connection in clear, as the server or the client that the
+    /// transport was made for. Nothing that was received before may be kept.
+    fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send;
+
+    /// What was agreed in the handshake, if the connection is in TLS.
+    fn tls(&self) -> Option<TlsInfo>;
+
+    /// Whether the connection is in TLS.
+    fn is_tls(&self) -> bool;
+}
+
+/// A clock for [`Transport::now`]: monotonic, from an epoch of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    epoch: StdInstant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { epoch: StdInstant::now() }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::new(self.epoch.elapsed())
+    }
+
+    /// The time left until then, zero if it has passed.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Duration {
+        deadline.since(self.now())
+    }
+}
+
+/// What to say when a deadline has passed.
+#[must_use]
+pub fn timed_out() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "timed out")
+}

@@ -1,0 +1,280 @@
+//! Removing messages at QUIT.
+
+use core::fmt;
+use std::io;
+
+use pop3_proto::MessageNumber;
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use crate::folders::{Folders, Stamp};
+use crate::name::{self, Folder};
+use crate::scan::{self, Entry};
+use crate::unique;
+
+/// What a commit did.
+#[derive(Debug, Default)]
+pub struct CommitReport {
+    removed: usize,
+    gone: usize,
+    seen: usize,
+    failures: Vec<CommitFailure>,
+    unsynced: Option<io::Error>,
+}
+
+impl CommitReport {
+    /// Whether all marked messages are gone for good. If not, QUIT is answered with `-ERR`
+    /// (RFC 1939 section 6).
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.unsynced.is_none()
+    }
+
+    /// How many messages were removed.
+    #[must_use]
+    pub const fn removed(&self) -> usize {
+        self.removed
+    }
+
+    /// How many marked messages somebody else had removed before.
+    #[must_use]
+    pub const fn gone(&self) -> usize {
+        self.gone
+    }
+
+    /// How many messages were moved to `cur` as seen.
+    #[must_use]
+    pub const fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// The marked messages that are still there, ascending, and why.
+    #[must_use]
+    pub fn failures(&self) -> &[CommitFailure] {
+        &self.failures
+    }
+
+    /// Why it is not sure that the removals outlast a loss of power, if it is not.
+    #[must_use]
+    pub const fn unsynced(&self) -> Option<&io::Error> {
+        self.unsynced.as_ref()
+    }
+}
+
+/// A marked message that was not removed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CommitFailure {
+    /// Its number in the session.
+    pub number: MessageNumber,
+    /// Why it is still there.
+    pub reason: CommitError,
+}
+
+/// Why a marked message was not removed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Another file has taken its name, or its content was changed: not what the client had marked.
+    Changed,
+    /// It got another name each time it was found.
+    Restless,
+    /// The session has no such message.
+    NoSuchMessage,
+    /// The system refused.
+    Io(io::Error),
+}
+
+impl fmt::Display for CommitFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "message {} is not removed: {}", self.number, self.reason)
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("it was changed during the session"),
+            Self::Restless => f.write_str("it is renamed all the time"),
+            Self::NoSuchMessage => f.write_str("there is no such message"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What became of one name.
+enum Outcome {
+    /// Removed; other names of the file may be left.
+    Removed {
+        last: bool,
+    },
+    /// The name is not there, or stands for another file.
+    Elsewhere,
+    Failed(CommitError),
+}
+
+/// Removes these messages and no other.
+pub(crate) fn remove(folders: &Folders, entries: &[Entry], deleted: &[MessageNumber]) -> CommitReport {
+    let mut report = CommitReport::default();
+    // Messages that are not where they were, and those with more names than one.
+    let (mut lost, mut linked) = (Vec::new(), Vec::new());
+    for &number in deleted {
+        let Some(entry) = entries.get(number.index()) else {
+            report.fail(number, CommitError::NoSuchMessage);
+            continue;
+        };
+        match unlink(folders, entry.folder, &entry.name, &entry.stamp) {
+            Outcome::Removed { last } => {
+                report.removed += 1;
+                if !last {
+                    linked.push(number);
+                }
+            }
+            Outcome::Elsewhere => lost.push(number),
+            Outcome::Failed(error) => report.fail(number, error),
+        }
+    }
+    for _ in 0..scan::SEARCHES {
+        if lost.is_empty() && linked.is_empty() {
+            break;
+        }
+        if let Err(error) = search(folders, entries, &mut lost, &mut linked, &mut report) {
+            let kind = error.kind();
+            for number in lost.drain(..).chain(linked.drain(..)) {
+                report.fail(number, CommitError::Io(kind.into()));
+            }
+        }
+    }
+    for number in lost {
+        report.fail(number, CommitError::Restless);
+    }
+    report.failures.sort_by_key(|failure| failure.number);
+    report
+}
+
+/// Looks for messages by what does not change of their names, and removes them there.
+///
+/// What is found under no name is gone. What was renamed meanwhile stays `lost`.
+fn search(
+    folders: &Folders,
+    entries: &[Entry],
+    lost: &mut Vec<MessageNumber>,
+    linked: &mut Vec<MessageNumber>,
+    report: &mut CommitReport,
+) -> io::Result<()> {
+    let wanted = lost.iter().chain(&*linked).filter_map(|number| {
+        let index = number.index();
+        Some((index, entries.get(index)?))
+    });
+    let (mut found, settled) = scan::candidates(folders, wanted, |_, _, _| false)?;
+    found.sort_by_key(|candidate| candidate.index);
+    let names_of = |number: MessageNumber| {
+        let start = found.partition_point(|candidate| candidate.index < number.index());
+        found[start..].iter().take_while(move |candidate| candidate.index == number.index())
+    };
+
+    // Other names of a removed file: without them it would come back at the next login.
+    for number in linked.drain(..) {
+        let Some(entry) = entries.get(number.index()) else { continue };
+        for candidate in names_of(number) {
+            let outcome = unlink(folders, candidate.folder, &candidate.name, &entry.stamp);
+            if let Outcome::Failed(error) = outcome {
+                report.removed = report.removed.saturating_sub(1);
+                report.fail(number, error);
+                break;
+            }
+        }
+    }
+
+    let mut still_lost = Vec::new();
+    for number in lost.drain(..) {
+        let Some(entry) = entries.get(number.index()) else { continue };
+        let (mut removed, mut same, mut other, mut failed) = (false, false, false, None);
+        for candidate in names_of(number) {
+            if !candidate.stamp.same_file(&entry.stamp) {
+                other = true;
+                continue;
+            }
+            same = true;
+            match unlink(folders, candidate.folder, &candidate.name, &entry.stamp) {
+                Outcome::Removed { .. } => removed = true,
+                Outcome::Elsewhere => {}
+                Outcome::Failed(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) => report.fail(number, error),
+            None if removed => report.removed += 1,
+            None if same => still_lost.push(number),
+            None if other => report.fail(number, CommitError::Changed),
+            None if settled => report.gone += 1,
+            // The folders changed while we looked, so it may have been missed.
+            None => still_lost.push(number),
+        }
+    }
+    if !still_lost.is_empty() && !settled {
+        folders.wait_for_tick()?;
+    }
+    *lost = still_lost;
+    Ok(())
+}
+
+/// Removes a name if it still stands for the message.
+///
+/// The system has no way to do both in one step. Who puts another file under the same name in
+/// between loses it; delivery never does, because it never uses a name twice.
+fn unlink(folders: &Folders, folder: Folder, name: &[u8], message: &Stamp) -> Outcome {
+    let found = match folders.stamp(folder, name) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Outcome::Elsewhere,
+        Err(error) => return Outcome::Failed(CommitError::Io(error)),
+    };
+    if !found.same_file(message) {
+        return Outcome::Elsewhere;
+    }
+    if !found.same_message(message) {
+        return Outcome::Failed(CommitError::Changed);
+    }
+    match rustix::fs::unlinkat(folders.folder(folder), name, AtFlags::empty()) {
+        Ok(()) => Outcome::Removed { last: found.links <= 1 },
+        Err(Errno::NOENT) => Outcome::Elsewhere,
+        Err(error) => Outcome::Failed(CommitError::Io(error.into())),
+    }
+}
+
+/// Moves messages from `new` to `cur` with the flag S. What does not work is left: the flag is a
+/// courtesy to mail readers.
+pub(crate) fn mark_seen<'e>(
+    folders: &Folders,
+    entries: impl Iterator<Item = &'e Entry>,
+    report: &mut CommitReport,
+) {
+    let (new, cur) = (folders.folder(Folder::New), folders.folder(Folder::Cur));
+    for entry in entries.filter(|entry| entry.folder == Folder::New) {
+        let Some(name) = name::seen(&entry.name) else { continue };
+        let same = folders.stamp(Folder::New, &entry.name);
+        if same.is_ok_and(|found| found.is_some_and(|found| found.same_message(&entry.stamp)))
+            && unique::rename(new, &entry.name, cur, &name).is_ok()
+        {
+            report.seen += 1;
+        }
+    }
+}
+
+/// Brings the changes of the folders to the disk.
+pub(crate) fn sync(folders: &Folders, report: &mut CommitReport) {
+    if report.removed == 0 && report.seen == 0 {
+        return;
+    }
+    for folder in Folder::BOTH {
+        if let Err(error) = rustix::fs::fsync(folders.folder(folder)) {
+            report.unsynced = Some(error.into());
+        }
+    }
+}
+
+impl CommitReport {
+    fn fail(&mut self, number: MessageNumber, reason: CommitError) {
+        self.failures.push(CommitFailure { number, reason });
+    }
+}

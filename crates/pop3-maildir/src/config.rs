@@ -1,0 +1,82 @@
+//! How a Maildir is opened.
+
+use core::time::Duration;
+
+/// How a [`Maildir`](crate::Maildir) is opened and what happens at its commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Make the Maildir when there is none. Default `false`: a missing Maildir is more often a
+    /// mistyped path or a disk that is not mounted than a new user.
+    pub create: bool,
+    /// Remember counted sizes in the file `pop3.sizes`. Default `true`: else each login reads all
+    /// mail.
+    pub size_cache: bool,
+    /// How long a file must have been left alone before its size is remembered. Default 2 s: a file
+    /// that changes again within the tick of the file system's clock looks the same as before, and
+    /// the slowest clock in use (FAT) ticks every 2 s. Such a message is counted again at the next
+    /// login.
+    pub settle_time: Duration,
+    /// Believe `,W=n` in file names as the wire size, where the file's length allows it. Default
+    /// `false`: such fields are wrong often enough, after a mail was edited or a filter ran, and then
+    /// LIST would differ from what RETR sends. `,S=n` is never believed.
+    pub trusted_wire_sizes: bool,
+    /// Move messages that were sent whole and not deleted from `new` to `cur` with the flag S at the
+    /// commit. Default `false`: who reads the same mail by IMAP wants to see what is new.
+    pub seen_flag: bool,
+}
+
+impl Config {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            create: false,
+            size_cache: true,
+            settle_time: Duration::from_secs(2),
+            trusted_wire_sizes: false,
+            seen_flag: false,
+        }
+    }
+
+    /// Sets [`create`](Self::create).
+    #[must_use]
+    pub const fn with_create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Sets [`size_cache`](Self::size_cache).
+    #[must_use]
+    pub const fn with_size_cache(mut self, size_cache: bool) -> Self {
+        self.size_cache = size_cache;
+        self
+    }
+
+    /// Sets [`settle_time`](Self::settle_time).
+    #[must_use]
+    pub const fn with_settle_time(mut self, settle_time: Duration) -> Self {
+        self.settle_time = settle_time;
+        self
+    }
+
+    /// Sets [`trusted_wire_sizes`](Self::trusted_wire_sizes).
+    #[must_use]
+    pub const fn with_trusted_wire_sizes(mut self, trusted_wire_sizes: bool) -> Self {
+        self.trusted_wire_sizes = trusted_wire_sizes;
+        self
+    }
+
+    /// Sets [`seen_flag`](Self::seen_flag).
+    #[must_use]
+    pub const fn with_seen_flag(mut self, seen_flag: bool) -> Self {
+        self.seen_flag = seen_flag;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

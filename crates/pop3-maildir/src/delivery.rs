@@ -1,0 +1,291 @@
+//! The delivery side: a message is in `new` whole and on the disk, or not at all.
+
+use core::fmt;
+use core::time::Duration;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+
+use crate::folders::{open_root, or_make, stamp_at, subfolder};
+use crate::lf::CrlfToLf;
+use crate::unique;
+
+/// Octets gathered before they are written.
+const BUFFER: usize = 64 * 1024;
+
+/// A Maildir that mail is delivered to. It takes no lock: deliveries and sessions don't disturb one
+/// another.
+///
+/// ```
+/// use std::io::Write;
+/// use pop3_maildir::Delivery;
+/// let folder = tempfile::tempdir()?;
+/// let delivery = Delivery::open(folder.path().join("mail"), true)?.with_lf(true);
+/// let mut message = delivery.begin()?;
+/// message.write_all(b"Subject: hello\r\n\r\nhello\r\n")?;
+/// let delivered = message.finish()?; // dropped without, it leaves nothing
+/// assert_eq!(std::fs::read(delivered.path())?, b"Subject: hello\n\nhello\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    folders: Arc<Folders>,
+    lf: bool,
+}
+
+#[derive(Debug)]
+struct Folders {
+    path: PathBuf,
+    tmp: OwnedFd,
+    new: OwnedFd,
+}
+
+impl Delivery {
+    /// The age at which a file in `tmp` has been given up, as maildir(5) says: 36 hours.
+    pub const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
+
+    /// Opens a Maildir. With `create` it is made if it is missing, but not the directory above it.
+    ///
+    /// # Errors
+    /// When there is no Maildir, or the system refuses.
+    pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
+        let path = path.as_ref();
+        let open = || {
+            let root = open_root(path, create)?;
+            let folder = |name| {
+                let found = subfolder(&root, name);
+                if create { or_make(found, &root, name) } else { found }
+            };
+            // All three, so that every reader takes it for a Maildir.
+            folder("cur")?;
+            Ok(Folders { path: path.to_path_buf(), tmp: folder("tmp")?, new: folder("new")? })
+        };
+        let folders = open().map_err(|source| DeliveryError::new("open the Maildir", path, source))?;
+        Ok(Self { folders: Arc::new(folders), lf: false })
+    }
+
+    /// Whether each CRLF is stored as LF, which other programs expect in a Maildir. Default `false`:
+    /// what is written is stored.
+    #[must_use]
+    pub const fn with_lf(mut self, lf: bool) -> Self {
+        self.lf = lf;
+        self
+    }
+
+    /// Begins a message: a new file under `tmp`, for the owner only.
+    ///
+    /// # Errors
+    /// When the file can't be made.
+    pub fn begin(&self) -> Result<Delivering, DeliveryError> {
+        let name = unique::base(None);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.folders.tmp, &name, flags, Mode::RUSR | Mode::WUSR).map_err(
+            |error| DeliveryError::new("create", &path(&self.folders, "tmp", &name), error.into()),
+        )?;
+        let file = BufWriter::with_capacity(BUFFER, File::from(file));
+        let body = if self.lf { Body::Lf(CrlfToLf::new(file)) } else { Body::AsIs(file) };
+        Ok(Delivering { folders: Arc::clone(&self.folders), name, body: Some(body), unfinished: true })
+    }
+
+    /// Removes files in `tmp` that nobody touched for so long, say [`ABANDONED`](Self::ABANDONED):
+    /// what deliveries left that were killed. Returns how many.
+    ///
+    /// # Errors
+    /// When `tmp` can't be read. A file that can't be removed is left.
+    pub fn clean_tmp(&self, age: Duration) -> Result<usize, DeliveryError> {
+        let fail = |error| DeliveryError::new("clean", &self.folders.path.join("tmp"), error);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let limit = i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX);
+        let tmp = self.folders.tmp.as_fd();
+        let mut removed = 0;
+        for entry in Dir::read_from(tmp).map_err(|error| fail(error.into()))? {
+            let entry = entry.map_err(|error| fail(error.into()))?;
+            let name = entry.file_name();
+            if name.to_bytes().starts_with(b".") {
+                continue;
+            }
+            let Ok(Some(stamp)) = stamp_at(tmp, name.to_bytes()) else { continue };
+            let old = stamp.kind == FileType::RegularFile && stamp.modified.max(stamp.changed) < limit;
+            if old && rustix::fs::unlinkat(tmp, name, AtFlags::empty()).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// A message that is being delivered: write it, then [`finish`](Self::finish).
+///
+/// Dropped without that, it leaves nothing. When the process is killed, the file under `tmp` stays,
+/// which no reader looks at.
+#[derive(Debug)]
+pub struct Delivering {
+    folders: Arc<Folders>,
+    name: Vec<u8>,
+    /// `None` after an error: the octets on the disk are not the message.
+    body: Option<Body>,
+    unfinished: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    AsIs(BufWriter<File>),
+    Lf(CrlfToLf<BufWriter<File>>),
+}
+
+impl Delivering {
+    /// Where the message is written meanwhile.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        path(&self.folders, "tmp", &self.name)
+    }
+
+    /// Brings the message to the disk, moves it to `new`, and brings that to the disk too. When this
+    /// returns, the message outlasts a loss of power, and may be deleted elsewhere.
+    ///
+    /// # Errors
+    /// When a step failed, an earlier write included. Nothing is delivered then.
+    pub fn finish(mut self) -> Result<Delivered, DeliveryError> {
+        let written = match self.body.take() {
+            Some(Body::AsIs(file)) => Ok(file),
+            Some(Body::Lf(file)) => file.finish(),
+            None => Err(io::Error::other("an earlier write failed")),
+        };
+        let file = written.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error));
+        let Folders { tmp, new, .. } = &*self.folders;
+        file.and_then(|file| file.sync_all())
+            .and_then(|()| unique::rename(tmp.as_fd(), &self.name, new.as_fd(), &self.name))
+            .map_err(|error| self.error("deliver", error))?;
+        // From here the name under `tmp` is none of ours.
+        self.unfinished = false;
+        if let Err(error) = rustix::fs::fsync(new) {
+            // It must not be there if we say that it is not.
+            rustix::fs::unlinkat(new, &self.name, AtFlags::empty()).ok();
+            return Err(self.error("deliver", error.into()));
+        }
+        Ok(Delivered { path: path(&self.folders, "new", &self.name) })
+    }
+
+    fn error(&self, action: &'static str, source: io::Error) -> DeliveryError {
+        DeliveryError::new(action, &self.path(), source)
+    }
+
+    fn checked<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|source| {
+            if source.kind() == io::ErrorKind::Interrupted {
+                return source;
+            }
+            discard(self.body.take());
+            self.error("write", source).into()
+        })
+    }
+}
+
+impl Write for Delivering {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let result = match &mut self.body {
+            Some(Body::AsIs(file)) => file.write(buf),
+            Some(Body::Lf(file)) => file.write(buf),
+            None => Err(io::Error::other("an earlier write failed")),
+        };
+        self.checked(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = match &mut self.body {
+            Some(Body::AsIs(file)) => file.flush(),
+            Some(Body::Lf(file)) => file.flush(),
+            None => Err(io::Error::other("an earlier write failed")),
+        };
+        self.checked(result)
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        discard(self.body.take());
+        if self.unfinished {
+            rustix::fs::unlinkat(&self.folders.tmp, &self.name, AtFlags::empty()).ok();
+        }
+    }
+}
+
+/// Closes the file without writing what was gathered.
+fn discard(body: Option<Body>) {
+    let file = match body {
+        Some(Body::AsIs(file)) => file,
+        Some(Body::Lf(file)) => file.into_inner(),
+        None => return,
+    };
+    drop(file.into_parts());
+}
+
+/// A message that was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    path: PathBuf,
+}
+
+impl Delivered {
+    /// Where the message lies, until a mail reader moves it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Why a message was not delivered, or the Maildir not opened.
+#[derive(Debug)]
+pub struct DeliveryError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl DeliveryError {
+    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_path_buf(), source }
+    }
+
+    /// The file or directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The kind of the system's error: `StorageFull` and `QuotaExceeded` will meet the next message
+    /// too.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "can't {} {:?}", self.action, self.path)
+    }
+}
+
+impl core::error::Error for DeliveryError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl From<DeliveryError> for io::Error {
+    fn from(error: DeliveryError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+fn path(folders: &Folders, folder: &str, name: &[u8]) -> PathBuf {
+    folders.path.join(folder).join(OsStr::from_bytes(name))
+}

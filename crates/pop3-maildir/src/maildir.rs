@@ -1,0 +1,231 @@
+//! The store of a server session: a locked Maildir and its snapshot.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pop3_proto::{Deletions, Maildrop, MessageNumber};
+
+use crate::commit::{self, CommitReport};
+use crate::config::Config;
+use crate::error::{FetchError, OpenError};
+use crate::folders::Folders;
+use crate::lock::Lock;
+use crate::message::MessageFile;
+use crate::scan::{self, Entry, Skipped, SkippedFiles};
+use crate::snapshot::Snapshot;
+
+/// A Maildir that this session has for itself, and what it held when it was opened.
+///
+/// The lock goes with this value: it is free when the value is dropped, committed, or the process
+/// dies. Nothing is removed but by [`commit`](Self::commit).
+///
+/// All calls block on the file system, so an async server makes them on threads for such work.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use pop3_maildir::{Delivery, Maildir};
+/// use pop3_proto::MessageNumber;
+///
+/// let folder = tempfile::tempdir()?;
+/// let mut message = Delivery::open(folder.path(), true)?.begin()?;
+/// message.write_all(b"Subject: hello\n\nhello\n")?;
+/// message.finish()?;
+///
+/// let mut maildir = Maildir::open(folder.path())?;
+/// assert_eq!(maildir.maildrop().size(MessageNumber::FIRST), Some(25)); // each LF counts as CRLF
+/// let mut stored = Vec::new();
+/// maildir.message(MessageNumber::FIRST)?.read_to_end(&mut stored)?;
+/// assert_eq!(stored, b"Subject: hello\n\nhello\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Maildir {
+    folders: Folders,
+    entries: Vec<Entry>,
+    maildrop: Maildrop,
+    summary: Summary,
+    skipped: SkippedFiles,
+    cache_error: Option<io::Error>,
+    seen_flag: bool,
+    // The last field, so that the lock is the last thing to go.
+    _lock: Lock,
+}
+
+/// What opening a Maildir took, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Messages in the snapshot.
+    pub messages: usize,
+    /// Files that had to be read to count their size. The sizes of the others were known.
+    pub measured: usize,
+    /// Files in `new` and `cur` that are no messages of the snapshot.
+    pub skipped: usize,
+}
+
+impl Maildir {
+    /// Locks the Maildir and makes the snapshot, with the default [`Config`].
+    ///
+    /// # Errors
+    /// See [`OpenError`]. The lock is free again then.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, &Config::default())
+    }
+
+    /// Locks the Maildir and makes the snapshot.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. The lock is free again then.
+    pub fn open_with(path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let folders = Folders::open(path, config.create).map_err(|error| OpenError::new(path, error))?;
+        match Lock::take(folders.root()) {
+            Ok(Some(lock)) => Self::snapshot(folders, lock, config),
+            Ok(None) => return Err(OpenError::Locked { path: path.to_path_buf() }),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| OpenError::new(path, error))
+    }
+
+    /// The snapshot: sizes and unique-ids in the order of delivery.
+    ///
+    /// The unique-id of a message is a hash of its file name without the flags. It stays the same
+    /// when flags change or the file moves from `new` to `cur`, and tells nothing about the host.
+    #[must_use]
+    pub const fn maildrop(&self) -> &Maildrop {
+        &self.maildrop
+    }
+
+    /// Hands the snapshot out, to give it to the session without a copy. The other calls don't need
+    /// it, but [`maildrop`](Self::maildrop) is empty afterwards.
+    #[must_use]
+    pub fn take_maildrop(&mut self) -> Maildrop {
+        core::mem::take(&mut self.maildrop)
+    }
+
+    /// What opening took.
+    #[must_use]
+    pub const fn summary(&self) -> Summary {
+        self.summary
+    }
+
+    /// The files that are no messages of the snapshot, at most 100 of them.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped.first
+    }
+
+    /// Why the sizes could not be remembered for the next login, if so. The session is as good as
+    /// any.
+    #[must_use]
+    pub const fn cache_error(&self) -> Option<&io::Error> {
+        self.cache_error.as_ref()
+    }
+
+    /// Opens a message of the snapshot.
+    ///
+    /// A message whose name changed meanwhile is found under its new name. That is noted, so the
+    /// value has to be mutable.
+    ///
+    /// # Errors
+    /// When the message is not there any more, or not the same; see [`FetchError`].
+    pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
+        let index = number.index();
+        let io_error = |maildir: &Self, source| match maildir.path_of(index) {
+            Some(path) => FetchError::Io { path, source },
+            None => FetchError::NoSuchMessage(number),
+        };
+        for _ in 0..scan::SEARCHES {
+            if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
+                return Ok(message);
+            }
+            if !self.search(index).map_err(|error| io_error(self, error))? {
+                break;
+            }
+        }
+        let (Some(path), Some(entry)) = (self.path_of(index), self.entries.get(index)) else {
+            return Err(FetchError::NoSuchMessage(number));
+        };
+        match self.folders.stamp(entry.folder, &entry.name) {
+            Ok(Some(_)) => Err(FetchError::Changed { path }),
+            Ok(None) => Err(FetchError::Vanished { path }),
+            Err(source) => Err(FetchError::Io { path, source }),
+        }
+    }
+
+    /// Removes the messages that the session marked, and no other, then frees the lock.
+    ///
+    /// A message that is gone already counts as removed. One that is not the file of the snapshot
+    /// any more stays and is reported. When this returns, the removals are on disk, the lock is free,
+    /// and QUIT may be answered: `+OK` if [`CommitReport::is_complete`] (RFC 1939 section 6).
+    #[must_use = "QUIT has to say whether all was removed"]
+    pub fn commit(self, deletions: &Deletions) -> CommitReport {
+        self.remove(deletions.iter(), deletions.retrieved())
+    }
+
+    /// The same as [`commit`](Self::commit), for callers who have numbers: the messages to remove,
+    /// and those that were sent whole.
+    #[must_use = "QUIT has to say whether all was removed"]
+    pub fn remove(
+        self,
+        deleted: impl IntoIterator<Item = MessageNumber>,
+        retrieved: impl IntoIterator<Item = MessageNumber>,
+    ) -> CommitReport {
+        let deleted: Vec<MessageNumber> = deleted.into_iter().collect();
+        let mut report = commit::remove(&self.folders, &self.entries, &deleted);
+        if self.seen_flag {
+            let mut seen = vec![false; self.entries.len()];
+            let set = |seen: &mut Vec<bool>, number: MessageNumber, value| {
+                if let Some(place) = seen.get_mut(number.index()) {
+                    *place = value;
+                }
+            };
+            retrieved.into_iter().for_each(|number| set(&mut seen, number, true));
+            deleted.iter().for_each(|&number| set(&mut seen, number, false));
+            let entries = self.entries.iter().zip(seen).filter_map(|(entry, seen)| seen.then_some(entry));
+            commit::mark_seen(&self.folders, entries, &mut report);
+        }
+        commit::sync(&self.folders, &mut report);
+        report
+    }
+
+    fn snapshot(folders: Folders, lock: Lock, config: &Config) -> io::Result<Self> {
+        let Snapshot { entries, maildrop, measured, skipped, cache_error } =
+            Snapshot::take(&folders, config)?;
+        let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
+        let seen_flag = config.seen_flag;
+        Ok(Self { folders, entries, maildrop, summary, skipped, cache_error, seen_flag, _lock: lock })
+    }
+
+    /// Looks where a message is now; `false` when it is under no other name.
+    fn search(&mut self, index: usize) -> io::Result<bool> {
+        let before = self.entries.get(index).map(Entry::place);
+        let settled = scan::relocate(&self.folders, &mut self.entries)?;
+        if self.entries.get(index).map(Entry::place) != before {
+            return Ok(true);
+        }
+        if !settled {
+            self.folders.wait_for_tick()?;
+        }
+        Ok(!settled)
+    }
+
+    /// Opens the file where the snapshot has it, `None` when something else or nothing is there.
+    fn try_open(&self, index: usize) -> io::Result<Option<MessageFile>> {
+        let Some(entry) = self.entries.get(index) else { return Ok(None) };
+        // Asked by name first, so that nothing but the file is opened.
+        match self.folders.stamp(entry.folder, &entry.name)? {
+            Some(stamp) if stamp.same_message(&entry.stamp) => {}
+            _ => return Ok(None),
+        }
+        match self.folders.open_message(entry.folder, &entry.name) {
+            Ok((file, stamp)) => Ok(stamp.same_message(&entry.stamp).then(|| MessageFile::new(file, stamp))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn path_of(&self, index: usize) -> Option<PathBuf> {
+        self.entries.get(index).map(|entry| self.folders.path_of(entry.folder, &entry.name))
+    }
+}

@@ -1,0 +1,75 @@
+//! Reading one message.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use crate::folders::Stamp;
+
+/// A message that is being read: exactly the octets that were counted for the snapshot, or an
+/// error.
+///
+/// An error in the middle means that the file is not what the scan listing promised. The peer must
+/// not take what it got for a whole message: end the connection without the final line.
+#[derive(Debug)]
+pub struct MessageFile {
+    file: File,
+    stamp: Stamp,
+    /// Octets not yet read.
+    remaining: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// All was read, and the file is the same as before.
+    Whole,
+    Broken,
+}
+
+impl MessageFile {
+    pub(crate) const fn new(file: File, stamp: Stamp) -> Self {
+        Self { file, stamp, remaining: stamp.len, state: State::Reading }
+    }
+
+    /// The length of the stored file in octets. The wire form is longer when lines end in LF.
+    #[must_use]
+    pub const fn stored_len(&self) -> u64 {
+        self.stamp.len
+    }
+
+    fn broken(&mut self) -> io::Error {
+        self.state = State::Broken;
+        io::Error::new(io::ErrorKind::InvalidData, "the message was changed while it was read")
+    }
+}
+
+impl Read for MessageFile {
+    /// Reads the next octets of the message; 0 at its end.
+    ///
+    /// # Errors
+    /// `InvalidData` when the file became shorter, longer or another one since the snapshot, and
+    /// what the system says when it can't read.
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.state {
+            State::Reading if buf.is_empty() => return Ok(0),
+            State::Reading => {}
+            State::Whole => return Ok(0),
+            State::Broken => return Err(self.broken()),
+        }
+        if self.remaining == 0 {
+            if !Stamp::of_open(&self.file)?.same_message(&self.stamp) {
+                return Err(self.broken());
+            }
+            self.state = State::Whole;
+            return Ok(0);
+        }
+        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(buf.len());
+        let count = self.file.read(&mut buf[..most])?;
+        if count == 0 {
+            return Err(self.broken());
+        }
+        self.remaining -= count as u64;
+        Ok(count)
+    }
+}

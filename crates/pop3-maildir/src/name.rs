@@ -1,0 +1,162 @@
+//! The names of the files in a Maildir: data, never paths.
+//!
+//! A name is `base:2,flags`. The base is given at delivery and stays; the flags change. Everything
+//! that has to stay the same over sessions is made from the base.
+
+/// Which of the two folders of a Maildir a message lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Folder {
+    /// `new`: delivered, not yet seen by a mail reader.
+    New,
+    /// `cur`: taken in by a mail reader.
+    Cur,
+}
+
+impl Folder {
+    /// Both, in the order in which they have to be read: mail moves from `new` to `cur`, so that a
+    /// message may be met twice, but is not missed.
+    pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];
+
+    /// The folder's name inside the Maildir.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Cur => "cur",
+        }
+    }
+}
+
+/// What stays of a name when flags change: the base, without the size fields `,S=n` and `,W=n` at
+/// its end, because Dovecot takes these away when it finds them wrong.
+pub(crate) fn identity(name: &[u8]) -> &[u8] {
+    let mut rest = base(name);
+    while let Some((before, _)) = last_size_field(rest) {
+        rest = before;
+    }
+    rest
+}
+
+/// The wire size that the delivering program wrote into the name (`,W=n`), if it did.
+pub(crate) fn wire_hint(name: &[u8]) -> Option<u64> {
+    let mut rest = base(name);
+    while let Some((before, (letter, size))) = last_size_field(rest) {
+        if letter == b'W' {
+            return Some(size);
+        }
+        rest = before;
+    }
+    None
+}
+
+/// When the message was delivered, as its name tells: seconds and microseconds. Zero where it tells
+/// nothing.
+pub(crate) fn delivery_time(name: &[u8]) -> (u64, u64) {
+    let mut parts = base(name).split(|&octet| octet == b'.');
+    let seconds = parts.next().and_then(decimal).unwrap_or(0);
+    // `M` and digits in the second part, beside process number, inode and counter, which are
+    // written with other capital letters before lower-case digits.
+    let micros = parts.next().and_then(|part| {
+        let digits = part.get(part.iter().position(|&octet| octet == b'M')? + 1..)?;
+        decimal(&digits[..digits.iter().take_while(|octet| octet.is_ascii_digit()).count()])
+    });
+    (seconds, micros.unwrap_or(0))
+}
+
+/// The leading digits of a name, which tell the delivery time.
+pub(crate) fn leading_digits(name: &[u8]) -> &[u8] {
+    &name[..name.iter().take_while(|octet| octet.is_ascii_digit()).count()]
+}
+
+/// What stands behind the base: `:2,flags` or nothing.
+pub(crate) fn info(name: &[u8]) -> &[u8] {
+    &name[base(name).len()..]
+}
+
+/// The name in `cur` of a message that was seen, `None` when the flags have a form we don't know.
+pub(crate) fn seen(name: &[u8]) -> Option<Vec<u8>> {
+    let flags = match info(name) {
+        b"" | b":" => b"",
+        info => info.strip_prefix(b":2,")?,
+    };
+    let mut flags = flags.to_vec();
+    if !flags.contains(&b'S') {
+        // Flags stand in the order of the alphabet.
+        let place = flags.iter().position(|&flag| flag > b'S').unwrap_or(flags.len());
+        flags.insert(place, b'S');
+    }
+    Some([base(name), b":2,", &flags].concat())
+}
+
+fn base(name: &[u8]) -> &[u8] {
+    name.split(|&octet| octet == b':').next().unwrap_or(name)
+}
+
+/// Cuts `,S=n` or `,W=n` off the end of a base.
+fn last_size_field(base: &[u8]) -> Option<(&[u8], (u8, u64))> {
+    let comma = memchr::memrchr(b',', base)?;
+    match &base[comma + 1..] {
+        [letter @ (b'S' | b'W'), b'=', digits @ ..] => Some((&base[..comma], (*letter, decimal(digits)?))),
+        _ => None,
+    }
+}
+
+/// Reads ASCII digits, at least one and nothing else; `None` where they do not fit.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, octet| {
+        let digit = octet.is_ascii_digit().then(|| octet - b'0')?;
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_what_no_reader_changes() {
+        for name in [
+            &b"1.M2P3.host"[..],
+            b"1.M2P3.host:2,",
+            b"1.M2P3.host:2,FS",
+            b"1.M2P3.host,S=12:2,S",
+            b"1.M2P3.host,S=12,W=13",
+            b"1.M2P3.host,W=13,S=12:1,x",
+        ] {
+            assert_eq!(identity(name), b"1.M2P3.host", "{name:?}");
+        }
+        assert_eq!(identity(b"a,S=x:2,"), b"a,S=x");
+        assert_eq!(identity(b"a,S=1,b"), b"a,S=1,b");
+        assert_eq!(identity(b":2,S"), b"");
+    }
+
+    #[test]
+    fn wire_hint_is_read_from_the_base_only() {
+        assert_eq!(wire_hint(b"a,S=12,W=13:2,S"), Some(13));
+        assert_eq!(wire_hint(b"a,W=13,S=12"), Some(13));
+        assert_eq!(wire_hint(b"a:2,S,W=13"), None);
+        assert_eq!(wire_hint(b"a,W=99999999999999999999"), None);
+    }
+
+    #[test]
+    fn delivery_time_of_names_as_programs_write_them() {
+        assert_eq!(delivery_time(b"1043715037.M46P12.host:2,S"), (1_043_715_037, 46));
+        assert_eq!(delivery_time(b"1043715037.V2d9I1d7e1M123456.host"), (1_043_715_037, 123_456));
+        assert_eq!(delivery_time(b"1043715037.12_3.host"), (1_043_715_037, 0));
+        assert_eq!(delivery_time(b"letter"), (0, 0));
+        assert_eq!(delivery_time(b"12x.M.host"), (0, 0));
+        assert_eq!(delivery_time(b""), (0, 0));
+    }
+
+    #[test]
+    fn seen_adds_one_flag_in_order() {
+        assert_eq!(seen(b"a").as_deref(), Some(&b"a:2,S"[..]));
+        assert_eq!(seen(b"a:2,FT").as_deref(), Some(&b"a:2,FST"[..]));
+        assert_eq!(seen(b"a:2,S").as_deref(), Some(&b"a:2,S"[..]));
+        assert_eq!(seen(b"a:1,x"), None);
+    }
+}

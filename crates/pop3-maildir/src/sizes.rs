@@ -1,0 +1,172 @@
+//! Wire sizes: counted once, then remembered in a file of the Maildir.
+//!
+//! The file is text, one line a message after a first line with the version:
+//!
+//! ```text
+//! pop3-sizes 1
+//! WIRE LENGTH MODIFIED CHANGED DEVICE INODE UNIQUE-ID
+//! ```
+//!
+//! A line counts only for a file with the same unique-id, device, inode, length and both times, and
+//! only with a wire size that such a length can have. Everything else is as if it were not there.
+//! The owner of the Maildir can write whatever he likes into the file: it gives him wrong sizes in
+//! his own scan listing, and nothing else.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::os::fd::BorrowedFd;
+
+use pop3_proto::Octets;
+use pop3_proto::dots::WireSize;
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+use crate::folders::{Folders, Stamp, open_file};
+use crate::name::decimal;
+use crate::scan::Entry;
+use crate::uid::{self, Uid};
+
+/// The name of the file inside the Maildir.
+pub(crate) const NAME: &str = "pop3.sizes";
+
+/// The name under which it is written. Only who has the lock writes, so one name will do.
+const TEMPORARY: &str = "pop3.sizes.tmp";
+
+const VERSION: &[u8] = b"pop3-sizes 1\n";
+
+/// The longest line: six numbers of at most 20 digits, each with a space, the unique-id, and LF.
+const LINE_MAX: usize = 6 * 21 + uid::LEN + 1;
+
+/// Lines that are read beyond the number of messages. More than that is not from us, or nearly all
+/// of it is of removed messages.
+const LINES_MORE: usize = 10_000;
+
+/// What the file told.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    /// The wire size of each message that it knew, in the order of the messages.
+    pub(crate) sizes: Vec<Option<Octets>>,
+    /// How many lines were good for nothing.
+    pub(crate) stale: usize,
+}
+
+/// Looks up the wire sizes of messages. What can't be read is not known.
+pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Remembered {
+    let mut remembered = Remembered { sizes: vec![None; entries.len()], stale: 0 };
+    let Ok((file, _)) = open_file(root, NAME.as_bytes()) else { return remembered };
+    let places: HashMap<&Uid, usize> = uids.iter().zip(0..).collect();
+    let lines = entries.len().saturating_add(LINES_MORE);
+    let mut file = BufReader::with_capacity(64 * 1024, file);
+    let mut line = Vec::with_capacity(LINE_MAX);
+    if next_line(&mut file, &mut line).is_none() || line != VERSION {
+        return remembered;
+    }
+    for _ in 0..lines {
+        if next_line(&mut file, &mut line).is_none() {
+            break;
+        }
+        let size = parse(&line).and_then(|(size, uid, key)| {
+            let place = *places.get(&uid)?;
+            (key == self::key(&entries.get(place)?.stamp)).then_some((place, size))
+        });
+        match size.and_then(|(place, size)| Some((remembered.sizes.get_mut(place)?, size))) {
+            Some((known, size)) => *known = Some(size),
+            None => remembered.stale += 1,
+        }
+    }
+    remembered
+}
+
+/// Writes the file anew.
+pub(crate) fn store<'e>(
+    root: BorrowedFd<'_>,
+    lines: impl Iterator<Item = (Octets, &'e Stamp, &'e Uid)>,
+) -> io::Result<()> {
+    rustix::fs::unlinkat(root, TEMPORARY, AtFlags::empty()).ok();
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = std::fs::File::from(rustix::fs::openat(root, TEMPORARY, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = write(BufWriter::with_capacity(64 * 1024, file), lines)
+        .and_then(|()| Ok(rustix::fs::renameat(root, TEMPORARY, root, NAME)?));
+    if written.is_err() {
+        rustix::fs::unlinkat(root, TEMPORARY, AtFlags::empty()).ok();
+    }
+    // Not synced: what a loss of power leaves half written fails to parse and is counted again.
+    written
+}
+
+/// Counts a message's wire size, and tells which file it was that was counted.
+///
+/// `None` when the file changed meanwhile.
+pub(crate) fn measure(
+    folders: &Folders,
+    entry: &Entry,
+    buffer: &mut [u8],
+) -> io::Result<Option<(Octets, Stamp)>> {
+    let (file, stamp) = folders.open_message(entry.folder, &entry.name)?;
+    // One octet more than there should be, to see whether there is more.
+    let mut file = file.take(stamp.len.saturating_add(1));
+    let (mut size, mut read) = (WireSize::new(), 0_u64);
+    loop {
+        let count = match file.read(buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        size.update(&buffer[..count]);
+        read += count as u64;
+    }
+    Ok((read == stamp.len).then(|| (size.finish(), stamp)))
+}
+
+/// Whether a file of this length can have this wire size: each LF may get a CR, the last line an
+/// end.
+pub(crate) fn plausible(size: Octets, len: u64) -> bool {
+    size >= len && size <= len.saturating_mul(2).saturating_add(2)
+}
+
+/// What has to stay the same for a size to stay the same.
+type Key = [i128; 5];
+
+fn key(stamp: &Stamp) -> Key {
+    [stamp.len.into(), stamp.modified.into(), stamp.changed.into(), stamp.device.into(), stamp.inode.into()]
+}
+
+fn write<'e>(
+    mut file: BufWriter<std::fs::File>,
+    lines: impl Iterator<Item = (Octets, &'e Stamp, &'e Uid)>,
+) -> io::Result<()> {
+    file.write_all(VERSION)?;
+    for (size, stamp, uid) in lines {
+        write!(file, "{size} ")?;
+        for number in key(stamp) {
+            write!(file, "{number} ")?;
+        }
+        file.write_all(uid.as_bytes())?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()
+}
+
+/// Reads a line with its LF, `None` at the end, at a line without LF, or at one that is too long.
+fn next_line(file: &mut BufReader<std::fs::File>, line: &mut Vec<u8>) -> Option<()> {
+    line.clear();
+    let max = LINE_MAX as u64;
+    file.by_ref().take(max).read_until(b'\n', line).ok()?;
+    (line.last() == Some(&b'\n')).then_some(())
+}
+
+fn parse(line: &[u8]) -> Option<(Octets, Uid, Key)> {
+    let mut fields = line.strip_suffix(b"\n")?.split(|&octet| octet == b' ');
+    let size = decimal(fields.next()?)?;
+    let mut key = Key::default();
+    for number in &mut key {
+        let field = fields.next()?;
+        *number = match field.strip_prefix(b"-") {
+            Some(digits) => -i128::from(decimal(digits)?),
+            None => decimal(field)?.into(),
+        };
+    }
+    let uid = Uid::parse(fields.next()?)?;
+    let whole = fields.next().is_none() && plausible(size, u64::try_from(key[0]).ok()?);
+    whole.then_some((size, uid, key))
+}

@@ -1,0 +1,102 @@
+//! Names that no other file has, and how a file gets one.
+
+use core::hash::{BuildHasher as _, Hasher as _};
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::hash_map::RandomState;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::process;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+/// The longest host name that we write into a file name, so that flags and size fields of other
+/// programs still fit.
+const HOST_MAX: usize = 64;
+
+/// A new base: `seconds.M<micros>P<process>Q<counter>R<random>.host`, all of which maildir(5)
+/// proposes. Two processes, two threads, and two machines on one file system get different ones.
+///
+/// `seconds` are the delivery time to show, now if there are none.
+pub(crate) fn base(seconds: Option<&[u8]>) -> Vec<u8> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let random = RandomState::new().build_hasher().finish();
+    let mut base = seconds.map_or_else(|| now.as_secs().to_string().into_bytes(), <[u8]>::to_vec);
+    base.extend_from_slice(
+        format!(".M{:06}P{}Q{count}R{random:016x}.", now.subsec_micros(), process::id()).as_bytes(),
+    );
+    host(rustix::system::uname().nodename().to_bytes(), &mut base);
+    base
+}
+
+/// Appends a host name, with `/` and `:` written as maildir(5) says.
+fn host(name: &[u8], base: &mut Vec<u8>) {
+    let end = base.len() + HOST_MAX;
+    for &octet in if name.is_empty() { b"localhost" } else { name } {
+        let escaped: &[u8] = match octet {
+            b'/' => b"\\057",
+            b':' => b"\\072",
+            // A comma begins a size field.
+            b',' => b"_",
+            _ if octet.is_ascii_graphic() => &[octet],
+            _ => b"_",
+        };
+        if base.len() + escaped.len() > end {
+            break;
+        }
+        base.extend_from_slice(escaped);
+    }
+}
+
+/// Moves a file to another name in one step, and never over another file.
+pub(crate) fn rename(from: BorrowedFd<'_>, old: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    match rustix::fs::renameat_with(from, old, to, new, rustix::fs::RenameFlags::NOREPLACE) {
+        // Some file systems and old kernels have no such call.
+        Err(Errno::INVAL | Errno::NOSYS) => {}
+        other => return Ok(other?),
+    }
+    match rustix::fs::linkat(from, old, to, new, AtFlags::empty()) {
+        Ok(()) => match rustix::fs::unlinkat(from, old, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => {
+                // Under two names it would be two messages.
+                rustix::fs::unlinkat(to, new, AtFlags::empty()).ok();
+                Err(error.into())
+            }
+        },
+        // A file system without links. The new name is unique, or was looked for just before.
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
+            Ok(rustix::fs::renameat(from, old, to, new)?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_cannot_break_the_form_of_a_name() {
+        let mut base = Vec::new();
+        host(b"a/b:c,d\xff e", &mut base);
+        assert_eq!(base, b"a\\057b\\072c_d__e");
+        base.clear();
+        host(&[b'/'; 300], &mut base);
+        assert_eq!(base.len(), HOST_MAX);
+        base.clear();
+        host(b"", &mut base);
+        assert_eq!(base, b"localhost");
+    }
+
+    #[test]
+    fn bases_differ_and_keep_the_time_asked_for() {
+        let (a, b) = (base(Some(b"12")), base(Some(b"12")));
+        assert_ne!(a, b);
+        assert!(a.starts_with(b"12.M") && b.starts_with(b"12.M"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Delivery: whole and durable, or nothing.
+
+use core::time::Duration;
+use std::collections::HashSet;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::thread;
+
+use pop3_maildir::{CrlfToLf, Delivery};
+use proptest::prelude::*;
+
+use crate::support::{contents, maildir, names, open, put};
+
+#[test]
+fn a_finished_message_is_in_new_and_nowhere_else() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    let mut message = delivery.begin().unwrap();
+    assert_eq!(names(&folder, "tmp").len(), 1);
+    message.write_all(b"A: b\r\n\r\nx").unwrap();
+    assert!(names(&folder, "new").is_empty());
+    let delivered = message.finish().unwrap();
+    assert!(names(&folder, "tmp").is_empty());
+    assert_eq!(fs::read(delivered.path()).unwrap(), b"A: b\r\n\r\nx");
+    assert_eq!(fs::metadata(delivered.path()).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(contents(&mut open(&folder)), [b"A: b\r\n\r\nx"]);
+}
+
+#[test]
+fn an_unfinished_message_leaves_nothing() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap().with_lf(true);
+    drop(delivery.begin().unwrap());
+    let mut message = delivery.begin().unwrap();
+    message.write_all(&[b'x'; 200_000]).unwrap();
+    message.flush().unwrap();
+    message.write_all(b"gathered\r").unwrap();
+    drop(message);
+    assert!(names(&folder, "tmp").is_empty() && names(&folder, "new").is_empty());
+}
+
+#[test]
+fn it_does_not_wait_for_a_session() {
+    let folder = maildir();
+    let session = open(&folder);
+    Delivery::open(folder.path(), false).unwrap().begin().unwrap().finish().unwrap();
+    drop(session);
+    assert_eq!(open(&folder).maildrop().len(), 1);
+}
+
+#[test]
+fn a_maildir_is_made_only_if_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mail");
+    let error = Delivery::open(&path, false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("mail"), "{error}");
+    assert!(!path.exists());
+    Delivery::open(&path, true).unwrap();
+    for name in ["tmp", "new", "cur"] {
+        assert_eq!(fs::metadata(path.join(name)).unwrap().mode() & 0o777, 0o700);
+    }
+    let deeper = folder.path().join("no/such/parent");
+    assert_eq!(Delivery::open(&deeper, true).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_folder_that_vanished_is_an_error_with_its_path() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    let mut message = delivery.begin().unwrap();
+    message.write_all(b"x").unwrap();
+    fs::remove_dir(folder.path().join("new")).unwrap();
+    let error = message.finish().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("tmp"), "{error}");
+    assert!(names(&folder, "tmp").is_empty());
+}
+
+#[test]
+fn many_at_once_have_different_names() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let delivery = &delivery;
+            scope.spawn(move || {
+                for index in 0..25 {
+                    let mut message = delivery.begin().unwrap();
+                    writeln!(message, "{writer} {index}").unwrap();
+                    message.finish().unwrap();
+                }
+            });
+        }
+    });
+    let texts: HashSet<Vec<u8>> = contents(&mut open(&folder)).into_iter().collect();
+    assert_eq!(texts.len(), 100);
+}
+
+#[test]
+fn messages_of_one_fetch_keep_their_order() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    for index in 0..50_u8 {
+        let mut message = delivery.begin().unwrap();
+        message.write_all(&[index]).unwrap();
+        message.finish().unwrap();
+    }
+    assert_eq!(contents(&mut open(&folder)).concat(), (0..50).collect::<Vec<u8>>());
+}
+
+#[test]
+fn only_what_is_abandoned_is_cleaned_from_tmp() {
+    let folder = maildir();
+    put(&folder, "tmp/1.left.h", "x");
+    put(&folder, "tmp/.dot", "x");
+    fs::create_dir(folder.path().join("tmp/directory")).unwrap();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    assert_eq!(delivery.clean_tmp(Delivery::ABANDONED).unwrap(), 0);
+    assert_eq!(delivery.clean_tmp(Duration::ZERO).unwrap(), 1);
+    assert_eq!(names(&folder, "tmp"), [".dot", "directory"]);
+}
+
+proptest! {
+    #[test]
+    fn crlf_becomes_lf_at_any_cut(
+        text in proptest::collection::vec(
+            prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'x'), any::<u8>()], 0..60
+        ),
+        cuts in proptest::collection::vec(1..5_usize, 60),
+    ) {
+        let mut expected = Vec::new();
+        for (index, &octet) in text.iter().enumerate() {
+            if octet != b'\r' || text.get(index + 1) != Some(&b'\n') {
+                expected.push(octet);
+            }
+        }
+        let mut writer = CrlfToLf::new(Vec::new());
+        let mut rest = &text[..];
+        for cut in cuts {
+            let (piece, behind) = rest.split_at(cut.min(rest.len()));
+            writer.write_all(piece).unwrap();
+            rest = behind;
+        }
+        writer.write_all(rest).unwrap();
+        prop_assert_eq!(writer.finish().unwrap(), expected);
+    }
+}

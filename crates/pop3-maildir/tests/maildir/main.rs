@@ -1,0 +1,21 @@
+//! The Maildir store and the delivery side, seen from outside: one behaviour a file.
+#![cfg(unix)]
+
+mod cache;
+mod changes;
+mod commit;
+mod crash;
+mod delivery;
+mod disk_full;
+mod duplicates;
+mod lock;
+mod model;
+mod odd_files;
+mod open;
+mod order;
+mod restless;
+mod rights;
+mod seen;
+mod sizes;
+mod support;
+mod unique_ids;

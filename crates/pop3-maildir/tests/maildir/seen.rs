@@ -1,0 +1,31 @@
+//! Mail that was sent is marked as seen, if that is wanted.
+
+use pop3_maildir::{Config, Maildir};
+
+use crate::support::{maildir, names, number, put, uids};
+
+#[test]
+fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
+    let folder = maildir();
+    for name in ["new/1.a.h", "new/2.a.h", "new/3.a.h", "cur/4.a.h:2,F"] {
+        put(&folder, name, "x\n");
+    }
+    let config = Config::new().with_seen_flag(true);
+    let maildir = Maildir::open_with(folder.path(), &config).unwrap();
+    let before = uids(&maildir);
+    let report = maildir.remove([number(2)], [number(1), number(2), number(4)]);
+    assert!(report.is_complete());
+    assert_eq!((report.removed(), report.seen()), (1, 1));
+    assert_eq!(names(&folder, "new"), ["3.a.h"]);
+    assert_eq!(names(&folder, "cur"), ["1.a.h:2,S", "4.a.h:2,F"]);
+    let after = uids(&Maildir::open(folder.path()).unwrap());
+    assert_eq!(after, [&before[0], &before[2], &before[3]].map(String::clone));
+}
+
+#[test]
+fn by_default_new_mail_stays_new() {
+    let folder = maildir();
+    put(&folder, "new/1.a.h", "x\n");
+    let report = Maildir::open(folder.path()).unwrap().remove([], [number(1)]);
+    assert_eq!((report.seen(), names(&folder, "new").len()), (0, 1));
+}

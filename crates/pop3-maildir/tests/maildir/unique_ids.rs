@@ -1,0 +1,88 @@
+//! Unique-ids: unique, stable, well-formed, silent (RFC 1939 section 7).
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+use pop3_proto::UniqueId;
+use tempfile::TempDir;
+
+use crate::support::{maildir, open, put, remove, uids};
+
+fn rename(folder: &TempDir, from: &str, to: &str) {
+    fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+}
+
+#[test]
+fn they_survive_flags_moves_and_other_mail() {
+    let folder = maildir();
+    put(&folder, "new/100.M1P2.host", "one\n");
+    put(&folder, "new/101.M1P2.host", "two\n");
+    put(&folder, "new/102.M1P2.host", "three\n");
+    let first = uids(&open(&folder));
+
+    rename(&folder, "new/100.M1P2.host", "cur/100.M1P2.host:2,");
+    assert_eq!(uids(&open(&folder)), first, "moved to cur");
+    rename(&folder, "cur/100.M1P2.host:2,", "cur/100.M1P2.host:2,FRS");
+    assert_eq!(uids(&open(&folder)), first, "other flags");
+    rename(&folder, "cur/100.M1P2.host:2,FRS", "cur/100.M1P2.host,S=4,W=5:2,FRS");
+    assert_eq!(uids(&open(&folder)), first, "size fields");
+
+    put(&folder, "new/99.M1P2.host", "before all\n");
+    put(&folder, "new/103.M1P2.host", "after all\n");
+    assert_eq!(uids(&open(&folder))[1..4], first, "other deliveries");
+    assert!(remove(open(&folder), &[1, 3]).is_complete());
+    let left = uids(&open(&folder));
+    assert_eq!(left[..2], [first[0].clone(), first[2].clone()], "other removals");
+    assert!(!left.contains(&first[1]));
+}
+
+#[test]
+fn they_are_made_of_the_name_alone() {
+    let (a, b) = (maildir(), maildir());
+    put(&a, "new/100.M1P2.host", "one\n");
+    put(&b, "cur/100.M1P2.host:2,S", "something else\n");
+    assert_eq!(uids(&open(&a)), uids(&open(&b)));
+}
+
+#[test]
+fn the_same_octets_twice_are_two_messages() {
+    let folder = maildir();
+    put(&folder, "new/100.M1P2.host", "same\n");
+    put(&folder, "new/100.M2P2.host", "same\n");
+    let uids = uids(&open(&folder));
+    assert_ne!(uids[0], uids[1]);
+}
+
+#[test]
+fn odd_names_have_good_ones_that_tell_nothing() {
+    let folder = maildir();
+    let long = [&b"100."[..], &[b'x'; 240]].concat();
+    let names: Vec<Vec<u8>> = vec![
+        b"100.M1P2.secret-host.example".to_vec(),
+        b"100.a b".to_vec(),
+        b"100.\xff\xfe".to_vec(),
+        b"100.\n1 forged\r\n.".to_vec(),
+        b"100.\x7f\x01\x1b[2J".to_vec(),
+        long.clone(),
+        [&long[..240], b"y"].concat(),
+        b" ".to_vec(),
+        b":2,S".to_vec(),
+        b"0123456789abcdef0123456789abcdef".to_vec(),
+    ];
+    for name in &names {
+        fs::write(folder.path().join("cur").join(OsString::from_vec(name.clone())), "x\n").unwrap();
+    }
+    let mut maildir = open(&folder);
+    let maildrop = maildir.take_maildrop();
+    assert_eq!(maildrop.len(), names.len());
+    assert_eq!(maildrop.same_unique_id(), None);
+    for number in maildrop.numbers() {
+        let uid = maildrop.unique_id(number).unwrap();
+        assert!(UniqueId::parse(uid.as_bytes()).is_ok());
+        assert!(uid.as_bytes().iter().all(u8::is_ascii_hexdigit), "{uid}");
+        assert_eq!(uid.as_bytes().len(), 32);
+        assert!(!names.iter().any(|name| name == uid.as_bytes()), "a name was shown");
+        assert!(maildir.message(number).is_ok(), "{uid}");
+    }
+}

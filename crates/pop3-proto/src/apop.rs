@@ -1,0 +1,199 @@
+//! APOP: the timestamp of a greeting and the digest over it (RFC 1939 section 7).
+//!
+//! MD5 is weak (RFC 6151): who listens can try passwords at leisure, and a false server that may
+//! choose timestamps learns some octets of the password (CVE-2007-1558). So neither role uses APOP
+//! unless told to, and a timestamp is taken only when it is a message-id of plain ASCII.
+
+use alloc::string::String;
+use core::fmt;
+use core::fmt::Write as _;
+
+use md5::{Digest as _, Md5};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// The timestamp of a greeting, angle brackets included: `<` local `@` domain `>`.
+///
+/// Both sides of the one `@` are of octets 0x21 to 0x7E without `<`, `>` and `@`, and the whole has
+/// at most 512 octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timestamp<'a>(&'a [u8]);
+
+impl<'a> Timestamp<'a> {
+    /// The first timestamp in the text of a greeting, wherever it stands.
+    ///
+    /// ```
+    /// use pop3_proto::apop::Timestamp;
+    /// assert!(Timestamp::find(b"ready <1896.697170952@dbc.mtview.ca.us> go").is_some());
+    /// assert!(Timestamp::find(b"ready <@dbc.mtview.ca.us>").is_none());
+    /// assert!(Timestamp::find(b"ready <\xfe\x01@dbc.mtview.ca.us>").is_none());
+    /// ```
+    #[must_use]
+    pub fn find(text: &'a [u8]) -> Option<Self> {
+        memchr::memchr_iter(b'<', text).find_map(|start| {
+            let rest = text.get(start..)?;
+            let end = memchr::memchr(b'>', rest)?;
+            Self::parse(rest.get(..=end)?)
+        })
+    }
+
+    /// Reads a timestamp, angle brackets included.
+    #[must_use]
+    pub fn parse(octets: &'a [u8]) -> Option<Self> {
+        let inner = octets.strip_prefix(b"<")?.strip_suffix(b">")?;
+        let at = memchr::memchr(b'@', inner)?;
+        let (local, domain) = (inner.get(..at)?, inner.get(at.checked_add(1)?..)?);
+        let plain = |side: &[u8]| !side.is_empty() && side.iter().all(|&octet| is_plain(octet));
+        (octets.len() <= 512 && plain(local) && plain(domain)).then_some(Self(octets))
+    }
+
+    /// The octets, angle brackets included.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+fn is_plain(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'@')
+}
+
+/// Makes the timestamp of a server's greeting from 16 random octets and the host's name.
+///
+/// The octets must come from a cryptographic source and be new for each connection: the digest is
+/// worth no more than they are. The result holds only letters, digits and dots around the one `@`,
+/// as some clients refuse all else; other characters of the host's name become dots, and an empty
+/// name becomes `localhost`.
+///
+/// ```
+/// let timestamp = pop3_proto::apop::make_timestamp([0xab; 16], "mail.example.org");
+/// assert_eq!(timestamp, "<abababababababab.abababababababab@mail.example.org>");
+/// ```
+#[must_use]
+pub fn make_timestamp(random: [u8; 16], host: &str) -> String {
+    let random = u128::from_be_bytes(random);
+    let mut timestamp = String::new();
+    // Writing to a String can't fail.
+    let _ = write!(timestamp, "<{:016x}.{:016x}@", random >> 64, random & u128::from(u64::MAX));
+    let host = host.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let host = if host.is_empty() { "localhost" } else { host };
+    timestamp.extend(host.chars().take(200).map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }));
+    timestamp.push('>');
+    timestamp
+}
+
+/// The MD5 digest that APOP carries. Two are compared in constant time.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 16]);
+
+impl Digest {
+    /// The digest over a timestamp (with its angle brackets) and the shared secret.
+    ///
+    /// ```
+    /// use pop3_proto::apop::{Digest, Timestamp};
+    /// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
+    /// let digest = Digest::new(timestamp, b"tanstaaf");
+    /// assert_eq!(&digest.to_hex(), b"c4c9334bac560ecc979e58001b3e22fb");
+    /// ```
+    #[must_use]
+    pub fn new(timestamp: Timestamp<'_>, secret: &[u8]) -> Self {
+        let mut md5 = Md5::new();
+        md5.update(timestamp.as_bytes());
+        md5.update(secret);
+        Self(md5.finalize().into())
+    }
+
+    /// Reads 32 hexadecimal digits. RFC 1939 has them in lower case; upper case is read as well.
+    #[must_use]
+    pub fn parse(hex: &[u8]) -> Option<Self> {
+        let (pairs, []) = hex.as_chunks::<2>() else { return None };
+        let pairs: &[[u8; 2]; 16] = pairs.try_into().ok()?;
+        let mut digest = [0; 16];
+        for (octet, &[high, low]) in digest.iter_mut().zip(pairs) {
+            *octet = (digit(high)? << 4) | digit(low)?;
+        }
+        Some(Self(digest))
+    }
+
+    /// The 32 hexadecimal digits in lower case, as they are sent.
+    #[must_use]
+    pub fn to_hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
+        let mut hex = [0; 32];
+        let (pairs, _) = hex.as_chunks_mut::<2>();
+        for (pair, octet) in pairs.iter_mut().zip(self.0) {
+            *pair = [digit(octet >> 4), digit(octet)];
+        }
+        hex
+    }
+}
+
+fn digit(hex: u8) -> Option<u8> {
+    char::from(hex).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Digest {}
+
+impl Zeroize for Digest {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_strict_message_ids() {
+        let find = |text| Timestamp::find(text).map(Timestamp::as_bytes);
+        assert_eq!(find(b"hi <1.2@h> ready"), Some(&b"<1.2@h>"[..]));
+        assert_eq!(find(b"<ESMTP> <1.2@h>"), Some(&b"<1.2@h>"[..]));
+        assert_eq!(find(b"<<1.2@h>"), Some(&b"<1.2@h>"[..]));
+        for bad in [
+            &b"<a>"[..],
+            b"<a@>",
+            b"<@h>",
+            b"<a b@c>",
+            b">x@y<",
+            b"<a@b@c>",
+            b"<a\x7f@b>",
+            b"<\xfe\x01@x>",
+            b"<a@b",
+            b"",
+        ] {
+            assert_eq!(find(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn timestamps_made_here_are_letters_digits_and_dots() {
+        for host in ["mail.example.org", "", "my_host-1.example", "☃", "..a.."] {
+            let timestamp = make_timestamp(*b"0123456789abcdef", host);
+            assert!(Timestamp::parse(timestamp.as_bytes()).is_some(), "{timestamp}");
+            let inner = &timestamp[1..timestamp.len() - 1];
+            assert!(inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '@'), "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn digests_are_read_in_either_case_and_shown_in_neither() {
+        let lower = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
+        assert_eq!(Digest::parse(b"C4C9334BAC560ECC979E58001B3E22FB"), Some(lower));
+        assert_eq!(Digest::parse(b"c4c9334bac560ecc979e58001b3e22f"), None);
+        assert_eq!(alloc::format!("{lower:?}"), "Digest(***)");
+    }
+}

@@ -1,0 +1,110 @@
+//! The settings of a client.
+
+use core::time::Duration;
+
+/// The settings of a [`Connection`](super::Connection): how lenient it is, what it takes at most,
+/// how long it waits.
+///
+/// ```
+/// use core::time::Duration;
+/// let config = pop3_proto::client::Config::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
+/// assert!(config.strict && config.pipelining);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each
+    /// is reported as a warning, as real servers have them. Bodies are read strictly in any case.
+    pub strict: bool,
+    /// Whether commands are sent before the replies to earlier ones are there, if the server
+    /// announces PIPELINING. Default: `true`, as it saves a round trip for each message.
+    pub pipelining: bool,
+    /// How many commands may be outstanding with pipelining. Default: 64, which hides the round trip
+    /// on any line. 0 counts as 1.
+    pub max_in_flight: usize,
+    /// How many octets of commands may be on their way with pipelining. Default: 4096, less than any
+    /// socket buffer holds, so that a write never waits for a server that itself waits for us to
+    /// read (RFC 2449 section 6.6).
+    pub max_octets_in_flight: usize,
+    /// How many octets the first line of a reply may have, line end included. Default: 8192; RFC
+    /// 1939 section 3 allows 512, and some servers send more.
+    pub max_reply_line: usize,
+    /// How many octets a line of a listing or of an extension's lines may have, line end included.
+    /// Default: 8192; a unique-id has 70, and servers that depart from the protocol send more.
+    pub max_list_line: usize,
+    /// How many lines a LIST, a UIDL, or an extension's lines may have. Default: 1,000,000, more
+    /// than maildrops hold, and little enough that a caller that keeps them survives.
+    pub max_list_entries: usize,
+    /// How many lines a CAPA may have; they are kept. Default: 1000; servers send about 15.
+    pub max_capabilities: usize,
+    /// How many octets of content a body may have. Default: `None`, no limit: bodies are handed out
+    /// as they come, and the caller may stop at any time.
+    pub max_body: Option<u64>,
+    /// How long the whole greeting may take. Default: 60 seconds, as servers look up names before.
+    pub greeting_timeout: Duration,
+    /// How long the server may send nothing while a reply is due. Default: 60 seconds. Each octet
+    /// starts it anew, so that a long message on a slow line is no fault.
+    pub reply_timeout: Duration,
+    /// The same for the reply to QUIT. Default: 300 seconds, as the server removes the messages
+    /// before it answers, and giving up leaves it unknown which are gone.
+    pub quit_timeout: Duration,
+    /// Whether the timestamp of the greeting is kept after STLS. Default: `false`: what was learnt
+    /// before TLS may be forged (RFC 2595 section 4). APOP can't be used after STLS without it, as
+    /// there is no second greeting; better use TLS from the start, on port 995.
+    pub apop_after_stls: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            pipelining: true,
+            max_in_flight: 64,
+            max_octets_in_flight: 4096,
+            max_reply_line: 8192,
+            max_list_line: 8192,
+            max_list_entries: 1_000_000,
+            max_capabilities: 1000,
+            max_body: None,
+            greeting_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_secs(60),
+            quit_timeout: Duration::from_secs(300),
+            apop_after_stls: false,
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($with:ident, $field:ident: $type:ty;)*) => {$(
+        #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+        #[must_use]
+        pub fn $with(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )*};
+}
+
+impl Config {
+    setters! {
+        with_strict, strict: bool;
+        with_pipelining, pipelining: bool;
+        with_max_in_flight, max_in_flight: usize;
+        with_max_octets_in_flight, max_octets_in_flight: usize;
+        with_max_reply_line, max_reply_line: usize;
+        with_max_list_line, max_list_line: usize;
+        with_max_list_entries, max_list_entries: usize;
+        with_max_capabilities, max_capabilities: usize;
+        with_max_body, max_body: Option<u64>;
+        with_greeting_timeout, greeting_timeout: Duration;
+        with_reply_timeout, reply_timeout: Duration;
+        with_quit_timeout, quit_timeout: Duration;
+        with_apop_after_stls, apop_after_stls: bool;
+    }
+
+    /// How many octets the caller's buffer must be able to hold: the longest line that may come.
+    #[must_use]
+    pub fn min_buffer(&self) -> usize {
+        self.max_reply_line.max(self.max_list_line)
+    }
+}

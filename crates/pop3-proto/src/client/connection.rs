@@ -1,0 +1,253 @@
+//! A connection of the client: octets, limits, deadlines.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+
+use super::config::Config;
+use super::error::{Error, Misuse, SendError};
+use super::event::Event;
+use super::lines::Lines;
+use super::outgoing::Outstanding;
+use super::session::{Session, Signal, State};
+use crate::apop::Timestamp;
+use crate::capability::{Capabilities, Capability};
+use crate::channel::Channel;
+use crate::command::{Command, Keyword};
+use crate::dots::Unstuffer;
+use crate::input::Input;
+use crate::instant::Instant;
+
+/// A connection to a server: writes commands, reads what the server sends, and applies the rules.
+///
+/// The caller reads from and writes to the network. It passes what it has read to
+/// [`poll`](Self::poll) until that says [`Event::Read`], and writes what [`send`](Self::send)
+/// appended. Its input buffer must be able to hold [`Config::min_buffer`] octets.
+///
+/// See the [module](super) for an example.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) config: Config,
+    pub(super) session: Session,
+    /// Commands whose replies are not complete, the oldest first; no more than the window.
+    pub(super) outstanding: VecDeque<Outstanding>,
+    /// The octets of those commands that the server may not have read.
+    pub(super) octets_in_flight: usize,
+    pub(super) reading: Reading,
+    pub(super) unstuffer: Unstuffer,
+    pub(super) lines: Lines,
+    /// The timestamp of the greeting.
+    pub(super) timestamp: Option<Vec<u8>>,
+    /// The last list that was complete.
+    pub(super) capabilities: Option<Capabilities>,
+    /// The list that is under way.
+    pub(super) gathered: Capabilities,
+    failed: Option<Error>,
+    /// How many octets the last poll left in the input.
+    left: usize,
+    opened: Instant,
+    /// When octets came last, or when the oldest command was sent.
+    progress: Instant,
+}
+
+/// What is due from the server.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// The first line of a reply, or the greeting after so many empty lines.
+    Status { empty_lines: usize },
+    /// Lines of a listing or of an extension.
+    Lines {
+        count: usize,
+        /// The number in the last line.
+        number: u32,
+    },
+    /// A body; the unstuffer knows where in it.
+    Body,
+}
+
+impl Connection {
+    /// A connection just made: it waits for the greeting.
+    ///
+    /// `channel` is what the caller knows of the connection; [`Channel::Tls`] when TLS was
+    /// established from the start. It becomes [`Channel::Tls`] by STLS and in no other way.
+    #[must_use]
+    pub fn new(config: Config, channel: Channel, now: Instant) -> Self {
+        Self {
+            lines: Lines::new(config.strict),
+            config,
+            session: Session::new(channel),
+            outstanding: VecDeque::new(),
+            octets_in_flight: 0,
+            reading: Reading::Status { empty_lines: 0 },
+            unstuffer: Unstuffer::new(),
+            timestamp: None,
+            capabilities: None,
+            gathered: Capabilities::new(),
+            failed: None,
+            left: 0,
+            opened: now,
+            progress: now,
+        }
+    }
+
+    /// Appends a command to `out`, if it may be sent now.
+    ///
+    /// Several commands may be outstanding after the login, if [`Config::pipelining`] is set and the
+    /// server announced PIPELINING in the last CAPA. Otherwise there is one at a time.
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing is written then, and nothing has changed.
+    pub fn send(&mut self, command: &Command<'_>, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
+        let (outstanding, session) = self.check(command)?;
+        if self.outstanding.is_empty() {
+            self.progress = now;
+        }
+        command.write(out);
+        self.session = session;
+        self.octets_in_flight = self.octets_in_flight.saturating_add(outstanding.octets);
+        self.outstanding.push_back(outstanding);
+        Ok(())
+    }
+
+    /// Whether [`send`](Self::send) would take the command now.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn can_send(&self, command: &Command<'_>) -> Result<(), SendError> {
+        self.check(command).map(|_| ())
+    }
+
+    fn check(&self, command: &Command<'_>) -> Result<(Outstanding, Session), SendError> {
+        if self.failed.is_some() {
+            return Err(SendError::State(State::Closed));
+        }
+        let outstanding = Outstanding::new(command)?;
+        let mut session = self.session;
+        // Only the state changes by sending: there is nothing to do.
+        let _ = session.step(Signal::Send(outstanding.keyword))?;
+        if self.outstanding.is_empty() {
+            return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
+        }
+        let octets = self.octets_in_flight.saturating_add(outstanding.octets);
+        let full = self.outstanding.len() >= self.config.max_in_flight
+            || octets > self.config.max_octets_in_flight
+            || !self.is_pipelining();
+        if full { Err(SendError::Window) } else { Ok((outstanding, session)) }
+    }
+
+    /// Whether several commands may be outstanding: after the login, and announced.
+    fn is_pipelining(&self) -> bool {
+        self.config.pipelining
+            && self.session.state() == State::Transaction
+            && self.capabilities.as_ref().is_some_and(|list| list.has(Capability::Pipelining))
+    }
+
+    /// Takes octets from the front of the input and says what they mean.
+    ///
+    /// Call it again until it says [`Event::Read`]; then read, or send, or wait until
+    /// [`deadline`](Self::deadline). Octets that it did not take must be passed again, with those
+    /// behind them that have come since. [`Input::last`] says that the server has closed.
+    ///
+    /// # Errors
+    /// See [`Error`]. Each is final, and told again by every later call.
+    pub fn poll<'b>(&mut self, now: Instant, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let before = input.consumed();
+        let result = self.receive(input).and_then(|event| {
+            let came = input.consumed() > before || input.rest().len() > self.left;
+            if came || event != Event::Read {
+                self.progress = now;
+            }
+            match (event, self.deadline()) {
+                (Event::Read, Some(deadline)) if now >= deadline => {
+                    Err(Error::TimedOut { during: self.awaited() })
+                }
+                _ => Ok(event),
+            }
+        });
+        self.left = input.rest().len();
+        self.failed = result.err();
+        result
+    }
+
+    /// Tells that the TLS handshake after [`Event::StartTls`] is finished and the certificate
+    /// verified. What was learnt before is forgotten (RFC 2595 section 4): ask for the capabilities
+    /// again. The input begins anew.
+    ///
+    /// # Errors
+    /// When no handshake was due; nothing has changed then.
+    pub fn tls_established(&mut self, now: Instant) -> Result<(), Misuse> {
+        if self.failed.is_some() {
+            return Err(Misuse::State(State::Closed));
+        }
+        // The rules ask for nothing here.
+        let _ = self.session.step(Signal::TlsEstablished)?;
+        self.capabilities = None;
+        if !self.config.apop_after_stls {
+            self.timestamp = None;
+        }
+        self.lines = Lines::new(self.config.strict);
+        self.left = 0;
+        self.progress = now;
+        Ok(())
+    }
+
+    /// When [`poll`](Self::poll) will give up if nothing comes until then; `None` when nothing is
+    /// awaited from the server. During the TLS handshake the caller must have a deadline of its own.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.failed.is_some() {
+            return None;
+        }
+        match self.session.state() {
+            State::Greeting => Some(self.opened.after(self.config.greeting_timeout)),
+            State::Authorization | State::Transaction | State::Closing => {
+                let quit = self.awaited()? == Keyword::Quit;
+                let timeout = if quit { self.config.quit_timeout } else { self.config.reply_timeout };
+                Some(self.progress.after(timeout))
+            }
+            State::Handshake | State::Closed => None,
+        }
+    }
+
+    /// The timestamp for APOP in the greeting, if it has one (RFC 1939 section 7). It is forgotten at
+    /// STLS unless [`Config::apop_after_stls`] is set.
+    #[must_use]
+    pub fn greeting_timestamp(&self) -> Option<Timestamp<'_>> {
+        self.timestamp.as_deref().and_then(Timestamp::parse)
+    }
+
+    /// The list that the last positive reply to CAPA gave. It is forgotten at STLS, but kept at the
+    /// login: ask again then, as it may differ (RFC 2449 section 5).
+    #[must_use]
+    pub const fn capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.as_ref()
+    }
+
+    /// How many commands have been sent whose replies are not complete.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// The oldest command outstanding: the one that the next events are about.
+    #[must_use]
+    pub fn awaited(&self) -> Option<Keyword> {
+        self.outstanding.front().map(|command| command.keyword)
+    }
+
+    /// Where the session is; [`State::Closed`] after an error as well.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        if self.failed.is_some() { State::Closed } else { self.session.state() }
+    }
+
+    /// What carries the connection.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.session.channel()
+    }
+}

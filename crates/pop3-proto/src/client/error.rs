@@ -1,0 +1,220 @@
+//! What goes wrong: by the server's fault, or by the caller's.
+
+use core::fmt;
+
+use super::session::State;
+use crate::command::Keyword;
+use crate::quirk::Quirk;
+
+/// A fault of the server or the line. It is final: the connection answers with it ever after, and
+/// nothing more can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The greeting is of another protocol.
+    OtherProtocol(Protocol),
+    /// A line where a reply was due is none. Either the server speaks no POP3, or it takes a part
+    /// of a message for its end, so that replies and commands can't be paired any more.
+    OutOfStep,
+    /// A departure from the protocol that is refused: any in strict mode; in lenient mode, a line of
+    /// an extension that ends in a bare LF.
+    Quirk(Quirk),
+    /// A line is longer than the limit.
+    LineTooLong,
+    /// A listing has more lines than the limit.
+    TooManyEntries,
+    /// A body has more octets than the limit. Those up to the limit were handed out.
+    BodyTooLong,
+    /// A line of a listing, or the reply to STAT, LAST, LIST or UIDL, can't be read.
+    Entry,
+    /// The reply to LIST or UIDL with a number is about another message.
+    WrongNumber,
+    /// Octets that no command asked for.
+    Unsolicited,
+    /// A negative reply that no command asked for: the server ends the session, most often because
+    /// it was idle for too long. The line is still at the front of the input.
+    Dismissed,
+    /// Octets behind the positive reply to STLS, before TLS. Anybody on the way can have put them
+    /// there (RFC 2595 section 4).
+    Injected,
+    /// The connection ended where a reply should begin, or while nothing was awaited. If it was the
+    /// reply to QUIT, no one knows whether the messages marked as deleted are removed.
+    Closed {
+        /// The command whose reply was awaited; `None` for the greeting and while idle.
+        during: Option<Keyword>,
+    },
+    /// The connection ended inside a reply: what was handed out of it is not the whole.
+    Truncated {
+        /// The command whose reply it was; `None` for the greeting.
+        during: Option<Keyword>,
+    },
+    /// The server sent nothing for too long.
+    TimedOut {
+        /// The command whose reply was awaited; `None` for the greeting.
+        during: Option<Keyword>,
+    },
+}
+
+/// A protocol that a greeting belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// SMTP or FTP: `220 …`.
+    Smtp,
+    /// IMAP: `* OK …`.
+    Imap,
+    /// HTTP: `HTTP/1.1 400 …`.
+    Http,
+    /// SSH: `SSH-2.0-…`.
+    Ssh,
+    /// A TLS record: the port wants TLS from the first octet.
+    Tls,
+}
+
+/// Why a command was not sent. Nothing was written and nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The command can't be sent in this state.
+    State(State),
+    /// PASS, and the last command was not a USER with a positive reply.
+    Unnamed,
+    /// USER, PASS or APOP on a channel that anybody can read.
+    Plaintext,
+    /// STLS, and TLS is there already.
+    AlreadyTls,
+    /// As many commands are outstanding as may be. Poll until a reply is complete.
+    Window,
+    /// There are octets in the input that were not asked for. Poll first.
+    Unread,
+    /// The line has more than 255 octets, CRLF included (RFC 2449 section 4).
+    TooLong,
+    /// An extension whose keyword is AUTH or that of another [`Command`](crate::Command): it would
+    /// pass by the rules for that one.
+    Reserved,
+}
+
+/// A signal that does not fit the state of a [`Session`](super::Session). Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The signal can't come in this state.
+    State(State),
+    /// The reply to this command decides on the state, and it is not there yet.
+    Awaiting(Keyword),
+    /// PASS, and the last command was not a USER with a positive reply.
+    Unnamed,
+    /// USER, PASS or APOP on a channel that anybody can read.
+    Plaintext,
+    /// STLS, and TLS is there already.
+    AlreadyTls,
+}
+
+impl From<Misuse> for SendError {
+    fn from(misuse: Misuse) -> Self {
+        match misuse {
+            Misuse::State(state) => Self::State(state),
+            Misuse::Awaiting(_) => Self::Window,
+            Misuse::Unnamed => Self::Unnamed,
+            Misuse::Plaintext => Self::Plaintext,
+            Misuse::AlreadyTls => Self::AlreadyTls,
+        }
+    }
+}
+
+/// ` to RETR`, or what else was awaited.
+struct To(Option<Keyword>);
+
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("the greeting"),
+            Some(Keyword::Extension) => f.write_str("the reply to an extension's command"),
+            Some(keyword) => write!(f, "the reply to {}", keyword.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
+            Self::OutOfStep => {
+                f.write_str("a line where a reply was due begins neither with +OK nor with -ERR")
+            }
+            Self::Quirk(quirk) => write!(f, "the server departs from the protocol: {quirk}"),
+            Self::LineTooLong => f.write_str("the server sent too long a line"),
+            Self::TooManyEntries => f.write_str("the server sent too long a listing"),
+            Self::BodyTooLong => f.write_str("the message is too long"),
+            Self::Entry => f.write_str("the server sent a listing that can't be read"),
+            Self::WrongNumber => f.write_str("the server's reply is about another message"),
+            Self::Unsolicited => f.write_str("the server sent what no command asked for"),
+            Self::Dismissed => f.write_str("the server ended the session unasked"),
+            Self::Injected => f.write_str("there was plaintext between the reply to STLS and TLS"),
+            Self::Closed { during: None } => f.write_str("the connection was closed"),
+            Self::Closed { during } => write!(f, "the connection was closed instead of {}", To(*during)),
+            Self::Truncated { during } => write!(f, "the connection was closed within {}", To(*during)),
+            Self::TimedOut { during } => write!(f, "the server took too long with {}", To(*during)),
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Smtp => "SMTP or FTP",
+            Self::Imap => "IMAP",
+            Self::Http => "HTTP",
+            Self::Ssh => "SSH",
+            Self::Tls => "TLS",
+        })
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "before the greeting",
+            Self::Authorization => "before the login",
+            Self::Handshake => "before TLS is established",
+            Self::Transaction => "after the login",
+            Self::Closing => "after QUIT",
+            Self::Closed => "after the end",
+        })
+    }
+}
+
+const UNNAMED: &str = "PASS is for the name that was accepted just before";
+const PLAINTEXT: &str = "the connection is not encrypted, so no name and no password is sent";
+const ALREADY_TLS: &str = "TLS is established already";
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "the command can't be sent {state}"),
+            Self::Unnamed => f.write_str(UNNAMED),
+            Self::Plaintext => f.write_str(PLAINTEXT),
+            Self::AlreadyTls => f.write_str(ALREADY_TLS),
+            Self::Window => f.write_str("the replies to earlier commands must come first"),
+            Self::Unread => f.write_str("octets received earlier must be read first"),
+            Self::TooLong => f.write_str("a command has at most 255 octets"),
+            Self::Reserved => f.write_str("an extension can't have the keyword of another command"),
+        }
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "this can't happen {state}"),
+            Self::Awaiting(keyword) => write!(f, "{} must come first", To(Some(*keyword))),
+            Self::Unnamed => f.write_str(UNNAMED),
+            Self::Plaintext => f.write_str(PLAINTEXT),
+            Self::AlreadyTls => f.write_str(ALREADY_TLS),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+impl core::error::Error for SendError {}
+impl core::error::Error for Misuse {}

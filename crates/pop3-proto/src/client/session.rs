@@ -1,0 +1,186 @@
+//! The rules of the client: transitions of values.
+
+use super::error::Misuse;
+use crate::channel::Channel;
+use crate::command::Keyword;
+use crate::reply::Status;
+
+/// Where a session is (RFC 1939 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
+pub enum State {
+    /// The greeting has not come; nothing may be sent.
+    Greeting,
+    /// Before the login.
+    Authorization,
+    /// STLS was accepted, and TLS is not established yet; nothing may be sent.
+    Handshake,
+    /// After the login.
+    Transaction,
+    /// QUIT was sent; nothing may be sent behind it.
+    Closing,
+    /// The greeting was negative, QUIT was answered, or the connection failed.
+    Closed,
+}
+
+/// What happens to a [`Session`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are all that can happen; a new one changes the rules")]
+pub enum Signal {
+    /// The greeting came.
+    Greeting(Status),
+    /// The caller wants to send this command.
+    Send(Keyword),
+    /// The first line of the reply to this command came.
+    Reply(Keyword, Status),
+    /// The caller has finished the TLS handshake.
+    TlsEstablished,
+}
+
+/// What is to be done after a [`Signal`].
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
+pub enum Action {
+    /// Nothing in particular.
+    Continue,
+    /// Begin the TLS handshake, and let nothing else through.
+    StartTls,
+    /// Close the connection.
+    Close,
+}
+
+/// The rules of the client, without octets and time.
+///
+/// A signal that breaks the rules is refused and changes nothing. How many commands may be
+/// outstanding is not decided here, except that nothing goes behind USER, PASS, APOP, STLS and QUIT.
+///
+/// ```
+/// use pop3_proto::client::{Misuse, Session, Signal, State};
+/// use pop3_proto::{Channel, Keyword, Status};
+///
+/// let mut session = Session::new(Channel::Plaintext);
+/// let _ = session.step(Signal::Greeting(Status::Positive))?;
+/// assert_eq!(session.step(Signal::Send(Keyword::User)), Err(Misuse::Plaintext));
+/// assert_eq!(session.step(Signal::Send(Keyword::Stat)), Err(Misuse::State(State::Authorization)));
+/// # Ok::<(), Misuse>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    state: State,
+    channel: Channel,
+    /// USER was accepted by the last reply, so PASS may follow.
+    named: bool,
+    /// The command sent whose reply decides on the state; nothing goes behind it.
+    awaiting: Option<Keyword>,
+}
+
+impl Session {
+    /// A session that waits for the greeting.
+    #[must_use]
+    pub const fn new(channel: Channel) -> Self {
+        Self { state: State::Greeting, channel, named: false, awaiting: None }
+    }
+
+    /// Where the session is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// What carries the connection: as given at first, and TLS after STLS.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// Applies the rules to a signal.
+    ///
+    /// # Errors
+    /// When the signal breaks the rules; nothing has changed then.
+    pub fn step(&mut self, signal: Signal) -> Result<Action, Misuse> {
+        let (next, action) = match signal {
+            Signal::Greeting(status) => self.greeted(status)?,
+            Signal::Send(keyword) => (self.sent(keyword)?, Action::Continue),
+            Signal::Reply(keyword, status) => self.replied(keyword, status)?,
+            Signal::TlsEstablished if self.state == State::Handshake => {
+                // What was learnt before TLS may be forged: a new session but for the greeting.
+                let session = Self { state: State::Authorization, ..Self::new(Channel::Tls) };
+                (session, Action::Continue)
+            }
+            Signal::TlsEstablished => return Err(Misuse::State(self.state)),
+        };
+        *self = next;
+        Ok(action)
+    }
+
+    const fn greeted(self, status: Status) -> Result<(Self, Action), Misuse> {
+        match (self.state, status) {
+            (State::Greeting, Status::Positive) => Ok((self.to(State::Authorization), Action::Continue)),
+            (State::Greeting, Status::Negative) => Ok((self.to(State::Closed), Action::Close)),
+            _ => Err(Misuse::State(self.state)),
+        }
+    }
+
+    /// Which command may be sent when. This is the whole table.
+    const fn sent(self, keyword: Keyword) -> Result<Self, Misuse> {
+        use Keyword::{
+            Apop, Capa, Dele, Extension, Last, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl,
+            User,
+        };
+        match (self.state, keyword) {
+            (State::Authorization | State::Transaction, _) if self.awaiting.is_some() => {
+                Err(match self.awaiting {
+                    Some(earlier) => Misuse::Awaiting(earlier),
+                    None => Misuse::State(self.state),
+                })
+            }
+            (State::Authorization, User | Pass | Apop) if !self.channel.carries_secrets() => {
+                Err(Misuse::Plaintext)
+            }
+            (State::Authorization, Pass) if !self.named => Err(Misuse::Unnamed),
+            (State::Authorization, Stls) if self.channel.is_tls() => Err(Misuse::AlreadyTls),
+            (State::Authorization, User | Pass | Apop | Stls) => {
+                Ok(Self { named: false, awaiting: Some(keyword), ..self })
+            }
+            // PASS follows USER immediately (RFC 1939 section 7).
+            (State::Authorization, Capa | Extension) => Ok(Self { named: false, ..self }),
+            (
+                State::Transaction,
+                Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Extension,
+            ) => Ok(self),
+            (State::Authorization | State::Transaction, Quit) => {
+                Ok(Self { awaiting: Some(keyword), ..self.to(State::Closing) })
+            }
+            _ => Err(Misuse::State(self.state)),
+        }
+    }
+
+    /// What a reply changes.
+    fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, Action), Misuse> {
+        use Keyword::{
+            Apop, Capa, Dele, Extension, Last, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl,
+            User,
+        };
+        let decides = matches!(keyword, User | Pass | Apop | Stls | Quit);
+        let in_session = matches!(self.state, State::Authorization | State::Transaction | State::Closing);
+        if !in_session || (decides && self.awaiting != Some(keyword)) {
+            return Err(Misuse::State(self.state));
+        }
+        let decided = Self { awaiting: None, ..self };
+        Ok(match (keyword, status) {
+            (User, status) => (Self { named: status == Status::Positive, ..decided }, Action::Continue),
+            (Pass | Apop, Status::Positive) => (decided.to(State::Transaction), Action::Continue),
+            (Stls, Status::Positive) => (decided.to(State::Handshake), Action::StartTls),
+            (Pass | Apop | Stls, Status::Negative) => (decided, Action::Continue),
+            (Quit, _) => (decided.to(State::Closed), Action::Close),
+            (Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Extension, _) => {
+                (self, Action::Continue)
+            }
+        })
+    }
+
+    const fn to(self, state: State) -> Self {
+        Self { state, named: false, ..self }
+    }
+}

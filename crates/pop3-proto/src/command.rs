@@ -1,0 +1,223 @@
+//! Commands: reading them as a server, writing them as a client.
+
+mod argument;
+mod parse;
+
+pub use argument::{ArgumentError, Extension, Name, Password, ReplyShape};
+pub use parse::CommandError;
+
+use bytes::BytesMut;
+
+use crate::MessageNumber;
+use crate::apop::Digest;
+use crate::number::put_decimal;
+
+/// A command with its arguments, which borrow from the line it was read from.
+///
+/// Whatever can be constructed can be written, and reads back as itself: no argument can hold an
+/// octet that ends a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command<'a> {
+    /// `USER name`: names a mailbox (RFC 1939 section 7).
+    User(Name<'a>),
+    /// `PASS string`: the password for the name given before (RFC 1939 section 7).
+    Pass(Password<'a>),
+    /// `APOP name digest`: name and proof in one (RFC 1939 section 7).
+    Apop {
+        /// The mailbox.
+        name: Name<'a>,
+        /// MD5 over the greeting's timestamp and the shared secret.
+        digest: Digest,
+    },
+    /// `STAT`: how many messages, how many octets (RFC 1939 section 5).
+    Stat,
+    /// `LIST [msg]`: scan listings (RFC 1939 section 5).
+    List(Option<MessageNumber>),
+    /// `RETR msg`: a message (RFC 1939 section 5).
+    Retr(MessageNumber),
+    /// `TOP msg n`: the header of a message and the first `lines` lines of its body (RFC 1939 section 7).
+    Top {
+        /// The message.
+        message: MessageNumber,
+        /// How many lines of the body; numbers that do not fit count as the largest.
+        lines: u64,
+    },
+    /// `DELE msg`: marks a message as deleted (RFC 1939 section 5).
+    Dele(MessageNumber),
+    /// `NOOP` (RFC 1939 section 5).
+    Noop,
+    /// `RSET`: removes all marks (RFC 1939 section 5).
+    Rset,
+    /// `UIDL [msg]`: unique-id listings (RFC 1939 section 7).
+    Uidl(Option<MessageNumber>),
+    /// `LAST`: the highest number accessed (RFC 1460; RFC 1939 has it no more).
+    Last,
+    /// `CAPA`: the list of capabilities (RFC 2449 section 5).
+    Capa,
+    /// `STLS`: TLS from here on (RFC 2595 section 4).
+    Stls,
+    /// `QUIT`: the end, with the removals after a login (RFC 1939 sections 4 and 6).
+    Quit,
+    /// A command that this crate does not know, with the shape of its reply. Only clients send
+    /// it; a server reads no command so.
+    Extension(Extension<'a>),
+}
+
+impl<'a> Command<'a> {
+    /// Reads a command from a line without its line end.
+    ///
+    /// The keyword is read without regard to case. Spaces around numbers and behind commands
+    /// without argument are ignored. The argument of PASS is all behind the first space.
+    ///
+    /// # Errors
+    /// See [`CommandError`]; each is due one `-ERR`.
+    ///
+    /// ```
+    /// use pop3_proto::{Command, CommandError, MessageNumber};
+    /// assert_eq!(Command::parse(b"dele 2"), Ok(Command::Dele(MessageNumber::new(2).unwrap())));
+    /// assert_eq!(Command::parse(b"DELE 0"), Err(CommandError::Number));
+    /// assert_eq!(Command::parse(b"XYZZY"), Err(CommandError::Unknown));
+    /// ```
+    pub fn parse(line: &'a [u8]) -> Result<Self, CommandError> {
+        parse::command(line)
+    }
+
+    /// Appends the command as a line with CRLF. Nothing is checked: an argument that would break
+    /// the line can't be made.
+    pub fn write(&self, out: &mut BytesMut) {
+        out.extend_from_slice(self.keyword().as_str().as_bytes());
+        match *self {
+            Self::User(name) => put_word(out, name.as_bytes()),
+            Self::Pass(password) => put_word(out, password.expose()),
+            Self::Apop { name, digest } => {
+                put_word(out, name.as_bytes());
+                put_word(out, &digest.to_hex());
+            }
+            Self::List(Some(message))
+            | Self::Uidl(Some(message))
+            | Self::Retr(message)
+            | Self::Dele(message) => {
+                put_number(out, message.number().into());
+            }
+            Self::Top { message, lines } => {
+                put_number(out, message.number().into());
+                put_number(out, lines);
+            }
+            Self::Extension(extension) => out.extend_from_slice(extension.line()),
+            Self::Stat
+            | Self::List(None)
+            | Self::Noop
+            | Self::Rset
+            | Self::Uidl(None)
+            | Self::Last
+            | Self::Capa
+            | Self::Stls
+            | Self::Quit => {}
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// What kind of command this is.
+    #[must_use]
+    pub const fn keyword(&self) -> Keyword {
+        match self {
+            Self::User(_) => Keyword::User,
+            Self::Pass(_) => Keyword::Pass,
+            Self::Apop { .. } => Keyword::Apop,
+            Self::Stat => Keyword::Stat,
+            Self::List(_) => Keyword::List,
+            Self::Retr(_) => Keyword::Retr,
+            Self::Top { .. } => Keyword::Top,
+            Self::Dele(_) => Keyword::Dele,
+            Self::Noop => Keyword::Noop,
+            Self::Rset => Keyword::Rset,
+            Self::Uidl(_) => Keyword::Uidl,
+            Self::Last => Keyword::Last,
+            Self::Capa => Keyword::Capa,
+            Self::Stls => Keyword::Stls,
+            Self::Quit => Keyword::Quit,
+            Self::Extension(_) => Keyword::Extension,
+        }
+    }
+
+    /// The shape of the reply that follows when it is positive.
+    #[must_use]
+    pub const fn reply_shape(&self) -> ReplyShape {
+        match self {
+            Self::List(None) | Self::Uidl(None) | Self::Capa => ReplyShape::Lines,
+            Self::Retr(_) | Self::Top { .. } => ReplyShape::Body,
+            Self::Extension(extension) => extension.reply_shape(),
+            Self::User(_)
+            | Self::Pass(_)
+            | Self::Apop { .. }
+            | Self::Stat
+            | Self::List(Some(_))
+            | Self::Dele(_)
+            | Self::Noop
+            | Self::Rset
+            | Self::Uidl(Some(_))
+            | Self::Last
+            | Self::Stls
+            | Self::Quit => ReplyShape::Line,
+        }
+    }
+}
+
+/// The first word of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the keyword it is named after; Command says what it does")]
+pub enum Keyword {
+    User,
+    Pass,
+    Apop,
+    Stat,
+    List,
+    Retr,
+    Top,
+    Dele,
+    Noop,
+    Rset,
+    Uidl,
+    Last,
+    Capa,
+    Stls,
+    Quit,
+    Extension,
+}
+
+impl Keyword {
+    /// The keyword as it is written, empty for an extension.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Pass => "PASS",
+            Self::Apop => "APOP",
+            Self::Stat => "STAT",
+            Self::List => "LIST",
+            Self::Retr => "RETR",
+            Self::Top => "TOP",
+            Self::Dele => "DELE",
+            Self::Noop => "NOOP",
+            Self::Rset => "RSET",
+            Self::Uidl => "UIDL",
+            Self::Last => "LAST",
+            Self::Capa => "CAPA",
+            Self::Stls => "STLS",
+            Self::Quit => "QUIT",
+            Self::Extension => "",
+        }
+    }
+}
+
+fn put_word(out: &mut BytesMut, word: &[u8]) {
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(word);
+}
+
+fn put_number(out: &mut BytesMut, number: u64) {
+    out.extend_from_slice(b" ");
+    put_decimal(out, number);
+}

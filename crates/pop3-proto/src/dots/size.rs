@@ -1,0 +1,116 @@
+//! The size of a message in wire form.
+
+use super::{LF, bare};
+use crate::Octets;
+
+/// Counts the octets that a message in stored form has in wire form: the size that STAT, LIST and
+/// the first line of RETR have to say (RFC 1939 section 11).
+///
+/// Every line end counts two, also the one that the wire form adds to a last line without an end.
+/// Stuffed dots and the final line with its single dot count nothing. The result is what
+/// [`Stuffer::total`](super::Stuffer::total) says for the same octets.
+///
+/// ```
+/// use pop3_proto::dots::WireSize;
+/// let mut size = WireSize::new();
+/// size.update(b"a line\n.and ");
+/// size.update(b"another");
+/// assert_eq!(size.finish(), 8 + 14);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct WireSize {
+    /// The last octet, LF at the start of the message: all that has to be known of the past.
+    before: u8,
+    octets: Octets,
+}
+
+impl WireSize {
+    /// A count of nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { before: LF, octets: 0 }
+    }
+
+    /// Counts the next piece of the message.
+    pub fn update(&mut self, chunk: &[u8]) {
+        self.count(chunk);
+    }
+
+    /// The size of the whole message.
+    #[must_use]
+    pub const fn finish(self) -> Octets {
+        match self.before {
+            LF => self.octets,
+            _ => self.octets.saturating_add(2),
+        }
+    }
+
+    /// Counts the next piece and returns how many LFs in it have no CR before them.
+    pub(super) fn count(&mut self, chunk: &[u8]) -> usize {
+        let bare = bare::count(self.before, chunk);
+        self.add(chunk, bare);
+        bare
+    }
+
+    /// Counts the next piece, in which so many LFs are known to have no CR before them.
+    pub(super) fn add(&mut self, chunk: &[u8], bare: usize) {
+        self.octets = self.octets.saturating_add(chunk.len() as Octets).saturating_add(bare as Octets);
+        self.before = chunk.last().copied().unwrap_or(self.before);
+    }
+
+    /// The last octet, LF at the start of the message.
+    pub(super) const fn before(&self) -> u8 {
+        self.before
+    }
+
+    /// What was counted so far, without the end of an unended line.
+    pub(super) const fn octets(&self) -> Octets {
+        self.octets
+    }
+}
+
+impl Default for WireSize {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The octets that a message in stored form has in wire form; see [`WireSize`].
+///
+/// ```
+/// use pop3_proto::dots::wire_size;
+/// assert_eq!(wire_size(b"a\nb\r\nc"), 9);
+/// assert_eq!(wire_size(b""), 0);
+/// ```
+#[must_use]
+pub fn wire_size(stored: &[u8]) -> Octets {
+    let mut size = WireSize::new();
+    size.update(stored);
+    size.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_count_two() {
+        assert_eq!(wire_size(b""), 0);
+        assert_eq!(wire_size(b"\n"), 2);
+        assert_eq!(wire_size(b"\r\n"), 2);
+        assert_eq!(wire_size(b"\n\n\r\n"), 6);
+        assert_eq!(wire_size(b"a\rb\n"), 5); // 1939-3.34
+        assert_eq!(wire_size(b"abc"), 5); // 1939-3.32
+        assert_eq!(wire_size(b"abc\r"), 6);
+        assert_eq!(wire_size(b".\n..\n"), 3 + 4);
+    }
+
+    #[test]
+    fn a_line_end_may_be_cut() {
+        let mut size = WireSize::new();
+        for piece in [&b"a\r"[..], b"", b"\nb", b"\n"] {
+            size.update(piece);
+        }
+        assert_eq!(size.finish(), 6);
+    }
+}

@@ -1,0 +1,164 @@
+//! Drop listings, scan listings and unique-id listings, as a client reads them
+//! (RFC 1939 sections 5 and 7).
+//!
+//! Numbers and spacing are read leniently where no meaning can change; each leniency is named.
+
+use nom::bytes::complete::{take_while, take_while1};
+use nom::combinator::{map_opt, opt};
+use nom::{IResult, Parser as _};
+
+use crate::number::decimal;
+use crate::quirk::Quirk;
+use crate::{MessageNumber, Octets, UniqueId};
+
+/// The reply to STAT: a drop listing (RFC 1939 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DropListing {
+    /// How many messages there are, deleted ones not counted.
+    pub messages: u32,
+    /// Their octets as the server counts them: a hint.
+    pub octets: Octets,
+    /// What the lenient reader overlooked.
+    pub quirk: Option<Quirk>,
+}
+
+/// A line of LIST: a scan listing (RFC 1939 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScanListing {
+    /// The message.
+    pub message: MessageNumber,
+    /// Its octets as the server counts them: a hint. Never read a body by it.
+    pub octets: Octets,
+    /// What the lenient reader overlooked.
+    pub quirk: Option<Quirk>,
+}
+
+/// A line of UIDL: a unique-id listing (RFC 1939 section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UniqueIdListing<'a> {
+    /// The message.
+    pub message: MessageNumber,
+    /// The unique-id, not empty. Compare it octet by octet, never use it as a path: of a server
+    /// that departs from the protocol it may hold anything but a line end.
+    pub uid: &'a [u8],
+    /// What the lenient reader overlooked.
+    pub quirk: Option<Quirk>,
+}
+
+impl DropListing {
+    /// Reads the text behind `+OK `. What follows the second number is ignored.
+    ///
+    /// ```
+    /// let listing = pop3_proto::listing::DropListing::parse(b"2 320").unwrap();
+    /// assert_eq!((listing.messages, listing.octets), (2, 320));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (rest, (before, messages)) = (space0, number).parse(text).ok()?;
+        let (rest, (gap, minus, octets)) =
+            (space1, opt(nom::character::complete::char('-')), number).parse(rest).ok()?;
+        ends_word(rest)?;
+        let quirk = match minus {
+            Some(_) => Some(Quirk::NegativeOctets),
+            None => spacing(before, gap),
+        };
+        let octets = if minus.is_some() { 0 } else { octets };
+        Some(Self { messages: u32::try_from(messages).ok()?, octets, quirk })
+    }
+}
+
+impl ScanListing {
+    /// Reads a line of LIST, or the text behind `+OK ` of `LIST n`. What follows the second number
+    /// is ignored.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let (rest, (before, message, gap, octets)) = (space0, message, space1, number).parse(line).ok()?;
+        ends_word(rest)?;
+        Some(Self { message, octets, quirk: spacing(before, gap) })
+    }
+}
+
+impl<'a> UniqueIdListing<'a> {
+    /// Reads a line of UIDL, or the text behind `+OK ` of `UIDL n`: the unique-id is all behind the
+    /// spaces that follow the number, without spaces at the end.
+    #[must_use]
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let (rest, (before, message, gap)) = (space0, message, space1).parse(line).ok()?;
+        let uid = rest.trim_ascii_end();
+        if uid.is_empty() {
+            return None;
+        }
+        let quirk = match UniqueId::parse(uid) {
+            Ok(_) if uid.len() == rest.len() => spacing(before, gap),
+            Ok(_) => Some(Quirk::Spacing),
+            Err(_) => Some(Quirk::UniqueIdSyntax),
+        };
+        Some(Self { message, uid, quirk })
+    }
+}
+
+fn is_space(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+fn space0(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while(is_space).parse(input)
+}
+
+fn space1(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while1(is_space).parse(input)
+}
+
+fn number(input: &[u8]) -> IResult<&[u8], u64> {
+    map_opt(take_while1(|octet: u8| octet.is_ascii_digit()), decimal).parse(input)
+}
+
+fn message(input: &[u8]) -> IResult<&[u8], MessageNumber> {
+    map_opt(take_while1(|octet: u8| octet.is_ascii_digit()), MessageNumber::parse).parse(input)
+}
+
+/// A number ends where its word does: `120x` is none.
+fn ends_word(rest: &[u8]) -> Option<()> {
+    rest.first().is_none_or(|&octet| is_space(octet)).then_some(())
+}
+
+fn spacing(before: &[u8], gap: &[u8]) -> Option<Quirk> {
+    (!before.is_empty() || gap != b" ").then_some(Quirk::Spacing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_numbers_is_ignored() {
+        let stat = |text| DropListing::parse(text).map(|listing| (listing.messages, listing.octets));
+        assert_eq!(stat(b"2 320 extra text"), Some((2, 320)));
+        assert_eq!(stat(b"1 5000000000"), Some((1, 5_000_000_000)));
+        assert_eq!(stat(b"2 -1"), Some((2, 0)));
+        for bad in [&b""[..], b"x y", b"7", b"-1 5", b"1 99999999999999999999999", b"1 2x", b"4294967296 1"] {
+            assert_eq!(stat(bad), None, "{}", bad.escape_ascii());
+        }
+        let scan = |line| ScanListing::parse(line).map(|l| (l.message.number(), l.octets, l.quirk));
+        assert_eq!(scan(b"1 120 foo@bar"), Some((1, 120, None)));
+        assert_eq!(scan(b" 1  120 foo"), Some((1, 120, Some(Quirk::Spacing))));
+        assert_eq!(scan(b"0001 171"), Some((1, 171, None)));
+        for bad in [&b"0 5"[..], b"1", b"1 ", b"-1 5", b"1 x", b""] {
+            assert_eq!(scan(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_unique_id_is_the_rest_of_the_line() {
+        let uid = |line| UniqueIdListing::parse(line).map(|l| (l.message.number(), l.uid, l.quirk));
+        assert_eq!(uid(b"1 whqtswO00WBw418f9t5JxYwZ"), Some((1, &b"whqtswO00WBw418f9t5JxYwZ"[..], None)));
+        assert_eq!(uid(b"1   6499"), Some((1, &b"6499"[..], Some(Quirk::Spacing))));
+        assert_eq!(uid(b"1 a b"), Some((1, &b"a b"[..], Some(Quirk::UniqueIdSyntax))));
+        let long = [&b"1 "[..], &[b'a'; 200]].concat();
+        assert_eq!(uid(&long).map(|listing| listing.2), Some(Some(Quirk::UniqueIdSyntax)));
+        assert_eq!((uid(b"3"), uid(b"3 "), uid(b"0 a")), (None, None, None));
+    }
+}

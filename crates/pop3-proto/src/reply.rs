@@ -1,0 +1,369 @@
+//! First lines of replies: reading them as a client, writing them as a server.
+
+use alloc::borrow::Cow;
+use core::fmt;
+use core::time::Duration;
+
+use bytes::BytesMut;
+use nom::bytes::complete::{tag, take_while1};
+use nom::multi::separated_list1;
+use nom::sequence::delimited;
+use nom::{IResult, Parser as _};
+
+use crate::quirk::Quirk;
+
+/// The status indicator (RFC 1939 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has these two and no more")]
+pub enum Status {
+    /// `+OK`
+    Positive,
+    /// `-ERR`
+    Negative,
+}
+
+/// The first line of a reply, taken apart. Only the status and the code carry meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply<'a> {
+    /// Positive or negative.
+    pub status: Status,
+    /// The extended response code, when the text begins with one (RFC 2449 section 8).
+    pub code: Option<ResponseCode<'a>>,
+    /// All behind the status indicator and its space, the response code included. These are the
+    /// server's octets: escape them before they are shown.
+    pub text: &'a [u8],
+    /// The text without the response code.
+    pub message: &'a [u8],
+    /// What the lenient reader overlooked.
+    pub quirk: Option<Quirk>,
+}
+
+/// An extended response code (RFC 2449 section 8, RFC 3206, RFC 6856).
+///
+/// Codes are compared without regard to case, and deeper levels that are not known do not matter:
+/// `[SYS/TEMP/DISK]` is [`SysTemp`](Self::SysTemp).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ResponseCode<'a> {
+    /// `[LOGIN-DELAY]`: this login comes too soon after the last; try later.
+    LoginDelay,
+    /// `[IN-USE]`: the credentials are right, the maildrop is locked by another session; try later.
+    InUse,
+    /// `[SYS/TEMP]`: a fault of the server's system that will likely pass.
+    SysTemp,
+    /// `[SYS/PERM]`: a fault of the server's system that needs a person.
+    SysPerm,
+    /// `[AUTH]`: the credentials were refused.
+    Auth,
+    /// `[UTF8]`: the message is to be had only after the command UTF8.
+    Utf8,
+    /// Any other code, as it stands between the brackets.
+    Other(&'a [u8]),
+}
+
+/// Why a line is no reply: the peer speaks another protocol, or is out of step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplyError;
+
+impl<'a> Reply<'a> {
+    /// Reads a line without its line end.
+    ///
+    /// The status must stand alone or be followed by a space or a tab. `+OKAY` is no reply.
+    ///
+    /// # Errors
+    /// When the line begins neither with `+OK` nor with `-ERR`.
+    ///
+    /// ```
+    /// use pop3_proto::{Reply, ResponseCode, Status};
+    /// let reply = Reply::parse(b"-ERR [IN-USE] Do you have another POP session running?")?;
+    /// assert_eq!(reply.status, Status::Negative);
+    /// assert_eq!(reply.code, Some(ResponseCode::InUse));
+    /// assert!(Reply::parse(b"* OK IMAP4rev1 ready").is_err());
+    /// # Ok::<(), pop3_proto::ReplyError>(())
+    /// ```
+    pub fn parse(line: &'a [u8]) -> Result<Self, ReplyError> {
+        let (status, rest, exact) = if let Some((rest, exact)) = strip_token(line, b"+OK") {
+            (Status::Positive, rest, exact)
+        } else if let Some((rest, exact)) = strip_token(line, b"-ERR") {
+            (Status::Negative, rest, exact)
+        } else {
+            return Err(ReplyError);
+        };
+        let text = rest.trim_ascii_start();
+        let spaced = matches!(rest, [] | [b' '] | [b' ', b'!'..=0xff, ..]);
+        let quirk = match (exact, spaced) {
+            (false, _) => Some(Quirk::StatusCase),
+            (true, false) => Some(Quirk::Spacing),
+            (true, true) => None,
+        };
+        let (message, code) = match bracketed(text) {
+            Ok((message, inner)) => (message.trim_ascii_start(), Some(ResponseCode::from_inner(inner))),
+            Err(_) => (text, None),
+        };
+        Ok(Self { status, code, text, message, quirk })
+    }
+
+    /// Whether the status is positive.
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        self.status == Status::Positive
+    }
+}
+
+/// Takes `token` off the line when it stands there as a whole word, and tells whether in upper case.
+fn strip_token<'a>(line: &'a [u8], token: &[u8]) -> Option<(&'a [u8], bool)> {
+    let (head, rest) = line.split_at_checked(token.len())?;
+    let whole = matches!(rest, [] | [b' ' | b'\t', ..]);
+    (whole && head.eq_ignore_ascii_case(token)).then_some((rest, head == token))
+}
+
+/// `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3): what is left, and the inner part.
+fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
+    let level = take_while1(|octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'/' | b'[' | b']'));
+    let levels = nom::combinator::recognize(separated_list1(tag(&b"/"[..]), level));
+    delimited(tag(&b"["[..]), levels, tag(&b"]"[..])).parse(text)
+}
+
+impl<'a> ResponseCode<'a> {
+    /// The code that the text of a reply begins with, if there is one.
+    #[must_use]
+    pub fn of_text(text: &'a [u8]) -> Option<Self> {
+        bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
+    }
+
+    fn from_inner(inner: &'a [u8]) -> Self {
+        let mut levels = inner.split(|&octet| octet == b'/');
+        let first = levels.next().unwrap_or_default();
+        let second = levels.next().unwrap_or_default();
+        let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+        if is(first, "LOGIN-DELAY") {
+            Self::LoginDelay
+        } else if is(first, "IN-USE") {
+            Self::InUse
+        } else if is(first, "AUTH") {
+            Self::Auth
+        } else if is(first, "UTF8") {
+            Self::Utf8
+        } else if is(first, "SYS") && is(second, "TEMP") {
+            Self::SysTemp
+        } else if is(first, "SYS") && is(second, "PERM") {
+            Self::SysPerm
+        } else {
+            Self::Other(inner)
+        }
+    }
+
+    /// The code as it stands between the brackets.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::LoginDelay => b"LOGIN-DELAY",
+            Self::InUse => b"IN-USE",
+            Self::SysTemp => b"SYS/TEMP",
+            Self::SysPerm => b"SYS/PERM",
+            Self::Auth => b"AUTH",
+            Self::Utf8 => b"UTF8",
+            Self::Other(inner) => inner,
+        }
+    }
+
+    /// Whether the same credentials may well succeed later, so that no one need be asked for others.
+    #[must_use]
+    pub const fn is_temporary(self) -> bool {
+        matches!(self, Self::LoginDelay | Self::InUse | Self::SysTemp)
+    }
+}
+
+/// A negative reply that a server's backend asks for: a response code and a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    code: Option<ResponseCode<'static>>,
+    text: Cow<'static, str>,
+    delay: Duration,
+}
+
+impl Rejection {
+    const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
+        Self { code, text, delay: Duration::ZERO }
+    }
+
+    /// The credentials are refused: wrong, unknown, expired or barred. Give the same text for each
+    /// (RFC 3206 section 5).
+    #[must_use]
+    pub const fn credentials() -> Self {
+        Self::new(Some(ResponseCode::Auth), Cow::Borrowed("invalid name or password"))
+    }
+
+    /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
+    #[must_use]
+    pub const fn in_use() -> Self {
+        Self::new(Some(ResponseCode::InUse), Cow::Borrowed("the maildrop is in use by another session"))
+    }
+
+    /// The login comes too soon after the last (RFC 2449 section 8.1.1).
+    #[must_use]
+    pub const fn login_delay() -> Self {
+        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed("too soon after the last login"))
+    }
+
+    /// A fault that will likely pass (RFC 3206 section 4).
+    #[must_use]
+    pub fn temporary(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Some(ResponseCode::SysTemp), text.into())
+    }
+
+    /// A fault that needs a person (RFC 3206 section 4).
+    #[must_use]
+    pub fn permanent(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Some(ResponseCode::SysPerm), text.into())
+    }
+
+    /// A refusal without a code.
+    #[must_use]
+    pub fn plain(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(None, text.into())
+    }
+
+    /// The same with another text.
+    #[must_use]
+    pub fn with_text(self, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    /// Has the reply held back for at least so long after the answer, when it refuses a login: for
+    /// stores that slow down who guesses.
+    #[must_use]
+    pub fn with_delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// How long the reply is to be held back at least.
+    #[must_use]
+    pub const fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// The response code.
+    #[must_use]
+    pub const fn code(&self) -> Option<ResponseCode<'static>> {
+        self.code
+    }
+
+    /// The text behind the code.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn into_text(self) -> Cow<'static, str> {
+        self.text
+    }
+}
+
+/// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
+pub(crate) const MAX_REPLY: usize = 512;
+
+/// Appends the first line of a reply. Octets outside printable ASCII become `?`, and what is beyond
+/// 512 octets is cut, so that no text can break a line or forge another.
+pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<ResponseCode<'_>>, text: &str) {
+    let start = out.len();
+    out.extend_from_slice(match status {
+        Status::Positive => b"+OK ",
+        Status::Negative => b"-ERR ",
+    });
+    if let Some(code) = code {
+        out.extend_from_slice(b"[");
+        out.extend_from_slice(code.as_bytes());
+        out.extend_from_slice(b"] ");
+    }
+    let room = MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start));
+    out.extend(text.chars().take(room).map(|c| if matches!(c, ' '..='~') { c as u8 } else { b'?' }));
+    out.extend_from_slice(b"\r\n");
+}
+
+impl fmt::Display for ResponseCode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.as_bytes().escape_ascii())
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "{code} {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a reply begins neither with +OK nor with -ERR")
+    }
+}
+
+impl core::error::Error for ReplyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &[u8]) -> Reply<'_> {
+        Reply::parse(line).unwrap()
+    }
+
+    #[test]
+    fn the_status_may_stand_alone() {
+        assert_eq!((parse(b"+OK").status, parse(b"+OK").text), (Status::Positive, &b""[..]));
+        assert_eq!(parse(b"-ERR").status, Status::Negative);
+        assert_eq!(parse(b"+OK ").quirk, None);
+    }
+
+    #[test]
+    fn only_the_status_carries_meaning() {
+        assert_eq!(parse(b"+OK -ERR failed").status, Status::Positive);
+        assert_eq!(parse(b"-ERR +OK").status, Status::Negative);
+        for line in
+            [&b"+OKAY hello"[..], b"-ERRfoo", b"+ abc", b"+", b"", b"* OK", b"220 ready", b"+ERR x", b" +OK"]
+        {
+            assert_eq!(Reply::parse(line), Err(ReplyError), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn leniencies_have_names() {
+        assert_eq!(parse(b"+ok hi").quirk, Some(Quirk::StatusCase));
+        assert_eq!(parse(b"+OK\t2 320").quirk, Some(Quirk::Spacing));
+        assert_eq!(parse(b"+OK  2  320").text, b"2  320");
+        assert_eq!(parse(b"+OK 2 320").quirk, None);
+    }
+
+    #[test]
+    fn response_codes_have_no_case_and_known_ones_any_depth() {
+        for (line, code, message) in [
+            (&b"-ERR [in-use] busy"[..], ResponseCode::InUse, &b"busy"[..]),
+            (b"-ERR [Sys/temp] x", ResponseCode::SysTemp, b"x"),
+            (b"-ERR [SYS/TEMP/DISK] x", ResponseCode::SysTemp, b"x"),
+            (b"-ERR [AUTH/EXPIRED]", ResponseCode::Auth, b""),
+            (b"-ERR [SYS] x", ResponseCode::Other(b"SYS"), b"x"),
+            (b"+OK [XCLIENT] ready", ResponseCode::Other(b"XCLIENT"), b"ready"),
+        ] {
+            assert_eq!((parse(line).code, parse(line).message), (Some(code), message));
+        }
+        for line in [&b"-ERR ["[..], b"-ERR []", b"-ERR [A", b"-ERR [/]", b"-ERR [A//B]", b"-ERR [A B] x"] {
+            assert_eq!(parse(line).code, None, "{}", line.escape_ascii());
+            assert_eq!(parse(line).message, parse(line).text);
+        }
+    }
+
+    #[test]
+    fn written_replies_are_one_line_of_at_most_512_octets() {
+        let mut out = BytesMut::new();
+        put_reply(&mut out, Status::Negative, Some(ResponseCode::SysTemp), &"\r\n\u{1b}x".repeat(300));
+        assert_eq!(out.len(), MAX_REPLY);
+        assert!(out.starts_with(b"-ERR [SYS/TEMP] ???x"));
+        assert!(out[..510].iter().all(|octet| (b' '..=b'~').contains(octet)) && out.ends_with(b"\r\n"));
+    }
+}

@@ -1,0 +1,54 @@
+//! The role of the server.
+//!
+//! [`Session`] holds the rules: which command does what in which state. [`Connection`] is what an
+//! embedder drives: it cuts commands out of octets, steps the session, and appends replies to a
+//! buffer. Only three things leave it as a [`Request`], to be answered by the embedder's store:
+//! the check of credentials, the content of a message, and the removal of messages at QUIT.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use pop3_proto::server::{Accepted, Answer, Config, Connection, Request, Step};
+//! use pop3_proto::{Channel, Input, Instant, Maildrop, UniqueId};
+//!
+//! let now = Instant::EPOCH;
+//! let message = b"Subject: hello\n\n.dot\n";
+//! let mut connection = Connection::new(Config::new().into(), Channel::TrustedPlaintext, None, now);
+//! let mut out = BytesMut::new();
+//! let mut input = Input::new(b"USER mrose\r\nPASS secret\r\nRETR 1\r\nQUIT\r\n");
+//! loop {
+//!     match connection.poll(now, &mut input, &mut out) {
+//!         Step::Ask(Request::Authenticate(credentials)) => {
+//!             assert!(credentials.prove(b"secret"));
+//!             let mut maildrop = Maildrop::new();
+//!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
+//!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
+//!         }
+//!         Step::Ask(Request::Fetch { .. }) => {
+//!             connection.answer(Answer::Message, now, &mut out).unwrap();
+//!             connection.body(message, &mut out).unwrap();
+//!             connection.answer(Answer::EndOfMessage, now, &mut out).unwrap();
+//!         }
+//!         Step::Ask(Request::Commit(deletions)) => {
+//!             assert!(deletions.is_empty());
+//!             connection.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
+//!         }
+//!         Step::Close(_) => break,
+//!         step => panic!("nothing else happens here: {step:?}"),
+//!     }
+//! }
+//! assert!(out.ends_with(b"Subject: hello\r\n\r\n..dot\r\n.\r\n+OK bye\r\n"));
+//! ```
+
+mod config;
+mod connection;
+mod credentials;
+mod rules;
+mod session;
+mod vocabulary;
+mod write;
+
+pub use config::{Config, Limits};
+pub use connection::{Connection, Step, Wanted};
+pub use credentials::{Credentials, Proof};
+pub use session::{Session, State, Totals};
+pub use vocabulary::{Accepted, Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};

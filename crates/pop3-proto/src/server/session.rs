@@ -1,0 +1,250 @@
+//! The rules of the server: states, and what each event does in each.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::config::Config;
+use super::vocabulary::{Accepted, Action, Close, Event, Extent, Line, Misuse};
+use crate::apop::Timestamp;
+use crate::{Channel, CommandError, Maildrop, Marks, MessageNumber, Octets};
+
+/// What fits in a greeting of 512 octets beside its text.
+const MAX_TIMESTAMP: usize = 400;
+
+/// A session: the states of RFC 1939, without octets and without time.
+///
+/// [`step`](Self::step) is all there is to it. `rules.rs`, its source, is the table of what each
+/// command does in each state.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) config: Arc<Config>,
+    pub(super) channel: Channel,
+    pub(super) timestamp: Option<String>,
+    pub(super) phase: Phase,
+    pub(super) account: Accepted,
+    pub(super) marks: Marks,
+    pub(super) totals: Totals,
+    pub(super) bad_commands: u32,
+    pub(super) failures: u32,
+}
+
+/// The state with what belongs to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Authorization { name: Option<Vec<u8>> },
+    Authenticating,
+    StartingTls,
+    Transaction,
+    Fetching { message: MessageNumber, extent: Extent },
+    Sending { message: MessageNumber, extent: Extent },
+    Committing { count: usize },
+    Closed(Close),
+}
+
+/// The state of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a table over all states must not compile when there is a new one"
+)]
+pub enum State {
+    /// AUTHORIZATION, without a name (RFC 1939 section 4).
+    Authorization,
+    /// AUTHORIZATION, a name given by USER waits for PASS.
+    Named,
+    /// Credentials were given to the store; its answer is awaited.
+    Authenticating,
+    /// STLS was answered; the TLS handshake is awaited.
+    StartingTls,
+    /// TRANSACTION (RFC 1939 section 5).
+    Transaction,
+    /// A message was asked of the store; its answer is awaited.
+    Fetching,
+    /// A message is being sent.
+    Sending,
+    /// UPDATE: the removals were given to the store; its answer is awaited (RFC 1939 section 6).
+    Committing,
+    /// The end.
+    Closed,
+}
+
+/// What a session did, for a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Messages sent whole by RETR.
+    pub retrieved: u64,
+    /// Their octets in wire form.
+    pub retrieved_octets: Octets,
+    /// Replies to TOP sent whole.
+    pub topped: u64,
+    /// Their octets in wire form.
+    pub topped_octets: Octets,
+    /// Messages that were marked when QUIT came and are removed.
+    pub removed: usize,
+    /// Messages that were marked when QUIT came and could not be removed.
+    pub not_removed: usize,
+    /// Logins that were refused.
+    pub failed_logins: u32,
+}
+
+impl Session {
+    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP,
+    /// angle brackets included; without it APOP is refused. What is no timestamp, or is too long for
+    /// a greeting, counts as none.
+    #[must_use]
+    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
+        Self {
+            config,
+            channel,
+            timestamp: timestamp.filter(|timestamp| {
+                timestamp.len() <= MAX_TIMESTAMP && Timestamp::parse(timestamp.as_bytes()).is_some()
+            }),
+            phase: Phase::Authorization { name: None },
+            account: Accepted::new(Maildrop::new()),
+            marks: Marks::new(0),
+            totals: Totals::default(),
+            bad_commands: 0,
+            failures: 0,
+        }
+    }
+
+    /// Does what the event does in the present state.
+    ///
+    /// # Errors
+    /// [`Misuse`] when the event does not fit the state, as an answer without a request or a
+    /// command while one is awaited. Nothing is changed then.
+    pub fn step(&mut self, event: Event<'_>) -> Result<Action, Misuse> {
+        match event {
+            Event::Command(command) => self.command(command),
+            Event::Malformed(error) => self.malformed(error),
+            Event::Answer(answer) => self.answer(answer),
+            Event::TlsEstablished => self.tls_established(),
+        }
+    }
+
+    /// Ends the session at once, for a reason that lies outside the rules: a timer, a lost
+    /// connection. Nothing is removed.
+    pub fn close(&mut self, why: Close) {
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.phase = Phase::Closed(why);
+        }
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Authorization { name: None } => State::Authorization,
+            Phase::Authorization { name: Some(_) } => State::Named,
+            Phase::Authenticating => State::Authenticating,
+            Phase::StartingTls => State::StartingTls,
+            Phase::Transaction => State::Transaction,
+            Phase::Fetching { .. } => State::Fetching,
+            Phase::Sending { .. } => State::Sending,
+            Phase::Committing { .. } => State::Committing,
+            Phase::Closed(_) => State::Closed,
+        }
+    }
+
+    /// Why the session ended, if it did.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Close> {
+        if let Phase::Closed(why) = self.phase { Some(why) } else { None }
+    }
+
+    /// Whether the login lies behind.
+    #[must_use]
+    pub const fn is_logged_in(&self) -> bool {
+        matches!(self.state(), State::Transaction | State::Fetching | State::Sending | State::Committing)
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What carries the connection.
+    #[must_use]
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+
+    /// The snapshot, empty before the login.
+    #[must_use]
+    pub const fn maildrop(&self) -> &Maildrop {
+        &self.account.maildrop
+    }
+
+    /// The marks.
+    #[must_use]
+    pub const fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// What the session did so far.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Messages that are not deleted, and their octets.
+    #[must_use]
+    pub const fn present(&self) -> (usize, Octets) {
+        let (deleted, octets) = self.marks.deleted();
+        let maildrop = self.maildrop();
+        (maildrop.len().saturating_sub(deleted), maildrop.octets().saturating_sub(octets))
+    }
+
+    /// Counts a message that was sent whole.
+    pub(super) const fn count(&mut self, top: bool, octets: Octets) {
+        let totals = &mut self.totals;
+        let (count, sum) = if top {
+            (&mut totals.topped, &mut totals.topped_octets)
+        } else {
+            (&mut totals.retrieved, &mut totals.retrieved_octets)
+        };
+        *count = count.saturating_add(1);
+        *sum = sum.saturating_add(octets);
+    }
+
+    /// Answers a bad command, and closes after too many.
+    pub(super) fn bad(&mut self, text: &'static str) -> Action {
+        let limit = if self.is_logged_in() {
+            self.config.limits.bad_commands
+        } else {
+            self.config.limits.bad_commands_before_login
+        };
+        self.bad_commands = self.bad_commands.saturating_add(1);
+        if self.bad_commands < limit {
+            return Action::Reply(Line::negative(text));
+        }
+        self.phase = Phase::Closed(Close::BadCommands);
+        Action::Close(Close::BadCommands, Some(Line::negative(text)))
+    }
+
+    fn malformed(&mut self, error: CommandError) -> Result<Action, Misuse> {
+        match self.state() {
+            State::Authorization | State::Named | State::Transaction => Ok(self.bad(error.text())),
+            State::Authenticating
+            | State::StartingTls
+            | State::Fetching
+            | State::Sending
+            | State::Committing
+            | State::Closed => Err(Misuse),
+        }
+    }
+
+    fn tls_established(&mut self) -> Result<Action, Misuse> {
+        if self.phase != Phase::StartingTls {
+            return Err(Misuse);
+        }
+        // What was learnt in clear text is forgotten; what was done wrong is not.
+        self.channel = Channel::Tls;
+        self.phase = Phase::Authorization { name: None };
+        // No second greeting is sent (RFC 2595 section 4): the action is to send nothing.
+        Ok(Action::Nothing)
+    }
+}

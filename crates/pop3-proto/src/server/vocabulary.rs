@@ -1,0 +1,264 @@
+//! The events that a session takes, and the actions that it gives.
+
+use alloc::borrow::Cow;
+use core::fmt;
+use core::time::Duration;
+
+use super::credentials::Credentials;
+use crate::capability::{Expire, LoginDelay};
+use crate::{
+    Command, CommandError, Deletions, Maildrop, MessageNumber, Octets, Rejection, ResponseCode, Status,
+};
+
+/// What happens to a session.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+pub enum Event<'a> {
+    /// The client sent a command.
+    Command(Command<'a>),
+    /// The client sent a line that is no command.
+    Malformed(CommandError),
+    /// The store answered the request that is open.
+    Answer(Answer),
+    /// The TLS handshake that STLS began is complete.
+    TlsEstablished,
+}
+
+/// What a session wants done.
+#[derive(Debug)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+pub enum Action {
+    /// Nothing is to be sent.
+    Nothing,
+    /// Send a line.
+    Reply(Line),
+    /// Send a line that refuses a login, after a delay that grows with the number of refusals.
+    Refuse {
+        /// The line.
+        reply: Line,
+        /// How many logins were refused so far for their credentials, this one included; 0 when it
+        /// was refused for another reason, which is not counted.
+        failures: u32,
+        /// The least delay that the store wants.
+        delay: Duration,
+        /// Whether the connection ends with it.
+        last: bool,
+    },
+    /// Send the drop listing.
+    DropListing,
+    /// Send the listings of all messages that are not deleted.
+    Listing(Column),
+    /// Send the listing of one message.
+    Entry(Column, MessageNumber),
+    /// Send the highest message number accessed.
+    Last,
+    /// Send the list of capabilities.
+    Capabilities,
+    /// Ask the store.
+    Ask(Request),
+    /// Send the positive reply that a message follows.
+    BeginBody {
+        /// The size of the whole message.
+        octets: Octets,
+        /// How much of it follows.
+        extent: Extent,
+    },
+    /// End the message.
+    EndBody,
+    /// Send the positive reply to STLS, forget all input, and begin TLS.
+    StartTls,
+    /// Send the line, if there is one, and close.
+    Close(Close, Option<Line>),
+}
+
+/// The first line of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// Positive or negative.
+    pub status: Status,
+    /// The response code.
+    pub code: Option<ResponseCode<'static>>,
+    /// The text.
+    pub text: Cow<'static, str>,
+}
+
+/// A column of the maildrop that can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
+pub enum Column {
+    /// Sizes in octets (LIST).
+    Size,
+    /// Unique-ids (UIDL).
+    UniqueId,
+}
+
+/// What a session asks of the store. It waits for the [`Answer`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+pub enum Request {
+    /// Check the credentials, lock the maildrop, make the snapshot.
+    ///
+    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
+    Authenticate(Credentials),
+    /// Give the content of a message, in stored form (any line ends).
+    ///
+    /// Answers: [`Message`](Answer::Message), then octets by
+    /// [`Connection::body`](super::Connection::body), then
+    /// [`EndOfMessage`](Answer::EndOfMessage); or [`Unavailable`](Answer::Unavailable) at any time.
+    Fetch {
+        /// The message.
+        message: MessageNumber,
+        /// How much of it will be used. More may be given: the core cuts.
+        extent: Extent,
+    },
+    /// Remove these messages for good, and release the maildrop: the next login may come as soon as
+    /// the answer's reply has left.
+    ///
+    /// Answer: [`Committed`](Answer::Committed).
+    Commit(Deletions),
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a backend has these and no more")]
+pub enum Answer {
+    /// The credentials are right, the maildrop is locked: here is the snapshot.
+    Accept(Accepted),
+    /// No login. Codes: [`Rejection::credentials`], [`Rejection::in_use`] (only when the
+    /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
+    /// [`Rejection::permanent`].
+    Reject(Rejection),
+    /// The message is there: its octets follow.
+    Message,
+    /// All octets of the message were given.
+    EndOfMessage,
+    /// The message can't be had, or its rest can't. Before [`Message`](Self::Message) this is a
+    /// negative reply; behind it the connection is closed, as nothing else tells the client.
+    Unavailable(Rejection),
+    /// The commit is over.
+    Committed {
+        /// How many messages are still there although they should be removed. One that was gone
+        /// already counts as removed.
+        failed: usize,
+    },
+}
+
+/// The acceptance of a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The snapshot of the maildrop.
+    pub maildrop: Maildrop,
+    /// The user's own LOGIN-DELAY.
+    pub login_delay: Option<LoginDelay>,
+    /// The user's own EXPIRE.
+    pub expire: Option<Expire>,
+}
+
+/// How much of a message is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "RETR and TOP are the two ways to read a message")]
+pub enum Extent {
+    /// All of it (RETR).
+    Whole,
+    /// The header, the blank line, and so many lines of the body (TOP).
+    Top {
+        /// The number of lines.
+        lines: u64,
+    },
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Close {
+    /// The client said QUIT, and was answered.
+    Quit,
+    /// A timer ran out. Nothing is removed, nothing is said (RFC 1939 section 3).
+    TimedOut,
+    /// The client closed the connection, or it was lost. Nothing is removed.
+    PeerClosed,
+    /// Too many bad commands. Nothing is removed.
+    BadCommands,
+    /// Too many refused logins.
+    FailedLogins,
+    /// A message ended too soon, too late or in a fault after its first octets were sent; the
+    /// client must see no terminator. Nothing is removed.
+    BrokenMessage,
+    /// The embedder stops the server. Nothing is removed.
+    Stopped,
+}
+
+/// A call that does not fit the state. Nothing was changed by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Misuse;
+
+impl Line {
+    pub(super) const fn positive(text: &'static str) -> Self {
+        Self { status: Status::Positive, code: None, text: Cow::Borrowed(text) }
+    }
+
+    pub(super) const fn negative(text: &'static str) -> Self {
+        Self { status: Status::Negative, code: None, text: Cow::Borrowed(text) }
+    }
+}
+
+impl From<Rejection> for Line {
+    fn from(rejection: Rejection) -> Self {
+        let code = rejection.code();
+        Self { status: Status::Negative, code, text: rejection.into_text() }
+    }
+}
+
+impl Accepted {
+    /// The snapshot, and nothing that differs from what holds for all users.
+    #[must_use]
+    pub const fn new(maildrop: Maildrop) -> Self {
+        Self { maildrop, login_delay: None, expire: None }
+    }
+
+    /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
+    #[must_use]
+    pub const fn with_login_delay(mut self, delay: LoginDelay) -> Self {
+        self.login_delay = Some(delay);
+        self
+    }
+
+    /// Sets the user's own EXPIRE (RFC 2449 section 6.7).
+    #[must_use]
+    pub const fn with_expire(mut self, expire: Expire) -> Self {
+        self.expire = Some(expire);
+        self
+    }
+}
+
+impl From<Maildrop> for Accepted {
+    fn from(maildrop: Maildrop) -> Self {
+        Self::new(maildrop)
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quit => "quit",
+            Self::TimedOut => "timed out",
+            Self::PeerClosed => "closed by the client",
+            Self::BadCommands => "too many bad commands",
+            Self::FailedLogins => "too many failed logins",
+            Self::BrokenMessage => "a message could not be sent whole",
+            Self::Stopped => "stopped by the server",
+        })
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the call does not fit the state of the session")
+    }
+}
+
+impl core::error::Error for Misuse {}

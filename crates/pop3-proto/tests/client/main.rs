@@ -1,0 +1,19 @@
+//! The role of the client, from outside: what it sends and what it tells, one behaviour a file.
+//!
+//! The identifiers in comments are those of `docs/conformance.md`.
+
+mod deadlines;
+mod endings;
+mod injection;
+mod leniency;
+mod limits;
+mod listings;
+mod login;
+mod out_of_step;
+mod pipelining;
+mod random;
+mod replies;
+mod rules;
+mod split;
+mod support;
+mod unsolicited;

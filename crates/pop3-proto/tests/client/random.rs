@@ -1,0 +1,106 @@
+//! Octets of any kind: no panic, always progress, the same at every split (SEC-04).
+
+use pop3_proto::client::Config;
+use pop3_proto::{Command, ReplyShape};
+use proptest::prelude::*;
+
+use crate::support::{Cut, Turn, extension, number, pass, play, retr, turn, user};
+
+/// Octets as servers send them, or nearly.
+fn octets(fragments: usize) -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(vec![
+        &b"+OK"[..],
+        b"-ERR",
+        b"+ok",
+        b" ",
+        b"\t",
+        b"\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b".",
+        b"\r\n.\r\n",
+        b"+OK\r\n",
+        b"+OK\r\n",
+        b"-ERR no\r\n",
+        b"+OK 1 120\r\n",
+        b"1 120\r\n",
+        b"2 abc\r\n",
+        b"PIPELINING\r\n",
+        b"EXPIRENEVER\n",
+        b"..dot\r\n",
+        b"\x16\x03",
+    ]);
+    let fragment = prop_oneof![
+        8 => known.prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    prop::collection::vec(fragment, 0..fragments).prop_map(|fragments| fragments.concat())
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    (any::<bool>(), 1_usize..40, 1_usize..6, prop::option::of(0_u64..20)).prop_map(
+        |(strict, line, entries, body)| {
+            Config::default()
+                .with_strict(strict)
+                .with_max_reply_line(line + 4)
+                .with_max_list_line(line)
+                .with_max_list_entries(entries)
+                .with_max_capabilities(entries)
+                .with_max_body(body)
+        },
+    )
+}
+
+fn commands() -> Vec<Command<'static>> {
+    vec![
+        Command::List(None),
+        Command::Uidl(None),
+        retr(1),
+        Command::Stat,
+        Command::List(Some(number(1))),
+        Command::Uidl(Some(number(2))),
+        Command::Last,
+        extension(b"XTND", ReplyShape::Lines),
+        Command::Capa,
+        Command::Noop,
+        Command::Quit,
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_greeting_of_any_octets(config in config(), octets in octets(8), sizes in sizes()) {
+        let turns = [turn(&[], &octets)];
+        let whole = play(&config, &turns, &Cut::Whole);
+        prop_assert_eq!(play(&config, &turns, &Cut::Each(1)), whole.clone());
+        prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
+    }
+
+    #[test]
+    fn replies_of_any_octets(
+        config in config(),
+        chosen in prop::sample::subsequence(commands(), 0..6),
+        octets in octets(30),
+        sizes in sizes(),
+    ) {
+        let login: [(&[Command<'_>], &[u8]); 4] = [
+            (&[], b"+OK\r\n"),
+            (&[Command::Capa], b"+OK\r\nPIPELINING\r\n.\r\n"),
+            (&[user()], b"+OK\r\n"),
+            (&[pass()], b"+OK\r\n"),
+        ];
+        // The login must come through whatever the limits are.
+        let config = config.clone().with_max_list_line(config.max_list_line.max(12)).with_max_reply_line(config.max_reply_line.max(5));
+        let mut turns: Vec<Turn<'_>> = login.iter().map(|&(commands, replies)| turn(commands, replies)).collect();
+        turns.push(turn(&chosen, &octets));
+        let whole = play(&config, &turns, &Cut::Whole);
+        prop_assert!(whole.iter().any(|line| line.starts_with("Pass Positive")));
+        prop_assert_eq!(play(&config, &turns, &Cut::Each(1)), whole.clone());
+        prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
+    }
+}
+
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1_usize..9, 1..20)
+}

@@ -1,0 +1,140 @@
+//! The rules alone: every command in every state, and every signal out of place.
+
+use pop3_proto::client::{Action, Misuse, Session, Signal, State};
+use pop3_proto::{Channel, Keyword, Status};
+
+const ALL: [Keyword; 16] = [
+    Keyword::User,
+    Keyword::Pass,
+    Keyword::Apop,
+    Keyword::Stat,
+    Keyword::List,
+    Keyword::Retr,
+    Keyword::Top,
+    Keyword::Dele,
+    Keyword::Noop,
+    Keyword::Rset,
+    Keyword::Uidl,
+    Keyword::Last,
+    Keyword::Capa,
+    Keyword::Stls,
+    Keyword::Quit,
+    Keyword::Extension,
+];
+
+fn session(channel: Channel, signals: &[Signal]) -> Session {
+    let mut session = Session::new(channel);
+    for &signal in signals {
+        let _ = session.step(signal).unwrap();
+    }
+    session
+}
+
+const GREETED: Signal = Signal::Greeting(Status::Positive);
+
+fn exchange(keyword: Keyword, status: Status) -> [Signal; 2] {
+    [Signal::Send(keyword), Signal::Reply(keyword, status)]
+}
+
+fn logged_in(channel: Channel) -> Session {
+    let [user, named] = exchange(Keyword::User, Status::Positive);
+    let [pass, done] = exchange(Keyword::Pass, Status::Positive);
+    session(channel, &[GREETED, user, named, pass, done])
+}
+
+/// 1939-4.02 and the table of the states: what may be sent where. A refusal changes nothing.
+#[test]
+fn commands_by_state() {
+    let [user, named] = exchange(Keyword::User, Status::Positive);
+    let [stls, started] = exchange(Keyword::Stls, Status::Positive);
+    let [quit, done] = exchange(Keyword::Quit, Status::Negative);
+    let transaction = "Stat List Retr Top Dele Noop Rset Uidl Last Capa Quit Extension";
+    for (session, allowed) in [
+        (session(Channel::Tls, &[]), ""),
+        (session(Channel::Plaintext, &[GREETED]), "Capa Stls Quit Extension"),
+        (session(Channel::TrustedPlaintext, &[GREETED]), "User Apop Capa Stls Quit Extension"),
+        (session(Channel::Tls, &[GREETED]), "User Apop Capa Quit Extension"),
+        (session(Channel::Tls, &[GREETED, user]), ""),
+        (session(Channel::Tls, &[GREETED, user, named]), "User Pass Apop Capa Quit Extension"),
+        (session(Channel::Plaintext, &[GREETED, stls]), ""),
+        (session(Channel::Plaintext, &[GREETED, stls, started]), ""),
+        (
+            session(Channel::Plaintext, &[GREETED, stls, started, Signal::TlsEstablished]),
+            "User Apop Capa Quit Extension",
+        ),
+        (logged_in(Channel::Tls), transaction),
+        (session(Channel::Tls, &[GREETED, quit]), ""),
+        (session(Channel::Tls, &[GREETED, quit, done]), ""),
+        (session(Channel::Tls, &[Signal::Greeting(Status::Negative)]), ""),
+    ] {
+        let may = ALL.iter().filter(|&&keyword| {
+            let mut tried = session;
+            let sent = tried.step(Signal::Send(keyword));
+            assert!(sent.is_ok() || tried == session);
+            sent.is_ok()
+        });
+        let may: Vec<_> = may.map(|keyword| format!("{keyword:?}")).collect();
+        assert_eq!(may.join(" "), allowed, "{session:?}");
+    }
+}
+
+/// Why a command is refused.
+#[test]
+fn refusals_have_reasons() {
+    let refusal = |mut session: Session, keyword| session.step(Signal::Send(keyword)).unwrap_err();
+    let plain = session(Channel::Plaintext, &[GREETED]);
+    let waiting = session(Channel::Tls, &[GREETED, Signal::Send(Keyword::User)]);
+    assert_eq!(refusal(plain, Keyword::Pass), Misuse::Plaintext);
+    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Pass), Misuse::Unnamed);
+    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Stls), Misuse::AlreadyTls);
+    assert_eq!(refusal(waiting, Keyword::Pass), Misuse::Awaiting(Keyword::User));
+    assert_eq!(refusal(plain, Keyword::Stat), Misuse::State(State::Authorization));
+    assert_eq!(
+        refusal(logged_in(Channel::TrustedPlaintext), Keyword::Stls),
+        Misuse::State(State::Transaction)
+    );
+}
+
+/// What replies change.
+#[test]
+fn replies_decide() {
+    for (keyword, status, action, state) in [
+        (Keyword::User, Status::Positive, Action::Continue, State::Authorization),
+        (Keyword::Apop, Status::Positive, Action::Continue, State::Transaction),
+        (Keyword::Apop, Status::Negative, Action::Continue, State::Authorization),
+        (Keyword::Stls, Status::Positive, Action::StartTls, State::Handshake),
+        (Keyword::Stls, Status::Negative, Action::Continue, State::Authorization),
+        (Keyword::Capa, Status::Negative, Action::Continue, State::Authorization),
+        (Keyword::Quit, Status::Positive, Action::Close, State::Closed),
+        (Keyword::Quit, Status::Negative, Action::Close, State::Closed),
+    ] {
+        let mut session = session(Channel::TrustedPlaintext, &[GREETED, Signal::Send(keyword)]);
+        assert_eq!(session.step(Signal::Reply(keyword, status)), Ok(action));
+        assert_eq!(session.state(), state);
+    }
+}
+
+/// Signals that can't come change nothing.
+#[test]
+fn signals_out_of_place_change_nothing() {
+    let sessions = [
+        session(Channel::Tls, &[]),
+        session(Channel::Tls, &[GREETED]),
+        logged_in(Channel::Tls),
+        session(Channel::Tls, &[Signal::Greeting(Status::Negative)]),
+    ];
+    for session in sessions {
+        let mut signals = vec![Signal::TlsEstablished];
+        for keyword in [Keyword::User, Keyword::Pass, Keyword::Apop, Keyword::Stls, Keyword::Quit] {
+            signals.push(Signal::Reply(keyword, Status::Positive));
+        }
+        if session.state() != State::Greeting {
+            signals.push(GREETED);
+        }
+        for signal in signals {
+            let mut tried = session;
+            assert_eq!(tried.step(signal), Err(Misuse::State(session.state())), "{signal:?}");
+            assert_eq!(tried, session);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A server as a script, and a client that plays it in pieces of any size.
+
+use core::time::Duration;
+
+use bytes::BytesMut;
+use pop3_proto::apop::Digest;
+use pop3_proto::client::{Config, Connection, Error, Event};
+use pop3_proto::{
+    Capabilities, Channel, Command, Extension, Input, Instant, MessageNumber, Name, Password, ReplyShape,
+};
+
+/// How the server's octets are cut.
+#[derive(Clone, Debug)]
+pub(crate) enum Cut {
+    Whole,
+    At(usize),
+    Each(usize),
+    Sizes(Vec<usize>),
+}
+
+/// What the server says when the commands are sent.
+pub(crate) struct Turn<'a> {
+    pub(crate) commands: Vec<Command<'a>>,
+    pub(crate) replies: &'a [u8],
+}
+
+pub(crate) fn turn<'a>(commands: &[Command<'a>], replies: &'a [u8]) -> Turn<'a> {
+    Turn { commands: commands.to_vec(), replies }
+}
+
+/// A client with its buffers and a log of what it told.
+pub(crate) struct Player {
+    pub(crate) client: Connection,
+    pub(crate) sent: BytesMut,
+    pub(crate) log: Vec<String>,
+    pub(crate) now: Instant,
+    input: Vec<u8>,
+    data: Option<Vec<u8>>,
+}
+
+impl Player {
+    pub(crate) fn new(config: Config, channel: Channel) -> Self {
+        let client = Connection::new(config, channel, Instant::EPOCH);
+        Self {
+            client,
+            sent: BytesMut::new(),
+            log: Vec::new(),
+            now: Instant::EPOCH,
+            input: Vec::new(),
+            data: None,
+        }
+    }
+
+    /// A client on TLS behind the greeting.
+    pub(crate) fn greeted(config: Config) -> Self {
+        let mut player = Self::new(config, Channel::Tls);
+        player.feed(b"+OK ready\r\n");
+        player.log.clear();
+        player
+    }
+
+    /// A client behind the login, PIPELINING announced.
+    pub(crate) fn ready(config: Config) -> Self {
+        let mut player = Self::greeted(config);
+        player.exchange(&Command::Capa, b"+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n");
+        player.exchange(&user(), b"+OK\r\n");
+        player.exchange(&pass(), b"+OK\r\n");
+        player.log.clear();
+        player.sent.clear();
+        player
+    }
+
+    pub(crate) fn exchange(&mut self, command: &Command<'_>, reply: &[u8]) {
+        self.client.send(command, self.now, &mut self.sent).unwrap();
+        self.feed(reply);
+    }
+
+    pub(crate) fn feed(&mut self, octets: &[u8]) {
+        self.receive(octets, false);
+    }
+
+    pub(crate) fn feed_last(&mut self, octets: &[u8]) {
+        self.receive(octets, true);
+    }
+
+    /// Passes octets and polls until the client wants something. Checks that it always gets on.
+    fn receive(&mut self, octets: &[u8], last: bool) {
+        self.input.extend_from_slice(octets);
+        let mut idle_events = 0;
+        loop {
+            let buffer = core::mem::take(&mut self.input);
+            let mut input = if last { Input::last(&buffer) } else { Input::new(&buffer) };
+            let result = self.client.poll(self.now, &mut input);
+            let consumed = input.consumed();
+            assert!(consumed + input.rest().len() == buffer.len());
+            idle_events = if consumed == 0 { idle_events + 1 } else { 0 };
+            assert!(idle_events <= 5, "no progress: {result:?}");
+            let goes_on = self.note(&result);
+            self.input = buffer[consumed..].to_vec();
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn note(&mut self, result: &Result<Event<'_>, Error>) -> bool {
+        if let Ok(Event::Data(data)) = result {
+            assert!(!data.is_empty());
+            self.data.get_or_insert_default().extend_from_slice(data);
+            return true;
+        }
+        if matches!(result, Ok(Event::Read)) {
+            return false;
+        }
+        self.flush();
+        let (line, goes_on) = match result {
+            Ok(Event::Read | Event::Data(_)) => return true,
+            Ok(Event::Greeting(reply)) => {
+                (format!("greeting {:?} {}", reply.status, reply.text.escape_ascii()), true)
+            }
+            Ok(Event::Reply { keyword, reply, entry, follows }) => {
+                let text = reply.text.escape_ascii();
+                let entry = entry.map(|entry| format!(" {entry:?}")).unwrap_or_default();
+                let follows = if *follows == ReplyShape::Line { "" } else { " …" };
+                (format!("{keyword:?} {:?} {text}{entry}{follows}", reply.status), true)
+            }
+            Ok(Event::Entry(entry)) => (format!("{entry:?}"), true),
+            Ok(Event::Line(line)) => (format!("line {}", line.escape_ascii()), true),
+            Ok(Event::End { keyword }) => (format!("end {keyword:?}"), true),
+            Ok(Event::StartTls) => ("start tls".to_owned(), false),
+            Ok(Event::Warning(quirk)) => (format!("warning {quirk:?}"), true),
+            Ok(Event::Closed) => ("closed".to_owned(), false),
+            Err(error) => (format!("error {error:?}"), false),
+        };
+        if goes_on || self.log.last() != Some(&line) {
+            self.log.push(line);
+        }
+        goes_on
+    }
+
+    /// Notes the octets of a body as one entry, in whatever pieces they came.
+    pub(crate) fn flush(&mut self) {
+        if let Some(data) = self.data.take() {
+            self.log.push(format!("data {}", data.escape_ascii()));
+        }
+    }
+
+    /// The log since the last call.
+    pub(crate) fn told(&mut self) -> Vec<String> {
+        self.flush();
+        core::mem::take(&mut self.log)
+    }
+
+    pub(crate) fn after(&mut self, seconds: u64) {
+        self.now = self.now.after(Duration::from_secs(seconds));
+    }
+
+    pub(crate) fn try_send(&mut self, command: &Command<'_>) -> Result<(), pop3_proto::client::SendError> {
+        let before = (self.sent.len(), self.client.outstanding(), self.client.state());
+        let expected = self.client.can_send(command);
+        let result = self.client.send(command, self.now, &mut self.sent);
+        assert_eq!(result, expected);
+        if result.is_err() {
+            assert_eq!(before, (self.sent.len(), self.client.outstanding(), self.client.state()));
+        }
+        result
+    }
+}
+
+/// Plays the turns; the connection ends behind the last one. A command that can't be sent is noted.
+pub(crate) fn play(config: &Config, turns: &[Turn<'_>], cut: &Cut) -> Vec<String> {
+    let mut player = Player::new(config.clone(), Channel::Tls);
+    let mut offset = 0;
+    for (index, turn) in turns.iter().enumerate() {
+        for command in &turn.commands {
+            if let Err(error) = player.try_send(command) {
+                player.log.push(format!("not sent {error:?}"));
+            }
+        }
+        let end = index + 1 == turns.len();
+        let mut rest = turn.replies;
+        loop {
+            let size = match cut {
+                Cut::Whole => rest.len(),
+                Cut::At(at) => at.checked_sub(offset).filter(|&size| size > 0).unwrap_or(rest.len()),
+                Cut::Each(size) => *size,
+                Cut::Sizes(sizes) => sizes.get(offset % sizes.len().max(1)).copied().unwrap_or(1).max(1),
+            };
+            let (piece, behind) = rest.split_at(size.min(rest.len()));
+            offset += piece.len();
+            rest = behind;
+            if rest.is_empty() && end {
+                player.feed_last(piece);
+            } else {
+                player.feed(piece);
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    player.told()
+}
+
+/// What the client tells, the same at every split.
+pub(crate) fn play_split(config: &Config, turns: &[Turn<'_>]) -> Vec<String> {
+    let whole = play(config, turns, &Cut::Whole);
+    let octets: usize = turns.iter().map(|turn| turn.replies.len()).sum();
+    for at in 0..=octets {
+        assert_eq!(play(config, turns, &Cut::At(at)), whole, "cut at {at}");
+    }
+    for size in [1, 2, 3, 5, 7] {
+        assert_eq!(play(config, turns, &Cut::Each(size)), whole, "pieces of {size}");
+    }
+    whole
+}
+
+pub(crate) fn strict() -> Config {
+    Config::default().with_strict(true)
+}
+
+pub(crate) fn user() -> Command<'static> {
+    Command::User(Name::parse(b"mrose").unwrap())
+}
+
+pub(crate) fn pass() -> Command<'static> {
+    Command::Pass(Password::parse(b"tanstaaf").unwrap())
+}
+
+pub(crate) fn apop() -> Command<'static> {
+    let digest = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
+    Command::Apop { name: Name::parse(b"mrose").unwrap(), digest }
+}
+
+pub(crate) fn number(number: u32) -> MessageNumber {
+    MessageNumber::new(number).unwrap()
+}
+
+pub(crate) fn retr(message: u32) -> Command<'static> {
+    Command::Retr(number(message))
+}
+
+pub(crate) fn extension(line: &[u8], shape: ReplyShape) -> Command<'_> {
+    Command::Extension(Extension::new(line, shape).unwrap())
+}
+
+pub(crate) fn lines(capabilities: &Capabilities) -> Vec<&[u8]> {
+    capabilities.lines().collect()
+}

@@ -1,0 +1,90 @@
+//! A server on a listener, with a thread for each connection.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use pop3_driver::server::{Entrance, Peer, Service, serve as serve_one};
+use pop3_driver::tls::Role;
+use pop3_driver::{Clock, Stop, wait};
+
+use crate::socket::Socket;
+
+/// Serves connections until the switch is thrown, then waits for those that are busy.
+///
+/// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
+/// [`Role::None`] there is none.
+///
+/// # Errors
+/// When the listener has no address.
+pub fn serve<S: Service>(
+    listener: &TcpListener,
+    entrance: Entrance,
+    role: &Role,
+    service: &Arc<S>,
+    stop: &Stop,
+) -> io::Result<()> {
+    let clock = Clock::start();
+    let knock = knock_at(listener.local_addr()?);
+    // The listener blocks; a connection of our own gets it to look at the switch.
+    let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
+    let mut sessions: Vec<JoinHandle<()>> = Vec::new();
+    while !stop.is_stopped() {
+        let accepted = listener.accept();
+        sessions.retain(|session| !session.is_finished());
+        if stop.is_stopped() {
+            break;
+        }
+        let spawned = accepted.and_then(|(stream, address)| {
+            let (role, service, stop) = (role.clone(), Arc::clone(service), stop.clone());
+            let local = stream.local_addr()?;
+            thread::Builder::new().name(format!("pop3 {address}")).spawn(move || {
+                // A fault here means that the client is gone already.
+                let _ = session(stream, Peer::new(address, local), entrance, role, clock, &*service, &stop);
+            })
+        });
+        match spawned {
+            Ok(session) => sessions.push(session),
+            // Out of file descriptors or threads: give running sessions time to end.
+            Err(_) => thread::sleep(ACCEPT_RETRY),
+        }
+    }
+    for session in sessions {
+        // A session that panicked has ended as well.
+        let _ = session.join();
+    }
+    Ok(())
+}
+
+/// How long to wait when a connection can't be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+fn session<S: Service>(
+    stream: TcpStream,
+    peer: Peer,
+    entrance: Entrance,
+    role: Role,
+    clock: Clock,
+    service: &S,
+    stop: &Stop,
+) -> io::Result<()> {
+    let reader = stream.try_clone()?;
+    // Reading blocks; the end of input gets the session to look at the switch. It still can write.
+    let _unblock = stop.on_stop(move || drop(reader.shutdown(Shutdown::Read)));
+    let socket = Socket::new(stream, role, clock)?;
+    wait(serve_one(socket, entrance, peer, service, stop));
+    Ok(())
+}
+
+/// An address at which the listener is reached from this machine.
+fn knock_at(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,48 @@
+//! A server with one maildrop in memory: user `mrose`, password `tanstaaf`.
+//!
+//! `cargo run -p pop3-tokio --example serve_memory`, then fetch from the address that it prints.
+
+use std::sync::Arc;
+
+use pop3_driver::Stop;
+use pop3_driver::memory::MemoryStore;
+use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_driver::store::Blocking;
+use pop3_driver::tls::Role;
+use pop3_proto::Rejection;
+use pop3_proto::server::Config;
+use pop3_tokio::Pool;
+
+/// The policy: one store, passwords in clear from this machine only.
+struct Memory {
+    config: Arc<Config>,
+    store: Arc<MemoryStore>,
+}
+
+impl Service for Memory {
+    type Backend = Blocking<MemoryStore, Pool>;
+
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let backend = Blocking::new(Arc::clone(&self.store), Pool::new(), peer.clone());
+        let trusted = peer.address.ip().is_loopback();
+        Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        println!("{}: {:?}, {}", peer.address, report.user, report.close);
+    }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let store = MemoryStore::new();
+    store.add_user("mrose", "tanstaaf");
+    store.deliver("mrose", b"Subject: hello\n\nThe first message.\n");
+    store.deliver("mrose", b"Subject: dots\n\n.one\n..two\n.\n");
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on {}", listener.local_addr()?);
+    let service = Memory { config: Config::new().into(), store: store.into() };
+    pop3_tokio::serve(listener, Entrance::Plain, Role::None, service.into(), Stop::new()).await;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A TCP connection, in clear or in TLS, as a transport.
+
+use core::future::Future;
+use std::io;
+
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
+use pop3_driver::{Clock, Transport, timed_out};
+use pop3_proto::Instant;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+/// A TCP connection of tokio's, before or after the TLS handshake.
+#[derive(Debug)]
+pub struct Socket {
+    stream: Stream,
+    role: Role,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Socket {
+    /// A connection in clear. `role` is its side in a handshake. Small writes leave at once
+    /// (TCP_NODELAY).
+    ///
+    /// # Errors
+    /// When the system refuses that.
+    pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: Stream::Plain(stream), role, clock })
+    }
+
+    /// Awaits the result, but not beyond the deadline.
+    async fn within<T>(
+        clock: Clock,
+        deadline: Instant,
+        result: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        timeout(clock.until(deadline), result).await.unwrap_or_else(|_| Err(timed_out()))
+    }
+}
+
+impl Transport for Socket {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let clock = self.clock;
+        match &mut self.stream {
+            Stream::Plain(stream) => Self::within(clock, deadline, stream.read(buffer)).await,
+            Stream::Tls(stream) => match Self::within(clock, deadline, stream.read(buffer)).await {
+                // The end without close_notify.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                result => result,
+            },
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        let clock = self.clock;
+        match &mut self.stream {
+            Stream::Plain(stream) => Self::within(clock, deadline, stream.write(octets)).await,
+            Stream::Tls(stream) => {
+                let write = async {
+                    let written = stream.write(octets).await?;
+                    stream.flush().await?;
+                    Ok(written)
+                };
+                Self::within(clock, deadline, write).await
+            }
+        }
+    }
+
+    async fn pause(&mut self, until: Instant) {
+        sleep(self.clock.until(until)).await;
+    }
+
+    async fn close(&mut self, deadline: Instant) {
+        let clock = self.clock;
+        // The peer may be gone already.
+        let _ = match &mut self.stream {
+            Stream::Plain(stream) => Self::within(clock, deadline, stream.shutdown()).await,
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.shutdown()).await,
+        };
+    }
+
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        let Self { stream, role, clock } = self;
+        let Stream::Plain(stream) = stream else { return Err(unavailable()) };
+        let stream = match &role {
+            Role::Server(config) => {
+                let handshake = TlsAcceptor::from(config.clone()).accept(stream);
+                Self::within(clock, deadline, handshake).await?.into()
+            }
+            Role::Client(connector) => {
+                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
+                Self::within(clock, deadline, handshake).await?.into()
+            }
+            Role::None => return Err(unavailable()),
+        };
+        Ok(Self { stream: Stream::Tls(Box::new(stream)), role, clock })
+    }
+
+    fn tls(&self) -> Option<TlsInfo> {
+        match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => TlsInfo::of(stream.get_ref().1),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+}

@@ -1,0 +1,72 @@
+"""Small helpers of the interop run: free ports, waiting for a listener, processes that end with the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+HOST = "127.0.0.1"
+START_SECONDS = 30
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nothing listens on; all held at once, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until somebody accepts on the port; says what the log holds when nobody does."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on port {port}:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+class Processes:
+    """The processes started by the run, each with a process group of its own; `stop` ends them all."""
+
+    def __init__(self) -> None:
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: list[str], log: Path, **options: object) -> subprocess.Popen[bytes]:
+        # setpriv: the peers end with this program even when it is killed.
+        with log.open("ab") as out:
+            options.setdefault("stdout", out)
+            process = subprocess.Popen(  # type: ignore[call-overload]
+                ["setpriv", "--pdeathsig", "TERM", *command], stdin=subprocess.DEVNULL, stderr=out, start_new_session=True, **options
+            )
+        self._running.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in reversed(self._running):
+            end_group(process)
+        self._running.clear()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the process's group, SIGKILL to what is left of it."""
+    for sign, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,133 @@
+"""The program under test: `pop3 serve` as a server, `pop3 fetch` as a client."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import corpus
+from clients import Failed, Login, files_of, secret_file
+from net import HOST, START_SECONDS, Processes
+from peers import Peer
+
+RUNTIMES = ("tokio", "async-std", "smol", "std")
+STOP_SECONDS = 5
+FETCH_SECONDS = 300
+
+
+@dataclass
+class Serve:
+    """A running `pop3 serve`."""
+
+    name: str
+    plain: int
+    tls: int
+    maildrops: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def maildir(self, user: str) -> Path:
+        return self.maildrops / user
+
+    def fill(self, user: str, messages: list[corpus.Message]) -> None:
+        """Puts the messages into the user's maildrop in place of what is there."""
+        shutil.rmtree(self.maildir(user), ignore_errors=True)
+        corpus.write_maildir(self.maildir(user), messages)
+
+    def stored(self, user: str) -> int:
+        return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
+
+    def stop(self) -> None:
+        """SIGTERM: the program must end with 0 in time."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise Failed(f"still runs {STOP_SECONDS} s after SIGTERM") from late
+        if code:
+            raise Failed(f"ended with {code} after SIGTERM")
+
+
+def start_serve(processes: Processes, program: Path, work: Path, runtime: str, users: dict[str, str], cert: Path,
+                key: Path, *options: str) -> Serve:
+    """Starts the server on ports of its own choice and waits for its `ready`."""
+    home = Path(tempfile.mkdtemp(prefix=f"serve-{runtime}-", dir=work))
+    maildrops = home / "maildrops"
+    for user in users:
+        corpus.write_maildir(maildrops / user, [])
+    words = secret_file(home / "users", "".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()))
+    log = home / "log"
+    process = processes.start(
+        [str(program), "serve", "--maildrops", str(maildrops), "--users", str(words), "--listen", f"{HOST}:0",
+         "--listen-tls", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key), "--runtime", runtime,
+         "--hostname", "localhost", *options],
+        log, stdout=subprocess.PIPE,
+    )
+    ports = _listening(process, log)
+    try:
+        return Serve(runtime, ports["pop3"], ports["pop3s"], maildrops, log, process)
+    except KeyError as missing:
+        raise Failed(f"pop3 serve named no listener for {missing}") from missing
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
+    """Reads `listening SERVICE ADDRESS` lines up to `ready`."""
+    assert process.stdout is not None
+    ports: dict[str, int] = {}
+    text = b""
+    deadline = time.monotonic() + START_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while b"ready\n" not in text:
+            left = deadline - time.monotonic()
+            got = os.read(process.stdout.fileno(), 4096) if left > 0 and selector.select(left) else b""
+            if not got:
+                said = log.read_text(errors="replace")[-2000:]
+                raise Failed(f"pop3 serve did not become ready; stdout {text!r}, stderr {said}")
+            text += got
+    for line in text.decode().splitlines():
+        words = line.split()
+        if len(words) == 3 and words[0] == "listening":
+            ports[words[1]] = int(words[2].rpartition(":")[2])
+    return ports
+
+
+@dataclass
+class Fetch:
+    """`pop3 fetch`, run again and again with one state file and one target directory."""
+
+    program: Path
+    runtime: str
+    directory: Path
+
+    def run(self, peer: Peer, login: Login, mode: str, *options: str, codes: tuple[int, ...] = (0,)) -> list[bytes]:
+        """Fetches into the target; returns all the messages that lie there afterwards."""
+        target = self.directory / "target"
+        word = self.directory / "password"
+        if not word.exists():
+            secret_file(word, login.password + "\n")
+        url = f"pop3s://{login.user}@{HOST}:{peer.tls}" if mode == "tls" else f"pop3://{login.user}@{HOST}:{peer.plain}"
+        command = [
+            str(self.program), "fetch", url, "--to", f"dir:{target}", "--password-file", str(word),
+            "--tls", {"plain": "off", "stls": "starttls", "tls": "implicit"}[mode], "--ca-file", str(login.ca),
+            "--state", str(self.directory / "state"), "--timeout", "60", "--runtime", self.runtime, "--quiet", *options,
+        ]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=FETCH_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            raise Failed(f"pop3 fetch was not done after {FETCH_SECONDS} s") from late
+        if done.returncode not in codes:
+            raise Failed(f"pop3 fetch ended with {done.returncode}: {done.stderr.decode(errors='replace')[-1000:]}")
+        unfinished = files_of(target / "tmp") if (target / "tmp").exists() else []
+        if unfinished:
+            raise Failed(f"{len(unfinished)} unfinished files are left under tmp/")
+        return files_of(target) if target.exists() else []

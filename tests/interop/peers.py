@@ -1,0 +1,236 @@
+"""Dovecot and Courier, run beside each other without being installed.
+
+Debian's POP3 servers exclude each other as packages. So their packages, and the libraries they need, are downloaded
+and unpacked into one directory, and run there by chroot: nothing on the machine changes, and both find the paths
+that are compiled into them. This needs Debian 12, root, and apt-get's package lists.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import corpus
+from net import HOST, Processes, free_ports, wait_for_port
+
+PACKAGES = """
+dovecot-core dovecot-pop3d courier-pop courier-base courier-authlib courier-authlib-userdb
+libaudit1 libbz2-1.0 libc6 libcap-ng0 libcap2 libcourier-unicode4 libcrypt1 libffi8 libgcc-s1 libgcrypt20 libgdbm6
+libgmp10 libgnutls30 libgpg-error0 libhogweed6 libidn12 libidn2-0 libltdl7 liblz4-1 liblzma5 libnettle8 libp11-kit0
+libpam0g libpcre3 libsodium23 libssl3 libstdc++6 libsystemd0 libtasn1-6 libtirpc3 libunistring2 libunwind8 libwrap0
+libzstd1 zlib1g
+""".split()
+
+UID = GID = 1000
+ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "nobody": 65534, "mail": UID}
+
+
+class Missing(Exception):
+    """The peers cannot be had here; the text says what to do."""
+
+
+def unpack(cache: Path) -> Path:
+    """Downloads and unpacks the packages once; returns the root directory of the peers."""
+    root = cache / "root"
+    done = cache / "packages"
+    if done.exists() and done.read_text() == " ".join(PACKAGES):
+        return root
+    if os.geteuid() != 0:
+        raise Missing("Dovecot and Courier are run by chroot: run as root")
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise Missing("Dovecot and Courier come from Debian 12's packages: apt-get and dpkg-deb are needed")
+    shutil.rmtree(cache, ignore_errors=True)
+    (cache / "deb").mkdir(parents=True)
+    got = subprocess.run(
+        ["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES],
+        cwd=cache / "deb", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )
+    if got.returncode:
+        raise Missing(f"cannot download Dovecot and Courier (try `apt-get update` first):\n{got.stderr}")
+    # Debian 12's merged /usr: the links come before the packages, which still name /lib.
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for package in sorted((cache / "deb").glob("*.deb")):
+        archive = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
+        subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", root], stdin=archive.stdout, check=True)
+        if archive.wait():
+            raise Missing(f"cannot unpack {package}")
+    _furnish(root)
+    done.write_text(" ".join(PACKAGES))
+    return root
+
+
+def _furnish(root: Path) -> None:
+    """What a package's installation would have made: accounts, directories, devices."""
+    passwd = [f"{name}:x:{uid}:{uid}::/home/{name}:/bin/false\n" for name, uid in ACCOUNTS.items()]
+    group = [f"{name}:x:{uid}:\n" for name, uid in ACCOUNTS.items()]
+    (root / "etc/passwd").write_text("".join(passwd))
+    (root / "etc/group").write_text("".join(group))
+    for name in ("dev", "home", "run/courier/authdaemon", "tmp", "var/lib/courier", "var/lib/dovecot",
+                 "var/log", "etc/tls"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
+        try:
+            os.mknod(root / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+            os.chmod(root / "dev" / name, 0o666)
+        except PermissionError:
+            # A container without mknod: an empty file does for /dev/null, and OpenSSL asks the kernel.
+            (root / "dev" / name).touch(0o666)
+    os.chown(root / "run/courier", ACCOUNTS["courier"], ACCOUNTS["courier"])
+    os.chown(root / "var/lib/courier", ACCOUNTS["courier"], ACCOUNTS["courier"])
+    tried = subprocess.run(
+        ["chroot", root, "/usr/sbin/dovecot", "--version"], capture_output=True, stdin=subprocess.DEVNULL, check=False
+    )
+    if tried.returncode:
+        raise Missing(f"cannot run programs by chroot in {root}: {tried.stderr.decode()}")
+
+
+@dataclass
+class Peer:
+    """A running server: where it listens, and where its maildrops lie."""
+
+    name: str
+    plain: int
+    tls: int
+    root: Path
+    home: str
+    log: Path
+    users: list[str] = field(default_factory=list)
+
+    def maildir(self, user: str) -> Path:
+        return self.root / self.home / user / "Maildir"
+
+    def fill(self, user: str, messages: list[corpus.Message]) -> None:
+        """Puts the messages into the user's maildrop in place of what is there."""
+        home = self.maildir(user).parent
+        if home.exists():
+            # Moved first: a session that is still ending may write there.
+            old = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
+            home.rename(old / "home")
+            shutil.rmtree(old, ignore_errors=True)
+        home.mkdir(parents=True)
+        os.chown(home, UID, GID)
+        corpus.write_maildir(self.maildir(user), messages, (UID, GID))
+
+    def deliver(self, user: str, message: corpus.Message, number: int) -> None:
+        """Adds a message to the maildrop, as the newest one."""
+        corpus.write_message(self.maildir(user), message, number, (UID, GID))
+
+    def stored(self, user: str) -> int:
+        """How many messages lie in the user's Maildir."""
+        return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
+
+
+def start_dovecot(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path) -> Peer:
+    """Dovecot with plain, STLS and implicit TLS; passwords in clear, so that APOP works, too."""
+    plain, tls = free_ports(2)
+    peer = Peer("dovecot", plain, tls, root, "home/dovecot", root / "var/log/dovecot.log", list(users))
+    peer.log.write_text("")
+    shutil.copy(cert, root / "etc/tls/cert.pem")
+    shutil.copy(key, root / "etc/tls/key.pem")
+    (root / "etc/dovecot/users").write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()))
+    (root / "etc/dovecot/interop.conf").write_text(f"""
+base_dir = /run/dovecot-{os.getpid()}
+log_path = /var/log/dovecot.log
+protocols = pop3
+listen = {HOST}
+ssl = yes
+ssl_cert = </etc/tls/cert.pem
+ssl_key = </etc/tls/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login apop
+auth_failure_delay = 0
+first_valid_uid = {UID}
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 100
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u /etc/dovecot/users
+}}
+userdb {{
+  driver = static
+  args = uid={UID} gid={GID} home=/home/dovecot/%u
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {plain}
+  }}
+  inet_listener pop3s {{
+    port = {tls}
+    ssl = yes
+  }}
+}}
+""")
+    process = processes.start(
+        ["chroot", str(root), "/usr/sbin/dovecot", "-F", "-c", "/etc/dovecot/interop.conf"], peer.log
+    )
+    for port in (plain, tls):
+        wait_for_port(port, process, peer.log)
+    return peer
+
+
+def start_courier(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path) -> Peer:
+    """Courier: one authdaemond, and a couriertcpd each for the plain port (with STLS) and the TLS port."""
+    plain, tls = free_ports(2)
+    peer = Peer("courier", plain, tls, root, "home/courier", root / "var/log/courier.log", list(users))
+    peer.log.write_text("")
+    (root / "etc/tls/both.pem").write_text(cert.read_text() + key.read_text())
+    os.chown(root / "etc/tls/both.pem", ACCOUNTS["courier"], ACCOUNTS["courier"])
+    os.chmod(root / "etc/tls/both.pem", 0o600)
+    cache = root / "var/lib/courier/cache"
+    cache.touch(0o600)
+    os.chown(cache, ACCOUNTS["courier"], ACCOUNTS["courier"])
+    (root / "etc/courier/authdaemonrc").write_text(
+        'authmodulelist="authuserdb"\nauthmodulelistorig="authuserdb"\ndaemons=2\nauthdaemonvar=/run/courier/authdaemon\n'
+        "DEBUG_LOGIN=0\nDEFAULTOPTIONS=\"\"\nLOGGEROPTS=\"\"\n"
+    )
+    open_part = "".join(f"{u}\tuid={UID}|gid={GID}|home=/home/courier/{u}|mail=/home/courier/{u}/Maildir\n" for u in users)
+    hashes = {user: _crypt(word) for user, word in users.items()}
+    secret_part = "".join(f"{user}\tpop3pw={hashes[user]}|systempw={hashes[user]}\n" for user in users)
+    for name, content in (("userdb", open_part), ("userdbshadow", secret_part)):
+        (root / "etc/courier" / f"{name}.dat").unlink(missing_ok=True)
+        subprocess.run(
+            ["chroot", root, "/usr/lib/courier/courier-authlib/makedatprog", "-", f"/etc/courier/{name}.tmp",
+             f"/etc/courier/{name}.dat"],
+            input=content.encode() + b".\n", check=True, capture_output=True,
+        )
+    (root / "etc/courier/userdb").write_text(open_part)
+    os.chmod(root / "etc/courier/userdb", 0o600)
+
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "POP3AUTH": "PLAIN LOGIN", "POP3AUTH_TLS": "PLAIN LOGIN", "POP3_PROXY": "0",
+        "COURIERTLS": "/usr/bin/couriertls", "TLS_CERTFILE": "/etc/tls/both.pem", "TLS_VERIFYPEER": "NONE",
+        "TLS_CACHEFILE": "/var/lib/courier/cache", "TLS_CACHESIZE": "524288", "TLS_PROTOCOL": "TLS1.2+",
+        "MIME_UNICODE_MESSAGE_TYPE": "message/global", "MAILDIRPATH": "Maildir", "POP3_TLS_REQUIRED": "0",
+    }
+    daemon = processes.start(
+        ["chroot", str(root), "/usr/lib/courier/courier-authlib/authdaemond"], peer.log, env=environment
+    )
+    listen = ["chroot", str(root), "/usr/sbin/couriertcpd", f"-address={HOST}", "-maxprocs=40", "-maxperip=40",
+              "-nodnslookup", "-noidentlookup"]
+    serve = ["/usr/lib/courier/courier/courierpop3login", "/usr/lib/courier/courier/courierpop3d", "Maildir"]
+    on_plain = processes.start([*listen, str(plain), *serve], peer.log, env=environment | {"POP3_STARTTLS": "YES"})
+    on_tls = processes.start(
+        [*listen, str(tls), "/usr/bin/couriertls", "-server", "-tcpd", "-user=courier", *serve], peer.log,
+        env=environment | {"POP3_STARTTLS": "NO", "POP3_TLS": "1"},
+    )
+    wait_for_port(plain, on_plain, peer.log)
+    wait_for_port(tls, on_tls, peer.log)
+    if daemon.poll() is not None:
+        raise RuntimeError(f"authdaemond ended:\n{peer.log.read_text(errors='replace')}")
+    return peer
+
+
+def _crypt(password: str) -> str:
+    """The password as crypt(3) hashes it, made by openssl."""
+    made = subprocess.run(
+        ["openssl", "passwd", "-5", "-salt", "interop", "-stdin"],
+        input=password, capture_output=True, text=True, check=True,
+    )
+    return made.stdout.strip()

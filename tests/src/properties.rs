@@ -1,0 +1,297 @@
+//! What holds for any octets: accepted or refused, the same at every split, with a bounded output,
+//! and without a panic. Tests and fuzz targets call these.
+
+use bytes::BytesMut;
+use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_size};
+use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
+use pop3_proto::server::{self, Limits};
+use pop3_proto::{
+    Capability, Channel, Command, Extension, Name, Password, Rejection, Reply, ReplyShape, UniqueId, apop,
+    client,
+};
+
+use crate::client::{Client, Seen};
+use crate::server::{Server, run};
+use crate::split::{OCTETS, WHOLE, pieces};
+use crate::store::{Fault, Store, awkward, content, top, wire};
+
+/// A line is a command or is none; what is one is written as a line that reads as the same.
+///
+/// # Panics
+/// When that does not hold.
+pub fn command(line: &[u8]) {
+    if let Ok(command) = Command::parse(line) {
+        let mut written = BytesMut::new();
+        command.write(&mut written);
+        let written = written.strip_suffix(b"\r\n").expect("a line");
+        assert!(!written.iter().any(u8::is_ascii_control), "{}", written.escape_ascii());
+        assert_eq!(Command::parse(written), Ok(command));
+    }
+    // No argument can be made that breaks a line.
+    let mut commands = Vec::new();
+    commands.extend(Name::parse(line).map(Command::User));
+    commands.extend(Password::parse(line).map(Command::Pass));
+    commands.extend(Extension::new(line, ReplyShape::Line).map(Command::Extension));
+    for command in commands {
+        let mut written = BytesMut::new();
+        command.write(&mut written);
+        assert_eq!(written.iter().filter(|octet| octet.is_ascii_control()).count(), 2);
+        assert!(written.ends_with(b"\r\n"));
+    }
+}
+
+/// A line of a reply is read or refused.
+///
+/// # Panics
+/// When what was read is not in the line.
+pub fn reply(line: &[u8]) {
+    if let Ok(reply) = Reply::parse(line) {
+        assert!(line.ends_with(reply.text) && reply.text.ends_with(reply.message));
+        let status: &[u8] = if reply.is_positive() { b"+OK" } else { b"-ERR" };
+        assert!(line[..status.len()].eq_ignore_ascii_case(status));
+        let code = reply.code.map_or(0, |code| code.as_bytes().len());
+        assert!(code <= line.len());
+    }
+    if let Some(uid) = UniqueIdListing::parse(line).map(|listing| listing.uid) {
+        assert!(!uid.is_empty() && uid.len() < line.len());
+    }
+    let _ = (DropListing::parse(line), ScanListing::parse(line), Capability::parse(line));
+    let _ = (UniqueId::parse(line), apop::Digest::parse(line));
+    if let Some(timestamp) = apop::Timestamp::find(line) {
+        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp));
+        assert!(timestamp.as_bytes().iter().all(u8::is_ascii_graphic));
+    }
+}
+
+/// What is stuffed is unstuffed as it was, sizes are right, and TOP cuts where it should, each the
+/// same at every split.
+///
+/// # Panics
+/// When that does not hold.
+pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
+    let content = content(octets);
+    let wanted = wire(&content);
+    for lengths in [WHOLE, OCTETS, lengths] {
+        let (mut stuffer, mut slicer) = (Stuffer::new(), Stuffer::new());
+        let (mut size, mut cutter) = (WireSize::new(), TopCutter::new(lines));
+        let (mut encoded, mut sliced) = (BytesMut::new(), BytesMut::new());
+        let mut cut = Vec::new();
+        for piece in pieces(octets, lengths) {
+            stuffer.encode(piece, &mut encoded);
+            for slice in slicer.slices(piece) {
+                assert!(!slice.is_empty());
+                sliced.extend_from_slice(slice);
+            }
+            size.update(piece);
+            cut.extend_from_slice(cutter.cut(piece).0);
+        }
+        assert_eq!(size.finish(), content.len() as u64);
+        assert_eq!((stuffer.total(), wire_size(octets)), (size.finish(), size.finish()));
+        stuffer.finish(&mut encoded);
+        slicer.finish(&mut sliced);
+        assert_eq!(encoded, &wanted[..]);
+        assert_eq!(sliced, &wanted[..]);
+        assert_eq!(crate::store::content(&cut), top(&content, lines));
+        // Behind the end nothing is touched.
+        let followed = [&wanted[..], b"+OK"].concat();
+        assert_eq!(unstuff(&followed, lengths), (content.clone(), Some(wanted.len())));
+    }
+    // The same octets as if they came over the wire.
+    let whole = unstuff(octets, WHOLE);
+    assert_eq!(whole, unstuff_simply(octets));
+    for lengths in [OCTETS, lengths] {
+        assert_eq!(unstuff(octets, lengths), whole);
+    }
+}
+
+/// The content, and where its end is, if it is there.
+fn unstuff(wire: &[u8], lengths: &[usize]) -> (Vec<u8>, Option<usize>) {
+    let (mut unstuffer, mut content, mut end) = (Unstuffer::new(), Vec::new(), 0);
+    for mut piece in pieces(wire, lengths) {
+        loop {
+            let (consumed, decoded) = unstuffer.decode(piece);
+            piece = &piece[consumed..];
+            end += consumed;
+            match decoded {
+                Decoded::Data(data) => {
+                    assert!(!data.is_empty());
+                    content.extend_from_slice(data);
+                }
+                Decoded::End => return (content, Some(end)),
+                Decoded::More => break,
+            }
+        }
+        assert!(piece.is_empty());
+    }
+    (content, None)
+}
+
+/// The same, written down line by line. What could still be the end is held back.
+fn unstuff_simply(wire: &[u8]) -> (Vec<u8>, Option<usize>) {
+    let (mut content, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = &wire[at..];
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").map(|end| end + 2);
+        let line = &rest[..end.unwrap_or(rest.len())];
+        match (end, line) {
+            (Some(3), b".\r\n") => return (content, Some(at + 3)),
+            (None, b"." | b".\r") => return (content, None),
+            _ => content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line)),
+        }
+        match end {
+            Some(end) => at += end,
+            None => return (content, None),
+        }
+    }
+}
+
+/// Settings for a property, read from the first octets of a fuzz target's input.
+struct Header<'d> {
+    rest: &'d [u8],
+}
+
+impl Header<'_> {
+    fn octet(&mut self) -> u8 {
+        let Some((&first, rest)) = self.rest.split_first() else { return 0 };
+        self.rest = rest;
+        first
+    }
+}
+
+/// What separates the flights of a dialogue in a fuzz target's input.
+pub const FLIGHT: u8 = 0xfe;
+
+/// The first octets of an input of [`server`]: the settings, the message, its fault, the split.
+/// The flights of the client follow, with [`FLIGHT`] between them.
+///
+/// A session of any flights is the same at every split; its output is bounded, its replies are
+/// lines, and only a commit removes.
+///
+/// # Panics
+/// When that does not hold.
+pub fn server(data: &[u8]) {
+    let mut header = Header { rest: data };
+    let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
+    let messages = awkward();
+    let limits = Limits::new().with_high_water(usize::from(flags >> 4) * 64).with_command_line(255);
+    let config = server::Config::new()
+        .with_starttls(flags & 1 != 0)
+        .with_last(flags & 2 != 0)
+        .with_delete_retrieved(flags & 4 != 0)
+        .with_limits(limits);
+    let channel = if flags & 8 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
+    let place = usize::from(message) % (messages.len() - 1);
+    let mut store =
+        Store::with([("one", &b"Subject: 1\n\n.\n"[..]), ("two", &messages[place].1), ("three", b"x")]);
+    store.chunk = 1 + usize::from(split);
+    let few = usize::from(fault >> 3);
+    store.fault = match fault & 7 {
+        1 => Fault::Login(Rejection::in_use()),
+        2 => Fault::Unavailable(Rejection::temporary("gone")),
+        3 => Fault::Short(few),
+        4 => Fault::Long(vec![b'.'; few]),
+        5 => Fault::Breaks(few),
+        6 => Fault::Commit(few),
+        _ => Fault::None,
+    };
+    let timestamp = (flags & 2 != 0).then_some("<1896.697170952@dbc.mtview.ca.us>");
+    let make = || Server::with(store.clone(), config.clone(), channel, timestamp);
+    let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
+    let whole = run(make(), &flights, WHOLE, true);
+    for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
+        assert_eq!(run(make(), &flights, lengths, true), whole);
+    }
+    for line in whole.sent.split_inclusive(|&octet| octet == b'\n') {
+        assert!(line.ends_with(b"\r\n") || whole.closed != Some(server::Close::Quit));
+    }
+}
+
+/// The commands that [`client`] knows, by the octets of its input.
+const COMMANDS: [&str; 20] = [
+    "CAPA",
+    "STLS",
+    "USER mrose",
+    "PASS tanstaaf",
+    "APOP mrose c4c9334bac560ecc979e58001b3e22fb",
+    "STAT",
+    "LIST",
+    "LIST 1",
+    "UIDL",
+    "UIDL 2",
+    "RETR 1",
+    "TOP 1 0",
+    "DELE 1",
+    "NOOP",
+    "RSET",
+    "LAST",
+    "QUIT",
+    "XONE",
+    "XLINES",
+    "XBODY",
+];
+
+/// An octet of an input of [`client`] that sends a command before the next flight; the flights
+/// are those of the server.
+///
+/// The input is settings, a split, then for each flight: a number of commands, these commands, the
+/// octets of the server up to [`FLIGHT`]. What a client makes of them is the same at every split.
+///
+/// # Panics
+/// When that does not hold.
+pub fn client(data: &[u8]) {
+    let mut header = Header { rest: data };
+    let (flags, split) = (header.octet(), header.octet());
+    let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
+    let config = client::Config::default()
+        .with_strict(flags & 1 != 0)
+        .with_apop_after_stls(flags & 2 != 0)
+        .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
+        .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
+        .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
+        .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
+        .with_max_body((flags & 16 != 0).then_some(40));
+    let channel = if flags & 32 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
+    let run = |lengths: &[usize]| {
+        let mut client = Client::with(config.clone(), channel);
+        let mut written = Vec::new();
+        for (index, flight) in flights.iter().enumerate() {
+            let mut flight = Header { rest: flight };
+            let commands = if index == 0 { 0 } else { flight.octet() % 8 };
+            for _ in 0..commands {
+                let line = COMMANDS[usize::from(flight.octet()) % COMMANDS.len()];
+                let shape = match line {
+                    "XLINES" => ReplyShape::Lines,
+                    "XBODY" => ReplyShape::Body,
+                    _ => ReplyShape::Line,
+                };
+                let before = client.connection().outstanding();
+                let sent = client.send_shaped(line.as_bytes(), shape);
+                assert_eq!(client.connection().outstanding(), before + usize::from(sent.is_ok()));
+                written.push((line, sent));
+            }
+            client.feed(flight.rest, lengths);
+        }
+        client.end();
+        let outstanding = client.connection().outstanding();
+        assert!(
+            client.error().is_some() || matches!(client.log().last(), Some(Seen::Closed)),
+            "the end of the input ends the connection"
+        );
+        (client.log().to_vec(), written, client.take(), outstanding)
+    };
+    let whole = run(WHOLE);
+    for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
+        assert_eq!(run(lengths), whole);
+    }
+    let (log, written, out, _) = whole;
+    // Each command that was sent has at most one reply, and none comes unasked for.
+    let replies = log.iter().filter(|seen| matches!(seen, Seen::Reply(..) | Seen::StartTls)).count();
+    assert!(replies <= written.iter().filter(|(_, sent)| sent.is_ok()).count());
+    // No password leaves on a channel that anybody can read.
+    if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
+        assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
+    }
+    // A body of a reply that was not complete is not told to be so.
+    let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();
+    assert!(begun <= replies);
+}

@@ -1,0 +1,374 @@
+//! The server's role, driven the way an embedder drives it, by a clock that the test moves.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use pop3_proto::server::{Answer, Close, Config, Connection, Request, Step, Wanted};
+use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
+
+use crate::START;
+use crate::split::pieces;
+use crate::store::Store;
+
+/// A server with its store, and what went over the wire.
+#[derive(Debug)]
+pub struct Server {
+    /// The store.
+    pub store: Store,
+    connection: Connection,
+    now: Instant,
+    received: Vec<u8>,
+    last: bool,
+    out: BytesMut,
+    sent: Vec<u8>,
+    asked: Vec<Asked>,
+    closed: Option<Close>,
+    pausing: Option<Instant>,
+    pauses: Vec<Duration>,
+    patient: bool,
+    highest: usize,
+    most_received: usize,
+    writes: usize,
+    handshakes: usize,
+}
+
+/// A request that came out of the core, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Asked {
+    /// Check credentials of this name.
+    Authenticate(Vec<u8>),
+    /// Give this message.
+    Fetch(MessageNumber),
+    /// Remove these messages.
+    Commit(Vec<u32>),
+}
+
+impl Server {
+    /// A connection just opened, on a channel that takes passwords, with the default settings.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self::with(store, Config::new(), Channel::TrustedPlaintext, None)
+    }
+
+    /// A connection just opened. The greeting is sent already.
+    #[must_use]
+    pub fn with(store: Store, config: Config, channel: Channel, timestamp: Option<&str>) -> Self {
+        let timestamp = timestamp.map(str::to_owned);
+        let mut server = Self {
+            store,
+            connection: Connection::new(Arc::new(config), channel, timestamp, START),
+            now: START,
+            received: Vec::new(),
+            last: false,
+            out: BytesMut::new(),
+            sent: Vec::new(),
+            asked: Vec::new(),
+            closed: None,
+            pausing: None,
+            pauses: Vec::new(),
+            patient: true,
+            highest: 0,
+            most_received: 0,
+            writes: 0,
+            handshakes: 0,
+        };
+        server.run();
+        server
+    }
+
+    /// A server whose greeting was read and whose user is logged in.
+    #[must_use]
+    pub fn logged_in(store: Store) -> Self {
+        Self::new(store).log_in()
+    }
+
+    /// The same after the greeting was read and the user has logged in.
+    #[must_use]
+    pub fn log_in(mut self) -> Self {
+        self.take();
+        assert!(self.say("USER mrose").starts_with("+OK "));
+        assert!(self.say("PASS tanstaaf").starts_with("+OK "));
+        self
+    }
+
+    /// Stops at a pause instead of moving the clock to its end.
+    #[must_use]
+    pub fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
+    }
+
+    /// Receives octets in one piece; returns what is sent until more is needed.
+    pub fn send(&mut self, octets: &[u8]) -> Vec<u8> {
+        self.feed(octets, &[]);
+        self.take()
+    }
+
+    /// Receives a line, and returns what is sent, which must be text.
+    pub fn say(&mut self, line: &str) -> String {
+        let reply = self.send(format!("{line}\r\n").as_bytes());
+        String::from_utf8(reply).expect("the reply is text")
+    }
+
+    /// Receives octets in pieces. When STLS is accepted, the rest of these octets came before the
+    /// handshake as well: it is thrown away.
+    pub fn feed(&mut self, octets: &[u8], lengths: &[usize]) {
+        for piece in pieces(octets, lengths) {
+            if self.closed.is_some() {
+                return;
+            }
+            self.received.extend_from_slice(piece);
+            self.most_received = self.most_received.max(self.received.len());
+            if self.run() {
+                return;
+            }
+        }
+    }
+
+    /// The client closes its side.
+    pub fn end(&mut self) {
+        self.last = true;
+        self.run();
+    }
+
+    /// Moves the clock, then does what is due.
+    pub fn advance(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+        self.run();
+    }
+
+    /// Moves the clock and tells that octets of the output were taken.
+    pub fn advance_writing(&mut self, time: Duration) {
+        self.now = self.now.after(time);
+        self.connection.wrote(self.now);
+        self.run();
+    }
+
+    /// All that was sent since the last time it was asked for.
+    pub fn take(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.sent)
+    }
+
+    /// Does steps until something from outside is needed. Returns whether TLS was begun.
+    fn run(&mut self) -> bool {
+        let mut encrypted = false;
+        loop {
+            if self.closed.is_some() {
+                return encrypted;
+            }
+            let mut input = if self.last { Input::last(&self.received) } else { Input::new(&self.received) };
+            let step = self.connection.poll(self.now, &mut input, &mut self.out);
+            let consumed = input.consumed();
+            self.received.drain(..consumed);
+            self.highest = self.highest.max(self.out.len());
+            match step {
+                Step::Read => {
+                    self.flush();
+                    assert!(!self.last, "nothing is to be read behind the end");
+                    return encrypted;
+                }
+                Step::Flush => {
+                    assert!(!self.out.is_empty(), "a flush of nothing never ends");
+                    self.flush();
+                }
+                Step::Ask(request) => self.answer(request),
+                Step::Wait => unreachable!("every request is answered at once"),
+                Step::Pause(until) => {
+                    if self.pausing != Some(until) {
+                        self.pauses.push(until.since(self.now));
+                        self.pausing = Some(until);
+                    }
+                    assert!(until > self.now, "a pause lies ahead");
+                    if !self.patient {
+                        return encrypted;
+                    }
+                    self.now = until;
+                }
+                Step::StartTls => {
+                    self.flush();
+                    self.received.clear();
+                    self.handshakes += 1;
+                    encrypted = true;
+                    self.connection.tls_established(self.now).expect("a handshake was due");
+                }
+                Step::Close(why) => {
+                    if !matches!(why, Close::TimedOut | Close::PeerClosed) {
+                        self.flush();
+                    }
+                    self.out.clear();
+                    self.closed = Some(why);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Authenticate(credentials) => {
+                self.asked.push(Asked::Authenticate(credentials.name.clone()));
+                let answer = match self.store.login(&credentials) {
+                    Ok(accepted) => Answer::Accept(accepted),
+                    Err(rejection) => Answer::Reject(rejection),
+                };
+                self.give(answer);
+            }
+            Request::Fetch { message, extent: _ } => {
+                self.asked.push(Asked::Fetch(message));
+                match self.store.fetch(message) {
+                    Err(rejection) => self.give(Answer::Unavailable(rejection)),
+                    Ok((octets, whole)) => self.stream(&octets, whole),
+                }
+            }
+            Request::Commit(deletions) => {
+                let numbers: Vec<_> = deletions.iter().map(MessageNumber::number).collect();
+                assert_eq!(numbers.len(), deletions.len());
+                self.asked.push(Asked::Commit(numbers));
+                let failed = self.store.commit(&deletions);
+                self.give(Answer::Committed { failed });
+            }
+        }
+    }
+
+    fn stream(&mut self, octets: &[u8], whole: bool) {
+        self.give(Answer::Message);
+        for chunk in octets.chunks(self.store.chunk.max(1)) {
+            let wanted = self.connection.body(chunk, &mut self.out).expect("a message is open");
+            self.highest = self.highest.max(self.out.len());
+            self.flush();
+            if wanted == Wanted::Enough {
+                self.give(Answer::EndOfMessage);
+                return;
+            }
+        }
+        self.give(if whole {
+            Answer::EndOfMessage
+        } else {
+            Answer::Unavailable(Rejection::temporary("the disk is on fire"))
+        });
+    }
+
+    fn give(&mut self, answer: Answer) {
+        self.connection.answer(answer, self.now, &mut self.out).expect("the answer fits the request");
+    }
+
+    fn flush(&mut self) {
+        if !self.out.is_empty() {
+            self.writes += 1;
+        }
+        self.sent.extend_from_slice(&self.out);
+        self.out.clear();
+    }
+
+    /// What was asked of the store so far.
+    #[must_use]
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    /// Why the connection was closed, if it was.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Close> {
+        self.closed
+    }
+
+    /// How long replies were held back, in order.
+    #[must_use]
+    pub fn pauses(&self) -> &[Duration] {
+        &self.pauses
+    }
+
+    /// The most octets that were ever in the output.
+    #[must_use]
+    pub const fn highest(&self) -> usize {
+        self.highest
+    }
+
+    /// The most octets that were ever received and not consumed.
+    #[must_use]
+    pub const fn most_received(&self) -> usize {
+        self.most_received
+    }
+
+    /// How often the output was written.
+    #[must_use]
+    pub const fn writes(&self) -> usize {
+        self.writes
+    }
+
+    /// How often TLS was begun.
+    #[must_use]
+    pub const fn handshakes(&self) -> usize {
+        self.handshakes
+    }
+
+    /// The octets received and not consumed.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// The core.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The core, to be driven by the test itself.
+    pub const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The clock.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+}
+
+/// All that can be seen of a session from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// What was sent.
+    pub sent: Vec<u8>,
+    /// What was asked of the store.
+    pub asked: Vec<Asked>,
+    /// Why it was closed.
+    pub closed: Option<Close>,
+    /// What was left in the store.
+    pub left: Vec<String>,
+}
+
+/// Runs a session: each flight of octets is received in pieces of these lengths; then the client
+/// closes its side, if it is to do so.
+///
+/// What must hold for any input is checked on the way: the output is bounded, replies are lines of
+/// at most 512 octets, nothing is removed without a commit.
+///
+/// # Panics
+/// When it does not hold.
+#[must_use]
+pub fn run(mut server: Server, flights: &[&[u8]], lengths: &[usize], ends: bool) -> Seen {
+    let before = server.store.messages.len();
+    for flight in flights {
+        server.feed(flight, lengths);
+    }
+    if ends && server.closed().is_none() {
+        server.end();
+        assert!(server.closed().is_some(), "the end of the input ends the session");
+    }
+    let committed: usize = server
+        .asked()
+        .iter()
+        .map(|asked| if let Asked::Commit(numbers) = asked { numbers.len() } else { 0 })
+        .sum();
+    assert!(server.store.messages.len() + committed >= before, "only a commit removes");
+    Seen {
+        sent: server.take(),
+        asked: server.asked().to_vec(),
+        closed: server.closed(),
+        left: server.store.messages.iter().map(|message| message.uid.clone()).collect(),
+    }
+}

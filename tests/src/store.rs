@@ -1,0 +1,262 @@
+//! A store in memory, with the faults that a real one can have.
+
+use core::time::Duration;
+
+use pop3_proto::dots::wire_size;
+use pop3_proto::server::{Accepted, Credentials};
+use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
+
+/// One user and the maildrop.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Store {
+    /// The user's name.
+    pub name: Vec<u8>,
+    /// The user's password.
+    pub password: Vec<u8>,
+    /// The messages, in the order of delivery.
+    pub messages: Vec<Message>,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// How much of a message is given at once.
+    pub chunk: usize,
+    /// What the next login brings along.
+    pub account: Account,
+}
+
+/// A message in stored form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// Its unique-id.
+    pub uid: String,
+    /// Its octets, with any line ends.
+    pub stored: Vec<u8>,
+}
+
+/// What a login brings along but for the maildrop.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Account {
+    /// The user's own LOGIN-DELAY.
+    pub login_delay: Option<pop3_proto::LoginDelay>,
+    /// The user's own EXPIRE.
+    pub expire: Option<pop3_proto::Expire>,
+}
+
+/// What goes wrong in a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Good credentials are refused all the same.
+    Login(Rejection),
+    /// A message can't be opened.
+    Unavailable(Rejection),
+    /// A message ends so many octets too soon.
+    Short(usize),
+    /// A message has octets behind its end.
+    Long(Vec<u8>),
+    /// Reading fails after so many octets.
+    Breaks(usize),
+    /// So many removals fail; the messages stay.
+    Commit(usize),
+}
+
+impl Store {
+    /// The maildrop of the requirements' examples: three messages, 67 octets, of `mrose` with the
+    /// password `tanstaaf`.
+    #[must_use]
+    pub fn fixture() -> Self {
+        Self::with([
+            ("aaa", &b"Subject: a\r\n\r\nhello\r\n"[..]),
+            ("bbb", b"Subject: b\r\n\r\n.dot\r\n..two\r\nend\r\n"),
+            ("ccc", b"Subject: c\r\n\r\n"),
+        ])
+    }
+
+    /// A maildrop of `mrose` with these messages.
+    #[must_use]
+    pub fn with<'m>(messages: impl IntoIterator<Item = (&'m str, &'m [u8])>) -> Self {
+        let messages = messages.into_iter();
+        Self {
+            name: b"mrose".to_vec(),
+            password: b"tanstaaf".to_vec(),
+            messages: messages.map(|(uid, stored)| Message::new(uid, stored)).collect(),
+            fault: Fault::None,
+            chunk: 7,
+            account: Account::default(),
+        }
+    }
+
+    /// The same with a fault.
+    #[must_use]
+    pub fn with_fault(self, fault: Fault) -> Self {
+        Self { fault, ..self }
+    }
+
+    /// The snapshot.
+    #[must_use]
+    pub fn maildrop(&self) -> Maildrop {
+        let mut maildrop = Maildrop::new();
+        for message in &self.messages {
+            let uid = UniqueId::parse(message.uid.as_bytes()).expect("a unique-id of the test's");
+            maildrop.push(wire_size(&message.stored), uid).expect("room for one more message");
+        }
+        maildrop
+    }
+
+    /// Checks credentials.
+    ///
+    /// # Errors
+    /// The rejection that is due.
+    pub fn login(&self, credentials: &Credentials) -> Result<Accepted, Rejection> {
+        if credentials.name != self.name || !credentials.prove(&self.password) {
+            return Err(Rejection::credentials());
+        }
+        if let Fault::Login(rejection) = &self.fault {
+            return Err(rejection.clone());
+        }
+        let mut accepted = Accepted::new(self.maildrop());
+        accepted.login_delay = self.account.login_delay;
+        accepted.expire = self.account.expire;
+        Ok(accepted)
+    }
+
+    /// The octets of a message as this store gives them, and whether they come to an end.
+    ///
+    /// # Errors
+    /// The rejection that is due when it can't be opened.
+    pub fn fetch(&self, number: MessageNumber) -> Result<(Vec<u8>, bool), Rejection> {
+        let mut octets = self.messages[number.index()].stored.clone();
+        match &self.fault {
+            Fault::Unavailable(rejection) => return Err(rejection.clone()),
+            Fault::Short(missing) => octets.truncate(octets.len().saturating_sub(*missing)),
+            Fault::Long(more) => octets.extend_from_slice(more),
+            Fault::Breaks(after) => {
+                octets.truncate(*after);
+                return Ok((octets, false));
+            }
+            Fault::None | Fault::Login(_) | Fault::Commit(_) => {}
+        }
+        Ok((octets, true))
+    }
+
+    /// Removes messages; says how many could not be removed.
+    pub fn commit(&mut self, deletions: &Deletions) -> usize {
+        let failing = if let Fault::Commit(failing) = self.fault { failing } else { 0 };
+        let failing = failing.min(deletions.len());
+        let mut numbers: Vec<_> = deletions.iter().collect();
+        numbers.truncate(deletions.len() - failing);
+        for number in numbers.into_iter().rev() {
+            self.messages.remove(number.index());
+        }
+        failing
+    }
+}
+
+impl Message {
+    /// A message.
+    #[must_use]
+    pub fn new(uid: &str, stored: &[u8]) -> Self {
+        Self { uid: uid.to_owned(), stored: stored.to_vec() }
+    }
+
+    /// What RETR has to send, un-stuffed: CRLF at the end of each line.
+    ///
+    /// Written down octet by octet and apart from the core, to compare it with.
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        content(&self.stored)
+    }
+}
+
+/// The content of a message in stored form, see [`Message::content`].
+#[must_use]
+pub fn content(stored: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for &octet in stored {
+        if octet == b'\n' && content.last() != Some(&b'\r') {
+            content.push(b'\r');
+        }
+        content.push(octet);
+    }
+    if !content.is_empty() && !content.ends_with(b"\r\n") {
+        content.extend_from_slice(b"\r\n");
+    }
+    content
+}
+
+/// The first part of a content, as TOP cuts it: the header, the blank line, so many lines.
+#[must_use]
+pub fn top(content: &[u8], lines: u64) -> Vec<u8> {
+    let mut wanted = None;
+    let mut top = Vec::new();
+    for line in content.split_inclusive(|&octet| octet == b'\n') {
+        if wanted == Some(0) {
+            break;
+        }
+        top.extend_from_slice(line);
+        wanted = match wanted {
+            None if line == b"\r\n" => Some(lines),
+            None => None,
+            Some(left) => Some(left - 1),
+        };
+    }
+    top
+}
+
+/// The wire form of a content: dots doubled at the start of lines, and the end.
+#[must_use]
+pub fn wire(content: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for line in content.split_inclusive(|&octet| octet == b'\n') {
+        if line.starts_with(b".") {
+            wire.push(b'.');
+        }
+        wire.extend_from_slice(line);
+    }
+    wire.extend_from_slice(b".\r\n");
+    wire
+}
+
+/// Messages that have been damaged by mail software before.
+#[must_use]
+pub fn awkward() -> Vec<(&'static str, Vec<u8>)> {
+    let mut messages: Vec<(&'static str, Vec<u8>)> = vec![
+        ("empty", b"".to_vec()),
+        ("only-header", b"Subject: x\n".to_vec()),
+        ("no-blank-line", b"Subject: x\r\nX: y\r\n".to_vec()),
+        ("empty-body", b"Subject: x\n\n".to_vec()),
+        ("begins-with-blank-line", b"\n\nbody\n".to_vec()),
+        ("no-final-newline", b"Subject: x\n\nabc".to_vec()),
+        ("dot-first", b".x: y\n\n.\n..\n...\n. \n.a\nb.\n".to_vec()),
+        ("one-dot", b".".to_vec()),
+        ("one-dot-line", b".\r\n".to_vec()),
+        ("ends-in-dot", b"a\n\nb\n.".to_vec()),
+        ("forged-end", b"a\r\n\r\n.\r\n-ERR x\r\n+OK y\r\n.\r\nQUIT\r\n".to_vec()),
+        ("bare-lf-forgery", b"a: b\r\n\r\nx\n.\ny\n.\r\nz\r\n".to_vec()),
+        ("bare-cr", b"a\rb: c\n\n\r\n\r\r\nx\r.\r\ny\r".to_vec()),
+        ("ends-in-cr", b"a: b\n\nc\r".to_vec()),
+        ("nul-and-eight-bit", b"a: \x00\xff\n\n\x00\x80\xfe.\x1a\n".to_vec()),
+        ("mixed-line-ends", b"a: b\r\nc: d\n\r\ne\nf\r\n\n".to_vec()),
+        ("many-blank-lines", b"a: b\n".iter().copied().chain([b'\n'; 500]).collect()),
+        ("all-octets", (0..=255).collect()),
+    ];
+    let mut long = b"Subject: long\n\n".to_vec();
+    long.extend(core::iter::repeat_n(b'x', 100_000));
+    long.extend_from_slice(b"\n.y\n");
+    messages.push(("long-line", long));
+    messages
+}
+
+/// How long a message of these octets is on the wire without the stuffing and the end.
+#[must_use]
+pub fn octets(content: &[u8]) -> u64 {
+    content.len() as u64
+}
+
+/// A short time, for clocks that only have to move.
+pub const MOMENT: Duration = Duration::from_millis(1);

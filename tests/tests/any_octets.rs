@@ -1,0 +1,82 @@
+//! The properties of `pop3_tests::properties`, on random octets and on those that were found to be
+//! of interest. The fuzz targets run the same for longer.
+
+use pop3_tests::properties;
+use pop3_tests::store::awkward;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Octets of which many mean something.
+fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
+    let octet = prop_oneof![
+        4 => Just(b'\n'), 4 => Just(b'\r'), 4 => Just(b'.'), 2 => Just(b' '), 2 => Just(b'1'), 2 => Just(b'+'),
+        1 => Just(b'-'), 1 => Just(properties::FLIGHT), 2 => any::<u8>()
+    ];
+    let word = prop_oneof![
+        Just("+OK"),
+        Just("-ERR"),
+        Just("+OK\r\n"),
+        Just("+OK 1 2\r\n"),
+        Just("\r\n.\r\n"),
+        Just("1 aaa\r\n"),
+        Just("[AUTH]"),
+        Just("PIPELINING\r\n"),
+        Just("<1.2@h>"),
+        Just("USER mrose\r\n"),
+        Just("STLS\r\n"),
+        Just("RETR 1\r\n"),
+        Just("\r\n"),
+        Just("PASS tanstaaf\r\n")
+    ];
+    let token = prop_oneof![3 => octet.prop_map(|octet| vec![octet]), 1 => word.prop_map(|word| word.as_bytes().to_vec())];
+    vec(token, 0..length).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn commands(line in octets(30)) {
+        properties::command(&line);
+    }
+
+    #[test]
+    fn replies(line in octets(30)) {
+        properties::reply(&line);
+    }
+
+    // 1939-3.21, 1939-3.24, 1939-3.25, 1939-3.30, 1939-3.35
+    #[test]
+    fn dots(octets in octets(80), lengths in vec(1..9_usize, 1..4), lines in 0..5_u64) {
+        properties::dots(&octets, &lengths, lines);
+    }
+
+    #[test]
+    fn servers(header in vec(any::<u8>(), 4), octets in octets(60)) {
+        properties::server(&[header, octets].concat());
+    }
+
+    #[test]
+    fn logged_in_servers(header in vec(any::<u8>(), 4), octets in octets(60)) {
+        properties::server(&[header, b"USER mrose\r\nPASS tanstaaf\r\n".to_vec(), octets].concat());
+    }
+
+    #[test]
+    fn clients(header in vec(any::<u8>(), 2), octets in octets(60)) {
+        properties::client(&[header, octets].concat());
+    }
+
+    #[test]
+    fn clients_that_were_greeted(header in vec(any::<u8>(), 2), octets in octets(60)) {
+        properties::client(&[&header[..], b"+OK <1.2@h>\r\n\xfe", &octets].concat());
+    }
+}
+
+#[test]
+fn awkward_messages() {
+    for (_, octets) in awkward() {
+        for lines in [0, 1, 3] {
+            properties::dots(&octets, &[7, 1, 4096], lines);
+        }
+    }
+}

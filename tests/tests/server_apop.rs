@@ -1,0 +1,110 @@
+//! Logins by APOP.
+
+use pop3_proto::Channel;
+use pop3_proto::apop::make_timestamp;
+use pop3_proto::server::{Config, State};
+use pop3_tests::model::check_line;
+use pop3_tests::server::Server;
+use pop3_tests::store::Store;
+
+const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
+const GOOD: &str = "APOP mrose c4c9334bac560ecc979e58001b3e22fb";
+
+fn new(channel: Channel) -> Server {
+    let config = Config::new().with_starttls(true);
+    Server::with(Store::fixture(), config, channel, Some(TIMESTAMP))
+}
+
+// 1939-7.30, 1939-7.33, 1939-7.36
+#[test]
+fn the_digest_of_the_greetings_timestamp_logs_in() {
+    let mut server = new(Channel::Plaintext);
+    assert_eq!(server.take(), format!("+OK POP3 server ready {TIMESTAMP}\r\n").as_bytes());
+    assert_eq!(server.say(GOOD), "+OK maildrop has 3 messages (67 octets)\r\n");
+    let mut server = new(Channel::Plaintext);
+    server.take();
+    assert!(server.say("APOP mrose c4c9334bac560ecc979e58001b3e22fc").starts_with("-ERR [AUTH] "));
+    assert!(server.say(GOOD).starts_with("+OK "));
+}
+
+// 1939-7.32
+#[test]
+fn without_a_timestamp_there_is_no_apop() {
+    let config = Config::new().with_greeting("hello <1.2@h> there");
+    let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
+    assert!(!server.take().contains(&b'<'));
+    assert!(server.say(GOOD).starts_with("-ERR "));
+    assert_eq!(server.asked(), []);
+    assert!(!server.say("CAPA").contains("APOP"));
+}
+
+// A timestamp that could break the greeting is none.
+#[test]
+fn a_timestamp_that_is_none_is_not_sent() {
+    let long = format!("<{}@b>", "a".repeat(505));
+    for bad in ["<a@b>\r\n+OK", "a@b", "<a b@c>", "", &long] {
+        let mut server = Server::with(Store::fixture(), Config::new(), Channel::Plaintext, Some(bad));
+        let greeting = server.take();
+        check_line(&greeting).unwrap();
+        assert!(!greeting.contains(&b'@'), "{}", greeting.escape_ascii());
+        assert!(server.say(GOOD).starts_with("-ERR "));
+        assert_eq!(server.asked(), []);
+    }
+}
+
+// 1939-7.34: digits in upper case are read as well.
+#[test]
+fn hexadecimal_digits_have_no_case() {
+    let mut server = new(Channel::Plaintext);
+    server.take();
+    assert!(server.say("APOP mrose C4C9334BAC560ECC979E58001B3E22FB").starts_with("+OK "));
+}
+
+// 1939-7.35
+#[test]
+fn what_is_no_digest_is_refused() {
+    let z = format!("APOP mrose {}", "z".repeat(32));
+    for line in [
+        "APOP",
+        "APOP mrose",
+        "APOP mrose abc",
+        &z,
+        &format!("{GOOD} x"),
+        &format!("{GOOD}0"),
+        &format!("{GOOD}\t"),
+    ] {
+        let mut server = new(Channel::Plaintext);
+        server.take();
+        assert!(server.say(line).starts_with("-ERR "), "{line}");
+        assert_eq!(server.asked(), [], "{line}");
+        assert_eq!(server.connection().session().state(), State::Authorization);
+    }
+}
+
+// 1939-7.37: APOP behind USER is taken, as by other servers; it is not taken after the login.
+#[test]
+fn apop_logs_in_once() {
+    let mut server = new(Channel::TrustedPlaintext);
+    server.take();
+    server.say("USER other");
+    assert!(server.say(GOOD).starts_with("+OK "));
+    assert!(server.say(GOOD).starts_with("-ERR "));
+    assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
+}
+
+// 1939-7.42: the timestamp of the only greeting stays good behind STLS.
+#[test]
+fn the_timestamp_outlives_stls() {
+    let mut server = new(Channel::Plaintext);
+    server.say("STLS");
+    assert_eq!(server.handshakes(), 1);
+    assert!(server.say(GOOD).starts_with("+OK "));
+}
+
+// 1939-7.31
+#[test]
+fn timestamps_differ_as_their_random_octets_do() {
+    let all: std::collections::HashSet<_> =
+        (0..10_000_u128).map(|random| make_timestamp(random.to_be_bytes(), "h")).collect();
+    assert_eq!(all.len(), 10_000);
+}

@@ -1,0 +1,141 @@
+//! Deadlines, by a clock that only the test moves.
+
+use core::time::Duration;
+
+use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::{Channel, Rejection};
+use pop3_tests::START;
+use pop3_tests::server::Server;
+use pop3_tests::store::{Fault, Store};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn timed_out(server: &mut Server) -> bool {
+    // 1939-3.44: nothing is said.
+    let silent = server.take().is_empty();
+    assert!(silent || server.closed().is_none());
+    server.closed() == Some(Close::TimedOut)
+}
+
+// 1939-3.46, 1939-3.45
+#[test]
+fn the_login_has_to_come_in_time_however_busy_the_client_is() {
+    let mut server = Server::new(Store::fixture());
+    assert_eq!(server.connection().deadline(), START.after(seconds(120)));
+    for _ in 0..119 {
+        server.advance(seconds(1));
+        server.say("CAPA");
+    }
+    assert!(!timed_out(&mut server));
+    server.advance(Duration::from_millis(999));
+    assert!(!timed_out(&mut server));
+    server.advance(Duration::from_millis(1));
+    assert!(timed_out(&mut server));
+}
+
+// 1939-3.41, 1939-3.42, 1939-3.43
+#[test]
+fn the_autologout_timer_starts_anew_with_each_command() {
+    assert!(Limits::new().idle_timeout >= seconds(600));
+    let mut server = Server::logged_in(Store::fixture());
+    server.say("DELE 1");
+    for command in ["NOOP", "STAT", "XYZZY", "RETR 1", "LIST"] {
+        server.advance(seconds(590));
+        server.say(command);
+        assert!(!timed_out(&mut server), "{command}");
+    }
+    server.advance(seconds(599));
+    assert!(!timed_out(&mut server));
+    server.advance(seconds(1));
+    assert!(timed_out(&mut server));
+    assert_eq!(server.store.messages.len(), 3);
+}
+
+// 1939-3.45
+#[test]
+fn half_a_command_is_none() {
+    let mut server = Server::logged_in(Store::fixture());
+    for octet in b"QUIT\r" {
+        server.feed(&[*octet], &[]);
+        server.advance(seconds(120));
+    }
+    assert!(timed_out(&mut server));
+    let mut server = Server::logged_in(Store::fixture());
+    for _ in 0..10 {
+        server.feed(&[b'x'; 5000], &[]);
+        server.advance(seconds(60));
+    }
+    assert!(timed_out(&mut server));
+}
+
+// 1939-3.45
+#[test]
+fn a_client_that_takes_its_octets_is_not_idle() {
+    let mut server = Server::logged_in(Store::fixture());
+    for _ in 0..10 {
+        server.advance_writing(seconds(599));
+        assert!(!timed_out(&mut server));
+    }
+    // Before the login that does not help.
+    let mut server = Server::new(Store::fixture());
+    server.advance_writing(seconds(119));
+    server.take();
+    server.advance_writing(seconds(1));
+    assert!(timed_out(&mut server));
+}
+
+#[test]
+fn the_clock_of_the_session_begins_with_the_login() {
+    let mut server = Server::new(Store::fixture());
+    server.advance(seconds(119));
+    let mut server = server.log_in();
+    assert_eq!(server.connection().deadline(), server.now().after(seconds(600)));
+    server.advance(seconds(599));
+    assert!(!timed_out(&mut server));
+}
+
+// The last reply is sent however long the session was.
+#[test]
+fn the_deadline_of_the_last_reply_lies_ahead() {
+    let mut server = Server::logged_in(Store::fixture());
+    for _ in 0..10 {
+        server.advance(seconds(500));
+        server.say("NOOP");
+    }
+    assert!(server.say("QUIT").starts_with("+OK "));
+    assert!(server.connection().deadline() > server.now());
+}
+
+#[test]
+fn limits_are_the_operators() {
+    let limits = Limits::new().with_login_timeout(seconds(5)).with_idle_timeout(seconds(7));
+    let config = || Config::new().with_limits(limits);
+    let mut server = Server::with(Store::fixture(), config(), Channel::Tls, None);
+    server.advance(seconds(5));
+    server.take();
+    assert_eq!(server.closed(), Some(Close::TimedOut));
+    let mut server = Server::with(Store::fixture(), config(), Channel::Tls, None).log_in();
+    server.advance(seconds(6));
+    assert!(!timed_out(&mut server));
+    server.advance(seconds(1));
+    assert!(timed_out(&mut server));
+    // Times that can't be told do not overflow.
+    let limits = Limits::new().with_idle_timeout(Duration::MAX).with_failure_delay(Duration::MAX);
+    let config = Config::new().with_limits(limits);
+    let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
+    server.advance(seconds(u64::MAX / 2));
+    assert!(!timed_out(&mut server));
+}
+
+// A refusal that is held back longer than the login may take is not said any more.
+#[test]
+fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
+    let rejection = Rejection::temporary("later").with_delay(seconds(500));
+    let mut server = Server::new(Store::fixture().with_fault(Fault::Login(rejection)));
+    server.say("USER mrose");
+    server.take();
+    server.say("PASS tanstaaf");
+    assert_eq!(server.closed(), Some(Close::TimedOut));
+}

@@ -1,0 +1,135 @@
+//! Memory: what a client sends or leaves unread takes no more of it than the limits say.
+
+use bytes::BytesMut;
+use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
+use pop3_proto::{Channel, Input};
+use pop3_tests::START;
+use pop3_tests::server::Server;
+use pop3_tests::store::Store;
+
+const HIGH_WATER: usize = 32 * 1024;
+
+/// A core behind the login, with a maildrop of so many messages.
+fn logged_in(messages: usize) -> Connection {
+    let uids: Vec<_> = (0..messages).map(|n| format!("uid-{n:064}")).collect();
+    let store = Store::with(uids.iter().map(|uid| (&uid[..], &b"x\n"[..])));
+    let mut core = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let (mut input, mut out) = (Input::new(b"USER mrose\r\nPASS tanstaaf\r\n"), BytesMut::new());
+    let Step::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
+        panic!("credentials are to be checked");
+    };
+    core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();
+    core
+}
+
+// 2449-4.03, SEC-04
+#[test]
+fn a_line_of_64_megabytes_takes_no_memory() {
+    let piece = vec![b'x'; 64 * 1024];
+    for mut core in [logged_in(1), Connection::new(Config::new().into(), Channel::Tls, None, START)] {
+        let mut out = BytesMut::new();
+        let _ = core.poll(START, &mut Input::new(b""), &mut out);
+        out.clear();
+        for _ in 0..1024 {
+            let mut input = Input::new(&piece);
+            assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
+            assert_eq!(input.consumed(), piece.len(), "nothing is left for the caller to keep");
+            assert!(out.is_empty());
+        }
+        let _ = core.poll(START, &mut Input::new(b"\r\n"), &mut out);
+        assert_eq!(out, &b"-ERR command line too long\r\n"[..]);
+    }
+}
+
+// A caller whose buffer holds the longest line never gets stuck.
+#[test]
+fn a_buffer_of_the_longest_line_is_enough() {
+    let mut server = Server::logged_in(Store::fixture());
+    server.feed(&[&vec![b'x'; 10_000][..], b"\r\nNOOP\r\n"].concat(), &[1]);
+    assert!(server.most_received() <= Limits::new().command_line, "{}", server.most_received());
+}
+
+// 2449-6.60, 2449-6.62, SEC-04
+#[test]
+fn a_hundred_thousand_commands_are_answered_in_portions() {
+    let burst = b"NOOP\r\n".repeat(100_000);
+    let mut core = logged_in(1);
+    let (mut input, mut out, mut sent) = (Input::new(&burst), BytesMut::new(), 0);
+    let mut flushes = 0;
+    while let Step::Flush = core.poll(START, &mut input, &mut out) {
+        assert!((HIGH_WATER..HIGH_WATER + 512).contains(&out.len()), "{}", out.len());
+        // Without room nothing more is taken, however often it is polled.
+        let (taken, length) = (input.consumed(), out.len());
+        assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
+        assert_eq!((input.consumed(), out.len()), (taken, length));
+        sent += out.len();
+        out.clear();
+        flushes += 1;
+    }
+    assert_eq!(input.rest(), b"");
+    sent += out.len();
+    assert_eq!(sent, 100_000 * "+OK nothing done\r\n".len());
+    assert!(flushes > 50);
+}
+
+// 2449-6.62, SEC-04
+#[test]
+fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
+    for (command, line) in [("LIST\r\n", "3"), ("UIDL\r\n", "uid")] {
+        let mut core = logged_in(20_000);
+        let (mut input, mut out, mut sent) = (Input::new(command.as_bytes()), BytesMut::new(), Vec::new());
+        loop {
+            let step = core.poll(START, &mut input, &mut out);
+            assert!(out.len() < HIGH_WATER + 512, "{}", out.len());
+            sent.extend_from_slice(&out);
+            out.clear();
+            match step {
+                Step::Flush => {}
+                Step::Read => break,
+                step @ (Step::Ask(_) | Step::Wait | Step::Pause(_) | Step::StartTls | Step::Close(_)) => {
+                    panic!("{step:?}")
+                }
+            }
+        }
+        let text = String::from_utf8(sent).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 20_002);
+        assert!(lines[0].starts_with("+OK 20000 "));
+        assert_eq!(lines[20_001], ".");
+        for (index, entry) in lines[1..20_001].iter().enumerate() {
+            assert!(entry.starts_with(&format!("{} {line}", index + 1)), "{entry}");
+        }
+    }
+}
+
+// A mark put between two portions of a listing can't be: no command is read before its end.
+#[test]
+fn nothing_is_read_while_a_listing_is_under_way() {
+    let mut core = logged_in(20_000);
+    let (mut input, mut out) = (Input::new(b"LIST\r\nDELE 20000\r\nSTAT\r\n"), BytesMut::new());
+    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
+    assert_eq!(input.rest(), b"DELE 20000\r\nSTAT\r\n");
+}
+
+#[test]
+fn the_smallest_high_water_mark_is_one_reply() {
+    for high_water in [0, 1] {
+        let config = Config::new().with_limits(Limits::new().with_high_water(high_water));
+        let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
+        let sent = server.say("STAT\r\nLIST\r\nRETR 2\r\nSTAT\r\nQUIT");
+        assert_eq!(sent.lines().count(), 1 + 5 + 7 + 1 + 1);
+        assert!(server.highest() <= 512, "{}", server.highest());
+    }
+}
+
+// 2449-6.62: of unread messages there is never more than one piece of the store in the output.
+#[test]
+fn unread_messages_take_no_memory() {
+    let message = vec![b'x'; 200_000];
+    let mut store = Store::with([("a", &message[..])]);
+    store.chunk = 4096;
+    let mut server = Server::logged_in(store);
+    let sent = server.send(&b"RETR 1\r\n".repeat(100));
+    assert_eq!(sent.len(), 100 * ("+OK 200002 octets\r\n".len() + 200_002 + 3));
+    assert!(server.highest() < 4096 + 600, "{}", server.highest());
+}

@@ -1,0 +1,174 @@
+//! What holds for any dialogue: the same at every split, and what the model says.
+
+use pop3_proto::Channel;
+use pop3_proto::server::{Close, Config, Limits};
+use pop3_tests::model::{Expected, Model, Valid};
+use pop3_tests::server::{Seen, Server, run};
+use pop3_tests::split::{OCTETS, WHOLE};
+use pop3_tests::store::Store;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn server(store: &Store, high_water: usize) -> Server {
+    let limits = Limits::new().with_high_water(high_water).with_command_line(300);
+    let config = Config::new().with_starttls(true).with_last(true).with_limits(limits);
+    Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))
+}
+
+fn valid() -> impl Strategy<Value = Valid> {
+    let number = || 0..6_u32;
+    let maybe = || proptest::option::of(0..6_u32);
+    prop_oneof![
+        Just(Valid::Stat),
+        Just(Valid::Noop),
+        Just(Valid::Rset),
+        maybe().prop_map(Valid::List),
+        maybe().prop_map(Valid::Uidl),
+        number().prop_map(Valid::Retr),
+        (number(), 0..4_u64).prop_map(|(n, k)| Valid::Top(n, k)),
+        number().prop_map(Valid::Dele),
+        number().prop_map(Valid::Dele),
+    ]
+}
+
+/// Octets that make lines, dots and blank lines often.
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    let octet = prop_oneof![
+        4 => Just(b'\n'), 2 => Just(b'\r'), 3 => Just(b'.'), 3 => Just(b'a'), 1 => any::<u8>()
+    ];
+    vec(octet, 0..60)
+}
+
+fn store() -> impl Strategy<Value = Store> {
+    (vec(content(), 0..5), 1..20_usize).prop_map(|(contents, chunk)| {
+        let uids: Vec<_> = (0..contents.len()).map(|index| format!("u{index}")).collect();
+        let mut store = Store::with(uids.iter().map(|uid| &uid[..]).zip(contents.iter().map(|c| &c[..])));
+        store.chunk = chunk;
+        store
+    })
+}
+
+/// A line as it comes from anybody: valid or nearly so, or any octets.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let argument = prop_oneof![
+        Just(""),
+        Just("1"),
+        Just("2"),
+        Just("0"),
+        Just("9"),
+        Just("1 1"),
+        Just("x"),
+        Just("mrose"),
+        Just("tanstaaf"),
+        Just(" "),
+        Just("mrose 0123456789abcdef0123456789abcdef")
+    ];
+    let keyword = prop_oneof![
+        Just("USER"),
+        Just("PASS"),
+        Just("APOP"),
+        Just("STAT"),
+        Just("LIST"),
+        Just("RETR"),
+        Just("TOP"),
+        Just("DELE"),
+        Just("NOOP"),
+        Just("RSET"),
+        Just("UIDL"),
+        Just("LAST"),
+        Just("CAPA"),
+        Just("STLS"),
+        Just("QUIT"),
+        Just("quit "),
+        Just("AUTH"),
+        Just("\0"),
+        Just("")
+    ];
+    let end = || prop_oneof![6 => Just("\r\n"), 2 => Just("\n"), 1 => Just("\r"), 1 => Just("")];
+    let command = (keyword, argument, end()).prop_map(|(k, a, e)| format!("{k} {a}{e}").into_bytes());
+    let plain = prop_oneof![
+        Just("USER mrose\r\n"),
+        Just("PASS tanstaaf\r\n"),
+        Just("CAPA\r\n"),
+        Just("STLS\r\n"),
+        Just("STAT\r\n"),
+        Just("DELE 1\r\n"),
+        Just("RETR 1\r\n"),
+        Just("QUIT\r\n")
+    ];
+    prop_oneof![
+        4 => plain.prop_map(|line| line.as_bytes().to_vec()),
+        3 => command,
+        1 => (vec(any::<u8>(), 0..20), end()).prop_map(|(mut l, e)| { l.extend_from_slice(e.as_bytes()); l }),
+        1 => (290..310_usize, end()).prop_map(|(n, e)| { let mut l = vec![b'x'; n]; l.extend_from_slice(e.as_bytes()); l }),
+    ]
+}
+
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    vec(1..40_usize, 1..8)
+}
+
+fn all_splits(make: impl Fn() -> Server, flights: &[&[u8]], lengths: &[usize]) -> Seen {
+    let whole = run(make(), flights, WHOLE, true);
+    for lengths in [OCTETS, lengths] {
+        assert_eq!(run(make(), flights, lengths, true), whole);
+    }
+    whole
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    // 1939-3.18, 1939-3.19, SEC-04
+    #[test]
+    fn any_dialogue_is_the_same_at_every_split(
+        store in store(), lines in vec(vec(line(), 0..12), 1..4), lengths in lengths(), high_water in 1..200_usize,
+        logged_in: bool,
+    ) {
+        let mut flights: Vec<Vec<u8>> = lines.iter().map(|lines| lines.concat()).collect();
+        if logged_in {
+            flights.insert(0, b"USER mrose\r\nPASS tanstaaf\r\n".to_vec());
+        }
+        let flights: Vec<&[u8]> = flights.iter().map(|flight| &flight[..]).collect();
+        all_splits(|| server(&store, high_water), &flights, &lengths);
+    }
+
+    // The same with a high-water mark that stops now and then: it must not be seen.
+    #[test]
+    fn the_high_water_mark_is_not_seen(
+        store in store(), lines in vec(line(), 0..20), high_water in 1..200_usize,
+    ) {
+        let flight = [&b"USER mrose\r\nPASS tanstaaf\r\n"[..], &lines.concat()].concat();
+        let low = run(server(&store, high_water), &[&flight], WHOLE, true);
+        prop_assert_eq!(low, run(server(&store, 1 << 20), &[&flight], WHOLE, true));
+    }
+
+    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: against the model.
+    #[test]
+    fn valid_commands_are_answered_as_the_model_says(
+        store in store(), commands in vec(valid(), 0..30), lengths in lengths(), quits: bool,
+    ) {
+        let mut commands = commands;
+        if quits {
+            commands.push(Valid::Quit);
+            commands.push(Valid::Dele(1));
+        }
+        let lines: Vec<u8> = commands.iter().flat_map(Valid::line).collect();
+        let login = b"USER mrose\r\nPASS tanstaaf\r\n";
+        let seen = all_splits(|| server(&store, 4096), &[login, &lines], &lengths);
+
+        let mut model = Model::new(&store);
+        let mut sent = &seen.sent[..];
+        for _ in ["greeting", "USER", "PASS"] {
+            sent = Expected::Positive.take(sent).unwrap();
+        }
+        for command in &commands {
+            if let Some(expected) = model.command(command) {
+                sent = expected.take(sent).map_err(|error| TestCaseError::fail(format!("{command:?}: {error}")))?;
+            }
+        }
+        prop_assert_eq!(sent, b"");
+        prop_assert_eq!(seen.left, model.left());
+        prop_assert_eq!(seen.closed, Some(if quits { Close::Quit } else { Close::PeerClosed }));
+    }
+}

@@ -1,0 +1,395 @@
+//! The table of all states and events of both roles, as `docs/states.md` shows it.
+//!
+//! The test makes the table from the rules and compares it with the file. After a change of the
+//! rules, run it with `UPDATE_DOCS=1` and look at the difference.
+
+use core::fmt::Write as _;
+use std::path::Path;
+
+use pop3_proto::server::{
+    Action, Answer, Close, Column, Config, Event, Extent, Limits, Line, Request, Session, State,
+};
+use pop3_proto::{Channel, Command, CommandError, Rejection, Status, client};
+use pop3_tests::store::Store;
+
+const STATES: [State; 9] = [
+    State::Authorization,
+    State::Named,
+    State::Authenticating,
+    State::StartingTls,
+    State::Transaction,
+    State::Fetching,
+    State::Sending,
+    State::Committing,
+    State::Closed,
+];
+
+/// A session in this state: three messages, the second marked as deleted.
+fn session(state: State, channel: Channel) -> Session {
+    let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
+    let config = Config::new().with_starttls(true).with_limits(limits);
+    let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
+    let enough: &[&str] = match state {
+        State::Authorization => &[],
+        State::Named => &["USER mrose"],
+        State::Authenticating => &["USER mrose", "PASS x"],
+        State::StartingTls => &["STLS"],
+        State::Transaction => &["USER mrose", "PASS x", "accept", "DELE 2"],
+        State::Fetching => &["USER mrose", "PASS x", "accept", "RETR 1"],
+        State::Sending => &["USER mrose", "PASS x", "accept", "RETR 1", "message"],
+        State::Committing => &["USER mrose", "PASS x", "accept", "DELE 2", "QUIT"],
+        State::Closed => &["QUIT"],
+    };
+    for step in enough {
+        let event = match *step {
+            "accept" => Event::Answer(Answer::Accept(Store::fixture().maildrop().into())),
+            "message" => Event::Answer(Answer::Message),
+            line => Event::Command(Command::parse(line.as_bytes()).unwrap()),
+        };
+        let _ = session.step(event).unwrap();
+    }
+    assert_eq!(session.state(), state);
+    session
+}
+
+type Make = fn() -> Event<'static>;
+
+/// A command as it is sent, read when it is needed.
+macro_rules! commands {
+    ($($line:literal),* $(,)?) => {
+        vec![$((
+            concat!("`", $line, "`"),
+            (|| Event::Command(Command::parse($line.as_bytes()).unwrap())) as Make,
+        )),*]
+    };
+}
+
+fn commands() -> Vec<(&'static str, Make)> {
+    let mut commands = commands![
+        "USER name",
+        "PASS word",
+        "APOP name c4c9334bac560ecc979e58001b3e22fb",
+        "CAPA",
+        "STLS",
+        "QUIT",
+        "STAT",
+        "LIST",
+        "LIST 1",
+        "UIDL",
+        "UIDL 1",
+        "RETR 1",
+        "TOP 1 0",
+        "DELE 1",
+        "RETR 2",
+        "RETR 9",
+        "NOOP",
+        "RSET",
+        "LAST",
+    ];
+    let names = [
+        ("`RETR 2`", "`RETR 2`, a deleted message"),
+        ("`RETR 9`", "`RETR 9`, no such message"),
+        ("`APOP name c4c9334bac560ecc979e58001b3e22fb`", "`APOP name digest`"),
+    ];
+    for (command, _) in &mut commands {
+        if let Some((_, name)) = names.iter().find(|(old, _)| old == command) {
+            *command = name;
+        }
+    }
+    commands.push(("a line that is no command", || Event::Malformed(CommandError::Unknown)));
+    commands.push(("a line that is too long", || Event::Malformed(CommandError::TooLong)));
+    commands
+}
+
+fn answers() -> Vec<(&'static str, Make)> {
+    vec![
+        ("`Accept`", || Event::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
+        ("`Reject`, credentials", || Event::Answer(Answer::Reject(Rejection::credentials()))),
+        ("`Reject`, in use", || Event::Answer(Answer::Reject(Rejection::in_use()))),
+        ("`Message`", || Event::Answer(Answer::Message)),
+        ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
+        ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
+        ("`Committed`, all", || Event::Answer(Answer::Committed { failed: 0 })),
+        ("`Committed`, one failed", || Event::Answer(Answer::Committed { failed: 1 })),
+        ("TLS is established", || Event::TlsEstablished),
+    ]
+}
+
+fn line(line: &Line) -> String {
+    let status = if line.status == Status::Positive { "+OK" } else { "-ERR" };
+    let code = line.code.map(|code| format!(" {code}")).unwrap_or_default();
+    format!("`{status}{code} {}`", line.text)
+}
+
+fn column(column: Column) -> &'static str {
+    match column {
+        Column::Size => "scan listing",
+        Column::UniqueId => "unique-id listing",
+    }
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Nothing => "nothing is sent".into(),
+        Action::Reply(reply) => line(reply),
+        Action::Refuse { reply, failures: 0, .. } => line(reply),
+        Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
+        Action::DropListing => "drop listing".into(),
+        Action::Listing(what) => format!("all {}s", column(*what)),
+        Action::Entry(what, _) => column(*what).into(),
+        Action::Last => "the highest number".into(),
+        Action::Capabilities => "capabilities".into(),
+        Action::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
+        Action::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
+        Action::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
+        Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the octets follow".into(),
+        Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
+        Action::EndBody => "the end of the message".into(),
+        Action::StartTls => "`+OK`, input thrown away, TLS begins".into(),
+        Action::Close(_, None) => "closes, nothing is sent".into(),
+        Action::Close(_, Some(reply)) => format!("{}, closes", line(reply)),
+    }
+}
+
+/// What an event does in a state; `None` for a misuse, which must have changed nothing.
+fn outcome(state: State, channel: Channel, event: Event<'static>) -> Option<String> {
+    let mut session = session(state, channel);
+    let before = format!("{session:?}");
+    match session.step(event) {
+        Err(_) => {
+            assert_eq!(format!("{session:?}"), before, "a misuse changes nothing");
+            None
+        }
+        Ok(does) => {
+            let mut text = action(&does);
+            if session.state() != state {
+                write!(text, " → {:?}", session.state()).unwrap();
+            }
+            Some(text)
+        }
+    }
+}
+
+/// A table of these events; states that take none of them are named below it.
+fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
+    let takes = |state: State| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
+    let (taking, others): (Vec<_>, Vec<_>) = STATES.into_iter().partition(|state| takes(*state));
+    let names: Vec<_> = taking.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for (name, make) in events {
+        let cells = taking
+            .iter()
+            .map(|state| outcome(*state, channel, make()).unwrap_or_else(|| "–".into()).replace('|', "\\|"));
+        writeln!(out, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | ")).unwrap();
+    }
+    let others: Vec<_> = others.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "\nMisuse in every other state: {}.\n", others.join(", ")).unwrap();
+}
+
+fn server(out: &mut String) {
+    out.push_str(
+        "## Server\n\n\
+         `pop3_proto::server::Session`. The maildrop has three messages; the second is marked as deleted. STLS is\n\
+         offered, LAST is not, and the greeting had a timestamp. `–` is a misuse: an error for the caller that\n\
+         changes nothing.\n\n\
+         ### Commands on a channel that may carry passwords\n\n\
+         No command is taken while an answer is owed; the connection leaves it in the input.\n\n",
+    );
+    table(out, Channel::TrustedPlaintext, &commands());
+    let some =
+        |names: &[&str]| commands().into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>();
+    out.push_str("### Commands that differ on a plaintext channel\n\n");
+    let mut differing = Vec::new();
+    for (name, make) in commands() {
+        let differs = |state: &State| {
+            // USER leads nowhere here, so that there is one state with commands before the login.
+            outcome(*state, Channel::Plaintext, make()) != outcome(*state, Channel::TrustedPlaintext, make())
+        };
+        if [State::Authorization].iter().any(differs) {
+            differing.push(name);
+        }
+    }
+    out.push_str("| | Authorization |\n|---|---|\n");
+    for (name, make) in some(&differing) {
+        let cell = outcome(State::Authorization, Channel::Plaintext, make()).unwrap();
+        writeln!(out, "| {name} | {cell} |").unwrap();
+    }
+    out.push_str("\n### Commands that differ under TLS\n\n| | Authorization |\n|---|---|\n");
+    for (name, make) in commands() {
+        let cell = outcome(State::Authorization, Channel::Tls, make()).unwrap();
+        if Some(&cell) != outcome(State::Authorization, Channel::TrustedPlaintext, make()).as_ref() {
+            writeln!(out, "| {name} | {cell} |").unwrap();
+        }
+    }
+    out.push_str("\n### Answers of the store, and the handshake\n\n");
+    table(out, Channel::TrustedPlaintext, &answers());
+    out.push_str(
+        "### From outside\n\nTime-outs, the end of the input and the embedder's wish close a session in any state but\n\
+         `Closed`. Nothing is removed, unless the commit was asked for already.\n\n",
+    );
+    for state in STATES {
+        let mut session = session(state, Channel::TrustedPlaintext);
+        session.close(Close::TimedOut);
+        assert_eq!(session.state(), State::Closed);
+        let why = if state == State::Closed { Close::Quit } else { Close::TimedOut };
+        assert_eq!(session.closed(), Some(why), "the first reason stays");
+    }
+}
+
+fn keywords() -> Vec<pop3_proto::Keyword> {
+    use pop3_proto::Keyword::*;
+    vec![User, Pass, Apop, Capa, Stls, Quit, Stat, List, Uidl, Retr, Top, Dele, Noop, Rset, Last, Extension]
+}
+
+const CLIENT_STATES: [client::State; 6] = [
+    client::State::Greeting,
+    client::State::Authorization,
+    client::State::Handshake,
+    client::State::Transaction,
+    client::State::Closing,
+    client::State::Closed,
+];
+
+fn client_session(state: client::State, channel: Channel, named: bool) -> client::Session {
+    use client::Signal::{Greeting, Reply, Send};
+    use pop3_proto::Keyword::{Apop, Quit, Stls, User};
+    let ok = Status::Positive;
+    let signals: &[client::Signal] = match state {
+        client::State::Greeting => &[],
+        client::State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
+        client::State::Authorization => &[Greeting(ok)],
+        client::State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
+        client::State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
+        client::State::Closing => &[Greeting(ok), Send(Quit)],
+        client::State::Closed => &[Greeting(Status::Negative)],
+    };
+    let mut session = client::Session::new(channel);
+    for signal in signals {
+        let _ = session.step(*signal).unwrap();
+    }
+    assert_eq!(session.state(), state);
+    session
+}
+
+fn keyword(keyword: pop3_proto::Keyword) -> String {
+    match keyword.as_str() {
+        "" => "an extension".into(),
+        word => format!("`{word}`"),
+    }
+}
+
+/// What a signal does, with the state that follows.
+fn signal(mut session: client::Session, signal: client::Signal) -> String {
+    let before = session;
+    match session.step(signal) {
+        Err(misuse) => {
+            assert_eq!(session, before, "a misuse changes nothing");
+            match misuse {
+                client::Misuse::State(_) => "–".into(),
+                client::Misuse::Awaiting(earlier) => format!("waits for {}", keyword(earlier)),
+                client::Misuse::Unnamed => "USER first".into(),
+                client::Misuse::Plaintext => "TLS first".into(),
+                client::Misuse::AlreadyTls => "TLS already".into(),
+                other => format!("{other:?}"),
+            }
+        }
+        Ok(does) => {
+            let mut text = match does {
+                client::Action::Continue => "goes on".to_owned(),
+                client::Action::StartTls => "TLS begins".to_owned(),
+                client::Action::Close => "closes".to_owned(),
+            };
+            if session.state() != before.state() {
+                write!(text, " → {:?}", session.state()).unwrap();
+            }
+            text
+        }
+    }
+}
+
+fn client(out: &mut String) {
+    use client::Signal::{Greeting, Reply, Send, TlsEstablished};
+    out.push_str(
+        "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
+         ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
+         passwords, and there behind a positive reply to USER.\n\n",
+    );
+    let mut columns = vec![(
+        "Authorization, plaintext".to_owned(),
+        client::State::Authorization,
+        Channel::Plaintext,
+        false,
+    )];
+    for state in CLIENT_STATES {
+        columns.push((format!("{state:?}"), state, Channel::TrustedPlaintext, false));
+        if state == client::State::Authorization {
+            columns.push(("Authorization, named".to_owned(), state, Channel::TrustedPlaintext, true));
+        }
+    }
+    let names: Vec<_> = columns.iter().map(|column| column.0.as_str()).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for word in keywords() {
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|(_, state, channel, named)| signal(client_session(*state, *channel, *named), Send(word)))
+            .collect();
+        writeln!(out, "| {} | {} |", keyword(word), cells.join(" | ")).unwrap();
+    }
+    out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
+    for word in keywords() {
+        for (state, named) in [(client::State::Authorization, true), (client::State::Transaction, false)] {
+            let mut session = client_session(state, Channel::TrustedPlaintext, named);
+            if session.step(Send(word)).is_err() {
+                continue;
+            }
+            let replies =
+                [Status::Positive, Status::Negative].map(|status| signal(session, Reply(word, status)));
+            let noop = signal(session, Send(pop3_proto::Keyword::Noop));
+            writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
+        }
+    }
+    out.push_str("\n### Greeting and handshake\n\n");
+    let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for (name, event) in [
+        ("greeting `+OK`", Greeting(Status::Positive)),
+        ("greeting `-ERR`", Greeting(Status::Negative)),
+        ("TLS is established", TlsEstablished),
+    ] {
+        let cells: Vec<_> = CLIENT_STATES
+            .iter()
+            .map(|state| signal(client_session(*state, Channel::TrustedPlaintext, false), event))
+            .collect();
+        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
+    }
+}
+
+// Appendix A of the requirements, 1939-3.08
+#[test]
+fn docs_states_is_the_table_of_the_rules() {
+    let mut made = "# States and events\n\nMade from the rules by the test `states` of the package `pop3-tests`; do not edit \
+                    it by hand. After a\nchange of the rules: `UPDATE_DOCS=1 cargo test -p pop3-tests --test states`.\n\n"
+        .to_owned();
+    server(&mut made);
+    client(&mut made);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/states.md");
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    if let Some((number, (kept, made))) = kept
+        .lines()
+        .chain([""])
+        .zip(made.lines().chain([""]))
+        .enumerate()
+        .find(|(_, (kept, made))| kept != made)
+    {
+        panic!(
+            "docs/states.md is not what the rules say, from line {}:\n  it has:        {kept}\n  the rules say: {made}\n\
+             If the rules are right: UPDATE_DOCS=1 cargo test -p pop3-tests --test states",
+            number + 1
+        );
+    }
+    assert_eq!(kept, made, "docs/states.md: run UPDATE_DOCS=1 cargo test -p pop3-tests --test states");
+}
