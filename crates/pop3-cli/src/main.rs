@@ -7,9 +7,15 @@ mod exit;
 mod fetch;
 mod fuse;
 mod journal;
+mod limits;
+mod logging;
 mod passwd;
 mod password;
+mod progress;
 mod sink;
+mod source;
+mod throttle;
+mod tls;
 mod users;
 
 use std::process::ExitCode;

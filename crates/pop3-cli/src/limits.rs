@@ -1,0 +1,153 @@
+//! How many connections there may be at one time: in all, from one address, of one user.
+
+use core::fmt;
+use core::net::IpAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::source::Source;
+use crate::users::UserName;
+
+/// The counts of connections.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    most: Most,
+    now: Mutex<Counts>,
+}
+
+/// The limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) total: u32,
+    pub(crate) per_address: u32,
+    pub(crate) per_user: u32,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: u32,
+    addresses: HashMap<Source, u32>,
+    users: HashMap<UserName, u32>,
+}
+
+/// Which limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Total,
+    Address,
+    User,
+}
+
+/// A connection that is counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    limits: Arc<Limits>,
+    source: Source,
+    user: Option<UserName>,
+}
+
+impl Limits {
+    pub(crate) fn new(most: Most) -> Arc<Self> {
+        Arc::new(Self { most, now: Mutex::default() })
+    }
+
+    /// Counts a connection, if there may be one more.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Guard, Refusal> {
+        let source = Source::from(address);
+        let mut now = self.counts();
+        if now.total >= self.most.total {
+            return Err(Refusal::Total);
+        }
+        if !add(&mut now.addresses, source, self.most.per_address) {
+            return Err(Refusal::Address);
+        }
+        now.total += 1;
+        Ok(Guard { limits: Arc::clone(self), source, user: None })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guard {
+    /// Counts the connection as this user's, if the user may have one more.
+    pub(crate) fn login(&mut self, user: &UserName) -> Result<(), Refusal> {
+        let mut now = self.limits.counts();
+        if let Some(old) = self.user.take() {
+            remove(&mut now.users, old);
+        }
+        if !add(&mut now.users, user.clone(), self.limits.most.per_user) {
+            return Err(Refusal::User);
+        }
+        self.user = Some(user.clone());
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut now = self.limits.counts();
+        now.total = now.total.saturating_sub(1);
+        remove(&mut now.addresses, self.source);
+        if let Some(user) = self.user.take() {
+            remove(&mut now.users, user);
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// What the client is told.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Total => "too many connections, try again later",
+            Self::Address => "too many connections from your address, try again later",
+            Self::User => "too many sessions of this user, try again later",
+        })
+    }
+}
+
+fn add<K: Eq + core::hash::Hash>(counts: &mut HashMap<K, u32>, key: K, most: u32) -> bool {
+    let count = counts.entry(key).or_default();
+    if *count >= most {
+        return false;
+    }
+    *count += 1;
+    true
+}
+
+/// Takes one away; a count of zero is not kept, so that the map does not grow.
+fn remove<K: Eq + core::hash::Hash>(counts: &mut HashMap<K, u32>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_holds_and_is_given_back() {
+        let limits = Limits::new(Most { total: 3, per_address: 2, per_user: 1 });
+        let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+        let alice = UserName::parse(b"alice").unwrap();
+        let mut one = limits.admit(here).unwrap();
+        let mut two = limits.admit(here).unwrap();
+        assert_eq!(limits.admit(here).unwrap_err(), Refusal::Address);
+        let three = limits.admit(there).unwrap();
+        assert_eq!(limits.admit(there).unwrap_err(), Refusal::Total);
+        one.login(&alice).unwrap();
+        assert_eq!(two.login(&alice), Err(Refusal::User));
+        one.login(&alice).unwrap();
+        drop(one);
+        two.login(&alice).unwrap();
+        drop((two, three));
+        let counts = limits.counts();
+        assert!(counts.total == 0 && counts.addresses.is_empty() && counts.users.is_empty(), "{counts:?}");
+    }
+}
