@@ -1,13 +1,13 @@
-//! The log, on standard error.
+//! The log on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
 use crate::args::{Log, LogFormat, LogLevel};
 
-/// Begins to log as the command line says.
-pub(crate) fn start(options: &Log) {
+/// Begins to log as the options say. Call it once.
+pub(crate) fn init(options: &Log) {
     let level = match options.level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
@@ -16,10 +16,13 @@ pub(crate) fn start(options: &Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
-    // The log is begun once; a second time there is one already, and nothing has to be done.
-    let _ = match options.format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    match options.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).init(),
+    }
 }

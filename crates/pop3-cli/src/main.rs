@@ -4,10 +4,17 @@
 mod args;
 mod escape;
 mod exit;
+mod fetch;
+mod fuse;
+mod journal;
+mod limits;
 mod logging;
 mod passwd;
 mod password;
+mod progress;
 mod serve;
+mod sink;
+mod source;
 mod throttle;
 mod tls;
 mod users;

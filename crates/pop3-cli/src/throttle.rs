@@ -1,213 +1,130 @@
-//! Limits on connections, and on guessing.
+//! The brake on guessing passwords: by address, never by user, so that nobody can lock out a user
+//! who comes from elsewhere. Pure: the time is an argument.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_proto::Instant;
 
-/// How many connections there may be at one time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caps {
-    pub(crate) connections: u32,
-    pub(crate) per_user: u32,
-    pub(crate) per_address: u32,
-}
+use crate::source::Source;
 
-/// Counts connections and failed logins. For IPv6 the addresses of a /64 count as one.
-#[derive(Clone, Debug)]
+/// The time that one try takes of its address: 16 a second. With the [`BURST`] these are at most 20 in
+/// any second.
+const INTERVAL: Duration = Duration::from_micros(62_500);
+
+/// How many tries of one address are checked at once.
+const BURST: u32 = 4;
+
+/// The longest time that a try waits for its turn; those that would wait longer are turned away.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The delay of the answer to a first failure. Each further one doubles it.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+
+/// The longest delay of an answer.
+const LONGEST_DELAY: Duration = Duration::from_secs(8);
+
+/// After so long, one failure is forgotten.
+const DECAY: Duration = Duration::from_secs(15);
+
+/// How many addresses are remembered.
+const CAPACITY: usize = 10_000;
+
+/// The tries of all addresses.
+#[derive(Debug)]
 pub(crate) struct Throttle {
-    caps: Caps,
-    state: Arc<Mutex<State>>,
+    sources: HashMap<Source, Tries>,
+    capacity: usize,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    connections: u32,
-    addresses: HashMap<IpAddr, u32>,
-    users: HashMap<String, u32>,
-    failures: HashMap<IpAddr, Failures>,
-}
-
-/// Why a connection or a login is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Connections,
-    Address,
-    User,
-    Guessing,
-}
-
-/// The failed logins from an address: how many, as of a time. One is forgotten each [`FORGET`].
 #[derive(Clone, Copy, Debug)]
-struct Failures {
-    count: u32,
-    since: Instant,
+struct Tries {
+    /// When all tries so far will have had their time.
+    paid: Instant,
+    failures: u32,
+    /// When the failures were last counted.
+    counted: Instant,
 }
 
-/// After so long without another, one failure is forgotten.
-const FORGET: Duration = Duration::from_secs(30);
-
-/// Failures above this number make each further one be held back longer.
-const FREE: u32 = 3;
-
-/// The longest that the reply to a failure is held back for its address.
-const LONGEST: Duration = Duration::from_secs(8);
-
-/// An address with so many failures gets no more tries until some are forgotten. With a delay of
-/// seconds on each, it takes many connections at once to get here.
-const BARRED: u32 = 60;
-
-/// How many addresses with failures are remembered. Of more, those with the fewest are forgotten.
-const REMEMBERED: usize = 10_000;
-
-/// A connection that is counted as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Place {
-    throttle: Throttle,
-    address: IpAddr,
-}
-
-/// A user's session that is counted as long as this lives.
-#[derive(Debug)]
-pub(crate) struct UserPlace {
-    throttle: Throttle,
-    user: String,
-}
+/// Too many tries of this address wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
 
 impl Throttle {
-    pub(crate) fn new(caps: Caps) -> Self {
-        Self { caps, state: Arc::default() }
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(CAPACITY)
     }
 
-    /// Counts a connection from the address, if there is room for it.
-    pub(crate) fn admit(&self, address: IpAddr) -> Result<Place, Refusal> {
-        let address = network(address);
-        let mut state = self.lock();
-        if state.connections >= self.caps.connections {
-            return Err(Refusal::Connections);
-        }
-        let here = state.addresses.entry(address).or_default();
-        if *here >= self.caps.per_address {
-            return Err(Refusal::Address);
-        }
-        *here += 1;
-        state.connections += 1;
-        Ok(Place { throttle: self.clone(), address })
+    fn with_capacity(capacity: usize) -> Self {
+        Self { sources: HashMap::new(), capacity }
     }
 
-    /// Counts a session of the user, if there is room for it.
-    pub(crate) fn log_in(&self, user: &str) -> Result<UserPlace, Refusal> {
-        let mut state = self.lock();
-        let sessions = state.users.entry(user.to_owned()).or_default();
-        if *sessions >= self.caps.per_user {
-            return Err(Refusal::User);
+    /// A password is about to be checked: how long to wait before. Tell the outcome by
+    /// [`failed`](Self::failed) or [`succeeded`](Self::succeeded).
+    ///
+    /// # Errors
+    /// When it would take too long; nothing is checked then, and no outcome is to be told.
+    pub(crate) fn attempt(&mut self, address: IpAddr, now: Instant) -> Result<Duration, TooMany> {
+        let tries = self.tries(address, now);
+        let paid = tries.paid.max(now);
+        let wait = paid.since(now).saturating_sub(INTERVAL * (BURST - 1));
+        if wait > LONGEST_WAIT {
+            return Err(TooMany);
         }
-        *sessions += 1;
-        Ok(UserPlace { throttle: self.clone(), user: user.to_owned() })
+        tries.paid = Instant::new(paid.since_epoch() + INTERVAL);
+        Ok(wait)
     }
 
-    /// Begins a try to log in: it counts as failed until [`succeeded`](Self::succeeded), so that
-    /// tries at the same time are counted too. Returns for how long a failure is to be held back.
-    pub(crate) fn try_login(&self, address: IpAddr, now: Instant) -> Result<Duration, Refusal> {
-        let address = network(address);
-        let mut state = self.lock();
-        if state.failures.len() >= REMEMBERED && !state.failures.contains_key(&address) {
-            state.forget(now);
-        }
-        let failures = state.failures.entry(address).or_insert(Failures { count: 0, since: now });
-        failures.decay(now);
-        if failures.count >= BARRED {
-            return Err(Refusal::Guessing);
-        }
-        failures.count += 1;
-        let excess = failures.count.saturating_sub(FREE).min(8);
-        Ok(if excess == 0 { Duration::ZERO } else { Duration::from_millis(500 << excess).min(LONGEST) })
+    /// The password was wrong: how long to hold the answer back.
+    pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
+        let tries = self.tries(address, now);
+        tries.failures = tries.failures.saturating_add(1);
+        FIRST_DELAY.saturating_mul(1 << (tries.failures - 1).min(10)).min(LONGEST_DELAY)
     }
 
-    /// Takes back the failure that the try counted for. Other people's failures from the address
-    /// stay counted.
-    pub(crate) fn succeeded(&self, address: IpAddr) {
-        if let Some(failures) = self.lock().failures.get_mut(&network(address)) {
-            failures.count = failures.count.saturating_sub(1);
+    /// The password was right: the try costs the address nothing. Its failures stay, as one good
+    /// account must not buy guesses at others.
+    pub(crate) fn succeeded(&mut self, address: IpAddr) {
+        if let Some(tries) = self.sources.get_mut(&address.into()) {
+            tries.paid = Instant::new(tries.paid.since_epoch().saturating_sub(INTERVAL));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that panics runs while the lock is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Makes room among the addresses with failures.
-    fn forget(&mut self, now: Instant) {
-        for failures in self.failures.values_mut() {
-            failures.decay(now);
+    fn tries(&mut self, address: IpAddr, now: Instant) -> &mut Tries {
+        let source = Source::from(address);
+        if !self.sources.contains_key(&source) && self.sources.len() >= self.capacity {
+            self.make_room(now);
         }
-        self.failures.retain(|_, failures| failures.count > 0);
-        let mut counts: Vec<u32> = self.failures.values().map(|failures| failures.count).collect();
-        if counts.len() >= REMEMBERED {
-            let (_, &mut median, _) = counts.select_nth_unstable(REMEMBERED / 2);
-            let mut spare = counts.len() - REMEMBERED / 2;
-            self.failures.retain(|_, failures| {
-                let forgotten = spare > 0 && failures.count <= median;
-                spare -= usize::from(forgotten);
-                !forgotten
-            });
+        let tries =
+            self.sources.entry(source).or_insert(Tries { paid: Instant::EPOCH, failures: 0, counted: now });
+        tries.decay(now);
+        tries
+    }
+
+    /// Forgets those that have nothing to pay for, or else the one that was quiet for the longest
+    /// time.
+    fn make_room(&mut self, now: Instant) {
+        self.sources.retain(|_, tries| {
+            tries.decay(now);
+            tries.failures > 0 || tries.paid > now
+        });
+        if self.sources.len() >= self.capacity
+            && let Some(oldest) =
+                self.sources.iter().min_by_key(|(_, tries)| tries.paid).map(|(&source, _)| source)
+        {
+            self.sources.remove(&oldest);
         }
     }
 }
 
-impl Failures {
+impl Tries {
     fn decay(&mut self, now: Instant) {
-        let forgotten = now.since(self.since).as_secs() / FORGET.as_secs();
-        if forgotten > 0 {
-            self.count = self.count.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
-            self.since = now;
-        }
-    }
-}
-
-/// The address that counts: an IPv6 host has a whole /64 to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = self.throttle.lock();
-        state.connections = state.connections.saturating_sub(1);
-        release(&mut state.addresses, &self.address);
-    }
-}
-
-impl Drop for UserPlace {
-    fn drop(&mut self) {
-        release(&mut self.throttle.lock().users, &self.user);
-    }
-}
-
-fn release<K: core::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
-}
-
-impl Refusal {
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::Connections => "too many connections, try again later",
-            Self::Address => "too many connections from your address, try again later",
-            Self::User => "too many sessions of this user, try again later",
-            Self::Guessing => "too many failed logins from your address, try again later",
+        let steps = now.since(self.counted).as_secs() / DECAY.as_secs();
+        if steps > 0 {
+            self.failures = self.failures.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
+            self.counted =
+                Instant::new(self.counted.since_epoch() + Duration::from_secs(steps * DECAY.as_secs()));
         }
     }
 }
@@ -216,68 +133,68 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn throttle() -> Throttle {
-        Throttle::new(Caps { connections: 3, per_user: 1, per_address: 2 })
+    const OWNER: &str = "192.0.2.1";
+    const GUESSER: &str = "2001:db8::1";
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
-    fn at(seconds: u64) -> Instant {
-        Instant::new(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn places_are_counted_and_given_back() {
-        let throttle = throttle();
-        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let first = throttle.admit(ip("2001:db8::1")).unwrap();
-        let second = throttle.admit(ip("2001:db8::ffff")).unwrap();
-        assert_eq!(throttle.admit(ip("2001:db8::2")).unwrap_err(), Refusal::Address);
-        let third = throttle.admit(ip("2001:db8:0:1::1")).unwrap();
-        assert_eq!(throttle.admit(ip("192.0.2.1")).unwrap_err(), Refusal::Connections);
-        drop((first, second, third));
-        assert!(throttle.admit(ip("2001:db8::2")).is_ok());
-        let session = throttle.log_in("alice").unwrap();
-        assert_eq!(throttle.log_in("alice").unwrap_err(), Refusal::User);
-        assert!(throttle.log_in("bob").is_ok());
-        drop(session);
-        assert!(throttle.log_in("alice").is_ok());
-        assert!(throttle.lock().users.is_empty());
+    fn at(millis: u64) -> Instant {
+        Instant::new(Duration::from_millis(millis))
     }
 
     #[test]
-    fn guessing_gets_slower_and_stops_at_its_own_address_only() {
-        let throttle = throttle();
-        let (bad, good) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let delays: Vec<_> = (0..BARRED).map(|_| throttle.try_login(bad, at(0)).unwrap()).collect();
-        assert!(delays.is_sorted() && delays[2].is_zero() && delays[3] == Duration::from_secs(1));
-        assert_eq!(delays.last(), Some(&LONGEST));
-        assert_eq!(throttle.try_login(bad, at(1)), Err(Refusal::Guessing));
-        assert_eq!(throttle.try_login(good, at(1)), Ok(Duration::ZERO));
-        assert_eq!(throttle.try_login(bad, at(30)), Ok(LONGEST));
-        assert_eq!(throttle.try_login(bad, at(30 * 60 + 30)), Ok(Duration::ZERO));
+    fn at_most_twenty_guesses_a_second_from_one_address() {
+        let mut throttle = Throttle::new();
+        let mut checked = Vec::new();
+        for millis in 0..10_000 {
+            if let Ok(wait) = throttle.attempt(ip(GUESSER), at(millis)) {
+                checked.push(millis + wait.as_millis() as u64);
+                throttle.failed(ip("2001:db8::2"), at(millis));
+            }
+        }
+        for start in (0..10_000).step_by(10) {
+            let count = checked.iter().filter(|&&when| (start..start + 1_000).contains(&when)).count();
+            assert!(count <= 20, "{count} from {start} on");
+        }
+        assert!(checked.len() > 150);
+        // The owner, who comes from elsewhere, does not notice.
+        assert_eq!(throttle.attempt(ip(OWNER), at(10_000)), Ok(Duration::ZERO));
     }
 
     #[test]
-    fn success_is_no_failure() {
-        let throttle = throttle();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        for _ in 0..1000 {
-            assert_eq!(throttle.try_login(address, at(0)), Ok(Duration::ZERO));
-            throttle.succeeded(address);
+    fn nobody_waits_longer_than_two_seconds() {
+        let mut throttle = Throttle::new();
+        let waits = (0..1_000).map(|_| throttle.attempt(ip(GUESSER), at(0))).collect::<Vec<_>>();
+        assert!(waits.iter().flatten().all(|wait| *wait <= LONGEST_WAIT));
+        assert_eq!(waits.iter().flatten().count(), 36);
+        assert_eq!(waits.last(), Some(&Err(TooMany)));
+    }
+
+    #[test]
+    fn failures_cost_more_and_more_and_are_forgotten() {
+        let mut throttle = Throttle::new();
+        let delays = [1, 2, 4, 8, 8].map(Duration::from_secs);
+        assert_eq!([0; 5].map(|millis| throttle.failed(ip(OWNER), at(millis))), delays);
+        assert_eq!(throttle.failed(ip(OWNER), at(100_000)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn many_good_logins_are_not_held_up() {
+        let mut throttle = Throttle::new();
+        for _ in 0..1_000 {
+            assert_eq!(throttle.attempt(ip(OWNER), at(5)), Ok(Duration::ZERO));
+            throttle.succeeded(ip(OWNER));
         }
     }
 
     #[test]
-    fn the_worst_addresses_are_remembered_longest() {
-        let throttle = throttle();
-        let worst = IpAddr::from([192, 0, 2, 1]);
-        for _ in 0..BARRED {
-            throttle.try_login(worst, at(0)).unwrap();
+    fn memory_is_bounded() {
+        let mut throttle = Throttle::with_capacity(100);
+        for number in 0..5_000_u32 {
+            throttle.failed(IpAddr::V4(number.into()), at(number.into()));
+            assert!(throttle.sources.len() <= 100);
         }
-        for index in 0..3 * REMEMBERED {
-            let address = Ipv6Addr::from_bits((index as u128) << 64);
-            throttle.try_login(address.into(), at(0)).unwrap();
-        }
-        assert!(throttle.lock().failures.len() <= REMEMBERED);
-        assert_eq!(throttle.try_login(worst, at(0)), Err(Refusal::Guessing));
     }
 }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
-use crate::throttle::{Caps, Throttle};
+use crate::limits::{Limits as Places, Most};
 use crate::tls::Certificate;
 use crate::users::{self, Users};
 use listeners::Listeners;
@@ -26,7 +26,7 @@ use store::MailStore;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
-    crate::logging::start(&options.log);
+    crate::logging::init(&options.log);
     if !options.maildrops.is_dir() {
         let folder = options.maildrops.display();
         return Err(Failure::usage(format!("the folder of the maildrops {folder} is no folder; make it")));
@@ -40,12 +40,11 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     }
     let host = options.hostname.clone().unwrap_or_else(host_name);
     let certificate = certificate(options, &host)?;
-    let tls = certificate.clone().map(Certificate::server_config).transpose()?;
-    let role = tls.map_or(Role::None, Role::Server);
+    let role = certificate.as_ref().map_or(Role::None, |certificate| Role::Server(certificate.config()));
     let listeners = Listeners::bind(options, &role)?;
 
     let stop = Stop::new();
-    signals::watch(&stop, &users, certificate.map(|certificate| (certificate, options)))?;
+    signals::watch(&stop, &users, certificate)?;
     let policy = policy(options, host, &users, &role);
     announce(&listeners)?;
     listeners.serve(options.runtime, policy, &role, &stop)?;
@@ -60,28 +59,27 @@ fn policy(options: &Serve, host: String, users: &Arc<Users>, role: &Role) -> Pol
         .with_greeting(format!("{host} POP3 server ready"))
         .with_starttls(matches!(role, Role::Server(_)))
         .with_limits(limits);
-    let throttle = Throttle::new(Caps {
-        connections: options.max_connections,
-        per_user: options.max_connections_per_user,
+    let places = Places::new(Most {
+        total: options.max_connections,
         per_address: options.max_connections_per_ip,
+        per_user: options.max_connections_per_user,
     });
-    let store = MailStore::new(options.maildrops.clone(), Arc::clone(users), throttle.clone());
+    let store = MailStore::new(options.maildrops.clone(), Arc::clone(users), Arc::clone(&places));
     Policy {
         config: config.into(),
         store: store.into(),
-        throttle,
+        places,
         apop_host: options.apop.then_some(host),
         trust_all: options.allow_insecure_auth,
     }
 }
 
-fn certificate(options: &Serve, host: &str) -> Result<Option<Arc<Certificate>>, Failure> {
+fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failure> {
     if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        Certificate::load(chain, key).map(Some)
+        Certificate::from_files(chain, key).map(Some)
     } else if options.tls_self_signed {
-        let (certificate, pem) = Certificate::self_signed(host)?;
-        info!(certificate = pem, "made a self-signed certificate, which lasts as long as this process");
-        Ok(Some(certificate))
+        info!("the certificate is self-signed and lasts as long as this process");
+        Certificate::self_signed(host).map(Some)
     } else if options.listen_tls.is_empty() {
         Ok(None)
     } else {

@@ -10,14 +10,14 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use tracing::{error, info, warn};
 
 use super::store::MailStore;
-use crate::throttle::{Place, Throttle};
+use crate::limits::{Guard, Limits};
 
 /// The policy of `pop3 serve`, whatever the runtime.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) config: Arc<Config>,
     pub(super) store: Arc<MailStore>,
-    pub(super) throttle: Throttle,
+    pub(super) places: Arc<Limits>,
     /// The host's name in the timestamp, where APOP is offered.
     pub(super) apop_host: Option<String>,
     /// Whether passwords are taken without TLS from anywhere.
@@ -36,9 +36,9 @@ impl<P: Pool> Service for On<P> {
 
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
-        let place = policy.throttle.admit(peer.address.ip()).map_err(|refusal| {
-            warn!(peer = %peer.address, "turned away: {}", refusal.text());
-            Rejection::temporary(refusal.text())
+        let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
+            warn!(peer = %peer.address, "turned away: {refusal}");
+            Rejection::temporary(refusal.to_string())
         })?;
         let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
         let trusted = policy.trust_all || peer.address.ip().to_canonical().is_loopback();
@@ -80,7 +80,7 @@ impl<P: Pool> Service for On<P> {
 #[derive(Debug)]
 pub(super) struct Counted<B> {
     backend: B,
-    _place: Place,
+    _place: Guard,
 }
 
 impl<B: Backend> Backend for Counted<B> {

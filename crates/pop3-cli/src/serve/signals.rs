@@ -10,7 +10,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
-use crate::args::Serve;
 use crate::exit::Failure;
 use crate::tls::Certificate;
 use crate::users::Users;
@@ -22,14 +21,11 @@ const GRACE: Duration = Duration::from_secs(4);
 pub(super) fn watch(
     stop: &Stop,
     users: &Arc<Users>,
-    certificate: Option<(Arc<Certificate>, &Serve)>,
+    certificate: Option<Certificate>,
 ) -> Result<(), Failure> {
     let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cant)?;
     let (stop, users) = (stop.clone(), Arc::clone(users));
-    let certificate = certificate.and_then(|(certificate, options)| {
-        Some((certificate, options.tls_cert.clone()?, options.tls_key.clone()?))
-    });
     let work = move || {
         for signal in &mut signals {
             if signal == SIGHUP {
@@ -37,8 +33,8 @@ pub(super) fn watch(
                     Ok(count) => info!("read the users file again: {count} users"),
                     Err(failure) => error!("the old users are kept: {failure}"),
                 }
-                if let Some((certificate, chain, key)) = &certificate {
-                    match certificate.reload(chain, key) {
+                if let Some(certificate) = &certificate {
+                    match certificate.reload() {
                         Ok(()) => info!("read the certificate again"),
                         Err(failure) => error!("the old certificate is kept: {failure}"),
                     }

@@ -1,7 +1,7 @@
 //! The users' Maildirs as a store.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::Clock;
 use pop3_driver::server::Peer;
@@ -11,7 +11,8 @@ use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use tracing::{debug, error, warn};
 
-use crate::throttle::{Throttle, UserPlace};
+use crate::limits::{Limits, UserGuard};
+use crate::throttle::{Throttle, TooMany};
 use crate::users::{UserName, Users};
 
 /// The folder of the Maildirs, and who may open which.
@@ -19,7 +20,8 @@ use crate::users::{UserName, Users};
 pub(super) struct MailStore {
     folder: PathBuf,
     users: Arc<Users>,
-    throttle: Throttle,
+    places: Arc<Limits>,
+    throttle: Mutex<Throttle>,
     clock: Clock,
 }
 
@@ -28,21 +30,26 @@ pub(super) struct MailStore {
 pub(super) struct OpenMaildir {
     maildir: Maildir,
     user: UserName,
-    _place: UserPlace,
+    _place: UserGuard,
 }
 
 impl MailStore {
-    pub(super) fn new(folder: PathBuf, users: Arc<Users>, throttle: Throttle) -> Self {
-        Self { folder, users, throttle, clock: Clock::start() }
+    pub(super) fn new(folder: PathBuf, users: Arc<Users>, places: Arc<Limits>) -> Self {
+        Self { folder, users, places, throttle: Throttle::new().into(), clock: Clock::start() }
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The user whose credentials these are.
     fn check(&self, credentials: &Credentials, peer: &Peer) -> Result<UserName, Rejection> {
         let address = peer.address.ip();
-        let delay = self
-            .throttle
-            .try_login(address, self.clock.now())
-            .map_err(|refusal| Rejection::temporary(refusal.text()))?;
+        // The wait is not slept here, where it would hold up others: it holds the answer back.
+        let wait = self.throttle().attempt(address, self.clock.now()).map_err(|TooMany| {
+            warn!(peer = %address, "login not tried: too many from this address");
+            Rejection::temporary("too many logins from your address, try again later")
+        })?;
         let user = match credentials.password() {
             Some(password) => self.users.verify(&credentials.name, password.expose()),
             None => {
@@ -55,9 +62,10 @@ impl MailStore {
         };
         let Some(user) = user else {
             warn!(peer = %address, user = %credentials.name.escape_ascii(), "login refused");
-            return Err(Rejection::credentials().with_delay(delay));
+            let delay = self.throttle().failed(address, self.clock.now());
+            return Err(Rejection::credentials().with_delay(wait + delay));
         };
-        self.throttle.succeeded(address);
+        self.throttle().succeeded(address);
         Ok(user)
     }
 }
@@ -67,8 +75,7 @@ impl Store for MailStore {
 
     fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, OpenMaildir), Rejection> {
         let user = self.check(credentials, peer)?;
-        let place =
-            self.throttle.log_in(user.as_str()).map_err(|refusal| Rejection::temporary(refusal.text()))?;
+        let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         // The name is a single component of a path, by its type.
         let mut maildir =
             Maildir::open(self.folder.join(user.as_str())).map_err(|error| refuse(&user, &error))?;
