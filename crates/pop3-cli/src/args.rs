@@ -1,5 +1,6 @@
 //! The command line.
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::ffi::OsString;
@@ -278,6 +279,18 @@ impl Target {
             return Err("the target names no file or folder");
         }
         Ok(kind(OsString::from_vec(path.to_vec()).into()))
+    }
+}
+
+impl fmt::Display for Target {
+    /// As it stands on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
+            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
+            Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Stdout => f.write_str("-"),
+        }
     }
 }
 

@@ -4,8 +4,19 @@
 mod args;
 mod escape;
 mod exit;
+mod fetch;
+mod fuse;
+mod journal;
+mod limits;
+mod logging;
 mod passwd;
 mod password;
+mod progress;
+mod serve;
+mod sink;
+mod source;
+mod throttle;
+mod tls;
 mod users;
 
 use std::process::ExitCode;
@@ -32,7 +43,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
-        Command::Serve(_) | Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
+        Command::Serve(options) => serve::run(options),
+        Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
             Err(Failure::usage("this command is not connected to the sessions yet"))
         }
     }

@@ -6,6 +6,8 @@ use std::io;
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
+use crate::tls::TlsInfo;
+
 /// The store of one session, for stores that await. (For those that block, see
 /// [`Store`](crate::store::Store).)
 ///
@@ -14,6 +16,12 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 pub trait Backend: Send {
     /// A message on its way out.
     type Message: Message;
+
+    /// The connection is in TLS now. This comes before [`authenticate`](Self::authenticate), or
+    /// never. Default: nothing is done, as the rules on plaintext are not the store's.
+    fn secured(&mut self, tls: &TlsInfo) {
+        let _ = tls;
+    }
 
     /// Checks the credentials, locks the maildrop, and makes the snapshot.
     ///

@@ -2,17 +2,27 @@
 
 use zeroize::Zeroize;
 
-/// A buffer of fixed size. What is consumed is zeroed, as it may have been a password.
+/// A buffer of fixed size.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
     octets: Box<[u8]>,
     start: usize,
     end: usize,
+    wiped: bool,
 }
 
 impl ReadBuffer {
+    /// A buffer for what a server sends. Nothing in it is a password, and wiping all messages would
+    /// cost more than decoding them.
     pub(crate) fn new(size: usize) -> Self {
-        Self { octets: vec![0; size].into(), start: 0, end: 0 }
+        Self { octets: vec![0; size].into(), start: 0, end: 0, wiped: false }
+    }
+
+    /// A buffer in which what is consumed is zeroed, as it may have been a password.
+    pub(crate) fn wiped(size: usize) -> Self {
+        let mut buffer = Self::new(size);
+        buffer.wiped = true;
+        buffer
     }
 
     /// How many octets fit.
@@ -28,7 +38,9 @@ impl ReadBuffer {
     /// Removes octets from the front.
     pub(crate) fn consume(&mut self, octets: usize) {
         let start = self.end.min(self.start + octets);
-        self.octets[self.start..start].zeroize();
+        if self.wiped {
+            self.octets[self.start..start].zeroize();
+        }
         self.start = start;
         if self.start == self.end {
             self.start = 0;
@@ -38,10 +50,13 @@ impl ReadBuffer {
 
     /// Room for more, never empty unless all of the buffer is taken by octets not consumed.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        if self.start > 0 && self.end == self.octets.len() {
+        // What is moved is a part of a line, and it is moved once: there is always room for a large read.
+        if self.start > 0 {
             self.octets.copy_within(self.start..self.end, 0);
             let moved = self.end - self.start;
-            self.octets[moved..self.end].zeroize();
+            if self.wiped {
+                self.octets[moved..self.end].zeroize();
+            }
             self.start = 0;
             self.end = moved;
         }
@@ -56,7 +71,9 @@ impl ReadBuffer {
 
 impl Drop for ReadBuffer {
     fn drop(&mut self) {
-        self.octets.zeroize();
+        if self.wiped {
+            self.octets.zeroize();
+        }
     }
 }
 
@@ -66,7 +83,7 @@ mod tests {
 
     #[test]
     fn octets_come_out_in_order_and_leave_no_trace() {
-        let mut buffer = ReadBuffer::new(4);
+        let mut buffer = ReadBuffer::wiped(4);
         buffer.room()[..4].copy_from_slice(b"abcd");
         buffer.add(4);
         buffer.consume(3);

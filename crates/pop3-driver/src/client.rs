@@ -15,7 +15,8 @@ use bytes::BytesMut;
 use pop3_proto::client::{Connection, Entry};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
-    Capabilities, Capability, Channel, Command, Extension, MessageNumber, Name, Octets, Password, Quirk,
+    Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Name, Octets, Password,
+    Quirk,
 };
 
 use crate::buffer::ReadBuffer;
@@ -42,6 +43,8 @@ pub struct Client<T> {
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,
     busy: bool,
+    /// Until when the connection has to be made, while it is.
+    limit: Option<Instant>,
 }
 
 impl<T: Transport> Client<T> {

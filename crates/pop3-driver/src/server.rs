@@ -12,6 +12,7 @@ use std::sync::Arc;
 use pop3_proto::server::Connection;
 use pop3_proto::{Channel, Instant, Rejection};
 
+use crate::backend::Backend as _;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use drive::{End, Session};
@@ -38,7 +39,9 @@ pub async fn serve<T: Transport, S: Service>(
     stop: &Stop,
 ) {
     let opened = transport.now();
-    let Welcome { config, backend, timestamp, trusted } = match service.connect(&peer) {
+    // A handshake that fails takes the transport and its clock along.
+    let begun = std::time::Instant::now();
+    let Welcome { config, mut backend, timestamp, trusted } = match service.connect(&peer) {
         Ok(welcome) => welcome,
         Err(rejection) => return turn_away(transport, entrance, &rejection).await,
     };
@@ -46,9 +49,12 @@ pub async fn serve<T: Transport, S: Service>(
     if entrance == Entrance::Implicit {
         transport = match secure(transport, login_deadline, stop).await {
             Ok(transport) => transport,
-            Err(error) => return service.ended(&peer, &Report::failed_handshake(error)),
+            Err(error) => return service.ended(&peer, &Report::failed_handshake(error, begun.elapsed())),
         };
         peer.tls = transport.tls();
+        if let Some(tls) = &peer.tls {
+            backend.secured(tls);
+        }
     }
     let channel = match (entrance, trusted) {
         (Entrance::Implicit, _) => Channel::Tls,
@@ -63,10 +69,12 @@ pub async fn serve<T: Transport, S: Service>(
             End::StartTls(suspended) => {
                 transport = match secure(transport, login_deadline, stop).await {
                     Ok(transport) => transport,
-                    Err(error) => return service.ended(&peer, &Report::failed_handshake(error)),
+                    Err(error) => {
+                        return service.ended(&peer, &Report::failed_handshake(error, begun.elapsed()));
+                    }
                 };
                 peer.tls = transport.tls();
-                session = suspended.resume(transport.now());
+                session = suspended.resume(peer.tls.as_ref(), transport.now());
             }
         }
     };
@@ -74,9 +82,15 @@ pub async fn serve<T: Transport, S: Service>(
     service.ended(&peer, &Report::new(ended, transport.now().since(opened)));
 }
 
-async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> io::Result<T> {
-    let stopped = || io::Error::new(io::ErrorKind::Interrupted, "the server is stopped");
-    stop.race(transport.secure(deadline)).await.unwrap_or_else(|| Err(stopped()))
+/// Does the handshake. There is no error when it failed because the server was stopped.
+async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> Result<T, Option<io::Error>> {
+    match stop.race(transport.secure(deadline)).await {
+        Some(Ok(transport)) => Ok(transport),
+        // Where reading blocks, throwing the switch shows as the end of input.
+        Some(Err(_)) if stop.is_stopped() => Err(None),
+        Some(Err(error)) => Err(Some(error)),
+        None => Err(None),
+    }
 }
 
 /// How long the end of a connection may take.

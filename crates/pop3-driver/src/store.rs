@@ -9,6 +9,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use crate::backend::{Backend, Message};
 use crate::server::Peer;
+use crate::tls::TlsInfo;
 
 /// A store whose calls block: files, most of all. One value serves all sessions.
 pub trait Store: Send + Sync + 'static {
@@ -85,6 +86,10 @@ impl<S: Store, P: Pool> Blocking<S, P> {
 
 impl<S: Store, P: Pool> Backend for Blocking<S, P> {
     type Message = Chunks<<S::Maildrop as Maildrop>::Message, P>;
+
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.peer.tls = Some(tls.clone());
+    }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
         let (store, peer) = (Arc::clone(&self.store), self.peer.clone());

@@ -10,7 +10,7 @@ use pop3_proto::MessageNumber;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another session has the maildrop: `-ERR [IN-USE]` (RFC 2449 section 8.1.1).
+    /// Another session has the maildrop: `-ERR [IN-USE]` (RFC 2449 section 8.1.2).
     Locked {
         /// The Maildir.
         path: PathBuf,

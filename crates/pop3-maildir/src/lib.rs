@@ -9,6 +9,9 @@
 //! an error message, never the server's progress, memory, or other people's files: only regular
 //! files are opened, no link is followed, and nothing is opened that could make us wait.
 //!
+//! An open [`Maildir`] is a maildrop of [`pop3_driver::store`], and errors become
+//! [`Rejection`](pop3_proto::Rejection)s that tell no paths.
+//!
 //! The crate knows no commands, sockets or runtimes. Its calls block on the file system. It needs a
 //! Unix: names are octets, a file has an inode, a directory can be opened.
 #![cfg(unix)]
@@ -16,6 +19,7 @@
 mod commit;
 mod config;
 mod delivery;
+mod driver;
 mod error;
 mod folders;
 mod lf;

@@ -18,8 +18,8 @@ use crate::uid::Uid;
 const BUFFER: usize = 64 * 1024;
 
 /// How often the folders are read again, at most, because of messages that were renamed while sizes
-/// were counted.
-const SEARCHES: u32 = 64;
+/// were counted, beside as often as there are messages.
+const SEARCHES: usize = 64;
 
 /// Lines of removed messages that the size cache may have before it is written anew, beside as many
 /// as there are messages.
@@ -94,7 +94,7 @@ fn measure(
 ) -> io::Result<Measured> {
     let mut measured = Measured { fresh: Vec::new(), failed: Vec::new() };
     let mut buffer = Vec::new();
-    let mut all_searches = 0;
+    let mut searches_left = entries.len().saturating_add(SEARCHES);
     for index in 0..entries.len() {
         if sizes[index].is_some() || hint(config, &entries[index]).is_some() {
             continue;
@@ -112,10 +112,10 @@ fn measure(
                 Err(error) => error,
             };
             let vanished = error.kind() == io::ErrorKind::NotFound;
-            if vanished && searches < scan::SEARCHES && all_searches < SEARCHES {
+            if vanished && searches < scan::SEARCHES && searches_left > 0 {
                 // A mail reader changed its flags while we counted.
                 searches += 1;
-                all_searches += 1;
+                searches_left -= 1;
                 let before = entries[index].place();
                 let settled = scan::relocate(folders, entries)?;
                 match entries[index].place() == before {

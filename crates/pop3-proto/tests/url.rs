@@ -1,6 +1,6 @@
 //! POP URLs: what is read, what is refused, and that formatting and reading are inverses.
 
-use std::num::NonZeroU16;
+use core::num::NonZeroU16;
 
 use pop3_proto::url::{AuthChoice, Scheme, Url, UrlError};
 use proptest::prelude::*;

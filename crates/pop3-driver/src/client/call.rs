@@ -3,8 +3,8 @@
 use std::io;
 
 use bytes::Buf as _;
-use pop3_proto::client::{Entry, Event};
-use pop3_proto::{Command, Extension, Input, Quirk};
+use pop3_proto::client::{Entry, Event, SendError};
+use pop3_proto::{Command, Extension, Input, Instant, Quirk};
 use zeroize::Zeroize as _;
 
 use super::{Client, Error, Refusal, Trace};
@@ -128,7 +128,12 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) fn enqueue(&mut self, command: &Command<'_>) -> Result<(), Error> {
-        self.connection.send(command, self.transport.now(), &mut self.out)?;
+        let sent = self.connection.send(command, self.transport.now(), &mut self.out);
+        if sent == Err(SendError::Unread) {
+            // Something came that no command asked for: the core says what it is.
+            self.next(&mut |_| Ok(Flow::On))?;
+        }
+        sent?;
         if let Some(tracer) = &self.tracer {
             tracer.sent(command);
         }
@@ -194,8 +199,7 @@ impl<T: Transport> Client<T> {
     /// Sends the output, which may hold a password, and leaves no trace of it.
     pub(super) async fn send(&mut self) -> Result<(), Error> {
         while !self.out.is_empty() {
-            let now = self.transport.now();
-            let deadline = self.connection.deadline().unwrap_or(now);
+            let deadline = self.deadline();
             let sent = self.transport.write(&self.out, deadline).await.map_err(Error::Network)?;
             if sent == 0 {
                 return Err(Error::Network(io::ErrorKind::WriteZero.into()));
@@ -210,17 +214,24 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) async fn receive(&mut self) -> Result<(), Error> {
-        let now = self.transport.now();
-        let deadline = self.connection.deadline().unwrap_or(now);
+        let deadline = self.deadline();
         match self.transport.read(self.input.room(), deadline).await {
             Ok(0) => self.input_ended = true,
             Ok(octets) => self.input.add(octets),
-            // The core looks at the clock and says what took too long.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut && self.transport.now() >= deadline => {}
+            // The core looks at the clock and says what took too long, unless the limit came first.
+            Err(error)
+                if error.kind() == io::ErrorKind::TimedOut
+                    && self.connection.deadline().is_some_and(|core| self.transport.now() >= core) => {}
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.input_ended = true,
             Err(error) => return Err(Error::Network(error)),
         }
         Ok(())
+    }
+
+    /// Until when octets may be under way.
+    fn deadline(&self) -> Instant {
+        let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
+        self.limit.map_or(core, |limit| core.min(limit))
     }
 
     pub(super) fn trace_tls(&self) {

@@ -103,7 +103,9 @@ impl<T: Transport> Client<T> {
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
         let now = transport.now();
-        let config = options.config.with_greeting_timeout(deadline.since(now));
+        // The core says what took too long, where it can.
+        let greeting_timeout = options.config.greeting_timeout.min(deadline.since(now));
+        let config = options.config.with_greeting_timeout(greeting_timeout);
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
         let connection = Connection::new(config, channel, now);
         let mut client = Self {
@@ -116,12 +118,17 @@ impl<T: Transport> Client<T> {
             quirks: Vec::new(),
             tracer: options.tracer,
             busy: false,
+            limit: Some(deadline),
         };
         if client.channel().is_tls() {
             client.trace_tls();
         }
         client.greet().await?;
-        if matches!(security, Security::StartTls(_)) { client.start_tls(deadline).await } else { Ok(client) }
+        if matches!(security, Security::StartTls(_)) {
+            client = client.start_tls(deadline).await?;
+        }
+        client.limit = None;
+        Ok(client)
     }
 
     async fn start_tls(mut self, deadline: Instant) -> Result<Self, Error> {

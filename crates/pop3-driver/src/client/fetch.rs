@@ -185,7 +185,11 @@ impl<T: Transport> Client<T> {
                         match self.enqueue(command) {
                             Ok(()) => sent.extend(commands.next()),
                             Err(Error::Unsendable(SendError::Window)) if !sent.is_empty() => break,
-                            Err(error) => return Err(error),
+                            Err(error) => {
+                                // With nothing under way the connection is as it was before.
+                                self.busy = !sent.is_empty();
+                                return Err(error);
+                            }
                         }
                     }
                     if sent.is_empty() {

@@ -9,6 +9,7 @@ use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
 use crate::stop::Stop;
+use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
 /// A session that is served.
@@ -45,9 +46,12 @@ pub(super) struct Suspended<B> {
 }
 
 impl<B: Backend> Suspended<B> {
-    pub(super) fn resume(mut self, now: Instant) -> Session<B> {
+    pub(super) fn resume(mut self, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
         // The connection has asked for the handshake, so that this is no misuse.
         let _ = self.connection.tls_established(now);
+        if let Some(tls) = tls {
+            self.backend.secured(tls);
+        }
         Session::new(self.connection, self.backend)
     }
 }
@@ -78,6 +82,10 @@ const PIECE: usize = 32 * 1024;
 /// The most octets in a TLS record.
 const RECORD: usize = 16 * 1024;
 
+/// The most octets in a write: what rustls takes at once while nothing waits in it, so that records
+/// begin and end where they are expected to.
+const WRITE: usize = 4 * RECORD;
+
 /// The octets of the end of a message: CRLF, dot, CRLF. They leave in one piece.
 const TERMINATOR: usize = 5;
 
@@ -90,7 +98,7 @@ impl<B: Backend> Session<B> {
         Self {
             connection,
             backend,
-            input: ReadBuffer::new(line.max(2048)),
+            input: ReadBuffer::wiped(line.max(2048)),
             input_ended: false,
             out: BytesMut::new(),
             user: None,
@@ -122,6 +130,11 @@ impl<B: Backend> Session<B> {
     /// Returns whether TLS is due; if not, the session is over.
     async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<bool, Fault> {
         loop {
+            if stop.is_stopped() {
+                // No request is open here. Commands that have come already are not begun any more: a
+                // client that never stops sending would never be stopped.
+                self.connection.close(Close::Stopped);
+            }
             match self.poll(transport.now()) {
                 Step::Read => {
                     self.send(transport, 0).await?;
@@ -170,7 +183,8 @@ impl<B: Backend> Session<B> {
     }
 
     async fn receive<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<(), Fault> {
-        if self.out.capacity() > IDLE_CAPACITY {
+        // All was sent, so that nothing is moved by this look at the size of the allocation.
+        if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
         let deadline = self.connection.deadline();
@@ -272,7 +286,7 @@ async fn send<T: Transport>(
             // A record begins with each write: begin one early, so that none ends within the terminator.
             piece -= RECORD / 2;
         }
-        let sent = transport.write(&out[..piece], connection.deadline()).await?;
+        let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;
         if sent == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }

@@ -112,14 +112,14 @@ impl Report {
         }
     }
 
-    pub(super) fn failed_handshake(error: io::Error) -> Self {
-        let timed_out = error.kind() == io::ErrorKind::TimedOut;
-        Self {
-            user: None,
-            close: if timed_out { Close::TimedOut } else { Close::PeerClosed },
-            error: Some(io::Error::new(error.kind(), format!("TLS handshake: {error}"))),
-            totals: Totals::default(),
-            duration: Duration::ZERO,
-        }
+    /// `None` when the server was stopped meanwhile.
+    pub(super) fn failed_handshake(error: Option<io::Error>, duration: Duration) -> Self {
+        let close = match &error {
+            None => Close::Stopped,
+            Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
+            Some(_) => Close::PeerClosed,
+        };
+        let error = error.map(|error| io::Error::new(error.kind(), format!("TLS handshake: {error}")));
+        Self { user: None, close, error, totals: Totals::default(), duration }
     }
 }

@@ -135,6 +135,18 @@ fn a_cache_that_is_no_file_is_no_trouble() {
 }
 
 #[test]
+fn a_link_to_a_good_cache_is_not_followed() {
+    let (folder, outside) = (filled(), tempfile::tempdir().unwrap());
+    assert_eq!(measured(&folder), 20);
+    let cache = folder.path().join("pop3.sizes");
+    fs::copy(&cache, outside.path().join("good")).unwrap();
+    fs::remove_file(&cache).unwrap();
+    symlink(outside.path().join("good"), &cache).unwrap();
+    assert_eq!(measured(&folder), 20);
+    assert!(fs::symlink_metadata(&cache).unwrap().is_file(), "replaced, not written through");
+}
+
+#[test]
 fn a_huge_cache_costs_neither_time_nor_memory() {
     let folder = filled();
     let cache = File::create(folder.path().join("pop3.sizes")).unwrap();

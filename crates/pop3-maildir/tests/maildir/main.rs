@@ -7,6 +7,7 @@ mod commit;
 mod crash;
 mod delivery;
 mod disk_full;
+mod driver;
 mod duplicates;
 mod lock;
 mod model;

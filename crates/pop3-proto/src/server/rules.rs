@@ -7,7 +7,7 @@ use super::credentials::{Credentials, Proof};
 use super::session::{Phase, Session};
 use super::vocabulary::{Accepted, Action, Answer, Close, Column, Extent, Line, Misuse, Request};
 use crate::apop::Digest;
-use crate::{Command, Marks, MessageNumber, Name, Password, Rejection, ResponseCode, Secret};
+use crate::{Command, Marks, MessageNumber, Name, Octets, Password, Rejection, ResponseCode, Secret};
 
 impl Session {
     pub(super) fn command(&mut self, command: Command<'_>) -> Result<Action, Misuse> {
@@ -217,6 +217,8 @@ impl Session {
     fn commit(&mut self) -> Action {
         let marks = core::mem::replace(&mut self.marks, Marks::new(0));
         let deletions = marks.into_deletions(self.config.delete_retrieved);
+        let sizes = deletions.iter().filter_map(|message| self.maildrop().size(message));
+        self.totals.removed_octets = sizes.fold(0, Octets::saturating_add);
         self.phase = Phase::Committing { count: deletions.len() };
         Action::Ask(Request::Commit(deletions))
     }

@@ -83,6 +83,8 @@ pub struct Totals {
     pub topped_octets: Octets,
     /// Messages that were marked when QUIT came and are removed.
     pub removed: usize,
+    /// The octets of the messages that were marked when QUIT came, in wire form.
+    pub removed_octets: Octets,
     /// Messages that were marked when QUIT came and could not be removed.
     pub not_removed: usize,
     /// Logins that were refused.

@@ -1,0 +1,195 @@
+//! Storing and remembering in one: a target and its journal.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::plan::Task;
+use crate::args::Target;
+use crate::exit::Failure;
+use crate::journal::{Census, Content, Entry, Id, Intent, Journal, Key, Memory};
+use crate::sink::{self, Receiving, Sink};
+
+/// How many messages are sealed before they are published together: bringing names and notes to the
+/// disk costs as much for all as for one.
+const BATCH: usize = 32;
+
+/// How many octets are sealed before they are published.
+const BATCH_OCTETS: u64 = 8 << 20;
+
+/// A target together with the memory of what is in it.
+pub(crate) struct Inbox {
+    journal: Journal,
+    sink: Box<dyn Sink>,
+    batch: Vec<(Box<dyn Receiving>, Intent)>,
+    batch_octets: u64,
+    /// How often each content was met in this run, for messages without a unique-id.
+    met: HashMap<Key, u32>,
+    remember: bool,
+}
+
+/// A message that is being received: write it, then [`Inbox::keep`] it. Dropped before that, it
+/// leaves nothing.
+pub(crate) struct Incoming {
+    receiving: Box<dyn Receiving>,
+    content: Option<Content>,
+    octets: u64,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It will be stored with the next [commit](Inbox::commit).
+    New(Id),
+    /// A message without a unique-id whose content an earlier run has stored.
+    Known(Id),
+}
+
+impl Inbox {
+    /// Opens target and state file, and puts in order what an interrupted run has left. With `all`,
+    /// messages that are remembered are stored again.
+    ///
+    /// # Errors
+    /// When one of the two can't be used.
+    pub(crate) fn open(
+        target: &Target,
+        state: &Path,
+        account: &str,
+        target_name: &str,
+        all: bool,
+    ) -> Result<Self, Failure> {
+        let mut journal = Journal::open(state, account, target_name)?;
+        let mut sink = sink::open(target, journal.name())?;
+        recover(&mut journal, sink.as_mut()).map_err(|error| {
+            Failure::usage(format!(
+                "what an interrupted fetch left in {target} and {} can't be put in order: {error}",
+                state.display()
+            ))
+        })?;
+        Ok(Self { journal, sink, batch: Vec::new(), batch_octets: 0, met: HashMap::new(), remember: !all })
+    }
+
+    /// Compares the memory with a new listing. Call it before the [plan](super::plan) is made.
+    pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
+        self.journal.reconcile(census)
+    }
+
+    /// What is remembered.
+    pub(crate) const fn memory(&self) -> &Memory {
+        self.journal.memory()
+    }
+
+    /// Begins to receive a message.
+    pub(crate) fn begin(&mut self, task: &Task) -> io::Result<Incoming> {
+        let content = task.id.is_none().then(Key::of_content);
+        Ok(Incoming { receiving: self.sink.begin()?, content, octets: 0 })
+    }
+
+    /// The message has arrived whole, its terminator included. It appears with the next
+    /// [`commit`](Self::commit), which may be now.
+    pub(crate) fn keep(&mut self, mut incoming: Incoming, task: &Task) -> io::Result<Kept> {
+        let id = match (task.id, incoming.content.take()) {
+            (Some(id), _) => id,
+            (None, content) => {
+                let key = content.unwrap_or_else(Key::of_content).key();
+                let met = self.met.entry(key).or_default();
+                let id = Id { key, occurrence: *met };
+                *met += 1;
+                if self.remember && self.journal.memory().known(id).is_some() {
+                    return Ok(Kept::Known(id));
+                }
+                id
+            }
+        };
+        incoming.receiving.seal()?;
+        let entry = Entry { size: task.size.unwrap_or(0), total: task.total, deleting: false };
+        let intent = Intent { id, entry, token: incoming.receiving.token() };
+        self.batch.push((incoming.receiving, intent));
+        self.batch_octets += incoming.octets;
+        if self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS {
+            self.commit()?;
+        }
+        Ok(Kept::New(id))
+    }
+
+    /// Makes all kept messages appear. When this returns well, they are safe, and may be deleted
+    /// from the server; otherwise ask [`is_stored`](Self::is_stored) for each.
+    pub(crate) fn commit(&mut self) -> io::Result<()> {
+        self.batch_octets = 0;
+        let batch = core::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.sink.sync_sealed()?;
+        let intents = batch.iter().map(|(_, intent)| intent.clone()).collect::<Vec<_>>();
+        self.journal.intend(&intents)?;
+        let mut failed = Vec::new();
+        let mut result = Ok(());
+        for (receiving, intent) in batch {
+            if let Err(error) = receiving.publish() {
+                failed.push(intent.id);
+                result = result.and(Err(error));
+            }
+        }
+        let synced = self.sink.sync_published();
+        if synced.is_err() {
+            // Nothing can be said of the batch: what is there is found out by the next run.
+            return result.and(synced);
+        }
+        result.and(self.journal.published(&failed))
+    }
+
+    /// Whether the message is stored, by this run or an earlier one, and not only kept.
+    pub(crate) fn is_stored(&self, id: Id) -> bool {
+        self.journal.memory().known(id).is_some() && !self.batch.iter().any(|(_, intent)| intent.id == id)
+    }
+
+    /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
+    pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
+        self.journal.deleting(ids)
+    }
+
+    /// QUIT was answered with `+OK`.
+    pub(crate) fn deleted(&mut self) -> io::Result<()> {
+        self.journal.deleted()
+    }
+
+    /// Forgets what the server no longer has. Call it at the end of a run in which nothing failed
+    /// and nothing was left out.
+    pub(crate) fn prune(&mut self, census: &Census) -> io::Result<()> {
+        let met = &self.met;
+        self.journal.prune(census, |id| met.get(&id.key).is_some_and(|&met| id.occurrence < met))
+    }
+}
+
+impl Write for Incoming {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let written = self.receiving.write(octets)?;
+        if let (Some(content), Some(octets)) = (&mut self.content, octets.get(..written)) {
+            content.update(octets);
+        }
+        self.octets += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.receiving.flush()
+    }
+}
+
+/// Finds out what became of the messages that were about to appear when the last run ended.
+fn recover(journal: &mut Journal, sink: &mut dyn Sink) -> io::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut gone = Vec::new();
+    for unsure in journal.unsure() {
+        if !sink.appeared(&unsure.token, now.saturating_sub(Duration::from_secs(unsure.time)))? {
+            gone.push(unsure);
+        }
+    }
+    // What appeared must be on the disk before it counts as stored.
+    sink.sync_published()?;
+    journal.settle(&gone)?;
+    sink.clean()
+}

@@ -1,0 +1,400 @@
+//! What the fetcher remembers between its runs: the state file.
+//!
+//! The file is a log. A message is noted, and the note is on the disk, before the message appears in
+//! the target; a run that was interrupted in between is found out by the next one, which asks the
+//! target. So a message is fetched once, whenever the program was killed. What was deleted is noted
+//! before QUIT is sent; whether that took place, the next listing tells ([`Memory::reconcile`]).
+//!
+//! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
+//! disk is damaged, and then messages are fetched again and not lost.
+
+mod key;
+mod memory;
+mod record;
+
+use core::time::Duration;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) use key::{Content, Key};
+pub(crate) use memory::{Census, Entry, Id, Memory};
+use record::Record;
+
+use crate::exit::Failure;
+use crate::fuse;
+
+/// The state file, held by this process alone.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Locked as long as the journal lives; the system unlocks it when the process ends.
+    _lock: File,
+    name: String,
+    account: String,
+    target: String,
+    memory: Memory,
+    tail: Vec<Unsure>,
+}
+
+/// A message that was about to appear when the last run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unsure {
+    id: Id,
+    /// What [`Sink`](crate::sink::Sink) finds it by.
+    pub(crate) token: String,
+    /// When the note was written, in seconds since 1970.
+    pub(crate) time: u64,
+}
+
+/// A message that is about to appear in the target.
+#[derive(Clone, Debug)]
+pub(crate) struct Intent {
+    pub(crate) id: Id,
+    pub(crate) entry: Entry,
+    pub(crate) token: String,
+}
+
+impl Journal {
+    /// Opens the state file of an account, or makes it. `account` and `target` are texts that name
+    /// them; a state file of another account is refused.
+    ///
+    /// # Errors
+    /// When it can't be read or written, another process has it, or it is of another account.
+    pub(crate) fn open(path: &Path, account: &str, target: &str) -> Result<Self, Failure> {
+        let failed = |error: io::Error| {
+            Failure::usage(format!("the state file {} can't be used: {error}", path.display()))
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let lock = private().truncate(false).open(beside(path, ".lock")).map_err(failed)?;
+        wait_for(&lock).map_err(|error| match error {
+            TryLockError::WouldBlock => Failure::usage(format!(
+                "another fetch is running with the state file {}; wait for it, or give another --state",
+                path.display()
+            )),
+            TryLockError::Error(error) => failed(error),
+        })?;
+        let octets = match fs::read(path) {
+            Ok(octets) => octets,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut log = Log::read(&octets);
+        if log.header.is_none() && !octets.is_empty() {
+            return Err(Failure::usage(format!(
+                "{} is no state file of this program, or is damaged; give another --state, or remove it",
+                path.display()
+            )));
+        }
+        let (name, owner, old_target) =
+            log.header.take().unwrap_or_else(|| (fresh_name(), account.to_owned(), target.to_owned()));
+        if owner != account {
+            return Err(Failure::usage(format!(
+                "the state file {} is of {owner} and not of {account}; give another --state",
+                path.display()
+            )));
+        }
+        if old_target != target && !log.tail.is_empty() {
+            return Err(Failure::usage(format!(
+                "the state file {} notes an interrupted fetch to {old_target}; run that once more first",
+                path.display()
+            )));
+        }
+        let file = private().append(true).open(path).map_err(failed)?;
+        let mut journal = Self {
+            path: path.to_owned(),
+            file,
+            _lock: lock,
+            name,
+            account: account.to_owned(),
+            target: target.to_owned(),
+            memory: log.memory,
+            tail: log.tail,
+        };
+        // A new file gets its header, a torn end goes.
+        if octets.is_empty() || log.torn || old_target != target {
+            journal.rewrite().map_err(failed)?;
+        }
+        Ok(journal)
+    }
+
+    /// A name that no other state file has, for the names of unfinished files.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The messages of which it is not known whether they appeared. Ask the target about each, then
+    /// [`settle`](Self::settle).
+    pub(crate) fn unsure(&self) -> Vec<Unsure> {
+        self.tail.clone()
+    }
+
+    /// Takes up what became of the [`unsure`](Self::unsure): those in `gone` did not appear.
+    pub(crate) fn settle(&mut self, gone: &[Unsure]) -> io::Result<()> {
+        if self.tail.is_empty() {
+            return Ok(());
+        }
+        for unsure in gone {
+            self.memory.remove(unsure.id);
+        }
+        self.tail.clear();
+        self.rewrite()
+    }
+
+    /// Notes that these messages are about to appear in the target. They may when this returns.
+    pub(crate) fn intend(&mut self, intents: &[Intent]) -> io::Result<()> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut lines = Vec::new();
+        for Intent { id, entry, token } in intents {
+            Record::Stored { id: *id, entry: *entry, time, token: token.clone() }.write(&mut lines);
+            self.tail.push(Unsure { id: *id, token: token.clone(), time });
+            self.memory.insert(*id, *entry);
+        }
+        self.append(&lines, true)
+    }
+
+    /// Notes that the messages of all intents have appeared, except those in `failed`.
+    pub(crate) fn published(&mut self, failed: &[Id]) -> io::Result<()> {
+        self.tail.clear();
+        if failed.is_empty() {
+            let mut line = Vec::new();
+            Record::Published.write(&mut line);
+            return self.append(&line, false);
+        }
+        for &id in failed {
+            self.memory.remove(id);
+        }
+        self.rewrite()
+    }
+
+    /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
+    pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for &id in ids {
+            self.memory.deleting(id);
+            Record::Deleting { id }.write(&mut lines);
+        }
+        self.append(&lines, true)
+    }
+
+    /// QUIT was answered with `+OK`: what was being deleted is gone.
+    pub(crate) fn deleted(&mut self) -> io::Result<()> {
+        self.memory.deleted();
+        self.rewrite()
+    }
+
+    /// Compares with the listing of a new session. Call it before anything is fetched.
+    pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
+        if self.memory.reconcile(census) { self.rewrite() } else { Ok(()) }
+    }
+
+    /// Forgets what the server no longer has. Call it after a run that saw all to its end.
+    pub(crate) fn prune(&mut self, census: &Census, seen: impl Fn(Id) -> bool) -> io::Result<()> {
+        if self.memory.prune(census, seen) { self.rewrite() } else { Ok(()) }
+    }
+
+    fn append(&mut self, lines: &[u8], durably: bool) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        fuse::step()?;
+        fuse::write_all(&mut self.file, lines)?;
+        if durably { fuse::sync(&self.file) } else { Ok(()) }
+    }
+
+    /// Writes the file anew, in one step for all who look.
+    fn rewrite(&mut self) -> io::Result<()> {
+        let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
+        let mut lines = Vec::new();
+        Record::Header { name, account, target }.write(&mut lines);
+        let unsure = |id| self.tail.iter().find(|unsure| unsure.id == id);
+        for (id, entry) in self.memory.iter().filter(|&(id, _)| unsure(id).is_none()) {
+            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
+        }
+        Record::Published.write(&mut lines);
+        for (id, entry) in self.memory.iter() {
+            if let Some(Unsure { time, token, .. }) = unsure(id) {
+                Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut lines);
+            }
+        }
+        let new = beside(&self.path, ".new");
+        fuse::step()?;
+        let mut file = private().truncate(true).open(&new)?;
+        fuse::write_all(&mut file, &lines)?;
+        fuse::sync(&file)?;
+        drop(file);
+        // What is written from here on goes to the new file, even if the rest fails.
+        let file = OpenOptions::new().append(true).open(&new)?;
+        fuse::step()?;
+        fs::rename(&new, &self.path)?;
+        self.file = file;
+        sync_folder_of(&self.path)
+    }
+}
+
+/// Locks a file; a process that is just ending is waited for.
+fn wait_for(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..20 {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            other => return other,
+        }
+    }
+    lock.try_lock()
+}
+
+/// What a state file says.
+#[derive(Debug, Default)]
+struct Log {
+    header: Option<(String, String, String)>,
+    memory: Memory,
+    tail: Vec<Unsure>,
+    torn: bool,
+}
+
+impl Log {
+    fn read(octets: &[u8]) -> Self {
+        let mut log = Self::default();
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let record = rest.iter().position(|&octet| octet == b'\n').and_then(|end| {
+                let line = &rest[..end];
+                rest = &rest[end + 1..];
+                Record::parse(line)
+            });
+            match (record, &log.header) {
+                (Some(Record::Header { name, account, target }), None) => {
+                    log.header = Some((name, account, target));
+                }
+                (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
+                    log.memory.insert(id, entry);
+                    log.tail.push(Unsure { id, token, time });
+                }
+                (Some(Record::Published), Some(_)) => log.tail.clear(),
+                (Some(Record::Deleting { id }), Some(_)) => log.memory.deleting(id),
+                (None | Some(_), _) => {
+                    log.torn = true;
+                    break;
+                }
+            }
+        }
+        log
+    }
+}
+
+/// Brings the names in the folder of a file to the disk.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fuse::sync(&File::open(folder)?)
+}
+
+/// The path with something appended to its file name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Opens for writing, and makes a file that only its owner can read.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// 16 hexadecimal digits that no other state file has.
+fn fresh_name() -> String {
+    let mut octets = [0; 8];
+    if getrandom::fill(&mut octets).is_err() {
+        // Then the time and the process are what differs.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        octets = (now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 40)).to_be_bytes();
+    }
+    format!("{:016x}", u64::from_be_bytes(octets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent(uid: &str) -> Intent {
+        Intent {
+            id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
+            entry: Entry { size: 7, total: 1, deleting: false },
+            token: format!("token of {uid}"),
+        }
+    }
+
+    #[test]
+    fn what_was_noted_is_there_in_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/state");
+        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        let name = journal.name().to_owned();
+        journal.intend(&[intent("a"), intent("b")]).unwrap();
+        journal.published(&[]).unwrap();
+        journal.deleting(&[intent("a").id]).unwrap();
+        journal.intend(&[intent("c")]).unwrap();
+        let memory = journal.memory().clone();
+        drop(journal);
+        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        assert_eq!(journal.memory(), &memory);
+        assert_eq!(journal.name(), name);
+        let unsure = journal.unsure();
+        assert_eq!(unsure.iter().map(|unsure| unsure.token.as_str()).collect::<Vec<_>>(), ["token of c"]);
+        journal.settle(&unsure).unwrap();
+        journal.deleted().unwrap();
+        drop(journal);
+        let journal = Journal::open(&path, "u@h:110", "mbox:y").unwrap();
+        assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
+        assert!(journal.unsure().is_empty());
+    }
+
+    #[test]
+    fn refuses_what_is_not_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let refusal =
+            |account, target| Journal::open(&path, account, target).map(|_| ()).unwrap_err().to_string();
+        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        assert!(refusal("u@h:110", "dir:x").contains("another fetch is running"));
+        journal.intend(&[intent("a")]).unwrap();
+        drop(journal);
+        assert!(refusal("v@h:110", "dir:x").contains("is of u@h:110"));
+        assert!(refusal("u@h:110", "dir:y").contains("interrupted fetch to dir:x"));
+        fs::write(&path, "something else\n").unwrap();
+        assert!(refusal("u@h:110", "dir:x").contains("no state file"));
+        assert_eq!(fs::read(&path).unwrap(), b"something else\n");
+    }
+
+    #[test]
+    fn a_torn_end_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        journal.intend(&[intent("a")]).unwrap();
+        journal.published(&[]).unwrap();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        for garbage in [&b"12345678 s 00"[..], b"\0\0\0\0", b"12345678 p\n12345678 p\n", b"\xff\n"] {
+            fs::write(&path, [&whole, garbage].concat()).unwrap();
+            let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+            assert_eq!(journal.memory().len(), 1);
+            // What comes next is not glued to what was torn.
+            journal.intend(&[intent("b")]).unwrap();
+            drop(journal);
+            let journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+            assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
+        }
+    }
+}

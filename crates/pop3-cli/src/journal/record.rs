@@ -1,0 +1,145 @@
+//! The lines of the state file.
+
+use core::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::Key;
+use super::memory::{Entry, Id};
+
+/// A line of the state file. Each begins with a checksum of the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// The first line: whose file this is. The name stands in the names of unfinished files.
+    Header { name: String, account: String, target: String },
+    /// A message is about to appear in the target. Until [`Published`](Self::Published), whether it
+    /// did is found out by what the token leads to.
+    Stored { id: Id, entry: Entry, time: u64, token: String },
+    /// All messages above have appeared.
+    Published,
+    /// DELE was sent for the message.
+    Deleting { id: Id },
+}
+
+/// What the program writes as the version of the file.
+const FORMAT: &str = "pop3-state-1";
+
+impl Record {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = match self {
+            Self::Header { name, account, target } => {
+                write!(text, "{FORMAT} {name} {} {}", escape(account), escape(target))
+            }
+            Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
+                let Entry { size, total, deleting } = entry;
+                let letter = if *deleting { 'd' } else { 's' };
+                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {}", escape(token))
+            }
+            Self::Published => write!(text, "p"),
+            Self::Deleting { id: Id { key, occurrence } } => write!(text, "x {key} {occurrence}"),
+        };
+        out.extend_from_slice(format!("{} {text}\n", checksum(&text)).as_bytes());
+    }
+
+    /// Reads a line without its LF; `None` where it is torn or damaged.
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
+        let (sum, text) = str::from_utf8(line).ok()?.split_once(' ')?;
+        if sum != checksum(text) {
+            return None;
+        }
+        let fields = text.split(' ').collect::<Vec<_>>();
+        match *fields.as_slice() {
+            [FORMAT, name, account, target] => Some(Self::Header {
+                name: name.to_owned(),
+                account: unescape(account)?,
+                target: unescape(target)?,
+            }),
+            [letter @ ("s" | "d"), key, occurrence, total, size, time, token] => Some(Self::Stored {
+                id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
+                entry: Entry {
+                    size: size.parse().ok()?,
+                    total: total.parse().ok()?,
+                    deleting: letter == "d",
+                },
+                time: time.parse().ok()?,
+                token: unescape(token)?,
+            }),
+            ["p"] => Some(Self::Published),
+            ["x", key, occurrence] => Some(Self::Deleting {
+                id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn checksum(text: &str) -> String {
+    let sum = Sha256::digest(text.as_bytes());
+    sum[..4].iter().fold(String::with_capacity(8), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// Makes one field without spaces of a text; an empty text is `%`.
+fn escape(text: &str) -> String {
+    if text.is_empty() {
+        return "%".to_owned();
+    }
+    text.bytes().fold(String::with_capacity(text.len()), |mut field, octet| {
+        let _ = if octet.is_ascii_graphic() && octet != b'%' {
+            write!(field, "{}", char::from(octet))
+        } else {
+            write!(field, "%{octet:02x}")
+        };
+        field
+    })
+}
+
+fn unescape(field: &str) -> Option<String> {
+    if field == "%" {
+        return Some(String::new());
+    }
+    let mut octets = Vec::with_capacity(field.len());
+    let mut pieces = field.split('%');
+    octets.extend_from_slice(pieces.next()?.as_bytes());
+    for piece in pieces {
+        octets.push(u8::from_str_radix(piece.get(..2)?, 16).ok()?);
+        octets.extend_from_slice(piece.get(2..)?.as_bytes());
+    }
+    String::from_utf8(octets).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written_or_not_at_all() {
+        let id = Id { key: Key::of_uid(b"u"), occurrence: 3 };
+        for record in [
+            Record::Header { name: "ab".into(), account: "j\u{f6}rg 100%@h:1".into(), target: String::new() },
+            Record::Stored {
+                id,
+                entry: Entry { size: u64::MAX, total: 4, deleting: true },
+                time: 17,
+                token: "a b".into(),
+            },
+            Record::Published,
+            Record::Deleting { id },
+        ] {
+            let mut line = Vec::new();
+            record.write(&mut line);
+            assert_eq!(line.pop(), Some(b'\n'));
+            assert_eq!(Record::parse(&line), Some(record));
+            for end in 0..line.len() {
+                assert_eq!(Record::parse(&line[..end]), None);
+                let mut damaged = line.clone();
+                damaged[end] ^= 1;
+                assert_eq!(Record::parse(&damaged), None);
+            }
+        }
+    }
+}

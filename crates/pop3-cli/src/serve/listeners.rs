@@ -1,0 +1,135 @@
+//! The listeners, and the runtimes that serve them.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+use pop3_driver::Stop;
+use pop3_driver::server::Entrance;
+use pop3_driver::tls::Role;
+
+use super::policy::{On, Policy};
+use crate::args::{Runtime, Serve};
+use crate::exit::{Exit, Failure};
+
+/// The sockets that listen.
+#[derive(Debug)]
+pub(super) struct Listeners(Vec<(Entrance, TcpListener, SocketAddr)>);
+
+impl Listeners {
+    /// Binds all addresses of the command line; without any, port 1110 of this machine.
+    pub(super) fn bind(options: &Serve, role: &Role) -> Result<Self, Failure> {
+        let plain = options.listen.iter().map(|&address| (Entrance::Plain, address));
+        let tls = options.listen_tls.iter().map(|&address| (Entrance::Implicit, address));
+        let mut wanted: Vec<_> = plain.chain(tls).collect();
+        if wanted.is_empty() {
+            wanted.push((Entrance::Plain, (Ipv4Addr::LOCALHOST, 1110).into()));
+            if matches!(role, Role::Server(_)) {
+                wanted.push((Entrance::Implicit, (Ipv4Addr::LOCALHOST, 1995).into()));
+            }
+        }
+        let bind = |(entrance, address)| {
+            let listener = TcpListener::bind(address)?;
+            let address = listener.local_addr()?;
+            Ok((entrance, listener, address))
+        };
+        let bound = wanted.into_iter().map(|(entrance, address)| {
+            bind((entrance, address)).map_err(|error: io::Error| {
+                Failure::new(Exit::Connect, format!("can't listen on {address}: {error}"))
+            })
+        });
+        bound.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The scheme and the address of each.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        self.0.iter().map(|&(entrance, _, address)| match entrance {
+            Entrance::Plain => ("pop3", address),
+            Entrance::Implicit => ("pop3s", address),
+        })
+    }
+
+    /// Serves until the switch is thrown and busy sessions have ended.
+    pub(super) fn serve(
+        self,
+        runtime: Runtime,
+        policy: Policy,
+        role: &Role,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        match runtime {
+            Runtime::Tokio => self.serve_tokio(policy, role, stop),
+            Runtime::AsyncStd => {
+                let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
+                async_std::task::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
+                    listener.set_nonblocking(true)?;
+                    Ok(listener.into())
+                }))
+            }
+            Runtime::Smol => {
+                let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
+                smol::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
+                    smol::Async::new(listener).map(Into::into)
+                }))
+            }
+            Runtime::Std => self.serve_std(policy, role, stop),
+        }
+        .map_err(|error| Failure::new(Exit::Connect, format!("serving failed: {error}")))
+    }
+
+    fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
+        runtime.block_on(async {
+            let mut tasks = Vec::new();
+            for (entrance, listener, _) in self.0 {
+                listener.set_nonblocking(true)?;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let serve =
+                    pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
+                tasks.push(tokio::spawn(serve));
+            }
+            for task in tasks {
+                task.await.map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn serve_futures<R: pop3_async_std::Runtime>(
+        self,
+        policy: Policy,
+        pool: pop3_async_std::Pool<R>,
+        role: &Role,
+        stop: &Stop,
+        convert: impl Fn(TcpListener) -> io::Result<R::Listener>,
+    ) -> io::Result<()> {
+        let service = Arc::new(On { policy, pool });
+        let mut tasks = Vec::new();
+        for (entrance, listener, _) in self.0 {
+            let (role, service, stop) = (role.clone(), Arc::clone(&service), stop.clone());
+            let listener = convert(listener)?;
+            tasks.push(R::spawn(pop3_async_std::serve::<R, _>(listener, entrance, role, service, stop)));
+        }
+        for task in tasks {
+            task.await;
+        }
+        Ok(())
+    }
+
+    fn serve_std(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+        let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
+        thread::scope(|scope| {
+            let listeners = self.0.iter().map(|(entrance, listener, _)| {
+                let service = &service;
+                scope.spawn(move || pop3_std::serve(listener, *entrance, role, service, stop))
+            });
+            let threads: Vec<_> = listeners.collect();
+            threads.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("a listener's thread panicked")))
+            })
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! `pop3 serve`: Maildirs for mail clients.
+
+mod listeners;
+mod policy;
+mod signals;
+mod store;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use core::time::Duration;
+
+use pop3_driver::Stop;
+use pop3_driver::tls::Role;
+use pop3_proto::server::{Config, Limits};
+use tracing::{info, warn};
+
+use crate::args::Serve;
+use crate::exit::{Exit, Failure};
+use crate::limits::{Limits as Places, Most};
+use crate::tls::Certificate;
+use crate::users::{self, Users};
+use listeners::Listeners;
+use policy::Policy;
+use store::MailStore;
+
+/// Serves until a signal ends it.
+pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
+    crate::logging::init(&options.log);
+    if !options.maildrops.is_dir() {
+        let folder = options.maildrops.display();
+        return Err(Failure::usage(format!("the folder of the maildrops {folder} is no folder; make it")));
+    }
+    let users = Arc::new(Users::load(&options.users)?);
+    if let Some(warning) = users::warning(&options.users) {
+        warn!("{warning}");
+    }
+    if options.idle_timeout < Duration::from_secs(600) {
+        warn!("RFC 1939 wants sessions to stay open for 600 seconds without a command");
+    }
+    let host = options.hostname.clone().unwrap_or_else(host_name);
+    let certificate = certificate(options, &host)?;
+    let role = certificate.as_ref().map_or(Role::None, |certificate| Role::Server(certificate.config()));
+    let listeners = Listeners::bind(options, &role)?;
+
+    let stop = Stop::new();
+    signals::watch(&stop, &users, certificate)?;
+    let policy = policy(options, host, &users, &role);
+    announce(&listeners)?;
+    listeners.serve(options.runtime, policy, &role, &stop)?;
+    info!("stopped");
+    Ok(Exit::Done)
+}
+
+fn policy(options: &Serve, host: String, users: &Arc<Users>, role: &Role) -> Policy {
+    let limits =
+        Limits::new().with_login_timeout(options.login_timeout).with_idle_timeout(options.idle_timeout);
+    let config = Config::new()
+        .with_greeting(format!("{host} POP3 server ready"))
+        .with_starttls(matches!(role, Role::Server(_)))
+        .with_limits(limits);
+    let places = Places::new(Most {
+        total: options.max_connections,
+        per_address: options.max_connections_per_ip,
+        per_user: options.max_connections_per_user,
+    });
+    let store = MailStore::new(options.maildrops.clone(), Arc::clone(users), Arc::clone(&places));
+    Policy {
+        config: config.into(),
+        store: store.into(),
+        places,
+        apop_host: options.apop.then_some(host),
+        trust_all: options.allow_insecure_auth,
+    }
+}
+
+fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failure> {
+    if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        Certificate::from_files(chain, key).map(Some)
+    } else if options.tls_self_signed {
+        info!("the certificate is self-signed and lasts as long as this process");
+        Certificate::self_signed(host).map(Some)
+    } else if options.listen_tls.is_empty() {
+        Ok(None)
+    } else {
+        Err(Failure::usage(
+            "--listen-tls needs a certificate: --tls-cert and --tls-key, or --tls-self-signed",
+        ))
+    }
+}
+
+/// Says on standard output where clients can connect. What reads it may go on when it reads `ready`.
+fn announce(listeners: &Listeners) -> Result<(), Failure> {
+    let mut lines = String::new();
+    for (scheme, address) in listeners.addresses() {
+        lines.push_str(&format!("listening {scheme} {address}\n"));
+    }
+    lines.push_str("ready\n");
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(lines.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::usage(format!("can't write to standard output: {error}")))
+}
+
+/// The name of this machine, as far as it can stand in a greeting.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        .take(200)
+        .collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}

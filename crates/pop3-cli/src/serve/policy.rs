@@ -1,0 +1,100 @@
+//! Who is served, and what is logged of it.
+
+use std::sync::Arc;
+
+use pop3_driver::backend::Backend;
+use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::store::{Blocking, Pool};
+use pop3_proto::server::{Accepted, Config, Credentials, Extent};
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+use tracing::{error, info, warn};
+
+use super::store::MailStore;
+use crate::limits::{Guard, Limits};
+
+/// The policy of `pop3 serve`, whatever the runtime.
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) config: Arc<Config>,
+    pub(super) store: Arc<MailStore>,
+    pub(super) places: Arc<Limits>,
+    /// The host's name in the timestamp, where APOP is offered.
+    pub(super) apop_host: Option<String>,
+    /// Whether passwords are taken without TLS from anywhere.
+    pub(super) trust_all: bool,
+}
+
+/// The policy on a runtime, which has a pool for calls that block.
+#[derive(Debug)]
+pub(super) struct On<P> {
+    pub(super) policy: Policy,
+    pub(super) pool: P,
+}
+
+impl<P: Pool> Service for On<P> {
+    type Backend = Counted<Blocking<MailStore, P>>;
+
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let policy = &self.policy;
+        let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
+            warn!(peer = %peer.address, "turned away: {refusal}");
+            Rejection::temporary(refusal.to_string())
+        })?;
+        let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
+        let trusted = policy.trust_all || peer.address.ip().to_canonical().is_loopback();
+        let welcome = Welcome::new(Arc::clone(&policy.config), Counted { backend, _place: place })
+            .with_trusted(trusted);
+        let Some(host) = &policy.apop_host else { return Ok(welcome) };
+        match timestamp(host) {
+            Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
+            Err(fault) => {
+                error!("no random octets for APOP: {fault}");
+                Ok(welcome)
+            }
+        }
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        let totals = report.totals;
+        info!(
+            peer = %peer.address,
+            user = report.user.as_deref().unwrap_or("-"),
+            tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            retr = totals.retrieved,
+            retr_octets = totals.retrieved_octets,
+            top = totals.topped,
+            top_octets = totals.topped_octets,
+            dele = totals.removed,
+            dele_octets = totals.removed_octets,
+            not_removed = totals.not_removed,
+            failed_logins = totals.failed_logins,
+            seconds = report.duration.as_secs_f32(),
+            end = %report.close,
+            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), |fault| fault.to_string().escape_debug().to_string()),
+            "session"
+        );
+    }
+}
+
+/// A backend whose connection is counted as long as it lives.
+#[derive(Debug)]
+pub(super) struct Counted<B> {
+    backend: B,
+    _place: Guard,
+}
+
+impl<B: Backend> Backend for Counted<B> {
+    type Message = B::Message;
+
+    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+        self.backend.authenticate(credentials).await
+    }
+
+    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<B::Message, Rejection> {
+        self.backend.fetch(message, extent).await
+    }
+
+    async fn commit(&mut self, deletions: Deletions) -> usize {
+        self.backend.commit(deletions).await
+    }
+}

@@ -1,0 +1,200 @@
+//! The brake on guessing passwords: by address, never by user, so that nobody can lock out a user
+//! who comes from elsewhere. Pure: the time is an argument.
+
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::HashMap;
+
+use pop3_proto::Instant;
+
+use crate::source::Source;
+
+/// The time that one try takes of its address: 16 a second. With the [`BURST`] these are at most 20 in
+/// any second.
+const INTERVAL: Duration = Duration::from_micros(62_500);
+
+/// How many tries of one address are checked at once.
+const BURST: u32 = 4;
+
+/// The longest time that a try waits for its turn; those that would wait longer are turned away.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The delay of the answer to a first failure. Each further one doubles it.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+
+/// The longest delay of an answer.
+const LONGEST_DELAY: Duration = Duration::from_secs(8);
+
+/// After so long, one failure is forgotten.
+const DECAY: Duration = Duration::from_secs(15);
+
+/// How many addresses are remembered.
+const CAPACITY: usize = 10_000;
+
+/// The tries of all addresses.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    sources: HashMap<Source, Tries>,
+    capacity: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tries {
+    /// When all tries so far will have had their time.
+    paid: Instant,
+    failures: u32,
+    /// When the failures were last counted.
+    counted: Instant,
+}
+
+/// Too many tries of this address wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Throttle {
+    pub(crate) fn new() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+
+    fn with_capacity(capacity: usize) -> Self {
+        Self { sources: HashMap::new(), capacity }
+    }
+
+    /// A password is about to be checked: how long to wait before. Tell the outcome by
+    /// [`failed`](Self::failed) or [`succeeded`](Self::succeeded).
+    ///
+    /// # Errors
+    /// When it would take too long; nothing is checked then, and no outcome is to be told.
+    pub(crate) fn attempt(&mut self, address: IpAddr, now: Instant) -> Result<Duration, TooMany> {
+        let tries = self.tries(address, now);
+        let paid = tries.paid.max(now);
+        let wait = paid.since(now).saturating_sub(INTERVAL * (BURST - 1));
+        if wait > LONGEST_WAIT {
+            return Err(TooMany);
+        }
+        tries.paid = Instant::new(paid.since_epoch() + INTERVAL);
+        Ok(wait)
+    }
+
+    /// The password was wrong: how long to hold the answer back.
+    pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
+        let tries = self.tries(address, now);
+        tries.failures = tries.failures.saturating_add(1);
+        FIRST_DELAY.saturating_mul(1 << (tries.failures - 1).min(10)).min(LONGEST_DELAY)
+    }
+
+    /// The password was right: the try costs the address nothing. Its failures stay, as one good
+    /// account must not buy guesses at others.
+    pub(crate) fn succeeded(&mut self, address: IpAddr) {
+        if let Some(tries) = self.sources.get_mut(&address.into()) {
+            tries.paid = Instant::new(tries.paid.since_epoch().saturating_sub(INTERVAL));
+        }
+    }
+
+    fn tries(&mut self, address: IpAddr, now: Instant) -> &mut Tries {
+        let source = Source::from(address);
+        if !self.sources.contains_key(&source) && self.sources.len() >= self.capacity {
+            self.make_room(now);
+        }
+        let tries =
+            self.sources.entry(source).or_insert(Tries { paid: Instant::EPOCH, failures: 0, counted: now });
+        tries.decay(now);
+        tries
+    }
+
+    /// Forgets those that have nothing to pay for, or else the one that was quiet for the longest
+    /// time.
+    fn make_room(&mut self, now: Instant) {
+        self.sources.retain(|_, tries| {
+            tries.decay(now);
+            tries.failures > 0 || tries.paid > now
+        });
+        if self.sources.len() >= self.capacity
+            && let Some(oldest) =
+                self.sources.iter().min_by_key(|(_, tries)| tries.paid).map(|(&source, _)| source)
+        {
+            self.sources.remove(&oldest);
+        }
+    }
+}
+
+impl Tries {
+    fn decay(&mut self, now: Instant) {
+        let steps = now.since(self.counted).as_secs() / DECAY.as_secs();
+        if steps > 0 {
+            self.failures = self.failures.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
+            self.counted =
+                Instant::new(self.counted.since_epoch() + Duration::from_secs(steps * DECAY.as_secs()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: &str = "192.0.2.1";
+    const GUESSER: &str = "2001:db8::1";
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::new(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn at_most_twenty_guesses_a_second_from_one_address() {
+        let mut throttle = Throttle::new();
+        let mut checked = Vec::new();
+        for millis in 0..10_000 {
+            if let Ok(wait) = throttle.attempt(ip(GUESSER), at(millis)) {
+                checked.push(millis + wait.as_millis() as u64);
+                throttle.failed(ip("2001:db8::2"), at(millis));
+            }
+        }
+        for start in (0..10_000).step_by(10) {
+            let count = checked.iter().filter(|&&when| (start..start + 1_000).contains(&when)).count();
+            assert!(count <= 20, "{count} from {start} on");
+        }
+        assert!(checked.len() > 150);
+        // The owner, who comes from elsewhere, does not notice.
+        assert_eq!(throttle.attempt(ip(OWNER), at(10_000)), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_two_seconds() {
+        let mut throttle = Throttle::new();
+        let waits = (0..1_000).map(|_| throttle.attempt(ip(GUESSER), at(0))).collect::<Vec<_>>();
+        assert!(waits.iter().flatten().all(|wait| *wait <= LONGEST_WAIT));
+        assert_eq!(waits.iter().flatten().count(), 36);
+        assert_eq!(waits.last(), Some(&Err(TooMany)));
+    }
+
+    #[test]
+    fn failures_cost_more_and_more_and_are_forgotten() {
+        let mut throttle = Throttle::new();
+        let delays = [1, 2, 4, 8, 8].map(Duration::from_secs);
+        assert_eq!([0; 5].map(|millis| throttle.failed(ip(OWNER), at(millis))), delays);
+        assert_eq!(throttle.failed(ip(OWNER), at(100_000)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn many_good_logins_are_not_held_up() {
+        let mut throttle = Throttle::new();
+        for _ in 0..1_000 {
+            assert_eq!(throttle.attempt(ip(OWNER), at(5)), Ok(Duration::ZERO));
+            throttle.succeeded(ip(OWNER));
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut throttle = Throttle::with_capacity(100);
+        for number in 0..5_000_u32 {
+            throttle.failed(IpAddr::V4(number.into()), at(number.into()));
+            assert!(throttle.sources.len() <= 100);
+        }
+    }
+}

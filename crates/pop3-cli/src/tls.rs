@@ -1,0 +1,245 @@
+//! Certificates: from files, or made on the spot; and whom a client believes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use pop3_driver::tls::{client_config, harden_server, provider};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::exit::{Exit, Failure};
+
+/// A server's certificate, which can be read again while it is in use.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    files: Option<(PathBuf, PathBuf)>,
+    current: Arc<Current>,
+    config: Arc<ServerConfig>,
+}
+
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl Certificate {
+    /// Reads the chain and the key from PEM files.
+    ///
+    /// # Errors
+    /// When they can't be read, or do not belong together; the message names the file.
+    pub(crate) fn from_files(cert: &Path, key: &Path) -> Result<Self, Failure> {
+        let certified = read(cert, key)?;
+        Self::new(Some((cert.to_owned(), key.to_owned())), certified)
+    }
+
+    /// Makes a certificate that nobody knows, for this machine: `localhost`, `hostname`, and the
+    /// loopback addresses.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub(crate) fn self_signed(hostname: &str) -> Result<Self, Failure> {
+        let failed =
+            |error: &dyn core::fmt::Display| Failure::usage(format!("no certificate could be made: {error}"));
+        let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+        if !names.iter().any(|name| name == hostname) {
+            names.push(hostname.to_owned());
+        }
+        let mut params = rcgen::CertificateParams::new(names).map_err(|error| failed(&error))?;
+        params.distinguished_name.push(rcgen::DnType::CommonName, "pop3 self-signed");
+        let key = rcgen::KeyPair::generate().map_err(|error| failed(&error))?;
+        let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
+        let certified = CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider())
+            .map_err(|error| failed(&error))?;
+        Self::new(None, certified)
+    }
+
+    fn new(files: Option<(PathBuf, PathBuf)>, certified: CertifiedKey) -> Result<Self, Failure> {
+        let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::usage(format!("TLS can't be set up: {error}")))?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        Ok(Self { files, current, config: harden_server(config) })
+    }
+
+    /// The settings of the server's TLS. They stay the same when the certificate is read again.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// The chain as it is now, the server's own certificate first.
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.current.get().cert.clone()
+    }
+
+    /// Reads the files again; a certificate that was made on the spot stays.
+    ///
+    /// # Errors
+    /// As [`from_files`](Self::from_files); the old certificate is kept then.
+    pub(crate) fn reload(&self) -> Result<(), Failure> {
+        if let Some((cert, key)) = &self.files {
+            let certified = Arc::new(read(cert, key)?);
+            *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+        }
+        Ok(())
+    }
+}
+
+impl Current {
+    fn get(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.get())
+    }
+}
+
+/// A client's TLS: it believes the authorities that this system knows, and those in `ca_file`.
+///
+/// # Errors
+/// When the file can't be read or has no certificate, or nobody is believed at all.
+pub(crate) fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    if let Some(path) = ca_file {
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path, &error))?;
+        }
+    }
+    if roots.is_empty() {
+        return Err(Failure::new(
+            Exit::Connect,
+            "this system has no list of trusted certificates; install one (ca-certificates) or give --ca-file",
+        ));
+    }
+    client_with(roots)
+}
+
+/// A client's TLS that believes these certificates only.
+pub(crate) fn client_for(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Failure> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(chain);
+    client_with(roots)
+}
+
+fn client_with(roots: RootCertStore) -> Result<Arc<ClientConfig>, Failure> {
+    client_config(roots).map_err(|error| Failure::usage(format!("TLS can't be set up: {error}")))
+}
+
+fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, Failure> {
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+    CertifiedKey::from_der(chain, private, &provider()).map_err(|error| {
+        Failure::usage(format!("the certificate {} and the key {}: {error}", cert.display(), key.display()))
+    })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let chain = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(path, &error))?;
+    if chain.is_empty() {
+        return Err(unusable(path, &"there is no certificate in it"));
+    }
+    Ok(chain)
+}
+
+fn unusable(path: &Path, error: &dyn core::fmt::Display) -> Failure {
+    Failure::usage(format!("{} can't be used: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{Read, Write};
+
+    use rustls::{ClientConnection, ServerConnection};
+
+    use super::*;
+
+    fn write(folder: &Path) -> (PathBuf, PathBuf) {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        fs::write(&cert, pair.cert.pem()).unwrap();
+        fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        (cert, key)
+    }
+
+    /// Lets both sides talk until the handshake is done.
+    fn handshake(
+        server: Arc<ServerConfig>,
+        client: Arc<ClientConfig>,
+        name: &str,
+    ) -> Result<(), rustls::Error> {
+        let mut server = ServerConnection::new(server).unwrap();
+        let mut client = ClientConnection::new(client, name.to_owned().try_into().unwrap()).unwrap();
+        while server.is_handshaking() || client.is_handshaking() {
+            let mut octets = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut octets).unwrap();
+            }
+            while !octets.is_empty() {
+                let read = server.read_tls(&mut octets.as_slice()).unwrap();
+                octets.drain(..read);
+                server.process_new_packets()?;
+            }
+            while server.wants_write() {
+                server.write_tls(&mut octets).unwrap();
+            }
+            while !octets.is_empty() {
+                let read = client.read_tls(&mut octets.as_slice()).unwrap();
+                octets.drain(..read);
+                client.process_new_packets()?;
+            }
+        }
+        assert_eq!(client.alpn_protocol(), Some(&b"pop3"[..]));
+        client.writer().write_all(b"QUIT\r\n").unwrap();
+        let mut octets = Vec::new();
+        client.write_tls(&mut octets).unwrap();
+        server.read_tls(&mut octets.as_slice()).unwrap();
+        server.process_new_packets()?;
+        let mut line = [0; 6];
+        server.reader().read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"QUIT\r\n");
+        Ok(())
+    }
+
+    #[test]
+    fn a_certificate_made_on_the_spot_serves_its_names() {
+        let certificate = Certificate::self_signed("mail.example").unwrap();
+        let client = client_for(certificate.chain()).unwrap();
+        for name in ["localhost", "mail.example", "127.0.0.1", "::1"] {
+            handshake(certificate.config(), Arc::clone(&client), name).unwrap();
+        }
+        assert!(handshake(certificate.config(), Arc::clone(&client), "other.example").is_err());
+        let other = client_for(Certificate::self_signed("mail.example").unwrap().chain()).unwrap();
+        assert!(handshake(certificate.config(), other, "localhost").is_err());
+    }
+
+    #[test]
+    fn files_are_read_again_and_bad_ones_are_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = write(folder.path());
+        let certificate = Certificate::from_files(&cert, &key).unwrap();
+        handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        let before = certificate.chain();
+        fs::write(&cert, "no certificate").unwrap();
+        assert!(certificate.reload().unwrap_err().to_string().contains("cert.pem"));
+        assert_eq!(certificate.chain(), before);
+        write(folder.path());
+        certificate.reload().unwrap();
+        assert_ne!(certificate.chain(), before);
+        handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        // A key that does not belong to the certificate.
+        let other = rcgen::KeyPair::generate().unwrap();
+        fs::write(&key, other.serialize_pem()).unwrap();
+        assert!(certificate.reload().unwrap_err().to_string().contains("key.pem"));
+    }
+}

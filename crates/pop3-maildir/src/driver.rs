@@ -1,0 +1,51 @@
+//! The Maildir as an open maildrop of the driver.
+//!
+//! A store of the driver is the users and their Maildirs, and so the program's. What its sessions
+//! open is here. A program that logs wraps this, because the driver asks for less than is known.
+
+use pop3_driver::store;
+use pop3_proto::server::Extent;
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+
+use crate::error::{FetchError, OpenError};
+use crate::maildir::Maildir;
+use crate::message::MessageFile;
+
+impl store::Maildrop for Maildir {
+    type Message = MessageFile;
+
+    /// Opens the message. The extent makes no difference: what is not wanted is not read.
+    fn fetch(&mut self, message: MessageNumber, _: Extent) -> Result<MessageFile, Rejection> {
+        Ok(self.message(message)?)
+    }
+
+    fn commit(self, deletions: &Deletions) -> usize {
+        let report = Self::commit(self, deletions);
+        // Removals that may come back after a loss of power were not for good.
+        report.failures().len().max(usize::from(!report.is_complete()))
+    }
+}
+
+/// What the client is told: no path, nothing from the system.
+impl From<OpenError> for Rejection {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Locked { .. } => Self::in_use(),
+            OpenError::Missing { .. } => Self::permanent("there is no maildrop"),
+            OpenError::Denied { .. } => Self::permanent("the maildrop can't be used"),
+            OpenError::Io { .. } => Self::temporary("the maildrop can't be opened now"),
+        }
+    }
+}
+
+/// What the client is told: no path, nothing from the system.
+impl From<FetchError> for Rejection {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::NoSuchMessage(_) => Self::plain("no such message"),
+            FetchError::Vanished { .. } => Self::temporary("the message is gone"),
+            FetchError::Changed { .. } => Self::temporary("the message was changed"),
+            FetchError::Io { .. } => Self::temporary("the message can't be read now"),
+        }
+    }
+}

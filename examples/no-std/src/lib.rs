@@ -1,0 +1,123 @@
+//! A POP3 server without std: octets in, octets out, and an allocator.
+//!
+//! There is no socket, clock, thread or file here, only the core. Whoever has a link to the other
+//! side (a serial line, a stack on a microcontroller, an enclave) gives [`Server::receive`] what
+//! came in, in whatever pieces, and sends what it returns. The continuous integration builds this
+//! package where there is no std to be found, so that none can creep in by a dependency either.
+#![no_std]
+
+extern crate alloc;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+use pop3_proto::server::{Accepted, Answer, Config, Connection, Misuse, Request, Step};
+use pop3_proto::{Channel, Deletions, Input, Instant, Maildrop, Rejection, UniqueId, dots};
+
+/// A maildrop in memory, and the one session that reads it.
+#[derive(Debug)]
+pub struct Server {
+    connection: Connection,
+    messages: Vec<Option<&'static [u8]>>,
+    password: &'static [u8],
+    /// Received, and not yet understood: the start of a line.
+    pending: Vec<u8>,
+    open: bool,
+}
+
+impl Server {
+    /// A server for one session over a link that needs no TLS.
+    #[must_use]
+    pub fn new(password: &'static [u8], messages: &[&'static [u8]], now: Instant) -> Self {
+        let config = Arc::new(Config::new());
+        Self {
+            connection: Connection::new(config, Channel::TrustedPlaintext, None, now),
+            messages: messages.iter().copied().map(Some).collect(),
+            password,
+            pending: Vec::new(),
+            open: true,
+        }
+    }
+
+    /// Takes what came in, and returns what is to be sent.
+    ///
+    /// # Errors
+    /// [`Misuse`] if this example answers the core wrongly, which would be a mistake in it.
+    pub fn receive(&mut self, octets: &[u8], now: Instant) -> Result<Vec<u8>, Misuse> {
+        let mut out = BytesMut::new();
+        self.pending.extend_from_slice(octets);
+        let received = core::mem::take(&mut self.pending);
+        let mut input = Input::new(&received);
+        while self.open {
+            match self.connection.poll(now, &mut input, &mut out) {
+                Step::Ask(request) => self.answer(request, now, &mut out)?,
+                Step::Flush => {}
+                Step::Read | Step::Wait => break,
+                // After a refused login: what came in waits for the next call, at a later time.
+                Step::Pause(_) => break,
+                // No certificate was configured, so STLS is never offered: both mean the end.
+                Step::StartTls | Step::Close(_) => self.open = false,
+            }
+        }
+        self.pending.extend_from_slice(received.get(input.consumed()..).unwrap_or_default());
+        Ok(out.to_vec())
+    }
+
+    /// Whether the session goes on; once it doesn't, close the link.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// How many messages are left.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.messages.iter().flatten().count()
+    }
+
+    /// Whether no message is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The store: three questions, and an array to answer them from.
+    fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
+        let answer = match request {
+            Request::Authenticate(credentials) if credentials.prove(self.password) => self.snapshot(),
+            Request::Authenticate(_) => Answer::Reject(Rejection::credentials()),
+            Request::Fetch { message, .. } => match self.messages.get(message.index()).copied().flatten() {
+                Some(content) => {
+                    self.connection.answer(Answer::Message, now, out)?;
+                    // TOP may want less than there is; the core cuts.
+                    let _wanted = self.connection.body(content, out)?;
+                    Answer::EndOfMessage
+                }
+                None => Answer::Unavailable(Rejection::permanent("it is gone")),
+            },
+            Request::Commit(deletions) => self.remove(&deletions),
+        };
+        self.connection.answer(answer, now, out)
+    }
+
+    fn snapshot(&self) -> Answer {
+        const UIDS: [&[u8]; 4] = [b"first", b"second", b"third", b"fourth"];
+        let mut maildrop = Maildrop::new();
+        for (content, uid) in self.messages.iter().flatten().zip(UIDS) {
+            if let Ok(uid) = UniqueId::parse(uid) {
+                maildrop.push(dots::wire_size(content), uid);
+            }
+        }
+        Answer::Accept(Accepted::new(maildrop))
+    }
+
+    fn remove(&mut self, deletions: &Deletions) -> Answer {
+        for message in deletions.iter() {
+            if let Some(slot) = self.messages.get_mut(message.index()) {
+                *slot = None;
+            }
+        }
+        Answer::Committed { failed: 0 }
+    }
+}

@@ -1,0 +1,73 @@
+//! An authority made for the tests, and certificates by it.
+
+use std::sync::{Arc, OnceLock};
+
+use pop3_driver::tls::{Connector, Role, client_config, harden_server, provider, server_config};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+pub(crate) struct Certificates {
+    authority: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Certificates {
+    /// For `localhost`, from an authority that the client knows.
+    pub(crate) fn good() -> &'static Self {
+        static GOOD: OnceLock<Certificates> = OnceLock::new();
+        GOOD.get_or_init(|| Self::make(false))
+    }
+
+    /// For `localhost`, by an authority of its own; expired if it is to be so.
+    pub(crate) fn make(expired: bool) -> Self {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let authority = params.self_signed(&key).expect("an authority").der().clone();
+        let issuer = Issuer::new(params, key);
+
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        if expired {
+            params.not_before = date_time_ymd(2001, 1, 1);
+            params.not_after = date_time_ymd(2002, 1, 1);
+        }
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &issuer).expect("a certificate").der().clone();
+        Self { authority, chain: vec![certificate], key: key.into() }
+    }
+
+    /// The server's side.
+    pub(crate) fn server(&self) -> Role {
+        Role::Server(server_config(self.chain.clone(), self.key.clone_key()).expect("the key fits"))
+    }
+
+    /// The server's side, speaking another protocol.
+    pub(crate) fn server_with_alpn(&self, protocol: &[u8]) -> Role {
+        let builder = ServerConfig::builder_with_provider(provider());
+        let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
+        let mut config = Arc::unwrap_or_clone(harden_server(config.expect("the key fits")));
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Role::Server(Arc::new(config))
+    }
+
+    /// The client's side, which believes this authority alone.
+    pub(crate) fn client(&self, name: &str) -> Connector {
+        Connector::new(self.client_config(), name).expect("a name")
+    }
+
+    /// The client's side with other protocols to offer, or none.
+    pub(crate) fn client_with_alpn(&self, protocols: &[&[u8]]) -> Connector {
+        let mut config = Arc::unwrap_or_clone(self.client_config());
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Connector::new(Arc::new(config), "localhost").expect("a name")
+    }
+
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.clone()).expect("an authority");
+        client_config(roots).expect("good settings")
+    }
+}

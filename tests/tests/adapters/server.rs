@@ -1,0 +1,235 @@
+//! A server over a store in memory, on a thread of its own.
+
+use core::marker::PhantomData;
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use pop3_driver::Stop;
+use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::memory::MemoryStore;
+use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::store::Blocking;
+use pop3_driver::tls::Role;
+use pop3_proto::Rejection;
+use pop3_proto::server::{Close, Config, Limits, Totals};
+
+use crate::certificates::Certificates;
+use crate::runtime::Runtime;
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Not at all, and that is declared to be fine.
+    Trusted,
+    /// By STLS.
+    Stls,
+    /// From the first octet.
+    Implicit,
+}
+
+/// How long anything here may take that should take no time at all.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A report, as it can be kept, and whom it is about.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) peer: Peer,
+    pub(crate) user: Option<String>,
+    pub(crate) close: Close,
+    pub(crate) error: Option<String>,
+    pub(crate) totals: Totals,
+}
+
+pub(crate) struct Server<R> {
+    pub(crate) store: MemoryStore,
+    pub(crate) port: u16,
+    pub(crate) stop: Stop,
+    mode: Mode,
+    reports: Receiver<Ended>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime> Server<R> {
+    /// A server with one user, `mrose` with the password `tanstaaf`, and no message.
+    pub(crate) fn start(mode: Mode) -> Self {
+        Self::start_with(mode, Limits::new(), Certificates::good().server())
+    }
+
+    pub(crate) fn start_with(mode: Mode, limits: Limits, tls: Role) -> Self {
+        let store = MemoryStore::new();
+        store.add_user("mrose", "tanstaaf");
+        let (entrance, role) = match mode {
+            Mode::Trusted => (Entrance::Plain, Role::None),
+            Mode::Stls => (Entrance::Plain, tls),
+            Mode::Implicit => (Entrance::Implicit, tls),
+        };
+        let config = Config::new().with_starttls(mode == Mode::Stls).with_limits(limits);
+        let (told, reports) = channel();
+        let service = Policy::<R> {
+            config: config.into(),
+            store: store.clone().into(),
+            trusted: mode == Mode::Trusted,
+            told: told.into(),
+            runtime: PhantomData,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let stop = Stop::new();
+        let thread = thread::spawn({
+            let stop = stop.clone();
+            move || R::serve(listener, entrance, role, service.into(), stop)
+        });
+        Self { store, port, stop, mode, reports, thread: Some(thread), runtime: PhantomData }
+    }
+
+    pub(crate) fn deliver(self, messages: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        for message in messages {
+            self.store.deliver("mrose", message.as_ref());
+        }
+        self
+    }
+
+    /// How many messages are in the maildrop now.
+    pub(crate) fn left(&self) -> usize {
+        self.store.messages("mrose").len()
+    }
+
+    /// What a client asks for that wants to talk to this server.
+    pub(crate) fn security(&self) -> Security {
+        match self.mode {
+            Mode::Trusted => Security::TrustedPlaintext,
+            Mode::Stls => Security::StartTls(Certificates::good().client("localhost")),
+            Mode::Implicit => Security::Implicit(Certificates::good().client("localhost")),
+        }
+    }
+
+    pub(crate) async fn try_connect(&self, security: Security) -> Result<Client<R::Socket>, Error> {
+        R::connect(self.port, security, Options::new()).await
+    }
+
+    pub(crate) async fn connect(&self) -> Client<R::Socket> {
+        self.try_connect(self.security()).await.expect("the server is there")
+    }
+
+    pub(crate) async fn log_in(&self) -> Client<R::Socket> {
+        let mut client = self.connect().await;
+        client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+        client
+    }
+
+    /// A connection without a client, its greeting read.
+    pub(crate) fn raw(&self) -> Raw {
+        let mut raw = Raw::connect(self.port);
+        assert!(raw.line().starts_with("+OK "));
+        raw
+    }
+
+    /// The same after the login.
+    pub(crate) fn raw_logged_in(&self) -> Raw {
+        let mut raw = self.raw();
+        assert!(raw.say("USER mrose\r\n").starts_with("+OK"));
+        assert!(raw.say("PASS tanstaaf\r\n").starts_with("+OK"));
+        raw
+    }
+
+    /// The report on the next session that ends.
+    pub(crate) fn report(&self) -> Ended {
+        self.reports.recv_timeout(PATIENCE).expect("a session has ended")
+    }
+}
+
+impl<R> Drop for Server<R> {
+    fn drop(&mut self) {
+        self.stop.stop();
+        if let Some(thread) = self.thread.take()
+            && !thread::panicking()
+        {
+            thread.join().expect("no panic in the server").expect("no fault of the listener's");
+        }
+    }
+}
+
+struct Policy<R: Runtime> {
+    config: Arc<Config>,
+    store: Arc<MemoryStore>,
+    trusted: bool,
+    told: Mutex<Sender<Ended>>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime> Service for Policy<R> {
+    type Backend = Blocking<MemoryStore, R::Pool>;
+
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
+        let welcome = Welcome::new(Arc::clone(&self.config), backend);
+        let timestamp = timestamp("localhost").map_err(|_| Rejection::temporary("no random octets"))?;
+        Ok(welcome.with_timestamp(timestamp).with_trusted(self.trusted))
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        let ended = Ended {
+            peer: peer.clone(),
+            user: report.user.clone(),
+            close: report.close,
+            error: report.error.as_ref().map(ToString::to_string),
+            totals: report.totals,
+        };
+        // The test may be over.
+        let _ = self.told.lock().expect("no panic while telling").send(ended);
+    }
+}
+
+/// A connection that a test drives octet by octet.
+pub(crate) struct Raw {
+    pub(crate) stream: BufReader<TcpStream>,
+}
+
+impl Raw {
+    pub(crate) fn connect(port: u16) -> Self {
+        Self::new(TcpStream::connect(("127.0.0.1", port)).expect("the server listens"))
+    }
+
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        stream.set_nodelay(true).expect("no delay");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    pub(crate) fn send(&mut self, octets: impl AsRef<[u8]>) {
+        self.stream.get_mut().write_all(octets.as_ref()).expect("the peer reads");
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).expect("a line of text");
+        line
+    }
+
+    pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) -> String {
+        self.send(octets);
+        self.line()
+    }
+
+    /// All that comes until the peer closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("the end of the stream");
+        rest
+    }
+}
+
+/// A listener that is scripted by the test: each connection is given to the script. Returns the port
+/// and what the script returned.
+pub(crate) fn script<T: Send + 'static>(
+    script: impl FnOnce(Raw) -> T + Send + 'static,
+) -> (u16, JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    (port, thread::spawn(move || script(Raw::new(listener.accept().expect("a connection").0))))
+}
