@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Config, Limits};
-use pop3_proto::{Channel, Rejection};
+use bytes::BytesMut;
+use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Step};
+use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
@@ -94,6 +95,26 @@ fn the_clock_of_the_session_begins_with_the_login() {
     assert_eq!(server.connection().deadline(), server.now().after(seconds(600)));
     server.advance(seconds(599));
     assert!(!timed_out(&mut server));
+}
+
+// However long the store takes to answer, the client's time begins anew with the answer.
+#[test]
+fn the_store_may_take_its_time() {
+    let mut core = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let mut out = BytesMut::new();
+    let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\n");
+    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Ask(_)));
+    let mut now = START.after(seconds(1000));
+    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Wait), "the store has no deadline here");
+    core.answer(Answer::Accept(Store::fixture().maildrop().into()), now, &mut out).unwrap();
+    assert_eq!(core.deadline(), now.after(seconds(600)));
+    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Read));
+    let mut input = Input::new(b"QUIT\r\n");
+    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Ask(_)));
+    now = now.after(seconds(1000));
+    core.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
+    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Close(Close::Quit)));
+    assert!(core.deadline() > now && out.ends_with(b"+OK bye\r\n"));
 }
 
 // The last reply is sent however long the session was.

@@ -1,7 +1,9 @@
 //! STLS: what was said before TLS is worth nothing behind it.
 
-use pop3_proto::server::{Close, Config, State};
-use pop3_proto::{Channel, Instant};
+use bytes::BytesMut;
+use pop3_proto::server::{Close, Config, Connection, State, Step};
+use pop3_proto::{Channel, Input, Instant};
+use pop3_tests::START;
 use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
@@ -55,6 +57,25 @@ fn octets_behind_stls_are_thrown_away() {
             assert_eq!(server.connection().session().state(), State::Authorization);
         }
     }
+}
+
+// 2595-4.12: the core itself empties the input, and takes nothing more before the handshake.
+#[test]
+fn the_core_leaves_nothing_to_forget() {
+    let config = Config::new().with_starttls(true);
+    let mut core = Connection::new(config.into(), Channel::Plaintext, None, START);
+    let (mut input, mut out) = (Input::new(b"STLS\r\nCAPA\r\nQUI"), BytesMut::new());
+    assert!(matches!(core.poll(START, &mut input, &mut out), Step::StartTls));
+    assert_eq!(input.rest(), b"");
+    let length = out.len();
+    let mut late = Input::new(b"CAPA\r\n");
+    assert!(matches!(core.poll(START, &mut late, &mut out), Step::StartTls));
+    assert_eq!((late.consumed(), out.len()), (0, length));
+    core.tls_established(START).unwrap();
+    // Half a line from before is not in front of this one.
+    let mut input = Input::new(b"T\r\n");
+    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
+    assert_eq!(&out[length..], b"-ERR unknown command\r\n");
 }
 
 // 2595-4.16
