@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pop3_driver::Clock;
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Maildrop, Store};
-use pop3_maildir::{FetchError, Maildir, MessageFile, OpenError};
+use pop3_maildir::{Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use tracing::{debug, error, warn};
@@ -78,7 +78,7 @@ impl Store for MailStore {
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         // The name is a single component of a path, by its type.
         let mut maildir =
-            Maildir::open(self.folder.join(user.as_str())).map_err(|error| refuse(&user, &error))?;
+            Maildir::open(self.folder.join(user.as_str())).map_err(|error| refuse(&user, error))?;
         let summary = maildir.summary();
         debug!(%user, messages = summary.messages, measured = summary.measured, "maildrop opened");
         for skipped in maildir.skipped() {
@@ -92,20 +92,13 @@ impl Store for MailStore {
     }
 }
 
-/// What the client is told when the Maildir can't be opened. The log tells more.
-fn refuse(user: &UserName, error: &OpenError) -> Rejection {
-    if let OpenError::Locked { .. } = error {
-        return Rejection::in_use();
+/// Logs why the Maildir can't be opened; the client is told less.
+fn refuse(user: &UserName, error: OpenError) -> Rejection {
+    if !matches!(error, OpenError::Locked { .. }) {
+        let cause = core::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        error!(%user, "{error}{cause}");
     }
-    let cause = core::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    error!(%user, "{error}{cause}");
-    match error {
-        OpenError::Missing { .. } => Rejection::permanent("there is no maildrop for this user"),
-        OpenError::Denied { .. } => Rejection::permanent("the maildrop can't be opened"),
-        OpenError::Locked { .. } | OpenError::Io { .. } | _ => {
-            Rejection::temporary("the maildrop can't be opened now")
-        }
-    }
+    error.into()
 }
 
 impl Maildrop for OpenMaildir {
@@ -114,13 +107,7 @@ impl Maildrop for OpenMaildir {
     fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
             warn!(user = %self.user, %message, "{error}");
-            match error {
-                FetchError::Vanished { .. } => Rejection::plain("the message is gone"),
-                FetchError::Changed { .. } => Rejection::temporary("the message was changed; log in anew"),
-                FetchError::NoSuchMessage(_) | FetchError::Io { .. } | _ => {
-                    Rejection::temporary("the message can't be read")
-                }
-            }
+            error.into()
         })
     }
 

@@ -34,7 +34,6 @@ fn a_delivery_killed_between_its_steps() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn delivers_step_by_step() {
     let Some(path) = path_of_child() else { return };
     let mut lines = std::io::stdin().lock().lines();
@@ -87,7 +86,6 @@ fn a_commit_killed_anywhere() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn removes_every_other() {
     let Some(path) = path_of_child() else { return };
     let maildir = Maildir::open(path).unwrap();

@@ -22,7 +22,6 @@ fn a_message_that_does_not_fit_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn delivers_too_much() {
     let Some(path) = path_of_child() else { return };
     let delivery = Delivery::open(path, false).unwrap();
@@ -60,7 +59,6 @@ fn sizes_that_cannot_be_remembered_are_no_trouble() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn cannot_remember() {
     let Some(path) = path_of_child() else { return };
     assert!(File::create(path.join("probe")).unwrap().write_all(&[0; 40_000]).is_err());

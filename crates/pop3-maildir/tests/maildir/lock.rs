@@ -48,7 +48,6 @@ fn a_killed_process_leaves_no_lock() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn holds_the_lock() {
     let Some(path) = path_of_child() else { return };
     let _maildir = Maildir::open(path).unwrap();

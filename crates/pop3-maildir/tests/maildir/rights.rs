@@ -36,7 +36,6 @@ fn an_unreadable_message_is_left_out() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn lists_what_it_may_read() {
     let Some(path) = path_of_child() else { return };
     let mut maildir = Maildir::open(path).unwrap();
@@ -60,7 +59,6 @@ fn a_removal_that_is_refused_is_told_and_the_rest_goes() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn removes_what_it_may() {
     let Some(path) = path_of_child() else { return };
     let report = remove(Maildir::open(path).unwrap(), &[1, 2, 3]);
@@ -81,7 +79,6 @@ fn a_closed_maildir_is_denied() {
 }
 
 #[test]
-#[ignore = "the child of another test"]
 fn is_denied() {
     let Some(path) = path_of_child() else { return };
     let error = Maildir::open(path).unwrap_err();

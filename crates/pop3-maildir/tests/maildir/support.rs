@@ -85,13 +85,13 @@ pub(crate) fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// Runs an ignored test of this binary as a process of its own, with a Maildir. A shell command
+/// Runs a test of this binary, one that does nothing otherwise, as a process of its own, with a Maildir. A shell command
 /// (such as `ulimit`) may come first. As root it runs as another user if `other_user`.
 pub(crate) fn child(test: &str, path: &Path, before: &str, other_user: bool) -> Child {
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
-        .arg(format!("{before}\nexec \"$0\" --ignored --exact \"$1\" --nocapture --test-threads 1"))
+        .arg(format!("{before}\nexec \"$0\" --exact \"$1\" --nocapture --test-threads 1"))
         .arg(std::env::current_exe().unwrap())
         .arg(test)
         .env("MAILDIR_OF_CHILD", path)
@@ -104,7 +104,7 @@ pub(crate) fn child(test: &str, path: &Path, before: &str, other_user: bool) -> 
     command.spawn().unwrap()
 }
 
-/// The Maildir of a child, `None` when an ignored test was run by hand.
+/// The Maildir of a child, `None` where there is no parent test.
 pub(crate) fn path_of_child() -> Option<PathBuf> {
     std::env::var_os("MAILDIR_OF_CHILD").map(PathBuf::from)
 }
