@@ -1,10 +1,15 @@
 //! Every adapter over real sockets: the same scenarios on tokio, async-std, smol and blocking
 //! sockets, in clear, with STLS and with implicit TLS.
 
+mod calls;
 mod certificates;
+mod memory;
 mod messages;
+mod records;
 mod runtime;
+mod security;
 mod server;
+mod timing;
 
 /// Makes tests of scenarios: each on all runtimes, in all modes.
 #[macro_export]

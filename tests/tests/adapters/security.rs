@@ -1,0 +1,199 @@
+//! Names and passwords go out over TLS with the right server only.
+
+use pop3_driver::client::{Error, Options, Security};
+use pop3_proto::client::{Error as ProtocolError, SendError};
+use pop3_proto::server::{Close, Limits};
+use pop3_proto::{Channel, Keyword};
+
+use crate::certificates::Certificates;
+use crate::on_each_runtime;
+use crate::runtime::Runtime;
+use crate::server::{Mode, Raw, Server, script};
+
+on_each_runtime!(
+    nothing_in_clear,
+    no_login_in_clear_at_the_server,
+    a_server_without_stls,
+    certificates_that_are_not_believed,
+    other_protocols,
+    old_versions,
+    the_versions_that_are_offered,
+    commands_injected_before_tls,
+    replies_injected_before_tls,
+    a_reply_that_was_not_asked_for,
+);
+
+async fn nothing_in_clear<R: Runtime>() {
+    let (port, scripted) = script(|mut raw| {
+        raw.send("+OK ready <1.2@localhost>\r\n");
+        raw.rest()
+    });
+    let mut client = R::connect(port, Security::Plaintext, Options::new()).await.expect("a greeting");
+    assert_eq!(client.channel(), Channel::Plaintext);
+    for refused in [client.login(b"mrose", b"tanstaaf").await, client.login_apop(b"mrose", b"tanstaaf").await]
+    {
+        assert!(matches!(refused, Err(Error::Unsendable(SendError::Plaintext))), "{refused:?}");
+    }
+    drop(client);
+    assert_eq!(scripted.join().expect("no panic"), b"", "not one octet");
+}
+
+async fn no_login_in_clear_at_the_server<R: Runtime>() {
+    // STLS is offered, and the peer is not trusted.
+    let server = Server::<R>::start(Mode::Stls);
+    let mut raw = server.raw();
+    assert!(raw.say("USER mrose\r\n").starts_with("-ERR"));
+    assert!(raw.say("PASS tanstaaf\r\n").starts_with("-ERR"));
+    assert!(raw.say("STAT\r\n").starts_with("-ERR"));
+}
+
+async fn a_server_without_stls<R: Runtime>() {
+    for reply in ["-ERR unknown command\r\n", "-ERR [SYS/TEMP] not now\r\n"] {
+        let (port, scripted) = script(move |mut raw| {
+            raw.send("+OK ready\r\n");
+            let line = raw.line();
+            raw.send(reply);
+            (line, raw.rest())
+        });
+        let security = Security::StartTls(Certificates::good().client("localhost"));
+        let refused = R::connect(port, security, Options::new()).await.map(drop);
+        assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Stls)));
+        assert_eq!(scripted.join().expect("no panic"), ("STLS\r\n".to_owned(), Vec::new()));
+    }
+}
+
+async fn certificates_that_are_not_believed<R: Runtime>() {
+    let good = Certificates::good();
+    let expired = Certificates::make(true);
+    for mode in [Mode::Implicit, Mode::Stls] {
+        for (server, connector) in [
+            (good.server(), good.client("mail.example.com")),
+            (good.server(), good.client("127.0.0.1")),
+            (good.server(), Certificates::make(false).client("localhost")),
+            (expired.server(), expired.client("localhost")),
+        ] {
+            let server = Server::<R>::start_with(mode, Limits::new(), server);
+            let security = match mode {
+                Mode::Implicit => Security::Implicit(connector),
+                Mode::Stls | Mode::Trusted => Security::StartTls(connector),
+            };
+            let refused = server.try_connect(security).await.map(drop);
+            assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+            // The handshake was not finished, so that no command can have come.
+            let ended = server.report();
+            assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
+            assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+        }
+    }
+}
+
+async fn other_protocols<R: Runtime>() {
+    let good = Certificates::good();
+    // The client asks for another protocol than POP3.
+    let server = Server::<R>::start(Mode::Implicit);
+    let security = Security::Implicit(good.client_with_alpn(&[b"imap"]));
+    let refused = server.try_connect(security).await.map(drop);
+    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    assert!(server.report().error.is_some());
+    // It asks for none, or for several.
+    for protocols in [&[][..], &[&b"imap"[..], b"pop3"]] {
+        let security = Security::Implicit(good.client_with_alpn(protocols));
+        let mut client = server.try_connect(security).await.expect("it is served");
+        client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+        client.quit().await.expect("the end");
+    }
+    // The server speaks another one.
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), good.server_with_alpn(b"imap"));
+    let refused = server.try_connect(server.security()).await.map(drop);
+    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+}
+
+async fn old_versions<R: Runtime>() {
+    // A ClientHello of TLS 1.1 that offers all that TLS 1.1 has to.
+    let mut hello = vec![3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 6, 0xc0, 0x13, 0xc0, 0x14, 0, 0x2f, 1, 0, 0, 18]);
+    hello.extend([0, 10, 0, 6, 0, 4, 0, 23, 0, 24, 0, 13, 0, 4, 0, 2, 4, 3]);
+    let mut record = vec![22, 3, 1, 0, hello.len() as u8 + 4, 1, 0, 0, hello.len() as u8];
+    record.extend(hello);
+    let server = Server::<R>::start(Mode::Implicit);
+    let mut raw = Raw::connect(server.port);
+    raw.send(&record);
+    let answer = raw.rest();
+    // A fatal alert, protocol_version (RFC 8446 section 6.2).
+    assert_eq!((answer[0], &answer[3..]), (21, &[0, 2, 2, 70][..]), "{answer:?}");
+}
+
+async fn the_versions_that_are_offered<R: Runtime>() {
+    let (port, scripted) = script(|mut raw| {
+        let mut header = [0; 5];
+        std::io::Read::read_exact(&mut raw.stream, &mut header).expect("a record");
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+        std::io::Read::read_exact(&mut raw.stream, &mut hello).expect("a ClientHello");
+        hello
+    });
+    let security = Security::Implicit(Certificates::good().client("localhost"));
+    let lost = R::connect(port, security, Options::new()).await.map(drop);
+    assert!(matches!(lost, Err(Error::Tls(_))), "{lost:?}");
+    let hello = scripted.join().expect("no panic");
+    let has = |octets: &[u8]| hello.windows(octets.len()).any(|window| window == octets);
+    // supported_versions (43): TLS 1.3, TLS 1.2 and no more; ALPN: pop3; no early_data (42).
+    assert!(has(&[0, 43, 0, 5, 4, 3, 4, 3, 3]), "{hello:x?}");
+    assert!(has(b"\x00\x10\x00\x07\x00\x05\x04pop3"), "{hello:x?}");
+    assert!(!has(&[0, 42, 0, 0]), "{hello:x?}");
+}
+
+async fn commands_injected_before_tls<R: Runtime>() {
+    let server = Server::<R>::start(Mode::Stls).deliver([b"Subject: a\n\n"]);
+    let mut raw = server.raw();
+    // One segment: what follows STLS came in clear, by whom is not known.
+    raw.send("STLS\r\nUSER mrose\r\nCAPA\r\n");
+    assert!(raw.line().starts_with("+OK"));
+    let connector = Certificates::good().client("localhost");
+    let tls = rustls::ClientConnection::new(connector.config(), connector.name()).expect("good settings");
+    let stream = raw.stream.into_inner();
+    let mut tls = rustls::StreamOwned::new(tls, stream);
+    let mut say = |command: &str| {
+        std::io::Write::write_all(&mut tls, command.as_bytes()).expect("the server reads");
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut octet = [0];
+            std::io::Read::read_exact(&mut tls, &mut octet).expect("a line");
+            line.push(octet[0]);
+        }
+        String::from_utf8(line).expect("text")
+    };
+    // The first line is the reply to the first command in TLS, and no USER was believed.
+    assert!(say("PASS tanstaaf\r\n").starts_with("-ERR"));
+    assert!(say("USER mrose\r\n").starts_with("+OK"));
+    assert!(say("PASS tanstaaf\r\n").starts_with("+OK"));
+    assert!(say("STAT\r\n").starts_with("+OK 1 "));
+}
+
+async fn replies_injected_before_tls<R: Runtime>() {
+    let (port, scripted) = script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        assert_eq!(raw.line(), "STLS\r\n");
+        raw.send("+OK begin\r\n+OK injected\r\n");
+        raw.rest()
+    });
+    let security = Security::StartTls(Certificates::good().client("localhost"));
+    let refused = R::connect(port, security, Options::new()).await.map(drop);
+    assert!(matches!(refused, Err(Error::Protocol(ProtocolError::Injected))), "{refused:?}");
+    assert_eq!(scripted.join().expect("no panic"), b"", "no handshake was begun");
+}
+
+async fn a_reply_that_was_not_asked_for<R: Runtime>() {
+    let (port, scripted) = script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        let first = raw.line();
+        raw.send("-ERR no\r\n+OK for nothing\r\n");
+        (first, raw.rest())
+    });
+    let mut client = R::connect(port, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+    assert!(client.capabilities().await.expect("a refusal").is_none());
+    let out_of_step = client.login(b"mrose", b"tanstaaf").await;
+    assert!(matches!(out_of_step, Err(Error::Protocol(ProtocolError::Unsolicited))), "{out_of_step:?}");
+    drop(client);
+    assert_eq!(scripted.join().expect("no panic"), ("CAPA\r\n".to_owned(), Vec::new()));
+}

@@ -1,0 +1,169 @@
+//! Deadlines, and the end that the server wishes.
+
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
+use pop3_driver::client::{Error, Options, Security};
+use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_proto::server::{Close, Limits};
+
+use crate::certificates::Certificates;
+use crate::runtime::Runtime;
+use crate::server::{Mode, Raw, Server, script};
+use crate::{everywhere, on_each_runtime};
+
+everywhere!(an_idle_session_is_stopped);
+on_each_runtime!(
+    silent_servers,
+    silent_handshakes,
+    silence_before_the_login,
+    an_idle_session_is_closed_in_silence,
+    a_busy_session_is_not_stopped,
+    a_session_that_never_reads_up,
+    an_address_without_server,
+);
+
+/// Long enough for whatever has to be done, short enough to wait for.
+const SHORT: Duration = Duration::from_millis(100);
+
+async fn silent_servers<R: Runtime>() {
+    let begun = Instant::now();
+    let options = || Options::new().with_connect_timeout(SHORT);
+    let connector = Certificates::good().client("localhost");
+    // It says nothing at all.
+    let (port, first) = script(|mut raw| raw.rest());
+    let late = R::connect(port, Security::TrustedPlaintext, options()).await.map(drop);
+    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { during: None }))), "{late:?}");
+    // It says nothing in the handshake.
+    let (port, second) = script(|mut raw| raw.rest().len());
+    let late = R::connect(port, Security::Implicit(connector.clone()), options()).await.map(drop);
+    assert!(
+        matches!(&late, Err(Error::Tls(error)) if error.kind() == std::io::ErrorKind::TimedOut),
+        "{late:?}"
+    );
+    // It does not answer STLS: the limit is for all that happens before the first call.
+    let (port, third) = script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        raw.rest()
+    });
+    let late = R::connect(port, Security::StartTls(connector), options()).await.map(drop);
+    assert!(
+        matches!(&late, Err(Error::Network(error)) if error.kind() == std::io::ErrorKind::TimedOut),
+        "{late:?}"
+    );
+    // It greets, and answers nothing more.
+    let (port, fourth) = script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        raw.rest()
+    });
+    let options = Options::new().with_config(Config::default().with_reply_timeout(SHORT));
+    let mut client = R::connect(port, Security::TrustedPlaintext, options).await.expect("a greeting");
+    let late = client.login(b"mrose", b"tanstaaf").await;
+    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { during: Some(_) }))), "{late:?}");
+    assert!(matches!(client.noop().await, Err(Error::Interrupted)), "it can't be used any more");
+    drop(client);
+    assert!(begun.elapsed() >= 4 * SHORT);
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    assert_eq!(first.join().expect("no panic"), b"");
+    assert!(second.join().expect("no panic") > 0);
+    assert_eq!(third.join().expect("no panic"), b"STLS\r\n");
+    assert_eq!(fourth.join().expect("no panic"), b"USER mrose\r\n");
+}
+
+async fn silent_handshakes<R: Runtime>() {
+    let limits = Limits::new().with_login_timeout(SHORT);
+    for mode in [Mode::Implicit, Mode::Stls] {
+        let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
+        let mut raw = Raw::connect(server.port);
+        if mode == Mode::Stls {
+            assert!(raw.line().starts_with("+OK"));
+            assert!(raw.say("STLS\r\n").starts_with("+OK"));
+        }
+        assert_eq!(raw.rest(), b"");
+        let ended = server.report();
+        assert_eq!(ended.close, Close::TimedOut);
+        assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+    }
+}
+
+async fn silence_before_the_login<R: Runtime>() {
+    let limits = Limits::new().with_login_timeout(SHORT);
+    let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
+    let mut raw = server.raw();
+    assert!(raw.say("USER mrose\r\n").starts_with("+OK"));
+    assert_eq!(raw.rest(), b"", "nothing is said");
+    assert_eq!(server.report().close, Close::TimedOut);
+}
+
+async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
+    let limits = Limits::new().with_idle_timeout(SHORT);
+    let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
+    let server = server.deliver([b"Subject: a\n\n"]);
+    let mut raw = server.raw_logged_in();
+    assert!(raw.say("DELE 1\r\n").starts_with("+OK"));
+    let begun = Instant::now();
+    assert_eq!(raw.rest(), b"", "nothing is said");
+    assert!(begun.elapsed() >= SHORT / 2, "not before the time");
+    let ended = server.report();
+    assert_eq!((ended.close, ended.error, server.left()), (Close::TimedOut, None, 1));
+}
+
+/// The client takes nothing of a large message, so that writing has to end at a deadline.
+async fn a_session_that_never_reads_up<R: Runtime>() {
+    let limits = Limits::new().with_idle_timeout(SHORT);
+    let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
+    let server = server.deliver([vec![b'x'; 20_000_000]]);
+    let mut raw = server.raw_logged_in();
+    raw.send("RETR 1\r\n");
+    let ended = server.report();
+    assert_eq!((ended.close, ended.totals.retrieved), (Close::TimedOut, 0));
+    // The connection is ended, and the message is not.
+    let mut came = Vec::new();
+    let _ = raw.stream.read_to_end(&mut came);
+    assert!(came.len() < 20_000_000 && !came.ends_with(b"\r\n.\r\n"));
+}
+
+async fn an_idle_session_is_stopped<R: Runtime>(mode: Mode) {
+    let server = Server::<R>::start(mode).deliver([b"Subject: a\n\n"]);
+    let mut client = server.log_in().await;
+    client.dele(pop3_proto::MessageNumber::FIRST).await.expect("a mark");
+    let mut other = (mode != Mode::Implicit).then(|| server.raw());
+    let begun = Instant::now();
+    server.stop.stop();
+    for _ in 0..1 + usize::from(other.is_some()) {
+        assert_eq!(server.report().close, Close::Stopped);
+    }
+    if let Some(other) = &mut other {
+        assert_eq!(other.rest(), b"");
+    }
+    assert!(client.noop().await.is_err());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(server.left(), 1, "nothing is removed");
+}
+
+async fn a_busy_session_is_not_stopped<R: Runtime>() {
+    let server = Server::<R>::start(Mode::Trusted).deliver([vec![b'x'; 8_000_000]]);
+    let mut raw = server.raw_logged_in();
+    assert_eq!(raw.say("DELE 1\r\n").get(..3), Some("+OK"));
+    assert_eq!(raw.say("RSET\r\n").get(..3), Some("+OK"));
+    assert_eq!(raw.say("RETR 1\r\n"), "+OK 8000002 octets\r\n");
+    server.stop.stop();
+    // More commands, while the message is on its way: they are not begun any more.
+    let _ = std::io::Write::write_all(raw.stream.get_mut(), b"DELE 1\r\nQUIT\r\n");
+    let mut came = vec![0; 8_000_002 + 3];
+    raw.stream.read_exact(&mut came).expect("the whole message");
+    assert!(came.ends_with(b"x\r\n.\r\n"));
+    let mut more = Vec::new();
+    let _ = raw.stream.read_to_end(&mut more);
+    assert_eq!(more, b"");
+    let ended = server.report();
+    assert_eq!((ended.close, ended.totals.retrieved, server.left()), (Close::Stopped, 1, 1));
+}
+
+async fn an_address_without_server<R: Runtime>() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let lost = R::connect(port, Security::TrustedPlaintext, Options::new()).await.map(drop);
+    assert!(matches!(lost, Err(Error::Network(_))), "{lost:?}");
+}
