@@ -15,3 +15,16 @@ pub mod store;
 
 /// The time that the virtual clock begins with: not zero, so that nobody mistakes it for "never".
 pub const START: pop3_proto::Instant = pop3_proto::Instant::new(core::time::Duration::from_secs(1_000_000));
+
+/// The README and the chapters of the book: their code is compiled, and run where that can be.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../docs/driving.md")]
+    mod driving {}
+    #[doc = include_str!("../../docs/backend.md")]
+    mod backend {}
+    #[doc = include_str!("../../docs/tls.md")]
+    mod tls {}
+}
