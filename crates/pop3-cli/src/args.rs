@@ -1,4 +1,5 @@
 //! The command line.
+#![allow(rustdoc::invalid_html_tags, reason = "these are texts for the terminal")]
 
 use core::fmt;
 use core::net::SocketAddr;

@@ -11,7 +11,7 @@ use crate::journal::private;
 /// Octets gathered before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// An unfinished file, removed when it is dropped and was not [kept](Self::keep).
+/// An unfinished file, removed when it is dropped and was not kept.
 #[derive(Debug)]
 pub(super) struct Spool {
     path: PathBuf,
