@@ -2,7 +2,7 @@
 //! connection, both with rustls.
 //!
 //! No runtime is needed: the futures of [`pop3_driver`] are run by its
-//! [`wait`](pop3_driver::wait), on sockets that block.
+//! [`wait`], on sockets that block.
 //!
 //! ```no_run
 //! use pop3_std::{Options, Security, connect, wait};
