@@ -147,6 +147,45 @@ fn without_pipelining_one_command_is_under_way() {
     assert_eq!((pair.most_outstanding(), pair.unsent().len()), (1, 0));
 }
 
+// 2449-6.64, 1939-7.25: before the login nothing is pipelined, whatever is announced.
+#[test]
+fn before_the_login_one_command_is_under_way() {
+    let mut client = Client::new();
+    client.receive(b"+OK\r\n");
+    client.send("CAPA").unwrap();
+    client.receive(b"+OK\r\nPIPELINING\r\nUSER\r\n.\r\n");
+    for first in ["CAPA", "USER mrose"] {
+        client.send(first).unwrap();
+        for second in ["CAPA", "PASS tanstaaf", "QUIT"] {
+            assert!(client.send(second).is_err(), "{second} behind {first}");
+        }
+        client.receive(b"-ERR\r\n");
+    }
+}
+
+// 2449-6.62: the window is of octets that the server may not have read; read ones open it again.
+#[test]
+fn the_window_opens_again() {
+    let mut client = Client::new();
+    client.receive(b"+OK\r\n");
+    for command in ["USER mrose", "PASS tanstaaf"] {
+        client.send(command).unwrap();
+        client.receive(b"+OK\r\n");
+    }
+    client.send("CAPA").unwrap();
+    client.receive(b"+OK\r\nPIPELINING\r\n.\r\n");
+    for _ in 0..100 {
+        let mut sent = 0;
+        while client.send("TOP 4294967295 18446744073709551615").is_ok() {
+            sent += 1;
+        }
+        assert_eq!(sent, 64);
+        assert!(client.take().len() <= 4096);
+        client.receive(&b"-ERR\r\n".repeat(sent));
+        assert_eq!((client.connection().outstanding(), client.error()), (0, None));
+    }
+}
+
 // 2449-6.61, 2449-6.62
 #[test]
 fn a_thousand_commands_are_paired_with_their_replies() {
