@@ -161,7 +161,7 @@ impl Header<'_> {
 /// What separates the flights of a dialogue in a fuzz target's input.
 pub const FLIGHT: u8 = 0xfe;
 
-/// The first octets of an input of [`server`]: the settings, the message, its fault, the split.
+/// The first octets of an input of [`server()`]: the settings, the message, its fault, the split.
 /// The flights of the client follow, with [`FLIGHT`] between them.
 ///
 /// A session of any flights is the same at every split; its output is bounded, its replies are
@@ -206,7 +206,7 @@ pub fn server(data: &[u8]) {
     }
 }
 
-/// The commands that [`client`] knows, by the octets of its input.
+/// The commands that [`client()`] knows, by the octets of its input.
 pub const COMMANDS: [&str; 20] = [
     "CAPA",
     "STLS",
@@ -230,7 +230,7 @@ pub const COMMANDS: [&str; 20] = [
     "XBODY",
 ];
 
-/// An octet of an input of [`client`] that sends a command before the next flight; the flights
+/// An octet of an input of [`client()`] that sends a command before the next flight; the flights
 /// are those of the server.
 ///
 /// The input is settings, a split, then for each flight: a number of commands, these commands, the
