@@ -177,8 +177,8 @@ fn schemes() -> impl Strategy<Value = Scheme> {
 fn hosts_drawn() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9_-]{1,20}(\\.[a-zA-Z0-9-]{1,20}){0,3}\\.?",
-        any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
-        any::<std::net::Ipv6Addr>().prop_map(|address| address.to_string()),
+        any::<core::net::Ipv4Addr>().prop_map(|address| address.to_string()),
+        any::<core::net::Ipv6Addr>().prop_map(|address| address.to_string()),
     ]
 }
 
