@@ -109,7 +109,12 @@ fn stored(target: &Target) -> BTreeMap<String, usize> {
                 bodies.push(body.replace('\n', "\r\n"));
             }
         }
-        Target::Maildir(_) | Target::Stdout => panic!("no such test"),
+        Target::Maildir(folder) => {
+            for entry in fs::read_dir(folder.join("new")).unwrap() {
+                bodies.push(fs::read_to_string(entry.unwrap().path()).unwrap().replace('\n', "\r\n"));
+            }
+        }
+        Target::Stdout => panic!("no such test"),
     }
     bodies.into_iter().fold(BTreeMap::new(), |mut counts, body| {
         *counts.entry(body).or_default() += 1;
@@ -122,6 +127,7 @@ fn leftovers(target: &Target) -> usize {
     match target {
         Target::Dir(folder) => fs::read_dir(folder.join("tmp")).unwrap().count(),
         Target::Mbox(path) => fs::read_dir(path.parent().unwrap()).unwrap().count() - 1,
+        // What was received by halves stays for 36 hours, as in every Maildir.
         Target::Maildir(_) | Target::Stdout => 0,
     }
 }
@@ -187,6 +193,14 @@ fn into_a_folder_leaving_mail_on_the_server() {
 fn into_a_folder_deleting() {
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
         UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit));
+    }
+}
+
+#[test]
+fn into_a_maildir() {
+    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered));
+    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+        UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, quit));
     }
 }
 

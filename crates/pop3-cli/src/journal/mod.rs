@@ -13,8 +13,9 @@ mod memory;
 mod record;
 
 use core::time::Duration;
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -80,13 +81,15 @@ impl Journal {
             )),
             TryLockError::Error(error) => failed(error),
         })?;
-        let octets = match fs::read(path) {
-            Ok(octets) => octets,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let (mut log, is_new) = match File::open(path) {
+            Ok(file) => {
+                let is_empty = file.metadata().map_err(failed)?.len() == 0;
+                (Log::read(&mut BufReader::new(file)).map_err(failed)?, is_empty)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Log::default(), true),
             Err(error) => return Err(failed(error)),
         };
-        let mut log = Log::read(&octets);
-        if log.header.is_none() && !octets.is_empty() {
+        if log.header.is_none() && !is_new {
             return Err(Failure::usage(format!(
                 "{} is no state file of this program, or is damaged; give another --state, or remove it",
                 path.display()
@@ -118,7 +121,7 @@ impl Journal {
             tail: log.tail,
         };
         // A new file gets its header, a torn end goes.
-        if octets.is_empty() || log.torn || old_target != target {
+        if is_new || log.torn || old_target != target {
             journal.rewrite().map_err(failed)?;
         }
         Ok(journal)
@@ -214,31 +217,40 @@ impl Journal {
 
     /// Writes the file anew, in one step for all who look.
     fn rewrite(&mut self) -> io::Result<()> {
-        let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
-        let mut lines = Vec::new();
-        Record::Header { name, account, target }.write(&mut lines);
-        let unsure = |id| self.tail.iter().find(|unsure| unsure.id == id);
-        for (id, entry) in self.memory.iter().filter(|&(id, _)| unsure(id).is_none()) {
-            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
-        }
-        Record::Published.write(&mut lines);
-        for (id, entry) in self.memory.iter() {
-            if let Some(Unsure { time, token, .. }) = unsure(id) {
-                Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut lines);
-            }
-        }
         let new = beside(&self.path, ".new");
         fuse::step()?;
         let mut file = private().truncate(true).open(&new)?;
-        fuse::write_all(&mut file, &lines)?;
+        self.write_to(&mut file)?;
         fuse::sync(&file)?;
-        drop(file);
         // What is written from here on goes to the new file, even if the rest fails.
         let file = OpenOptions::new().append(true).open(&new)?;
         fuse::step()?;
         fs::rename(&new, &self.path)?;
         self.file = file;
         sync_folder_of(&self.path)
+    }
+
+    fn write_to(&self, file: &mut File) -> io::Result<()> {
+        /// Octets gathered before they are written.
+        const BUFFER: usize = 64 * 1024;
+        let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
+        let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
+        let mut lines = Vec::with_capacity(BUFFER + 1_024);
+        Record::Header { name, account, target }.write(&mut lines);
+        for (id, entry) in self.memory.iter().filter(|(id, _)| !unsure.contains_key(id)) {
+            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
+            if lines.len() >= BUFFER {
+                fuse::write_all(file, &lines)?;
+                lines.clear();
+            }
+        }
+        Record::Published.write(&mut lines);
+        for (id, entry) in self.memory.iter() {
+            if let Some(Unsure { time, token, .. }) = unsure.get(&id) {
+                Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut lines);
+            }
+        }
+        fuse::write_all(file, &lines)
     }
 }
 
@@ -263,15 +275,17 @@ struct Log {
 }
 
 impl Log {
-    fn read(octets: &[u8]) -> Self {
+    fn read(input: &mut impl BufRead) -> io::Result<Self> {
+        /// The longest line that is read; we write much shorter ones.
+        const LONGEST: u64 = 64 * 1024;
         let mut log = Self::default();
-        let mut rest = octets;
-        while !rest.is_empty() {
-            let record = rest.iter().position(|&octet| octet == b'\n').and_then(|end| {
-                let line = &rest[..end];
-                rest = &rest[end + 1..];
-                Record::parse(line)
-            });
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if input.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            let record = line.strip_suffix(b"\n").and_then(Record::parse);
             match (record, &log.header) {
                 (Some(Record::Header { name, account, target }), None) => {
                     log.header = Some((name, account, target));
@@ -288,7 +302,7 @@ impl Log {
                 }
             }
         }
-        log
+        Ok(log)
     }
 }
 

@@ -6,6 +6,7 @@
 //! a later run can tell what a run that was killed had done.
 
 mod dir;
+mod maildir;
 mod mbox;
 mod mboxrd;
 mod spool;
@@ -15,7 +16,7 @@ use core::time::Duration;
 use std::io::{self, Write};
 
 use crate::args::Target;
-use crate::exit::Failure;
+use crate::exit::{Failure, reasons};
 
 /// Where fetched mail goes.
 pub(crate) trait Sink: Send {
@@ -60,8 +61,30 @@ pub(crate) fn open(target: &Target, name: &str) -> Result<Box<dyn Sink>, Failure
     let opened: io::Result<Box<dyn Sink>> = match target {
         Target::Dir(path) => dir::Dir::open(path, name).map(|sink| Box::new(sink) as _),
         Target::Mbox(path) => mbox::Mbox::open(path, name).map(|sink| Box::new(sink) as _),
-        Target::Maildir(_) => Err(io::ErrorKind::Unsupported.into()),
+        Target::Maildir(path) => maildir::Maildir::open(path).map(|sink| Box::new(sink) as _),
         Target::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
     };
-    opened.map_err(|error| Failure::usage(format!("{target} can't be used: {error}")))
+    opened.map_err(|error| Failure::usage(format!("{target} can't be used: {}", reasons(&error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_cannot_be_used_is_named_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for target in [
+            Target::Dir(file.join("x")),
+            Target::Maildir(file.clone()),
+            Target::Maildir(file.join("x")),
+            Target::Mbox(file.join("x")),
+            Target::Mbox(folder.path().to_owned()),
+        ] {
+            let error = open(&target, "0123").map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(&target.to_string()) && error.contains("os error"), "{error}");
+        }
+    }
 }
