@@ -1,7 +1,9 @@
 //! The program `pop3`: serves and fetches mail with POP3.
-#![allow(dead_code, reason = "the sessions that use the rest are not connected yet")]
 
 mod args;
+mod check;
+mod demo;
+mod dial;
 mod escape;
 mod exit;
 mod fetch;
@@ -44,8 +46,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Passwd(options) => passwd::run(options),
         Command::Serve(options) => serve::run(options),
-        Command::Fetch(_) | Command::Check(_) | Command::Demo(_) => {
-            Err(Failure::usage("this command is not connected to the sessions yet"))
-        }
+        Command::Fetch(options) => fetch::run(options),
+        Command::Check(options) => check::run(options),
+        Command::Demo(options) => demo::run(options),
     }
 }

@@ -1,6 +1,7 @@
 //! Capabilities: the lines of CAPA (RFC 2449).
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::number::decimal;
@@ -144,6 +145,34 @@ impl<'a> Capability<'a> {
     }
 }
 
+/// The capability as it stands in a line of CAPA; octets outside printable ASCII are escaped.
+impl fmt::Display for Capability<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = |per_user: bool| if per_user { " USER" } else { "" };
+        match *self {
+            Self::Top => f.write_str("TOP"),
+            Self::User => f.write_str("USER"),
+            Self::Sasl(mechanisms) => write!(f, "SASL {}", mechanisms.escape_ascii()),
+            Self::RespCodes => f.write_str("RESP-CODES"),
+            Self::LoginDelay(LoginDelay { delay, per_user }) => {
+                write!(f, "LOGIN-DELAY {}{}", delay.as_secs(), user(per_user))
+            }
+            Self::Pipelining => f.write_str("PIPELINING"),
+            Self::Expire(Expire { days: Some(days), per_user }) => {
+                write!(f, "EXPIRE {days}{}", user(per_user))
+            }
+            Self::Expire(Expire { days: None, per_user }) => write!(f, "EXPIRE NEVER{}", user(per_user)),
+            Self::Uidl => f.write_str("UIDL"),
+            Self::Implementation(text) => write!(f, "IMPLEMENTATION {}", text.escape_ascii()),
+            Self::Stls => f.write_str("STLS"),
+            Self::AuthRespCode => f.write_str("AUTH-RESP-CODE"),
+            Self::Utf8 { user: names } => write!(f, "UTF8{}", user(names)),
+            Self::Lang => f.write_str("LANG"),
+            Self::Other(line) => write!(f, "{}", line.escape_ascii()),
+        }
+    }
+}
+
 fn parse_login_delay(rest: &[u8]) -> Option<LoginDelay> {
     let mut words = words(rest);
     let delay = Duration::from_secs(decimal(words.next()?)?);
@@ -270,6 +299,29 @@ mod tests {
             [&b"X-GOOGLE-RICO"[..], b"XOIP", b"PIPELINE", b"EXPIRE", b"EXPIRE x", b"LOGIN-DELAY", b""]
         {
             assert_eq!(parse(other), Capability::Other(other));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_as_itself() {
+        for line in [
+            "TOP",
+            "USER",
+            "SASL PLAIN LOGIN",
+            "RESP-CODES",
+            "LOGIN-DELAY 900 USER",
+            "PIPELINING",
+            "EXPIRE 0",
+            "EXPIRE NEVER USER",
+            "UIDL",
+            "IMPLEMENTATION x y",
+            "STLS",
+            "AUTH-RESP-CODE",
+            "UTF8 USER",
+            "LANG",
+            "XOIP 1",
+        ] {
+            assert_eq!(alloc::string::ToString::to_string(&Capability::parse(line.as_bytes())), line);
         }
     }
 }

@@ -155,13 +155,13 @@ async fn calls_out_of_turn<R: Runtime>() {
     let server = Server::<R>::start(Mode::Trusted).deliver(MESSAGES);
     let mut client = server.connect().await;
     // What can't be sent leaves the connection as it was.
-    let early = client.dele_all([number(1)]).await;
+    let early = client.dele_all(&[number(1)]).await;
     assert!(matches!(early, Err(Error::Unsendable(SendError::State(_)))), "{early:?}");
     assert!(matches!(client.stat().await, Err(Error::Unsendable(SendError::State(_)))));
     assert!(matches!(client.login(b"a\r\nb", b"x").await, Err(Error::Argument(_))));
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     // Nothing to do is not a fault.
-    assert_eq!(client.dele_all([]).await.expect("nothing"), []);
+    assert_eq!(client.dele_all(&[]).await.expect("nothing"), []);
     client.quit().await.expect("the end");
 }
 

@@ -100,13 +100,13 @@ async fn many_small_messages<R: Runtime>(mode: Mode) {
 
     let begun = std::time::Instant::now();
     let mut kept = Kept::default();
-    client.retr_all((1..=1001).map(number), &mut kept).await.expect("messages");
+    client.retr_all(&(1..=1001).map(number).collect::<Vec<_>>(), &mut kept).await.expect("messages");
     assert_eq!(kept.refused, [number(7), number(1001)]);
     assert_eq!(kept.complete.len(), 999);
     for (message, octets) in &kept.complete {
         assert_eq!(octets, &content(stored[message.index()].as_bytes()), "message {message}");
     }
-    let refusals = client.dele_all((1..=500).map(number)).await.expect("marks");
+    let refusals = client.dele_all(&(1..=500).map(number).collect::<Vec<_>>()).await.expect("marks");
     assert_eq!(refusals.into_iter().map(|(message, _)| message).collect::<Vec<_>>(), [number(7)]);
     // A stall of 40 ms for each, as by delayed acknowledgements, would take a minute.
     assert!(begun.elapsed() < Duration::from_secs(30));

@@ -56,6 +56,7 @@ impl Memory {
         self.entries.get(&id)
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -30,6 +30,15 @@ impl Listeners {
                 wanted.push((Entrance::Implicit, (Ipv4Addr::LOCALHOST, 1995).into()));
             }
         }
+        Self::bind_all(wanted)
+    }
+
+    /// One listener on a free port of this machine.
+    pub(super) fn on_loopback() -> Result<Self, Failure> {
+        Self::bind_all(vec![(Entrance::Plain, (Ipv4Addr::LOCALHOST, 0).into())])
+    }
+
+    fn bind_all(wanted: Vec<(Entrance, SocketAddr)>) -> Result<Self, Failure> {
         let bind = |(entrance, address)| {
             let listener = TcpListener::bind(address)?;
             let address = listener.local_addr()?;

@@ -5,17 +5,19 @@ mod policy;
 mod signals;
 mod store;
 
-use std::io::{self, Write as _};
-use std::sync::Arc;
-
+use core::net::SocketAddr;
 use core::time::Duration;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use pop3_driver::Stop;
 use pop3_driver::tls::Role;
 use pop3_proto::server::{Config, Limits};
 use tracing::{info, warn};
 
-use crate::args::Serve;
+use crate::args::{Runtime, Serve};
 use crate::exit::{Exit, Failure};
 use crate::limits::{Limits as Places, Most};
 use crate::tls::Certificate;
@@ -50,6 +52,42 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     listeners.serve(options.runtime, policy, &role, &stop)?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// A server in a thread of this process, for the demonstration.
+pub(crate) struct InProcess {
+    pub(crate) address: SocketAddr,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl InProcess {
+    /// Serves the Maildirs on a free port of this machine until the switch is thrown.
+    pub(crate) fn start(
+        maildrops: &Path,
+        users: &Path,
+        role: &Role,
+        runtime: Runtime,
+        stop: &Stop,
+    ) -> Result<Self, Failure> {
+        let users = Arc::new(Users::load(users)?);
+        let places = Places::new(Most { total: 10, per_address: 10, per_user: 10 });
+        let store = MailStore::new(maildrops.to_owned(), users, Arc::clone(&places));
+        let config = Config::new().with_starttls(matches!(role, Role::Server(_))).into();
+        let policy = Policy { config, store: store.into(), places, apop_host: None, trust_all: false };
+        let listeners = Listeners::on_loopback()?;
+        let address = listeners.addresses().map(|(_, address)| address).next();
+        let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
+        let (role, stop) = (role.clone(), stop.clone());
+        let thread = thread::spawn(move || listeners.serve(runtime, policy, &role, &stop));
+        Ok(Self { address, thread })
+    }
+
+    /// Waits for the end.
+    pub(crate) fn join(self) -> Result<(), Failure> {
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(Failure::new(Exit::Connect, "the server's thread panicked")))
+    }
 }
 
 fn policy(options: &Serve, host: String, users: &Arc<Users>, role: &Role) -> Policy {

@@ -76,10 +76,10 @@ impl<T: Transport> Client<T> {
     /// messages whose [`end`](Receiver::end) was called are complete.
     pub async fn retr_all(
         &mut self,
-        messages: impl IntoIterator<Item = MessageNumber, IntoIter: Send>,
+        messages: &[MessageNumber],
         receiver: &mut impl Receiver,
     ) -> Result<(), Error> {
-        self.pipeline(messages.into_iter().map(Command::Retr), |command, event| {
+        self.pipeline(messages.iter().copied().map(Command::Retr), |command, event| {
             let Command::Retr(message) = *command else { return Err(Error::Internal) };
             match event {
                 Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
@@ -108,10 +108,10 @@ impl<T: Transport> Client<T> {
     /// See [`Error`]. On any error no message is deleted, as there is no QUIT.
     pub async fn dele_all(
         &mut self,
-        messages: impl IntoIterator<Item = MessageNumber, IntoIter: Send>,
+        messages: &[MessageNumber],
     ) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
         let mut refusals = Vec::new();
-        self.pipeline(messages.into_iter().map(Command::Dele), |command, event| {
+        self.pipeline(messages.iter().copied().map(Command::Dele), |command, event| {
             if let (&Command::Dele(message), Event::Reply { keyword, reply, .. }) = (command, event)
                 && !reply.is_positive()
             {

@@ -1,0 +1,163 @@
+//! `pop3 check`: what a server can do, and what is odd about it.
+
+mod certificate;
+mod findings;
+
+use std::io::{self, Write as _};
+
+use pop3_driver::Transport;
+use pop3_driver::client::{Client, Error, Security};
+use pop3_proto::{Capabilities, Secret};
+
+use crate::args::Check;
+use crate::dial::{Dial, Login, Session};
+use crate::escape::Escaped;
+use crate::exit::{Exit, Failure};
+use crate::password;
+use findings::Findings;
+
+/// Checks.
+pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
+    let account = &options.account;
+    let url = account.url()?;
+    let login = Login::new(account, &url)?;
+    let dial = Dial::new(account, &url)?;
+    let credentials = match url.user() {
+        Some(user) => {
+            Some((user, password::find(account, &format!("{}@{}", user.escape_ascii(), dial.place))?))
+        }
+        None => None,
+    };
+    let mut page = Page::default();
+    page.line("server", &dial.place);
+    let mut findings = Findings::default();
+    if let Security::StartTls(_) = dial.security {
+        // What the server says before TLS is seen on a connection of its own, on which nothing secret
+        // can be sent.
+        let plain = dial.with_security(Security::Plaintext);
+        let list = plain.run(Before).map_err(|error| dial.failure(&error))?;
+        page.capabilities("before TLS", list.as_ref());
+        findings.before_tls(list.as_ref());
+    }
+    let checker = Checker { page: &mut page, findings: &mut findings, credentials, login };
+    let checked = dial.run(checker).and_then(|result| result);
+    page.findings(&findings);
+    // Who closed the stream does not want to read it.
+    let _ = io::stdout().write_all(page.0.as_bytes());
+    checked.map(|()| Exit::Done).map_err(|error| dial.failure(&error))
+}
+
+/// Asks for the capabilities and no more.
+struct Before;
+
+impl Session for Before {
+    type Output = Option<Capabilities>;
+
+    async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
+        let list = client.capabilities().await.ok().flatten();
+        // Nothing depends on how this connection ends.
+        let _ = client.quit().await;
+        list
+    }
+}
+
+/// The session proper: as far as it goes without a user, or to the end of a maildrop.
+struct Checker<'a> {
+    page: &'a mut Page,
+    findings: &'a mut Findings,
+    credentials: Option<(&'a [u8], Secret<Vec<u8>>)>,
+    login: Login,
+}
+
+impl Session for Checker<'_> {
+    type Output = Result<(), Error>;
+
+    async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
+        let result = Self { ..self }.check(&mut client).await;
+        result?;
+        client.quit().await
+    }
+}
+
+impl Checker<'_> {
+    async fn check<T: Transport>(self, client: &mut Client<T>) -> Result<(), Error> {
+        let Self { page, findings, credentials, login } = self;
+        page.line("greeting", Escaped::new(client.greeting()));
+        page.line(
+            "APOP",
+            if client.offers_apop() { "a timestamp is in the greeting" } else { "not offered" },
+        );
+        match client.tls() {
+            Some(tls) => {
+                page.line("TLS", format_args!("{} {}", tls.version, tls.cipher));
+                for line in tls.certificates.first().map(certificate::describe).unwrap_or_default() {
+                    page.line("", line);
+                }
+            }
+            None => page.line("TLS", "none"),
+        }
+        let before = client.capabilities().await?;
+        page.capabilities("before the login", before.as_ref());
+        findings.before_login(before.as_ref(), client.channel());
+        if let Some((user, password)) = credentials {
+            let result = login.log_in(client, user, password.expose()).await;
+            findings.quirks(client.quirks());
+            result?;
+            let after = client.known_capabilities().cloned();
+            page.capabilities("after the login", after.as_ref());
+            findings.after_login(before.as_ref(), after.as_ref());
+            maildrop(client, page, findings).await?;
+        }
+        findings.quirks(client.quirks());
+        Ok(())
+    }
+}
+
+/// The figures of the maildrop.
+async fn maildrop<T: Transport>(
+    client: &mut Client<T>,
+    page: &mut Page,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let stat = client.stat().await?;
+    page.line("maildrop", format_args!("{} messages, {} octets", stat.messages, stat.octets));
+    let sizes = client.list().await?;
+    findings.sizes(stat.messages, stat.octets, &sizes);
+    match client.uidl().await {
+        Ok(uids) => findings.uids(sizes.len(), &uids),
+        Err(Error::Refused(refusal)) => findings.no_uidl(&refusal.text),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// What will be printed.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, title: &str, text: impl core::fmt::Display) {
+        self.0.push_str(&format!("{title:<18}{text}\n"));
+    }
+
+    fn capabilities(&mut self, when: &str, list: Option<&Capabilities>) {
+        let Some(list) = list else {
+            return self.line(when, "CAPA is not known");
+        };
+        for (index, line) in list.lines().enumerate() {
+            self.line(if index == 0 { when } else { "" }, Escaped::new(line));
+        }
+        let mechanisms: Vec<String> = list.mechanisms().map(|name| Escaped::new(name).to_string()).collect();
+        let mechanisms = if mechanisms.is_empty() { "none by SASL".to_owned() } else { mechanisms.join(" ") };
+        self.line("  mechanisms", mechanisms);
+    }
+
+    fn findings(&mut self, findings: &Findings) {
+        if findings.lines().is_empty() {
+            self.line("odd", "nothing");
+        }
+        for (index, finding) in findings.lines().iter().enumerate() {
+            self.line(if index == 0 { "odd" } else { "" }, finding);
+        }
+    }
+}

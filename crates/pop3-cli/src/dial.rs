@@ -1,0 +1,237 @@
+//! From the account on the command line to a client that has been greeted, on any runtime.
+
+use core::future::Future;
+use core::net::IpAddr;
+use std::net::ToSocketAddrs;
+
+use pop3_driver::Transport;
+use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::tls::Connector;
+use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_proto::url::{AuthChoice, Url};
+use pop3_proto::{Keyword, ResponseCode};
+
+use crate::args::{Account, Auth, Runtime, Tls};
+use crate::escape::Escaped;
+use crate::exit::{Exit, Failure, reasons};
+
+/// A server, how it is reached, and how the connection is protected.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    /// The server for people: host and port.
+    pub(crate) place: String,
+    /// What is dialled, one after the other.
+    hosts: Vec<String>,
+    port: u16,
+    pub(crate) security: Security,
+    pub(crate) options: Options,
+    runtime: Runtime,
+}
+
+/// How to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// USER and PASS.
+    Password,
+    Apop,
+}
+
+/// What is done with a client, whatever its transport.
+pub(crate) trait Session: Send {
+    type Output: Send;
+
+    fn run<T: Transport>(self, client: Client<T>) -> impl Future<Output = Self::Output> + Send;
+}
+
+impl Dial {
+    /// What the command line and the URL say. Without a word on TLS, STLS is required, except where
+    /// the server is on this machine.
+    ///
+    /// # Errors
+    /// When the trusted certificates can't be read or the name is none.
+    pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
+        let place = format!("{}:{}", url.host(), url.port());
+        let loopback = loopback_addresses(url);
+        let mut hosts = vec![url.host().to_owned()];
+        let connector = || -> Result<Connector, Failure> {
+            let config = crate::tls::client(account.ca_file.as_deref())?;
+            Connector::new(config, url.host()).map_err(|_| {
+                Failure::usage(format!(
+                    "{} is neither a host name nor an address, so TLS can't check it",
+                    url.host()
+                ))
+            })
+        };
+        let security = match account.tls {
+            Some(Tls::Implicit) => Security::Implicit(connector()?),
+            Some(Tls::Starttls) => Security::StartTls(connector()?),
+            Some(Tls::Off) => Security::TrustedPlaintext,
+            None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
+            None if !loopback.is_empty() => {
+                // The addresses that were looked at are dialled, not the name: it could mean another by then.
+                hosts = loopback.iter().map(ToString::to_string).collect();
+                Security::TrustedPlaintext
+            }
+            None => Security::StartTls(connector()?),
+        };
+        let config = Config::default().with_reply_timeout(account.timeout).with_quit_timeout(account.timeout);
+        let options = Options::new().with_connect_timeout(account.timeout).with_config(config);
+        Ok(Self { place, hosts, port: url.port(), security, options, runtime: account.runtime })
+    }
+
+    /// A server in this process, for the demonstration.
+    pub(crate) fn to(
+        address: core::net::SocketAddr,
+        security: Security,
+        options: Options,
+        runtime: Runtime,
+    ) -> Self {
+        let hosts = vec![address.ip().to_string()];
+        Self { place: address.to_string(), hosts, port: address.port(), security, options, runtime }
+    }
+
+    /// The same with other protection.
+    pub(crate) fn with_security(&self, security: Security) -> Self {
+        Self { security, ..self.clone() }
+    }
+
+    /// Connects on the runtime that was chosen, and has the session run there.
+    ///
+    /// # Errors
+    /// When there is no connection. Nothing but STLS was sent then.
+    pub(crate) fn run<S: Session>(&self, session: S) -> Result<S::Output, Error> {
+        match self.runtime {
+            Runtime::Tokio => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(Error::Network)?
+                .block_on(self.run_with(session, pop3_tokio::connect)),
+            Runtime::AsyncStd => async_std::task::block_on(
+                self.run_with(session, pop3_async_std::connect::<pop3_async_std::AsyncStd>),
+            ),
+            Runtime::Smol => {
+                smol::block_on(self.run_with(session, pop3_async_std::connect::<pop3_async_std::Smol>))
+            }
+            Runtime::Std => {
+                pop3_std::wait(self.run_with(session, async |host: &str, port, security, options| {
+                    pop3_std::connect(host, port, security, options)
+                }))
+            }
+        }
+    }
+
+    async fn run_with<S: Session, T: Transport>(
+        &self,
+        session: S,
+        connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, Error>,
+    ) -> Result<S::Output, Error> {
+        let mut result = Err(Error::Network(std::io::ErrorKind::NotFound.into()));
+        for host in &self.hosts {
+            result = connect(host, self.port, self.security.clone(), self.options.clone()).await;
+            // Only where nobody answers, the next address may be the right one.
+            if !matches!(result, Err(Error::Network(_))) {
+                break;
+            }
+        }
+        Ok(session.run(result?).await)
+    }
+
+    /// What the error means to the user.
+    pub(crate) fn failure(&self, error: &Error) -> Failure {
+        let place = &self.place;
+        match error {
+            Error::Refused(refusal) => {
+                let text = Escaped::new(&refusal.text);
+                match refusal.keyword {
+                    None => Failure::new(Exit::Connect, format!("{place} turns connections away: {text}")),
+                    Some(Keyword::Stls) => Failure::new(
+                        Exit::Connect,
+                        format!(
+                            "{place} has no TLS by STLS: {text} (try --tls implicit, or --tls off on a line that you trust)"
+                        ),
+                    ),
+                    Some(Keyword::User | Keyword::Pass | Keyword::Apop) => {
+                        let advice = advice(refusal.code());
+                        Failure::new(Exit::Login, format!("{place} refused the login: {text} ({advice})"))
+                    }
+                    Some(keyword) => {
+                        Failure::new(Exit::Protocol, format!("{place} refused {}: {text}", keyword.as_str()))
+                    }
+                }
+            }
+            Error::Tls(error) => Failure::new(
+                Exit::Connect,
+                format!("{place}: TLS failed: {} (no password was sent)", reasons(error)),
+            ),
+            Error::Network(_)
+            | Error::Protocol(
+                ProtocolError::Closed { .. }
+                | ProtocolError::Truncated { .. }
+                | ProtocolError::TimedOut { .. },
+            ) => Failure::new(Exit::Connect, format!("{place}: {}", reasons(error))),
+            Error::Protocol(ProtocolError::OtherProtocol(pop3_proto::client::Protocol::Tls)) => Failure::new(
+                Exit::Protocol,
+                format!("{place} speaks TLS from the first octet (try pop3s:// or --tls implicit)"),
+            ),
+            Error::Argument(_) | Error::NoTimestamp | Error::Unsendable(_) => {
+                Failure::usage(format!("{place}: {}", reasons(error)))
+            }
+            Error::Protocol(_) | Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
+                Failure::new(Exit::Protocol, format!("{place}: {}", reasons(error)))
+            }
+        }
+    }
+}
+
+impl Login {
+    /// What the command line says, or else the URL, or else USER and PASS.
+    ///
+    /// # Errors
+    /// When the URL asks for a mechanism that this program does not have.
+    pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
+        match (account.auth, url.auth()) {
+            (Auth::User, _) | (Auth::Auto, AuthChoice::Any) => Ok(Self::Password),
+            (Auth::Apop, _) | (Auth::Auto, AuthChoice::Apop) => Ok(Self::Apop),
+            (Auth::Auto, AuthChoice::Sasl(name) | AuthChoice::Extension(name)) => {
+                Err(Failure::usage(format!(
+                    "the URL asks for the login {name}, which this program does not have; --auth user or --auth apop takes another"
+                )))
+            }
+            (Auth::Auto, _) => {
+                Err(Failure::usage("the URL asks for a login that this program does not have"))
+            }
+        }
+    }
+
+    /// Logs in.
+    pub(crate) async fn log_in<T: Transport>(
+        self,
+        client: &mut Client<T>,
+        user: &[u8],
+        password: &[u8],
+    ) -> Result<(), Error> {
+        match self {
+            Self::Password => client.login(user, password).await,
+            Self::Apop => client.login_apop(user, password).await,
+        }
+    }
+}
+
+/// All addresses of the host, if each is on this machine; else none.
+fn loopback_addresses(url: &Url) -> Vec<IpAddr> {
+    let Ok(addresses) = (url.host(), url.port()).to_socket_addrs() else { return Vec::new() };
+    let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
+    if addresses.iter().all(|address| address.to_canonical().is_loopback()) { addresses } else { Vec::new() }
+}
+
+/// What to do about a refused login.
+const fn advice(code: Option<ResponseCode<'_>>) -> &'static str {
+    match code {
+        Some(ResponseCode::InUse) => "another session has the maildrop; try again later",
+        Some(ResponseCode::LoginDelay) => "too soon after the last login; try again later",
+        Some(ResponseCode::SysTemp) => "a fault of the server that will likely pass; try again later",
+        Some(ResponseCode::SysPerm) => "a fault of the server; tell who runs it",
+        Some(ResponseCode::Auth) => "name or password is wrong",
+        _ => "most often the name or the password is wrong",
+    }
+}
