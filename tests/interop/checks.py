@@ -347,7 +347,7 @@ class FetchChecks:
         compare(self.expected(messages[:29]), fetcher.run(self.peer, self.login, "plain"))
         compare(self.expected(messages[:29]), fetcher.run(self.peer, self.login, "plain"))
         self.peer.deliver("alice", messages[29], 29)
-        compare(self.expected(messages), fetcher.run(self.peer, self.login, "tls"))
+        compare(self.expected(messages), fetcher.run(self.peer, self.login, "stls"))
 
     def delete(self, mode: str) -> None:
         messages = [one for one in self.sets["awkward"]] + corpus.small(50)

@@ -9,9 +9,14 @@ use crate::args::Target;
 use crate::exit::Failure;
 use crate::journal::Key;
 
-/// The text by which a state file knows its account.
+/// The text by which a state file knows its account: user, host, and port. The two standard ports lead
+/// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
 pub(crate) fn account(url: &Url, user: &[u8]) -> String {
-    format!("{}@{}:{}", user.escape_ascii(), url.host(), url.port())
+    let (user, host) = (user.escape_ascii(), url.host());
+    match url.port() {
+        110 | 995 => format!("{user}@{host}"),
+        port => format!("{user}@{host}:{port}"),
+    }
 }
 
 /// The text by which a state file knows its target: with the whole path, so that the folder in which
@@ -50,7 +55,9 @@ mod tests {
     #[test]
     fn accounts_and_targets_have_one_text_each() {
         let url = Url::parse("pop3s://a%40b@Mail.Example").unwrap();
-        assert_eq!(account(&url, b"a@b"), "a@b@mail.example:995");
+        assert_eq!(account(&url, b"a@b"), "a@b@mail.example");
+        let url = Url::parse("pop3://h:1110").unwrap();
+        assert_eq!(account(&url, b"u"), "u@h:1110");
         let here = env::current_dir().unwrap().join("x");
         assert_eq!(target(&Target::Dir("x".into())), format!("dir:{}", here.display()));
         assert_eq!(target(&Target::Stdout), "-");
