@@ -1,6 +1,7 @@
 //! The client's calls against the server, and what is left of a session.
 
-use std::time::{Duration, Instant};
+use core::time::Duration;
+use std::time::Instant;
 
 use pop3_driver::client::Error;
 use pop3_proto::client::SendError;

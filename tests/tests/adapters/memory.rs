@@ -1,9 +1,9 @@
 //! What a peer can make the server keep in memory: nearly nothing. The server is a process of its
 //! own, so that the system can tell what it took at the most.
 
+use core::time::Duration;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
 
 use pop3_async_std::{AsyncStd, Smol};
 

@@ -1,7 +1,7 @@
 //! Messages come out as they went in, whatever is in them.
 
+use core::time::Duration;
 use std::io;
-use std::time::Duration;
 
 use pop3_driver::client::{Receiver, Refusal};
 use pop3_proto::MessageNumber;

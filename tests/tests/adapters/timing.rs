@@ -1,7 +1,8 @@
 //! Deadlines, and the end that the server wishes.
 
+use core::time::Duration;
 use std::io::Read as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pop3_driver::client::{Error, Options, Security};
 use pop3_proto::client::{Config, Error as ProtocolError};

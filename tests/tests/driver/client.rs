@@ -1,0 +1,195 @@
+//! The client's calls over a script.
+
+use core::pin::pin;
+use core::task::{Context, Waker};
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, Trace, Tracer};
+use pop3_driver::{Transport as _, wait};
+use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::{Keyword, MessageNumber};
+
+use crate::wire::{Incoming, Wire};
+
+const CAPA: &str = "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n";
+
+fn open(wire: &Wire, options: Options) -> Client<Wire> {
+    let deadline = wire.now().after(Duration::from_secs(60));
+    wait(Client::open(wire.clone(), &Security::TrustedPlaintext, options, deadline)).expect("a greeting")
+}
+
+/// A client that is logged in with these capabilities, and what comes then.
+fn logged_in(capabilities: &str, incoming: impl IntoIterator<Item = Incoming>) -> (Client<Wire>, Wire) {
+    let login = ["+OK hi\r\n", "+OK\r\n", "+OK\r\n", capabilities].map(Incoming::from);
+    let wire = Wire::new(login.into_iter().chain(incoming));
+    let mut client = open(&wire, Options::new());
+    wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
+    wire.state().writes.clear();
+    (client, wire)
+}
+
+fn numbers(last: u32) -> Vec<MessageNumber> {
+    (1..=last).map(number).collect()
+}
+
+fn number(number: u32) -> MessageNumber {
+    MessageNumber::new(number).expect("not zero")
+}
+
+/// Counts messages.
+#[derive(Default)]
+struct Count {
+    complete: usize,
+    octets: usize,
+    /// It fails when so many messages were complete.
+    fails: Option<usize>,
+}
+
+impl Receiver for Count {
+    fn begin(&mut self, _message: MessageNumber) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.octets += octets.len();
+        if self.fails == Some(self.complete) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.complete += 1;
+        Ok(())
+    }
+
+    fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn commands_run_ahead_as_far_as_the_window_allows() {
+    let replies = (0..200).map(|_| Incoming::from("+OK\r\na\r\n.\r\n"));
+    let (mut client, wire) = logged_in(CAPA, replies);
+    let mut count = Count::default();
+    wait(client.retr_all(&numbers(200), &mut count)).expect("messages");
+    assert_eq!((count.complete, count.octets), (200, 600));
+    let writes = wire.state().writes.clone();
+    let lines = |write: &[u8]| write.split(|&octet| octet == b'\n').count() - 1;
+    assert_eq!(lines(&writes[0]), 64);
+    assert!(writes[0].starts_with(b"RETR 1\r\nRETR 2\r\n"));
+    assert_eq!(writes.iter().map(|write| lines(write)).sum::<usize>(), 200);
+}
+
+#[test]
+fn commands_wait_for_their_replies_without_pipelining() {
+    let replies = (0..20).map(|_| Incoming::from("+OK\r\na\r\n.\r\n"));
+    let (mut client, wire) = logged_in("-ERR no\r\n", replies);
+    wait(client.retr_all(&numbers(20), &mut Count::default())).expect("messages");
+    assert_eq!(wire.state().writes.len(), 20);
+}
+
+#[test]
+fn a_command_is_one_write_however_little_it_takes() {
+    let (mut client, wire) = logged_in(CAPA, [Incoming::from("+OK 1 3\r\n"), "+OK 1 3\r\n".into()]);
+    wait(client.stat()).expect("a drop listing");
+    assert_eq!(wire.state().writes, [b"STAT\r\n"]);
+    wire.state().takes = 1;
+    wait(client.stat()).expect("a drop listing");
+    assert_eq!(wire.state().writes.concat(), b"STAT\r\nSTAT\r\n");
+}
+
+#[test]
+fn a_call_that_is_dropped_makes_the_client_useless() {
+    let (mut client, wire) = logged_in(CAPA, [Incoming::from("+OK\r\nhalf a mess"), Incoming::Never]);
+    {
+        let mut kept = Vec::new();
+        let mut call = pin!(client.retr(MessageNumber::FIRST, &mut kept));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let written = wire.state().writes.len();
+    assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
+    assert!(matches!(wait(client.dele_all(&[number(1)])), Err(Error::Interrupted)));
+    assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+    assert_eq!(wire.state().writes.len(), written, "no QUIT: nothing is removed");
+}
+
+#[test]
+fn a_receiver_that_fails_ends_the_fetch() {
+    let replies = (0..20).map(|_| Incoming::from("+OK\r\na\r\n.\r\n"));
+    let (mut client, _wire) = logged_in(CAPA, replies);
+    let mut count = Count { fails: Some(3), ..Count::default() };
+    let failed = wait(client.retr_all(&numbers(20), &mut count));
+    assert!(matches!(failed, Err(Error::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
+    assert_eq!(count.complete, 3);
+    assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
+}
+
+#[test]
+fn a_message_that_breaks_off_is_an_error() {
+    for end in [None, Some(Incoming::Fault(io::ErrorKind::ConnectionReset))] {
+        let begun = Incoming::from("+OK\r\nhalf a message\r\n");
+        let (mut client, _wire) = logged_in(CAPA, [begun].into_iter().chain(end));
+        let broken = wait(client.retr(MessageNumber::FIRST, &mut Vec::new()));
+        let during = Some(Keyword::Retr);
+        assert!(
+            matches!(broken, Err(Error::Protocol(ProtocolError::Truncated { during: d })) if d == during),
+            "{broken:?}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_server_is_left_at_the_deadline() {
+    let (mut client, wire) = logged_in(CAPA, [Incoming::Silence]);
+    let before = wire.now();
+    let late = wait(client.noop());
+    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { .. }))), "{late:?}");
+    assert_eq!(wire.now().since(before), pop3_proto::client::Config::default().reply_timeout);
+}
+
+#[test]
+fn connecting_has_one_deadline_for_all_of_it() {
+    let wire = Wire::new([]);
+    let connector = pop3_driver::tls::Connector::new(
+        pop3_driver::tls::client_config(rustls::RootCertStore::empty()).expect("good settings"),
+        "localhost",
+    );
+    let security = Security::StartTls(connector.expect("a name"));
+    let limit = Duration::from_secs(5);
+    for script in [
+        vec![Incoming::Silence],
+        vec!["+OK\r\n".into(), Incoming::Silence],
+        vec!["+OK\r\n".into(), "+OK\r\n".into(), Incoming::Silence],
+    ] {
+        wire.state().incoming = script.into();
+        let begun = wire.now();
+        let late = wait(Client::open(wire.clone(), &security, Options::new(), begun.after(limit)));
+        assert!(late.is_err());
+        assert_eq!(wire.now().since(begun), limit);
+    }
+}
+
+#[test]
+fn secrets_are_not_traced() {
+    let traces = Arc::new(Mutex::new(String::new()));
+    let tracer = Tracer::new({
+        let traces = Arc::clone(&traces);
+        move |trace: Trace<'_>| traces.lock().expect("no panic").push_str(&format!("{trace:?}\n"))
+    });
+    let script =
+        ["+OK <1.2@x>\r\n", "+OK\r\n", "-ERR no\r\n", "+OK\r\n", CAPA, "+OK\r\nsecret mail\r\n.\r\n"];
+    let wire = Wire::new(script.map(Incoming::from));
+    let mut client = open(&wire, Options::new().with_tracer(tracer));
+    wait(client.login(b"mrose", b"tanstaaf")).expect_err("it is refused");
+    wait(client.login_apop(b"mrose", b"tanstaaf")).expect("the secret is right");
+    wait(client.retr(MessageNumber::FIRST, &mut Vec::new())).expect("a message");
+    let traces = traces.lock().expect("no panic");
+    for said in ["USER mrose", "PASS ***", "APOP ***", "Pipelining", "Data(13)"] {
+        assert!(traces.contains(said), "{said} in {traces}");
+    }
+    let sent = wire.sent();
+    let (_, digest) = sent.split_once("APOP mrose ").expect("the command");
+    assert!(!traces.contains(&digest[..32]), "{traces}");
+    assert!(!traces.contains("tanstaaf") && !traces.contains("secret mail"), "{traces}");
+}

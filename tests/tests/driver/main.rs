@@ -1,0 +1,9 @@
+//! The driver alone: a transport in memory with a clock of its own, and a store that can wait.
+
+mod client;
+mod faults;
+mod server;
+mod stopping;
+mod store;
+mod wire;
+mod writes;

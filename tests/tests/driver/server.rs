@@ -1,0 +1,130 @@
+//! The server's loop: its replies, its pauses, and the backend that waits or is given up.
+
+use core::pin::pin;
+use core::task::{Context, Waker};
+use core::time::Duration;
+
+use pop3_driver::Stop;
+use pop3_driver::server::{Entrance, serve};
+use pop3_proto::server::{Close, Config, Limits};
+use pop3_tests::store::Store;
+
+use crate::store::{Place, Policy, peer};
+use crate::wire::{Incoming, Wire};
+
+const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
+
+fn session(commands: &str) -> Wire {
+    Wire::new([format!("{LOGIN}{commands}").as_str().into()])
+}
+
+#[test]
+fn a_session_from_the_greeting_to_the_report() {
+    let policy = Policy::new(Store::fixture());
+    let wire = session("DELE 1\r\nRETR 2\r\nQUIT\r\n");
+    policy.serve(&wire);
+    assert!(wire.sent().starts_with("+OK POP3 server ready\r\n+OK"));
+    assert!(wire.sent().contains("\r\n\r\n..dot\r\n...two\r\nend\r\n.\r\n+OK"));
+    assert!(wire.state().closed);
+    let (user, close, error, totals) = policy.report();
+    assert_eq!((user.as_deref(), close, error), (Some("mrose"), Close::Quit, None));
+    assert_eq!((totals.retrieved, totals.removed), (1, 1));
+    assert_eq!(policy.seen().store.messages.len(), 2);
+}
+
+#[test]
+fn a_backend_that_waits_is_waited_for() {
+    for place in [Place::Authenticate, Place::Fetch, Place::Chunk, Place::Commit] {
+        let policy = Policy::new(Store::fixture()).waiting(place);
+        let wire = session("RETR 1\r\nDELE 1\r\nQUIT\r\n");
+        let stop = Stop::new();
+        let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(session.as_mut().poll(&mut context).is_pending(), "{place:?}");
+        assert!(session.as_mut().poll(&mut context).is_pending(), "{place:?}");
+        policy.seen().waits = None;
+        assert!(session.as_mut().poll(&mut context).is_ready(), "{place:?}");
+        let (_, close, _, totals) = policy.report();
+        assert_eq!((close, totals.retrieved, totals.removed), (Close::Quit, 1, 1), "{place:?}");
+    }
+}
+
+#[test]
+fn a_session_that_is_given_up_removes_nothing_and_frees_the_maildrop() {
+    for place in [Place::Authenticate, Place::Fetch, Place::Chunk, Place::Commit] {
+        let policy = Policy::new(Store::fixture()).waiting(place);
+        let wire = session("DELE 2\r\nRETR 1\r\nQUIT\r\n");
+        let stop = Stop::new();
+        {
+            let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
+            assert!(session.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(policy.seen().open, 1);
+        }
+        assert_eq!(policy.seen().open, 0, "{place:?}");
+        assert_eq!(policy.seen().store.messages.len(), 3, "{place:?}");
+        assert!(!wire.sent().ends_with("bye\r\n"));
+    }
+}
+
+#[test]
+fn refused_logins_are_answered_later_each_time() {
+    let policy = Policy::new(Store::fixture());
+    let wire = Wire::new(["USER mrose\r\nPASS a\r\nUSER mrose\r\nPASS b\r\nNOOP\r\n".into()]);
+    policy.serve(&wire);
+    assert_eq!(wire.state().pauses, [1, 2].map(Duration::from_secs));
+    assert_eq!(policy.report().3.failed_logins, 2);
+}
+
+#[test]
+fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
+    let mut policy = Policy::new(Store::fixture());
+    policy.refuses = true;
+    let wire = Wire::new([]);
+    policy.serve(&wire);
+    assert_eq!(wire.sent(), "-ERR [SYS/TEMP] too manyconnections\r\n");
+    assert_eq!(wire.state().writes.len(), 1);
+    assert!(wire.state().closed);
+    assert!(policy.seen().reports.is_empty(), "there was no session");
+    // Where TLS comes first, nothing can be said.
+    let wire = Wire::new([]);
+    pop3_driver::wait(serve(wire.clone(), Entrance::Implicit, peer(), &policy, &Stop::new()));
+    assert_eq!(wire.sent(), "");
+    assert!(wire.state().closed);
+}
+
+#[test]
+fn a_handshake_that_fails_ends_the_session() {
+    let config = || Config::new().with_starttls(true);
+    for (incoming, close) in [
+        (Incoming::Silence, Close::TimedOut),
+        (Incoming::Fault(std::io::ErrorKind::InvalidData), Close::PeerClosed),
+    ] {
+        let policy = Policy::new(Store::fixture()).with_config(config());
+        let wire = Wire::new(["STLS\r\nUSER mrose\r\n".into(), incoming]);
+        policy.serve(&wire);
+        assert_eq!(wire.state().writes.len(), 2, "nothing behind the reply to STLS");
+        let (user, closed, error, _) = policy.report();
+        assert_eq!((user, closed), (None, close));
+        assert!(error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+    }
+    // The time for the login is not given anew.
+    let limits = Limits::new().with_login_timeout(Duration::from_secs(7));
+    let policy = Policy::new(Store::fixture()).with_config(config().with_limits(limits));
+    let wire = Wire::new(["STLS\r\n".into(), Incoming::Silence]);
+    policy.serve(&wire);
+    assert_eq!(wire.state().now, pop3_tests::START.after(Duration::from_secs(7)));
+}
+
+#[test]
+fn what_came_before_tls_is_gone_after_it() {
+    let policy = Policy::new(Store::fixture()).with_config(Config::new().with_starttls(true));
+    let wire = Wire::new([
+        "STLS\r\nUSER mrose\r\nPASS tanstaaf\r\n".into(),
+        "the handshake".into(),
+        "STAT\r\nQUIT\r\n".into(),
+    ]);
+    policy.serve(&wire);
+    let sent = wire.sent();
+    let replies: Vec<&str> = sent.lines().map(|line| &line[..3]).collect();
+    assert_eq!(replies, ["+OK", "+OK", "-ER", "+OK"], "{sent}");
+}

@@ -1,0 +1,193 @@
+//! A transport in memory. Time passes on it only where the script says so.
+
+use core::future::poll_fn;
+use core::task::Poll;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pop3_driver::tls::TlsInfo;
+use pop3_driver::{Transport, timed_out};
+use pop3_proto::Instant;
+
+/// A transport; its clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) now: Instant,
+    /// What comes; the end of the stream behind it.
+    pub(crate) incoming: VecDeque<Incoming>,
+    /// Each write.
+    pub(crate) writes: Vec<Vec<u8>>,
+    /// How many octets were written.
+    pub(crate) written: usize,
+    /// The most octets that a write takes.
+    pub(crate) takes: usize,
+    /// What each write does.
+    pub(crate) writing: Writing,
+    pub(crate) pauses: Vec<Duration>,
+    pub(crate) closed: bool,
+    pub(crate) tls: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Writing {
+    /// It takes so long.
+    Takes(Duration),
+    /// Nothing is taken before the deadline, once so many octets were.
+    StuckAfter(usize),
+    /// It fails, once so many octets were taken.
+    FailsAfter(usize, io::ErrorKind),
+}
+
+pub(crate) enum Incoming {
+    Octets(Vec<u8>),
+    /// Nothing until the deadline of the read.
+    Silence,
+    /// Nothing, for ever.
+    Never,
+    Fault(io::ErrorKind),
+    /// This is done, and the next thing comes.
+    Do(Box<dyn FnOnce() + Send>),
+}
+
+impl core::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Incoming")
+    }
+}
+
+impl From<&str> for Incoming {
+    fn from(octets: &str) -> Self {
+        Self::Octets(octets.as_bytes().to_vec())
+    }
+}
+
+impl Wire {
+    pub(crate) fn new(incoming: impl IntoIterator<Item = Incoming>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            now: pop3_tests::START,
+            incoming: incoming.into_iter().collect(),
+            writes: Vec::new(),
+            written: 0,
+            takes: usize::MAX,
+            writing: Writing::Takes(Duration::ZERO),
+            pauses: Vec::new(),
+            closed: false,
+            tls: false,
+        })))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no panic in the transport")
+    }
+
+    /// All that was written.
+    pub(crate) fn sent(&self) -> String {
+        String::from_utf8(self.state().writes.concat()).expect("text")
+    }
+}
+
+impl Transport for Wire {
+    fn now(&self) -> Instant {
+        self.state().now
+    }
+
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        poll_fn(|_| {
+            loop {
+                let incoming = self.state().incoming.pop_front();
+                return Poll::Ready(match incoming {
+                    None => Ok(0),
+                    Some(Incoming::Octets(mut octets)) => {
+                        let count = octets.len().min(buffer.len());
+                        buffer[..count].copy_from_slice(&octets[..count]);
+                        octets.drain(..count);
+                        if !octets.is_empty() {
+                            self.state().incoming.push_front(Incoming::Octets(octets));
+                        }
+                        Ok(count)
+                    }
+                    Some(Incoming::Silence) => {
+                        let mut state = self.state();
+                        state.now = state.now.max(deadline);
+                        Err(timed_out())
+                    }
+                    Some(Incoming::Never) => {
+                        self.state().incoming.push_front(Incoming::Never);
+                        return Poll::Pending;
+                    }
+                    Some(Incoming::Fault(kind)) => Err(kind.into()),
+                    Some(Incoming::Do(action)) => {
+                        action();
+                        continue;
+                    }
+                });
+            }
+        })
+        .await
+    }
+
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        let mut state = self.state();
+        let before = state.written;
+        let mut count = octets.len().min(state.takes);
+        match state.writing {
+            Writing::Takes(time) => {
+                state.now = state.now.after(time);
+                if state.now > deadline {
+                    return Err(timed_out());
+                }
+            }
+            Writing::StuckAfter(limit) if before >= limit => {
+                state.now = state.now.max(deadline);
+                return Err(timed_out());
+            }
+            Writing::FailsAfter(limit, kind) if before >= limit => return Err(kind.into()),
+            Writing::StuckAfter(limit) | Writing::FailsAfter(limit, _) => count = count.min(limit - before),
+        }
+        state.written += count;
+        state.writes.push(octets[..count].to_vec());
+        Ok(count)
+    }
+
+    async fn pause(&mut self, until: Instant) {
+        let mut state = self.state();
+        let span = until.since(state.now);
+        state.pauses.push(span);
+        state.now = state.now.max(until);
+    }
+
+    async fn close(&mut self, _deadline: Instant) {
+        self.state().closed = true;
+    }
+
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        let incoming = self.state().incoming.pop_front();
+        match incoming {
+            // The handshake: whatever octets stand here.
+            Some(Incoming::Octets(_)) => {
+                self.state().tls = true;
+                Ok(self)
+            }
+            Some(Incoming::Silence) => {
+                self.state().now = deadline;
+                Err(timed_out())
+            }
+            Some(Incoming::Never) => core::future::pending().await,
+            Some(Incoming::Fault(kind)) => Err(kind.into()),
+            None | Some(Incoming::Do(_)) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn tls(&self) -> Option<TlsInfo> {
+        None
+    }
+
+    fn is_tls(&self) -> bool {
+        self.state().tls
+    }
+}
