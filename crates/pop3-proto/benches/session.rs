@@ -1,0 +1,161 @@
+//! How fast commands and replies are read, and a pipelined session is served.
+//!
+//! Compare only within one run: `cargo bench -p pop3-proto --bench session`.
+
+use core::hint::black_box;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use pop3_proto::listing::ScanListing;
+use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
+use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Reply, UniqueId, dots};
+
+fn main() {
+    divan::main();
+}
+
+/// What clients send most.
+const COMMANDS: [&[u8]; 8] =
+    [b"RETR 17", b"DELE 17", b"STAT", b"LIST 1234", b"UIDL", b"NOOP", b"TOP 17 0", b"USER mrose"];
+
+/// 1,000 commands, in lines.
+fn burst() -> Vec<u8> {
+    COMMANDS.iter().cycle().take(1000).flat_map(|line| [line, &b"\r\n"[..]].concat()).collect()
+}
+
+/// The reference: the line ends found, and nothing done.
+#[divan::bench]
+fn commands_line_ends_only(bencher: Bencher<'_, '_>) {
+    let burst = burst();
+    bencher
+        .counter(ItemsCount::new(1000_u32))
+        .bench_local(|| memchr::memchr_iter(b'\n', black_box(&burst)).map(black_box).count());
+}
+
+#[divan::bench]
+fn commands_parsed(bencher: Bencher<'_, '_>) {
+    let lines: Vec<&[u8]> = COMMANDS.iter().copied().cycle().take(1000).collect();
+    bencher.counter(ItemsCount::new(1000_u32)).bench_local(|| {
+        for line in black_box(&lines) {
+            let _ = black_box(Command::parse(line));
+        }
+    });
+}
+
+/// The same by a loop written for this bench: the verb compared, the number read, no check of
+/// anything else.
+#[divan::bench]
+fn commands_by_hand(bencher: Bencher<'_, '_>) {
+    let lines: Vec<&[u8]> = COMMANDS.iter().copied().cycle().take(1000).collect();
+    bencher.counter(ItemsCount::new(1000_u32)).bench_local(|| {
+        for line in black_box(&lines) {
+            let verb = line
+                .get(..4)
+                .map(|verb| u32::from_be_bytes([verb[0], verb[1], verb[2], verb[3]]) & 0xdfdf_dfdf);
+            let number = line.get(5..).unwrap_or_default().iter().fold(0_u32, |number, octet| {
+                number.wrapping_mul(10).wrapping_add(u32::from(octet.wrapping_sub(b'0')))
+            });
+            black_box((verb, number));
+        }
+    });
+}
+
+#[divan::bench]
+fn replies_parsed(bencher: Bencher<'_, '_>) {
+    let line = b"+OK 120 octets";
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| black_box(Reply::parse(black_box(line))));
+}
+
+#[divan::bench]
+fn scan_listings_parsed(bencher: Bencher<'_, '_>) {
+    let line = b"1234 120000";
+    bencher.counter(ItemsCount::new(1_u32)).bench_local(|| black_box(ScanListing::parse(black_box(line))));
+}
+
+/// A connection after the login, with this message a hundred times.
+fn logged_in(message: &[u8]) -> Connection {
+    // The burst has no end that the high-water mark would cut.
+    let config = Config::new().with_limits(Limits::new().with_high_water(1 << 30));
+    let mut connection = Connection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
+    let mut out = BytesMut::new();
+    let mut input = Input::new(b"USER mrose\r\nPASS x\r\n");
+    let Step::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out) else {
+        panic!("no request");
+    };
+    let mut maildrop = Maildrop::new();
+    for index in 0..100 {
+        let uid = format!("uid{index}");
+        maildrop.push(dots::wire_size(message), UniqueId::parse(uid.as_bytes()).expect("a unique-id"));
+    }
+    connection.answer(Answer::Accept(maildrop.into()), Instant::EPOCH, &mut out).expect("an answer");
+    connection
+}
+
+/// Serves all of the input.
+fn serve(connection: &mut Connection, octets: &[u8], message: &[u8], out: &mut BytesMut) {
+    let mut input = Input::new(octets);
+    loop {
+        match connection.poll(Instant::EPOCH, &mut input, out) {
+            Step::Read => return,
+            Step::Ask(Request::Fetch { .. }) => {
+                connection.answer(Answer::Message, Instant::EPOCH, out).expect("an answer");
+                let _ = connection.body(message, out).expect("a body");
+                connection.answer(Answer::EndOfMessage, Instant::EPOCH, out).expect("an answer");
+            }
+            step @ (Step::Flush
+            | Step::Ask(_)
+            | Step::Wait
+            | Step::Pause(_)
+            | Step::StartTls
+            | Step::Close(_)) => panic!("{step:?}"),
+        }
+    }
+}
+
+#[divan::bench]
+fn server_stat_pipelined(bencher: Bencher<'_, '_>) {
+    let message = b"x\r\n";
+    let mut connection = logged_in(message);
+    let burst = b"STAT\r\n".repeat(1000);
+    let mut out = BytesMut::with_capacity(1 << 16);
+    bencher.counter(ItemsCount::new(1000_u32)).bench_local(|| {
+        out.clear();
+        serve(&mut connection, &burst, message, &mut out);
+        black_box(&out).len()
+    });
+}
+
+/// 4 KB of mail with LF, as a Maildir has it.
+fn mail() -> Vec<u8> {
+    let line = b"The quick brown fox jumps over the lazy dog, and over the lazy cat as well.\n";
+    [&b"Subject: x\n\n"[..], &line.repeat(4096 / line.len())].concat()
+}
+
+#[divan::bench]
+fn server_retr_4k_pipelined(bencher: Bencher<'_, '_>) {
+    let message = mail();
+    let mut connection = logged_in(&message);
+    let burst: Vec<u8> = (1..=100).flat_map(|number| format!("RETR {number}\r\n").into_bytes()).collect();
+    let mut out = BytesMut::with_capacity(1 << 20);
+    bencher.counter(BytesCount::new(100 * message.len())).bench_local(|| {
+        out.clear();
+        serve(&mut connection, &burst, &message, &mut out);
+        black_box(&out).len()
+    });
+}
+
+/// The reference: as many octets copied.
+#[divan::bench]
+fn server_retr_4k_copied_only(bencher: Bencher<'_, '_>) {
+    let message = mail();
+    let mut out = BytesMut::with_capacity(1 << 20);
+    bencher.counter(BytesCount::new(100 * message.len())).bench_local(|| {
+        out.clear();
+        for _ in 0..100 {
+            out.extend_from_slice(black_box(&message));
+        }
+        black_box(&out).len()
+    });
+}

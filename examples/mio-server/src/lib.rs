@@ -1,0 +1,228 @@
+//! One thread, one mio loop, many POP3 sessions: the bare core without driver and adapter.
+//!
+//! All that an event loop has to do is here: read when the core wants to read, write before that,
+//! poll at deadlines, answer the store's questions. The store is one maildrop in memory that everyone
+//! shares and nobody can empty: each session gets a snapshot, and QUIT removes nothing.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::sync::Arc;
+use std::time::Instant as StdInstant;
+
+use bytes::{Buf as _, BytesMut};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use pop3_proto::server::{Answer, Close, Config, Connection, Request, Step, Wanted};
+use pop3_proto::{Channel, Input, Instant, Maildrop, MessageNumber, Rejection, UniqueId, dots};
+
+/// The store: messages, and a password for all users.
+#[derive(Debug)]
+pub struct Store {
+    messages: Vec<Vec<u8>>,
+    password: Vec<u8>,
+}
+
+impl Store {
+    /// A store of these messages, in stored form, for everyone who has the password.
+    #[must_use]
+    pub fn new(messages: Vec<Vec<u8>>, password: &str) -> Self {
+        Self { messages, password: password.as_bytes().to_vec() }
+    }
+}
+
+/// Serves until accepting fails for good.
+///
+/// # Errors
+/// When the poll of the system fails.
+pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
+    const LISTENER: Token = Token(0);
+    let epoch = StdInstant::now();
+    let config = Arc::new(Config::new());
+    let mut poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    let mut events = Events::with_capacity(256);
+    let mut sessions: HashMap<Token, Session> = HashMap::new();
+    let mut next = 1;
+    loop {
+        let now = Instant::new(epoch.elapsed());
+        let wake = sessions.values().map(|session| session.wake().since(now)).min();
+        poll.poll(&mut events, wake)?;
+        let now = Instant::new(epoch.elapsed());
+        for event in &events {
+            if event.token() == LISTENER {
+                while let Ok((mut stream, _)) = listener.accept() {
+                    let token = Token(next);
+                    next += 1;
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    let ready = stream
+                        .set_nodelay(true)
+                        .and_then(|()| poll.registry().register(&mut stream, token, interest));
+                    if ready.is_ok() {
+                        sessions.insert(token, Session::new(stream, &config, now));
+                    }
+                }
+            }
+        }
+        // mio tells edges: each session goes on until its socket says that it would block. A loop for
+        // thousands of sessions would visit only those with an event or a deadline that has come.
+        sessions.retain(|_, session| session.advance(store, now).unwrap_or(false));
+    }
+}
+
+/// A session with its socket and its buffers.
+#[derive(Debug)]
+struct Session {
+    stream: TcpStream,
+    connection: Connection,
+    received: Vec<u8>,
+    ended: bool,
+    out: BytesMut,
+    /// A message on its way: which, and how much of it is encoded.
+    message: Option<(MessageNumber, usize)>,
+    /// A reply to a refused login is held back until then.
+    pause: Option<Instant>,
+}
+
+impl Session {
+    fn new(stream: TcpStream, config: &Arc<Config>, now: Instant) -> Self {
+        // Passwords in clear: this example listens on the loopback interface only.
+        let connection = Connection::new(Arc::clone(config), Channel::TrustedPlaintext, None, now);
+        Self {
+            stream,
+            connection,
+            received: Vec::new(),
+            ended: false,
+            out: BytesMut::new(),
+            message: None,
+            pause: None,
+        }
+    }
+
+    /// When the session must be polled at the latest.
+    fn wake(&self) -> Instant {
+        self.pause.unwrap_or_else(|| self.connection.deadline())
+    }
+
+    /// Goes on as far as the socket lets it; `false` when the session is over.
+    fn advance(&mut self, store: &Store, now: Instant) -> io::Result<bool> {
+        loop {
+            // Whatever is said goes out before anything new is begun: a client that does not read is
+            // not served, and its output stays bounded.
+            if !self.flush(now)? {
+                return Ok(now < self.connection.deadline());
+            }
+            if let Some((number, from)) = self.message {
+                self.encode(store, number, from, now);
+                continue;
+            }
+            if self.pause.is_some_and(|until| now < until) {
+                return Ok(true);
+            }
+            self.pause = None;
+            let mut input = if self.ended { Input::last(&self.received) } else { Input::new(&self.received) };
+            let step = self.connection.poll(now, &mut input, &mut self.out);
+            let consumed = input.consumed();
+            self.received.drain(..consumed);
+            match step {
+                Step::Read => {
+                    if self.flush(now)? && !self.receive()? {
+                        return Ok(true);
+                    }
+                }
+                Step::Flush => {}
+                Step::Ask(request) => self.ask(request, store, now),
+                Step::Pause(until) => self.pause = Some(until),
+                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
+                Step::Close(_) => return Ok(!self.flush(now)?),
+                // Requests are answered at once, and STLS is not offered.
+                Step::Wait | Step::StartTls => return Ok(false),
+            }
+        }
+    }
+
+    /// Answers for the store.
+    fn ask(&mut self, request: Request, store: &Store, now: Instant) {
+        let answer = match request {
+            Request::Authenticate(credentials) if credentials.prove(&store.password) => {
+                Answer::Accept(snapshot(store).into())
+            }
+            Request::Authenticate(_) => Answer::Reject(Rejection::credentials()),
+            Request::Fetch { message, .. } => {
+                self.message = Some((message, 0));
+                Answer::Message
+            }
+            Request::Commit(deletions) => Answer::Committed { failed: deletions.len() },
+        };
+        // The request is open, so that its answer is no misuse.
+        let _ = self.connection.answer(answer, now, &mut self.out);
+    }
+
+    /// Encodes a piece of the message.
+    fn encode(&mut self, store: &Store, number: MessageNumber, from: usize, now: Instant) {
+        const PIECE: usize = 16 * 1024;
+        let message = store.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
+        let rest = message.get(from..).unwrap_or_default();
+        let piece = rest.get(..PIECE).unwrap_or(rest);
+        let wanted = self.connection.body(piece, &mut self.out).unwrap_or(Wanted::Enough);
+        if wanted == Wanted::Enough || piece.len() == rest.len() {
+            self.message = None;
+            let _ = self.connection.answer(Answer::EndOfMessage, now, &mut self.out);
+        } else {
+            self.message = Some((number, from + piece.len()));
+        }
+    }
+
+    /// Sends the output; `true` when all of it is sent.
+    fn flush(&mut self, now: Instant) -> io::Result<bool> {
+        while !self.out.is_empty() {
+            match self.stream.write(&self.out) {
+                Ok(sent) => {
+                    self.out.advance(sent);
+                    self.connection.wrote(now);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Receives octets; `false` when there are none now.
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut octets = [0; 2048];
+        match self.stream.read(&mut octets) {
+            Ok(0) => {
+                self.ended = true;
+                Ok(true)
+            }
+            Ok(count) => {
+                self.received.extend_from_slice(&octets[..count]);
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The snapshot that a login gets.
+fn snapshot(store: &Store) -> Maildrop {
+    let mut maildrop = Maildrop::new();
+    for (index, message) in store.messages.iter().enumerate() {
+        let uid = format!("message-{index}");
+        if let Ok(uid) = UniqueId::parse(uid.as_bytes()) {
+            maildrop.push(dots::wire_size(message), uid);
+        }
+    }
+    maildrop
+}
+
+/// A listener on a free port of this machine.
+///
+/// # Errors
+/// When the system gives none.
+pub fn listen() -> io::Result<TcpListener> {
+    TcpListener::bind((core::net::Ipv4Addr::LOCALHOST, 0).into())
+}
