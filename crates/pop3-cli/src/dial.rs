@@ -161,7 +161,17 @@ impl Dial {
             }
             Error::Tls(error) => Failure::new(
                 Exit::Connect,
-                format!("{place}: TLS failed: {} (no password was sent)", reasons(error)),
+                format!(
+                    "{place}: TLS failed: {} ({}; no password was sent)",
+                    reasons(error),
+                    tls_advice(error)
+                ),
+            ),
+            Error::Protocol(ProtocolError::TimedOut { during: None }) => Failure::new(
+                Exit::Connect,
+                format!(
+                    "{place}: {error} (if the port wants TLS from the first octet, say pop3s:// or --tls implicit)"
+                ),
             ),
             Error::Network(_)
             | Error::Protocol(
@@ -222,6 +232,20 @@ fn loopback_addresses(url: &Url) -> Vec<IpAddr> {
     let Ok(addresses) = (url.host(), url.port()).to_socket_addrs() else { return Vec::new() };
     let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
     if addresses.iter().all(|address| address.to_canonical().is_loopback()) { addresses } else { Vec::new() }
+}
+
+/// What to do about a handshake that failed.
+fn tls_advice(error: &std::io::Error) -> &'static str {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "the certificate is not to be believed; if it is your own, name its authority by --ca-file"
+        }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "the port may not speak TLS from the first octet; pop3:// or --tls starttls begin it by STLS"
+        }
+        _ => "server and client do not agree",
+    }
 }
 
 /// What to do about a refused login.

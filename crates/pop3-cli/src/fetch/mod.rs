@@ -59,7 +59,8 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         Err(error) => return Err(dial.failure(&error)),
     };
     let result = result.map_err(|ended| ended.failure(&dial, &options.to));
-    if !options.quiet {
+    // Without a session there is nothing to report but the error.
+    if !options.quiet && (result.is_ok() || report.is_begun()) {
         report.print(options.json, matches!(options.to, Target::Stdout));
     }
     result?;

@@ -27,6 +27,11 @@ impl Report {
         self.failed == 0 && self.too_large == 0 && self.not_deleted == 0
     }
 
+    /// Whether there is anything to tell of.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.fetched > 0 || self.known > 0 || !self.is_complete()
+    }
+
     /// Prints the figures; on standard error if standard output is for messages.
     pub(super) fn print(&self, json: bool, to_stderr: bool) {
         let line = if json {
