@@ -88,13 +88,20 @@ impl Fetcher<'_> {
             progress: Progress::new(plan.fetch.len(), octets, self.quiet),
             tasks: plan.fetch.iter().copied().collect(),
             current: None,
+            pending: None,
             stored: Vec::new(),
         };
         for (number, size) in &plan.too_large {
             storing.say(*number, format_args!("skipped: {size} octets are more than --max-size allows"));
         }
         let numbers: Vec<MessageNumber> = plan.fetch.iter().map(|task| task.number).collect();
-        let fetched = client.retr_all(&numbers, &mut storing).await;
+        let mut fetched = client.retr_all(&numbers, &mut storing).await;
+        if fetched.is_ok() && storing.pending.is_some() {
+            fetched = match client.noop().await {
+                Ok(()) | Err(Error::Refused(_)) => storing.settle().map_err(Error::Store),
+                Err(error) => Err(error),
+            };
+        }
         storing.progress.finish();
         let stored = storing.stored;
         // What is complete is kept, whatever came after it.
@@ -194,6 +201,9 @@ struct Storing<'a> {
     /// What was asked for and has not come.
     tasks: VecDeque<Task>,
     current: Option<(Task, Incoming, Octets)>,
+    /// Complete by its terminator, but the next reply has not come: if that is none, the terminator was
+    /// a dot that the server did not stuff, and the message was cut there.
+    pending: Option<(Task, Incoming, Octets)>,
     /// What may be deleted once it is committed.
     stored: Vec<(MessageNumber, Id)>,
 }
@@ -209,8 +219,26 @@ impl Storing<'_> {
         self.say(number, what);
     }
 
+    /// Keeps the message before: the reply behind it has come, so that server and client are in step.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some((task, incoming, octets)) = self.pending.take() else { return Ok(()) };
+        match self.inbox.keep(incoming, &task)? {
+            Kept::New(id) => {
+                self.report.fetched += 1;
+                self.report.octets += octets;
+                self.stored.push((task.number, id));
+            }
+            Kept::Known(id) => {
+                self.report.known += 1;
+                self.stored.push((task.number, id));
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the task of the message; the replies come in the order of the tasks.
     fn task(&mut self, message: MessageNumber) -> io::Result<Task> {
+        self.settle()?;
         self.progress.message();
         let task = self.tasks.pop_front().filter(|task| task.number == message);
         task.ok_or_else(|| io::Error::other("a message came that was not asked for"))
@@ -247,17 +275,7 @@ impl Receiver for Storing<'_> {
             );
             return Ok(());
         }
-        match self.inbox.keep(incoming, &task)? {
-            Kept::New(id) => {
-                self.report.fetched += 1;
-                self.report.octets += octets;
-                self.stored.push((number, id));
-            }
-            Kept::Known(id) => {
-                self.report.known += 1;
-                self.stored.push((number, id));
-            }
-        }
+        self.pending = Some((task, incoming, octets));
         Ok(())
     }
 

@@ -1,0 +1,154 @@
+//! `kill -9` at any point: no message is lost, none is doubled, no lock stays.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::thread;
+
+use crate::support::{House, Scripted, code, contents, errors, script};
+
+fn messages(count: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|index| format!("Subject: {index}\r\n\r\nbody of {index}\r\n").into_bytes()).collect()
+}
+
+fn sorted(mut messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    messages.sort();
+    messages
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A server that, at the given command, sends the beginning of an answer and then holds still until the
+/// client is gone. It tells when it holds still.
+fn stalling(
+    mail: Vec<Vec<u8>>,
+    at: &'static str,
+    part: &'static [u8],
+) -> (u16, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stalled, seen) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut script = script(mail, |_| None);
+        stream.write_all(b"+OK\r\n").unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        while let Some(Ok(line)) = lines.next() {
+            if line == at {
+                stream.write_all(part).unwrap();
+                stalled.send(()).unwrap();
+            } else if let Some(reply) = script(&line) {
+                stream.write_all(&reply).unwrap();
+            }
+        }
+    });
+    (port, seen)
+}
+
+#[test]
+fn a_fetch_that_is_killed_is_taken_up_by_the_next() {
+    let mail = messages(40);
+    for (at, part) in [
+        ("LIST", &b"+OK\r\n1 "[..]),
+        ("RETR 1", b""),
+        ("RETR 20", b"+OK\r\nSubject: 19\r\n\r\nbo"),
+        ("RETR 40", b"+OK\r\nSubject: 39\r\n\r\nbody of 39\r\n."),
+        ("DELE 1", b""),
+        ("DELE 40", b"+O"),
+        ("QUIT", b""),
+    ] {
+        for kind in ["dir", "maildir"] {
+            let house = House::new();
+            let (port, stalled) = stalling(mail.clone(), at, part);
+            let url = format!("pop3://alice@127.0.0.1:{port}");
+            let to = house.to(kind);
+            let child = house.fetch(&url, &["--delete", "--to", &to]).stderr(Stdio::null()).spawn().unwrap();
+            stalled.recv().unwrap();
+            kill(child);
+            // The server has seen no QUIT, or not answered it: all is there still. The account of the
+            // state file has the port in it, so that the second server needs the same.
+            let listener = loop {
+                if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                    break listener;
+                }
+            };
+            let mail = mail.clone();
+            let server = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut script = script(mail, |_| None);
+                stream.write_all(b"+OK\r\n").unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                for line in lines.map_while(Result::ok) {
+                    if stream.write_all(&script(&line).unwrap()).is_err() {
+                        break;
+                    }
+                }
+            });
+            let output = house.fetch(&url, &["--delete", "--to", &to]).output().unwrap();
+            assert_eq!(code(&output), 0, "{at} {kind}: {}", errors(&output));
+            server.join().unwrap();
+            let (folder, expected) = if kind == "dir" {
+                (house.path("out"), sorted(messages(40)))
+            } else {
+                let lf =
+                    |message: Vec<u8>| String::from_utf8(message).unwrap().replace("\r\n", "\n").into_bytes();
+                (house.path("out/new"), sorted(messages(40).into_iter().map(lf).collect()))
+            };
+            assert!(sorted(contents(&folder)) == expected, "{at} {kind}");
+            // In a Maildir, which others use too, an abandoned file is removed after 36 hours.
+            assert!(kind == "maildir" || contents(&house.path("out/tmp")).is_empty(), "{at} {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_reply_to_quit_neither_repeats_nor_loses() {
+    let house = House::new();
+    let mail = messages(5);
+    let to = house.to("dir");
+    // The server removes, and the reply is lost; then it has only what came since.
+    let server =
+        Scripted::start(b"+OK\r\n", vec![script(mail.clone(), |line| (line == "QUIT").then_some(None))]);
+    let output = house.fetch(&server.url(), &["--delete", "--to", &to]).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", errors(&output));
+    assert_eq!(house.fetched(), sorted(mail));
+    assert!(server.said().iter().any(|line| line == "DELE 5"));
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_the_maildrop_whole_and_free() {
+    let house = House::new();
+    let mail: Vec<Vec<u8>> = (0..500).map(|index| format!("{index}\n").into_bytes()).collect();
+    house.deliver(&mail);
+    // In a session with marks.
+    let mut server = house.serve(&[]);
+    let mut session = server.connect();
+    assert!(session.log_in().starts_with("+OK"));
+    for number in 1..=500 {
+        assert!(session.say(&format!("DELE {number}")).starts_with("+OK"));
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    assert_eq!(house.stored().len(), 500);
+
+    // In a commit: what is left is whole, and the next server opens at once.
+    let mut server = house.serve(&[]);
+    let mut session = server.connect();
+    assert!(session.log_in().starts_with("+OK"));
+    for number in 1..=500 {
+        session.say(&format!("DELE {number}"));
+    }
+    session.stream.write_all(b"QUIT\r\n").unwrap();
+    while house.stored().len() == 500 {}
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let left = house.stored();
+    assert!(left.iter().all(|message| mail.contains(message)));
+    let server = house.serve(&[]);
+    let mut session = server.connect();
+    assert!(session.log_in().starts_with("+OK"));
+    assert!(session.say("STAT").starts_with(&format!("+OK {} ", left.len())));
+}

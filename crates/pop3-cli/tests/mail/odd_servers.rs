@@ -1,0 +1,201 @@
+//! Servers that are broken or hostile: one clear line for each fault, the right exit code, and nothing
+//! deleted that is not stored.
+
+use std::fs;
+use std::process::Output;
+
+use crate::support::{House, LAST, PASSWORD, Script, Scripted, code, errors, program, script};
+
+const A: &[u8] = b"Subject: a\r\n\r\nfirst\r\n";
+const B: &[u8] = b"Subject: b\r\n\r\nsecond\r\n";
+
+fn mail() -> Vec<Vec<u8>> {
+    vec![A.to_vec(), B.to_vec()]
+}
+
+/// Fetches with `--delete` from a server whose answers are changed; returns what was said to it too.
+fn fetch(house: &House, scripts: Vec<Script>, options: &[&str]) -> (Output, Vec<String>) {
+    let server = Scripted::start(b"+OK ready\r\n", scripts);
+    let to = house.to("dir");
+    let options = [options, &["--delete", "--to", &to]].concat();
+    let output = house.fetch(&server.url(), &options).output().unwrap();
+    (output, server.said())
+}
+
+fn changed(at: &'static str, reply: Option<&'static [u8]>) -> Vec<Script> {
+    vec![script(mail(), move |line| (line == at).then(|| reply.map(<[u8]>::to_vec)))]
+}
+
+fn deleted(said: &[String]) -> Vec<&str> {
+    said.iter().map(String::as_str).filter(|line| line.starts_with("DELE") || *line == "QUIT").collect()
+}
+
+#[test]
+fn what_does_not_arrive_whole_is_told_and_never_deleted() {
+    for (reply, exit, marked, what) in [
+        // Refused, empty, far too short: the others are fetched and deleted.
+        (Some(&b"-ERR \x1b[31mno\r\n"[..]), 1, &["DELE 2", "QUIT"][..], "refused"),
+        (Some(b"+OK\r\n.\r\n"), 1, &["DELE 2", "QUIT"], "empty"),
+        // Cut by the end of the connection, with and without a part of the terminator.
+        (Some(b"+OK\r\nSubject: a\r\n\r\nfir"), 3, &[], "closed"),
+        (None, 3, &[], "closed"),
+        // An unstuffed dot ends the message too soon: the rest is no reply.
+        (Some(b"+OK\r\nSubject: a\r\n\r\nfirst and\r\n.\r\nmore\r\n.\r\n"), 5, &[], "no command asked for"),
+        (Some(b"* OK\r\n"), 5, &[], "neither with +OK"),
+    ] {
+        let house = House::new();
+        let last = if exit == 3 { LAST } else { b"" };
+        let answer = move |line: &str| (line == "RETR 1").then(|| reply.map(|reply| [last, reply].concat()));
+        let (output, said) = fetch(&house, vec![script(mail(), answer)], &[]);
+        assert_eq!(code(&output), exit, "{what}: {}", errors(&output));
+        assert_eq!(deleted(&said), marked, "{what}");
+        let text = errors(&output);
+        assert!(text.contains(what) && text.lines().count() == 1 && !text.contains('\x1b'), "{what}: {text}");
+        let stored = if exit == 1 { vec![B.to_vec()] } else { vec![] };
+        assert_eq!(house.fetched(), stored, "{what}");
+    }
+}
+
+#[test]
+fn a_server_with_neither_capa_nor_uidl_is_fetched_from_once() {
+    let house = House::new();
+    let old = || {
+        script(mail(), |line| {
+            (line == "CAPA" || line.starts_with("UIDL")).then(|| Some(b"-ERR what?\r\n".to_vec()))
+        })
+    };
+    let server = Scripted::start(b"+OK\r\n", vec![old(), old()]);
+    for _ in 0..2 {
+        let output = house.fetch(&server.url(), &["--to", &house.to("dir")]).output().unwrap();
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        assert_eq!(house.fetched(), mail());
+    }
+    server.said();
+}
+
+#[test]
+fn two_messages_with_one_unique_id_are_both_fetched_and_paths_in_it_lead_nowhere() {
+    for uid in ["twin", "../../../tmp/evil", "a b", &"x".repeat(200)] {
+        let house = House::new();
+        let listing = format!("+OK\r\n1 {uid}\r\n2 {uid}\r\n.\r\n").into_bytes();
+        let answer = move || {
+            let listing = listing.clone();
+            script(mail(), move |line| (line == "UIDL").then(|| Some(listing.clone())))
+        };
+        let server = Scripted::start(b"+OK\r\n", vec![answer(), answer()]);
+        for _ in 0..2 {
+            let output = house.fetch(&server.url(), &["--to", &house.to("dir")]).output().unwrap();
+            assert_eq!(code(&output), 0, "{uid}: {}", errors(&output));
+            assert_eq!(house.fetched(), mail(), "{uid}");
+        }
+        server.said();
+        let names: Vec<_> =
+            fs::read_dir(house.path("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.len() <= 3, "{names:?}");
+    }
+}
+
+#[test]
+fn a_quit_that_could_not_remove_all_is_told() {
+    let house = House::new();
+    let (output, said) =
+        fetch(&house, changed("QUIT", Some(b"-ERR some deleted messages not removed\r\n")), &[]);
+    assert_eq!(code(&output), 1, "{}", errors(&output));
+    assert_eq!(deleted(&said), ["DELE 1", "DELE 2", "QUIT"]);
+    assert_eq!(house.fetched(), mail());
+}
+
+#[test]
+fn no_login_no_messages() {
+    for (reply, advice) in [
+        (&b"-ERR [IN-USE] busy\r\n"[..], "another session has the maildrop"),
+        (b"-ERR [SYS/TEMP] disk\r\n", "try again later"),
+        (b"-ERR [AUTH] no\r\n", "name or password is wrong"),
+        (b"-ERR\r\n", "name or the password is wrong"),
+    ] {
+        let house = House::new();
+        let server = Scripted::start(
+            b"+OK\r\n",
+            vec![script(mail(), move |line| line.starts_with("PASS").then(|| Some(reply.to_vec())))],
+        );
+        let output = house.fetch(&server.url(), &["--to", &house.to("dir")]).output().unwrap();
+        assert_eq!(code(&output), 4);
+        let text = errors(&output);
+        assert!(text.contains(advice) && text.lines().count() == 1, "{text}");
+        assert!(!text.contains(PASSWORD.trim()), "{text}");
+        server.said();
+    }
+}
+
+#[test]
+fn other_protocols_and_silence() {
+    for (greeting, exit, what) in [
+        (&b"220 mail.example ESMTP\r\n"[..], 5, "SMTP"),
+        (b"* OK IMAP4rev1 ready\r\n", 5, "IMAP"),
+        (b"-ERR [SYS/TEMP] too many connections\r\n", 3, "too many connections"),
+        (b"", 3, "took too long"),
+    ] {
+        let house = House::new();
+        let server = Scripted::start(greeting, vec![Box::new(|_| None)]);
+        let output =
+            house.fetch(&server.url(), &["--timeout", "1", "--to", &house.to("dir")]).output().unwrap();
+        let text = errors(&output);
+        assert_eq!(code(&output), exit, "{text}");
+        assert!(text.contains(what) && text.lines().count() == 1, "{text}");
+        assert_eq!(server.said(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_believed_gets_no_command() {
+    let house = House::new();
+    let server = house.serve(&[]);
+    for (scheme, options) in [("pop3s", &[][..]), ("pop3", &["--tls", "starttls"])] {
+        let mut command = program();
+        command
+            .args(["fetch", &server.url(scheme), "--to", "-", "--state"])
+            .arg(house.path(scheme))
+            .args(options);
+        // Trusts another authority only.
+        let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        fs::write(house.path("other.pem"), other.cert.pem()).unwrap();
+        command.arg("--ca-file").arg(house.path("other.pem")).env("POP3_PASSWORD", PASSWORD);
+        let output = command.output().unwrap();
+        assert_eq!(code(&output), 3, "{}", errors(&output));
+        assert!(errors(&output).contains("--ca-file"), "{}", errors(&output));
+    }
+    drop(server);
+    assert!(!house.log().contains("alice"), "{}", house.log());
+}
+
+#[test]
+fn stls_that_is_refused_ends_it_before_the_name() {
+    let house = House::new();
+    let server = Scripted::start(
+        b"+OK\r\n",
+        vec![script(mail(), |line| (line == "STLS").then(|| Some(b"-ERR what?\r\n".to_vec())))],
+    );
+    let output =
+        house.fetch(&server.url(), &["--tls", "starttls", "--to", &house.to("dir")]).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", errors(&output));
+    assert_eq!(server.said(), ["STLS"]);
+}
+
+#[test]
+fn a_command_line_that_can_not_be_used() {
+    for line in [
+        &["fetch", "pop3://h", "--to", "-"][..],
+        &["fetch", "http://alice@h", "--to", "-"],
+        &["fetch", "pop3://alice:secret@h", "--to", "-"],
+        &["fetch", "pop3://alice@h", "--to", "nowhere:x"],
+        &["fetch", "pop://alice;AUTH=PLAIN@h", "--to", "-"],
+        &["serve", "--maildrops", "/nonexistent", "--users", "/nonexistent"],
+    ] {
+        let output = program().args(line).env("POP3_PASSWORD", "x").output().unwrap();
+        let text = errors(&output);
+        assert_eq!((code(&output), text.lines().count()), (2, 1), "{line:?}: {text}");
+        assert!(text.starts_with("pop3: ") && !text.contains("secret"), "{text}");
+    }
+    let output = House::new().fetch("pop3://alice@127.0.0.1:1", &["--to", "-"]).output().unwrap();
+    assert_eq!(code(&output), 3);
+}

@@ -1,0 +1,276 @@
+//! A server, a fetcher and a scripted server for the tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
+
+pub(crate) const RUNTIMES: [&str; 4] = ["tokio", "async-std", "smol", "std"];
+pub(crate) const PASSWORD: &str = "secret with spaces ";
+
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pop3"));
+    command.stdin(Stdio::null()).env_remove("POP3_PASSWORD");
+    command
+}
+
+/// A folder with the Maildir of alice, a users file, a certificate, and room for what is fetched.
+pub(crate) struct House {
+    folder: tempfile::TempDir,
+}
+
+/// A server that ends with this value.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    /// Kept, as a server that can't write to it would not be one that a person started.
+    _stdout: BufReader<ChildStdout>,
+    pub(crate) plain: u16,
+    pub(crate) tls: u16,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        for folder in ["new", "cur", "tmp"] {
+            fs::create_dir_all(house.path("mail/alice").join(folder)).unwrap();
+        }
+        fs::write(house.path("users"), format!("alice:{{PLAIN}}{PASSWORD}\n")).unwrap();
+        let made =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        fs::write(house.path("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(house.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        house
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn deliver(&self, messages: &[Vec<u8>]) {
+        let there = self.stored().len();
+        for (index, message) in messages.iter().enumerate() {
+            let name = format!("mail/alice/new/{}.test.host", 1000 + there + index);
+            fs::write(self.path(&name), message).unwrap();
+        }
+    }
+
+    /// What lies in the Maildir of alice.
+    pub(crate) fn stored(&self) -> Vec<Vec<u8>> {
+        let mut stored = contents(&self.path("mail/alice/new"));
+        stored.extend(contents(&self.path("mail/alice/cur")));
+        stored
+    }
+
+    pub(crate) fn serve(&self, options: &[&str]) -> Server {
+        let mut child = program()
+            .args(["serve", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"])
+            .arg("--maildrops")
+            .arg(self.path("mail"))
+            .arg("--users")
+            .arg(self.path("users"))
+            .arg("--tls-cert")
+            .arg(self.path("cert.pem"))
+            .arg("--tls-key")
+            .arg(self.path("key.pem"))
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(self.path("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut ports = BTreeMap::new();
+        let mut line = String::new();
+        while line != "ready\n" {
+            line.clear();
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{}", self.log());
+            if let [_, scheme, address] = line.split_whitespace().collect::<Vec<_>>()[..] {
+                let port = address.rsplit(':').next().unwrap().parse().unwrap();
+                ports.insert(scheme.to_owned(), port);
+            }
+        }
+        Server { child, _stdout: stdout, plain: ports["pop3"], tls: ports["pop3s"] }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// A fetch from a port, ready to be run, with a state file for that port.
+    pub(crate) fn fetch(&self, url: &str, options: &[&str]) -> Command {
+        let mut command = program();
+        command
+            .args(["fetch", url, "--state"])
+            .arg(self.path(&format!("state-{}", url.rsplit(':').next().unwrap())))
+            .arg("--ca-file")
+            .arg(self.path("cert.pem"))
+            .args(options)
+            .env("POP3_PASSWORD", PASSWORD)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if !options.contains(&"--timeout") {
+            command.args(["--timeout", "20"]);
+        }
+        command
+    }
+
+    /// The option for this target in the house.
+    pub(crate) fn to(&self, kind: &str) -> String {
+        format!("{kind}:{}", self.path("out").display())
+    }
+
+    /// The messages in the `dir:` target, sorted.
+    pub(crate) fn fetched(&self) -> Vec<Vec<u8>> {
+        let mut fetched = contents(&self.path("out"));
+        fetched.sort();
+        fetched
+    }
+}
+
+impl Server {
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        let port = if scheme == "pop3s" { self.tls } else { self.plain };
+        format!("{scheme}://alice@127.0.0.1:{port}")
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn connect(&self) -> Raw {
+        Raw::connect(self.plain)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client that says what it is told to.
+pub(crate) struct Raw {
+    pub(crate) stream: TcpStream,
+    pub(crate) reader: BufReader<TcpStream>,
+}
+
+impl Raw {
+    pub(crate) fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut raw = Self { reader: BufReader::new(stream.try_clone().unwrap()), stream };
+        raw.line();
+        raw
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        line
+    }
+
+    pub(crate) fn say(&mut self, command: &str) -> String {
+        self.stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        self.line()
+    }
+
+    pub(crate) fn log_in(&mut self) -> String {
+        self.say("USER alice");
+        self.say(&format!("PASS {PASSWORD}"))
+    }
+}
+
+/// The contents of the files in a folder.
+pub(crate) fn contents(folder: &Path) -> Vec<Vec<u8>> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files.map(|path| fs::read(path).unwrap()).collect()
+}
+
+pub(crate) fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+pub(crate) fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What a scripted server does with a connection: answers commands, one call a line; `None` closes, and
+/// so does a reply that [`LAST`] stands in front of, once it is sent.
+pub(crate) type Script = Box<dyn FnMut(&str) -> Option<Vec<u8>> + Send>;
+
+/// Stands in front of the last reply; it is not sent.
+pub(crate) const LAST: &[u8] = b"\0last\0";
+
+/// A scripted server. Each script serves one connection; the thread returns what was said to it.
+pub(crate) struct Scripted {
+    pub(crate) port: u16,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Scripted {
+    pub(crate) fn start(greeting: &'static [u8], scripts: Vec<Script>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread = thread::spawn(move || {
+            let mut said = Vec::new();
+            for mut script in scripts {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(greeting).unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while let Some(Ok(line)) = lines.next() {
+                    said.push(line.clone());
+                    let Some(reply) = script(&line) else { break };
+                    let last = reply.strip_prefix(LAST);
+                    if stream.write_all(last.unwrap_or(&reply)).is_err() || last.is_some() {
+                        break;
+                    }
+                }
+            }
+            said
+        });
+        Self { port, thread }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("pop3://alice@127.0.0.1:{}", self.port)
+    }
+
+    /// What was said, once all scripts have been played.
+    pub(crate) fn said(self) -> Vec<String> {
+        self.thread.join().unwrap()
+    }
+}
+
+/// A server of these messages that does as it should; `change` may answer otherwise first. Outer `None`
+/// leaves the answer to the server, inner `None` closes.
+pub(crate) fn script(
+    messages: Vec<Vec<u8>>,
+    mut change: impl FnMut(&str) -> Option<Option<Vec<u8>>> + Send + 'static,
+) -> Script {
+    Box::new(move |line| {
+        if let Some(changed) = change(line) {
+            return changed;
+        }
+        let mut words = line.split(' ');
+        let verb = words.next().unwrap_or_default();
+        let number: Option<usize> = words.next().and_then(|word| word.parse().ok());
+        let listing = |row: &dyn Fn(usize) -> String| {
+            let mut reply = "+OK\r\n".to_owned();
+            for index in 0..messages.len() {
+                reply.push_str(&format!("{} {}\r\n", index + 1, row(index)));
+            }
+            (reply + ".\r\n").into_bytes()
+        };
+        Some(match (verb, number) {
+            ("LIST", None) => listing(&|index| messages[index].len().to_string()),
+            ("UIDL", None) => listing(&|index| format!("uid-{index}")),
+            ("CAPA", _) => b"+OK\r\nUIDL\r\nTOP\r\nUSER\r\n.\r\n".to_vec(),
+            ("RETR", Some(number)) => [b"+OK\r\n".as_slice(), &messages[number - 1], b".\r\n"].concat(),
+            _ => b"+OK\r\n".to_vec(),
+        })
+    })
+}
