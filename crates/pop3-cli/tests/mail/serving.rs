@@ -1,8 +1,11 @@
 //! The server's process: signals, limits, locks and logs.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Instant;
+
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::support::{House, PASSWORD, RUNTIMES};
 
@@ -84,7 +87,7 @@ fn connections_beyond_the_limit_are_turned_away() {
     for runtime in RUNTIMES {
         let server = house.serve(&["--runtime", runtime, "--max-connections", "1"]);
         let mut first = server.connect();
-        let mut second = std::net::TcpStream::connect(("127.0.0.1", server.plain)).unwrap();
+        let mut second = TcpStream::connect(("127.0.0.1", server.plain)).unwrap();
         let mut text = String::new();
         second.read_to_string(&mut text).unwrap();
         assert!(text.starts_with("-ERR [SYS/TEMP] "), "{runtime}: {text}");
@@ -125,5 +128,26 @@ fn apop_is_offered_if_asked_for() {
         let fetch =
             house.fetch(&server.url("pop3"), &["--all", "--auth", "apop", "--to", &house.to("dir")]).output();
         assert_eq!(fetch.unwrap().status.success(), offered);
+    }
+}
+
+// 8314-3.02: an end that nobody has cut.
+#[test]
+fn tls_ends_with_close_notify() {
+    let house = House::new();
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = fs::read(house.path("cert.pem")).unwrap();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let config = pop3_driver::tls::client_config(roots).unwrap();
+    for runtime in RUNTIMES {
+        let server = house.serve(&["--runtime", runtime]);
+        let tls = rustls::ClientConnection::new(config.clone(), "127.0.0.1".try_into().unwrap()).unwrap();
+        let tcp = TcpStream::connect(("127.0.0.1", server.tls)).unwrap();
+        let mut stream = rustls::StreamOwned::new(tls, tcp);
+        stream.write_all(b"QUIT\r\n").unwrap();
+        let mut replies = String::new();
+        // Without close_notify this is an error.
+        stream.read_to_string(&mut replies).unwrap_or_else(|error| panic!("{runtime}: {error}"));
+        assert!(replies.ends_with("+OK bye\r\n"), "{runtime}: {replies}");
     }
 }
