@@ -38,7 +38,6 @@ fn std() {
 /// The process of a server: prints its port, and for each line that it reads how much memory it took
 /// at the most.
 #[test]
-#[ignore = "the other tests here start it"]
 fn the_process_of_a_server() {
     match std::env::var(RUNTIME).as_deref() {
         Ok("tokio") => serve::<Tokio>(),
@@ -72,7 +71,7 @@ struct Process {
 impl Process {
     fn start(runtime: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("the path of this test"))
-            .args(["--exact", "memory::the_process_of_a_server", "--ignored", "--nocapture"])
+            .args(["--exact", "memory::the_process_of_a_server", "--nocapture"])
             .env(RUNTIME, runtime)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
