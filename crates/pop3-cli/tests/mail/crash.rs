@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::thread;
 
-use crate::support::{House, Scripted, code, contents, errors, script};
+use crate::support::{House, Scripted, code, contents, errors, script, stalling};
 
 fn messages(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|index| format!("Subject: {index}\r\n\r\nbody of {index}\r\n").into_bytes()).collect()
@@ -19,33 +19,6 @@ fn sorted(mut messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-/// A server that, at the given command, sends the beginning of an answer and then holds still until the
-/// client is gone. It tells when it holds still.
-fn stalling(
-    mail: Vec<Vec<u8>>,
-    at: &'static str,
-    part: &'static [u8],
-) -> (u16, std::sync::mpsc::Receiver<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (stalled, seen) = std::sync::mpsc::channel();
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut script = script(mail, |_| None);
-        stream.write_all(b"+OK\r\n").unwrap();
-        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-        while let Some(Ok(line)) = lines.next() {
-            if line == at {
-                stream.write_all(part).unwrap();
-                stalled.send(()).unwrap();
-            } else if let Some(reply) = script(&line) {
-                stream.write_all(&reply).unwrap();
-            }
-        }
-    });
-    (port, seen)
 }
 
 #[test]

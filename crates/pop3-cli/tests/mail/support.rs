@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
 pub(crate) const RUNTIMES: [&str; 4] = ["tokio", "async-std", "smol", "std"];
@@ -273,4 +274,27 @@ pub(crate) fn script(
             _ => b"+OK\r\n".to_vec(),
         })
     })
+}
+
+/// A server that, at the given command, sends the beginning of an answer and then holds still until the
+/// client is gone. It tells when it holds still.
+pub(crate) fn stalling(mail: Vec<Vec<u8>>, at: &'static str, part: &'static [u8]) -> (u16, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stalled, seen) = channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut script = script(mail, |_| None);
+        stream.write_all(b"+OK\r\n").unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        while let Some(Ok(line)) = lines.next() {
+            if line == at {
+                stream.write_all(part).unwrap();
+                stalled.send(()).unwrap();
+            } else if let Some(reply) = script(&line) {
+                stream.write_all(&reply).unwrap();
+            }
+        }
+    });
+    (port, seen)
 }
