@@ -81,7 +81,8 @@ impl Fetcher<'_> {
         self.report.known = plan.known as u64;
         self.report.left = plan.left as u64;
         self.report.too_large = plan.too_large.len() as u64;
-        let octets = plan.fetch.iter().filter_map(|task| task.size).sum();
+        // The server may list anything.
+        let octets = plan.fetch.iter().filter_map(|task| task.size).fold(0, u64::saturating_add);
         let mut storing = Storing {
             inbox: &mut *self.inbox,
             report: &mut self.report,
