@@ -174,12 +174,14 @@ fn the_window_opens_again() {
     }
     client.send("CAPA").unwrap();
     client.receive(b"+OK\r\nPIPELINING\r\n.\r\n");
+    client.take();
     for _ in 0..100 {
         let mut sent = 0;
         while client.send("TOP 4294967295 18446744073709551615").is_ok() {
             sent += 1;
         }
-        assert_eq!(sent, 64);
+        // The octets of these commands are the tighter bound.
+        assert_eq!(sent, 4096 / b"TOP 4294967295 18446744073709551615\r\n".len());
         assert!(client.take().len() <= 4096);
         client.receive(&b"-ERR\r\n".repeat(sent));
         assert_eq!((client.connection().outstanding(), client.error()), (0, None));
@@ -210,7 +212,7 @@ fn a_thousand_commands_are_paired_with_their_replies() {
         assert_eq!((command.split(' ').next(), !command.ends_with('9')), (Some(*keyword), *positive));
     }
     assert_eq!(replies.len(), 1004);
-    assert!(pair.most_outstanding() <= 64);
+    assert!(pair.most_outstanding() <= 128);
 }
 
 fn with_stls() -> Pair {

@@ -30,7 +30,7 @@ impl Store {
     }
 }
 
-/// Serves until accepting fails for good.
+/// Serves for ever.
 ///
 /// # Errors
 /// When the poll of the system fails.
@@ -50,7 +50,15 @@ pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
         let now = Instant::new(epoch.elapsed());
         for event in &events {
             if event.token() == LISTENER {
-                while let Ok((mut stream, _)) = listener.accept() {
+                loop {
+                    let mut stream = match listener.accept() {
+                        Ok((stream, _)) => stream,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                        // A client that was gone already; or no descriptor is free, and the next
+                        // connection has the others tried again.
+                        Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                        Err(_) => break,
+                    };
                     let token = Token(next);
                     next += 1;
                     let interest = Interest::READABLE | Interest::WRITABLE;

@@ -76,7 +76,7 @@ fn commands_run_ahead_as_far_as_the_window_allows() {
     assert_eq!((count.complete, count.octets), (200, 600));
     let writes = wire.state().writes.clone();
     let lines = |write: &[u8]| write.split(|&octet| octet == b'\n').count() - 1;
-    assert_eq!(lines(&writes[0]), 64);
+    assert_eq!(lines(&writes[0]), 128);
     assert!(writes[0].starts_with(b"RETR 1\r\nRETR 2\r\n"));
     assert_eq!(writes.iter().map(|write| lines(write)).sum::<usize>(), 200);
 }

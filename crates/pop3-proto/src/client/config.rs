@@ -19,7 +19,7 @@ pub struct Config {
     /// Whether commands are sent before the replies to earlier ones are there, if the server
     /// announces PIPELINING. Default: `true`, as it saves a round trip for each message.
     pub pipelining: bool,
-    /// How many commands may be outstanding with pipelining. Default: 64, which hides the round trip
+    /// How many commands may be outstanding with pipelining. Default: 128, which hides the round trip
     /// on any line. 0 counts as 1.
     pub max_in_flight: usize,
     /// How many octets of commands may be on their way with pipelining. Default: 4096, less than any
@@ -59,7 +59,7 @@ impl Default for Config {
         Self {
             strict: false,
             pipelining: true,
-            max_in_flight: 64,
+            max_in_flight: 128,
             max_octets_in_flight: 4096,
             max_reply_line: 8192,
             max_list_line: 8192,

@@ -130,7 +130,7 @@ fn a_long_run_keeps_the_window() {
             player.try_send(&Command::Noop).unwrap();
             asked += 1;
         }
-        assert!(player.client.outstanding() <= 64);
+        assert!(player.client.outstanding() <= 128);
         player.feed(b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
         assert_eq!(player.told(), ["Noop Positive "; 4]);
         answered += 4;
