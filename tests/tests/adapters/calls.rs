@@ -73,6 +73,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     let ended = server.report();
     assert_eq!((ended.close, ended.error), (Close::Quit, None));
     assert_eq!(ended.peer.tls.is_some(), mode != Mode::Trusted);
+    assert_eq!(server.in_tls.load(core::sync::atomic::Ordering::SeqCst), mode != Mode::Trusted);
     assert_eq!(ended.totals.removed, 0);
 }
 

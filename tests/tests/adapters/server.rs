@@ -1,6 +1,7 @@
 //! A server over a store in memory, on a thread of its own.
 
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,12 +11,12 @@ use std::thread::{self, JoinHandle};
 
 use pop3_driver::Stop;
 use pop3_driver::client::{Client, Error, Options, Security};
-use pop3_driver::memory::MemoryStore;
+use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
-use pop3_driver::store::Blocking;
+use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
 use pop3_proto::Rejection;
-use pop3_proto::server::{Close, Config, Limits, Totals};
+use pop3_proto::server::{Accepted, Close, Config, Credentials, Limits, Totals};
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -46,6 +47,8 @@ pub(crate) struct Ended {
 
 pub(crate) struct Server<R> {
     pub(crate) store: MemoryStore,
+    /// Whether the store was told of TLS at the last login.
+    pub(crate) in_tls: Arc<AtomicBool>,
     pub(crate) port: u16,
     pub(crate) stop: Stop,
     mode: Mode,
@@ -62,6 +65,7 @@ impl<R: Runtime> Server<R> {
 
     pub(crate) fn start_with(mode: Mode, limits: Limits, tls: Role) -> Self {
         let store = MemoryStore::new();
+        let in_tls = Arc::new(AtomicBool::new(false));
         store.add_user("mrose", "tanstaaf");
         let (entrance, role) = match mode {
             Mode::Trusted => (Entrance::Plain, Role::None),
@@ -72,7 +76,7 @@ impl<R: Runtime> Server<R> {
         let (told, reports) = channel();
         let service = Policy::<R> {
             config: config.into(),
-            store: store.clone().into(),
+            store: Watched { store: store.clone(), in_tls: Arc::clone(&in_tls) }.into(),
             trusted: mode == Mode::Trusted,
             told: told.into(),
             runtime: PhantomData,
@@ -84,7 +88,7 @@ impl<R: Runtime> Server<R> {
             let stop = stop.clone();
             move || R::serve(listener, entrance, role, service.into(), stop)
         });
-        Self { store, port, stop, mode, reports, thread: Some(thread), runtime: PhantomData }
+        Self { store, in_tls, port, stop, mode, reports, thread: Some(thread), runtime: PhantomData }
     }
 
     pub(crate) fn deliver(self, messages: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
@@ -156,14 +160,14 @@ impl<R> Drop for Server<R> {
 
 struct Policy<R: Runtime> {
     config: Arc<Config>,
-    store: Arc<MemoryStore>,
+    store: Arc<Watched>,
     trusted: bool,
     told: Mutex<Sender<Ended>>,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R: Runtime> Service for Policy<R> {
-    type Backend = Blocking<MemoryStore, R::Pool>;
+    type Backend = Blocking<Watched, R::Pool>;
 
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
@@ -182,6 +186,21 @@ impl<R: Runtime> Service for Policy<R> {
         };
         // The test may be over.
         let _ = self.told.lock().expect("no panic while telling").send(ended);
+    }
+}
+
+/// The store, which notes what it is told of the peer.
+struct Watched {
+    store: MemoryStore,
+    in_tls: Arc<AtomicBool>,
+}
+
+impl Store for Watched {
+    type Maildrop = MemoryMaildrop;
+
+    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+        self.in_tls.store(peer.tls.is_some(), Ordering::SeqCst);
+        self.store.open(credentials, peer)
     }
 }
 
