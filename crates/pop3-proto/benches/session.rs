@@ -44,24 +44,6 @@ fn commands_parsed(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The same by a loop written for this bench: the verb compared, the number read, no check of
-/// anything else.
-#[divan::bench]
-fn commands_by_hand(bencher: Bencher<'_, '_>) {
-    let lines: Vec<&[u8]> = COMMANDS.iter().copied().cycle().take(1000).collect();
-    bencher.counter(ItemsCount::new(1000_u32)).bench_local(|| {
-        for line in black_box(&lines) {
-            let verb = line
-                .get(..4)
-                .map(|verb| u32::from_be_bytes([verb[0], verb[1], verb[2], verb[3]]) & 0xdfdf_dfdf);
-            let number = line.get(5..).unwrap_or_default().iter().fold(0_u32, |number, octet| {
-                number.wrapping_mul(10).wrapping_add(u32::from(octet.wrapping_sub(b'0')))
-            });
-            black_box((verb, number));
-        }
-    });
-}
-
 #[divan::bench]
 fn replies_parsed(bencher: Bencher<'_, '_>) {
     let line = b"+OK 120 octets";
