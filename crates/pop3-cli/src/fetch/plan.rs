@@ -23,7 +23,8 @@ pub(crate) struct Wishes {
     pub(crate) all: bool,
     /// Delete what is stored.
     pub(crate) delete: bool,
-    /// Fetch at most so many.
+    /// Fetch at most so many. The plan does not look at it: which messages are new, and which the
+    /// server gives, is known only when they have come.
     pub(crate) limit: Option<u64>,
     /// Skip what is larger, in octets.
     pub(crate) max_size: Option<u64>,
@@ -51,8 +52,6 @@ pub(crate) struct Plan {
     pub(crate) too_large: Vec<(MessageNumber, u64)>,
     /// How many were fetched before and are to stay.
     pub(crate) known: usize,
-    /// How many are left to the next run by the limit.
-    pub(crate) left: usize,
 }
 
 /// How often each unique-id is listed.
@@ -89,8 +88,6 @@ pub(crate) fn plan(listing: &[Listed], census: &Census, memory: &Memory, wishes:
             && size > most
         {
             plan.too_large.push((listed.number, size));
-        } else if wishes.limit.is_some_and(|limit| plan.fetch.len() as u64 >= limit) {
-            plan.left += 1;
         } else {
             plan.fetch.push(Task { number: listed.number, size: listed.size, id, total });
         }
@@ -169,13 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
-        let wishes = Wishes { max_size: Some(30), limit: Some(2), ..Wishes::default() };
+    fn what_is_too_large_is_not_fetched() {
+        let wishes = Wishes { max_size: Some(30), ..Wishes::default() };
         let plan = planned(&MAIL, &Memory::default(), wishes);
-        assert_eq!((fetched(&plan), plan.left), (vec![1, 2], 1));
+        assert_eq!(fetched(&plan), [1, 2, 3]);
         let large = plan.too_large.iter().map(|(number, size)| (number.number(), *size)).collect::<Vec<_>>();
         assert_eq!(large, [(4, 40), (5, 50)]);
-        let plan = planned(&MAIL, &Memory::default(), Wishes { limit: Some(0), ..Wishes::default() });
-        assert_eq!((fetched(&plan), plan.left), (vec![], 5));
     }
 }

@@ -79,14 +79,15 @@ impl Fetcher<'_> {
         self.inbox.reconcile(&census)?;
         let plan = plan(&listing, &census, self.inbox.memory(), self.wishes);
         self.report.known = plan.known as u64;
-        self.report.left = plan.left as u64;
         self.report.too_large = plan.too_large.len() as u64;
+        let limit =
+            self.wishes.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         // The server may list anything.
-        let octets = plan.fetch.iter().filter_map(|task| task.size).fold(0, u64::saturating_add);
+        let octets = plan.fetch.iter().take(limit).filter_map(|task| task.size).fold(0, u64::saturating_add);
         let mut storing = Storing {
             inbox: &mut *self.inbox,
             report: &mut self.report,
-            progress: Progress::new(plan.fetch.len(), octets, self.quiet),
+            progress: Progress::new(plan.fetch.len().min(limit), octets, self.quiet),
             tasks: plan.fetch.iter().copied().collect(),
             current: None,
             pending: None,
@@ -95,14 +96,7 @@ impl Fetcher<'_> {
         for (number, size) in &plan.too_large {
             storing.say(*number, format_args!("skipped: {size} octets are more than --max-size allows"));
         }
-        let numbers: Vec<MessageNumber> = plan.fetch.iter().map(|task| task.number).collect();
-        let mut fetched = client.retr_all(&numbers, &mut storing).await;
-        if fetched.is_ok() && storing.pending.is_some() {
-            fetched = match client.noop().await {
-                Ok(()) | Err(Error::Refused(_)) => storing.settle().map_err(Error::Store),
-                Err(error) => Err(error),
-            };
-        }
+        let fetched = storing.fetch(&mut client, &plan.fetch, limit).await;
         storing.progress.finish();
         let stored = storing.stored;
         // What is complete is kept, whatever came after it.
@@ -210,6 +204,33 @@ struct Storing<'a> {
 }
 
 impl Storing<'_> {
+    /// Fetches until so many new messages are here. What turns out to be here already, and what the
+    /// server does not give, takes no place: else the same ones would hold up each run.
+    async fn fetch<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        mut tasks: &[Task],
+        limit: usize,
+    ) -> Result<(), Error> {
+        loop {
+            let fetched = usize::try_from(self.report.fetched).unwrap_or(usize::MAX);
+            let (now, later) = tasks.split_at(limit.saturating_sub(fetched).min(tasks.len()));
+            self.report.left = later.len() as u64;
+            if now.is_empty() {
+                return Ok(());
+            }
+            tasks = later;
+            let numbers: Vec<MessageNumber> = now.iter().map(|task| task.number).collect();
+            client.retr_all(&numbers, self).await?;
+            if self.pending.is_some() {
+                match client.noop().await {
+                    Ok(()) | Err(Error::Refused(_)) => self.settle().map_err(Error::Store)?,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
     /// Tells what is wrong with a message. What comes from the server must be escaped.
     fn say(&self, number: MessageNumber, what: impl Display) {
         self.progress.line(&format!("pop3: message {number} {what}"));

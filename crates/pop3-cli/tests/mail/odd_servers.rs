@@ -73,6 +73,31 @@ fn a_server_with_neither_capa_nor_uidl_is_fetched_from_once() {
     server.said();
 }
 
+/// What is fetched already, or never given, must not take the places of what is new in each run anew.
+#[test]
+fn a_limit_lets_each_run_get_on() {
+    type Change = fn(&str) -> Option<Option<Vec<u8>>>;
+    let no_ids: Change = |line| line.starts_with("UIDL").then(|| Some(b"-ERR what?\r\n".to_vec()));
+    let refusing: Change = |line| (line == "RETR 1").then(|| Some(b"-ERR no\r\n".to_vec()));
+    let mail =
+        || (0..5).map(|index| format!("Subject: {index}\r\n\r\nx\r\n").into_bytes()).collect::<Vec<_>>();
+    for (change, limit, counts, exit) in
+        [(no_ids, "2", &[2, 4, 5, 5][..], 0), (refusing, "1", &[1, 2, 3, 4, 4], 1), (no_ids, "0", &[0], 0)]
+    {
+        let house = House::new();
+        let server = Scripted::start(b"+OK\r\n", counts.iter().map(|_| script(mail(), change)).collect());
+        for count in counts {
+            let options = ["--limit", limit, "--to", &house.to("dir")];
+            let output = house.fetch(&server.url(), &options).output().unwrap();
+            assert_eq!(code(&output), exit, "{}", errors(&output));
+            let fetched = house.fetched();
+            assert_eq!(fetched.len(), *count);
+            assert!(fetched.iter().all(|message| mail().contains(message)), "{fetched:?}");
+        }
+        server.said();
+    }
+}
+
 #[test]
 fn two_messages_with_one_unique_id_are_both_fetched_and_paths_in_it_lead_nowhere() {
     for uid in ["twin", "../../../tmp/evil", "a b", &"x".repeat(200)] {
