@@ -5,7 +5,7 @@ mod sample;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,13 @@ use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::serve::InProcess;
 use crate::tls::{self, Certificate};
+
+/// Prints a line. Who closed standard output does not want to read it; all is verified all the same.
+macro_rules! say {
+    ($($part:tt)*) => {
+        drop(writeln!(io::stdout(), $($part)*))
+    };
+}
 
 const USER: &str = "mrose";
 const PASSWORD: &str = "tanstaaf and some spaces";
@@ -42,13 +49,13 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     sample::write(&folder.join(USER), &messages).map_err(cant)?;
     let users = folder.join("users");
     fs::write(&users, format!("{USER}:{{PLAIN}}{PASSWORD}\n")).map_err(cant)?;
-    println!("A Maildir of {} awkward and small messages lies in {}.", messages.len(), folder.display());
+    say!("A Maildir of {} awkward and small messages lies in {}.", messages.len(), folder.display());
 
     let certificate = Certificate::self_signed("localhost")?;
     let trusted = tls::client_for(certificate.chain())?;
     let stop = Stop::new();
     let server = InProcess::start(folder, &users, &Role::Server(certificate.config()), runtime, &stop)?;
-    println!(
+    say!(
         "pop3 serve answers on {} ({runtime:?}), with a certificate that only this client trusts.\n",
         server.address
     );
@@ -78,7 +85,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
             format!("{left} files are left in the Maildir after one DELE"),
         ));
     }
-    println!("QUIT removed the message that was marked, and no other: {left} files are left.");
+    say!("QUIT removed the message that was marked, and no other: {left} files are left.");
     Ok(())
 }
 
@@ -98,7 +105,7 @@ struct Verified {
 
 impl Verified {
     fn print(&self, messages: &[Vec<u8>]) {
-        println!(
+        say!(
             "\n{} messages, {} octets over {}{}: each octet is what was stored, with CRLF at the ends of lines,\n\
              and each size in LIST is what RETR sent.",
             messages.len(),
@@ -202,7 +209,7 @@ impl Dialogue {
     fn print(&self) {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for line in &lines.lines {
-            println!("  {line}");
+            say!("  {line}");
         }
     }
 }

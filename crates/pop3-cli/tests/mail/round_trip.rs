@@ -1,6 +1,7 @@
 //! What is served is what is fetched.
 
 use std::fs;
+use std::process::Stdio;
 
 use crate::support::{House, RUNTIMES, code, contents, errors, program};
 
@@ -161,6 +162,14 @@ fn the_demonstration_shows_that_all_is_well() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("each octet is what was stored") && !text.contains("tanstaaf"), "{text}");
     }
+}
+
+#[test]
+fn the_demonstration_comes_to_its_end_though_nobody_reads() {
+    let mut demo = program().arg("demo").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(demo.stdout.take());
+    let output = demo.wait_with_output().unwrap();
+    assert_eq!((code(&output), errors(&output).as_str()), (0, ""));
 }
 
 #[test]
