@@ -33,7 +33,7 @@ fn deleted(said: &[String]) -> Vec<&str> {
 #[test]
 fn what_does_not_arrive_whole_is_told_and_never_deleted() {
     for (reply, exit, marked, what) in [
-        // Refused, empty, far too short: the others are fetched and deleted.
+        // Refused, empty: the others are fetched and deleted.
         (Some(&b"-ERR \x1b[31mno\r\n"[..]), 1, &["DELE 2", "QUIT"][..], "refused"),
         (Some(b"+OK\r\n.\r\n"), 1, &["DELE 2", "QUIT"], "empty"),
         // Cut by the end of the connection, with and without a part of the terminator.
