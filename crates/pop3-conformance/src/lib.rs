@@ -1,0 +1,1 @@
+//! The requirements of POP3, run against a server or a client.
