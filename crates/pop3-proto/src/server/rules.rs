@@ -55,7 +55,12 @@ impl Session {
             | Command::Rset
             | Command::Uidl(_)
             | Command::Last => self.bad("log in first"),
-            Command::Extension(_) => self.bad("unknown command"),
+            Command::Auth { .. }
+            | Command::AuthList
+            | Command::Utf8
+            | Command::Lang(_)
+            | Command::Xclient(_)
+            | Command::Extension(_) => self.bad("unknown command"),
         }
     }
 
@@ -82,7 +87,13 @@ impl Session {
                 self.bad("you are logged in already")
             }
             Command::Stls => self.bad("TLS can be begun only before the login"),
-            Command::Last | Command::Extension(_) => self.bad("unknown command"),
+            Command::Last
+            | Command::Auth { .. }
+            | Command::AuthList
+            | Command::Utf8
+            | Command::Lang(_)
+            | Command::Xclient(_)
+            | Command::Extension(_) => self.bad("unknown command"),
         }
     }
 
