@@ -34,6 +34,7 @@ mod capability;
 mod channel;
 pub mod client;
 mod command;
+pub mod discovery;
 pub mod dots;
 mod input;
 mod instant;
