@@ -48,6 +48,7 @@ mod reply;
 mod sasl;
 mod secret;
 pub mod server;
+pub mod surrogate;
 mod unique_id;
 pub mod url;
 
