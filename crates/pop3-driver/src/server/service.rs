@@ -9,6 +9,7 @@ use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Config, Totals};
 
 use super::drive::Ended;
+use super::proxy::Proxy;
 use crate::backend::Backend;
 use crate::tls::TlsInfo;
 
@@ -16,6 +17,15 @@ use crate::tls::TlsInfo;
 pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
+
+    /// Whether this peer is a proxy that begins each connection with a PROXY header of HAProxy (version 1
+    /// or 2), in clear text before anything else. Default: no. Say yes only for addresses that are the
+    /// proxies' own: whoever is believed here can claim any address. A connection from there without
+    /// the header, or with one that can't be read, is closed.
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        let _ = peer;
+        false
+    }
 
     /// A connection has come. It is served as the [`Welcome`] says, or turned away.
     ///
@@ -25,7 +35,8 @@ pub trait Service: Send + Sync + 'static {
     /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
 
-    /// A session has ended. The maildrop is released already.
+    /// A session has ended. The maildrop is released already. Of a connection whose PROXY header could not
+    /// be read this is all that is told.
     fn ended(&self, peer: &Peer, report: &Report);
 }
 
@@ -33,10 +44,12 @@ pub trait Service: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The client's address.
+    /// The client's address: as a proxy has told it, where there is one.
     pub address: SocketAddr,
-    /// The server's own address on this connection.
+    /// The address that the client has connected to: the server's own, or the proxy's.
     pub local: SocketAddr,
+    /// The proxy that the client came through, if one has said so.
+    pub proxy: Option<Proxy>,
     /// What TLS has agreed on, once it has.
     pub tls: Option<TlsInfo>,
 }
@@ -77,7 +90,7 @@ impl Peer {
     /// A peer without TLS.
     #[must_use]
     pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
-        Self { address, local, tls: None }
+        Self { address, local, proxy: None, tls: None }
     }
 }
 
@@ -112,14 +125,15 @@ impl Report {
         }
     }
 
-    /// `None` when the server was stopped meanwhile.
-    pub(super) fn failed_handshake(error: Option<io::Error>, duration: Duration) -> Self {
+    /// A connection that did not come to a session: what failed, and how; no error when the server was
+    /// stopped meanwhile.
+    pub(super) fn failed_start(what: &str, error: Option<io::Error>, duration: Duration) -> Self {
         let close = match &error {
             None => Close::Stopped,
             Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
             Some(_) => Close::PeerClosed,
         };
-        let error = error.map(|error| io::Error::new(error.kind(), format!("TLS handshake: {error}")));
+        let error = error.map(|error| io::Error::new(error.kind(), format!("{what}: {error}")));
         Self { user: None, close, error, totals: Totals::default(), duration }
     }
 }
