@@ -2,9 +2,11 @@
 
 mod drive;
 mod proxy;
+mod sasl;
 mod service;
 
 pub use proxy::Proxy;
+pub use sasl::Sasl;
 pub use service::{Peer, Report, Service, Welcome};
 
 use core::time::Duration;
@@ -18,6 +20,7 @@ use crate::backend::Backend as _;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use drive::{End, Session};
+use sasl::Exchanges;
 
 /// When TLS begins on a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +61,7 @@ pub async fn serve<T: Transport, S: Service>(
             return service.ended(&peer, &report);
         }
     }
-    let Welcome { config, mut backend, timestamp, trusted } = match service.connect(&peer) {
+    let Welcome { config, mut backend, timestamp, trusted, sasl } = match service.connect(&peer) {
         Ok(welcome) => welcome,
         Err(rejection) => return turn_away(transport, entrance, &rejection).await,
     };
@@ -81,7 +84,7 @@ pub async fn serve<T: Transport, S: Service>(
         (Entrance::Plain, false) => Channel::Plaintext,
     };
     let connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
-    let mut session = Session::new(connection, backend);
+    let mut session = Session::new(connection, backend, Exchanges::new(sasl), peer.tls.as_ref());
     let ended = loop {
         match session.drive(&mut transport, stop).await {
             End::Closed(ended) => break ended,

@@ -256,6 +256,13 @@ impl Rejection {
         self.delay
     }
 
+    /// Whether it is about the credentials, and not about a fault or a lock: it has the code `[AUTH]` or
+    /// none.
+    #[must_use]
+    pub const fn is_of_credentials(&self) -> bool {
+        matches!(self.code, None | Some(ResponseCode::Auth))
+    }
+
     /// The response code.
     #[must_use]
     pub const fn code(&self) -> Option<ResponseCode<'static>> {

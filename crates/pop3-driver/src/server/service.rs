@@ -5,11 +5,12 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::Rejection;
+use pop3_proto::{Rejection, Secret};
 use pop3_proto::server::{Close, Config, Totals};
 
 use super::drive::Ended;
 use super::proxy::Proxy;
+use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::tls::TlsInfo;
 
@@ -68,6 +69,8 @@ pub struct Welcome<B> {
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.
     pub trusted: bool,
+    /// What the exchanges of SASL go by. Default: the defaults of [`Sasl`].
+    pub sasl: Arc<Sasl>,
 }
 
 /// How a session went, for a log. It holds no secret.
@@ -96,8 +99,8 @@ impl Peer {
 
 impl<B> Welcome<B> {
     /// Passwords only over TLS, and no APOP.
-    pub const fn new(config: Arc<Config>, backend: B) -> Self {
-        Self { config, backend, timestamp: None, trusted: false }
+    pub fn new(config: Arc<Config>, backend: B) -> Self {
+        Self { config, backend, timestamp: None, trusted: false, sasl: Arc::default() }
     }
 
     /// Sets [`timestamp`](Self::timestamp).
@@ -110,6 +113,19 @@ impl<B> Welcome<B> {
     #[must_use]
     pub fn with_trusted(self, trusted: bool) -> Self {
         Self { trusted, ..self }
+    }
+
+    /// Sets [`sasl`](Self::sasl).
+    #[must_use]
+    pub fn with_sasl(self, sasl: Arc<Sasl>) -> Self {
+        Self { sasl, ..self }
+    }
+
+    /// Sets [`Sasl::decoy_key`].
+    #[must_use]
+    pub fn with_decoy_key(mut self, key: [u8; 32]) -> Self {
+        Arc::make_mut(&mut self.sasl).decoy_key = Some(Secret::new(key));
+        self
     }
 }
 

@@ -9,8 +9,8 @@ use super::texts;
 use super::vocabulary::{Accepted, Action, Answer, Close, Column, Extent, Line, Misuse, Request};
 use crate::apop::Digest;
 use crate::{
-    Command, CommandError, LanguageRange, Marks, MessageNumber, Name, Octets, Password, Rejection, ResponseCode,
-    Secret, Xclient,
+    Command, CommandError, LanguageRange, Marks, MessageNumber, Name, Octets, Password, Rejection, Secret,
+    Xclient,
 };
 
 impl Session {
@@ -259,7 +259,7 @@ impl Session {
         self.phase = Phase::Authorization { name: self.take_name() };
         let delay = rejection.delay();
         // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
-        if matches!(rejection.code(), Some(code) if code != ResponseCode::Auth) {
+        if !rejection.is_of_credentials() {
             return Action::Refuse { reply: rejection.into(), failures: 0, delay, last: false };
         }
         self.failures = self.failures.saturating_add(1);
