@@ -3,7 +3,9 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use pop3_proto::server::{Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted};
+use pop3_proto::server::{
+    Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
+};
 use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
 
 use super::sasl::{self, Exchanges, Outcome};

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use pop3_proto::server::{Accepted, Answer, Connection, Credentials, Needs, OfferedMechanism, Proof, SaslRequest};
+use pop3_proto::server::{
+    Accepted, Answer, Connection, Credentials, Needs, OfferedMechanism, Proof, SaslRequest,
+};
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Setup, Step, TokenRefusal};
@@ -303,9 +305,7 @@ impl Open {
 
     fn fail(&mut self, failure: Failure) -> Answer {
         match failure {
-            Failure::Refused => {
-                Answer::Reject(self.rejection.take().unwrap_or_else(Rejection::credentials))
-            }
+            Failure::Refused => Answer::Reject(self.rejection.take().unwrap_or_else(Rejection::credentials)),
             Failure::Unavailable => {
                 Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
             }

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::{Rejection, Secret};
 use pop3_proto::server::{Close, Config, Totals};
+use pop3_proto::{Rejection, Secret};
 
 use super::drive::Ended;
 use super::proxy::Proxy;

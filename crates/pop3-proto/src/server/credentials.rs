@@ -98,11 +98,13 @@ impl Credentials {
             Proof::Password(password) => password.same_octets(secret),
             Proof::Apop { timestamp, digest } => Timestamp::parse(timestamp.as_bytes())
                 .is_some_and(|timestamp| Digest::new(timestamp, secret) == *digest.expose()),
-            Proof::CramMd5 { challenge, digest } => hmac::Hmac::<md5::Md5>::new_from_slice(secret)
-                .is_ok_and(|mac| {
-                    let right: [u8; 16] = mac.chain_update(challenge.as_bytes()).finalize().into_bytes().into();
+            Proof::CramMd5 { challenge, digest } => {
+                hmac::Hmac::<md5::Md5>::new_from_slice(secret).is_ok_and(|mac| {
+                    let right: [u8; 16] =
+                        mac.chain_update(challenge.as_bytes()).finalize().into_bytes().into();
                     right.ct_eq(digest.expose()).into()
-                }),
+                })
+            }
             Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
         }
     }
