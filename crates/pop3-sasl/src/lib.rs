@@ -14,11 +14,13 @@
 extern crate alloc;
 
 mod binding;
+pub mod client;
 mod mechanism;
 mod nonce;
 pub mod saslprep;
 pub mod scram;
 mod secret;
+pub mod server;
 mod text;
 
 pub use binding::{BindingKind, ChannelBindings};

@@ -5,6 +5,8 @@ mod keys;
 pub(crate) mod message;
 
 pub use hash::Hash;
+pub(crate) use hash::hmac_md5;
+pub(crate) use keys::client_and_server_key;
 pub use keys::{Keys, KeysError};
 
 /// The fewest iterations that a client or we accept: RFC 5802 section 5.1 and RFC 7677 section 4 set
