@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_proto::{Deletions, Maildrop, MessageNumber};
 
@@ -151,6 +152,32 @@ impl Maildir {
             Ok(None) => Err(FetchError::Vanished { path }),
             Err(source) => Err(FetchError::Io { path, source }),
         }
+    }
+
+    /// The messages that somebody has read and that nobody has touched since a point in time: for
+    /// policies that remove such mail at QUIT (RFC 1939 section 8). Ascending.
+    ///
+    /// Read are those with the flag S, and those among `retrieved`. A message counts from when it was
+    /// delivered, written, renamed or got another flag, whatever was last; so it is kept rather for too
+    /// long, after a backup was restored, say. What is found here is not removed by that: hand it to
+    /// [`remove`](Self::remove).
+    #[must_use]
+    pub fn expired(
+        &self,
+        before: SystemTime,
+        retrieved: impl IntoIterator<Item = MessageNumber>,
+    ) -> Vec<MessageNumber> {
+        let nanoseconds = before.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let limit = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
+        let mut read: Vec<bool> = self.entries.iter().map(Entry::is_seen).collect();
+        for number in retrieved {
+            if let Some(place) = read.get_mut(number.index()) {
+                *place = true;
+            }
+        }
+        let old = self.entries.iter().zip(read).map(|(entry, read)| read && entry.touched() < limit);
+        let numbers = old.enumerate().filter(|&(_, old)| old);
+        numbers.filter_map(|(index, _)| MessageNumber::new(u32::try_from(index + 1).ok()?)).collect()
     }
 
     /// Removes the messages that the session marked, and no other, then frees the lock.

@@ -41,6 +41,18 @@ impl Entry {
         name::identity(&self.name)
     }
 
+    /// Whether a mail reader has marked it as seen.
+    pub(crate) fn is_seen(&self) -> bool {
+        name::is_seen(&self.name)
+    }
+
+    /// When it was delivered, written, renamed or got another flag, whatever was last, in nanoseconds
+    /// since 1970.
+    pub(crate) fn touched(&self) -> i64 {
+        let delivered = i64::try_from(self.delivered.0).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+        delivered.max(self.stamp.modified).max(self.stamp.changed)
+    }
+
     /// Folder and name, to see whether they changed.
     pub(crate) fn place(&self) -> (Folder, Box<[u8]>) {
         (self.folder, self.name.clone())
