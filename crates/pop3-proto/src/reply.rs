@@ -220,6 +220,12 @@ impl Rejection {
         Self::new(Some(ResponseCode::SysPerm), text.into())
     }
 
+    /// The message is to be had only after the command UTF8 (RFC 6856 section 5).
+    #[must_use]
+    pub const fn utf8() -> Self {
+        Self::new(Some(ResponseCode::Utf8), Cow::Borrowed("this message needs the command UTF8"))
+    }
+
     /// A refusal without a code.
     #[must_use]
     pub fn plain(text: impl Into<Cow<'static, str>>) -> Self {
