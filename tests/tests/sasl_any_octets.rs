@@ -1,7 +1,7 @@
-//! The properties of `pop3_tests::sasl`, on octets of which many mean something. The fuzz target runs the
+//! The properties of `pop3_tests::sasl_properties`, on octets of which many mean something. The fuzz target runs the
 //! same for longer.
 
-use pop3_tests::sasl::sasl;
+use pop3_tests::sasl_properties::sasl;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

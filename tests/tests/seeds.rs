@@ -15,7 +15,7 @@ const TARGETS: [(&str, Property); 6] = [
     ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
     ("server", properties::server),
     ("client", properties::client),
-    ("sasl", pop3_tests::sasl::sasl),
+    ("sasl", pop3_tests::sasl_properties::sasl),
 ];
 
 /// Writes the seeds anew when `SEEDS=1` is set.
