@@ -9,12 +9,13 @@ use pop3_tests::store::{awkward, wire};
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 5] = [
+const TARGETS: [(&str, Property); 6] = [
     ("command", properties::command),
     ("reply", properties::reply),
     ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
     ("server", properties::server),
     ("client", properties::client),
+    ("sasl", pop3_tests::sasl_properties::sasl),
 ];
 
 /// Writes the seeds anew when `SEEDS=1` is set.
@@ -46,6 +47,28 @@ fn make(folder: &Path) {
     write("server", "xclient".into(), &[&[0xf0, 18 * 9, 0, 3], &proxy[..]].concat());
     let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
     write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
+    // What each mechanism is sent, in the order of `Mechanism::ALL`; the client's part of SCRAM comes first.
+    let scram = b"n,,n=user,r=abc\nc=biws,r=abcabc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    let plus = b"p=tls-exporter,,n=user,r=abc\nc=cD10bHMtZXhwb3J0ZXIsLA==,r=abcabc,p=AAAA\n";
+    let answers = b"r=abcabc,s=BwcHBw==,i=2\nv=AAAA\n";
+    let sasl: [&[u8]; 13] = [
+        plus,
+        answers,
+        plus,
+        scram,
+        answers,
+        scram,
+        b"user\n",
+        b"n,a=user,\x01host=mail.example\x01port=995\x01auth=Bearer tok\x01\x01\n\x01",
+        b"user=user\x01auth=Bearer tok\x01\x01\n",
+        b"\0user\0pencil\n",
+        b"user\npencil\n",
+        b"user 0123456789abcdef0123456789abcdef\n",
+        b"sirhc\n",
+    ];
+    for (number, messages) in sasl.into_iter().enumerate() {
+        write("sasl", format!("mechanism-{number}"), &[&[number as u8, 5], messages].concat());
+    }
     let mut files: Vec<_> =
         ["rfc/rfc1939.txt", "rfc/rfc2449.txt", "rfc/rfc2595.txt"].map(|f| data().join(f)).into();
     files.push(data().join("transcripts/dovecot.txt"));
