@@ -43,7 +43,7 @@ fn a_name_and_a_password_are_not_empty() {
     assert_eq!(server.asked(), []);
 }
 
-// 1939-7.12, 1939-7.23, 3206-6.01
+// 1939-7.12, 1939-7.23, 3206-6.01, 3206-5.01
 #[test]
 fn an_unknown_name_and_a_wrong_password_look_the_same() {
     let mut dialogues = Vec::new();

@@ -77,6 +77,7 @@ fn a_fetch_that_is_killed_is_taken_up_by_the_next() {
     }
 }
 
+// 1939-6.15
 #[test]
 fn a_lost_reply_to_quit_neither_repeats_nor_loses() {
     // The server has removed the messages before its reply was lost, or it has not.

@@ -30,6 +30,7 @@ fn deleted(said: &[String]) -> Vec<&str> {
     said.iter().map(String::as_str).filter(|line| line.starts_with("DELE") || *line == "QUIT").collect()
 }
 
+// 1939-3.37
 #[test]
 fn what_does_not_arrive_whole_is_told_and_never_deleted() {
     for (reply, exit, marked, what) in [
@@ -56,6 +57,7 @@ fn what_does_not_arrive_whole_is_told_and_never_deleted() {
     }
 }
 
+// 2449-5.02, 1939-7.59
 #[test]
 fn a_server_with_neither_capa_nor_uidl_is_fetched_from_once() {
     let house = House::new();
@@ -98,6 +100,7 @@ fn a_limit_lets_each_run_get_on() {
     }
 }
 
+// 1939-7.56
 #[test]
 fn two_messages_with_one_unique_id_are_both_fetched_and_paths_in_it_lead_nowhere() {
     for uid in ["twin", "../../../tmp/evil", "a b", &"x".repeat(200)] {
@@ -120,6 +123,7 @@ fn two_messages_with_one_unique_id_are_both_fetched_and_paths_in_it_lead_nowhere
     }
 }
 
+// 1939-6.15
 #[test]
 fn a_quit_that_could_not_remove_all_is_told() {
     let house = House::new();
@@ -130,6 +134,7 @@ fn a_quit_that_could_not_remove_all_is_told() {
     assert_eq!(house.fetched(), mail());
 }
 
+// 2449-8.12, 3206-4.02
 #[test]
 fn no_login_no_messages() {
     for (reply, advice) in [
@@ -193,6 +198,7 @@ fn a_certificate_that_is_not_believed_gets_no_command() {
     assert!(!house.log().contains("alice"), "{}", house.log());
 }
 
+// 2595-4.21
 #[test]
 fn stls_that_is_refused_ends_it_before_the_name() {
     let house = House::new();

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::support::{House, PASSWORD, RUNTIMES};
 
+// PRS-14, 1939-6.01
 #[test]
 fn a_signal_ends_it_while_sessions_are_open() {
     for runtime in RUNTIMES {
@@ -46,6 +47,7 @@ fn users_are_read_again() {
     assert!(session.log_in().starts_with("-ERR [AUTH]"));
 }
 
+// 1939-4.04, PRS-12
 #[test]
 fn one_session_has_the_maildrop() {
     let house = House::new();
@@ -61,6 +63,7 @@ fn one_session_has_the_maildrop() {
     }
 }
 
+// 1939-4.05
 #[test]
 fn a_lost_connection_frees_the_maildrop() {
     let house = House::new();
@@ -78,6 +81,7 @@ fn a_lost_connection_frees_the_maildrop() {
     }
 }
 
+// SEC-03
 #[test]
 fn connections_beyond_the_limit_are_turned_away() {
     let house = House::new();

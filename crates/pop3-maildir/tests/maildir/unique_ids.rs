@@ -13,6 +13,7 @@ fn rename(folder: &TempDir, from: &str, to: &str) {
     fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
 }
 
+// 1939-7.53, 1939-7.60, MDR-02
 #[test]
 fn they_survive_flags_moves_and_other_mail() {
     let folder = maildir();
@@ -45,6 +46,7 @@ fn they_are_made_of_the_name_alone() {
     assert_eq!(uids(&open(&a)), uids(&open(&b)));
 }
 
+// 1939-7.55
 #[test]
 fn the_same_octets_twice_are_two_messages() {
     let folder = maildir();
@@ -54,6 +56,7 @@ fn the_same_octets_twice_are_two_messages() {
     assert_ne!(uids[0], uids[1]);
 }
 
+// 1939-7.52, 1939-7.61, MDR-02
 #[test]
 fn odd_names_have_good_ones_that_tell_nothing() {
     let folder = maildir();
