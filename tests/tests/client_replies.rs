@@ -432,3 +432,10 @@ fn texts_are_kept_whatever_is_in_them() {
         );
     }
 }
+
+// TOL-12: a server that sends more than was asked for.
+#[test]
+fn what_top_sends_is_taken_as_it_comes() {
+    let seen = answer("TOP 1 0", b"+OK\r\na: b\r\n\r\nc\r\nd\r\n.\r\n");
+    assert_eq!(seen[1..], [Seen::Data(b"a: b\r\n\r\nc\r\nd\r\n".to_vec()), Seen::End(Keyword::Top)]);
+}

@@ -103,7 +103,7 @@ fn a_name_may_hold_spaces_but_not_begin_or_end_with_them() {
     assert_eq!(server.asked(), [Asked::Authenticate(b"a b".to_vec())]);
 }
 
-// 2595-2.01, 2449-6.20
+// 2595-2.01, 2449-6.20, 8314-4.10
 #[test]
 fn no_password_is_taken_on_a_channel_that_anybody_can_read() {
     let config = Config::new().with_starttls(true);

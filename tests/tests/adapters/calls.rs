@@ -108,6 +108,7 @@ async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
     assert_eq!(left, [MESSAGES[0], MESSAGES[2]]);
 }
 
+// 8314-3.01, 1939-4.06
 async fn wrong_passwords<R: Runtime>(mode: Mode) {
     let delay = Duration::from_millis(50);
     let limits = Limits::new().with_failure_delay(delay).with_failed_logins(2);
@@ -222,7 +223,7 @@ async fn a_refused_top<R: Runtime>() {
     assert_eq!(said, expected.map(|line| format!("{line}\r\n")), "no RETR");
 }
 
-// 2449-5.09, PRS-08
+// 2449-5.09, PRS-08, TOL-16
 async fn capabilities_of_the_user<R: Runtime>() {
     let (port, scripted) = crate::server::script(|mut raw| {
         raw.send("+OK ready\r\n");
@@ -247,6 +248,23 @@ async fn capabilities_of_the_user<R: Runtime>() {
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     assert!(client.has(expire(30, false)) && !client.has(expire(5, true)));
     assert!(client.has(Capability::Pipelining));
+    drop(client);
+    assert_eq!(scripted.join().expect("no panic"), b"");
+    // Refused before the login, it is asked for again behind it.
+    let (port, scripted) = crate::server::script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        for reply in ["-ERR log in\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nUIDL\r\n.\r\n"] {
+            raw.line();
+            raw.send(reply);
+        }
+        raw.rest()
+    });
+    let security = pop3_driver::client::Security::TrustedPlaintext;
+    let options = pop3_driver::client::Options::new();
+    let mut client = R::connect(port, security, options).await.expect("a greeting");
+    assert!(client.capabilities().await.expect("a refusal").is_none());
+    client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+    assert!(client.has(Capability::Uidl));
     drop(client);
     assert_eq!(scripted.join().expect("no panic"), b"");
 }

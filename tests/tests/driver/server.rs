@@ -131,3 +131,17 @@ fn what_came_before_tls_is_gone_after_it() {
     let replies: Vec<&str> = sent.lines().map(|line| &line[..3]).collect();
     assert_eq!(replies, ["+OK", "+OK", "-ER", "+OK"], "{sent}");
 }
+
+// 1939-7.31: the random octets are the system's.
+#[test]
+fn timestamps_are_of_random_octets() {
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..10_000 {
+        let timestamp = pop3_driver::server::timestamp("h").expect("random octets");
+        // 128 bits of them.
+        let digits = timestamp.chars().filter(char::is_ascii_hexdigit).count();
+        assert_eq!(digits, 128 / 4, "{timestamp}");
+        assert!(pop3_proto::apop::Timestamp::parse(timestamp.as_bytes()).is_some(), "{timestamp}");
+        assert!(seen.insert(timestamp), "a timestamp came twice");
+    }
+}
