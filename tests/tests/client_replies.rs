@@ -202,7 +202,7 @@ fn listings_are_read_or_refused() {
     }
 }
 
-// 1939-7.56, 1939-7.57, 1939-7.58
+// 1939-7.56, 1939-7.57, 1939-7.58, PRS-09
 #[test]
 fn unique_ids_are_octets() {
     let long = "a".repeat(200);

@@ -113,7 +113,7 @@ fn what_is_no_command_is_refused_once_and_the_session_goes_on() {
     }
 }
 
-// 1939-3.08
+// 1939-3.08, 1939-7.10, 1939-7.37
 #[test]
 fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
     for line in ["STAT", "LIST", "LIST 1", "RETR 1", "DELE 1", "NOOP", "RSET", "TOP 1 0", "UIDL", "UIDL 1"] {

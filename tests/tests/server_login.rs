@@ -56,7 +56,7 @@ fn an_unknown_name_and_a_wrong_password_look_the_same() {
     assert_eq!(dialogues[0], dialogues[1]);
 }
 
-// 1939-7.14, 1939-7.22
+// 1939-7.14, 1939-7.22, 1939-7.10
 #[test]
 fn pass_follows_a_user_that_was_not_used_up() {
     let mut server = new();

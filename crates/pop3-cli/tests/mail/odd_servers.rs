@@ -97,7 +97,7 @@ fn a_minimal_server_is_enough() {
     assert_eq!(deleted(&said), ["DELE 1", "DELE 2", "QUIT"]);
 }
 
-// 1939-8.02: a server that says that it deletes by itself.
+// 1939-8.02, 2449-6.72: a server that says that it deletes by itself.
 #[test]
 fn what_is_to_be_deleted_is_deleted_by_us() {
     let capa: &[u8] = b"+OK\r\nEXPIRE 0\r\nUIDL\r\nUSER\r\n.\r\n";
