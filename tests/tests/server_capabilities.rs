@@ -106,6 +106,10 @@ fn the_users_own_values_are_told_after_the_login() {
     assert!(before.contains("EXPIRE 5 USER") && before.contains("LOGIN-DELAY 900 USER"), "{before:?}");
     let after = capabilities(&mut server.log_in());
     assert!(after.contains("EXPIRE 30") && after.contains("LOGIN-DELAY 300"), "{after:?}");
+    // A user without values of his own has those of all, and they are his.
+    let config = per_user(Expire::new(Some(5)), seconds(900));
+    let after = capabilities(&mut Server::with(Store::fixture(), config, Channel::Tls, None).log_in());
+    assert!(after.contains("EXPIRE 5") && after.contains("LOGIN-DELAY 900"), "{after:?}");
     let never_kept = Config::new().with_expire(Expire::new(Some(0)));
     assert!(capabilities(&mut new(never_kept, Channel::Tls)).contains("EXPIRE 0"));
 }

@@ -60,7 +60,9 @@ fn an_unknown_name_and_a_wrong_password_look_the_same() {
 #[test]
 fn pass_follows_a_user_that_was_not_used_up() {
     let mut server = new();
-    assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
+    for _ in 0..2 {
+        assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
+    }
     server.say("USER mrose");
     assert!(server.say("PASS wrong").starts_with("-ERR [AUTH] "));
     assert!(server.say("STAT").starts_with("-ERR "));
