@@ -166,6 +166,18 @@ fn nothing_follows_a_refusal_or_a_listing_of_one() {
     for command in ["LIST", "UIDL", "RETR 1", "TOP 1 0", "CAPA"] {
         let seen = answer(command, b"-ERR no\r\n");
         assert!(matches!(&seen[..], [Seen::Reply(_, first, None)] if !first.positive), "{command}: {seen:?}");
+        let mut client = logged_in();
+        client.send(command).unwrap();
+        client.receive(b"-ERR no\r\n");
+        assert_eq!(client.connection().outstanding(), 0, "{command}");
+        client.send("STAT").unwrap();
+        assert!(client.receive(b"+OK 1 2\r\n")[0].is_positive_reply(), "{command}");
+    }
+    for (command, reply) in [("LIST 2", &b"+OK 2 200\r\n"[..]), ("UIDL 2", b"+OK 2 ab\r\n")] {
+        let mut client = logged_in();
+        client.send(command).unwrap();
+        client.receive(reply);
+        assert_eq!(client.connection().outstanding(), 0, "{command}");
     }
     assert!(
         matches!(&answer("LIST 2", b"+OK 2 200\r\n")[..], [Seen::Reply(_, _, Some(entry))] if entry == "2 200")

@@ -46,6 +46,19 @@ fn no_text_looks_like_a_response_code() {
     assert_eq!(Server::logged_in(store).say("RETR 1"), "-ERR (SYS/PERM] gone\r\n");
 }
 
+// 1939-3.10, 1939-3.02, 2449-8.07: whatever a store says.
+#[test]
+fn a_text_of_the_store_is_one_line_within_the_limit() {
+    let text = "x\r\n.\r\n+OK \u{1b}[2J\u{e9}".repeat(200);
+    for rejection in [Rejection::plain(text.clone()), Rejection::temporary(text)] {
+        let mut server = Server::logged_in(Store::fixture().with_fault(Fault::Unavailable(rejection)));
+        let reply = server.say("RETR 1");
+        check_line(reply.as_bytes()).unwrap();
+        assert!(reply.starts_with("-ERR ") && (500..=512).contains(&reply.len()), "{reply}");
+        assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
+    }
+}
+
 // 1939-3.01
 #[test]
 fn keywords_have_no_case_but_arguments_have() {
