@@ -41,7 +41,6 @@ impl fmt::Display for UserName {
 mod tests {
     use super::*;
 
-    // SEC-11
     #[test]
     fn names_stay_inside_one_folder() {
         for good in ["alice", "a", "a.b-c_d+e@example.com", "-", "@", &"x".repeat(64)] {

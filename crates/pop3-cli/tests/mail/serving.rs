@@ -225,6 +225,15 @@ fn a_session_is_one_line_of_the_log_and_no_secret_is_in_it() {
     }
 }
 
+fn tls_session(house: &House, port: u16) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = fs::read(house.path("cert.pem")).unwrap();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let config = pop3_driver::tls::client_config(roots).unwrap();
+    let tls = rustls::ClientConnection::new(config, "127.0.0.1".try_into().unwrap()).unwrap();
+    rustls::StreamOwned::new(tls, TcpStream::connect(("127.0.0.1", port)).unwrap())
+}
+
 // 8314-4.02
 #[test]
 fn the_log_tells_how_a_session_was_encrypted() {
@@ -279,13 +288,4 @@ fn tls_ends_with_close_notify() {
         stream.read_to_string(&mut replies).unwrap_or_else(|error| panic!("{runtime}: {error}"));
         assert!(replies.ends_with("+OK bye\r\n"), "{runtime}: {replies}");
     }
-}
-
-fn tls_session(house: &House, port: u16) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
-    let mut roots = rustls::RootCertStore::empty();
-    let pem = fs::read(house.path("cert.pem")).unwrap();
-    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
-    let config = pop3_driver::tls::client_config(roots).unwrap();
-    let tls = rustls::ClientConnection::new(config, "127.0.0.1".try_into().unwrap()).unwrap();
-    rustls::StreamOwned::new(tls, TcpStream::connect(("127.0.0.1", port)).unwrap())
 }
