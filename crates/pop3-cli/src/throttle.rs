@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(throttle.attempt(ip(OWNER), at(10_000)), Ok(Duration::ZERO));
     }
 
+    // SEC-02
     #[test]
     fn nobody_waits_longer_than_two_seconds() {
         let mut throttle = Throttle::new();
@@ -172,6 +173,7 @@ mod tests {
         assert_eq!(waits.last(), Some(&Err(TooMany)));
     }
 
+    // SEC-02
     #[test]
     fn failures_cost_more_and_more_and_are_forgotten() {
         let mut throttle = Throttle::new();

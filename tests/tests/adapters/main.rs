@@ -3,6 +3,7 @@
 
 mod calls;
 mod certificates;
+mod endings;
 mod memory;
 mod messages;
 mod records;
