@@ -36,7 +36,7 @@ pub(super) enum End<B> {
     /// of what came in clear text is gone.
     StartTls(Suspended<B>),
     /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
-    Proxied(Box<Session<B>>, ClientInfo),
+    Proxied(Session<B>, ClientInfo),
 }
 
 /// What is left of a session.
@@ -135,7 +135,7 @@ impl<B: Backend> Session<B> {
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
         let result = self.run(transport, stop).await;
         match result {
-            Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
+            Ok(Pause::Proxied(client)) => return End::Proxied(self, client),
             Ok(Pause::StartTls) => {
                 return End::StartTls(Suspended {
                     connection: self.connection,
