@@ -26,6 +26,17 @@ fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
         Just("STLS\r\n"),
         Just("RETR 1\r\n"),
         Just("\r\n"),
+        Just("AUTH PLAIN\r\n"),
+        Just("AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\n"),
+        Just("AUTH X-ENDLESS AAAA\r\n"),
+        Just("AUTH SCRAM-SHA-1 "),
+        Just("biwsbj1tcm9zZSxyPWFiYw=="),
+        Just("AUTH XOAUTH2 "),
+        Just("*\r\n"),
+        Just("AAAA\r\n"),
+        Just("UTF8\r\n"),
+        Just("LANG de\r\n"),
+        Just("XCLIENT ADDR=::1\r\n"),
         Just("PASS tanstaaf\r\n")
     ];
     let token = prop_oneof![3 => octet.prop_map(|octet| vec![octet]), 1 => word.prop_map(|word| word.as_bytes().to_vec())];

@@ -37,6 +37,14 @@ fn make(folder: &Path) {
     }
     let stls = b"CAPA\r\nUSER mrose\r\nSTLS\r\nNOOP\r\n\xfeUSER mrose\r\nPASS tanstaaf\r\nUIDL\r\nQUIT\r\n";
     write("server", "stls".into(), &[&[1, 0, 0, 3], &stls[..]].concat());
+    let sasl = b"CAPA\r\nAUTH\r\nAUTH PLAIN\r\n*\r\nAUTH SCRAM-SHA-1 biwsbj1tcm9zZSxyPWFiYw==\r\n!\r\nAUTH X-ENDLESS AAAA\r\n\r\nAAAA\r\n\
+                 *\r\nAUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH PLAIN\r\nQUIT\r\n";
+    // The message's octet also tells which extensions there are.
+    write("server", "sasl".into(), &[&[0xf0, 18, 0, 3], &sasl[..]].concat());
+    let utf8 = "UTF8\r\nLANG\r\nLANG de\r\nUSER jos\u{e9}\r\nSTLS\r\nLANG *\r\nLANG fr\r\nUSER mrose\r\nPASS tanstaaf\r\nLIST\r\nQUIT\r\n";
+    write("server", "utf8-lang".into(), &[&[0xf1, 18 * 6, 0, 3], utf8.as_bytes()].concat());
+    let proxy = b"XCLIENT ADDR=192.0.2.1 PORT=1\r\nXCLIENT PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";
+    write("server", "xclient".into(), &[&[0xf0, 18 * 9, 0, 3], &proxy[..]].concat());
     let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
     write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
     // What each mechanism is sent, in the order of `Mechanism::ALL`; the client's part of SCRAM comes first.
