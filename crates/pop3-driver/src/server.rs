@@ -94,7 +94,7 @@ pub async fn serve<T: Transport, S: Service>(
                 peer.speaks_for(&client);
                 let backend = service.connect(&peer).map(|welcome| welcome.backend);
                 proxied.proxied(backend, peer.tls.as_ref(), transport.now());
-                session = proxied;
+                session = *proxied;
             }
             End::StartTls(suspended) => {
                 transport = match secure(transport, login_deadline, stop).await {

@@ -36,7 +36,7 @@ pub(super) enum End<B> {
     /// of what came in clear text is gone.
     StartTls(Suspended<B>),
     /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
-    Proxied(Session<B>, ClientInfo),
+    Proxied(Box<Session<B>>, ClientInfo),
 }
 
 /// What is left of a session.
@@ -138,7 +138,7 @@ impl<B: Backend> Session<B> {
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
         let result = self.run(transport, stop).await;
         match result {
-            Ok(Pause::Proxied(client)) => return End::Proxied(self, client),
+            Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
             Ok(Pause::StartTls) => {
                 return End::StartTls(Suspended {
                     connection: self.connection,
@@ -173,7 +173,7 @@ impl<B: Backend> Session<B> {
                 if let Some(tls) = tls {
                     self.backend.secured(tls);
                 }
-                self.exchanges.offer(&self.backend, tls, &mut self.connection);
+                self.exchanges.offer(&self.backend, &mut self.connection);
                 Answer::Proxied
             }
             Err(rejection) => Answer::Abandon(rejection),
