@@ -517,7 +517,9 @@ mod tests {
 
     #[test]
     fn an_implementation_is_words() {
-        for (text, good) in [(" a b ", Some("a b")), ("", None), (" ", None), ("a\r\nb", None), ("\u{e4}", None)] {
+        for (text, good) in
+            [(" a b ", Some("a b")), ("", None), (" ", None), ("a\r\nb", None), ("\u{e4}", None)]
+        {
             assert_eq!(implementation(text).ok().as_deref(), good);
         }
     }

@@ -15,9 +15,8 @@ use crate::users::UserName;
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.
 pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
-    let name = UserName::parse(options.name.as_bytes()).ok_or_else(|| {
-        Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE))
-    })?;
+    let name = UserName::parse(options.name.as_bytes())
+        .ok_or_else(|| Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE)))?;
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
     if password.expose().is_empty() {
         return Err(Failure::usage("the password is empty; nothing was printed"));
@@ -43,7 +42,8 @@ fn write(form: PasswordForm, password: &Secret<Vec<u8>>, iterations: u32) -> Res
         PasswordForm::Argon2id => {
             // Prepared where that is possible, so that it does not matter how a client writes it.
             let prepared = prepared(password).ok();
-            let octets = prepared.as_ref().map_or(password.expose().as_slice(), |text| text.expose().as_bytes());
+            let octets =
+                prepared.as_ref().map_or(password.expose().as_slice(), |text| text.expose().as_bytes());
             return Ok(Secret::new(generate_hash(octets)));
         }
         PasswordForm::ScramSha1 => Hash::Sha1,

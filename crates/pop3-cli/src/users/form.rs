@@ -93,8 +93,9 @@ impl Fingerprint {
     /// Reads hexadecimal digits, with colons between them as some programs print them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().filter(|&octet| octet != b':');
-        let digits: Vec<u8> =
-            digits.map(|octet| (octet as char).to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+        let digits: Vec<u8> = digits
+            .map(|octet| (octet as char).to_digit(16).map(|digit| digit as u8))
+            .collect::<Option<_>>()?;
         let (pairs, rest) = digits.as_chunks::<2>();
         let octets: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
         rest.is_empty().then_some(Self(octets.try_into().ok()?))
@@ -121,7 +122,9 @@ pub(crate) fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
 fn parse_keys(text: &str) -> Result<Keys, &'static str> {
     Keys::parse(text.as_bytes()).map_err(|error| match error {
         KeysError::Hash => "the SCRAM keys are of no known kind: SCRAM-SHA-1, -256 and -512 are",
-        KeysError::Iterations => "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000",
+        KeysError::Iterations => {
+            "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000"
+        }
         _ => "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key",
     })
 }

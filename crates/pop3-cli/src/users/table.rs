@@ -63,7 +63,8 @@ impl Table {
         }
         for (line, name) in first_lines {
             if !users.get(name.as_str()).is_some_and(User::exists) {
-                let what = "this name has settings, but nothing to log in with; {TOKEN} lets it log in by tokens";
+                let what =
+                    "this name has settings, but nothing to log in with; {TOKEN} lets it log in by tokens";
                 return Err(TableError { line, what });
             }
         }
@@ -138,7 +139,8 @@ impl Table {
         let offer = self.offer(hash);
         let parsed = UserName::parse(name);
         let user = parsed.as_ref().and_then(|name| self.users.get(name.as_str()));
-        let shown = parsed.as_ref().map_or_else(|| String::from_utf8_lossy(name), |name| name.as_str().into());
+        let shown =
+            parsed.as_ref().map_or_else(|| String::from_utf8_lossy(name), |name| name.as_str().into());
         let fake = Keys::fake(hash, salt_key.expose(), &shown, offer.iterations);
         let stored = user.and_then(|user| user.stored_keys(hash)).cloned();
         if !offer.made {
@@ -376,12 +378,14 @@ mod tests {
         let hashed = format!("h:{}\n", password_auth::generate_hash("\u{e4}IX"));
         let text = wide.to_owned() + &hashed + &keys("k", Hash::Sha256, "\u{e4}\u{2168}", 4096);
         let table = Table::parse(text.as_bytes()).unwrap();
-        let verify = |name: &str, password: &str| table.verify(name.as_bytes(), password.as_bytes()).is_some();
+        let verify =
+            |name: &str, password: &str| table.verify(name.as_bytes(), password.as_bytes()).is_some();
         assert!(verify("jo\u{308}rg", "stra\u{df}eIX"));
         assert!(verify("j\u{f6}rg", "stra\u{df}e\u{ad}\u{2168}"));
         assert!(!verify("jorg", "stra\u{df}eIX") && !verify("j\u{f6}rg", "strasseIX"));
         // 6856-2.20
-        let digest = |name: &str, text: &str| table.prove(name.as_bytes(), |secret| secret == text.as_bytes());
+        let digest =
+            |name: &str, text: &str| table.prove(name.as_bytes(), |secret| secret == text.as_bytes());
         assert!(digest("jo\u{308}rg", "stra\u{df}eIX").is_some());
         assert!(digest("jo\u{308}rg", "stra\u{df}eIX ").is_none());
         assert!(verify("h", "a\u{308}\u{2168}") && verify("h", "\u{e4}IX") && !verify("h", "aIX"));
