@@ -7,13 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pop3_proto::{Deletions, Maildrop, MessageNumber};
 
 use crate::commit::{self, CommitReport};
-use crate::config::Config;
+use crate::config::{Config, EightBitHeaders};
 use crate::error::{FetchError, OpenError};
 use crate::folders::Folders;
 use crate::lock::Lock;
 use crate::message::MessageFile;
 use crate::scan::{self, Entry, Skipped, SkippedFiles};
 use crate::snapshot::Snapshot;
+use crate::substitute;
 
 /// A Maildir that this session has for itself, and what it held when it was opened.
 ///
@@ -48,6 +49,7 @@ pub struct Maildir {
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
     seen_flag: bool,
+    eight_bit_headers: EightBitHeaders,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -138,7 +140,7 @@ impl Maildir {
         };
         for _ in 0..scan::SEARCHES {
             if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
-                return Ok(message);
+                return self.prepared(index, message);
             }
             if !self.search(index).map_err(|error| io_error(self, error))? {
                 break;
@@ -220,8 +222,36 @@ impl Maildir {
         let Snapshot { entries, maildrop, measured, skipped, cache_error } =
             Snapshot::take(&folders, config)?;
         let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
-        let seen_flag = config.seen_flag;
-        Ok(Self { folders, entries, maildrop, summary, skipped, cache_error, seen_flag, _lock: lock })
+        let Config { seen_flag, eight_bit_headers, .. } = *config;
+        Ok(Self {
+            folders,
+            entries,
+            maildrop,
+            summary,
+            skipped,
+            cache_error,
+            seen_flag,
+            eight_bit_headers,
+            _lock: lock,
+        })
+    }
+
+    /// The message as it is to be sent.
+    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, FetchError> {
+        let eight_bit = self.entries.get(index).is_some_and(|entry| entry.eight_bit);
+        let path = || self.path_of(index).unwrap_or_default();
+        let prepared = match self.eight_bit_headers {
+            EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
+            EightBitHeaders::Refuse if eight_bit => Ok(None),
+            EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {
+                Ok(Some(message))
+            }
+        };
+        match prepared {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(FetchError::NeedsUtf8 { path: path() }),
+            Err(source) => Err(FetchError::Io { path: path(), source }),
+        }
     }
 
     /// Looks where a message is now; `false` when it is under no other name.

@@ -28,13 +28,15 @@ pub(crate) struct Entry {
     pub(crate) folder: Folder,
     pub(crate) name: Box<[u8]>,
     pub(crate) stamp: Stamp,
+    /// Whether the header is not ASCII, as far as that was looked at.
+    pub(crate) eight_bit: bool,
     delivered: (u64, u64),
 }
 
 impl Entry {
     fn new(folder: Folder, name: Box<[u8]>, stamp: Stamp) -> Self {
         let delivered = name::delivery_time(&name);
-        Self { folder, name, stamp, delivered }
+        Self { folder, name, stamp, eight_bit: false, delivered }
     }
 
     pub(crate) fn identity(&self) -> &[u8] {
