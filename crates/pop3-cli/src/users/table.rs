@@ -302,6 +302,7 @@ mod tests {
         assert_eq!(format!("{table:?}"), "Table { users: 1, .. }");
     }
 
+    // 1939-7.23
     #[test]
     fn the_decoy_is_of_the_commonest_kind() {
         let text = "a:$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\n\
