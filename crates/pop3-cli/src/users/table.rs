@@ -154,6 +154,11 @@ impl Table {
         stored.or(made).unwrap_or(fake)
     }
 
+    /// Whether a look-up of keys for this hash computes some.
+    pub(crate) fn makes_keys(&self, hash: Hash) -> bool {
+        self.offer(hash).made
+    }
+
     /// How many users have a password, and how many of them can log in by SCRAM with this hash.
     pub(crate) fn scram_users(&self, hash: Hash) -> (usize, usize) {
         let all = self.users.values().filter(|user| user.has_password()).count();
