@@ -2,7 +2,7 @@
 #![allow(rustdoc::invalid_html_tags, reason = "these are texts for the terminal")]
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use pop3_proto::url::Url;
 
 use crate::exit::{Exit, Failure};
@@ -72,6 +73,10 @@ pub(crate) struct Serve {
     /// Make a certificate that nobody knows, for tries on this machine
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
+    /// Connections from this network (192.0.2.0/24, or one address) are a proxy's, as HAProxy and nginx
+    /// are: each begins with a PROXY header (version 1 or 2), which names the client; may be repeated
+    #[arg(long, value_name = "NET", value_parser = network)]
+    pub(crate) proxy_from: Vec<IpNet>,
     /// What drives the connections
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
@@ -312,6 +317,12 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     }
 }
 
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "give an address, or a network as 192.0.2.0/24 or 2001:db8::/32")
+}
+
 /// A name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots.
 fn host_name(text: &str) -> Result<String, &'static str> {
     let good = text.len() <= 200
@@ -360,7 +371,7 @@ mod tests {
         let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0 --listen [::1]:0 --listen-tls 127.0.0.1:0 \
             --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \
             --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
-            --hostname a.b --log debug --log-format json";
+            --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --log debug --log-format json";
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
             panic!("not serve");
         };
@@ -369,6 +380,7 @@ mod tests {
             (serve.idle_timeout, serve.login_timeout),
             (Duration::from_secs(5), Duration::from_secs(6))
         );
+        assert!(serve.proxy_from[1].contains(&IpAddr::from(core::net::Ipv6Addr::LOCALHOST)));
         assert_eq!((serve.runtime, serve.log.level), (Runtime::AsyncStd, LogLevel::Debug));
     }
 

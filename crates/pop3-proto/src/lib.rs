@@ -34,6 +34,7 @@ mod capability;
 mod channel;
 pub mod client;
 mod command;
+pub mod discovery;
 pub mod dots;
 mod input;
 mod instant;
@@ -47,6 +48,7 @@ mod reply;
 mod sasl;
 mod secret;
 pub mod server;
+pub mod surrogate;
 mod unique_id;
 pub mod url;
 

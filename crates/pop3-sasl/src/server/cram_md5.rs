@@ -24,6 +24,18 @@ impl CramMd5 {
         &self.name
     }
 
+    /// The challenge, angle brackets included.
+    #[must_use]
+    pub fn challenge(&self) -> &str {
+        &self.challenge
+    }
+
+    /// The digest that came, 16 octets: for who compares it in another way than [`prove`](Self::prove).
+    #[must_use]
+    pub const fn digest(&self) -> &Secret {
+        &self.digest
+    }
+
     /// Whether the client has this password. It may have used it as it is, or prepared by SASLprep: both
     /// are right. The time taken does not tell where it is wrong.
     #[must_use]
