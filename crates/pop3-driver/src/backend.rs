@@ -49,6 +49,16 @@ pub trait Backend: Send {
         core::future::ready(Ok(None))
     }
 
+    /// Who asked for these keys has not proved to know their password. The answer is what the client is
+    /// told, for stores that count failures and slow down who guesses. It must not block. Default:
+    /// [`Rejection::credentials`].
+    ///
+    /// A client that goes away before it proves anything is not told of here.
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        let _ = name;
+        Rejection::credentials()
+    }
+
     /// Whether a user may open another's maildrop (RFC 4422 section 3.4.1). Asked only when they differ,
     /// and before the proof is verified. Default: no.
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {

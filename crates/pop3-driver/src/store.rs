@@ -27,9 +27,15 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// What the client is told.
-    fn scram_keys(&self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
-        let _ = (name, hash);
+    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
+        let _ = (name, hash, peer);
         Ok(None)
+    }
+
+    /// See [`Backend::scram_refused`]. It must not block.
+    fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
+        let _ = (name, peer);
+        Rejection::credentials()
     }
 
     /// See [`Backend::may_act_for`]. It must not block.
@@ -118,8 +124,12 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
     }
 
     async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
-        let (store, name) = (Arc::clone(&self.store), name.to_owned());
-        self.pool.run(move || store.scram_keys(&name, hash)).await.map_err(|_| fault())?
+        let (store, name, peer) = (Arc::clone(&self.store), name.to_owned(), self.peer.clone());
+        self.pool.run(move || store.scram_keys(&name, hash, &peer)).await.map_err(|_| fault())?
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.store.scram_refused(name, &self.peer)
     }
 
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {

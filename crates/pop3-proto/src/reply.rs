@@ -355,7 +355,8 @@ pub(crate) fn put_reply(
 /// Appends at most so many octets of a text, see [`put_reply`].
 pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
     for c in text.chars() {
-        let shown = if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
+        let shown =
+            if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
         let Some(left) = room.checked_sub(shown.len_utf8()) else { break };
         room = left;
         out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());

@@ -3,8 +3,10 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use pop3_proto::server::{Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted};
-use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
+use pop3_proto::server::{
+    Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
+};
+use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
 use super::sasl::{self, Exchanges, Outcome};
 use crate::backend::{Backend, Message};
@@ -22,6 +24,7 @@ pub(super) struct Session<B> {
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
+    mechanism: Option<MechanismName>,
     fault: Option<io::Error>,
 }
 
@@ -38,6 +41,7 @@ pub(super) enum End<B> {
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
+    pub(super) mechanism: Option<MechanismName>,
     pub(super) fault: Option<io::Error>,
 }
 
@@ -113,6 +117,7 @@ impl<B: Backend> Session<B> {
             input_ended: false,
             out: BytesMut::new(),
             user: None,
+            mechanism: None,
             fault: None,
         }
     }
@@ -139,7 +144,12 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
         }
-        End::Closed(Ended { connection: self.connection, user: self.user, fault: self.fault })
+        End::Closed(Ended {
+            connection: self.connection,
+            user: self.user,
+            mechanism: self.mechanism,
+            fault: self.fault,
+        })
     }
 
     /// Returns whether TLS is due; if not, the session is over.
@@ -243,7 +253,7 @@ impl<B: Backend> Session<B> {
             Ok(accepted) => Answer::Accept(accepted),
             Err(rejection) => Answer::Reject(rejection),
         };
-        self.conclude(Outcome { answer, user: Some(name) }, transport)
+        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
     }
 
     async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
@@ -256,6 +266,7 @@ impl<B: Backend> Session<B> {
         if let Answer::Accept(accepted) = &outcome.answer {
             let told = accepted.user.as_ref().map(String::as_bytes);
             self.user = told.or(outcome.user.as_deref()).map(|user| user.escape_ascii().to_string());
+            self.mechanism = outcome.mechanism;
         }
         Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
     }

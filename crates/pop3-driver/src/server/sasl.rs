@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use pop3_proto::server::{Accepted, Answer, Connection, Credentials, Needs, OfferedMechanism, Proof, SaslRequest};
+use pop3_proto::server::{
+    Accepted, Answer, Connection, Credentials, Needs, OfferedMechanism, Proof, SaslRequest,
+};
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Setup, Step, TokenRefusal};
@@ -93,6 +95,9 @@ pub(super) struct Exchanges {
 #[derive(Debug)]
 struct Open {
     exchange: Exchange,
+    name: MechanismName,
+    /// Whose keys the backend was asked for.
+    keys_of: Option<String>,
     /// The maildrop, once it is open.
     accepted: Option<Accepted>,
     /// Why the backend has refused, while the client is still told of it.
@@ -104,6 +109,8 @@ pub(super) struct Outcome {
     pub(super) answer: Answer,
     /// The name of who has logged in.
     pub(super) user: Option<Vec<u8>>,
+    /// The mechanism in which that was.
+    pub(super) mechanism: Option<MechanismName>,
 }
 
 impl Exchanges {
@@ -196,7 +203,8 @@ impl Exchanges {
         if let Some(tls) = &self.tls {
             setup = setup.with_bindings(tls.bindings.clone());
         }
-        Ok(Open { exchange: Exchange::new(mechanism, setup), accepted: None, rejection: None })
+        let exchange = Exchange::new(mechanism, setup);
+        Ok(Open { exchange, name, keys_of: None, accepted: None, rejection: None })
     }
 
     /// Forgets the exchange. One with channel binding that has failed is the last of its kind.
@@ -220,7 +228,7 @@ impl Open {
                     return Outcome::of(Answer::Challenge(Secret::new(octets.into_octets())));
                 }
                 Step::Done(identity) => return self.done(identity, backend, utf8).await,
-                Step::Fail(failure) => return Outcome::of(self.fail(failure)),
+                Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
                 Step::Ask(question) => question,
             };
             let answer = match self.ask(question, backend, utf8).await {
@@ -249,7 +257,9 @@ impl Open {
     ) -> Result<sasl::Answer, Rejection> {
         let credentials = match question {
             Question::Keys { name, hash, .. } => {
-                return backend.scram_keys(&name, hash).await.map(sasl::Answer::Keys);
+                let keys = backend.scram_keys(&name, hash).await.map(sasl::Answer::Keys);
+                self.keys_of = Some(name);
+                return keys;
             }
             Question::Password { name, authorization, password } => {
                 let proof = Proof::Password(Secret::new(password.into_octets()));
@@ -263,8 +273,9 @@ impl Open {
                 named(Some(digest.name().to_owned()), Proof::CramMd5 { challenge, digest: octets })
             }
             Question::Token { name, token, .. } => {
-                let credentials = named(name, Proof::Token(Secret::new(token.into_octets())));
-                return match authenticate(credentials.with_utf8(utf8), backend).await {
+                let proof = Proof::Token(Secret::new(token.into_octets()));
+                let credentials = named(name, proof).with_mechanism(self.name).with_utf8(utf8);
+                return match authenticate(credentials, backend).await {
                     Ok(accepted) => {
                         self.accepted = Some(accepted);
                         Ok(sasl::Answer::Granted)
@@ -280,7 +291,8 @@ impl Open {
             Question::Certificate { name } => named(name, Proof::Certificate),
             Question::Anonymous { trace } => named(Some("anonymous".to_owned()), Proof::Anonymous { trace }),
         };
-        self.accepted = Some(authenticate(credentials.with_utf8(utf8), backend).await?);
+        let credentials = credentials.with_mechanism(self.name).with_utf8(utf8);
+        self.accepted = Some(authenticate(credentials, backend).await?);
         Ok(sasl::Answer::Granted)
     }
 
@@ -291,21 +303,26 @@ impl Open {
             Some(accepted) => Ok(accepted),
             None => {
                 let credentials = named(identity.name, Proof::Scram)
-                    .with_authorization(identity.authorization.map(String::into_bytes));
+                    .with_authorization(identity.authorization.map(String::into_bytes))
+                    .with_mechanism(self.name);
                 authenticate(credentials.with_utf8(utf8), backend).await
             }
         };
         match accepted {
-            Ok(accepted) => Outcome { answer: Answer::Accept(accepted), user: maildrop },
+            Ok(accepted) => {
+                Outcome { answer: Answer::Accept(accepted), user: maildrop, mechanism: Some(self.name) }
+            }
             Err(rejection) => Outcome::of(Answer::Reject(rejection)),
         }
     }
 
-    fn fail(&mut self, failure: Failure) -> Answer {
+    fn fail<B: Backend>(&mut self, failure: Failure, backend: &mut B) -> Answer {
         match failure {
-            Failure::Refused => {
-                Answer::Reject(self.rejection.take().unwrap_or_else(Rejection::credentials))
-            }
+            Failure::Refused => Answer::Reject(match (&self.keys_of, self.rejection.take()) {
+                (_, Some(rejection)) => rejection,
+                (Some(name), None) => backend.scram_refused(name),
+                (None, None) => Rejection::credentials(),
+            }),
             Failure::Unavailable => {
                 Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
             }
@@ -317,7 +334,7 @@ impl Open {
 
 impl Outcome {
     const fn of(answer: Answer) -> Self {
-        Self { answer, user: None }
+        Self { answer, user: None, mechanism: None }
     }
 
     /// The core does not ask for what is not open.

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::{Rejection, Secret};
 use pop3_proto::server::{Close, Config, Totals};
+use pop3_proto::{MechanismName, Rejection, Secret};
 
 use super::drive::Ended;
 use super::proxy::Proxy;
@@ -79,6 +79,8 @@ pub struct Welcome<B> {
 pub struct Report {
     /// Whose maildrop was opened, printable ASCII; `None` without login.
     pub user: Option<String>,
+    /// The mechanism of AUTH by which that was; `None` without login, and with PASS and APOP.
+    pub mechanism: Option<MechanismName>,
     /// Why the session ended.
     pub close: Close,
     /// The fault of the network, the handshake or the store that ended it, if one did.
@@ -134,6 +136,7 @@ impl Report {
         let session = ended.connection.session();
         Self {
             user: ended.user,
+            mechanism: ended.mechanism,
             close: session.closed().unwrap_or(Close::PeerClosed),
             error: ended.fault,
             totals: session.totals(),
@@ -150,6 +153,6 @@ impl Report {
             Some(_) => Close::PeerClosed,
         };
         let error = error.map(|error| io::Error::new(error.kind(), format!("{what}: {error}")));
-        Self { user: None, close, error, totals: Totals::default(), duration }
+        Self { user: None, mechanism: None, close, error, totals: Totals::default(), duration }
     }
 }

@@ -75,7 +75,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let rest = der.strip_prefix(&[tag])?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
-        0..0x80 => (usize::from(first), rest),
+        0..=0x7f => (usize::from(first), rest),
         // A certificate of more than 16 MiB is none.
         0x81..=0x83 => {
             let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;

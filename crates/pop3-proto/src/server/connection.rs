@@ -303,11 +303,7 @@ impl Connection {
             let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
             begin && !self.session.is_logged_in() && self.session.mechanisms().next().is_some()
         };
-        if responding || auth() {
-            limits.sasl_line.max(limits.command_line)
-        } else {
-            limits.command_line
-        }
+        if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
     }
 
     /// Does what the session wants, as far as it is octets.

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use hmac::{KeyInit as _, Mac as _};
 use subtle::ConstantTimeEq as _;
 
-use crate::Secret;
 use crate::apop::{Digest, Timestamp};
+use crate::{MechanismName, Secret};
 
 /// A name, and the proof that its owner is at the other end.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Credentials {
     pub name: Vec<u8>,
     /// Whose maildrop is to be opened, if that is not the one of `name` (RFC 4422 section 3.4.1).
     pub authorization: Option<Vec<u8>>,
+    /// The mechanism of AUTH in which they came; `None` from PASS and APOP.
+    pub mechanism: Option<MechanismName>,
     /// The proof.
     pub proof: Proof,
     /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1). Without it, messages with UTF-8
@@ -67,13 +69,20 @@ impl Credentials {
     /// A name with its proof, for the name's own maildrop, without UTF-8.
     #[must_use]
     pub const fn new(name: Vec<u8>, proof: Proof) -> Self {
-        Self { name, authorization: None, proof, utf8: false }
+        Self { name, authorization: None, mechanism: None, proof, utf8: false }
     }
 
     /// Sets [`authorization`](Self::authorization); what is the same as the name counts as none.
     #[must_use]
     pub fn with_authorization(mut self, other: Option<Vec<u8>>) -> Self {
         self.authorization = other.filter(|other| *other != self.name);
+        self
+    }
+
+    /// Sets [`mechanism`](Self::mechanism).
+    #[must_use]
+    pub const fn with_mechanism(mut self, mechanism: MechanismName) -> Self {
+        self.mechanism = Some(mechanism);
         self
     }
 
@@ -98,11 +107,13 @@ impl Credentials {
             Proof::Password(password) => password.same_octets(secret),
             Proof::Apop { timestamp, digest } => Timestamp::parse(timestamp.as_bytes())
                 .is_some_and(|timestamp| Digest::new(timestamp, secret) == *digest.expose()),
-            Proof::CramMd5 { challenge, digest } => hmac::Hmac::<md5::Md5>::new_from_slice(secret)
-                .is_ok_and(|mac| {
-                    let right: [u8; 16] = mac.chain_update(challenge.as_bytes()).finalize().into_bytes().into();
+            Proof::CramMd5 { challenge, digest } => {
+                hmac::Hmac::<md5::Md5>::new_from_slice(secret).is_ok_and(|mac| {
+                    let right: [u8; 16] =
+                        mac.chain_update(challenge.as_bytes()).finalize().into_bytes().into();
                     right.ct_eq(digest.expose()).into()
-                }),
+                })
+            }
             Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
         }
     }

@@ -17,7 +17,10 @@ pub struct OfferedMechanism {
 /// What a mechanism needs of the channel. Where the channel has it not, the mechanism is neither
 /// announced nor taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a table over all of them must not compile when there is a new one")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a table over all of them must not compile when there is a new one"
+)]
 pub enum Needs {
     /// Nothing: no secret travels, and nothing of TLS is used.
     Nothing,

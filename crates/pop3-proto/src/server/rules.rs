@@ -101,9 +101,7 @@ impl Session {
             | Command::Apop { .. }
             | Command::Auth { .. }
             | Command::AuthList => self.bad(Line::negative(texts::LOGGED_IN)),
-            Command::Utf8 if self.config.utf8.is_some() => {
-                self.bad(Line::negative(texts::UTF8_TOO_LATE))
-            }
+            Command::Utf8 if self.config.utf8.is_some() => self.bad(Line::negative(texts::UTF8_TOO_LATE)),
             Command::Lang(range) => self.lang(range),
             Command::Stls => self.bad(Line::negative(texts::TLS_TOO_LATE)),
             Command::Last | Command::Utf8 | Command::Xclient(_) | Command::Extension(_) => {

@@ -73,7 +73,9 @@ pub(super) fn fill(text: &str, numbers: &[u64]) -> alloc::string::String {
     let mut filled = alloc::string::String::with_capacity(text.len().saturating_add(40));
     let mut numbers = numbers.iter();
     for (index, part) in text.split("{}").enumerate() {
-        if index > 0 && let Some(number) = numbers.next() {
+        if index > 0
+            && let Some(number) = numbers.next()
+        {
             filled.push_str(&alloc::format!("{number}"));
         }
         filled.push_str(part);

@@ -28,7 +28,8 @@ pub(super) fn greeting(session: &Session, out: &mut BytesMut) {
     // Dovecot tells its proxies so that it will believe them.
     let status: &[u8] = if session.trusted_proxy { b"+OK [XCLIENT] " } else { b"+OK " };
     out.extend_from_slice(status);
-    let room = MAX_REPLY.saturating_sub(" \r\n".len()).saturating_sub(status.len()).saturating_sub(timestamp.len());
+    let room =
+        MAX_REPLY.saturating_sub(" \r\n".len()).saturating_sub(status.len()).saturating_sub(timestamp.len());
     // Without APOP nothing in the greeting may look like a timestamp, and a bracket at its start would
     // be a response code (RFC 2449 section 6.4).
     let text = session.config.greeting.trim_start_matches(['[', ' ']);
