@@ -252,7 +252,9 @@ impl Seen {
             Event::Challenge(Challenge::Octets(text)) => {
                 Self::Challenge(text.expose().escape_ascii().to_string())
             }
-            Event::Challenge(Challenge::Words(text)) => Self::Challenge(format!("words {}", text.escape_ascii())),
+            Event::Challenge(Challenge::Words(text)) => {
+                Self::Challenge(format!("words {}", text.escape_ascii()))
+            }
             Event::Challenge(_) => Self::Challenge("unreadable".to_owned()),
             Event::Entry(entry) => Self::Entry(text(&entry)),
             Event::Line(line) => Self::Line(line.to_vec()),

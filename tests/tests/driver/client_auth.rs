@@ -43,7 +43,11 @@ fn login(client: &mut Client<Wire>, credentials: &Credentials) -> Result<Method,
 
 fn auths(wire: &Wire) -> Vec<String> {
     let word = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
-    wire.lines().iter().filter(|line| line.starts_with("AUTH") || line.starts_with("USER")).map(word).collect()
+    wire.lines()
+        .iter()
+        .filter(|line| line.starts_with("AUTH") || line.starts_with("USER"))
+        .map(word)
+        .collect()
 }
 
 #[test]
@@ -140,7 +144,8 @@ fn a_wrong_password_is_refused_once_and_the_session_goes_on() {
 #[test]
 fn a_tampered_signature_is_no_login() {
     let tamper: Change = |line| {
-        let text = line.strip_prefix("+ ").map(|text| pop3_proto::Base64::parse(text.as_bytes()).expect("base64"));
+        let text =
+            line.strip_prefix("+ ").map(|text| pop3_proto::Base64::parse(text.as_bytes()).expect("base64"));
         match text.map(pop3_proto::Base64::decode) {
             Some(octets) if octets.expose().starts_with(b"v=") => {
                 let mut octets = octets.expose().clone();
@@ -165,14 +170,20 @@ fn a_tampered_signature_is_no_login() {
 #[test]
 fn a_success_without_proof_is_not_believed() {
     let early: Change = |line| if line.len() > 100 { "+OK welcome".to_owned() } else { line.to_owned() };
-    let first: Change = |line| if line.starts_with("+ ") { "+OK welcome".to_owned() } else { line.to_owned() };
+    let first: Change =
+        |line| if line.starts_with("+ ") { "+OK welcome".to_owned() } else { line.to_owned() };
     let cases: [(&'static str, Mechanism, Change, ExchangeError); 3] = [
         (ALL, Mechanism::ScramSha512, early, ExchangeError::NotVerified),
         (ALL, Mechanism::ScramSha256, first, ExchangeError::NotVerified),
         // In LOGIN the password was not asked for.
-        ("SASL LOGIN", Mechanism::Login, |line| {
-            if line == "+ UGFzc3dvcmQ6" { "+OK".to_owned() } else { line.to_owned() }
-        }, ExchangeError::Premature),
+        (
+            "SASL LOGIN",
+            Mechanism::Login,
+            |line| {
+                if line == "+ UGFzc3dvcmQ6" { "+OK".to_owned() } else { line.to_owned() }
+            },
+            ExchangeError::Premature,
+        ),
     ];
     for (capabilities, mechanism, change, error) in cases {
         let (mut client, wire) = client(capabilities, change);
@@ -239,9 +250,15 @@ fn a_challenge_that_can_not_be_read_is_cancelled_and_told() {
 #[test]
 fn odd_continuations_log_in_all_the_same() {
     for (change, quirk) in [
-        ((|line| if line == "+ " { "+".to_owned() } else { line.to_owned() }) as Change, Quirk::ContinuationWithoutSpace),
+        (
+            (|line| if line == "+ " { "+".to_owned() } else { line.to_owned() }) as Change,
+            Quirk::ContinuationWithoutSpace,
+        ),
         (|line| if line == "+ " { "+ go ahead".to_owned() } else { line.to_owned() }, Quirk::ChallengeWords),
-        (|line| if line == "+ " { "+OK".to_owned() } else { line.to_owned() }, Quirk::PositiveReplyForChallenge),
+        (
+            |line| if line == "+ " { "+OK".to_owned() } else { line.to_owned() },
+            Quirk::PositiveReplyForChallenge,
+        ),
     ] {
         for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
             // Without CAPA, each has to wait for the empty challenge.

@@ -91,7 +91,9 @@ fn apop_digests_the_prepared_secret() {
 #[test]
 fn languages() {
     let es = LanguageRange::parse(b"es").expect("a range");
-    for (reply, tag) in [("+OK es-MX Idioma\r\n", "es-MX"), ("+OK\r\n", "es"), ("+OK Idioma cambiado!\r\n", "Idioma")] {
+    for (reply, tag) in
+        [("+OK es-MX Idioma\r\n", "es-MX"), ("+OK\r\n", "es"), ("+OK Idioma cambiado!\r\n", "Idioma")]
+    {
         let (mut client, _wire) = client("LANG", "LANG", reply);
         assert_eq!(wait(client.lang(es)).expect("a language"), tag);
         assert_eq!(client.quirks().contains(&Quirk::UnnamedLanguage), reply == "+OK\r\n");

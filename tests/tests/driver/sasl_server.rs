@@ -76,9 +76,7 @@ fn answer(question: &Question) -> Answer {
         Question::Password { name, password, .. } => {
             name == USER && password.same_octets(PASSWORD.as_bytes())
         }
-        Question::CramMd5(digest) => {
-            digest.name() == USER && digest.prove(PASSWORD.as_bytes())
-        }
+        Question::CramMd5(digest) => digest.name() == USER && digest.prove(PASSWORD.as_bytes()),
         Question::Keys { name, hash, .. } => {
             let keys = Keys::derive(*hash, PASSWORD.as_bytes(), b"saltsaltsalt", 4096).expect("good numbers");
             return Answer::Keys((name == USER).then_some(keys));

@@ -152,7 +152,9 @@ impl core::error::Error for Error {
             Self::Refused(_)
             | Self::NoLogin(_)
             | Self::UnreadableChallenge
-            | Self::NoTimestamp | Self::Interrupted | Self::Internal => None,
+            | Self::NoTimestamp
+            | Self::Interrupted
+            | Self::Internal => None,
         }
     }
 }

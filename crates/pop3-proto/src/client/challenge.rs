@@ -33,7 +33,8 @@ impl<'b> Challenge<'b> {
             _ => return None,
         };
         let trimmed = text.trim_ascii();
-        let spacing = (behind.first() != Some(&b' ') || trimmed.len() != text.len()).then_some(Quirk::Spacing);
+        let spacing =
+            (behind.first() != Some(&b' ') || trimmed.len() != text.len()).then_some(Quirk::Spacing);
         Some(match Base64::parse(trimmed) {
             Ok(octets) => (Self::Octets(octets), spacing),
             Err(_) if are_words(trimmed) => (Self::Words(trimmed), Some(Quirk::ChallengeWords)),

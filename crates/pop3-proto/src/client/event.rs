@@ -138,11 +138,9 @@ impl<'b> Entry<'b> {
         match self {
             Self::Scan(listing) => Some(listing.message),
             Self::UniqueId(listing) => Some(listing.message),
-            Self::Drop(_)
-            | Self::Last(_)
-            | Self::Capability(_)
-            | Self::Language(_)
-            | Self::Mechanism(_) => None,
+            Self::Drop(_) | Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => {
+                None
+            }
         }
     }
 }

@@ -73,10 +73,7 @@ fn an_initial_response_goes_along_and_a_refusal_leaves_all_as_it_was() {
     player.exchange(&auth("PLAIN", Some(b"AG1yb3NlAHRhbnN0YWFm")), b"-ERR [AUTH] no\r\n");
     player.exchange(&auth("EXTERNAL", Some(b"")), b"-ERR no\r\n");
     player.exchange(&user(), b"+OK\r\n");
-    assert_eq!(
-        sent(&mut player),
-        b"AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH EXTERNAL =\r\nUSER mrose\r\n"
-    );
+    assert_eq!(sent(&mut player), b"AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH EXTERNAL =\r\nUSER mrose\r\n");
     assert_eq!(player.told(), ["Auth Negative [AUTH] no", "Auth Negative no", "User Positive "]);
 }
 
@@ -120,7 +117,10 @@ fn odd_challenges_are_answered_and_have_names() {
         (&b"+\r\n"[..], ["warning ContinuationWithoutSpace", "challenge "]),
         (b"+\tVXNlcg==\r\n", ["warning Spacing", "challenge VXNlcg=="]),
         (b"+ VXNlcg==\n", ["warning BareLineFeed", "challenge VXNlcg=="]),
-        (b"+ go ahead\r\n", ["warning ChallengeWords", "challenge Words([103, 111, 32, 97, 104, 101, 97, 100])"]),
+        (
+            b"+ go ahead\r\n",
+            ["warning ChallengeWords", "challenge Words([103, 111, 32, 97, 104, 101, 97, 100])"],
+        ),
         (b"+OK\r\n", ["warning PositiveReplyForChallenge", "challenge "]),
         (b"+OK go ahead\r\n", ["warning PositiveReplyForChallenge", "challenge "]),
     ] {
