@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pop3_driver::tls::{client_config, harden_server, provider};
+use pop3_driver::tls::{client_config, client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -63,6 +63,25 @@ impl Certificate {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         Ok(Self { files, current, config: harden_server(config) })
+    }
+
+    /// Asks clients for a certificate of the authorities in a PEM file. Who has none is served all the
+    /// same; who has one that is not good is not. The file is read once.
+    ///
+    /// # Errors
+    /// When the file can't be read, or has no authority.
+    pub(crate) fn with_client_authorities(self, path: &Path) -> Result<Self, Failure> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path, &error))?;
+        }
+        let verifier = client_verifier(roots).map_err(|error| unusable(path, &error))?;
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::usage(format!("TLS can't be set up: {error}")))?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>);
+        Ok(Self { config: harden_server(config), ..self })
     }
 
     /// The settings of the server's TLS. They stay the same when the certificate is read again.

@@ -78,7 +78,11 @@ mod tests {
 
     #[test]
     fn names_of_certificates() {
-        let users = table("alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n../x@y:{TOKEN}\n".replace("../x@y:{TOKEN}\n", "").as_str());
+        let users = table(
+            "alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n../x@y:{TOKEN}\n"
+                .replace("../x@y:{TOKEN}\n", "")
+                .as_str(),
+        );
         let user = |certificate: &[u8], wanted: &str| {
             user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned()).ok()
         };
@@ -108,7 +112,8 @@ mod tests {
     fn certificates_that_the_users_file_names() {
         let (one, two) = (certificate(&[], &["carol"]), certificate(&[], &["alice"]));
         let fingerprint = format!("{:?}", Fingerprint(Sha256::digest(&one).into()));
-        let users = table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
+        let users =
+            table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
         let user = |certificate: &[u8], wanted: &str| {
             user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned())
         };

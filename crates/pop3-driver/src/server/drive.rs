@@ -107,7 +107,10 @@ impl<B: Backend> Session<B> {
         mut exchanges: Exchanges,
         tls: Option<&TlsInfo>,
     ) -> Self {
-        exchanges.offer(&backend, tls, &mut connection);
+        if let Some(tls) = tls {
+            exchanges.secured(tls);
+        }
+        exchanges.offer(&backend, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
             connection,
