@@ -165,7 +165,9 @@ fn a_reply_that_is_cut_is_not_complete() {
 fn nothing_follows_a_refusal_or_a_listing_of_one() {
     for command in ["LIST", "UIDL", "RETR 1", "TOP 1 0", "CAPA"] {
         let seen = answer(command, b"-ERR no\r\n");
-        assert!(matches!(&seen[..], [Seen::Reply(_, first, None)] if !first.positive), "{command}: {seen:?}");
+        // That there is no CAPA is told first, as an oddity.
+        let seen = if command == "CAPA" { &seen[1..] } else { &seen[..] };
+        assert!(matches!(seen, [Seen::Reply(_, first, None)] if !first.positive), "{command}: {seen:?}");
         let mut client = logged_in();
         client.send(command).unwrap();
         client.receive(b"-ERR no\r\n");
@@ -207,7 +209,17 @@ fn listings_are_read_or_refused() {
     assert_eq!(answer("UIDL 2", b"+OK 3 x\r\n"), [Seen::Failed(Error::WrongNumber)]);
     let seen =
         answer("LIST", b"+OK POP3 clients that break here, they violate STD53.\r\n2 10\r\n5 20 foo\r\n.\r\n");
-    assert_eq!(seen[1..], [Seen::Entry("2 10".into()), Seen::Entry("5 20".into()), Seen::End(Keyword::List)]);
+    let skipped = || Seen::Warning(Quirk::SkippedNumber);
+    assert_eq!(
+        seen[1..],
+        [
+            skipped(),
+            Seen::Entry("2 10".into()),
+            skipped(),
+            Seen::Entry("5 20".into()),
+            Seen::End(Keyword::List)
+        ]
+    );
     for bad in ["3", "x 5", "0 5", "1 x"] {
         let seen = answer("LIST", format!("+OK\r\n{bad}\r\n.\r\n").as_bytes());
         assert_eq!(seen.last(), Some(&Seen::Failed(Error::Entry)), "{bad}");

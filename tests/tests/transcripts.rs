@@ -59,7 +59,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
         if exchange.commands.len() > 1 && client.connection().state() == State::Transaction {
             // The recording has no CAPA here; without it nothing would be sent ahead.
             client.send("CAPA").unwrap();
-            client.feed(b"+OK\r\nPIPELINING\r\n.\r\n", lengths);
+            client.feed(b"+OK\r\nPIPELINING\r\nUIDL\r\nTOP\r\n.\r\n", lengths);
         }
         let before = client.log().len();
         // A line that our client can't send, or more of them than it may: this probe is left out.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use pop3_driver::tls::{client_config, client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -117,6 +117,20 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.get())
     }
+}
+
+/// The same as [`client`], which shows the certificate in one file, whose key is in the other.
+///
+/// # Errors
+/// As [`client`], and when these files can't be read, or do not belong together.
+pub(crate) fn client_as(
+    ca_file: Option<&Path>,
+    cert: &Path,
+    key: &Path,
+) -> Result<Arc<ClientConfig>, Failure> {
+    let mut config = ClientConfig::clone(&*client(ca_file)?);
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(read(cert, key)?));
+    Ok(Arc::new(config))
 }
 
 /// A client's TLS: it believes the authorities that this system knows, and those in `ca_file`.

@@ -137,6 +137,8 @@ impl<'a> Capability<'a> {
             Some(Quirk::EmptyListingLine)
         } else if line.trim_ascii().eq_ignore_ascii_case(b"EXPIRENEVER") {
             Some(Quirk::JoinedCapability)
+        } else if line.trim_ascii().eq_ignore_ascii_case(b"PIPELINE") {
+            Some(Quirk::MisnamedCapability)
         } else if line.trim_ascii().len() != line.len() || line.contains(&b'\t') {
             Some(Quirk::Spacing)
         } else {
