@@ -62,6 +62,7 @@ proptest! {
         properties::dots(&octets, &lengths, lines);
     }
 
+    // SEC-04
     #[test]
     fn servers(header in vec(any::<u8>(), 4), octets in octets(60)) {
         properties::server(&[header, octets].concat());
@@ -72,6 +73,7 @@ proptest! {
         properties::server(&[header, b"USER mrose\r\nPASS tanstaaf\r\n".to_vec(), octets].concat());
     }
 
+    // SEC-04
     #[test]
     fn clients(header in vec(any::<u8>(), 2), octets in octets(60)) {
         properties::client(&[header, octets].concat());

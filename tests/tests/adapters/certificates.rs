@@ -84,11 +84,16 @@ impl Certificates {
 
     /// The server's side, speaking another protocol.
     pub(crate) fn server_with_alpn(&self, protocol: &[u8]) -> Role {
+        self.server_with_alpns(&[protocol])
+    }
+
+    /// The server's side, speaking any of these protocols, or none.
+    pub(crate) fn server_with_alpns(&self, protocols: &[&[u8]]) -> Role {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
         let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
         let mut config = Arc::unwrap_or_clone(harden_server(config.expect("the key fits")));
-        config.alpn_protocols = vec![protocol.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Role::Server(Arc::new(config))
     }
 

@@ -4,6 +4,7 @@
 mod auth;
 mod calls;
 mod certificates;
+mod endings;
 mod memory;
 mod messages;
 mod records;

@@ -15,21 +15,25 @@ const LARGE: usize = 20_000_000;
 /// Says which runtime the process of a server takes.
 const RUNTIME: &str = "POP3_TESTS_MEMORY_RUNTIME";
 
+// 1939-5.44, SEC-04
 #[test]
 fn tokio() {
     attack("tokio");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn async_std() {
     attack("async_std");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn smol() {
     attack("smol");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn std() {
     attack("std");

@@ -2,8 +2,11 @@
 
 mod auth;
 mod client;
+mod client_auth;
+mod client_utf8;
 mod faults;
 mod proxy;
+mod sasl_server;
 mod server;
 mod stopping;
 mod store;
