@@ -114,7 +114,7 @@ fn check(session: &str, exchange: &Exchange, seen: &[Seen]) {
     let lines: Vec<_> = exchange.answer.split_inclusive(|&octet| octet == b'\n').collect();
     let Some((first, rest)) = lines.split_first() else { return };
     if exchange.commands.len() > 1 {
-        // 2449-6.61: each reply went to its command, as their shapes differ.
+        // Each reply went to its command, as their shapes differ.
         let replies = seen.iter().filter(|seen| matches!(seen, Seen::Reply(..))).count();
         assert_eq!(replies, exchange.commands.len(), "{name}");
         return;
@@ -140,7 +140,7 @@ fn check(session: &str, exchange: &Exchange, seen: &[Seen]) {
     assert!(data == content || (data.is_empty() && entries == rest.len()), "{name}: {seen:?}");
 }
 
-// 1939-3.19, 1957-1.01, 2449-5.07, 2449-8.04, 1939-5.33, PRS-01, PRS-02
+// 1939-3.19, 1957-1.01, 2449-5.07, 2449-8.04, 1939-5.33, PRS-01, PRS-02, 2449-6.61
 #[test]
 fn recordings_are_taken_or_refused_by_name() {
     let mut outcomes = String::new();

@@ -110,7 +110,7 @@ pub(crate) struct Serve {
     /// Offer APOP; it works for users whose password is kept as {PLAIN}
     #[arg(long)]
     pub(crate) apop: bool,
-    /// Take names and passwords in UTF-8 after USER and PASS too, and offer the command UTF8
+    /// Offer UTF8 and LANG (RFC 6856), and take names and passwords in UTF-8 after USER and PASS too
     #[arg(long)]
     pub(crate) utf8: bool,
     /// Announce the least time between two logins of a user, and refuse those that come sooner

@@ -169,6 +169,7 @@ mod tests {
         assert_eq!(throttle.attempt(ip(OWNER), at(10_000)), Ok(Duration::ZERO));
     }
 
+    // SEC-02
     #[test]
     fn nobody_waits_longer_than_two_seconds() {
         let mut throttle = Throttle::new();
@@ -178,6 +179,7 @@ mod tests {
         assert_eq!(waits.last(), Some(&Err(TooMany)));
     }
 
+    // SEC-02
     #[test]
     fn what_waits_passes_with_time() {
         let mut throttle = Throttle::new();

@@ -270,6 +270,18 @@ mod tests {
         certificate.reload().unwrap();
         assert_ne!(certificate.chain(), before);
         handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        // Who asks for certificates of clients serves those without, and reads its own again as well.
+        let asking = Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
+        let before = asking.chain();
+        write(folder.path());
+        asking.reload().unwrap();
+        assert_ne!(asking.chain(), before);
+        handshake(asking.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        let empty = folder.path().join("empty.pem");
+        fs::write(&empty, "").unwrap();
+        let error =
+            Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&empty).unwrap_err();
+        assert!(error.to_string().contains("empty.pem"), "{error}");
         // A key that does not belong to the certificate.
         let other = rcgen::KeyPair::generate().unwrap();
         fs::write(&key, other.serialize_pem()).unwrap();

@@ -285,6 +285,7 @@ impl<'a> FromIterator<&'a [u8]> for Capabilities {
 mod tests {
     use super::*;
 
+    // 2449-6.52, 2449-6.72
     #[test]
     fn arguments_are_read_and_unreadable_ones_ignored() {
         let parse = Capability::parse;

@@ -1,5 +1,6 @@
 //! The driver alone: a transport in memory with a clock of its own, and a store that can wait.
 
+mod auth;
 mod client;
 mod client_auth;
 mod client_utf8;

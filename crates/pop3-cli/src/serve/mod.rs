@@ -20,7 +20,7 @@ use std::thread::{self, JoinHandle};
 
 use pop3_driver::Stop;
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Config, Limits, Utf8};
+use pop3_proto::server::{Config, Language, Limits, Utf8};
 use tracing::{info, warn};
 
 use crate::args::{Runtime, Serve};
@@ -130,7 +130,10 @@ fn policy(
         config = config.with_implementation(text);
     }
     if options.utf8 {
-        config = config.with_utf8(Utf8::new(true));
+        config = config
+            .with_utf8(Utf8::new(true))
+            .with_language(Language::ENGLISH)
+            .with_language(Language::GERMAN);
     }
     let places = Places::new(Most {
         total: options.max_connections,
@@ -143,7 +146,8 @@ fn policy(
     let expire = options.expire.map(|expiry| expiry.0);
     let announced = Announced { login_delay: options.login_delay, expire };
     let store = MailStore::new(options.maildrops.clone(), gatekeeper, offer, Arc::clone(&places))
-        .with_announced(announced, options.expire_enforce);
+        .with_announced(announced, options.expire_enforce)
+        .with_utf8(options.utf8);
     Ok(Policy {
         config: config.into(),
         store: store.into(),

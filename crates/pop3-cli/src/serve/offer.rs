@@ -18,6 +18,9 @@ pub(super) struct Offer {
     tokens: bool,
 }
 
+/// What is offered beside SCRAM where there is no list: what needs a password, and no weak hash.
+const DEFAULT: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+
 impl Offer {
     /// What the options say.
     ///
@@ -46,19 +49,19 @@ impl Offer {
     /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a
     /// client takes the strongest one, and does not try another when its user has no keys for it.
     pub(super) fn mechanisms(&self, table: &Table) -> Vec<Mechanism> {
-        let offered = |&mechanism: &Mechanism| match mechanism {
-            Mechanism::External => self.certificates,
-            Mechanism::OAuthBearer | Mechanism::XOAuth2 => self.tokens,
-            Mechanism::Plain | Mechanism::Login => self.list.as_ref().is_none_or(|list| list.has(mechanism)),
-            _ => match (&self.list, mechanism.scram_hash()) {
-                (Some(list), Some(hash)) => list.has(mechanism) && table.scram_users(hash).1 > 0,
-                (Some(list), None) => list.has(mechanism),
-                (None, Some(hash)) => {
-                    let (all, able) = table.scram_users(hash);
-                    able > 0 && able == all
-                }
-                (None, None) => false,
-            },
+        let named = |mechanism| self.list.as_ref().map(|list| list.has(mechanism));
+        let offered = |&mechanism: &Mechanism| {
+            if let Some(hash) = mechanism.scram_hash() {
+                let (all, able) = table.scram_users(hash);
+                return able > 0 && named(mechanism).unwrap_or(able == all);
+            }
+            if mechanism == Mechanism::External {
+                self.certificates
+            } else if matches!(mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
+                self.tokens
+            } else {
+                named(mechanism).unwrap_or(DEFAULT.contains(&mechanism))
+            }
         };
         Mechanism::ALL.into_iter().filter(offered).collect()
     }

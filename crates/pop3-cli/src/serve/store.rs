@@ -8,8 +8,9 @@ use std::time::SystemTime;
 use pop3_driver::Clock;
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Maildrop, Store};
-use pop3_maildir::{Config, Maildir, MessageFile, OpenError};
+use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -32,6 +33,8 @@ pub(super) struct MailStore {
     announced: Announced,
     /// Whether messages that have expired are removed.
     enforce_expiry: bool,
+    /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
+    utf8: bool,
     delays: Mutex<LoginDelays>,
     clock: Clock,
 }
@@ -60,6 +63,7 @@ impl MailStore {
             offer,
             announced: Announced::default(),
             enforce_expiry: false,
+            utf8: false,
             delays: Mutex::default(),
             clock: Clock::start(),
         }
@@ -68,6 +72,11 @@ impl MailStore {
     /// Sets what is announced, and whether messages that have expired are removed.
     pub(super) fn with_announced(self, announced: Announced, enforce_expiry: bool) -> Self {
         Self { announced, enforce_expiry, ..self }
+    }
+
+    /// Sets whether UTF8 is offered.
+    pub(super) fn with_utf8(self, utf8: bool) -> Self {
+        Self { utf8, ..self }
     }
 
     /// The settings of a session that begins now.
@@ -112,7 +121,10 @@ impl Store for MailStore {
         let table = self.gatekeeper.table();
         let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
         // What was read is to be known later on, too.
-        let config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        if self.utf8 && !credentials.utf8 {
+            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
+        }
         // The name is a single component of a path, by its type.
         let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
             .map_err(|error| refuse(&user, error))?;

@@ -121,3 +121,32 @@ fn what_was_retrieved_expires_at_quit_if_that_is_enforced() {
         }
     }
 }
+
+// 6856-2.01, 6856-2.10, 6856-2.12, 6856-2.14, 6856-3.01
+#[test]
+fn headers_in_utf8_are_for_who_asks_for_them() {
+    let house = House::new();
+    let message = "Subject: Gr\u{fc}\u{df}e\n\nK\u{f6}rper\n";
+    house.deliver(&[message.into()]);
+    let raw = message.replace('\n', "\r\n").len();
+    let plain = Credentials::new("alice").with_password(PASSWORD);
+    for (options, asks, size, subject) in [
+        (&[][..], false, raw, "Subject: Gr\u{fc}\u{df}e"),
+        (&["--utf8"], true, raw, "Subject: Gr\u{fc}\u{df}e"),
+        (&["--utf8"], false, raw + 17, "Subject: =?UTF-8?B?R3LDvMOfZQ==?="),
+    ] {
+        let server = house.serve(options);
+        let mut talk = Talk::plain(server.plain);
+        assert_eq!(found(&mut talk, "UTF8").len(), usize::from(!options.is_empty()));
+        assert_eq!(found(&mut talk, "LANG").len(), usize::from(!options.is_empty()));
+        if asks {
+            assert!(talk.say("UTF8").starts_with("+OK"));
+            assert!(talk.say("LANG de").starts_with("+OK de "));
+        }
+        assert!(talk.auth(Mechanism::Plain, &plain).is_good());
+        assert_eq!(talk.list("LIST"), [format!("1 {size}")]);
+        let lines = talk.list("RETR 1");
+        assert_eq!(lines, [subject, "", "K\u{f6}rper"]);
+        assert_eq!(lines.iter().map(|line| line.len() + 2).sum::<usize>(), size);
+    }
+}

@@ -43,7 +43,7 @@ fn set_users(house: &House, text: &str) {
     fs::write(house.path("users"), text).unwrap();
 }
 
-// 5034-4.01, 4616-2.01, 2195-2.01, 5802-5.01
+// 5034-4.01, 5034-4.05, 5034-4.17, 5034-4.21, 4616-2.01, 2195-2.01, 5802-5.01, 9266-2.01
 #[test]
 fn every_mechanism_of_passwords_logs_in() {
     for runtime in RUNTIMES {
@@ -76,6 +76,7 @@ fn every_mechanism_of_passwords_logs_in() {
     }
 }
 
+// 6856-2.16, 4616-2.04
 #[test]
 fn passwd_makes_users_for_every_mechanism_but_one() {
     let house = House::new();
@@ -99,7 +100,6 @@ fn passwd_makes_users_for_every_mechanism_but_one() {
         assert!(login.is_good(), "{mechanism:?}: {login:?}");
         assert!(talk.say("QUIT").starts_with("+OK"));
     }
-    // 6856-2.14
     assert!(talk.say(&format!("USER {name}")).starts_with("+OK"));
     assert!(talk.say("PASS pa\u{df}wort IX").starts_with("+OK"));
 }
@@ -122,7 +122,7 @@ fn a_user_with_nothing_but_keys_logs_in_with_a_password_too() {
     assert!(talk.say("PASS secret").starts_with("+OK"));
 }
 
-// 5034-4.20, 1939-7.23: nothing tells which of both was wrong, and the session goes on.
+// 5034-4.16, 3206-5.01, 1939-7.23: nothing tells which of both was wrong, and the session goes on.
 #[test]
 fn a_wrong_password_and_an_unknown_user_look_the_same() {
     let house = House::new();
@@ -221,6 +221,7 @@ fn keys_are_read_again() {
     assert!(!with(3, "old"));
 }
 
+// 5034-4.02, 2195-2.03
 #[test]
 fn scram_is_left_out_where_somebody_has_no_keys() {
     let house = House::new();
@@ -229,8 +230,10 @@ fn scram_is_left_out_where_somebody_has_no_keys() {
     let server = house.serve(&[]);
     let mut talk = Talk::plain(server.plain);
     assert_eq!(talk.mechanisms(), PASSWORDS);
-    let refused = talk.say("AUTH SCRAM-SHA-256");
-    assert!(refused.starts_with("-ERR"), "{refused}");
+    for mechanism in ["SCRAM-SHA-256", "CRAM-MD5", "ANONYMOUS", "EXTERNAL"] {
+        let refused = talk.say(&format!("AUTH {mechanism}"));
+        assert!(refused.starts_with("-ERR"), "{refused}");
+    }
     assert!(house.log().contains("SCRAM-SHA-256 (1 of 2)"), "{}", house.log());
     let server = house.serve(&["--auth-mechanisms", "scram-sha-256"]);
     let mut talk = Talk::plain(server.plain);
@@ -238,7 +241,7 @@ fn scram_is_left_out_where_somebody_has_no_keys() {
     assert!(talk.auth(Mechanism::ScramSha256, &alice()).is_good());
 }
 
-// 5034-4.03
+// 5034-4.22, 5802-6.02, 7628-3.04
 #[test]
 fn no_secret_travels_without_tls_from_elsewhere() {
     let house = House::new();
@@ -275,6 +278,7 @@ fn anonymous_reads_and_removes_nothing() {
     assert!(!Talk::plain(server.plain).mechanisms().contains(&Mechanism::Anonymous));
 }
 
+// 5034-4.30
 #[test]
 fn the_log_has_the_mechanism_and_no_secret() {
     let house = House::new();

@@ -1,7 +1,8 @@
 //! OAUTHBEARER and XOAUTH2: a command checks the tokens.
 
+use core::time::Duration;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::Credentials;
@@ -98,7 +99,7 @@ fn the_command_may_say_whose_token_it_is() {
     }
 }
 
-// 3206-4.01: a fault of ours says nothing about the token.
+// 3206-4.01, 3206-5.03: a fault of ours says nothing about the token.
 #[test]
 fn a_command_that_fails_is_a_temporary_fault() {
     for (command, log) in [

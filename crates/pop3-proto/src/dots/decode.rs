@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn one_dot_is_taken_away() {
-        assert_eq!(whole(b"..dot\r\n...two\r\nend\r\n.\r\n"), b".dot\r\n..two\r\nend\r\n"); // 1939-3.21
+        assert_eq!(whole(b"..dot\r\n...two\r\nend\r\n.\r\n"), b".dot\r\n..two\r\nend\r\n"); // 1939-3.24
         assert_eq!(whole(b"...two\r\n.x\r\n.\r\n"), b"..two\r\nx\r\n"); // 1939-3.24
         assert_eq!(whole(b"a.\r\n. \r\n..\r\n.\r\n"), b"a.\r\n \r\n.\r\n"); // 1939-3.31
     }

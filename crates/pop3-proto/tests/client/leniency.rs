@@ -5,7 +5,7 @@ use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{Player, extension, number, play_split, retr, strict, turn};
 
-/// Each line: the command, the reply, the quirk (TOL-02, -03, -04, -08, -15, 1939-5.32, 1939-7.58).
+/// TOL-02, TOL-03, TOL-04, TOL-08, TOL-15, 1939-5.32, 1939-7.58: each line is the command, the reply, the quirk.
 #[test]
 fn lenient_warns_and_strict_refuses() {
     for (command, reply, quirk) in [

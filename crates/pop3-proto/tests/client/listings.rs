@@ -89,7 +89,7 @@ fn refusals_are_one_line() {
     assert_eq!(player.told().len(), 7);
 }
 
-/// 2449-5.04, 2449-5.08: every line is kept; a new list replaces the old one, also after the login.
+/// 2449-5.04, 2449-5.07, PRS-02: every line is kept; a new list replaces the old one, also after the login.
 #[test]
 fn capabilities_are_kept_whole() {
     let mut player = Player::greeted(Config::default());

@@ -1,4 +1,4 @@
-//! Octets of any kind: no panic, always progress, the same at every split (SEC-04).
+//! Octets of any kind: no panic, always progress, the same at every split.
 
 use pop3_proto::client::Config;
 use pop3_proto::{Base64, Command, MechanismName, ReplyShape};
@@ -73,6 +73,7 @@ fn commands() -> Vec<Command<'static>> {
 }
 
 proptest! {
+    // SEC-04
     #[test]
     fn a_greeting_of_any_octets(config in config(), octets in octets(8), sizes in sizes()) {
         let turns = [turn(&[], &octets)];
@@ -81,6 +82,7 @@ proptest! {
         prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
     }
 
+    // SEC-04, 1939-3.19
     #[test]
     fn replies_of_any_octets(
         config in config(),

@@ -1,10 +1,11 @@
-//! What is told does not depend on how the octets are cut (1939-3.19, 1939-3.30).
+//! What is told does not depend on how the octets are cut.
 
 use pop3_proto::client::Config;
 use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{extension, number, pass, play_split, retr, strict, turn, user};
 
+/// 1939-3.19, 1939-3.30:
 /// The dialogue of RFC 1939 section 10 and more, each kind of reply once.
 #[test]
 fn a_whole_session_at_every_split() {
