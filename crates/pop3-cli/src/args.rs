@@ -85,6 +85,9 @@ pub(crate) struct Serve {
     /// are: each begins with a PROXY header (version 1 or 2), which names the client; may be repeated
     #[arg(long, value_name = "NET", value_parser = network)]
     pub(crate) proxy_from: Vec<IpNet>,
+    /// Clients on this network are proxies that may tell by XCLIENT whom they speak for; may be repeated
+    #[arg(long, value_name = "NET", value_parser = network)]
+    pub(crate) xclient_from: Vec<IpNet>,
     /// What drives the connections
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
@@ -523,7 +526,7 @@ mod tests {
         let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0 --listen [::1]:0 --listen-tls 127.0.0.1:0 \
             --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \
             --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
-            --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
+            --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --xclient-from 127.0.0.1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
             --salt-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
             --implementation v1";
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
