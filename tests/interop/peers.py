@@ -24,10 +24,13 @@ libaudit1 libbz2-1.0 libc6 libcap-ng0 libcap2 libcourier-unicode4 libcrypt1 libf
 libgmp10 libgnutls30 libgpg-error0 libhogweed6 libidn12 libidn2-0 libltdl7 liblz4-1 liblzma5 libnettle8 libp11-kit0
 libpam0g libpcre3 libsodium23 libssl3 libstdc++6 libsystemd0 libtasn1-6 libtirpc3 libunistring2 libunwind8 libwrap0
 libzstd1 zlib1g
+cyrus-common cyrus-pop3d sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db libcom-err2 libdb5.3
+libgssapi-krb5-2 libical3 libicu72 libjansson4 libk5crypto3 libkeyutils1 libkrb5-3 libkrb5support0 libldap-2.5-0 libnsl2
+libpq5 libsqlite3-0 libuuid1 libxapian30 libxml2 tzdata
 """.split()
 
 UID = GID = 1000
-ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "nobody": 65534, "mail": UID}
+ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "cyrus": 904, "nobody": 65534, "mail": UID}
 
 
 class Missing(Exception):
