@@ -241,7 +241,7 @@ def cyrus_steps(pop: Pop, asked: dict) -> Iterator[bytes]:
     if asked.get("binding"):
         data = pop.binding(asked["binding"])
         binding = _Binding(asked["binding"].encode(), 1, len(data), data)
-        call("sasl_setprop", connection, 24, ctypes.byref(binding))
+        call("sasl_setprop", connection, 21, ctypes.byref(binding))
     code = call("sasl_client_start", connection, asked["mechanism"].encode(), ctypes.byref(prompts), ctypes.byref(out),
                 ctypes.byref(length), ctypes.byref(chosen))
     challenge = yield b""
