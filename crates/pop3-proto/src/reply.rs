@@ -185,6 +185,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    pub(crate) const CREDENTIALS: &'static str = "invalid name or password";
+    pub(crate) const IN_USE: &'static str = "the maildrop is in use by another session";
+    pub(crate) const LOGIN_DELAY: &'static str = "too soon after the last login";
+    pub(crate) const UTF8: &'static str = "this message needs the command UTF8";
+
     const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
         Self { code, text, delay: Duration::ZERO }
     }
@@ -193,19 +198,19 @@ impl Rejection {
     /// (RFC 3206 section 5).
     #[must_use]
     pub const fn credentials() -> Self {
-        Self::new(Some(ResponseCode::Auth), Cow::Borrowed("invalid name or password"))
+        Self::new(Some(ResponseCode::Auth), Cow::Borrowed(Self::CREDENTIALS))
     }
 
     /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
     #[must_use]
     pub const fn in_use() -> Self {
-        Self::new(Some(ResponseCode::InUse), Cow::Borrowed("the maildrop is in use by another session"))
+        Self::new(Some(ResponseCode::InUse), Cow::Borrowed(Self::IN_USE))
     }
 
     /// The login comes too soon after the last (RFC 2449 section 8.1.1).
     #[must_use]
     pub const fn login_delay() -> Self {
-        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed("too soon after the last login"))
+        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed(Self::LOGIN_DELAY))
     }
 
     /// A fault that will likely pass (RFC 3206 section 4).
@@ -218,6 +223,12 @@ impl Rejection {
     #[must_use]
     pub fn permanent(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Some(ResponseCode::SysPerm), text.into())
+    }
+
+    /// The message is to be had only after the command UTF8 (RFC 6856 section 5).
+    #[must_use]
+    pub const fn utf8() -> Self {
+        Self::new(Some(ResponseCode::Utf8), Cow::Borrowed(Self::UTF8))
     }
 
     /// A refusal without a code.
@@ -245,6 +256,13 @@ impl Rejection {
         self.delay
     }
 
+    /// Whether it is about the credentials, and not about a fault or a lock: it has the code `[AUTH]` or
+    /// none.
+    #[must_use]
+    pub const fn is_of_credentials(&self) -> bool {
+        matches!(self.code, None | Some(ResponseCode::Auth))
+    }
+
     /// The response code.
     #[must_use]
     pub const fn code(&self) -> Option<ResponseCode<'static>> {
@@ -265,9 +283,16 @@ impl Rejection {
 /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
 pub(crate) const MAX_REPLY: usize = 512;
 
-/// Appends the first line of a reply. Octets outside printable ASCII become `?`, and what is beyond
-/// 512 octets is cut, so that no text can break a line or forge another, nor a response code.
-pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<ResponseCode<'_>>, text: &str) {
+/// Appends the first line of a reply. What is no printable ASCII, or with `utf8` a control character,
+/// becomes `?`, and what is beyond 512 octets is cut, so that no text can break a line or forge another,
+/// nor a response code.
+pub(crate) fn put_reply(
+    out: &mut BytesMut,
+    status: Status,
+    code: Option<ResponseCode<'_>>,
+    text: &str,
+    utf8: bool,
+) {
     let start = out.len();
     out.extend_from_slice(match status {
         Status::Positive => b"+OK ",
@@ -286,9 +311,19 @@ pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<Respons
         }
         _ => text,
     };
-    let room = MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start));
-    out.extend(rest.chars().take(room).map(|c| if matches!(c, ' '..='~') { c as u8 } else { b'?' }));
+    put_text(out, rest, MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start)), utf8);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends at most so many octets of a text, see [`put_reply`].
+pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
+    for c in text.chars() {
+        let shown =
+            if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
+        let Some(left) = room.checked_sub(shown.len_utf8()) else { break };
+        room = left;
+        out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
+    }
 }
 
 impl fmt::Display for ResponseCode<'_> {
@@ -369,7 +404,7 @@ mod tests {
     #[test]
     fn written_replies_are_one_line_of_at_most_512_octets() {
         let mut out = BytesMut::new();
-        put_reply(&mut out, Status::Negative, Some(ResponseCode::SysTemp), &"\r\n\u{1b}x".repeat(300));
+        put_reply(&mut out, Status::Negative, Some(ResponseCode::SysTemp), &"\r\n\u{1b}x".repeat(300), false);
         assert_eq!(out.len(), MAX_REPLY);
         assert!(out.starts_with(b"-ERR [SYS/TEMP] ???x"));
         assert!(out[..510].iter().all(|octet| (b' '..=b'~').contains(octet)) && out.ends_with(b"\r\n"));

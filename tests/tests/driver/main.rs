@@ -2,6 +2,7 @@
 
 mod client;
 mod faults;
+mod proxy;
 mod server;
 mod stopping;
 mod store;

@@ -73,7 +73,14 @@ impl InProcess {
         let places = Places::new(Most { total: 10, per_address: 10, per_user: 10 });
         let store = MailStore::new(maildrops.to_owned(), users, Arc::clone(&places));
         let config = Config::new().with_starttls(matches!(role, Role::Server(_))).into();
-        let policy = Policy { config, store: store.into(), places, apop_host: None, trust_all: false };
+        let policy = Policy {
+            config,
+            store: store.into(),
+            places,
+            apop_host: None,
+            proxies: Vec::new(),
+            trust_all: false,
+        };
         let listeners = Listeners::on_loopback()?;
         let address = listeners.addresses().map(|(_, address)| address).next();
         let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
@@ -108,6 +115,7 @@ fn policy(options: &Serve, host: String, users: &Arc<Users>, role: &Role) -> Pol
         store: store.into(),
         places,
         apop_host: options.apop.then_some(host),
+        proxies: options.proxy_from.clone(),
         trust_all: options.allow_insecure_auth,
     }
 }

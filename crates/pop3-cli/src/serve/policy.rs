@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use pop3_driver::backend::Backend;
 use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Pool};
@@ -20,6 +21,8 @@ pub(super) struct Policy {
     pub(super) places: Arc<Limits>,
     /// The host's name in the timestamp, where APOP is offered.
     pub(super) apop_host: Option<String>,
+    /// Where proxies are that name the client in a header.
+    pub(super) proxies: Vec<IpNet>,
     /// Whether passwords are taken without TLS from anywhere.
     pub(super) trust_all: bool,
 }
@@ -34,6 +37,11 @@ pub(super) struct On<P> {
 impl<P: Pool> Service for On<P> {
     type Backend = Counted<Blocking<MailStore, P>>;
 
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        let address = peer.address.ip().to_canonical();
+        self.policy.proxies.iter().any(|network| network.contains(&address))
+    }
+
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
         let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
@@ -41,7 +49,10 @@ impl<P: Pool> Service for On<P> {
             Rejection::temporary(refusal.to_string())
         })?;
         let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
-        let trusted = policy.trust_all || peer.address.ip().to_canonical().is_loopback();
+        // A proxy that has taken the TLS off is on a network that the operator trusts.
+        let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
+        let local = peer.address.ip().to_canonical().is_loopback();
+        let trusted = policy.trust_all || tls_at_proxy || local;
         let welcome = Welcome::new(Arc::clone(&policy.config), Counted { backend, _place: place })
             .with_trusted(trusted);
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
@@ -58,6 +69,7 @@ impl<P: Pool> Service for On<P> {
         let totals = report.totals;
         info!(
             peer = %peer.address,
+            proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.to_string()),
             user = report.user.as_deref().unwrap_or("-"),
             tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             retr = totals.retrieved,

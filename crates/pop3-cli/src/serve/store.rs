@@ -52,13 +52,7 @@ impl MailStore {
         })?;
         let user = match credentials.password() {
             Some(password) => self.users.verify(&credentials.name, password.expose()),
-            None => {
-                let table = self.users.table();
-                let secret = table.apop_secret(&credentials.name);
-                // An unknown name costs a digest too.
-                let right = credentials.prove(secret.map_or(b"", |secret| secret.expose()));
-                UserName::parse(&credentials.name).filter(|_| right && secret.is_some())
-            }
+            None => self.users.table().prove(&credentials.name, |secret| credentials.prove(secret)),
         };
         let Some(user) = user else {
             warn!(peer = %address, user = %credentials.name.escape_ascii(), "login refused");

@@ -148,3 +148,34 @@ fn tls_ends_with_close_notify() {
         assert!(replies.ends_with("+OK bye\r\n"), "{runtime}: {replies}");
     }
 }
+
+#[test]
+fn a_proxy_tells_whom_it_speaks_for() {
+    for runtime in RUNTIMES {
+        let house = House::new();
+        let mut server = house.serve(&["--runtime", runtime, "--proxy-from", "127.0.0.0/8"]);
+        let port = server.plain;
+        let begin = |header: &[u8]| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            stream.write_all(header).unwrap();
+            let mut said = String::new();
+            // What is closed with octets unread ends in a reset.
+            let _ = stream.read_to_string(&mut said);
+            said
+        };
+        // From elsewhere no password is taken without TLS, whatever the proxy's address.
+        let far = begin(b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 110\r\nUSER alice\r\nQUIT\r\n");
+        assert!(far.contains("\r\n-ERR this needs TLS\r\n"), "{far}");
+        // A proxy that has taken the TLS off says so in version 2.
+        let tls = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xc0\0\x02\x08\xc6\x33\x64\x01\x12\x67\0\x6e\x20\0\x05\x01\0\0\0\0";
+        let safe = begin(&[&tls[..], b"USER alice\r\nQUIT\r\n"].concat());
+        assert!(safe.contains("\r\n+OK now the password\r\n"), "{safe}");
+        assert_eq!(begin(b"USER alice\r\nPASS x\r\nQUIT\r\n"), "");
+        server.signal("-TERM");
+        server.child.wait().unwrap();
+        let log = house.log();
+        for known in ["peer=192.0.2.7:4711", "peer=192.0.2.8:4711", "PROXY header: ", "proxy=\"127.0.0.1:"] {
+            assert!(log.contains(known), "{known} is not in {log}");
+        }
+    }
+}

@@ -3,9 +3,12 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use pop3_proto::server::{Answer, Close, Connection, Credentials, Extent, Misuse, Request, Step, Wanted};
-use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
+use pop3_proto::server::{
+    Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
+};
+use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
+use super::sasl::{self, Exchanges, Outcome};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
 use crate::stop::Stop;
@@ -16,10 +19,12 @@ use crate::transport::Transport;
 pub(super) struct Session<B> {
     connection: Connection,
     backend: B,
+    exchanges: Exchanges,
     input: ReadBuffer,
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
+    mechanism: Option<MechanismName>,
     fault: Option<io::Error>,
 }
 
@@ -36,6 +41,7 @@ pub(super) enum End<B> {
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
+    pub(super) mechanism: Option<MechanismName>,
     pub(super) fault: Option<io::Error>,
 }
 
@@ -43,6 +49,7 @@ pub(super) struct Ended {
 pub(super) struct Suspended<B> {
     connection: Connection,
     backend: B,
+    exchanges: Exchanges,
 }
 
 impl<B: Backend> Suspended<B> {
@@ -52,7 +59,7 @@ impl<B: Backend> Suspended<B> {
         if let Some(tls) = tls {
             self.backend.secured(tls);
         }
-        Session::new(self.connection, self.backend)
+        Session::new(self.connection, self.backend, self.exchanges, tls)
     }
 }
 
@@ -93,15 +100,24 @@ const TERMINATOR: usize = 5;
 const IDLE_CAPACITY: usize = 4096;
 
 impl<B: Backend> Session<B> {
-    pub(super) fn new(connection: Connection, backend: B) -> Self {
+    /// A session on a connection that is in this TLS, or in none.
+    pub(super) fn new(
+        mut connection: Connection,
+        backend: B,
+        mut exchanges: Exchanges,
+        tls: Option<&TlsInfo>,
+    ) -> Self {
+        exchanges.offer(&backend, tls, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
             connection,
             backend,
+            exchanges,
             input: ReadBuffer::wiped(line.max(2048)),
             input_ended: false,
             out: BytesMut::new(),
             user: None,
+            mechanism: None,
             fault: None,
         }
     }
@@ -111,7 +127,11 @@ impl<B: Backend> Session<B> {
         let result = self.run(transport, stop).await;
         match result {
             Ok(true) => {
-                return End::StartTls(Suspended { connection: self.connection, backend: self.backend });
+                return End::StartTls(Suspended {
+                    connection: self.connection,
+                    backend: self.backend,
+                    exchanges: self.exchanges,
+                });
             }
             Ok(false) => {}
             Err(Fault::Network(error)) => {
@@ -124,7 +144,12 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
         }
-        End::Closed(Ended { connection: self.connection, user: self.user, fault: self.fault })
+        End::Closed(Ended {
+            connection: self.connection,
+            user: self.user,
+            mechanism: self.mechanism,
+            fault: self.fault,
+        })
     }
 
     /// Returns whether TLS is due; if not, the session is over.
@@ -144,6 +169,15 @@ impl<B: Backend> Session<B> {
                 Step::Ask(Request::Authenticate(credentials)) => {
                     self.send(transport, 0).await?;
                     self.authenticate(credentials, transport).await?;
+                }
+                Step::Ask(Request::Sasl(request)) => {
+                    self.send(transport, 0).await?;
+                    self.exchange(request, transport).await?;
+                }
+                // The connection was not told that the peer is trusted, so that this does not come.
+                Step::Ask(Request::Proxied(_)) => {
+                    let answer = Answer::Abandon(Rejection::plain("unknown command"));
+                    self.connection.answer(answer, transport.now(), &mut self.out)?;
                 }
                 Step::Ask(Request::Fetch { message, extent }) => {
                     self.fetch(message, extent, transport).await?
@@ -187,6 +221,10 @@ impl<B: Backend> Session<B> {
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
+        let limits = &self.connection.session().config().limits;
+        let most = limits.command_line.max(limits.sasl_line);
+        self.input.shrink();
+        self.input.grow(most);
         let deadline = self.connection.deadline();
         match stop.race(transport.read(self.input.room(), deadline)).await {
             None => self.connection.close(Close::Stopped),
@@ -206,15 +244,31 @@ impl<B: Backend> Session<B> {
         credentials: Credentials,
         transport: &T,
     ) -> Result<(), Fault> {
-        let name = credentials.name.escape_ascii().to_string();
+        let Some(credentials) = sasl::prepared(credentials) else {
+            let answer = Answer::Reject(Rejection::credentials());
+            return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
+        };
+        let name = credentials.name.clone();
         let answer = match self.backend.authenticate(credentials).await {
-            Ok(accepted) => {
-                self.user = Some(name);
-                Answer::Accept(accepted)
-            }
+            Ok(accepted) => Answer::Accept(accepted),
             Err(rejection) => Answer::Reject(rejection),
         };
-        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
+        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
+    }
+
+    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
+        let outcome = self.exchanges.step(request, &mut self.backend, &mut self.connection).await;
+        self.conclude(outcome, transport)
+    }
+
+    /// Gives the answer to a login, and notes who has come in.
+    fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
+        if let Answer::Accept(accepted) = &outcome.answer {
+            let told = accepted.user.as_ref().map(String::as_bytes);
+            self.user = told.or(outcome.user.as_deref()).map(|user| user.escape_ascii().to_string());
+            self.mechanism = outcome.mechanism;
+        }
+        Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
     }
 
     async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {

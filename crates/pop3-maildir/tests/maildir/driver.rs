@@ -47,7 +47,10 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                 Answer::Committed { failed }
             }
             Step::Flush | Step::Read => continue,
-            Step::Pause(_) | Step::Wait | Step::StartTls => panic!("nothing to wait for"),
+            Step::Pause(_)
+            | Step::Wait
+            | Step::StartTls
+            | Step::Ask(Request::Sasl(_) | Request::Proxied(_)) => panic!("nothing to wait for"),
             Step::Close(_) => return String::from_utf8(out.to_vec()).unwrap(),
         };
         connection.answer(answer, now, &mut out).unwrap();

@@ -3,6 +3,7 @@
 use super::error::SendError;
 use crate::command::{Command, Keyword, ReplyShape};
 use crate::number::MessageNumber;
+use crate::sasl::Base64;
 
 /// The most octets of a command, CRLF included (RFC 2449 section 4).
 const MAX_COMMAND: usize = 255;
@@ -50,8 +51,19 @@ fn length(command: &Command<'_>) -> usize {
         Command::Top { message, lines } => {
             digits(message.number().into()).saturating_add(digits(lines)).saturating_add(2)
         }
+        Command::Auth { mechanism, initial } => {
+            let initial = match initial {
+                Some(Base64::EMPTY) => 2,
+                Some(text) => text.expose().len().saturating_add(1),
+                None => 0,
+            };
+            mechanism.as_str().len().saturating_add(1).saturating_add(initial)
+        }
+        Command::Lang(Some(range)) => range.as_str().len().saturating_add(1),
+        Command::Xclient(attributes) => attributes.as_bytes().len().saturating_add(1),
         Command::Extension(extension) => extension.line().len(),
-        Command::Stat
+        Command::AuthList
+        | Command::Stat
         | Command::List(None)
         | Command::Noop
         | Command::Rset
@@ -59,6 +71,8 @@ fn length(command: &Command<'_>) -> usize {
         | Command::Last
         | Command::Capa
         | Command::Stls
+        | Command::Utf8
+        | Command::Lang(None)
         | Command::Quit => 0,
     };
     command.keyword().as_str().len().saturating_add(arguments).saturating_add(2)
@@ -66,9 +80,9 @@ fn length(command: &Command<'_>) -> usize {
 
 /// Whether the line would be another command than an extension, and so pass by the rules for it.
 fn is_reserved(line: &[u8]) -> bool {
-    const RESERVED: [&str; 16] = [
+    const RESERVED: [&str; 19] = [
         "AUTH", "USER", "PASS", "APOP", "STAT", "LIST", "RETR", "TOP", "DELE", "NOOP", "RSET", "UIDL",
-        "LAST", "CAPA", "STLS", "QUIT",
+        "LAST", "CAPA", "STLS", "UTF8", "LANG", "XCLIENT", "QUIT",
     ];
     let keyword = line.split(|&octet| octet == b' ').next().unwrap_or_default();
     RESERVED.iter().any(|reserved| keyword.eq_ignore_ascii_case(reserved.as_bytes()))
@@ -112,10 +126,12 @@ mod tests {
 
     #[test]
     fn keywords_with_rules_of_their_own_are_reserved() {
-        for line in [&b"PASS secret"[..], b"pass secret", b"AUTH PLAIN AGE=", b"Stls", b"TOP 1 1"] {
+        for line in
+            [&b"PASS secret"[..], b"pass secret", b"AUTH PLAIN AGE=", b"Stls", b"TOP 1 1", b"lang", b"UTF8"]
+        {
             assert!(is_reserved(line));
         }
-        for line in [&b"XTND"[..], b"PASSX y", b"LANG", b"UTF8", b"QUITE"] {
+        for line in [&b"XTND"[..], b"PASSX y", b"QUITE"] {
             assert!(!is_reserved(line));
         }
     }

@@ -159,8 +159,8 @@ impl Session {
     /// What a reply changes.
     fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, Action), Misuse> {
         use Keyword::{
-            Apop, Capa, Dele, Extension, Last, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl,
-            User,
+            Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
+            Stat, Stls, Top, Uidl, User, Utf8, Xclient,
         };
         let decides = matches!(keyword, User | Pass | Apop | Stls | Quit);
         let in_session = matches!(self.state, State::Authorization | State::Transaction | State::Closing);
@@ -174,9 +174,11 @@ impl Session {
             (Stls, Status::Positive) => (decided.to(State::Handshake), Action::StartTls),
             (Pass | Apop | Stls, Status::Negative) => (decided, Action::Continue),
             (Quit, _) => (decided.to(State::Closed), Action::Close),
-            (Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Extension, _) => {
-                (self, Action::Continue)
-            }
+            (
+                Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Auth | AuthList | Utf8
+                | Lang | Xclient | Extension,
+                _,
+            ) => (self, Action::Continue),
         })
     }
 
