@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -21,6 +22,18 @@ MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-
 @dataclass
 class Cyrus(Peer):
     """A running Cyrus; it keeps its mail in a form of its own, so mail is brought by LMTP."""
+
+    anonymous: str = "anonymous"
+
+    def mechanisms_used(self, user: str, mark: int) -> list[str]:
+        """By which mechanisms the user has logged in since the log was so long."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(mark)
+            found = re.findall(rf"login: \S+ {re.escape(user)} ([A-Za-z0-9-]+)\S* User logged in", log.read())
+        return ["USER" if one == "plaintext" else one for one in found]
+
+    def check_refusal(self, _said: str) -> None:
+        """Cyrus's words are its own."""
 
     def fill(self, user: str, messages: list[corpus.Message]) -> None:
         """Puts the messages into the user's mailbox, which must be new."""

@@ -12,6 +12,7 @@ import pty
 import re
 import select
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -232,8 +233,13 @@ class JavaMail:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
 
     def __call__(self, server: Server, who: Credentials, mechanism: str, mode: str, _directory: Path) -> int:
+        with self._lock:
+            return self._login(server, who, mechanism, mode)
+
+    def _login(self, server: Server, who: Credentials, mechanism: str, mode: str) -> int:
         if self._process is None:
             self._process = subprocess.Popen(
                 ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", self.JARS, str(HERE / "JavaMailLogin.java")],
@@ -278,6 +284,9 @@ def by_library(server: Server, who: Credentials, mechanism: str, mode: str, _dir
 
 # The table
 
+NEEDS_CLEAR = ("CRAM-MD5",)
+CLEAR = "-clear"
+
 
 @dataclass(frozen=True)
 class LoginClient:
@@ -289,6 +298,10 @@ class LoginClient:
     login: Callable[[Server, Credentials, str, str, Path], int]
     # For -PLUS.
     binding: str = ""
+
+    def user_for(self, mechanism: str) -> str:
+        """Each client has a user of its own, and another one whose password a server must keep in clear."""
+        return self.user + CLEAR if mechanism in NEEDS_CLEAR else self.user
 
 
 GSASL = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "EXTERNAL", "ANONYMOUS")

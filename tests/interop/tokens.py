@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from net import HOST
 
 
+TAIL = "x" * 300
+
+
 def token_of(user: str) -> str:
     """The one good token of a user, long enough to need AUTH's form of two lines."""
-    return f"token-of-{user}-" + "x" * 300
+    return f"token-of-{user}-{TAIL}"
 
 
 def owner_of(token: str) -> str | None:
     """Whose token it is."""
-    user = token.removeprefix("token-of-").removesuffix("-" + "x" * 300)
+    user = token.removeprefix("token-of-").removesuffix(f"-{TAIL}")
     return user if token == token_of(user) else None
 
 
@@ -33,6 +37,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing is written: the requests hold tokens."""
+
+
+def token_command(directory: Path) -> str:
+    """For `pop3 serve --token-command`: a program that says whose token it is."""
+    script = directory / "whose-token"
+    script.write_text(f"""#!/bin/sh
+read -r token
+user=${{token#token-of-}}
+user=${{user%-{TAIL}}}
+[ "$token" = "token-of-$user-{TAIL}" ] || exit 1
+echo "$user"
+""")
+    script.chmod(0o700)
+    return str(script)
 
 
 def start_introspection() -> str:
