@@ -285,20 +285,24 @@ fn server(out: &mut String) {
 
 fn keywords() -> Vec<pop3_proto::Keyword> {
     use pop3_proto::Keyword::*;
-    vec![User, Pass, Apop, Capa, Stls, Quit, Stat, List, Uidl, Retr, Top, Dele, Noop, Rset, Last, Extension]
+    vec![
+        User, Pass, Apop, Auth, AuthList, Capa, Stls, Utf8, Lang, Xclient, Quit, Stat, List, Uidl, Retr, Top,
+        Dele, Noop, Rset, Last, Extension,
+    ]
 }
 
-const CLIENT_STATES: [client::State; 6] = [
+const CLIENT_STATES: [client::State; 7] = [
     client::State::Greeting,
     client::State::Authorization,
     client::State::Handshake,
+    client::State::Challenged,
     client::State::Transaction,
     client::State::Closing,
     client::State::Closed,
 ];
 
 fn client_session(state: client::State, channel: Channel, named: bool) -> client::Session {
-    use client::Signal::{Greeting, Reply, Send};
+    use client::Signal::{Challenge, Greeting, Reply, Send, SendSealedAuth};
     use pop3_proto::Keyword::{Apop, Quit, Stls, User};
     let ok = Status::Positive;
     let signals: &[client::Signal] = match state {
@@ -306,6 +310,7 @@ fn client_session(state: client::State, channel: Channel, named: bool) -> client
         client::State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
         client::State::Authorization => &[Greeting(ok)],
         client::State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
+        client::State::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
         client::State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
         client::State::Closing => &[Greeting(ok), Send(Quit)],
         client::State::Closed => &[Greeting(Status::Negative)],
@@ -321,6 +326,7 @@ fn client_session(state: client::State, channel: Channel, named: bool) -> client
 fn keyword(keyword: pop3_proto::Keyword) -> String {
     match keyword.as_str() {
         "" => "an extension".into(),
+        "AUTH" if keyword == pop3_proto::Keyword::AuthList => "`AUTH` alone".into(),
         word => format!("`{word}`"),
     }
 }
@@ -337,6 +343,7 @@ fn signal(mut session: client::Session, signal: client::Signal) -> String {
                 client::Misuse::Unnamed => "USER first".into(),
                 client::Misuse::Plaintext => "TLS first".into(),
                 client::Misuse::AlreadyTls => "TLS already".into(),
+                client::Misuse::AfterUtf8 => "UTF8 was sent".into(),
                 other => format!("{other:?}"),
             }
         }
@@ -355,7 +362,7 @@ fn signal(mut session: client::Session, signal: client::Signal) -> String {
 }
 
 fn client(out: &mut String) {
-    use client::Signal::{Greeting, Reply, Send, TlsEstablished};
+    use client::Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
     out.push_str(
         "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
          ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
@@ -381,6 +388,15 @@ fn client(out: &mut String) {
             .map(|(_, state, channel, named)| signal(client_session(*state, *channel, *named), Send(word)))
             .collect();
         writeln!(out, "| {} | {} |", keyword(word), cells.join(" | ")).unwrap();
+        if word == pop3_proto::Keyword::Auth {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|(_, state, channel, named)| {
+                    signal(client_session(*state, *channel, *named), SendSealedAuth)
+                })
+                .collect();
+            writeln!(out, "| `AUTH` that shows no secret | {} |", cells.join(" | ")).unwrap();
+        }
     }
     out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
     for word in keywords() {
@@ -394,6 +410,24 @@ fn client(out: &mut String) {
             let noop = signal(session, Send(pop3_proto::Keyword::Noop));
             writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
         }
+    }
+    out.push_str("\n### An exchange of AUTH, its line sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
+    let mut sent = client_session(client::State::Authorization, Channel::TrustedPlaintext, false);
+    let _ = sent.step(Send(pop3_proto::Keyword::Auth)).unwrap();
+    let mut challenged = sent;
+    let _ = challenged.step(Challenge).unwrap();
+    let mut cancelled = challenged;
+    let _ = cancelled.step(Cancel).unwrap();
+    for (name, event) in [
+        ("a challenge", Challenge),
+        ("an answer", Respond),
+        ("`*`", Cancel),
+        ("`+OK`", Reply(pop3_proto::Keyword::Auth, Status::Positive)),
+        ("`-ERR`", Reply(pop3_proto::Keyword::Auth, Status::Negative)),
+        ("sending NOOP", Send(pop3_proto::Keyword::Noop)),
+    ] {
+        let cells = [sent, challenged, cancelled].map(|session| signal(session, event));
+        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
     }
     out.push_str("\n### Greeting and handshake\n\n");
     let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();

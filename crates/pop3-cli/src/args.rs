@@ -110,7 +110,7 @@ pub(crate) struct Serve {
     /// Offer APOP; it works for users whose password is kept as {PLAIN}
     #[arg(long)]
     pub(crate) apop: bool,
-    /// Take names and passwords in UTF-8 after USER and PASS too, and offer the command UTF8
+    /// Offer UTF8 and LANG (RFC 6856), and take names and passwords in UTF-8 after USER and PASS too
     #[arg(long)]
     pub(crate) utf8: bool,
     /// Announce the least time between two logins of a user, and refuse those that come sooner
@@ -215,9 +215,32 @@ pub(crate) struct Account {
     /// Trust the certificates in this file too
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// How to log in; auto takes what the URL says, else what suits server and connection
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    /// The first line that this shell command prints is an OAuth 2.0 token, for OAUTHBEARER and XOAUTH2
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["password_file", "password_command"])]
+    pub(crate) token_command: Option<String>,
+    /// Show this certificate, and its chain, in the TLS handshake; with EXTERNAL it is the login
+    #[arg(long, value_name = "PEM", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "PEM", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// How to log in: auto, user (USER and PASS), apop, or a mechanism of SASL: plain, login, cram-md5,
+    /// scram-sha-1, scram-sha-256, scram-sha-512, each of these also with -plus, external, anonymous,
+    /// xoauth2, oauthbearer; auto takes what the URL says, else the strongest that both sides have
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = Auth::parse)]
     pub(crate) auth: Auth,
+    /// Log in only by a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
+    #[arg(long)]
+    pub(crate) require_binding: bool,
+    /// Ask for UTF8 mode before the login, where the server has it
+    #[arg(long)]
+    pub(crate) utf8: bool,
+    /// Refuse servers that depart from the protocol, in whatever way
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Do not send CAPA, for old servers that hang up on it
+    #[arg(long)]
+    pub(crate) no_capa: bool,
     /// Give up when a command makes no progress for so long; the handshake counts
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -332,7 +355,7 @@ pub(crate) enum Tls {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Auth {
     #[default]
     Auto,
@@ -340,6 +363,22 @@ pub(crate) enum Auth {
     User,
     /// APOP
     Apop,
+    /// AUTH with this mechanism
+    Sasl(Mechanism),
+}
+
+impl Auth {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => Ok(Self::Auto),
+            "user" => Ok(Self::User),
+            "apop" => Ok(Self::Apop),
+            name => Mechanism::parse(name.as_bytes()).map(Self::Sasl).ok_or_else(|| {
+                let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_ascii_lowercase());
+                format!("it is none of auto, user, apop, {}", known.join(", "))
+            }),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -11,6 +11,7 @@ mod fuse;
 mod journal;
 mod limits;
 mod logging;
+mod login;
 mod passwd;
 mod password;
 mod progress;

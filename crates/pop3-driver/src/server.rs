@@ -61,10 +61,11 @@ pub async fn serve<T: Transport, S: Service>(
             return service.ended(&peer, &report);
         }
     }
-    let Welcome { config, mut backend, timestamp, trusted, sasl } = match service.connect(&peer) {
-        Ok(welcome) => welcome,
-        Err(rejection) => return turn_away(transport, entrance, &rejection).await,
-    };
+    let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
+        match service.connect(&peer) {
+            Ok(welcome) => welcome,
+            Err(rejection) => return turn_away(transport, entrance, &rejection).await,
+        };
     let login_deadline = opened.after(config.limits.login_timeout);
     if entrance == Entrance::Implicit {
         transport = match secure(transport, login_deadline, stop).await {
@@ -83,11 +84,18 @@ pub async fn serve<T: Transport, S: Service>(
         (Entrance::Plain, true) => Channel::TrustedPlaintext,
         (Entrance::Plain, false) => Channel::Plaintext,
     };
-    let connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
+    let mut connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
+    connection.set_trusted_proxy(trusted_proxy);
     let mut session = Session::new(connection, backend, Exchanges::new(sasl), peer.tls.as_ref());
     let ended = loop {
         match session.drive(&mut transport, stop).await {
             End::Closed(ended) => break ended,
+            End::Proxied(mut proxied, client) => {
+                peer.speaks_for(&client);
+                let backend = service.connect(&peer).map(|welcome| welcome.backend);
+                proxied.proxied(backend, peer.tls.as_ref(), transport.now());
+                session = *proxied;
+            }
             End::StartTls(suspended) => {
                 transport = match secure(transport, login_deadline, stop).await {
                     Ok(transport) => transport,

@@ -63,7 +63,7 @@ pub use language::{LanguageError, LanguageRange};
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
 pub use quirk::Quirk;
-pub use reply::{Rejection, Reply, ReplyError, ResponseCode, Status};
+pub use reply::{Advice, Rejection, Reply, ReplyError, ResponseCode, Status};
 pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
 pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};

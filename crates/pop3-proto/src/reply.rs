@@ -62,6 +62,23 @@ pub enum ResponseCode<'a> {
     Other(&'a [u8]),
 }
 
+/// What to do about a negative reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Advice {
+    /// The same may well succeed later; keep the credentials, and raise no alarm unless it lasts.
+    RetryLater,
+    /// It will not succeed before a person has done something about the server; tell them.
+    TellOperator,
+    /// The credentials were refused: the same will be refused again, others may be accepted.
+    OtherCredentials,
+    /// The same may succeed at once in UTF8 mode. As UTF8 comes before the login, that takes a new
+    /// connection (RFC 6856 section 5).
+    RetryInUtf8,
+    /// The reply does not tell.
+    Unknown,
+}
+
 /// Why a line is no reply: the peer speaks another protocol, or is out of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -166,6 +183,26 @@ impl<'a> ResponseCode<'a> {
             Self::Auth => b"AUTH",
             Self::Utf8 => b"UTF8",
             Self::Other(inner) => inner,
+        }
+    }
+
+    /// What to do about a negative reply with this code. What stands behind the levels that are known
+    /// does not matter, and a text without a code is never guessed at.
+    ///
+    /// ```
+    /// use pop3_proto::{Advice, ResponseCode};
+    /// let code = ResponseCode::of_text(b"[SYS/TEMP/DISK] try later").unwrap();
+    /// assert_eq!(code.advice(), Advice::RetryLater);
+    /// ```
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::LoginDelay | Self::InUse | Self::SysTemp => Advice::RetryLater,
+            Self::SysPerm => Advice::TellOperator,
+            Self::Auth => Advice::OtherCredentials,
+            Self::Utf8 => Advice::RetryInUtf8,
+            // `[SYS]` alone does not tell whether it passes (RFC 3206 section 4).
+            Self::Other(_) => Advice::Unknown,
         }
     }
 

@@ -60,10 +60,11 @@ pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
         let controls = text.bytes().any(|octet| octet.is_ascii_control());
         return if controls { Err(Error::Prohibited) } else { Ok(Cow::Borrowed(text)) };
     }
+    // U+200B is in both tables. RFC 4013 section 2.1 names the mapping to a space first.
     let mapped = text
         .chars()
-        .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character))
-        .map(|character| if tables::contains(tables::SPACES, character) { ' ' } else { character });
+        .map(|character| if tables::contains(tables::SPACES, character) { ' ' } else { character })
+        .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character));
     // The form KC makes at most 11 times as many octets; so nothing is left behind by a move.
     let mut prepared = String::with_capacity(text.len().saturating_mul(11));
     prepared.extend(mapped.nfkc());

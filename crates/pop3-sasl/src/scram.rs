@@ -14,7 +14,7 @@ pub use keys::{Keys, KeysError};
 pub const MIN_ITERATIONS: u32 = 4096;
 
 /// The most iterations that a client or we accept by default: three times the highest number that
-/// was ever recommended (1,300,000 for SHA-1 by OWASP), some seconds of work. Without a ceiling a
+/// is recommended (1,300,000 for SHA-1 by OWASP), some seconds of work. Without a ceiling a
 /// false server could keep a client busy for an hour.
 pub const MAX_ITERATIONS: u32 = 4_000_000;
 

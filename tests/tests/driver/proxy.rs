@@ -20,6 +20,10 @@ const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 110\r\n";
 /// A policy whose only peer is a proxy.
 struct Behind {
     policy: Policy,
+    /// Whether it sends a header; if not, it may say XCLIENT.
+    header: bool,
+    /// How many are let in.
+    most: usize,
     welcomed: Arc<Mutex<Vec<Peer>>>,
 }
 
@@ -27,12 +31,15 @@ impl Service for Behind {
     type Backend = Session;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
-        peer.address.ip().is_loopback()
+        self.header && peer.address.ip().is_loopback()
     }
 
     fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+        if self.welcomed.lock().unwrap().len() == self.most {
+            return Err(Rejection::temporary("too many"));
+        }
         self.welcomed.lock().unwrap().push(peer.clone());
-        self.policy.connect(peer)
+        Ok(self.policy.connect(peer)?.with_trusted_proxy(!self.header))
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
@@ -42,7 +49,7 @@ impl Service for Behind {
 
 impl Behind {
     fn new() -> Self {
-        Self { policy: Policy::new(Store::fixture()), welcomed: Arc::default() }
+        Self { policy: Policy::new(Store::fixture()), header: true, most: 2, welcomed: Arc::default() }
     }
 
     fn serve(&self, incoming: impl IntoIterator<Item = Incoming>, entrance: Entrance) -> Wire {
@@ -154,4 +161,39 @@ proptest! {
         prop_assert!(wire.sent().is_empty() || behind.welcomed().len() == 1);
         behind.policy.report();
     }
+}
+
+// PRS-13
+#[test]
+fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
+    let commands = "XCLIENT ADDR=192.0.2.7 PORT=56324 SESSION=x TTL=4\r\nUSER mrose\r\nPASS tanstaaf\r\nSTAT\r\nQUIT\r\n";
+    let behind = Behind { header: false, ..Behind::new() };
+    let wire = behind.serve([commands.into()], Entrance::Plain);
+    assert!(wire.sent().starts_with("+OK [XCLIENT] "), "{}", wire.sent());
+    assert!(wire.sent().contains("+OK 3 67\r\n"), "{}", wire.sent());
+    // The policy was asked twice, and the backend for the proxy itself was given back.
+    let welcomed = behind.welcomed.lock().unwrap().clone();
+    assert_eq!((welcomed[0].address, welcomed[0].proxy), (peer().address, None));
+    assert_eq!((welcomed[1].address, welcomed.len()), (real().0, 2));
+    assert_eq!(welcomed[1].proxy.map(|proxy| proxy.address), Some(peer().address));
+    assert_eq!(behind.policy.report().1, Close::Quit);
+}
+
+#[test]
+fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
+    let behind = Behind { header: false, most: 1, ..Behind::new() };
+    let commands = "XCLIENT ADDR=192.0.2.7 PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nSTAT\r\n";
+    let wire = behind.serve([commands.into()], Entrance::Plain);
+    assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
+    assert_eq!(behind.policy.report().0, None);
+}
+
+// PRS-13
+#[test]
+fn nobody_else_may_say_xclient() {
+    let policy = Policy::new(Store::fixture());
+    let wire = Wire::new(["XCLIENT ADDR=192.0.2.7\r\nQUIT\r\n".into()]);
+    policy.serve(&wire);
+    assert!(wire.sent().ends_with("\r\n-ERR unknown command\r\n+OK bye\r\n"), "{}", wire.sent());
+    assert!(!wire.sent().contains('['));
 }

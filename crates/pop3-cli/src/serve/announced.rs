@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use pop3_proto::capability::{Expire, LoginDelay};
 use pop3_proto::server::Config;
+use pop3_proto::{Expire, LoginDelay};
 
 use crate::users::{Table, UserName};
 

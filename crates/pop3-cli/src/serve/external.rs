@@ -41,9 +41,9 @@ fn names(certificate: &[u8]) -> Option<Vec<Vec<u8>>> {
     let others = certificate.subject_alternative_name().ok()?;
     let others = others.iter().flat_map(|extension| &extension.value.general_names);
     let mut names: Vec<_> = others
-        .filter_map(|name| match name {
-            GeneralName::RFC822Name(address) => Some(address.as_bytes().to_vec()),
-            _ => None,
+        .filter_map(|name| {
+            let GeneralName::RFC822Name(address) = name else { return None };
+            Some(address.as_bytes().to_vec())
         })
         .collect();
     if names.is_empty() {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn names_of_certificates() {
-        let users = table("alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n../x@y:{TOKEN}\n".replace("../x@y:{TOKEN}\n", "").as_str());
+        let users = table("alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n");
         let user = |certificate: &[u8], wanted: &str| {
             user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned()).ok()
         };
@@ -108,7 +108,8 @@ mod tests {
     fn certificates_that_the_users_file_names() {
         let (one, two) = (certificate(&[], &["carol"]), certificate(&[], &["alice"]));
         let fingerprint = format!("{:?}", Fingerprint(Sha256::digest(&one).into()));
-        let users = table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
+        let users =
+            table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
         let user = |certificate: &[u8], wanted: &str| {
             user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned())
         };

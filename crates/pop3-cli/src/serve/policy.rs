@@ -6,8 +6,11 @@ use ipnet::IpNet;
 use pop3_driver::backend::Backend;
 use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Pool};
+use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::{Accepted, Config, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
 use super::store::MailStore;
@@ -53,8 +56,8 @@ impl<P: Pool> Service for On<P> {
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let local = peer.address.ip().to_canonical().is_loopback();
         let trusted = policy.trust_all || tls_at_proxy || local;
-        let welcome = Welcome::new(Arc::clone(&policy.config), Counted { backend, _place: place })
-            .with_trusted(trusted);
+        let config = policy.store.config(&policy.config);
+        let welcome = Welcome::new(config.into(), Counted { backend, _place: place }).with_trusted(trusted);
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
@@ -71,6 +74,7 @@ impl<P: Pool> Service for On<P> {
             peer = %peer.address,
             proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.to_string()),
             user = report.user.as_deref().unwrap_or("-"),
+            mechanism = report.mechanism.as_ref().map_or("-", |mechanism| mechanism.as_str()),
             tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             retr = totals.retrieved,
             retr_octets = totals.retrieved_octets,
@@ -97,6 +101,26 @@ pub(super) struct Counted<B> {
 
 impl<B: Backend> Backend for Counted<B> {
     type Message = B::Message;
+
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.backend.secured(tls);
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.backend.mechanisms()
+    }
+
+    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+        self.backend.scram_keys(name, hash).await
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.backend.scram_refused(name)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.backend.may_act_for(user, other)
+    }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
         self.backend.authenticate(credentials).await

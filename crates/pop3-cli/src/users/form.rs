@@ -120,12 +120,14 @@ pub(crate) fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
 }
 
 fn parse_keys(text: &str) -> Result<Keys, &'static str> {
-    Keys::parse(text.as_bytes()).map_err(|error| match error {
-        KeysError::Hash => "the SCRAM keys are of no known kind: SCRAM-SHA-1, -256 and -512 are",
-        KeysError::Iterations => {
+    Keys::parse(text.as_bytes()).map_err(|error| {
+        if error == KeysError::Hash {
+            "the SCRAM keys are of no known kind: SCRAM-SHA-1, -256 and -512 are"
+        } else if error == KeysError::Iterations {
             "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000"
+        } else {
+            "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key"
         }
-        _ => "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key",
     })
 }
 

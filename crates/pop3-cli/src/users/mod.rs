@@ -76,7 +76,7 @@ impl Users {
     /// hash, as [`verify`](Self::verify) does.
     pub(crate) fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
         let table = self.table();
-        let _pass = self.gate.enter();
+        let _pass = table.makes_keys(hash).then(|| self.gate.enter());
         table.scram_keys(name, hash, salt_key)
     }
 }

@@ -154,6 +154,11 @@ impl Table {
         stored.or(made).unwrap_or(fake)
     }
 
+    /// Whether a look-up of keys for this hash computes some.
+    pub(crate) fn makes_keys(&self, hash: Hash) -> bool {
+        self.offer(hash).made
+    }
+
     /// How many users have a password, and how many of them can log in by SCRAM with this hash.
     pub(crate) fn scram_users(&self, hash: Hash) -> (usize, usize) {
         let all = self.users.values().filter(|user| user.has_password()).count();
@@ -297,6 +302,7 @@ mod tests {
         assert_eq!(format!("{table:?}"), "Table { users: 1, .. }");
     }
 
+    // 1939-7.23
     #[test]
     fn the_decoy_is_of_the_commonest_kind() {
         let text = "a:$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\n\

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 use pop3_proto::server::{
-    Answer, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
+    Answer, ClientInfo, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
 };
 use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
@@ -35,6 +35,8 @@ pub(super) enum End<B> {
     /// The handshake is due. The session can be had back only by [`Suspended::resume`]; the buffer
     /// of what came in clear text is gone.
     StartTls(Suspended<B>),
+    /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
+    Proxied(Box<Session<B>>, ClientInfo),
 }
 
 /// What is left of a session.
@@ -61,6 +63,13 @@ impl<B: Backend> Suspended<B> {
         }
         Session::new(self.connection, self.backend, self.exchanges, tls)
     }
+}
+
+/// Why the loop does not go on by itself.
+enum Pause {
+    Over,
+    StartTls,
+    Proxied(ClientInfo),
 }
 
 /// Why the loop can't go on.
@@ -107,7 +116,10 @@ impl<B: Backend> Session<B> {
         mut exchanges: Exchanges,
         tls: Option<&TlsInfo>,
     ) -> Self {
-        exchanges.offer(&backend, tls, &mut connection);
+        if let Some(tls) = tls {
+            exchanges.secured(tls);
+        }
+        exchanges.offer(&backend, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
             connection,
@@ -126,14 +138,15 @@ impl<B: Backend> Session<B> {
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
         let result = self.run(transport, stop).await;
         match result {
-            Ok(true) => {
+            Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
+            Ok(Pause::StartTls) => {
                 return End::StartTls(Suspended {
                     connection: self.connection,
                     backend: self.backend,
                     exchanges: self.exchanges,
                 });
             }
-            Ok(false) => {}
+            Ok(Pause::Over) => {}
             Err(Fault::Network(error)) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 self.connection.close(if timed_out { Close::TimedOut } else { Close::PeerClosed });
@@ -152,8 +165,30 @@ impl<B: Backend> Session<B> {
         })
     }
 
-    /// Returns whether TLS is due; if not, the session is over.
-    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<bool, Fault> {
+    /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
+    pub(super) fn proxied(&mut self, backend: Result<B, Rejection>, tls: Option<&TlsInfo>, now: Instant) {
+        let answer = match backend {
+            Ok(backend) => {
+                self.backend = backend;
+                if let Some(tls) = tls {
+                    self.backend.secured(tls);
+                }
+                self.exchanges.offer(&self.backend, &mut self.connection);
+                Answer::Proxied
+            }
+            Err(rejection) => Answer::Abandon(rejection),
+        };
+        let refused = matches!(answer, Answer::Abandon(_));
+        // The connection has asked, so that this is no misuse.
+        let _ = self.connection.answer(answer, now, &mut self.out);
+        if refused {
+            // It must not go on as if the proxy itself were the client.
+            self.connection.close(Close::Stopped);
+        }
+    }
+
+    /// Returns why it does not go on.
+    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<Pause, Fault> {
         loop {
             if stop.is_stopped() {
                 // No request is open here. Commands that have come already are not begun any more: a
@@ -174,11 +209,7 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     self.exchange(request, transport).await?;
                 }
-                // The connection was not told that the peer is trusted, so that this does not come.
-                Step::Ask(Request::Proxied(_)) => {
-                    let answer = Answer::Abandon(Rejection::plain("unknown command"));
-                    self.connection.answer(answer, transport.now(), &mut self.out)?;
-                }
+                Step::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
                 Step::Ask(Request::Fetch { message, extent }) => {
                     self.fetch(message, extent, transport).await?
                 }
@@ -194,12 +225,12 @@ impl<B: Backend> Session<B> {
                 }
                 Step::StartTls => {
                     self.send(transport, 0).await?;
-                    return Ok(true);
+                    return Ok(Pause::StartTls);
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
+                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(Pause::Over),
                 Step::Close(_) => {
                     self.send(transport, 0).await?;
-                    return Ok(false);
+                    return Ok(Pause::Over);
                 }
                 // Every request above is answered before the next poll.
                 Step::Wait => return Err(Fault::Misuse),

@@ -1,13 +1,15 @@
-//! The header by which a proxy tells whom it speaks for: the PROXY protocol of HAProxy, versions 1 and 2.
+//! How a proxy tells whom it speaks for: by a header of the PROXY protocol of HAProxy, version 1 or 2, or
+//! by the command XCLIENT.
 
 use core::net::SocketAddr;
 use std::io;
 
+use pop3_proto::Instant;
+use pop3_proto::server::ClientInfo;
 use ppp::{v1, v2};
 
 use super::Peer;
 use crate::transport::Transport;
-use pop3_proto::Instant;
 
 /// The proxy that a client came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,18 @@ impl Peer {
             self.local = local;
         }
         Ok(())
+    }
+}
+
+impl Peer {
+    /// Takes over what a trusted proxy has told by XCLIENT; what it has not told stays.
+    pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
+        let Some(address) = client.address else { return };
+        if self.proxy.is_none() {
+            self.proxy = Some(Proxy { address: self.address, tls: false });
+        }
+        // The port that is known is the proxy's own.
+        self.address = SocketAddr::new(address, client.port.unwrap_or_default());
     }
 }
 

@@ -9,7 +9,7 @@ use pop3_proto::server::{
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Setup, Step, TokenRefusal};
-use pop3_sasl::{Mechanism, Nonce};
+use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 use crate::backend::Backend;
 use crate::tls::TlsInfo;
@@ -82,8 +82,10 @@ impl Sasl {
 pub(super) struct Exchanges {
     settings: Arc<Sasl>,
     /// What the connection can be bound to.
-    tls: Option<TlsInfo>,
-    open: Option<Open>,
+    bindings: ChannelBindings,
+    /// Whether the client has shown a certificate.
+    certified: bool,
+    open: Option<Box<Open>>,
     /// Whether a -PLUS mechanism was ever offered.
     plus_offered: bool,
     /// Whether an exchange with channel binding has failed: the exporter's octets serve only once
@@ -115,28 +117,37 @@ pub(super) struct Outcome {
 
 impl Exchanges {
     pub(super) const fn new(settings: Arc<Sasl>) -> Self {
-        Self { settings, tls: None, open: None, plus_offered: false, plus_spent: false }
+        Self {
+            settings,
+            bindings: ChannelBindings::none(),
+            certified: false,
+            open: None,
+            plus_offered: false,
+            plus_spent: false,
+        }
     }
 
-    /// Notes the TLS that has begun, and tells the connection what is offered on it.
-    pub(super) fn offer<B: Backend>(
-        &mut self,
-        backend: &B,
-        tls: Option<&TlsInfo>,
-        connection: &mut Connection,
-    ) {
-        self.tls = tls.cloned();
-        let bound = !self.plus_spent && tls.is_some_and(|tls| !tls.bindings.is_empty());
-        let certified = tls.is_some_and(|tls| !tls.certificates.is_empty());
+    /// Notes the TLS that has begun.
+    pub(super) fn secured(&mut self, tls: &TlsInfo) {
+        self.bindings = tls.bindings.clone();
+        self.certified = !tls.certificates.is_empty();
+    }
+
+    /// Tells the connection what is offered on it.
+    pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut Connection) {
+        let bound = !self.plus_spent && !self.bindings.is_empty();
         let mut offered = Vec::new();
         for mechanism in backend.mechanisms() {
-            let needs = match mechanism {
-                Mechanism::External if !certified => continue,
-                Mechanism::External => Needs::Tls,
-                _ if mechanism.needs_channel_binding() && !bound => continue,
-                _ if mechanism.needs_channel_binding() => Needs::Tls,
-                _ if mechanism.exposes_secret() => Needs::Privacy,
-                _ => Needs::Nothing,
+            let external = mechanism == Mechanism::External;
+            if (external && !self.certified) || (mechanism.needs_channel_binding() && !bound) {
+                continue;
+            }
+            let needs = if external || mechanism.needs_channel_binding() {
+                Needs::Tls
+            } else if mechanism.exposes_secret() {
+                Needs::Privacy
+            } else {
+                Needs::Nothing
             };
             self.plus_offered |= mechanism.needs_channel_binding();
             if let Ok(name) = MechanismName::parse(mechanism.name().as_bytes()) {
@@ -157,7 +168,7 @@ impl Exchanges {
         let step = match request {
             SaslRequest::Begin { mechanism, initial } => match self.begin(mechanism) {
                 Ok(open) => {
-                    let open = self.open.insert(open);
+                    let open = self.open.insert(Box::new(open));
                     open.exchange.begin(initial.as_ref().map(|initial| initial.expose().as_slice()))
                 }
                 Err(rejection) => return Outcome::of(Answer::Abandon(rejection)),
@@ -196,12 +207,10 @@ impl Exchanges {
             .with_plus_offered(self.plus_offered)
             .with_hosts(&settings.hosts)
             .with_ports(settings.ports.iter().copied())
-            .with_token_refusal(settings.token_refusal.clone());
+            .with_token_refusal(settings.token_refusal.clone())
+            .with_bindings(self.bindings.clone());
         if let Some(iterations) = settings.decoy_iterations {
             setup = setup.with_fake_iterations(iterations);
-        }
-        if let Some(tls) = &self.tls {
-            setup = setup.with_bindings(tls.bindings.clone());
         }
         let exchange = Exchange::new(mechanism, setup);
         Ok(Open { exchange, name, keys_of: None, accepted: None, rejection: None })
@@ -212,8 +221,7 @@ impl Exchanges {
         let bound = self.open.take().is_some_and(|open| open.exchange.mechanism().needs_channel_binding());
         if bound && !matches!(outcome.answer, Answer::Accept(_)) && !self.plus_spent {
             self.plus_spent = true;
-            let tls = self.tls.take();
-            self.offer(backend, tls.as_ref(), connection);
+            self.offer(backend, connection);
         }
         outcome
     }
@@ -316,6 +324,7 @@ impl Open {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a failure that is still to come is none of a login")]
     fn fail<B: Backend>(&mut self, failure: Failure, backend: &mut B) -> Answer {
         match failure {
             Failure::Refused => Answer::Reject(match (&self.keys_of, self.rejection.take()) {
@@ -327,6 +336,7 @@ impl Open {
                 Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
             }
             Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
+            // Malformed, or cancelled, of which the core knows more.
             _ => Answer::Abandon(Rejection::plain("malformed response")),
         }
     }

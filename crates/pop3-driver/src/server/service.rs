@@ -30,6 +30,9 @@ pub trait Service: Send + Sync + 'static {
 
     /// A connection has come. It is served as the [`Welcome`] says, or turned away.
     ///
+    /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
+    /// address in the [`Peer`]. Of the welcome only the backend is used then.
+    ///
     /// This is called on the thread that accepts or serves connections, and must not block.
     ///
     /// # Errors
@@ -69,6 +72,10 @@ pub struct Welcome<B> {
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.
     pub trusted: bool,
+    /// Whether the peer is a proxy that may tell by XCLIENT whom it speaks for. Default: no. Say so only for
+    /// addresses that are the proxies' own. What the connection is carried by, and whether it is trusted
+    /// with passwords, does not change by it: that is between the proxy and this server.
+    pub trusted_proxy: bool,
     /// What the exchanges of SASL go by. Default: the defaults of [`Sasl`].
     pub sasl: Arc<Sasl>,
 }
@@ -102,7 +109,7 @@ impl Peer {
 impl<B> Welcome<B> {
     /// Passwords only over TLS, and no APOP.
     pub fn new(config: Arc<Config>, backend: B) -> Self {
-        Self { config, backend, timestamp: None, trusted: false, sasl: Arc::default() }
+        Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Arc::default() }
     }
 
     /// Sets [`timestamp`](Self::timestamp).
@@ -115,6 +122,12 @@ impl<B> Welcome<B> {
     #[must_use]
     pub fn with_trusted(self, trusted: bool) -> Self {
         Self { trusted, ..self }
+    }
+
+    /// Sets [`trusted_proxy`](Self::trusted_proxy).
+    #[must_use]
+    pub fn with_trusted_proxy(self, trusted_proxy: bool) -> Self {
+        Self { trusted_proxy, ..self }
     }
 
     /// Sets [`sasl`](Self::sasl).

@@ -73,6 +73,7 @@ fn a_session_lists_what_it_sends_and_removes_at_quit() {
     assert_eq!(names(&folder, "new"), ["2.a.h"]);
 }
 
+// 1939-6.01
 #[test]
 fn a_session_without_quit_removes_nothing() {
     let folder = maildir();
@@ -82,6 +83,7 @@ fn a_session_without_quit_removes_nothing() {
     assert_eq!(names(&folder, "new"), ["1.a.h"]);
 }
 
+// 1939-6.11, 1939-6.14
 #[test]
 fn quit_tells_the_truth() {
     let folder = maildir();
@@ -109,6 +111,7 @@ fn opened_maildrops_fetch_and_report() {
     assert_eq!(rejection.code(), Some(ResponseCode::SysTemp));
 }
 
+// 3206-4.01, 1939-4.10
 #[test]
 fn errors_become_response_codes_without_paths() {
     let folder = maildir();

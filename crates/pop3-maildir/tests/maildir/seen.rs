@@ -7,6 +7,7 @@ use pop3_maildir::{Config, Maildir};
 
 use crate::support::{maildir, names, number, put, uids};
 
+// MDR-03
 #[test]
 fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
     let folder = maildir();
@@ -25,6 +26,7 @@ fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
     assert_eq!(after, [&before[0], &before[2], &before[3]].map(String::clone));
 }
 
+// MDR-03
 #[test]
 fn by_default_new_mail_stays_new() {
     let folder = maildir();

@@ -42,9 +42,9 @@ pub struct Config {
     /// Whether messages that RETR sent whole are removed at QUIT although the client did not ask for
     /// it (RFC 1939 section 8). Default: no. Announce `EXPIRE 0` with it.
     pub delete_retrieved: bool,
-    /// Further lines of CAPA. Default: none. A tag that no standard has begins with `X`
-    /// (RFC 2449 section 9). Octets outside printable ASCII are not sent, and a line whose tag is
-    /// empty or has a dot is left out.
+    /// Further lines of CAPA. Default: none. Their tags begin with `X`, as no standard's does
+    /// (RFC 2449 section 9): a line whose tag does not, or has a dot, is left out. Octets outside
+    /// printable ASCII are not sent.
     pub capabilities: Vec<String>,
     /// The limits.
     pub limits: Limits,

@@ -115,9 +115,10 @@ pub(super) fn capabilities(session: &Session, out: &mut BytesMut) {
         line("IMPLEMENTATION ", implementation, out);
     }
     for capability in &config.capabilities {
-        // A tag has no dot, so that no line begins with one (RFC 2449 section 3).
+        // A tag has no dot, so that no line begins with one (RFC 2449 section 3), and one that is not
+        // registered begins with X (section 9).
         let tag = capability.trim_start().split(' ').next().unwrap_or_default();
-        if !tag.contains('.') {
+        if tag.starts_with(['X', 'x']) && !tag.contains('.') {
             line("", capability, out);
         }
     }

@@ -81,6 +81,18 @@ impl Credentials {
         self
     }
 
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The password.
+    #[must_use]
+    pub const fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+
     /// Whether the mechanism can be used with these, whatever the channel.
     ///
     /// # Errors

@@ -116,7 +116,7 @@ impl Exchange {
     /// The answer to a challenge, both decoded.
     ///
     /// For SCRAM the answer to the first challenge takes as long as the server's number of iterations
-    /// makes it: some milliseconds for each 10,000, which a busy event loop may want to spend elsewhere.
+    /// makes it: about 10 ms for each 10,000, which a busy event loop may want to spend elsewhere.
     ///
     /// # Errors
     /// When the server does not keep to the mechanism, or does not prove what it has to. The exchange is

@@ -46,7 +46,7 @@ impl Keys {
     /// Makes keys from a password, which is prepared by SASLprep as a stored string. The salt is to be
     /// [`SALT_OCTETS`] octets of a cryptographic source, new for each user and hash.
     ///
-    /// It takes as long as the iterations make it: some milliseconds for each 10,000.
+    /// It takes as long as the iterations make it: about 10 ms for each 10,000.
     ///
     /// ```
     /// use pop3_sasl::scram::{Hash, Keys};
