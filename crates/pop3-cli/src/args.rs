@@ -27,7 +27,7 @@ Exit codes:
   1  some messages failed or were skipped
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
-  4  the login was refused
+  4  the login was refused, or is not to be believed
   5  protocol error: the other side does not speak POP3 as agreed";
 
 /// Serve and fetch mail with POP3.
