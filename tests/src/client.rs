@@ -6,7 +6,10 @@ use bytes::BytesMut;
 use pop3_proto::client::{Config, Connection, Entry, Error, Event, SendError, State};
 use pop3_proto::{Channel, Command, Extension, Input, Instant, Keyword, Quirk, Reply, ReplyShape, Status};
 
+use pop3_proto::observer::Side;
+
 use crate::START;
+use crate::observed::Watch;
 use crate::split::pieces;
 
 /// A client, and what it made of what it received.
@@ -20,6 +23,7 @@ pub struct Client {
     log: Vec<Seen>,
     error: Option<Error>,
     encrypts: bool,
+    watch: Watch,
 }
 
 /// What a client was told, octets copied.
@@ -64,6 +68,7 @@ impl Client {
     #[must_use]
     pub fn with(config: Config, channel: Channel) -> Self {
         Self {
+            watch: Watch::new(Side::Client, channel),
             connection: Connection::new(config, channel, START),
             now: START,
             received: Vec::new(),
@@ -92,7 +97,13 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.connection.send(&command, self.now, &mut self.out)
+        let before = self.out.len();
+        let sent = self.connection.send(&command, self.now, &mut self.out);
+        self.watch.sent(Side::Client, &self.out[before..]);
+        if sent.is_ok() {
+            self.watch.expect(shape);
+        }
+        sent
     }
 
     /// Sends a line as [`send_shaped`](Self::send_shaped) does, with a reply of one line.
@@ -112,9 +123,11 @@ impl Client {
     pub fn feed(&mut self, octets: &[u8], lengths: &[usize]) {
         for piece in pieces(octets, lengths) {
             self.received.extend_from_slice(piece);
+            self.watch.sent(Side::Server, piece);
             self.run();
         }
         if self.encrypts && self.connection.state() == State::Handshake {
+            self.watch.encrypted();
             self.connection.tls_established(self.now).expect("a handshake was due");
         }
     }
@@ -129,6 +142,7 @@ impl Client {
     /// The server closes its side.
     pub fn end(&mut self) {
         self.last = true;
+        self.watch.ended(Side::Server);
         self.run();
     }
 

@@ -7,7 +7,10 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, Close, Config, Connection, Request, Step, Wanted};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
+use pop3_proto::observer::Side;
+
 use crate::START;
+use crate::observed::Watch;
 use crate::split::pieces;
 use crate::store::Store;
 
@@ -31,6 +34,7 @@ pub struct Server {
     most_received: usize,
     writes: usize,
     handshakes: usize,
+    watch: Watch,
 }
 
 /// A request that came out of the core, without secrets.
@@ -58,6 +62,7 @@ impl Server {
         let timestamp = timestamp.map(str::to_owned);
         let mut server = Self {
             store,
+            watch: Watch::new(Side::Server, channel),
             connection: Connection::new(Arc::new(config), channel, timestamp, START),
             now: START,
             received: Vec::new(),
@@ -93,6 +98,13 @@ impl Server {
         self
     }
 
+    /// Lets the server break rules: for stores that break their promises.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.watch.look_away();
+        self
+    }
+
     /// Stops at a pause instead of moving the clock to its end.
     #[must_use]
     pub fn impatient(mut self) -> Self {
@@ -120,6 +132,7 @@ impl Server {
                 return;
             }
             self.received.extend_from_slice(piece);
+            self.watch.sent(Side::Client, piece);
             self.most_received = self.most_received.max(self.received.len());
             if self.run() {
                 return;
@@ -130,6 +143,7 @@ impl Server {
     /// The client closes its side.
     pub fn end(&mut self) {
         self.last = true;
+        self.watch.ended(Side::Client);
         self.run();
     }
 
@@ -190,6 +204,7 @@ impl Server {
                     self.flush();
                     self.received.clear();
                     self.handshakes += 1;
+                    self.watch.encrypted();
                     encrypted = true;
                     self.connection.tls_established(self.now).expect("a handshake was due");
                 }
@@ -199,6 +214,7 @@ impl Server {
                     }
                     self.out.clear();
                     self.closed = Some(why);
+                    self.watch.ended(Side::Server);
                 }
             }
         }
@@ -257,6 +273,7 @@ impl Server {
         if !self.out.is_empty() {
             self.writes += 1;
         }
+        self.watch.sent(Side::Server, &self.out);
         self.sent.extend_from_slice(&self.out);
         self.out.clear();
     }

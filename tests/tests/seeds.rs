@@ -3,18 +3,21 @@
 
 use std::path::Path;
 
+use pop3_proto::observer::Side;
 use pop3_tests::dialogue::{Turn, data, read};
+use pop3_tests::observed::{Fed, feed};
 use pop3_tests::properties::{self, FLIGHT};
 use pop3_tests::store::{awkward, wire};
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 5] = [
+const TARGETS: [(&str, Property); 6] = [
     ("command", properties::command),
     ("reply", properties::reply),
     ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
     ("server", properties::server),
     ("client", properties::client),
+    ("observer", properties::observer),
 ];
 
 /// Writes the seeds anew when `SEEDS=1` is set.
@@ -38,6 +41,25 @@ fn make(folder: &Path) {
     write("server", "stls".into(), &[&[1, 0, 0, 3], &stls[..]].concat());
     let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
     write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
+    for (number, dialogue) in read(&data().join("observer/rules.txt")).iter().enumerate() {
+        let mut seed = vec![number as u8 & 15, 5];
+        for (place, fed) in feed(dialogue).into_iter().enumerate() {
+            if place > 0 {
+                seed.push(FLIGHT);
+            }
+            match fed {
+                Fed::Encrypted => seed.push(b'E'),
+                Fed::End(Side::Client) => seed.push(b'c'),
+                Fed::End(Side::Server) => seed.push(b's'),
+                Fed::Octets(side, octets) => {
+                    seed.push(b'0' | u8::from(side == Side::Server));
+                    seed.extend(octets);
+                }
+                _ => {}
+            }
+        }
+        write("observer", format!("rule-{number}"), &seed);
+    }
     let mut files: Vec<_> =
         ["rfc/rfc1939.txt", "rfc/rfc2449.txt", "rfc/rfc2595.txt"].map(|f| data().join(f)).into();
     files.push(data().join("transcripts/dovecot.txt"));

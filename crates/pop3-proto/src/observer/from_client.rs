@@ -63,7 +63,7 @@ impl Observer {
             }
         }
         self.judge_secret(about, mechanism.is_some_and(announced::shows_secret), parsed.as_ref().ok(), sink);
-        self.note(keyword);
+        self.note(keyword, error.is_none());
         if self.queue.len() >= self.config.max_outstanding {
             self.stage = Stage::GaveUp;
             sink(Event::GaveUp);
@@ -75,7 +75,8 @@ impl Observer {
             Err(_) => keyword.map(shape),
         };
         let wrong = error.and_then(|error| words::wrong(text, keyword, error));
-        self.queue.push(Outstanding { asked, message, lines, shape, wrong, auth });
+        let good = error.is_none() && line.octets <= 255;
+        self.queue.push(Outstanding { asked, message, lines, shape, wrong, good, auth });
     }
 
     /// The octets of a command.
@@ -166,7 +167,7 @@ impl Observer {
     }
 
     /// What has to be remembered of a command.
-    fn note(&mut self, keyword: Option<Keyword>) {
+    fn note(&mut self, keyword: Option<Keyword>, good: bool) {
         self.naming = match (keyword, self.naming) {
             (Some(Keyword::User), _) => Naming::User,
             (Some(Keyword::Pass | Keyword::Apop | Keyword::Auth), _) => Naming::Nothing,
@@ -174,7 +175,7 @@ impl Observer {
             (_, naming) => naming,
         };
         self.wary |= matches!(keyword, Some(Keyword::Pass | Keyword::Apop | Keyword::Auth));
-        self.quit_sent |= keyword == Some(Keyword::Quit);
+        self.quit_sent |= good && keyword == Some(Keyword::Quit);
     }
 }
 

@@ -180,7 +180,7 @@ impl Observer {
                 }
             }
             (Keyword::Rset, true) => self.known.unmark(),
-            (Keyword::Quit, _) => {
+            (Keyword::Quit, _) if positive || command.good => {
                 self.stage = Stage::Closed;
                 self.quit_answered = true;
                 // What stands behind QUIT is not answered (RFC 1939 section 6).

@@ -154,7 +154,7 @@ impl Observer {
             ResponseCode::Other(code) => code.get(..3).is_some_and(|sys| sys.eq_ignore_ascii_case(b"SYS")),
             ResponseCode::LoginDelay | ResponseCode::InUse | ResponseCode::Auth | ResponseCode::Utf8 => false,
         });
-        let Some(keyword) = about.keyword.filter(|_| command.wrong.is_none() && !system) else { return };
+        let Some(keyword) = about.keyword.filter(|_| command.good && !system) else { return };
         if self.stage == Stage::Closed {
             return;
         }

@@ -19,6 +19,8 @@ pub(super) struct Outstanding {
     pub(super) shape: Option<ReplyShape>,
     /// The rule that a positive reply would break, whatever the state.
     pub(super) wrong: Option<Rule>,
+    /// Whether it is a command without fault, so that its refusal needs a reason.
+    pub(super) good: bool,
     pub(super) auth: Option<Auth>,
 }
 
@@ -126,7 +128,8 @@ impl Queue {
         if matches!(keyword, Keyword::Pass | Keyword::Apop | Keyword::Auth) {
             self.logins = change(self.logins, 1);
         }
-        if keyword == Keyword::Quit {
+        // One with an argument may be refused, and ends nothing then.
+        if keyword == Keyword::Quit && command.good {
             self.quits = change(self.quits, 1);
         }
     }
