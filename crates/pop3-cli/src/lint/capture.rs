@@ -10,7 +10,7 @@ use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 use pop3_proto::observer::Side;
 
 use super::report::{Page, Report};
-use super::tcp::{Missing, Stream};
+use super::tcp::{MAX_SEGMENTS, MAX_WAITING, Missing, Stream};
 
 /// The largest packet, and how much of the file is in memory.
 const BUFFER: usize = 1 << 20;
@@ -107,6 +107,9 @@ struct Connection {
     place: u64,
     from_client: Stream,
     from_server: Stream,
+    /// What came from one side while octets of the other are awaited: it may be an answer to them.
+    held: Vec<(Side, Vec<u8>)>,
+    octets_held: usize,
     /// Its beginning is not in the capture.
     begun: bool,
     lost: bool,
@@ -187,6 +190,8 @@ impl Connection {
             place,
             from_client: Stream::default(),
             from_server: Stream::default(),
+            held: Vec::new(),
+            octets_held: 0,
             begun: false,
             lost: false,
         }
@@ -199,9 +204,9 @@ impl Connection {
 
     fn segment(&mut self, side: Side, tcp: &TcpSlice<'_>) {
         let Some(page) = &mut self.page else { return };
-        let stream = match side {
-            Side::Client => &mut self.from_client,
-            Side::Server => &mut self.from_server,
+        let (stream, other) = match side {
+            Side::Client => (&mut self.from_client, &self.from_server),
+            Side::Server => (&mut self.from_server, &self.from_client),
         };
         if tcp.syn() {
             self.begun = true;
@@ -217,9 +222,24 @@ impl Connection {
                 page.lose("the beginning of the connection is not in the capture");
             }
         }
-        if stream.segment(tcp.sequence_number(), octets, tcp.fin(), &mut |octets| page.sent(side, octets))
-            == Err(Missing)
-        {
+        let waits = other.is_waiting();
+        let (held, octets_held) = (&mut self.held, &mut self.octets_held);
+        let result = stream.segment(tcp.sequence_number(), octets, tcp.fin(), &mut |octets| {
+            if waits {
+                held.push((side, octets.to_vec()));
+                *octets_held += octets.len();
+            } else {
+                page.sent(side, octets);
+            }
+        });
+        if !self.from_client.is_waiting() && !self.from_server.is_waiting() {
+            self.octets_held = 0;
+            for (side, octets) in self.held.drain(..) {
+                page.sent(side, &octets);
+            }
+        }
+        if result == Err(Missing) || self.held.len() > MAX_SEGMENTS || self.octets_held > MAX_WAITING {
+            self.held.clear();
             self.lose();
         }
     }
@@ -228,6 +248,9 @@ impl Connection {
     fn end(&mut self, side: Side, reset: bool) -> bool {
         // Who was not let in has had no session.
         let Some(page) = self.page.as_mut().filter(|_| self.from_server.has_begun()) else { return false };
+        if !self.held.is_empty() {
+            return false;
+        }
         for (stream, own) in [(&self.from_client, Side::Client), (&self.from_server, Side::Server)] {
             if stream.is_complete() || (reset && side == own && !stream.is_missing()) {
                 page.ended(own);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 /// How many octets may wait for earlier ones.
-const MAX_WAITING: usize = 1 << 20;
+pub(super) const MAX_WAITING: usize = 1 << 20;
 /// How many segments may.
-const MAX_SEGMENTS: usize = 4096;
+pub(super) const MAX_SEGMENTS: usize = 4096;
 
 /// Puts segments in order; leaves out what came before.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Stream {
 
     /// Whether the side has said anything, be it that it is there.
     pub(super) const fn has_begun(&self) -> bool {
-        self.next.is_some()
+        self.first.is_some() || self.position > 0
     }
 
     /// Whether the first octet has this number.
@@ -82,7 +82,12 @@ impl Stream {
         self.end.is_some_and(|end| end <= self.position)
     }
 
-    /// Whether something waits for octets that have not come.
+    /// Whether something waits for octets before it.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether octets have not come.
     pub(super) fn is_missing(&self) -> bool {
         !self.waiting.is_empty() || self.end.is_some_and(|end| end > self.position)
     }

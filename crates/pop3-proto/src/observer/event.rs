@@ -102,7 +102,7 @@ pub enum Event<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Asked {
-    /// Which of the client's commands it is, from 1.
+    /// Which of the client's commands it is, from 1; 0 when that can't be told.
     pub number: u64,
     /// The keyword, `None` when it is none that this crate knows.
     pub keyword: Option<Keyword>,

@@ -91,6 +91,9 @@ impl Observer {
             Rule::AnswerBehindQuit
         } else if self.tls && self.dropped > 0 {
             self.dropped = self.dropped.saturating_sub(1);
+            if positive {
+                self.reading = Reading::Perhaps(Outstanding::nameless());
+            }
             Rule::KeptCommands
         } else if self.fresh && positive {
             Rule::SecondGreeting

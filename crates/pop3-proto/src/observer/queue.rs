@@ -24,6 +24,14 @@ pub(super) struct Outstanding {
     pub(super) auth: Option<Auth>,
 }
 
+impl Outstanding {
+    /// A command of which nothing is known.
+    pub(super) const fn nameless() -> Self {
+        let asked = Asked { number: 0, keyword: None };
+        Self { asked, message: None, lines: 0, shape: None, wrong: None, good: false, auth: None }
+    }
+}
+
 /// What is to be known of an AUTH.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Auth {
