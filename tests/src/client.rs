@@ -3,8 +3,11 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, Connection, Entry, Error, Event, SendError, State};
-use pop3_proto::{Channel, Command, Extension, Input, Instant, Keyword, Quirk, Reply, ReplyShape, Status};
+use pop3_proto::client::{Challenge, Config, Connection, Entry, Error, Event, SendError, State};
+use pop3_proto::{
+    Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
+    Status,
+};
 
 use pop3_proto::observer::Side;
 
@@ -33,6 +36,8 @@ pub struct Client {
 pub enum Seen {
     Greeting(First),
     Reply(Keyword, First, Option<String>),
+    /// The text of a challenge: base64, or `words` or `unreadable` before what it is instead.
+    Challenge(String),
     /// An entry as its text: `1 120`, `1 uid`, or the capability's debug form.
     Entry(String),
     Line(Vec<u8>),
@@ -97,13 +102,17 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
+        self.write(|connection, now, out| connection.send(&command, now, out))?;
+        self.watch.expect(shape);
+        Ok(())
+    }
+
+    /// Has the core write something, and shows it to the observer.
+    fn write<T>(&mut self, write: impl FnOnce(&mut Connection, Instant, &mut BytesMut) -> T) -> T {
         let before = self.out.len();
-        let sent = self.connection.send(&command, self.now, &mut self.out);
+        let result = write(&mut self.connection, self.now, &mut self.out);
         self.watch.sent(Side::Client, &self.out[before..]);
-        if sent.is_ok() {
-            self.watch.expect(shape);
-        }
-        sent
+        result
     }
 
     /// Sends a line as [`send_shaped`](Self::send_shaped) does, with a reply of one line.
@@ -112,6 +121,33 @@ impl Client {
     /// Those of [`Connection::send`].
     pub fn send(&mut self, line: &str) -> Result<(), SendError> {
         self.send_shaped(line.as_bytes(), ReplyShape::Line)
+    }
+
+    /// Sends AUTH as one that shows no secret.
+    ///
+    /// # Errors
+    /// Those of [`Connection::send_sealed_auth`].
+    pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
+        let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
+        let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
+        self.write(|connection, now, out| connection.send_sealed_auth(mechanism, initial, now, out))
+    }
+
+    /// Answers a challenge with base64.
+    ///
+    /// # Errors
+    /// Those of [`Connection::respond`].
+    pub fn respond(&mut self, text: &[u8]) -> Result<(), SendError> {
+        let text = Base64::parse(text).expect("base64 of the test's");
+        self.write(|connection, now, out| connection.respond(text, now, out))
+    }
+
+    /// Cancels the exchange.
+    ///
+    /// # Errors
+    /// Those of [`Connection::cancel`].
+    pub fn cancel(&mut self) -> Result<(), SendError> {
+        self.write(Connection::cancel)
     }
 
     /// The octets to be written, which are gone then.
@@ -231,6 +267,13 @@ impl Seen {
             Event::Reply { keyword, reply, entry, follows: _ } => {
                 Self::Reply(keyword, First::new(&reply), entry.map(|entry| text(&entry)))
             }
+            Event::Challenge(Challenge::Octets(text)) => {
+                Self::Challenge(text.expose().escape_ascii().to_string())
+            }
+            Event::Challenge(Challenge::Words(text)) => {
+                Self::Challenge(format!("words {}", text.escape_ascii()))
+            }
+            Event::Challenge(_) => Self::Challenge("unreadable".to_owned()),
             Event::Entry(entry) => Self::Entry(text(&entry)),
             Event::Line(line) => Self::Line(line.to_vec()),
             Event::Data(data) => Self::Data(data.to_vec()),
@@ -264,6 +307,8 @@ fn text(entry: &Entry<'_>) -> String {
         Entry::Last(number) => number.map_or_else(|| "0".to_owned(), |number| number.to_string()),
         Entry::Scan(listing) => format!("{} {}", listing.message, listing.octets),
         Entry::UniqueId(listing) => format!("{} {}", listing.message, listing.uid.escape_ascii()),
+        Entry::Language(listing) => format!("{} {}", listing.tag, listing.description.escape_ascii()),
+        Entry::Mechanism(name) => name.escape_ascii().to_string(),
         Entry::Capability(_) | _ => format!("{entry:?}"),
     }
 }

@@ -10,6 +10,8 @@ pub mod model;
 pub mod observed;
 pub mod pair;
 pub mod properties;
+pub mod sasl;
+pub mod sasl_properties;
 pub mod server;
 pub mod split;
 pub mod store;

@@ -6,12 +6,13 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::server::{self, Limits};
 use pop3_proto::{
-    Capability, Channel, Command, Extension, Name, Password, Rejection, Reply, ReplyShape, UniqueId, apop,
-    client, observer,
+    Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
+    Reply, ReplyShape, UniqueId, Xclient, apop, client, observer,
 };
 
 use crate::client::{Client, Seen};
 use crate::observed::{Fed, tell};
+use crate::sasl;
 use crate::server::{Server, run};
 use crate::split::{OCTETS, WHOLE, pieces};
 use crate::store::{Fault, Store, awkward, content, top, wire};
@@ -31,6 +32,10 @@ pub fn command(line: &[u8]) {
     // No argument can be made that breaks a line.
     let mut commands = Vec::new();
     commands.extend(Name::parse(line).map(Command::User));
+    commands.extend(LanguageRange::parse(line).map(|range| Command::Lang(Some(range))));
+    commands.extend(Xclient::parse(line).map(Command::Xclient));
+    let plain = MechanismName::parse(b"PLAIN").expect("a name");
+    commands.extend(Base64::parse(line).map(|text| Command::Auth { mechanism: plain, initial: Some(text) }));
     commands.extend(Password::parse(line).map(Command::Pass));
     commands.extend(Extension::new(line, ReplyShape::Line).map(Command::Extension));
     for command in commands {
@@ -174,12 +179,36 @@ pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
     let messages = awkward();
-    let limits = Limits::new().with_high_water(usize::from(flags >> 4) * 64).with_command_line(255);
-    let config = server::Config::new()
+    let limits = Limits::new()
+        .with_high_water(usize::from(flags >> 4) * 64)
+        .with_command_line(255)
+        .with_sasl_line(400)
+        .with_sasl_rounds(3);
+    let extensions = usize::from(message) / (messages.len() - 1);
+    let mut config = server::Config::new()
         .with_starttls(flags & 1 != 0)
         .with_last(flags & 2 != 0)
         .with_delete_retrieved(flags & 4 != 0)
         .with_limits(limits);
+    if extensions & 1 != 0 {
+        config.mechanisms = sasl::offer(&[
+            "PLAIN",
+            "LOGIN",
+            "CRAM-MD5",
+            "SCRAM-SHA-1",
+            "XOAUTH2",
+            "OAUTHBEARER",
+            "EXTERNAL",
+            "ANONYMOUS",
+            sasl::ENDLESS,
+        ]);
+    }
+    if extensions & 2 != 0 {
+        config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
+    }
+    if extensions & 4 != 0 {
+        config.languages = vec![server::Language::GERMAN, server::Language::ENGLISH];
+    }
     let channel = if flags & 8 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
     let place = usize::from(message) % (messages.len() - 1);
     let mut store =
@@ -196,7 +225,10 @@ pub fn server(data: &[u8]) {
         _ => Fault::None,
     };
     let timestamp = (flags & 2 != 0).then_some("<1896.697170952@dbc.mtview.ca.us>");
-    let make = || Server::with(store.clone(), config.clone(), channel, timestamp);
+    let make = || match extensions {
+        9.. => Server::behind_proxy(store.clone(), config.clone()),
+        _ => Server::with(store.clone(), config.clone(), channel, timestamp),
+    };
     let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
     let whole = run(make(), &flights, WHOLE, true);
     for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
@@ -204,6 +236,8 @@ pub fn server(data: &[u8]) {
     }
     for line in whole.sent.split_inclusive(|&octet| octet == b'\n') {
         assert!(line.ends_with(b"\r\n") || whole.closed != Some(server::Close::Quit));
+        // No challenge is long: none repeats more than was said.
+        assert!(!line.starts_with(b"+ ") || line.len() <= 2 + 400 + 2);
     }
 }
 

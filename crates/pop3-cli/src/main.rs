@@ -12,6 +12,7 @@ mod journal;
 mod limits;
 mod lint;
 mod logging;
+mod login;
 mod passwd;
 mod password;
 mod progress;

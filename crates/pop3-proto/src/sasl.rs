@@ -198,7 +198,7 @@ impl core::error::Error for SaslTextError {}
 mod tests {
     use super::*;
 
-    // 4422-3.1 as in 5034-4.26.
+    // 5034-4.26
     #[test]
     fn mechanism_names_have_1_to_20_octets_of_their_alphabet() {
         for good in [&b"A"[..], b"PLAIN", b"scram-sha-256-plus", b"X_1", &[b'A'; 20]] {

@@ -15,21 +15,25 @@ const LARGE: usize = 20_000_000;
 /// Says which runtime the process of a server takes.
 const RUNTIME: &str = "POP3_TESTS_MEMORY_RUNTIME";
 
+// 1939-5.44, SEC-04
 #[test]
 fn tokio() {
     attack("tokio");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn async_std() {
     attack("async_std");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn smol() {
     attack("smol");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn std() {
     attack("std");
@@ -116,7 +120,7 @@ fn log_in(port: u16, user: &str) -> Raw {
 
 /// Sends until the server takes no more.
 fn push(raw: &mut Raw, octets: &[u8]) {
-    let stream = raw.stream.get_mut();
+    let stream = raw.bare().get_mut();
     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a time-out");
     match stream.write_all(octets) {
         Ok(()) => {}
@@ -134,7 +138,7 @@ fn attack(runtime: &str) {
     // Once as it should be, so that what any session takes is not counted below.
     let mut raw = log_in(port, "mrose");
     assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
-    std::io::copy(&mut (&mut raw.stream).take(LARGE as u64 + 5), &mut std::io::sink()).expect("a message");
+    std::io::copy(&mut raw.bare().take(LARGE as u64 + 5), &mut std::io::sink()).expect("a message");
     let before = process.peak();
 
     // 20 GB asked for, nothing of it read.
@@ -149,6 +153,16 @@ fn attack(runtime: &str) {
     }
     assert!(line.say("\r\n").starts_with("-ERR"));
     assert!(line.say("NOOP\r\n").starts_with("+OK"));
+
+    // The same within AUTH, where lines may be longer.
+    let mut raw_auth = Raw::connect(port);
+    raw_auth.line();
+    assert_eq!(raw_auth.say("AUTH PLAIN\r\n"), "+ \r\n");
+    for _ in 0..64 {
+        raw_auth.send(vec![b'A'; 1 << 20]);
+    }
+    assert!(raw_auth.say("\r\n").starts_with("-ERR"));
+    assert!(raw_auth.say("CAPA\r\n").starts_with("+OK"));
 
     let grown = process.peak() - before;
     assert!(grown < 3 * 1024, "the server took {grown} KiB more than the {before} KiB before");

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
-use pop3_proto::Instant;
+use pop3_proto::observer::Side;
+use pop3_proto::{Channel, Instant};
+use pop3_tests::observed::Watch;
 
 /// A transport; its clones are the same.
 #[derive(Clone, Debug)]
@@ -31,6 +33,39 @@ pub(crate) struct State {
     pub(crate) pauses: Vec<Duration>,
     pub(crate) closed: bool,
     pub(crate) tls: bool,
+    /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
+    talk: Option<Talk>,
+    /// How many octets of what was written are answered.
+    answered: usize,
+    /// Watches the side under test, once it is known which one it is.
+    pub(crate) watch: Option<Watch>,
+}
+
+impl State {
+    /// Octets go over the wire. The server is the one who writes first; a client reads a greeting first.
+    /// What a proxy says before the greeting is no part of the session.
+    fn pass(&mut self, written: bool, octets: &[u8]) {
+        let greeting = octets.starts_with(b"+OK") || octets.starts_with(b"-ERR");
+        let own = if written { Side::Server } else { Side::Client };
+        if self.watch.is_none() && (written || greeting) {
+            self.watch = Some(Watch::new(own, Channel::TrustedPlaintext));
+        }
+        if let Some(watch) = &mut self.watch {
+            let side = if written == (watch.side() == Side::Server) { Side::Server } else { Side::Client };
+            watch.sent(side, octets);
+        }
+    }
+}
+
+/// Answers a line without its line end.
+pub(crate) type Answering = Box<dyn FnMut(&str) -> Option<String> + Send>;
+
+struct Talk(Answering);
+
+impl core::fmt::Debug for Talk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Talk")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +113,22 @@ impl Wire {
             pauses: Vec::new(),
             closed: false,
             tls: false,
+            talk: None,
+            answered: 0,
+            watch: None,
         })))
+    }
+
+    /// A peer that greets, and answers each line.
+    pub(crate) fn talking(greeting: &str, talk: impl FnMut(&str) -> Option<String> + Send + 'static) -> Self {
+        let wire = Self::new([greeting.into()]);
+        wire.state().talk = Some(Talk(Box::new(talk)));
+        wire
+    }
+
+    /// All lines that were written, without their line ends.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.sent().lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -101,7 +151,22 @@ impl Transport for Wire {
             loop {
                 let incoming = self.state().incoming.pop_front();
                 return Poll::Ready(match incoming {
-                    None => Ok(0),
+                    None => {
+                        let mut state = self.state();
+                        let written = state.writes.concat();
+                        let line = written[state.answered..].split_inclusive(|&octet| octet == b'\n').next();
+                        let line = line.filter(|line| line.ends_with(b"\r\n")).unwrap_or_default();
+                        state.answered += line.len();
+                        let line = String::from_utf8_lossy(line).trim_end_matches("\r\n").to_owned();
+                        let Some(Talk(mut talk)) = state.talk.take() else { return Poll::Ready(Ok(0)) };
+                        // What answers may look at the wire.
+                        drop(state);
+                        let Some(reply) = talk(&line) else { return Poll::Ready(Ok(0)) };
+                        let mut state = self.state();
+                        state.talk = Some(Talk(talk));
+                        state.incoming.push_back(reply.as_str().into());
+                        continue;
+                    }
                     Some(Incoming::Octets(mut octets)) => {
                         let count = octets.len().min(buffer.len());
                         buffer[..count].copy_from_slice(&octets[..count]);
@@ -109,6 +174,7 @@ impl Transport for Wire {
                         if !octets.is_empty() {
                             self.state().incoming.push_front(Incoming::Octets(octets));
                         }
+                        self.state().pass(false, &buffer[..count]);
                         Ok(count)
                     }
                     Some(Incoming::Silence) => {
@@ -151,6 +217,7 @@ impl Transport for Wire {
         }
         state.written += count;
         state.writes.push(octets[..count].to_vec());
+        state.pass(true, &octets[..count]);
         Ok(count)
     }
 
@@ -170,7 +237,12 @@ impl Transport for Wire {
         match incoming {
             // The handshake: whatever octets stand here.
             Some(Incoming::Octets(_)) => {
-                self.state().tls = true;
+                let mut state = self.state();
+                state.tls = true;
+                if let Some(watch) = &mut state.watch {
+                    watch.encrypted();
+                }
+                drop(state);
                 Ok(self)
             }
             Some(Incoming::Silence) => {

@@ -6,7 +6,7 @@ use crate::number::MessageNumber;
 use crate::sasl::Base64;
 
 /// The most octets of a command, CRLF included (RFC 2449 section 4).
-const MAX_COMMAND: usize = 255;
+pub(super) const MAX_COMMAND: usize = 255;
 
 /// What is remembered of a command until its reply is complete. Arguments that are secret are not.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,10 @@ pub(super) struct Outstanding {
     pub(super) message: Option<MessageNumber>,
     /// The octets of the line.
     pub(super) octets: usize,
+    /// AUTH without an initial response, so that there must be a challenge before success.
+    pub(super) bare_auth: bool,
+    /// LANG with an argument, whose reply names a language.
+    pub(super) language: bool,
 }
 
 impl Outstanding {
@@ -32,13 +36,20 @@ impl Outstanding {
         }
         let message =
             if let Command::List(message) | Command::Uidl(message) = *command { message } else { None };
-        Ok(Self { keyword: command.keyword(), shape: command.reply_shape(), message, octets })
+        Ok(Self {
+            keyword: command.keyword(),
+            shape: command.reply_shape(),
+            message,
+            octets,
+            bare_auth: matches!(command, Command::Auth { initial: None, .. }),
+            language: matches!(command, Command::Lang(Some(_))),
+        })
     }
 }
 
 /// How many octets the command's line has, CRLF included. Counted without writing it, so that no
 /// secret is copied.
-fn length(command: &Command<'_>) -> usize {
+pub(super) fn length(command: &Command<'_>) -> usize {
     let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log.saturating_add(1)) as usize;
     let arguments = match *command {
         Command::User(name) => name.as_bytes().len().saturating_add(1),
@@ -76,6 +87,22 @@ fn length(command: &Command<'_>) -> usize {
         | Command::Quit => 0,
     };
     command.keyword().as_str().len().saturating_add(arguments).saturating_add(2)
+}
+
+/// Whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 where the
+/// server takes it.
+pub(super) fn check_text(command: &Command<'_>, takes_utf8: bool) -> Result<(), SendError> {
+    let text = match *command {
+        Command::User(name) | Command::Apop { name, .. } => name.as_bytes(),
+        Command::Pass(password) => password.expose(),
+        _ => return Ok(()),
+    };
+    match core::str::from_utf8(text) {
+        _ if text.is_ascii() => Ok(()),
+        _ if !takes_utf8 => Err(SendError::NotAscii),
+        Ok(_) => Ok(()),
+        Err(_) => Err(SendError::NotUtf8),
+    }
 }
 
 /// Whether the line would be another command than an extension, and so pass by the rules for it.

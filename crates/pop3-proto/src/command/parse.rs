@@ -25,7 +25,8 @@ pub enum CommandError {
     Number,
     /// A control octet in the line (NUL, TAB, a CR that does not end it, …).
     Control,
-    /// An octet of 0x80 and above where only ASCII may stand.
+    /// An octet of 0x80 and above where only ASCII may stand. Where that is depends on what the server
+    /// has announced: no line is refused so when it is read.
     EightBit,
     /// The digest of APOP is not 32 hexadecimal digits.
     Digest,
@@ -72,7 +73,7 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, CommandError> {
         b"AUTH" => auth(rest),
         b"UTF8" => alone(rest, Command::Utf8),
         b"LANG" => lang(rest),
-        b"USER" => name(trim_spaces(rest.unwrap_or_default())).map(Command::User),
+        b"USER" => Ok(Command::User(Name::parse(trim_spaces(rest.unwrap_or_default()))?)),
         b"PASS" => Ok(Command::Pass(Password::parse(rest.unwrap_or_default())?)),
         b"APOP" => apop(trim_spaces(rest.unwrap_or_default())),
         _ => Err(refuse(line)),
@@ -149,12 +150,7 @@ fn apop(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     let space = memchr::memrchr(b' ', rest).ok_or(CommandError::Missing)?;
     let (left, digest) = rest.split_at_checked(space).ok_or(CommandError::Missing)?;
     let digest = Digest::parse(trim_spaces(digest)).ok_or(CommandError::Digest)?;
-    Ok(Command::Apop { name: name(trim_spaces(left))?, digest })
-}
-
-fn name(octets: &[u8]) -> Result<Name<'_>, CommandError> {
-    let name = Name::parse(octets)?;
-    if octets.is_ascii() { Ok(name) } else { Err(CommandError::EightBit) }
+    Ok(Command::Apop { name: Name::parse(trim_spaces(left))?, digest })
 }
 
 /// Takes spaces off both ends, and nothing else: a CR or a TAB there is not to be overlooked.
@@ -282,7 +278,6 @@ mod tests {
             (b"USER a\0b", Control),
             (b"USER mrose\r", Control),
             (b"USER \tmrose", Control),
-            (b"USER jos\xc3\xa9", EightBit),
             (b"PASS", Missing),
             (b"PASS ", Missing),
             (b"PASS a\0", Control),

@@ -74,8 +74,13 @@ impl Observer {
             Ok(parsed) => Some(parsed.reply_shape()),
             Err(_) => keyword.map(shape),
         };
-        let wrong = error.and_then(|error| words::wrong(text, keyword, error));
-        let good = error.is_none() && line.octets <= 255;
+        let login = keyword.is_some_and(is_login_word);
+        let eight_bit = login && !text.is_ascii() && !self.announced.utf8_user();
+        let wrong = match error {
+            Some(error) => words::wrong(text, keyword, error),
+            None => eight_bit.then_some(Rule::PositiveOctets),
+        };
+        let good = error.is_none() && line.octets <= 255 && !eight_bit;
         self.queue.push(Outstanding { asked, message, lines, shape, wrong, good, auth });
     }
 
@@ -98,7 +103,7 @@ impl Observer {
             flag(sink, about, Rule::CommandOctets);
         }
         if !text.is_ascii() {
-            let login = keyword.is_some_and(|k| matches!(k, Keyword::User | Keyword::Pass | Keyword::Apop));
+            let login = keyword.is_some_and(is_login_word);
             match (login, self.announced.utf8_user()) {
                 (true, true) => {}
                 (true, false) => flag(sink, about, Rule::LoginOctets),
@@ -169,6 +174,8 @@ impl Observer {
     /// What has to be remembered of a command.
     fn note(&mut self, keyword: Option<Keyword>, good: bool) {
         self.naming = match (keyword, self.naming) {
+            // What can't be read changes nothing.
+            (Some(Keyword::Pass), naming) if !good => naming,
             (Some(Keyword::User), _) => Naming::User,
             (Some(Keyword::Pass | Keyword::Apop | Keyword::Auth), _) => Naming::Nothing,
             (_, Naming::User) => Naming::Interrupted,
@@ -193,6 +200,11 @@ fn judge_error(line: &[u8], about: Option<Asked>, error: CommandError, sink: Sin
         // Told already.
         CommandError::Control | CommandError::EightBit | CommandError::TooLong => {}
     }
+}
+
+/// Whether names and passwords stand in a command as they are.
+const fn is_login_word(keyword: Keyword) -> bool {
+    matches!(keyword, Keyword::User | Keyword::Pass | Keyword::Apop)
 }
 
 /// Which command a state has.

@@ -162,7 +162,7 @@ impl Observer {
                 self.stage = Stage::Transaction;
                 (self.named, self.wary) = (false, false);
             }
-            (Keyword::Pass | Keyword::Apop, false) => self.named = false,
+            (Keyword::Pass | Keyword::Apop, false) if command.good => self.named = false,
             (Keyword::Stls, true) => {
                 self.complete();
                 self.dropped = self.queue.len();
