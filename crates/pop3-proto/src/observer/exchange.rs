@@ -17,6 +17,8 @@ pub(super) struct Exchange {
     last: Said,
     /// The last challenge can't be decoded.
     bad_challenge: bool,
+    /// What was taken as a challenge may have been the end.
+    pub(super) guessed: bool,
 }
 
 /// What the client said last.
@@ -30,7 +32,13 @@ enum Said {
 
 impl Exchange {
     const fn new() -> Self {
-        Self { clients_turn: false, challenges: 0, last: Said::Something, bad_challenge: false }
+        Self {
+            clients_turn: false,
+            challenges: 0,
+            last: Said::Something,
+            bad_challenge: false,
+            guessed: false,
+        }
     }
 
     /// The rule that going on, or accepting, breaks.
@@ -75,6 +83,25 @@ impl Observer {
         self.exchange = Some(exchange);
     }
 
+    /// A positive reply to AUTH, and the client has said nothing yet: some servers mean an empty challenge.
+    ///
+    /// Returns whether it is one.
+    pub(super) fn is_challenge(&mut self, command: &Outstanding, line: Line<'_>, sink: Sink<'_>) -> bool {
+        let silent = command.good && command.auth.is_some_and(|auth| !auth.initial);
+        if !silent || self.exchange.is_some() {
+            return false;
+        }
+        let mut exchange = Exchange::new();
+        exchange.challenges = 1;
+        exchange.guessed = true;
+        exchange.clients_turn = !self.queue.take_second();
+        self.exchange = Some(exchange);
+        sink(Event::Stray { line: line.text });
+        self.line_end(line, Some(command.asked), sink);
+        flag(sink, Some(command.asked), Rule::ChallengeStatus);
+        true
+    }
+
     /// A line of the client's that answers a challenge.
     pub(super) fn response(&mut self, mut exchange: Exchange, line: Line<'_>, sink: Sink<'_>) {
         let Some(command) = self.queue.front() else { return };
@@ -98,7 +125,7 @@ impl Observer {
         if exchange.bad_challenge && !cancels {
             flag(sink, asked, Rule::ChallengeSwallowed);
         }
-        exchange.clients_turn = false;
+        (exchange.clients_turn, exchange.guessed) = (false, false);
         self.exchange = Some(exchange);
     }
 

@@ -10,6 +10,14 @@ use crate::command::{Command, CommandError, Keyword, ReplyShape};
 impl Observer {
     pub(super) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
         match self.exchange {
+            // The client takes the login as done.
+            Some(exchange) if exchange.guessed && Command::parse(line.text).is_ok() => {
+                if let Some(front) = self.queue.front() {
+                    self.settle(&front, true, sink);
+                    self.complete();
+                }
+                self.command(line, sink);
+            }
             Some(exchange) if exchange.clients_turn => self.response(exchange, line, sink),
             Some(_) | None => self.command(line, sink),
         }

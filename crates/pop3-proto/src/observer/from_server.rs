@@ -44,7 +44,11 @@ impl Observer {
             }
             (None, _, _) => self.stray(line, sink),
             (Some(_), None, _) => self.unasked(line, reply, sink),
-            (Some(reply), Some(front), _) => self.reply(front, line, reply, sink),
+            (Some(reply), Some(front), _) => {
+                if !reply.is_positive() || !self.is_challenge(&front, line, sink) {
+                    self.reply(front, line, reply, sink);
+                }
+            }
         }
     }
 
@@ -146,7 +150,7 @@ impl Observer {
     }
 
     /// What a reply changes.
-    fn settle(&mut self, command: &Outstanding, positive: bool, sink: Sink<'_>) {
+    pub(super) fn settle(&mut self, command: &Outstanding, positive: bool, sink: Sink<'_>) {
         let Some(keyword) = command.asked.keyword else { return };
         match (keyword, positive) {
             (Keyword::User, _) => {

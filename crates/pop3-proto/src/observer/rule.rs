@@ -252,6 +252,7 @@ rules! {
     CodeMissing Server Should "3206-6.01" "a login is refused without a code, and AUTH-RESP-CODE is announced";
     // The server: AUTH.
     ChallengeSyntax Server Must "5034-4.03" "a challenge is not a plus sign, a space and base64";
+    ChallengeStatus Server Must "5034-4.05" "+OK to AUTH before the client has said who it is, where a challenge is due";
     ChallengeFirst Server Must "5034-4.05" "the first challenge is not empty, and this mechanism begins with the client";
     InitialTaken Server Must "5034-4.08" "an initial response is taken, and this mechanism begins with the server";
     CancelTaken Server Must "5034-4.11" "an exchange goes on after *";
