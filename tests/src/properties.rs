@@ -241,8 +241,8 @@ pub fn server(data: &[u8]) {
     }
 }
 
-/// The commands that [`client()`] knows, by the octets of its input.
-pub const COMMANDS: [&str; 20] = [
+/// The commands that [`client()`] knows, by the octets of its input, and what answers a challenge.
+pub const COMMANDS: [&str; 29] = [
     "CAPA",
     "STLS",
     "USER mrose",
@@ -263,7 +263,22 @@ pub const COMMANDS: [&str; 20] = [
     "XONE",
     "XLINES",
     "XBODY",
+    "AUTH PLAIN",
+    "AUTH PLAIN U0VDUkVU",
+    SEALED,
+    ANSWER,
+    "*",
+    "AUTH",
+    "UTF8",
+    "LANG",
+    "LANG es",
 ];
+
+/// AUTH with a mechanism that shows no secret.
+const SEALED: &str = "AUTH SCRAM-SHA-256";
+
+/// An answer to a challenge.
+const ANSWER: &str = "QUJD";
 
 /// An octet of an input of [`client()`] that sends a command before the next flight; the flights
 /// are those of the server.
@@ -282,6 +297,7 @@ pub fn client(data: &[u8]) {
         .with_apop_after_stls(flags & 2 != 0)
         .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
         .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
+        .with_max_sasl_line(if flags & 4 != 0 { 80 } else { 512 })
         .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_body((flags & 16 != 0).then_some(40));
@@ -300,7 +316,19 @@ pub fn client(data: &[u8]) {
                     _ => ReplyShape::Line,
                 };
                 let before = client.connection().outstanding();
-                let sent = client.send_shaped(line.as_bytes(), shape);
+                let challenged = client.connection().state() == client::State::Challenged;
+                let sent = match line {
+                    ANSWER => client.respond(ANSWER.as_bytes()),
+                    "*" => client.cancel(),
+                    SEALED => client.send_sealed_auth("SCRAM-SHA-256", None),
+                    line => client.send_shaped(line.as_bytes(), shape),
+                };
+                if matches!(line, ANSWER | "*") {
+                    assert_eq!(client.connection().outstanding(), before);
+                    assert!(challenged || sent.is_err());
+                    continue;
+                }
+                assert!(!challenged || sent.is_err(), "a challenge is answered first");
                 assert_eq!(client.connection().outstanding(), before + usize::from(sent.is_ok()));
                 written.push((line, sent));
             }
@@ -325,6 +353,7 @@ pub fn client(data: &[u8]) {
     // No password leaves on a channel that anybody can read.
     if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
         assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
+        assert!(!out.windows(10).any(|word| word == b"AUTH PLAIN"));
     }
     // A body of a reply that was not complete is not told to be so.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();

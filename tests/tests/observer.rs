@@ -151,3 +151,30 @@ fn the_shape_of_an_unknown_reply_can_be_told() {
     observer.server(b"+OK\r\n+OK in it\r\n.\r\n", &mut sink);
     assert!(told.last().unwrap().starts_with("End"), "{told:?}");
 }
+
+#[test]
+fn docs_lint_lists_the_rules() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = root.join("docs/lint.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (head, _) = text.split_once("<!-- rules -->\n").expect("a mark before the table");
+    let mut wanted = format!(
+        "{head}<!-- rules -->\n\n| requirement | who | level | what is broken |\n|---|---|---|---|\n"
+    );
+    let rows = std::fs::read_to_string(data().join("conformance.txt")).unwrap();
+    for rule in Rule::ALL {
+        let (row, side, level) = (rule.row(), rule.side(), rule.level());
+        assert!(
+            rows.lines().any(|line| line.split([' ', '|', '\t']).any(|word| word == row)),
+            "{row} is no requirement of tests/data/conformance.txt"
+        );
+        wanted.push_str(&format!("| {row} | {side} | {level} | {} |\n", rule.text().replace('|', "\\|")));
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap() == wanted,
+        "docs/lint.md is out of date: UPDATE_DOCS=1 makes it anew"
+    );
+}
