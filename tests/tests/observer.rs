@@ -99,7 +99,7 @@ fn what_is_kept_and_done_is_bounded() {
     let mut events = 0_u32;
     let mut sink = |_: Event<'_>| events += 1;
     observer.server(b"+OK hi\r\n", &mut sink);
-    for octet in std::iter::repeat_n(b'x', 2_000_000) {
+    for octet in core::iter::repeat_n(b'x', 2_000_000) {
         observer.client(&[octet], &mut sink);
         observer.server(&[octet], &mut sink);
     }

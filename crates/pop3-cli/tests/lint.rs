@@ -59,6 +59,15 @@ fn the_examples_of_the_rfcs() {
     }
 }
 
+#[test]
+fn the_example_of_the_documentation() {
+    let page = fs::read_to_string(data().join("../../docs/lint.md")).unwrap();
+    let mut examples = page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (_, wanted) = examples.next().unwrap().split_once("session.txt\n").unwrap();
+    let (_, transcript) = examples.next().unwrap().split_once('\n').unwrap();
+    assert_eq!(text(&lint(&[], transcript.as_bytes())), wanted);
+}
+
 // 5034-4.30
 #[test]
 fn violations_stand_under_their_lines_and_secrets_nowhere() {

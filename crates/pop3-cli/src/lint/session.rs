@@ -112,7 +112,8 @@ fn told(event: Event<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>
         Event::Challenge { octets: 0, .. } => tell(Told::Line("S: + ".to_owned())),
         Event::Challenge { octets, .. } => tell(Told::Line(format!("S: + *** ({octets} octets)"))),
         Event::End { octets, lines, .. } => {
-            tell(Told::Line(format!("S: . ({lines} lines, {octets} octets)")));
+            let word = if lines == 1 { "line" } else { "lines" };
+            tell(Told::Line(format!("S: . ({lines} {word}, {octets} octets)")));
         }
         Event::Opaque => tell(Told::Line("<what follows is TLS, and can't be read>".to_owned())),
         Event::Encrypted => tell(Told::Line("<TLS>".to_owned())),

@@ -76,7 +76,7 @@ macro_rules! rules {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Rule {
-            $(#[doc = concat!("`", $row, "`: ", $text, ".")] $name,)*
+            $(#[doc = concat!("`", $row, "`: `", $text, "`")] $name,)*
         }
 
         impl Rule {
