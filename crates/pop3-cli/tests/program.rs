@@ -81,7 +81,7 @@ fn passwd_refuses_names_and_passwords_that_do_not_work() {
     assert_refused(&with_input(&["passwd", "alice"], b""), "empty");
     assert_refused(&with_input(&["passwd", "alice"], b"\n"), "empty");
     assert_refused(&with_input(&["passwd", "alice"], b"a\0b\n"), "NUL");
-    assert_refused(&with_input(&["passwd", "alice"], &[b'x'; 5_000]), "4,096");
+    assert_refused(&with_input(&["passwd", "alice"], &[b'x'; 5_000]), "4096 octets");
 }
 
 #[test]

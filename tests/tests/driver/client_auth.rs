@@ -104,6 +104,21 @@ fn the_strongest_mechanism_is_chosen() {
     }
 }
 
+// 1939-7.41
+#[test]
+fn apop_is_used_on_demand_and_only_where_there_is_no_mechanism() {
+    for (capabilities, demanded, chosen) in [
+        (ALL, true, Method::Sasl(Mechanism::ScramSha512)),
+        ("SASL PLAIN", true, Method::Sasl(Mechanism::Plain)),
+        ("UIDL", true, Method::Apop),
+        ("UIDL", false, Method::Password),
+    ] {
+        let (mut client, _) = client(capabilities, honest);
+        let policy = LoginPolicy::default().with_apop(demanded);
+        assert_eq!(wait(client.login_with(&fred(), &policy)).expect("a way"), chosen, "{capabilities}");
+    }
+}
+
 // 2595-2.10, 5034-4.23, 2384-4.05
 #[test]
 fn no_secret_travels_in_clear() {
