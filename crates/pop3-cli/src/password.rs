@@ -85,7 +85,7 @@ fn short_line(input: &mut impl BufRead, max: u64) -> io::Result<Secret<Vec<u8>>>
     let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
     let octets = octets.strip_suffix(b"\r").unwrap_or(octets);
     if octets.len() as u64 > max {
-        let reason = format!("its first line has more than {},{:03} octets", max / 1000, max % 1000);
+        let reason = format!("its first line has more than {max} octets");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     Ok(Secret::new(octets.to_vec()))
