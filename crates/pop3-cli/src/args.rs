@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Check(Box<Check>),
     /// Make a sample maildrop, serve it over TLS, fetch it, and verify every octet
     Demo(Demo),
+    /// Look for violations of the protocol in recorded sessions
+    Lint(Lint),
     /// Print a line for the users file; the password is asked for, or read from standard input
     Passwd(Passwd),
 }
@@ -167,6 +169,46 @@ pub(crate) struct Demo {
     /// What drives the connections
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
+}
+
+/// What `pop3 lint --help` says below the options.
+const LINT_EXIT_CODES: &str = "\
+Exit codes:
+  0  no violation of a MUST
+  1  some violation of a MUST
+  2  the file can't be read, or holds no session";
+
+#[derive(Debug, Args)]
+#[command(after_help = LINT_EXIT_CODES)]
+pub(crate) struct Lint {
+    /// A transcript with a line for each line that was sent (C: by the client, S: by the server), or
+    /// a capture of packets (pcap or pcapng); - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The port of the server in a capture, besides 110 and 1110; may be repeated
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Vec<u16>,
+    /// The least that is told of
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
+    pub(crate) level: LintLevel,
+    /// Print the violations and not the dialogue
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Print an object in JSON for each violation, and one for the summary, a line each
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// From which level on violations are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintLevel {
+    /// What an RFC demands
+    Must,
+    /// What an RFC recommends too
+    Should,
+    /// Notes on what works badly with others, too
+    #[default]
+    Practice,
 }
 
 /// What drives the connections.
