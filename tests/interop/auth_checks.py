@@ -59,6 +59,16 @@ class AuthChecks:
             for checks in by_user.values():
                 pool.submit(lambda checks=checks: [check() for check in checks])
 
+    def foreigner(self, clients: list[LoginClient], user: str) -> None:
+        """A name and a password beyond ASCII, by the clients that send them as UTF-8."""
+        self.server.fill(user, corpus.small(MESSAGES))
+        for name, mechanism in (("poplib", "UTF8"), ("curl", "PLAIN"), ("mpop 1.4.18", "SCRAM-SHA-256"), ("mutt", "PLAIN"),
+                                ("JavaMail", "PLAIN"), ("python gsasl", "SCRAM-SHA-1"), ("python aiosasl", "SCRAM-SHA-256")):
+            for client in clients:
+                if client.name == name:
+                    self.check(f"{name} logs in by {mechanism}, name and password beyond ASCII",
+                               lambda c=client, m=mechanism: self.login(replace(c, user=user), m, "tls"))
+
     def shared(self, client: LoginClient, mechanism: str) -> bool:
         if mechanism.endswith("-PLUS") and client.binding not in self.bindings:
             return False
