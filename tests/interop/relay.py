@@ -15,10 +15,11 @@ from net import HOST
 
 @dataclass(frozen=True)
 class Door:
-    """The ports of a server, as a client sees them."""
+    """The ports of a server, as a client sees them, and the address that the server sees."""
 
     plain: int
     tls: int
+    source: str
 
 
 class Relays:
@@ -33,7 +34,7 @@ class Relays:
         """A door to the server, whose clients come from an address that no other door's come from."""
         self._count += 1
         source = f"127.1.{self._count // 200}.{self._count % 200 + 1}"
-        return Door(self._open(server.plain, source), self._open(server.tls, source))  # type: ignore[attr-defined]
+        return Door(self._open(server.plain, source), self._open(server.tls, source), source)  # type: ignore[attr-defined]
 
     def _open(self, port: int, source: str) -> int:
         return asyncio.run_coroutine_threadsafe(self._listen(port, source), self._loop).result(10)
