@@ -538,3 +538,34 @@ proptest! {
         prop_assert!(wait(client.authenticate(Mechanism::ScramSha256, &fred())).is_err());
     }
 }
+
+// SEC-05: what could not be sent is shown neither by the client nor by its error.
+#[test]
+fn a_secret_that_is_stuck_is_not_shown() {
+    let secret = "tanstaaf".repeat(3000 / 8);
+    let plain = String::from_utf8(encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes()).expose().clone());
+    for (mechanism, credentials, hidden) in [
+        (Some(Mechanism::Plain), fred(), plain.expect("base64")),
+        (Some(Mechanism::XOAuth2), Credentials::new(USER).with_token(secret.as_str()), "dGFuc3Rh".into()),
+        (None, fred(), PASSWORD.into()),
+    ] {
+        let capabilities = if mechanism.is_some() { ALL } else { "USER" };
+        let (mut client, wire) = client(capabilities, honest);
+        let before = wire.state().written;
+        // CAPA and a part of AUTH; or CAPA, USER and a part of PASS.
+        let sent = match mechanism {
+            Some(Mechanism::Plain) => 6 + 12,
+            Some(_) => 6 + "AUTH XOAUTH2\r\n".len() + 40,
+            None => 6 + "USER \r\n".len() + USER.len() + 6,
+        };
+        let kind = std::io::ErrorKind::BrokenPipe;
+        wire.state().writing = crate::wire::Writing::FailsAfter(before + sent, kind);
+        let error = login(&mut client, &credentials).expect_err("the wire is cut");
+        assert!(matches!(error, Error::Network(_)), "{error:?}");
+        let shown = format!("{client:?} {error:?} {error}");
+        // Its front was sent, and is gone.
+        let hidden = &hidden[hidden.len() - 6..];
+        let bytes = |text: &str| format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
+        assert!(!shown.contains(hidden) && !shown.contains(&bytes(hidden)), "{mechanism:?}: {shown}");
+    }
+}

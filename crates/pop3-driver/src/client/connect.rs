@@ -3,12 +3,11 @@
 use core::time::Duration;
 use std::io;
 
-use bytes::BytesMut;
 use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Command, Instant};
 
 use super::{Client, Error, Tracer};
-use crate::buffer::ReadBuffer;
+use crate::buffer::{Output, ReadBuffer};
 use crate::tls::{Connector, Role};
 use crate::transport::Transport;
 
@@ -128,7 +127,7 @@ impl<T: Transport> Client<T> {
             connection,
             input,
             input_ended: false,
-            out: BytesMut::with_capacity(1024),
+            out: Output::with_capacity(1024),
             greeting: Vec::new(),
             quirks: Vec::new(),
             tracer: options.tracer,
