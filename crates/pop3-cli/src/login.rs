@@ -134,7 +134,7 @@ fn way(account: &Account, url: &Url) -> Result<Auth, Failure> {
         Auth::Sasl(mechanism) if account.require_binding && !mechanism.needs_channel_binding() => {
             Err(unbound(mechanism.name()))
         }
-        way => Ok(way),
+        Auth::Auto | Auth::User | Auth::Apop | Auth::Sasl(_) => Ok(way),
     }
 }
 

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_micros(62_500);
 const BURST: u32 = 4;
 
 /// The longest time that a try waits for its turn; those that would wait longer are turned away.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The delay of the answer to a first failure. Each further one doubles it.
 const FIRST_DELAY: Duration = Duration::from_secs(1);

@@ -1,9 +1,47 @@
-//! Octets received and not yet consumed.
+//! Octets received and not yet consumed, and those that are still to be sent.
 
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use bytes::BytesMut;
 use zeroize::Zeroize;
 
+/// Octets to be sent, which may be a password: not shown, and zeroed however they end.
+pub(crate) struct Output(BytesMut);
+
+impl Output {
+    pub(crate) fn with_capacity(octets: usize) -> Self {
+        Self(BytesMut::with_capacity(octets))
+    }
+}
+
+impl Deref for Output {
+    type Target = BytesMut;
+
+    fn deref(&self) -> &BytesMut {
+        &self.0
+    }
+}
+
+impl DerefMut for Output {
+    fn deref_mut(&mut self) -> &mut BytesMut {
+        &mut self.0
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").field("octets", &self.0.len()).finish()
+    }
+}
+
 /// A buffer of fixed size, unless its owner lets it grow for a while.
-#[derive(Debug)]
 pub(crate) struct ReadBuffer {
     octets: Box<[u8]>,
     usual: usize,
@@ -92,6 +130,16 @@ impl ReadBuffer {
     /// Notes that octets were put into the room.
     pub(crate) fn add(&mut self, octets: usize) {
         self.end = self.octets.len().min(self.end + octets);
+    }
+}
+
+impl fmt::Debug for ReadBuffer {
+    /// Without what is in it, which may be a password or a letter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadBuffer")
+            .field("size", &self.octets.len())
+            .field("filled", &self.filled().len())
+            .finish()
     }
 }
 

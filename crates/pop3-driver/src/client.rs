@@ -18,14 +18,13 @@ pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;
 pub use trace::{Trace, Tracer};
 
-use bytes::BytesMut;
 use pop3_proto::client::{Connection, Entry};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
     Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
 };
 
-use crate::buffer::ReadBuffer;
+use crate::buffer::{Output, ReadBuffer};
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
@@ -44,7 +43,7 @@ pub struct Client<T> {
     connection: Connection,
     input: ReadBuffer,
     input_ended: bool,
-    out: BytesMut,
+    out: Output,
     greeting: Vec<u8>,
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,

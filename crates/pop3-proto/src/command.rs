@@ -260,7 +260,9 @@ impl Keyword {
     }
 }
 
+/// With room for the end of the line too, so that a secret is not moved, which would leave a copy behind.
 fn put_word(out: &mut BytesMut, word: &[u8]) {
+    out.reserve(word.len().saturating_add(3));
     out.extend_from_slice(b" ");
     out.extend_from_slice(word);
 }

@@ -144,11 +144,14 @@ impl<'a> SaslResponse<'a> {
         if line == b"*" { Ok(Self::Cancel) } else { Base64::parse(line).map(Self::Octets) }
     }
 
-    /// Appends the response as a line with CRLF.
+    /// Appends the response as a line with CRLF. It is not moved by that, which would leave a copy behind.
     pub fn write(&self, out: &mut BytesMut) {
         match self {
             Self::Cancel => out.extend_from_slice(b"*"),
-            Self::Octets(text) => out.extend_from_slice(text.expose()),
+            Self::Octets(text) => {
+                out.reserve(text.expose().len().saturating_add(2));
+                out.extend_from_slice(text.expose());
+            }
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -222,6 +225,18 @@ mod tests {
         for octets in [&b""[..], b"t", b"te", b"tes", b"test", b"\0\xff"] {
             let text = encode_base64(octets);
             assert_eq!(Base64::parse(text.expose()).unwrap().decode().expose(), octets);
+        }
+    }
+
+    // SEC-05: room is made once, so that no copy of a token is left where the buffer was before.
+    #[test]
+    fn a_response_is_not_moved_when_it_is_written() {
+        for octets in [1, 3000, 12_288] {
+            let text = encode_base64(&alloc::vec![7; octets]);
+            let mut out = BytesMut::new();
+            SaslResponse::Octets(Base64::parse(text.expose()).unwrap()).write(&mut out);
+            assert_eq!(out.len(), text.expose().len() + 2);
+            assert!(out.capacity() < out.len() + 16, "{} of {}", out.len(), out.capacity());
         }
     }
 

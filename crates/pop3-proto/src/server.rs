@@ -40,6 +40,7 @@
 //! assert!(out.ends_with(b"Subject: hello\r\n\r\n..dot\r\n.\r\n+OK bye\r\n"));
 //! ```
 
+mod body;
 mod client_info;
 mod config;
 mod connection;

@@ -133,11 +133,10 @@ fn credentials(name: &str, password: &str) -> Credentials {
 /// One kind of binding only.
 fn only(kind: BindingKind, bindings: &ChannelBindings) -> ChannelBindings {
     let octets = bindings.octets(kind).expect("a binding").expose().to_vec();
-    match kind {
-        BindingKind::TlsExporter => {
-            ChannelBindings::none().with_exporter(octets.try_into().expect("32 octets"))
-        }
-        _ => ChannelBindings::none().with_server_end_point(octets),
+    if kind == BindingKind::TlsExporter {
+        ChannelBindings::none().with_exporter(octets.try_into().expect("32 octets"))
+    } else {
+        ChannelBindings::none().with_server_end_point(octets)
     }
 }
 
@@ -168,9 +167,10 @@ async fn every_mechanism_logs_in<R: Runtime>(mode: Mode) {
         for kind in kinds {
             let mut talk = Talk::new(&server, mode);
             let bindings = kind.map_or_else(ChannelBindings::none, |kind| only(kind, &talk.bindings));
-            let credentials = match mechanism {
-                Mechanism::Anonymous => Credentials::anonymous("sirhc"),
-                _ => credentials("mrose", "tanstaaf"),
+            let credentials = if mechanism == Mechanism::Anonymous {
+                Credentials::anonymous("sirhc")
+            } else {
+                credentials("mrose", "tanstaaf")
             };
             let reply = talk.auth(mechanism, &credentials, bindings);
             assert!(reply.starts_with("+OK maildrop has 0 messages"), "{mechanism}: {reply}");

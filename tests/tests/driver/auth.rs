@@ -1,5 +1,7 @@
 //! AUTH between the core, the exchanges of `pop3-sasl` and a store.
 
+use core::pin::pin;
+use core::task::{Context, Waker};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -11,8 +13,9 @@ use pop3_proto::server::{Config, Utf8};
 use pop3_proto::{Rejection, encode_base64};
 use pop3_sasl::Mechanism;
 use pop3_sasl::server::{TokenRefusal, TokenStatus};
+use pop3_tests::store::Store;
 
-use crate::store::peer;
+use crate::store::{Place, Policy, peer};
 use crate::wire::{Incoming, Wire};
 
 /// A server over a store in memory, with what its sessions were reported as.
@@ -140,6 +143,9 @@ fn salts_of_users_who_do_not_exist_stay_the_same() {
     assert_ne!(salt(&house(Some(2)), "nobody"), one);
     assert_ne!(salt(&house(Some(1)), "nobody else"), one);
     assert_eq!(salt(&house(None), "nobody"), salt(&house(None), "nobody"));
+    // 5802-5.04
+    let few = House::new().with_sasl(Sasl::new().with_decoy_iterations(1));
+    assert!(salt(&few.into(), "nobody").ends_with(",i=4096"));
     let known = house(Some(1));
     assert_eq!(salt(&known, "mrose"), salt(&known, "mrose"));
     assert_eq!(
@@ -211,6 +217,41 @@ fn the_store_says_what_is_offered() {
     house.store.set_mechanisms(&[]);
     assert!(!house.talk(&["CAPA"]).iter().any(|line| line.starts_with("SASL")));
     assert!(house.talk(&["AUTH PLAIN"])[0].starts_with("-ERR "));
+}
+
+// 2195-2.03, LOGIN-1.01
+#[test]
+fn a_store_that_says_nothing_offers_plain_and_login() {
+    let policy = Policy::new(Store::fixture());
+    let wire = Wire::new(["CAPA\r\nAUTH CRAM-MD5\r\nAUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nSTAT\r\n".into()]);
+    policy.serve(&wire);
+    assert!(wire.sent().contains("\r\nSASL PLAIN LOGIN\r\n"), "{}", wire.sent());
+    assert!(wire.sent().ends_with("\r\n+OK 3 67\r\n"), "{}", wire.sent());
+    let (user, ..) = policy.report();
+    assert_eq!(user.as_deref(), Some("mrose"));
+}
+
+// 5034-4.16: whoever waits for a store is in no other's way, and a store that is given up is free.
+#[test]
+fn an_exchange_waits_for_its_store() {
+    let policy = Policy::new(Store::fixture()).waiting(Place::Authenticate);
+    let wire = Wire::new(["AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nQUIT\r\n".into()]);
+    let stop = Stop::new();
+    {
+        let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(session.as_mut().poll(&mut context).is_pending());
+        policy.serve(&Wire::new(["QUIT\r\n".into()]));
+        assert_eq!(policy.seen().open, 1);
+        policy.seen().waits = None;
+        assert!(session.as_mut().poll(&mut context).is_ready());
+    }
+    assert!(
+        wire.sent().ends_with("+OK maildrop has 3 messages (67 octets)\r\n+OK bye\r\n"),
+        "{}",
+        wire.sent()
+    );
+    assert_eq!(policy.seen().open, 0);
 }
 
 // 4505-2.01

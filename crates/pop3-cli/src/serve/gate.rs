@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 
 use super::external;
 use super::tokens::{Question, TokenCommand, Verdict};
-use crate::throttle::{Throttle, TooMany};
+use crate::throttle::{LONGEST_WAIT, Throttle, TooMany};
 use crate::users::{SaltKey, Table, UserName, Users};
 
 /// Checks credentials.
@@ -89,7 +89,9 @@ impl Gatekeeper {
         let address = peer.address.ip();
         self.throttle().attempt(address, self.clock.now()).map_err(|TooMany| {
             warn!(peer = %address, "login not tried: too many from this address");
-            Rejection::temporary("too many logins from your address, try again later")
+            // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
+            let text = "too many logins from your address, try again later";
+            Rejection::temporary(text).with_delay(LONGEST_WAIT)
         })
     }
 
@@ -176,5 +178,94 @@ fn mechanism(credentials: &Credentials) -> &str {
         (Some(mechanism), _) => mechanism.as_str(),
         (None, Proof::Apop { .. }) => "APOP",
         (None, _) => "PASS",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::fs;
+
+    use super::*;
+
+    const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
+
+    fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        fs::write(&path, USERS).unwrap();
+        let users = Users::load(&path).unwrap().into();
+        let tokens = tokens.map(|command| TokenCommand::new(command.into(), Duration::from_secs(60)));
+        Gatekeeper::new(users, SaltKey::random().unwrap(), tokens)
+    }
+
+    fn peer() -> Peer {
+        Peer::new("192.0.2.1:4711".parse().unwrap(), "198.51.100.1:110".parse().unwrap())
+    }
+
+    fn of(name: &str, proof: Proof) -> Credentials {
+        Credentials::new(name.as_bytes().to_vec(), proof)
+    }
+
+    fn password(text: &str) -> Proof {
+        Proof::Password(Secret::new(text.as_bytes().to_vec()))
+    }
+
+    // SEC-02: one connection can't have refusal after refusal as fast as it can ask.
+    #[test]
+    fn who_is_turned_away_waits_too() {
+        let keeper = gatekeeper(None);
+        let tries = || (0..100).map(|_| keeper.check(&of("alice", password("wrong")), &peer()).unwrap_err());
+        let refused: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
+        assert!(refused.len() > 10, "{}", refused.len());
+        assert!(refused.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
+        let keys = keeper.scram_keys("alice", Hash::Sha256, &peer()).unwrap_err();
+        assert!(keys.delay() >= LONGEST_WAIT);
+    }
+
+    // SEC-02: each kind of credentials is counted, so that no other kind makes up for it.
+    #[test]
+    fn failures_of_all_kinds_are_held_back_alike() {
+        let keeper = gatekeeper(Some("exit 1"));
+        let digest = || Proof::CramMd5 { challenge: "<1@h>".into(), digest: Secret::new([0; 16]) };
+        let apop = || Proof::Apop {
+            timestamp: "<1@h>".into(),
+            digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),
+        };
+        let kinds: Vec<(&str, Box<dyn Fn() -> Credentials>)> = vec![
+            ("password", Box::new(move || of("alice", password("wrong")))),
+            ("unknown", Box::new(move || of("nobody", password("secret")))),
+            ("no password", Box::new(move || of("bob", password("secret")))),
+            ("cram", Box::new(move || of("alice", digest()))),
+            ("apop", Box::new(move || of("alice", apop()))),
+            ("token", Box::new(move || of("bob", Proof::Token(Secret::new(b"t".to_vec()))))),
+            ("certificate", Box::new(move || of("alice", Proof::Certificate))),
+            ("proved, but gone", Box::new(move || of("nobody", Proof::Scram))),
+            (
+                "another",
+                Box::new(|| of("alice", password("secret")).with_authorization(Some(b"bob".to_vec()))),
+            ),
+            (
+                "proved, for another",
+                Box::new(|| of("alice", Proof::Scram).with_authorization(Some(b"bob".to_vec()))),
+            ),
+        ];
+        for (number, (kind, make)) in kinds.iter().enumerate() {
+            let mut peer = peer();
+            peer.address.set_ip([192, 0, 2, 10 + number as u8].into());
+            let delays = [0; 3].map(|_| {
+                let rejection = keeper.check(&make(), &peer).unwrap_err();
+                assert!(rejection.is_of_credentials(), "{kind}");
+                assert_eq!(rejection.text(), Rejection::credentials().text(), "{kind}");
+                rejection.delay().as_secs()
+            });
+            assert_eq!(delays, [1, 2, 4], "{kind}");
+        }
+        // SCRAM, whose keys did not fit.
+        let delays = [0; 3].map(|_| {
+            assert!(keeper.scram_keys("alice", Hash::Sha1, &peer()).is_ok());
+            keeper.scram_refused("alice", &peer()).delay().as_secs()
+        });
+        assert_eq!(delays, [1, 2, 4]);
     }
 }

@@ -95,6 +95,7 @@ impl InProcess {
             places,
             apop_host: None,
             proxies: Vec::new(),
+            xclient_proxies: Vec::new(),
             trust_all: false,
         };
         let listeners = Listeners::on_loopback()?;
@@ -154,6 +155,7 @@ fn policy(
         places,
         apop_host: options.apop.then_some(host),
         proxies: options.proxy_from.clone(),
+        xclient_proxies: options.xclient_from.clone(),
         trust_all: options.allow_insecure_auth,
     })
 }

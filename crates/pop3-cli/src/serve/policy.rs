@@ -26,6 +26,8 @@ pub(super) struct Policy {
     pub(super) apop_host: Option<String>,
     /// Where proxies are that name the client in a header.
     pub(super) proxies: Vec<IpNet>,
+    /// Where proxies are that name the client by XCLIENT.
+    pub(super) xclient_proxies: Vec<IpNet>,
     /// Whether passwords are taken without TLS from anywhere.
     pub(super) trust_all: bool,
 }
@@ -41,8 +43,7 @@ impl<P: Pool> Service for On<P> {
     type Backend = Counted<Blocking<MailStore, P>>;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
-        let address = peer.address.ip().to_canonical();
-        self.policy.proxies.iter().any(|network| network.contains(&address))
+        contains(&self.policy.proxies, peer)
     }
 
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
@@ -57,7 +58,9 @@ impl<P: Pool> Service for On<P> {
         let local = peer.address.ip().to_canonical().is_loopback();
         let trusted = policy.trust_all || tls_at_proxy || local;
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config.into(), Counted { backend, _place: place }).with_trusted(trusted);
+        let welcome = Welcome::new(config.into(), Counted { backend, _place: place })
+            .with_trusted(trusted)
+            .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
@@ -90,6 +93,11 @@ impl<P: Pool> Service for On<P> {
             "session"
         );
     }
+}
+
+fn contains(networks: &[IpNet], peer: &Peer) -> bool {
+    let address = peer.address.ip().to_canonical();
+    networks.iter().any(|network| network.contains(&address))
 }
 
 /// A backend whose connection is counted as long as it lives.

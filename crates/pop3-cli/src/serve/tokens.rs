@@ -2,23 +2,27 @@
 
 use core::fmt;
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pop3_proto::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::password::VARIABLE;
+use crate::source::Source;
 
 /// How many commands run at one time. One more is not begun: who waited for its turn here would hold
 /// up other people's logins.
 const MOST: usize = 16;
+
+/// How many of them are of one address, so that one guesser does not keep all others from logging in.
+const MOST_OF_ONE: usize = 8;
 
 /// The most octets that are read of what the command prints; the rest is thrown away.
 const MAX_OUTPUT: u64 = 1_024;
@@ -28,8 +32,11 @@ const MAX_OUTPUT: u64 = 1_024;
 pub(super) struct TokenCommand {
     command: String,
     timeout: Duration,
-    running: Arc<AtomicUsize>,
+    running: Running,
 }
+
+/// How many commands run, by the address that they run for.
+type Running = Arc<Mutex<HashMap<Source, usize>>>;
 
 /// What the command is told.
 #[derive(Debug)]
@@ -70,7 +77,7 @@ impl TokenCommand {
     /// Runs the command and waits for its end. It gets the token on standard input, followed by a line
     /// end, and the rest in its environment, where others may see it.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Verdict, Fault> {
-        let place = Place::take(&self.running).ok_or(Fault::Busy)?;
+        let place = Place::take(&self.running, question.peer).ok_or(Fault::Busy)?;
         let mut child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .env_remove(VARIABLE)
@@ -115,7 +122,9 @@ impl TokenCommand {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => write!(f, "{MOST} token commands run already"),
+            Self::Busy => {
+                write!(f, "{MOST} token commands run already, or {MOST_OF_ONE} of them for this address")
+            }
             Self::NotStarted(error) => write!(f, "the token command can't be started: {error}"),
             Self::TooSlow => f.write_str("the token command took too long and was killed"),
             Self::Ended(how) => write!(f, "the token command failed: {how}"),
@@ -159,19 +168,33 @@ fn kill(child: &mut Child) {
 }
 
 /// A place among the commands that run.
-struct Place(Arc<AtomicUsize>);
+struct Place {
+    running: Running,
+    source: Source,
+}
 
 impl Place {
-    fn take(running: &Arc<AtomicUsize>) -> Option<Self> {
-        let more = |count| (count < MOST).then_some(count + 1);
-        running.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Self(Arc::clone(running)))
+    fn take(running: &Running, address: IpAddr) -> Option<Self> {
+        let source = Source::from(address);
+        let mut counts = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = counts.get(&source).copied().unwrap_or_default();
+        if own >= MOST_OF_ONE || counts.values().sum::<usize>() >= MOST {
+            return None;
+        }
+        counts.insert(source, own + 1);
+        Some(Self { running: Arc::clone(running), source })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let mut counts = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = counts.get_mut(&self.source) {
+            *own -= 1;
+            if *own == 0 {
+                counts.remove(&self.source);
+            }
+        }
     }
 }
 
@@ -241,11 +264,19 @@ mod tests {
 
     #[test]
     fn places_are_bounded_and_given_back() {
-        let running = Arc::default();
-        let places: Vec<_> = core::iter::from_fn(|| Place::take(&running)).collect();
-        assert_eq!(places.len(), MOST);
+        let running = Running::default();
+        let (guesser, owner) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let fill = |address| core::iter::from_fn(|| Place::take(&running, address)).collect::<Vec<_>>();
+        let places = fill(guesser);
+        assert_eq!(places.len(), MOST_OF_ONE);
+        assert!(Place::take(&running, "2001:db8::2".parse().unwrap()).is_none(), "a neighbour in its /64");
+        let others = fill(owner);
+        assert_eq!(others.len(), MOST - MOST_OF_ONE);
+        assert!(Place::take(&running, [0; 4].into()).is_none());
         drop(places);
-        assert!(Place::take(&running).is_some());
+        assert!(Place::take(&running, guesser).is_some());
+        drop(others);
+        assert!(running.lock().unwrap().is_empty());
         let command = TokenCommand::new("exit 0".into(), Duration::from_secs(60));
         let token = Secret::new(Vec::new());
         let question = Question { mechanism: "XOAUTH2", name: "", peer: [0; 4].into(), token: &token };

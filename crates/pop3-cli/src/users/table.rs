@@ -5,7 +5,7 @@ use core::hint::black_box;
 use core::time::Duration;
 use std::collections::HashMap;
 
-use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS};
+use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 
 use super::form::{Fingerprint, parse_line};
 use super::user::{Given, User, Verifier};
@@ -24,8 +24,8 @@ pub(crate) struct Table {
 /// How one hash of SCRAM is offered.
 #[derive(Clone, Copy, Debug)]
 struct Offer {
-    /// The commonest number of iterations in the file.
-    iterations: u32,
+    /// The commonest number of iterations in the file, and of octets of a salt.
+    cost: (u32, usize),
     /// How many users with a password can use it.
     able: usize,
     /// Whether keys are made of passwords in clear.
@@ -76,10 +76,11 @@ impl Table {
         let decoy = commonest(verifiers.map(|verifier| (verifier.cost(), verifier)));
         let scram = Hash::ALL.map(|hash| {
             let stored = sorted().filter_map(|user| user.stored_keys(hash));
-            let iterations = commonest(stored.map(|keys| (keys.iterations(), keys.iterations())));
+            let costs = stored.map(|keys| (keys.iterations(), keys.salt().len()));
+            let cost = commonest(costs.map(|cost| (cost, cost))).unwrap_or((MIN_ITERATIONS, SALT_OCTETS));
             let made = sorted().filter(|user| user.key_password(hash).is_some()).count();
             let able = sorted().filter(|user| user.stored_keys(hash).is_some()).count() + made;
-            Offer { iterations: iterations.unwrap_or(MIN_ITERATIONS), able, made: made > 0 }
+            Offer { cost, able, made: made > 0 }
         });
         Ok(Self { decoy, scram, users })
     }
@@ -141,7 +142,8 @@ impl Table {
         let user = parsed.as_ref().and_then(|name| self.users.get(name.as_str()));
         let shown =
             parsed.as_ref().map_or_else(|| String::from_utf8_lossy(name), |name| name.as_str().into());
-        let fake = Keys::fake(hash, salt_key.expose(), &shown, offer.iterations);
+        let (iterations, salt) = offer.cost;
+        let fake = Keys::fake_with_salt(hash, salt_key.expose(), &shown, iterations, salt);
         let stored = user.and_then(|user| user.stored_keys(hash)).cloned();
         if !offer.made {
             return stored.unwrap_or(fake);
@@ -425,5 +427,22 @@ mod tests {
         assert_ne!(look(b"plain", &key).salt(), look(b"nobody", &key).salt());
         assert_eq!(table.scram_keys(b"plain", Hash::Sha1, &key).iterations(), MIN_ITERATIONS);
         assert_eq!(table.scram_users(Hash::Sha1), (2, 1));
+    }
+
+    // 5802-6.03, SEC-04: a salt of another length would tell who is made up.
+    #[test]
+    fn made_up_salts_are_as_long_as_those_of_the_file() {
+        for octets in [4, 12, 20, 64, 128] {
+            let stored = Keys::derive(Hash::Sha256, b"x", &vec![7; octets], 5000).unwrap();
+            let stored = String::from_utf8(stored.to_text().expose().to_vec()).unwrap();
+            let table = Table::parse(format!("stored:{stored}\nplain:{{PLAIN}}secret").as_bytes()).unwrap();
+            let key = salt_key();
+            let look = |name: &[u8]| table.scram_keys(name, Hash::Sha256, &key);
+            for name in [&b"stored"[..], b"plain", b"nobody"] {
+                assert_eq!((look(name).salt().len(), look(name).iterations()), (octets, 5000), "{name:?}");
+            }
+            assert_ne!(look(b"nobody").salt(), look(b"somebody").salt());
+            assert!(octets < 32 || look(b"nobody").salt()[octets / 2..].iter().any(|octet| *octet != 0));
+        }
     }
 }

@@ -16,10 +16,10 @@ use crate::support::{House, PASSWORD, RUNTIMES};
 use crate::talk::Talk;
 
 /// An authority that names clients.
-struct Authority(Issuer<'static, KeyPair>, String);
+pub(crate) struct Authority(Issuer<'static, KeyPair>, pub(crate) String);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "authority");
@@ -29,7 +29,7 @@ impl Authority {
     }
 
     /// The certificate and the key of a client, in PEM.
-    fn client(&self, common_name: &str, address: Option<&str>) -> (String, String) {
+    pub(crate) fn client(&self, common_name: &str, address: Option<&str>) -> (String, String) {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, common_name);

@@ -4,6 +4,7 @@ mod announced;
 mod auth;
 mod crash;
 mod external;
+mod logins;
 mod memory;
 mod odd_servers;
 mod round_trip;

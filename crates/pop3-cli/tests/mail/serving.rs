@@ -320,3 +320,19 @@ fn a_proxy_tells_whom_it_speaks_for() {
         }
     }
 }
+
+#[test]
+fn a_trusted_proxy_may_tell_by_xclient_too() {
+    let house = House::new();
+    for (options, taken) in [(&["--xclient-from", "127.0.0.1"][..], true), (&[], false)] {
+        let mut server = house.serve(options);
+        let mut session = server.connect();
+        let reply = session.say("XCLIENT ADDR=192.0.2.7 PORT=4711");
+        assert_eq!(reply.starts_with("+OK"), taken, "{reply}");
+        assert!(session.log_in().starts_with("+OK"));
+        session.say("QUIT");
+        server.signal("-TERM");
+        server.child.wait().unwrap();
+        assert_eq!(house.log().contains("peer=192.0.2.7:4711"), taken, "{}", house.log());
+    }
+}

@@ -3,12 +3,11 @@
 use core::time::Duration;
 use std::io;
 
-use bytes::BytesMut;
 use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Command, Instant};
 
 use super::{Client, Error, Tracer};
-use crate::buffer::ReadBuffer;
+use crate::buffer::{Output, ReadBuffer};
 use crate::tls::{Connector, Role};
 use crate::transport::Transport;
 
@@ -23,8 +22,7 @@ pub enum Security {
     StartTls(Connector),
     /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
     TrustedPlaintext,
-    /// No TLS. No password and no token can be sent, by this client's construction, and no name but in
-    /// mechanisms that show neither.
+    /// No TLS. No name, no password and no token can be sent, by this client's construction.
     Plaintext,
 }
 
@@ -129,7 +127,7 @@ impl<T: Transport> Client<T> {
             connection,
             input,
             input_ended: false,
-            out: BytesMut::with_capacity(1024),
+            out: Output::with_capacity(1024),
             greeting: Vec::new(),
             quirks: Vec::new(),
             tracer: options.tracer,

@@ -95,11 +95,11 @@ impl Refusal {
     /// server does not tell.
     #[must_use]
     pub fn blames_credentials(&self) -> Option<bool> {
-        match self.advice() {
-            Advice::OtherCredentials => Some(true),
-            Advice::Unknown if !self.auth_resp_code => None,
-            _ => Some(false),
+        let advice = self.advice();
+        if advice == Advice::Unknown && !self.auth_resp_code {
+            return None;
         }
+        Some(advice == Advice::OtherCredentials)
     }
 }
 

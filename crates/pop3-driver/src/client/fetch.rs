@@ -93,23 +93,24 @@ impl<T: Transport> Client<T> {
         let fetch = self.pipeline(messages.iter().copied().map(Command::Retr), |command, event| {
             let Command::Retr(message) = *command else { return Err(Error::Internal) };
             match event {
-                Event::Data(data) => octets += data.len() as Octets,
-                Event::End { .. } => {
-                    wrong |= is_wrong(&sizes, message, octets);
-                    octets = 0;
-                    if wrong && strict {
-                        return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
-                    }
-                }
-                _ => {}
-            }
-            match event {
                 Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
                     receiver.refused(message, Refusal::new(Some(keyword), reply))
                 }
-                Event::Reply { .. } => receiver.begin(message),
-                Event::Data(octets) => receiver.data(octets),
-                Event::End { .. } => receiver.end(),
+                Event::Reply { .. } => {
+                    octets = 0;
+                    receiver.begin(message)
+                }
+                Event::Data(data) => {
+                    octets += data.len() as Octets;
+                    receiver.data(data)
+                }
+                Event::End { .. } => {
+                    wrong |= is_wrong(&sizes, message, octets);
+                    if wrong && strict {
+                        return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
+                    }
+                    receiver.end()
+                }
                 Event::Read
                 | Event::Greeting(_)
                 | Event::Entry(_)

@@ -379,8 +379,10 @@ pub(super) fn prepared(mut credentials: Credentials) -> Option<Credentials> {
     }
     if let Proof::Password(password) = &mut credentials.proof
         && !password.expose().is_ascii()
+        // One in another charset is as it was set.
+        && let Some(prepared) = own(password.expose())
     {
-        *password = Secret::new(own(password.expose())?);
+        *password = Secret::new(prepared);
     }
     Some(credentials)
 }

@@ -47,7 +47,8 @@ pub struct Config {
     /// How long the whole greeting may take. Default: 60 seconds, as servers look up names before.
     pub greeting_timeout: Duration,
     /// How long the server may send nothing while a reply is due. Default: 60 seconds. Each octet
-    /// starts it anew, so that a long message on a slow line is no fault.
+    /// starts it anew, so that a long message on a slow line is no fault; but before the login a whole
+    /// reply, or challenge of AUTH, has no more time than this.
     pub reply_timeout: Duration,
     /// The same for the reply to QUIT. Default: 300 seconds, as the server removes the messages
     /// before it answers, and giving up leaves it unknown which are gone.

@@ -57,7 +57,7 @@ pub struct Connection {
     /// How many octets the last poll left in the input.
     left: usize,
     opened: Instant,
-    /// When octets came last, or when the oldest command was sent.
+    /// When octets came last, or when the oldest command was sent; before the login the latter alone.
     progress: Instant,
 }
 
@@ -279,7 +279,8 @@ impl Connection {
         let before = input.consumed();
         let result = self.receive(input).and_then(|event| {
             let came = input.consumed() > before || input.rest().len() > self.left;
-            if came || event != Event::Read {
+            // Before the login replies are short: a server that gives them octet by octet means no good.
+            if (came || event != Event::Read) && self.session.state() != State::Authorization {
                 self.progress = now;
             }
             match (event, self.deadline()) {

@@ -92,10 +92,12 @@ pub(super) fn length(command: &Command<'_>) -> usize {
 /// Whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 where the
 /// server takes it.
 pub(super) fn check_text(command: &Command<'_>, takes_utf8: bool) -> Result<(), SendError> {
-    let text = match *command {
-        Command::User(name) | Command::Apop { name, .. } => name.as_bytes(),
-        Command::Pass(password) => password.expose(),
-        _ => return Ok(()),
+    let text = if let Command::User(name) | Command::Apop { name, .. } = *command {
+        name.as_bytes()
+    } else if let Command::Pass(password) = *command {
+        password.expose()
+    } else {
+        return Ok(());
     };
     match core::str::from_utf8(text) {
         _ if text.is_ascii() => Ok(()),

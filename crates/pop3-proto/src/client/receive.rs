@@ -85,10 +85,8 @@ impl Connection {
     /// The first line of a reply.
     fn reply<'b>(&mut self, command: Outstanding, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
         let keyword = command.keyword;
-        let limit = match keyword {
-            Keyword::Auth => self.config.max_reply_line.max(self.config.max_sasl_line),
-            _ => self.config.max_reply_line,
-        };
+        let sasl = if keyword == Keyword::Auth { self.config.max_sasl_line } else { 0 };
+        let limit = self.config.max_reply_line.max(sasl);
         let line = match self.lines.peek(input, limit)? {
             // Many servers close before they have ended the line.
             None if keyword == Keyword::Quit => Lines::peek_unended(input),
@@ -159,10 +157,8 @@ impl Connection {
         input: &mut Input<'b>,
     ) -> Result<Event<'b>, Error> {
         // A challenge that can't be read is not refused but cancelled (RFC 5034 section 4).
-        let challenge = match challenge {
-            Challenge::Words(_) if self.config.strict => Challenge::Unreadable,
-            challenge => challenge,
-        };
+        let refused = self.config.strict && matches!(challenge, Challenge::Words(_));
+        let challenge = if refused { Challenge::Unreadable } else { challenge };
         let quirk = quirk.filter(|_| challenge != Challenge::Unreadable);
         if let Some(quirk) = self.lines.warn([line.quirk, quirk, None, None])? {
             return Ok(Event::Warning(quirk));
@@ -188,14 +184,17 @@ impl Connection {
     fn oddity(&self, command: &Outstanding, reply: &Reply<'_>) -> Option<Quirk> {
         let announced = |known| self.capabilities.as_ref().is_some_and(|list| list.has(known));
         let unannounced = |known| self.listed_after_login && reply.is_positive() && !announced(known);
-        match command.keyword {
-            Keyword::Capa if !reply.is_positive() => Some(Quirk::NoCapabilities),
-            Keyword::Uidl if unannounced(Capability::Uidl) => Some(Quirk::UnannouncedCommand),
-            Keyword::Top if unannounced(Capability::Top) => Some(Quirk::UnannouncedCommand),
-            Keyword::Lang if command.language && reply.is_positive() && reply.text.is_empty() => {
-                Some(Quirk::UnnamedLanguage)
-            }
-            _ => None,
+        let keyword = command.keyword;
+        if keyword == Keyword::Capa && !reply.is_positive() {
+            Some(Quirk::NoCapabilities)
+        } else if (keyword == Keyword::Uidl && unannounced(Capability::Uidl))
+            || (keyword == Keyword::Top && unannounced(Capability::Top))
+        {
+            Some(Quirk::UnannouncedCommand)
+        } else if command.language && reply.is_positive() && reply.text.is_empty() {
+            Some(Quirk::UnnamedLanguage)
+        } else {
+            None
         }
     }
 
@@ -219,13 +218,11 @@ impl Connection {
                 return Ok(Event::Warning(quirk));
             }
             self.lines.take(input, &line);
-            match keyword {
-                Keyword::Capa => {
-                    self.capabilities = Some(core::mem::take(&mut self.gathered));
-                    self.listed_after_login = self.session.state() == State::Transaction;
-                }
-                Keyword::List | Keyword::Uidl => self.census.messages = Some(messages),
-                _ => {}
+            if keyword == Keyword::Capa {
+                self.capabilities = Some(core::mem::take(&mut self.gathered));
+                self.listed_after_login = self.session.state() == State::Transaction;
+            } else if matches!(keyword, Keyword::List | Keyword::Uidl) {
+                self.census.messages = Some(messages);
             }
             self.complete(ReplyShape::Lines);
             return Ok(Event::End { keyword });

@@ -197,9 +197,10 @@ impl Session {
     }
 
     const fn responded(self, cancelled: bool) -> Result<Self, Misuse> {
-        match self.state {
-            State::Challenged => Ok(Self { cancelled, ..self.to(State::Authorization) }),
-            _ => Err(Misuse::State(self.state)),
+        if matches!(self.state, State::Challenged) {
+            Ok(Self { cancelled, ..self.to(State::Authorization) })
+        } else {
+            Err(Misuse::State(self.state))
         }
     }
 

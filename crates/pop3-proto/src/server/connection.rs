@@ -7,16 +7,16 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 
+use super::body::Body;
 use super::config::Config;
 use super::mechanism::OfferedMechanism;
 use super::session::{Session, State};
 use super::texts;
 use super::vocabulary::{Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
 use super::write;
-use crate::dots::{Stuffer, TopCutter};
 use crate::line::{Found, LineFinder};
 use crate::number::put_decimal;
-use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, Octets, SaslResponse};
+use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, SaslResponse};
 
 /// A server's side of a connection.
 ///
@@ -68,16 +68,6 @@ pub enum Wanted {
     More,
     /// TOP has all its lines: give [`Answer::EndOfMessage`].
     Enough,
-}
-
-/// A message on its way out.
-#[derive(Debug)]
-struct Body {
-    stuffer: Stuffer,
-    top: Option<TopCutter>,
-    /// TOP has all its lines.
-    enough: bool,
-    promised: Octets,
 }
 
 /// A reply that is held back.
@@ -399,20 +389,5 @@ impl Connection {
         }
         let doublings = failures.saturating_sub(1).min(16);
         self.session.config.limits.failure_delay.saturating_mul(1 << doublings)
-    }
-}
-
-impl Body {
-    fn new(extent: Extent, promised: Octets) -> Self {
-        let top = match extent {
-            Extent::Whole => None,
-            Extent::Top { lines } => Some(TopCutter::new(lines)),
-        };
-        Self { stuffer: Stuffer::new(), top, enough: false, promised }
-    }
-
-    /// Whether the message is not as long as was told. Of TOP that is known if it sent all.
-    fn breaks_promise(&self) -> bool {
-        !self.enough && self.stuffer.total() != self.promised
     }
 }

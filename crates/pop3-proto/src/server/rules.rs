@@ -180,7 +180,10 @@ impl Session {
         if !self.channel.carries_secrets() {
             return self.bad(Line::negative(texts::NEEDS_TLS));
         }
-        if let Err(line) = self.check_text(password.expose()) {
+        // Without UTF8 a password may be in any charset, as long as it is the one it was set in.
+        if self.config.utf8.is_some_and(|utf8| utf8.user)
+            && let Err(line) = self.check_text(password.expose())
+        {
             return self.bad(line);
         }
         let Some(name) = self.take_name() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
@@ -198,7 +201,7 @@ impl Session {
         self.authenticate(name.as_bytes().to_vec(), Proof::Apop { timestamp, digest: Secret::new(digest) })
     }
 
-    /// Names and passwords are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
+    /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
     fn check_text(&self, octets: &[u8]) -> Result<(), Line> {
         if octets.is_ascii() {
             Ok(())

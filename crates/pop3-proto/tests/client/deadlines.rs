@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use pop3_proto::client::{Config, State};
-use pop3_proto::{Channel, Command, Instant};
+use pop3_proto::{Base64, Channel, Command, Instant, MechanismName};
 
-use crate::support::{Player, retr};
+use crate::support::{Player, retr, user};
 
 fn config() -> Config {
     Config::default()
@@ -67,6 +67,48 @@ fn a_slow_message_is_no_fault_but_silence_is() {
     player.feed(b"");
     assert_eq!(player.told(), ["error TimedOut { during: Some(Retr) }"]);
     assert_eq!(player.client.deadline(), None);
+}
+
+/// SEC-08:
+/// Before the login a reply, a list and a challenge must be whole in time, however slowly they come.
+#[test]
+fn replies_before_the_login_must_be_whole_in_time() {
+    let auth = Command::Auth { mechanism: MechanismName::parse(b"PLAIN").unwrap(), initial: None };
+    for (command, reply) in [
+        (Command::Capa, &b"+OK\r\nA\r\nB\r\nC\r\nD\r\nE\r\nF\r\nG\r\n"[..]),
+        (user(), &[b'+'; 30]),
+        (auth, b"+ AAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    ] {
+        let mut player = Player::greeted(config());
+        player.after(7);
+        player.try_send(&command).unwrap();
+        for octet in &reply[..19] {
+            player.after(1);
+            player.feed(&[*octet]);
+            assert_eq!(player.client.deadline(), at(27));
+        }
+        player.after(1);
+        player.feed(&reply[19..20]);
+        assert!(player.told().last().unwrap().starts_with("error TimedOut"), "{command:?}");
+    }
+}
+
+/// SEC-08: what is sent in an exchange gives the server its time anew.
+#[test]
+fn each_challenge_has_its_own_time() {
+    let auth = Command::Auth { mechanism: MechanismName::parse(b"PLAIN").unwrap(), initial: None };
+    let mut player = Player::greeted(config());
+    player.try_send(&auth).unwrap();
+    for _ in 0..3 {
+        player.after(19);
+        player.feed(b"+ \r\n");
+        assert_eq!(player.client.deadline(), None);
+        player.after(1000);
+        player.client.respond(Base64::EMPTY, player.now, &mut player.sent).unwrap();
+    }
+    player.after(19);
+    player.feed(b"+OK\r\n");
+    assert_eq!(player.client.state(), State::Transaction);
 }
 
 /// TOL-22: a message whose last line is not ended goes on until the time is over.

@@ -146,10 +146,31 @@ impl Keys {
     /// [`MIN_ITERATIONS`] and [`MAX_ITERATIONS`].
     #[must_use]
     pub fn fake(hash: Hash, secret: &[u8], name: &str, iterations: u32) -> Self {
+        Self::fake_with_salt(hash, secret, name, iterations, SALT_OCTETS)
+    }
+
+    /// The same with a salt of so many octets, put between 1 and 128: where users' keys came from elsewhere,
+    /// and have longer or shorter salts than [`SALT_OCTETS`].
+    #[must_use]
+    pub fn fake_with_salt(
+        hash: Hash,
+        secret: &[u8],
+        name: &str,
+        iterations: u32,
+        salt_octets: usize,
+    ) -> Self {
         let made = |purpose: &[u8]| {
             hash.hmac(secret, &[purpose, b"\0", hash.name().as_bytes(), b"\0", name.as_bytes()])
         };
-        let salt = made(b"salt").expose().iter().copied().take(SALT_OCTETS).collect();
+        let mut salt = made(b"salt").expose().to_vec();
+        let octets = salt_octets.clamp(1, MAX_SALT);
+        for more in 1..u8::MAX {
+            if salt.len() >= octets {
+                break;
+            }
+            salt.extend_from_slice(made(&[b's', b'a', b'l', b't', more]).expose());
+        }
+        salt.truncate(octets);
         Self {
             hash,
             iterations: iterations.clamp(MIN_ITERATIONS, MAX_ITERATIONS),
