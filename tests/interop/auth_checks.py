@@ -13,7 +13,7 @@ from pathlib import Path
 import corpus
 from checks import Report, expect
 from clients import Failed
-from logins import TOKENS, Credentials, LoginClient, Refused
+from logins import CLEAR, OWN_CHOICE, TOKENS, Credentials, LoginClient, Refused
 from relay import Relays
 
 MESSAGES = 3
@@ -65,6 +65,9 @@ class AuthChecks:
                 pool.submit(lambda checks=checks: [check() for check in checks])
         if self.foreigner:
             self.beyond_ascii(self.foreigner)
+            for client in self.clients:
+                if client.name in OWN_CHOICE:
+                    self.check(f"{client.name} logs in as it likes", lambda c=client: self.own_choice(c))
 
     def beyond_ascii(self, user: str) -> None:
         """A name and a password beyond ASCII, by the clients that send them as UTF-8."""
@@ -87,7 +90,12 @@ class AuthChecks:
     def directory(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.work))
 
-    def login(self, client: LoginClient, mechanism: str, mode: str) -> None:
+    def own_choice(self, client: LoginClient) -> None:
+        """By what a client logs in when nobody says; the password is kept in clear, as some take CRAM-MD5."""
+        self.server.fill(client.user + CLEAR, corpus.small(MESSAGES))
+        self.login(replace(client, user=client.user + CLEAR), "", "tls", OWN_CHOICE[client.name])
+
+    def login(self, client: LoginClient, mechanism: str, mode: str, taken: str = "") -> None:
         """All messages are there, and the server says that it was this mechanism."""
         own = client.user_for(mechanism)
         user = self.server.anonymous if mechanism == "ANONYMOUS" else own
@@ -97,7 +105,7 @@ class AuthChecks:
         except Refused as refused:
             raise Failed(f"refused: {refused}") from refused
         expect(f"{count} messages, not {MESSAGES}", count == MESSAGES)
-        wanted = "USER" if mechanism == "UTF8" else mechanism
+        wanted = "USER" if mechanism == "UTF8" else taken or mechanism
         found = wait_for(lambda: self.server.mechanisms_used(user, mark))
         expect(f"the server's log names {found}", wanted in found)
 
