@@ -13,7 +13,7 @@ from pathlib import Path
 import corpus
 from checks import Report, expect
 from clients import Failed
-from logins import TOKENS, Credentials, LoginClient, Refused
+from logins import CLEAR, OWN_CHOICE, TOKENS, Credentials, LoginClient, Refused
 from relay import Relays
 
 MESSAGES = 3
@@ -34,17 +34,22 @@ class AuthChecks:
     work: Path
     relays: Relays
     offered: tuple[str, ...]
+    clients: list[LoginClient]
     bindings: tuple[str, ...] = ()
     # Mechanisms by client that this server and the client cannot do with each other, with the reason in the docs.
     apart: tuple[tuple[str, str], ...] = ()
+    # A user with a name beyond ASCII.
+    foreigner: str = ""
+    # Whether wrong credentials are tried, too.
+    wrong: bool = True
 
-    def everything(self, clients: list[LoginClient]) -> None:
+    def everything(self) -> None:
         by_user: dict[str, list[Callable[[], None]]] = defaultdict(list)
-        for user in {client.user_for(mechanism) for client in clients for mechanism in client.mechanisms}:
+        for user in {client.user_for(mechanism) for client in self.clients for mechanism in client.mechanisms}:
             self.server.fill(user, corpus.small(MESSAGES))
         if "ANONYMOUS" in self.offered:
             self.server.fill(self.server.anonymous, corpus.small(MESSAGES))
-        for client in clients:
+        for client in self.clients:
             for number, mechanism in enumerate(client.mechanisms):
                 if not self.shared(client, mechanism):
                     continue
@@ -52,12 +57,27 @@ class AuthChecks:
                     key = "ANONYMOUS" if mechanism == "ANONYMOUS" else client.user_for(mechanism)
                     by_user[key].append(lambda c=client, m=mechanism, mode=mode: self.check(
                         f"{c.name} logs in by {m}, {mode}", lambda: self.login(c, m, mode)))
-                if mechanism != "ANONYMOUS":
+                if self.wrong and mechanism != "ANONYMOUS":
                     by_user[client.user + "-wrong"].append(lambda c=client, m=mechanism, mode=MODES[number % 2]: self.check(
                         f"{c.name} is refused by {m}, {mode}", lambda: self.refused(c, m, mode)))
         with ThreadPoolExecutor(WORKERS) as pool:
             for checks in by_user.values():
                 pool.submit(lambda checks=checks: [check() for check in checks])
+        if self.foreigner:
+            self.beyond_ascii(self.foreigner)
+            for client in self.clients:
+                if client.name in OWN_CHOICE:
+                    self.check(f"{client.name} logs in as it likes", lambda c=client: self.own_choice(c))
+
+    def beyond_ascii(self, user: str) -> None:
+        """A name and a password beyond ASCII, by the clients that send them as UTF-8."""
+        self.server.fill(user, corpus.small(MESSAGES))
+        for name, mechanism in (("poplib", "UTF8"), ("curl", "PLAIN"), ("mpop 1.4.18", "SCRAM-SHA-256"), ("mutt", "PLAIN"),
+                                ("JavaMail", "PLAIN"), ("python gsasl", "SCRAM-SHA-1"), ("python aiosasl", "SCRAM-SHA-256")):
+            for client in self.clients:
+                if client.name == name:
+                    self.check(f"{name} logs in by {mechanism}, name and password beyond ASCII",
+                               lambda c=client, m=mechanism: self.login(replace(c, user=user), m, "tls"))
 
     def shared(self, client: LoginClient, mechanism: str) -> bool:
         if mechanism.endswith("-PLUS") and client.binding not in self.bindings:
@@ -70,7 +90,12 @@ class AuthChecks:
     def directory(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.work))
 
-    def login(self, client: LoginClient, mechanism: str, mode: str) -> None:
+    def own_choice(self, client: LoginClient) -> None:
+        """By what a client logs in when nobody says; the password is kept in clear, as some take CRAM-MD5."""
+        self.server.fill(client.user + CLEAR, corpus.small(MESSAGES))
+        self.login(replace(client, user=client.user + CLEAR), "", "tls", OWN_CHOICE[client.name])
+
+    def login(self, client: LoginClient, mechanism: str, mode: str, taken: str = "") -> None:
         """All messages are there, and the server says that it was this mechanism."""
         own = client.user_for(mechanism)
         user = self.server.anonymous if mechanism == "ANONYMOUS" else own
@@ -80,7 +105,7 @@ class AuthChecks:
         except Refused as refused:
             raise Failed(f"refused: {refused}") from refused
         expect(f"{count} messages, not {MESSAGES}", count == MESSAGES)
-        wanted = "USER" if mechanism == "UTF8" else mechanism
+        wanted = "USER" if mechanism == "UTF8" else taken or mechanism
         found = wait_for(lambda: self.server.mechanisms_used(user, mark))
         expect(f"the server's log names {found}", wanted in found)
 
@@ -114,7 +139,8 @@ class FetchAuthChecks:
     work: Path
     fetcher: Callable[[Path], object]
     offered: tuple[str, ...]
-    strongest: str
+    # What `auto` comes to; None where it is refused.
+    strongest: str | None
 
     def check(self, name: str, run: Callable[[], None]) -> None:
         self.report.check(f"{self.label}: {name}", run)
@@ -126,7 +152,10 @@ class FetchAuthChecks:
             if mechanism != "ANONYMOUS":
                 self.check(f"--auth {mechanism.lower()}, wrong", lambda m=mechanism: self.refused(m))
         for mode in MODES:
-            self.check(f"--auth auto, {mode}", lambda mode=mode: self.login("auto", self.strongest, mode))
+            if self.strongest:
+                self.check(f"--auth auto, {mode}", lambda mode=mode: self.login("auto", self.strongest, mode))
+            else:
+                self.check(f"--auth auto is refused, {mode}", lambda mode=mode: self.no_binding(mode))
 
     def run(self, mechanism: str, who: Credentials, mode: str, codes: tuple[int, ...]) -> list[bytes]:
         options = ["--auth", mechanism.lower()]
@@ -143,10 +172,15 @@ class FetchAuthChecks:
         mark = self.peer.log.stat().st_size
         # Cyrus lets the anonymous user in, but lets nobody make a mailbox of that name.
         no_mailbox = mechanism == "ANONYMOUS" and self.peer.name == "cyrus"
-        got = self.run(mechanism, who, mode, (1, 3, 5) if no_mailbox else (0,))
+        got = self.run(mechanism, who, mode, (4,) if no_mailbox else (0,))
         expect(f"{len(got)} messages, not {MESSAGES}", len(got) == (0 if no_mailbox else MESSAGES))
         found = wait_for(lambda: self.peer.mechanisms_used(user, mark))
         expect(f"the server's log names {found}, not {wanted}", wanted in found)
+
+    def no_binding(self, mode: str) -> None:
+        """Cyrus offers -PLUS and has no binding that we have: nobody is let in, as that may be an attack, too."""
+        got = self.run("auto", self.credentials(USER), mode, (4,))
+        expect("something was fetched", not got)
 
     def refused(self, mechanism: str) -> None:
         who = self.credentials(USER)
@@ -163,3 +197,45 @@ def wait_for(look: Callable[[], list[str]]) -> list[str]:
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
+
+
+@dataclass
+class ProxyChecks:
+    """Logins through a proxy: the server must log who the client is, and that there was a proxy."""
+
+    report: Report
+    server: object
+    label: str
+    credentials: Callable[[str], Credentials]
+    work: Path
+    relays: Relays
+    proxy: object
+
+    def everything(self, clients: list[LoginClient], mechanisms: tuple[str, ...]) -> None:
+        for client in clients:
+            self.server.fill(client.user, corpus.small(MESSAGES))
+            for mechanism in client.mechanisms:
+                if mechanism in mechanisms:
+                    self.report.check(f"{self.label}: {client.name} logs in by {mechanism}",
+                                      lambda c=client, m=mechanism: self.login(c, m))
+                    self.report.check(f"{self.label}: {client.name} is refused by {mechanism}",
+                                      lambda c=client, m=mechanism: self.refused(c, m))
+
+    def login(self, client: LoginClient, mechanism: str) -> None:
+        door = self.relays.door(self.proxy)
+        mark = self.server.log.stat().st_size
+        count = client.login(door, self.credentials(client.user), mechanism, "tls", Path(tempfile.mkdtemp(dir=self.work)))
+        expect(f"{count} messages, not {MESSAGES}", count == MESSAGES)
+        sessions = wait_for(lambda: [one for one in self.server.sessions(mark) if one["user"] == client.user])
+        said = f"the server's log says {sessions}; the client came from {door.source}"
+        expect(said, len(sessions) == 1 and sessions[0]["peer"].startswith(door.source + ":"))
+        expect(said, sessions[0]["proxy"].startswith("127.0.0.1:"))
+
+    def refused(self, client: LoginClient, mechanism: str) -> None:
+        who = self.credentials(client.user)
+        who = replace(who, password="wrong" + who.password, token="wrong-" + who.token)
+        try:
+            client.login(self.relays.door(self.proxy), who, mechanism, "tls", Path(tempfile.mkdtemp(dir=self.work)))
+        except Refused:
+            return
+        raise Failed("let in")

@@ -431,7 +431,8 @@ fn a_server_like_qmail_pop3d_is_understood() {
     assert!(client.receive(b"+OK \r\n")[0].is_positive_reply());
     client.send("QUIT").unwrap();
     assert_eq!(client.receive(b"+OK \r\n").last(), Some(&Seen::Closed));
-    assert!(!client.log().iter().any(|seen| matches!(seen, Seen::Warning(_))));
+    let warnings: Vec<_> = client.log().iter().filter(|seen| matches!(seen, Seen::Warning(_))).collect();
+    assert_eq!(warnings, [&Seen::Warning(Quirk::NoCapabilities)]);
 }
 
 // 1939-5.10

@@ -10,6 +10,7 @@ mod fetch;
 mod fuse;
 mod journal;
 mod limits;
+mod lint;
 mod logging;
 mod login;
 mod passwd;
@@ -50,5 +51,6 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
         Command::Demo(options) => demo::run(options),
+        Command::Lint(options) => lint::run(options),
     }
 }
