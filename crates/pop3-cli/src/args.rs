@@ -12,13 +12,13 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pop3_proto::url::Url;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all done
-  1  some messages failed or were skipped
+  1  some messages failed or were skipped, or some requirements were not met
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Fetch(Box<Fetch>),
     /// Tell what a server can do, its TLS, the figures of a maildrop and oddities
     Check(Box<Check>),
+    /// Try the requirements of POP3 on a server, or with --client on a client
+    Conformance(Box<Conformance>),
     /// Make a sample maildrop, serve it over TLS, fetch it, and verify every octet
     Demo(Demo),
     /// Print a line for the users file; the password is asked for, or read from standard input
@@ -120,8 +122,9 @@ pub(crate) struct Account {
     /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); @ in the user's
     /// name is written %40
     // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
-    #[arg(value_name = "URL")]
-    url: String,
+    // An option, as `conformance` can do without.
+    #[arg(value_name = "URL", required = true)]
+    url: Option<String>,
     /// The first line of this file is the password
     #[arg(long, value_name = "F", conflicts_with = "password_command")]
     pub(crate) password_file: Option<PathBuf>,
@@ -187,6 +190,48 @@ pub(crate) struct Fetch {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) account: Account,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+#[command(mut_arg("url", |url| url.required(false).required_unless_present_any(["client", "list"])))]
+pub(crate) struct Conformance {
+    #[command(flatten)]
+    pub(crate) account: Account,
+    /// Let the rows remove messages: at most the last one, for good
+    #[arg(long)]
+    pub(crate) destructive: bool,
+    /// Try these rows and groups only
+    #[arg(long, value_name = "ROW", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// List the rows, with what each asks, and try none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Show what was sent and received for all rows, not only for those that failed
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Print the table in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Try a client: play a server that follows a script, another one on each connection
+    #[arg(long, requires = "listen")]
+    pub(crate) client: bool,
+    /// Where clients connect; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", requires = "client")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Run this shell command for each script: a client that fetches all and deletes it. It finds
+    /// POP3_HOST, POP3_PORT, POP3_USER, POP3_PASSWORD and POP3_SCENARIO in its environment
+    #[arg(long, value_name = "CMD", requires = "client")]
+    pub(crate) exec: Option<String>,
+    /// Play the scripts once and end; without --exec each is played again when all have been
+    #[arg(long, requires = "client")]
+    pub(crate) once: bool,
+    /// The certificate and its chain, in PEM, for scripts with STLS
+    #[arg(long, value_name = "PEM", requires = "tls_key", requires = "client")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -301,7 +346,8 @@ impl Account {
     /// # Errors
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        Url::parse(&self.url).map_err(|error| Failure::new(Exit::Usage, format!("bad URL: {error}")))
+        let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
+        Url::parse(url).map_err(|error| Failure::usage(format!("bad URL: {error}")))
     }
 }
 
