@@ -214,7 +214,7 @@ pub(crate) struct Conformance {
     #[arg(long)]
     pub(crate) json: bool,
     /// Try a client: play a server that follows a script, another one on each connection
-    #[arg(long, requires = "listen")]
+    #[arg(long)]
     pub(crate) client: bool,
     /// Where clients connect; port 0 takes a free one
     #[arg(long, value_name = "ADDR", requires = "client")]
@@ -223,7 +223,7 @@ pub(crate) struct Conformance {
     /// POP3_HOST, POP3_PORT, POP3_USER, POP3_PASSWORD and POP3_SCENARIO in its environment
     #[arg(long, value_name = "CMD", requires = "client")]
     pub(crate) exec: Option<String>,
-    /// Play the scripts once and end; without --exec each is played again when all have been
+    /// End behind the first script
     #[arg(long, requires = "client")]
     pub(crate) once: bool,
     /// The certificate and its chain, in PEM, for scripts with STLS

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::bench::Bench;
+use crate::client::Heard;
 use crate::facts::Facts;
 use crate::wire::Wire;
 
@@ -72,6 +73,8 @@ pub(crate) enum Check {
     Session(fn(&mut Wire, &Facts) -> Verdict),
     /// With connections as it likes.
     Bench(fn(&mut Bench<'_>) -> Verdict),
+    /// By what a client has sent to a server that follows a script.
+    Judge(fn(&Heard) -> Verdict),
     /// By what is known already.
     Known(fn(&Facts) -> Verdict),
     /// Not at all, for this reason.

@@ -1,5 +1,6 @@
 //! `pop3 conformance`: the requirements of POP3, tried on a server or on a client.
 
+mod client;
 mod server;
 
 use std::io::{self, Write as _};
@@ -11,7 +12,8 @@ use crate::exit::{Exit, Failure};
 
 /// Tries the rows, or lists them.
 pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
-    let groups = pop3_conformance::server::GROUPS;
+    let groups =
+        if options.client { pop3_conformance::client::GROUPS } else { pop3_conformance::server::GROUPS };
     let selection = Selection::new(groups, &options.only).map_err(|name| {
         Failure::usage(format!("there is neither a row nor a group {name} (--list tells them)"))
     })?;
@@ -19,7 +21,8 @@ pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
         print(&list(groups, &selection));
         return Ok(Exit::Done);
     }
-    let report = server::run(options, &selection)?;
+    let report =
+        if options.client { client::run(options, &selection)? } else { server::run(options, &selection)? };
     let text = if options.json { json(&report) } else { report.table(options.verbose) };
     print(&text);
     Ok(if report.totals().failed == 0 { Exit::Done } else { Exit::Partial })

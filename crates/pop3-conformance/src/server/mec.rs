@@ -34,7 +34,9 @@ pub(super) const ROWS: &[Row] = &[
             let reply = respond(&mut wire, &message)?;
             wire.logged_in = reply.positive;
             wire.quit();
-            ensure(!reply.positive, || "a user got in as another".to_owned())?;
+            ensure(!reply.positive, || {
+                "the login as another user was taken, or that name ignored".to_owned()
+            })?;
             done()
         }),
     ),

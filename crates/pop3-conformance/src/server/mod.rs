@@ -248,6 +248,7 @@ fn check(bench: &mut Bench<'_>, check: &Check) -> Verdict {
         }
         Check::Bench(check) => check(bench),
         Check::Known(check) => check(&facts),
+        Check::Judge(_) => Err(Stop::NotApplicable("binds clients".to_owned())),
         Check::Outside(reason) => Err(Stop::NotApplicable((*reason).to_owned())),
     }
 }

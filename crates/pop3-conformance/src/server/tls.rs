@@ -243,7 +243,10 @@ fn refuses(bench: &mut Bench<'_>, hello: &[u8], what: &str) -> Verdict {
     let octets = wire.octets(wire.timeout.min(Duration::from_secs(10)));
     // 22 is a handshake, 2 a ServerHello.
     let accepted = octets.first() == Some(&22) && octets.get(5) == Some(&2);
-    ensure(!accepted, || format!("{what} is accepted"))?;
+    ensure(!accepted, || {
+        let version = octets.get(9..11).unwrap_or_default();
+        format!("{what} is accepted: ServerHello with version {version:02x?}")
+    })?;
     ensure(octets.first() == Some(&21) || octets.is_empty() && wire.end().is_some(), || {
         format!("neither alert nor end: {}", escaped(&octets))
     })?;
