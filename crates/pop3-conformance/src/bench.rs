@@ -32,6 +32,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) facts: Rc<Facts>,
     pub(crate) record: Record,
     shared: Option<Wire>,
+    /// Set by the first row that sees it, so that no message more is lost.
+    pub(crate) cut_removes: bool,
     pub(crate) probes: crate::server::probes::Probes,
 }
 
@@ -39,7 +41,15 @@ impl<'a> Bench<'a> {
     pub(crate) fn new(connect: &'a Connect, destructive: bool) -> Self {
         let record = Record::hiding(&crate::sasl::secrets(connect));
         let facts = Rc::new(Facts::default());
-        Self { connect, destructive, facts, record, shared: None, probes: Default::default() }
+        Self {
+            connect,
+            destructive,
+            facts,
+            record,
+            shared: None,
+            cut_removes: false,
+            probes: Default::default(),
+        }
     }
 
     /// The user's name as text.
@@ -63,9 +73,13 @@ impl<'a> Bench<'a> {
             Ok(stream) => stream,
             Err(error) => return fail(format!("no connection: {error}")),
         };
-        let guard =
-            Guard { may_remove: self.destructive, fetching_removes: self.facts.removes, ..Guard::default() };
-        Ok(Wire::new(stream, self.record.clone(), self.connect.timeout, guard))
+        let guard = Guard {
+            may_remove: self.destructive,
+            fetching_removes: self.facts.removes,
+            cut_removes: self.cut_removes,
+            ..Guard::default()
+        };
+        Ok(Wire::new(stream, self.record.clone(), self.connect.timeout, self.connect.pause, guard))
     }
 
     fn greet(&self, wire: &mut Wire) -> Result<(), Stop> {

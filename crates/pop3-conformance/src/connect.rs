@@ -38,6 +38,8 @@ pub struct Connect {
     pub password: Zeroizing<Vec<u8>>,
     /// How long an answer may take. Default: 30 s, as servers hold back the answer to a wrong password.
     pub timeout: Duration,
+    /// How long is waited to see that nothing comes. Default: 400 ms; more on a slow line.
+    pub pause: Duration,
 }
 
 impl Connect {
@@ -51,6 +53,7 @@ impl Connect {
             user: user.to_vec(),
             password: password.to_vec().into(),
             timeout: Duration::from_secs(30),
+            pause: Duration::from_millis(400),
         }
     }
 
@@ -66,6 +69,13 @@ impl Connect {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// With another time for which nothing must come.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
         self
     }
 

@@ -12,14 +12,11 @@ use std::time::Instant;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::record::Record;
-use crate::row::{Stop, ensure, fail};
+use crate::row::{Stop, ensure, fail, skip};
 use crate::show::escaped;
 
 /// The most octets of one line or one reply.
 const MOST_OCTETS: usize = 64 * 1024 * 1024;
-
-/// How long is waited to see that nothing comes.
-pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
 /// A connection.
 #[derive(Debug)]
@@ -32,6 +29,8 @@ pub(crate) struct Wire {
     pub(crate) record: Record,
     pub(crate) number: usize,
     pub(crate) timeout: Duration,
+    /// How long is waited to see that nothing comes.
+    pub(crate) pause: Duration,
     pub(crate) greeting: Vec<u8>,
     pub(crate) guard: Guard,
     /// How many commands were refused.
@@ -55,6 +54,8 @@ pub(crate) struct Guard {
     pub(crate) may_remove: bool,
     /// Whether the server removes at QUIT what was fetched (EXPIRE 0).
     pub(crate) fetching_removes: bool,
+    /// Whether the server was seen to remove what was marked by a session that was cut.
+    pub(crate) cut_removes: bool,
     /// Whether a message may be marked.
     pub(crate) marked: bool,
     /// Whether a message was fetched.
@@ -103,7 +104,13 @@ pub(crate) enum Handshake {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, record: Record, timeout: Duration, guard: Guard) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        record: Record,
+        timeout: Duration,
+        pause: Duration,
+        guard: Guard,
+    ) -> Self {
         let number = record.connection();
         Self {
             stream: Stream::Plain(stream),
@@ -113,6 +120,7 @@ impl Wire {
             record,
             number,
             timeout,
+            pause,
             greeting: Vec::new(),
             guard,
             refusals: 0,
@@ -136,6 +144,9 @@ impl Wire {
         for line in octets.split(|octet| *octet == b'\n') {
             let word: Vec<u8> = line.iter().take(4).map(u8::to_ascii_uppercase).collect();
             match word.as_slice() {
+                b"DELE" if self.guard.cut_removes && !self.guard.may_remove => {
+                    return skip("this server removes marked messages without QUIT");
+                }
                 b"DELE" => self.guard.marked = true,
                 b"RETR" => self.guard.fetched = true,
                 b"QUIT" if self.logged_in && self.quit_removes() => {
@@ -332,6 +343,7 @@ impl Wire {
         config: std::sync::Arc<rustls::ClientConfig>,
         name: rustls::pki_types::ServerName<'static>,
     ) -> Result<Handshake, Stop> {
+        ensure(self.unread() == 0, || "octets in clear text stand before the handshake".to_owned())?;
         let Stream::Plain(mut stream) = core::mem::replace(&mut self.stream, Stream::None) else {
             return fail("TLS is there already");
         };

@@ -168,6 +168,18 @@ impl<'a> Player<'a> {
                 break;
             }
         }
+        // What was sent ahead counts, though nobody answers; it may be on its way still.
+        if let Stream::Plain(stream) = &self.stream {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let deadline = Instant::now() + BEFORE_GREETING;
+            while Instant::now() < deadline && self.fill(BEFORE_REPLY) != Some(false) {}
+        }
+        let rest = core::mem::take(&mut self.input);
+        if matches!(self.stream, Stream::Plain(_) | Stream::Tls(_)) {
+            for line in rest.split_inclusive(|octet| *octet == b'\n') {
+                self.note(line, heard, true);
+            }
+        }
     }
 
     fn note(&self, raw: &[u8], heard: &mut Heard, pipelined: bool) -> Line {

@@ -171,7 +171,10 @@ pub(super) const ROWS: &[Row] = &[
         Should,
         "The delay that is announced is enforced.",
         With(|bench| {
-            bench.facts.announced("LOGIN-DELAY")?;
+            let seconds = bench.facts.announced("LOGIN-DELAY")?;
+            if seconds.first().is_none_or(|seconds| seconds == "0") {
+                return skip("there is no delay");
+            }
             bench.fresh()?.quit();
             let mut wire = bench.open()?;
             let reply = bench.try_log_in(&mut wire)?;

@@ -5,7 +5,7 @@ use crate::row::Check::{Known, Session};
 use crate::row::Level::{Must, Practice, Should};
 use crate::row::{Row, Verdict, done, ensure, note, row, skip};
 use crate::show::escaped;
-use crate::wire::{QUIET, Wire, trimmed};
+use crate::wire::{Wire, trimmed};
 
 /// How many messages are listed one by one.
 const SOME: usize = 10;
@@ -113,7 +113,7 @@ fn single(wire: &mut Wire, facts: &Facts) -> Verdict {
             format!("LIST says {size}, LIST {number} says {}", escaped(&reply.raw))
         })?;
     }
-    ensure(wire.quiet(QUIET), || "something follows the reply".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "something follows the reply".to_owned())?;
     wire.accepted("NOOP")?;
     done()
 }

@@ -5,7 +5,7 @@ use crate::row::Check::{Known, Outside, Session};
 use crate::row::Level::{Must, Practice};
 use crate::row::{Row, Stop, Verdict, done, ensure, note, row, skip};
 use crate::show::escaped;
-use crate::wire::{QUIET, Wire, trimmed};
+use crate::wire::{Wire, trimmed};
 
 /// The most messages that are marked to see an empty listing.
 const MOST_MARKED: usize = 40;
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         Session(|wire, facts| {
             let lines = wire.multiline("LIST")?;
             ensure(lines.len() as u64 == facts.count, || format!("{} lines before the dot", lines.len()))?;
-            ensure(wire.quiet(QUIET), || "something follows the dot".to_owned())?;
+            ensure(wire.quiet(wire.pause), || "something follows the dot".to_owned())?;
             wire.accepted("NOOP")?;
             done()
         }),
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
             for command in ["RETR", "TOP", "LIST", "UIDL"] {
                 let lines = if command == "TOP" { " 0" } else { "" };
                 wire.refused(&format!("{command} {beyond}{lines}"))?;
-                ensure(wire.quiet(QUIET / 2), || format!("something follows the refusal of {command}"))?;
+                ensure(wire.quiet(wire.pause / 2), || format!("something follows the refusal of {command}"))?;
             }
             wire.accepted("NOOP")?;
             done()

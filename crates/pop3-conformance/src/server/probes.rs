@@ -60,7 +60,7 @@ impl Bench<'_> {
         }
         let reply = wire.reply_secretly("PASS (wrong)", &[b"PASS ", &*self.wrong_password()].concat())?;
         let mut probe = WrongPassword { reply, closed: true, stat: None, password_alone: None, then: None };
-        if wire.ends(crate::wire::QUIET) {
+        if wire.ends(wire.pause) {
             return Ok(probe);
         }
         probe.closed = false;

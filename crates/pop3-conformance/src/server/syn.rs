@@ -6,7 +6,7 @@ use crate::row::Check::{Bench as With, Open, Outside, RefusedAfter, RefusedBefor
 use crate::row::Level::{Must, Practice, Should};
 use crate::row::{Row, Verdict, done, ensure, fail, late, note, review, row, skip};
 use crate::show::escaped;
-use crate::wire::{Answer, QUIET, Reply, Wire};
+use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[
     late("1939-3.01", Must, "Keywords have no case; arguments keep theirs.", With(case)),
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         "An empty line gets one refusal and changes nothing.",
         Session(|wire, _| {
             wire.refused("")?;
-            ensure(wire.quiet(QUIET), || "an empty line got more than one reply".to_owned())?;
+            ensure(wire.quiet(wire.pause), || "an empty line got more than one reply".to_owned())?;
             wire.accepted("NOOP")?;
             done()
         }),
@@ -217,7 +217,7 @@ pub(super) fn long_response(wire: &mut Wire, length: usize) -> Verdict {
     wire.send_as(&format!("({} octets of base64)", response.len()), format!("{response}\r\n").as_bytes())?;
     let reply = wire.read_reply("the response")?;
     ensure(!reply.positive, || "a message that is none was accepted".to_owned())?;
-    ensure(wire.quiet(QUIET) || wire.end().is_some(), || "one line got two replies".to_owned())?;
+    ensure(wire.quiet(wire.pause) || wire.end().is_some(), || "one line got two replies".to_owned())?;
     ensure(wire.end().is_none(), || "the connection ended".to_owned())?;
     wire.reply("NOOP")?;
     done()
@@ -232,14 +232,14 @@ fn too_long(bench: &mut Bench<'_>) -> Verdict {
         wire.accepted("NOOP")?;
         return note("a line of 70000 octets is read");
     }
-    if wire.ends(QUIET * 2) {
+    if wire.ends(wire.pause * 2) {
         return note("refused and closed");
     }
     let second = wire.read_reply("the NOOP behind it")?;
     ensure(second.positive, || {
         "the NOOP behind the line was refused: its tail was read as a command".to_owned()
     })?;
-    ensure(wire.quiet(QUIET), || "there are more replies than lines".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "there are more replies than lines".to_owned())?;
     wire.quit();
     note("refused once")
 }
@@ -255,7 +255,7 @@ fn bare_lf(bench: &mut Bench<'_>) -> Verdict {
     } else {
         "refused as one line"
     };
-    ensure(wire.quiet(QUIET), || "there are more replies than lines".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "there are more replies than lines".to_owned())?;
     wire.accepted("NOOP")?;
     wire.quit();
     note(outcome)
@@ -265,7 +265,7 @@ fn lone_cr(bench: &mut Bench<'_>) -> Verdict {
     let mut wire = bench.fresh()?;
     wire.send(b"NOOP\rSTAT\r\n")?;
     let first = wire.read_reply("NOOP with a CR and STAT in it")?;
-    ensure(wire.quiet(QUIET), || "a lone CR ended a line: there are two replies".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "a lone CR ended a line: there are two replies".to_owned())?;
     wire.accepted("NOOP")?;
     wire.quit();
     note(if first.positive { "taken as NOOP" } else { "refused" })

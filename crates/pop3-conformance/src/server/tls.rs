@@ -14,7 +14,7 @@ use crate::row::Check::{Bench as With, Outside};
 use crate::row::Level::{May, Must, Practice, Should};
 use crate::row::{Row, Stop, Verdict, done, ensure, fail, note, row, skip};
 use crate::show::escaped;
-use crate::wire::{End, Handshake, QUIET, Wire};
+use crate::wire::{End, Handshake, Wire};
 
 const LOG: &str = "needs a look at the server's log";
 
@@ -36,7 +36,9 @@ pub(super) const ROWS: &[Row] = &[
             bench.offers_stls()?;
             let mut wire = bench.clear()?;
             wire.accepted("STLS")?;
-            ensure(wire.quiet(QUIET), || "something follows the reply to STLS in clear text".to_owned())?;
+            ensure(wire.quiet(wire.pause), || {
+                "something follows the reply to STLS in clear text".to_owned()
+            })?;
             bench.secure(&mut wire)?;
             wire.quit();
             done()
@@ -55,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         "After STLS the session is before the login, with no second greeting.",
         With(|bench| {
             let mut wire = bench.stls()?;
-            ensure(wire.quiet(QUIET), || format!("{} came unasked", escaped(&wire.take_unread())))?;
+            ensure(wire.quiet(wire.pause), || format!("{} came unasked", escaped(&wire.take_unread())))?;
             wire.refused("STAT")?;
             wire.quit();
             done()
@@ -103,7 +105,7 @@ pub(super) const ROWS: &[Row] = &[
             })?;
             wire.quit();
             let mut wire = bench.dial()?;
-            ensure(wire.quiet(QUIET), || {
+            ensure(wire.quiet(wire.pause), || {
                 format!("{} comes before the handshake", escaped(&wire.take_unread()))
             })?;
             done()

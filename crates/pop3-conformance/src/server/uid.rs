@@ -6,7 +6,7 @@ use crate::row::Check::{Bench as With, Known, Outside, Session};
 use crate::row::Level::{Must, Practice, Should};
 use crate::row::{Row, Stop, Verdict, done, ensure, row};
 use crate::show::escaped;
-use crate::wire::{QUIET, Wire, trimmed};
+use crate::wire::{Wire, trimmed};
 
 /// How many are asked for one by one.
 const SOME: usize = 10;
@@ -119,7 +119,7 @@ fn single(wire: &mut Wire, facts: &Facts) -> Verdict {
         let exact = format!("{number} {}", String::from_utf8_lossy(uid));
         ensure(reply.text == exact, || format!("UIDL says {exact}, UIDL {number} {}", escaped(&reply.raw)))?;
     }
-    ensure(wire.quiet(QUIET), || "something follows the reply".to_owned())?;
+    ensure(wire.quiet(wire.pause), || "something follows the reply".to_owned())?;
     wire.accepted("NOOP")?;
     done()
 }

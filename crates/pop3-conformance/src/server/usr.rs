@@ -5,7 +5,7 @@ use crate::row::Check::{Bench as With, Outside, RefusedBefore};
 use crate::row::Level::{May, Must, Practice, Should};
 use crate::row::{Row, Verdict, done, ensure, late, note, row, skip, swarm};
 use crate::show::escaped;
-use crate::wire::{QUIET, Reply};
+use crate::wire::Reply;
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -199,7 +199,7 @@ fn no_clear_text(bench: &mut Bench<'_>) -> Verdict {
     if user.positive {
         wire.refused("PASS wrong")?;
     }
-    ensure(wire.quiet(QUIET) || wire.end().is_some(), || "something follows the refusal".to_owned())?;
+    ensure(wire.quiet(wire.pause) || wire.end().is_some(), || "something follows the refusal".to_owned())?;
     wire.quit();
     done()
 }
