@@ -215,6 +215,8 @@ struct Session<'a> {
     counts: std::collections::HashMap<String, usize>,
     tls: bool,
     holds_lock: bool,
+    /// Whether a LF that comes next belongs to the CR before.
+    behind_cr: bool,
 }
 
 /// What happens behind a reply.
@@ -249,6 +251,7 @@ impl<'a> Session<'a> {
             counts: std::collections::HashMap::new(),
             tls: false,
             holds_lock: false,
+            behind_cr: false,
         }
     }
 
@@ -324,6 +327,12 @@ impl<'a> Session<'a> {
     fn line(&mut self) -> Option<Vec<u8>> {
         loop {
             let cr = self.flaw(Flaw::CrEndsLine);
+            if self.behind_cr && !self.input.is_empty() {
+                self.behind_cr = false;
+                if self.input.first() == Some(&b'\n') {
+                    self.input.remove(0);
+                }
+            }
             let end = self.input.iter().position(|octet| *octet == b'\n' || cr && *octet == b'\r');
             let long = self.flaw(Flaw::SplitsLongLines)
                 && self.input.len() > 20_000
@@ -333,9 +342,7 @@ impl<'a> Session<'a> {
             }
             if let Some(end) = end {
                 let mut line: Vec<u8> = self.input.drain(..=end).collect();
-                if cr && line.ends_with(b"\r") && self.input.first() == Some(&b'\n') {
-                    self.input.remove(0);
-                }
+                self.behind_cr = line.ends_with(b"\r");
                 while matches!(line.last(), Some(b'\r' | b'\n')) {
                     line.pop();
                 }

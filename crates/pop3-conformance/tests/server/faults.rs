@@ -69,7 +69,7 @@ pub(crate) const ALL: &[(&[&str], Fault)] = &[
         &["1939-3.12"],
         |seen, reply| if seen.argument.contains('\0') { say("+OK go on\r\n") } else { reply },
     ),
-    flaw(&["1939-3.15", "1939-3.19"], Flaw::CrEndsLine),
+    flaw(&["1939-3.15"], Flaw::CrEndsLine),
     reply(
         &["1957-1.02"],
         |seen, reply| if seen.keyword == "DELE" && reply[0] == b'+' { say("+OK\r\n") } else { reply },
