@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ sys.dont_write_bytecode = True
 
 import corpus  # noqa: E402
 import peers  # noqa: E402
+import popa3d  # noqa: E402
 from clients import Failed, secret_file  # noqa: E402
 from net import HOST, Processes  # noqa: E402
 from ours import RUNTIMES, start_serve  # noqa: E402
@@ -35,7 +37,7 @@ from ours import RUNTIMES, start_serve  # noqa: E402
 ROOT = HERE.parent.parent
 PASSWORD = "secret-Pa55 word"
 USERS = {"alice": PASSWORD, "empty": PASSWORD}
-SECONDS = 240
+SECONDS = 300
 
 # What the rows look for: dots, no final newline, no blank line, octets of all kinds, long lines, parts, two alike.
 WANTED = """
@@ -150,52 +152,125 @@ class Report:
 
 def try_ours(report: Report, runner: Runner, processes: Processes, work: Path, cert: Path, key: Path,
              runtimes: list[str]) -> list[Run]:
-    """All rows in clear text, over STLS and in TLS, with and without APOP; and an empty maildrop."""
-    runs = []
-    for runtime in runtimes:
-        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key)
-        with_apop = start_serve(processes, runner.program, work, runtime, USERS, cert, key, "--apop")
-        for one in (server, with_apop):
-            one.fill("alice", messages())
-        for name, one, mode, options in (
-            (f"pop3 serve, {runtime}", server, "plain", ["--destructive"]),
-            (f"pop3 serve, {runtime}, STLS", server, "stls", []),
-            (f"pop3 serve, {runtime}, TLS", server, "tls", []),
-            (f"pop3 serve, {runtime}, APOP", with_apop, "plain", ["--only", "APO,SES,RSP"]),
-        ):
-            try:
-                run = runner.run(name, mode, one.tls if mode == "tls" else one.plain, *options)
-                report.server(run, must_pass=True)
-                runs.append(run)
-            except Failed as failure:
-                report.wrong(str(failure))
-        try:
-            run = runner.run(f"pop3 serve, {runtime}, empty maildrop", "plain", server.plain, "--only", "NUM,LST,MUL",
-                             user="empty")
-            report.server(run, must_pass=True)
-        except Failed as failure:
-            report.wrong(str(failure))
+    """All rows in clear text, over STLS and in TLS, with APOP, and on an empty maildrop: beside each other, a server
+    of its own for each, as a server slows down for an address that fails to log in."""
+
+    def one(runtime: str, name: str, mode: str, serve: list[str], options: list[str], user: str = "alice") -> Run:
+        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, *serve)
+        server.fill("alice", messages())
+        run = runner.run(f"pop3 serve, {runtime}, {name}", mode, server.tls if mode == "tls" else server.plain, *options,
+                         user=user)
         server.stop()
-        with_apop.stop()
-    return runs
+        return run
+
+    jobs = []
+    for runtime in runtimes:
+        jobs += [
+            (runtime, "clear text", "plain", [], ["--destructive"]),
+            (runtime, "STLS", "stls", [], []),
+            (runtime, "TLS", "tls", [], []),
+            (runtime, "APOP", "plain", ["--apop"], ["--only", "APO,SES,RSP"]),
+            (runtime, "empty", "plain", [], ["--only", "NUM,LST,MUL"], "empty"),
+        ]
+    return in_parallel(report, [lambda job=job: [one(*job)] for job in jobs], must_pass=True)
 
 
 def try_others(report: Report, runner: Runner, processes: Processes, cert: Path, key: Path) -> list[Run]:
     """Debian's servers: their failures are theirs."""
     root = peers.unpack(ROOT / "target/interop/peers")
+
+    def peer(start) -> list[Run]:
+        server = start(processes, root, USERS, cert, key)
+        server.fill("alice", messages())
+        # The penalties of one run would slow the other down, so they come one after the other.
+        return [
+            runner.run(f"{server.name}, clear text and STLS", "plain", server.plain, "--destructive"),
+            runner.run(f"{server.name}, TLS", "tls", server.tls, "--only", "TLS,CAP"),
+        ]
+
+    def small() -> list[Run]:
+        server = popa3d.Popa3d(popa3d.unpack(ROOT / "target/interop/popa3d"), "alice", PASSWORD, messages())
+        try:
+            return [runner.run("popa3d, clear text", "plain", server.port, "--destructive")]
+        finally:
+            server.stop()
+
+    jobs = [lambda: peer(peers.start_dovecot), lambda: peer(peers.start_courier), small]
+    return in_parallel(report, jobs, must_pass=False)
+
+
+def in_parallel(report: Report, jobs: list, must_pass: bool) -> list[Run]:
+    """Runs the jobs beside each other: they wait more than they work."""
     runs = []
-    for start in (peers.start_dovecot, peers.start_courier):
-        peer = start(processes, root, USERS, cert, key)
-        peer.fill("alice", messages())
-        for mode, port in (("plain", peer.plain), ("tls", peer.tls)):
-            options = ["--destructive"] if mode == "plain" else ["--only", "TLS,AUT,MEC,SCR,CAP"]
+    with ThreadPoolExecutor(6) as pool:
+        for future in [pool.submit(job) for job in jobs]:
             try:
-                run = runner.run(f"{peer.name}, {'clear text and STLS' if mode == 'plain' else 'TLS'}", mode, port, *options)
-                report.server(run, must_pass=False)
-                runs.append(run)
-            except Failed as failure:
+                for run in future.result():
+                    report.server(run, must_pass)
+                    runs.append(run)
+            except (Failed, RuntimeError, subprocess.SubprocessError) as failure:
                 report.wrong(str(failure))
     return runs
+
+
+def try_client(report: Report, program: Path, work: Path, cert: Path, key: Path, ca: Path, runtime: str) -> None:
+    """The scripts for clients, met by `pop3 fetch --delete`."""
+    home = work / f"client-{runtime}"
+    command = (
+        f"{program} fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --to dir:{home}/mail --state {home}/state --delete "
+        f"--tls $POP3_TLS --ca-file {ca} --timeout 8 --quiet --runtime {runtime}"
+    )
+    done = subprocess.run(
+        [str(program), "conformance", "--client", "--listen", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key),
+         "--timeout", "20", "--json", "--exec", command],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
+    )
+    if done.returncode not in (0, 1):
+        report.wrong(f"pop3 fetch, {runtime}: the stage ended with {done.returncode}: {done.stderr.decode()[-500:]}")
+        return
+    report.server(Run(f"pop3 fetch, {runtime}", 0, json.loads(done.stdout)["rows"]), must_pass=True)
+
+
+MARK = "<!-- What follows is made by tests/interop/conformance.py --update-docs -->\n"
+SIGNS = {"passed": "yes", "FAILED": "**no**", "not applicable": "-"}
+
+
+def update_docs(runs: list[Run]) -> None:
+    """Writes the tables behind the mark; what stands before it is written by hand."""
+    path = ROOT / "docs/conformance-runs.md"
+    servers = ["pop3 serve", "dovecot", "courier", "popa3d"]
+    outcomes: dict[str, dict[str, tuple[str, str]]] = {}
+    rows: dict[str, dict] = {}
+    order = {"FAILED": 2, "passed": 1, "not applicable": 0}
+    for run in runs:
+        server = run.name.split(",")[0]
+        for row in run.rows:
+            rows.setdefault(row["row"], row)
+            known = outcomes.setdefault(row["row"], {}).get(server)
+            if known is None or order[row["outcome"]] > order[known[0]]:
+                outcomes[row["row"]][server] = (row["outcome"], row["text"])
+    lines = ["## Figures", "", "| server | passed | failed | not applicable | seconds |", "|---|--:|--:|--:|--:|"]
+    for run in runs:
+        lines.append(f"| {run.name} | {run.count('passed')} | {len(run.failed())} | {run.count('not applicable')} "
+                     f"| {run.seconds:.0f} |")
+    for server in servers[1:]:
+        lines += ["", f"## Where {server} differs", "", "| row | level | asked | seen |", "|---|---|---|---|"]
+        for name, row in rows.items():
+            outcome, text = outcomes[name].get(server, ("not applicable", ""))
+            if outcome == "FAILED":
+                lines.append(f"| {name} | {row['level']} | {row['requirement']} | {cell(text)} |")
+    lines += ["", "## All rows", "", f"| row | level | asked | {' | '.join(servers)} |", f"|---|---|---|{':-:|' * len(servers)}"]
+    for name, row in rows.items():
+        marks = " | ".join(SIGNS[outcomes[name].get(server, ("not applicable", ""))[0]] for server in servers)
+        lines.append(f"| {name} | {row['level']} | {row['requirement']} | {marks} |")
+    before = path.read_text().split(MARK)[0] if path.exists() else "# The runner, run against servers\n\n"
+    path.write_text(before + MARK + "\n" + "\n".join(lines) + "\n")
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a table: what changes from run to run is cut."""
+    text = text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return text if len(text) < 120 else text[:117] + "..."
 
 
 def main() -> int:
@@ -216,10 +291,16 @@ def main() -> int:
     try:
         ca, cert, key = make_certificates(work)
         runner = Runner(program, work, ca)
+        runs = []
+        runtimes = arguments.runtime or list(RUNTIMES)
         if not arguments.others:
-            try_ours(report, runner, processes, work, cert, key, arguments.runtime or list(RUNTIMES))
+            runs += try_ours(report, runner, processes, work, cert, key, runtimes)
+            for runtime in runtimes:
+                try_client(report, program, work, cert, key, ca, runtime)
         if not arguments.ours:
-            try_others(report, runner, processes, cert, key)
+            runs += try_others(report, runner, processes, cert, key)
+        if arguments.update_docs and not report.failed:
+            update_docs(runs)
     finally:
         processes.stop()
         shutil.rmtree(work, ignore_errors=True)

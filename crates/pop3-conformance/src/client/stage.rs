@@ -183,7 +183,7 @@ impl Stage {
     fn spawn(&self, command: &str, name: &str, script: &super::player::Script) -> io::Result<Child> {
         let address = self.address()?;
         Command::new("/bin/sh")
-            .args(["-c", &format!("exec {command}")])
+            .args(["-c", command])
             .env("POP3_HOST", address.ip().to_string())
             .env("POP3_PORT", address.port().to_string())
             .env("POP3_USER", USER)
