@@ -71,8 +71,8 @@ def files_of(directory: Path) -> list[bytes]:
 # poplib
 
 
-def poplib_session(server: Server, login: Login, mode: str) -> poplib.POP3:
-    """A poplib session, logged in."""
+def poplib_session(server: Server, login: Login, mode: str, *, utf8: bool = False) -> poplib.POP3:
+    """A poplib session, logged in; after UTF8 if asked for."""
     context = ssl.create_default_context(cafile=str(login.ca))
     session: poplib.POP3
     if mode == "tls":
@@ -82,6 +82,8 @@ def poplib_session(server: Server, login: Login, mode: str) -> poplib.POP3:
         if mode == "stls":
             session.stls(context)
     try:
+        if utf8:
+            session.utf8()
         if login.apop:
             session.apop(login.user, login.password)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -32,6 +33,24 @@ class Serve:
     maildrops: Path
     log: Path
     process: subprocess.Popen[bytes]
+    # The user whose maildrop those get who log in by ANONYMOUS.
+    anonymous: str = "anonymous"
+
+    def mechanisms_used(self, user: str, mark: int) -> list[str]:
+        """By which mechanisms the user has logged in since the log was so long; the log has `-` for USER and PASS."""
+        return ["USER" if fields["mechanism"] == "-" else fields["mechanism"] for fields in self.sessions(mark) if fields["user"] == user]
+
+    def sessions(self, mark: int = 0) -> list[dict[str, str]]:
+        """The lines of the log about sessions that have ended, as fields."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(mark)
+            lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in log]
+        return [dict(re.findall(r'(\w+)="?([^" ]*)', line)) for line in lines if " session " in line]
+
+    def check_refusal(self, said: str) -> None:
+        """A client that hands on the server's words must have got the code for wrong credentials."""
+        if "-ERR" in said and "-ERR [AUTH] " not in said:
+            raise Failed(f"not marked as [AUTH]: {said}")
 
     def maildir(self, user: str) -> Path:
         return self.maildrops / user
@@ -55,14 +74,18 @@ class Serve:
             raise Failed(f"ended with {code} after SIGTERM")
 
 
-def start_serve(processes: Processes, program: Path, work: Path, runtime: str, users: dict[str, str], cert: Path,
+def start_serve(processes: Processes, program: Path, work: Path, runtime: str, users: dict[str, str] | str, cert: Path,
                 key: Path, *options: str) -> Serve:
-    """Starts the server on ports of its own choice and waits for its `ready`."""
+    """Starts the server on ports of its own choice and waits for its `ready`.
+
+    Users are names and their passwords, which are kept in clear, or the lines of a users file.
+    """
     home = Path(tempfile.mkdtemp(prefix=f"serve-{runtime}-", dir=work))
     maildrops = home / "maildrops"
-    for user in users:
+    lines = users if isinstance(users, str) else "".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items())
+    for user in {line.partition(":")[0] for line in lines.splitlines()}:
         corpus.write_maildir(maildrops / user, [])
-    words = secret_file(home / "users", "".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()))
+    words = secret_file(home / "users", lines)
     log = home / "log"
     process = processes.start(
         [str(program), "serve", "--maildrops", str(maildrops), "--users", str(words), "--listen", f"{HOST}:0",
@@ -75,6 +98,14 @@ def start_serve(processes: Processes, program: Path, work: Path, runtime: str, u
         return Serve(runtime, ports["pop3"], ports["pop3s"], maildrops, log, process)
     except KeyError as missing:
         raise Failed(f"pop3 serve named no listener for {missing}") from missing
+
+
+def passwd(program: Path, user: str, password: str) -> str:
+    """The lines that `pop3 passwd` prints: a hash, and keys for each SCRAM."""
+    done = subprocess.run([str(program), "passwd", user], input=password + "\n", capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"pop3 passwd ended with {done.returncode}: {done.stderr}")
+    return done.stdout
 
 
 def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
@@ -113,9 +144,10 @@ class Fetch:
         word = self.directory / "password"
         if not word.exists():
             secret_file(word, login.password + "\n")
+        secret = [] if "--token-command" in options else ["--password-file", str(word)]
         url = f"pop3s://{login.user}@{HOST}:{peer.tls}" if mode == "tls" else f"pop3://{login.user}@{HOST}:{peer.plain}"
         command = [
-            str(self.program), "fetch", url, "--to", f"dir:{target}", "--password-file", str(word),
+            str(self.program), "fetch", url, "--to", f"dir:{target}", *secret,
             "--tls", {"plain": "off", "stls": "starttls", "tls": "implicit"}[mode], "--ca-file", str(login.ca),
             "--state", str(self.directory / "state"), "--timeout", "60", "--runtime", self.runtime, "--quiet", *options,
         ]

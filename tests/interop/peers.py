@@ -8,6 +8,7 @@ that are compiled into them. This needs Debian 12, root, and apt-get's package l
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import corpus
 from net import HOST, Processes, free_ports, wait_for_port
+from tokens import start_introspection
 
 PACKAGES = """
 dovecot-core dovecot-pop3d courier-pop courier-base courier-authlib courier-authlib-userdb
@@ -24,10 +26,13 @@ libaudit1 libbz2-1.0 libc6 libcap-ng0 libcap2 libcourier-unicode4 libcrypt1 libf
 libgmp10 libgnutls30 libgpg-error0 libhogweed6 libidn12 libidn2-0 libltdl7 liblz4-1 liblzma5 libnettle8 libp11-kit0
 libpam0g libpcre3 libsodium23 libssl3 libstdc++6 libsystemd0 libtasn1-6 libtirpc3 libunistring2 libunwind8 libwrap0
 libzstd1 zlib1g
+cyrus-common cyrus-pop3d sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db libcom-err2 libdb5.3
+libgssapi-krb5-2 libical3 libicu72 libjansson4 libk5crypto3 libkeyutils1 libkrb5-3 libkrb5support0 libldap-2.5-0 libnsl2
+libpq5 libsqlite3-0 libuuid1 libxapian30 libxml2 tzdata
 """.split()
 
 UID = GID = 1000
-ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "nobody": 65534, "mail": UID}
+ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "cyrus": 904, "nobody": 65534, "mail": UID}
 
 
 class Missing(Exception):
@@ -127,14 +132,47 @@ class Peer:
         return sum(len(os.listdir(self.maildir(user) / sub)) for sub in ("cur", "new"))
 
 
-def start_dovecot(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path) -> Peer:
-    """Dovecot with plain, STLS and implicit TLS; passwords in clear, so that APOP works, too."""
+@dataclass
+class Dovecot(Peer):
+    """A running Dovecot, which tells its log how its users log in."""
+
+    anonymous: str = "anonymous"
+
+    def mechanisms_used(self, user: str, mark: int) -> list[str]:
+        """By which mechanisms the user has logged in since the log was so long."""
+        with self.log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(mark)
+            found = re.findall(rf"Login: user=<{re.escape(user)}>, method=([^,\s]+)", log.read())
+        return ["USER", "PLAIN"] * ("PLAIN" in found) + found
+
+    def check_refusal(self, _said: str) -> None:
+        """Dovecot's words are its own."""
+
+
+# What Dovecot 2.3 has of the mechanisms that we have, too.
+DOVECOT_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "EXTERNAL", "ANONYMOUS", "XOAUTH2",
+                      "OAUTHBEARER")
+
+
+def start_dovecot(processes: Processes, root: Path, users: dict[str, str], cert: Path, key: Path, ca: Path) -> Dovecot:
+    """Dovecot with plain, STLS and implicit TLS; passwords in clear, so that APOP works, too.
+
+    Client certificates are taken from the authority `ca`, and tokens from `tokens.py`.
+    """
     plain, tls = free_ports(2)
-    peer = Peer("dovecot", plain, tls, root, "home/dovecot", root / "var/log/dovecot.log", list(users))
+    peer = Dovecot("dovecot", plain, tls, root, "home/dovecot", root / "var/log/dovecot.log", list(users))
     peer.log.write_text("")
     shutil.copy(cert, root / "etc/tls/cert.pem")
     shutil.copy(key, root / "etc/tls/key.pem")
+    shutil.copy(ca, root / "etc/tls/ca.pem")
     (root / "etc/dovecot/users").write_text("".join(f"{name}:{{PLAIN}}{word}\n" for name, word in users.items()))
+    (root / "etc/dovecot/tokens.conf").write_text(f"""
+introspection_mode = auth
+introspection_url = {start_introspection()}
+username_attribute = username
+active_attribute = active
+active_value = true
+""")
     (root / "etc/dovecot/interop.conf").write_text(f"""
 base_dir = /run/dovecot-{os.getpid()}
 log_path = /var/log/dovecot.log
@@ -144,18 +182,39 @@ ssl = yes
 ssl_cert = </etc/tls/cert.pem
 ssl_key = </etc/tls/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login apop
+ssl_ca = </etc/tls/ca.pem
+ssl_verify_client_cert = yes
+ssl_require_crl = no
+auth_ssl_username_from_cert = yes
+auth_mechanisms = {' '.join(DOVECOT_MECHANISMS).lower()} apop
+auth_anonymous_username = anonymous
 auth_failure_delay = 0
 first_valid_uid = {UID}
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 100
 passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=y
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = /etc/dovecot/tokens.conf
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 apop
   args = scheme=PLAIN username_format=%u /etc/dovecot/users
 }}
 userdb {{
   driver = static
   args = uid={UID} gid={GID} home=/home/dovecot/%u
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service pop3-login {{
   inet_listener pop3 {{

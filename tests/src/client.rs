@@ -3,8 +3,11 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, Connection, Entry, Error, Event, SendError, State};
-use pop3_proto::{Channel, Command, Extension, Input, Instant, Keyword, Quirk, Reply, ReplyShape, Status};
+use pop3_proto::client::{Challenge, Config, Connection, Entry, Error, Event, SendError, State};
+use pop3_proto::{
+    Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
+    Status,
+};
 
 use crate::START;
 use crate::split::pieces;
@@ -29,6 +32,8 @@ pub struct Client {
 pub enum Seen {
     Greeting(First),
     Reply(Keyword, First, Option<String>),
+    /// The text of a challenge: base64, or `words` or `unreadable` before what it is instead.
+    Challenge(String),
     /// An entry as its text: `1 120`, `1 uid`, or the capability's debug form.
     Entry(String),
     Line(Vec<u8>),
@@ -101,6 +106,33 @@ impl Client {
     /// Those of [`Connection::send`].
     pub fn send(&mut self, line: &str) -> Result<(), SendError> {
         self.send_shaped(line.as_bytes(), ReplyShape::Line)
+    }
+
+    /// Sends AUTH as one that shows no secret.
+    ///
+    /// # Errors
+    /// Those of [`Connection::send_sealed_auth`].
+    pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
+        let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
+        let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
+        self.connection.send_sealed_auth(mechanism, initial, self.now, &mut self.out)
+    }
+
+    /// Answers a challenge with base64.
+    ///
+    /// # Errors
+    /// Those of [`Connection::respond`].
+    pub fn respond(&mut self, text: &[u8]) -> Result<(), SendError> {
+        let text = Base64::parse(text).expect("base64 of the test's");
+        self.connection.respond(text, self.now, &mut self.out)
+    }
+
+    /// Cancels the exchange.
+    ///
+    /// # Errors
+    /// Those of [`Connection::cancel`].
+    pub fn cancel(&mut self) -> Result<(), SendError> {
+        self.connection.cancel(self.now, &mut self.out)
     }
 
     /// The octets to be written, which are gone then.
@@ -217,6 +249,13 @@ impl Seen {
             Event::Reply { keyword, reply, entry, follows: _ } => {
                 Self::Reply(keyword, First::new(&reply), entry.map(|entry| text(&entry)))
             }
+            Event::Challenge(Challenge::Octets(text)) => {
+                Self::Challenge(text.expose().escape_ascii().to_string())
+            }
+            Event::Challenge(Challenge::Words(text)) => {
+                Self::Challenge(format!("words {}", text.escape_ascii()))
+            }
+            Event::Challenge(_) => Self::Challenge("unreadable".to_owned()),
             Event::Entry(entry) => Self::Entry(text(&entry)),
             Event::Line(line) => Self::Line(line.to_vec()),
             Event::Data(data) => Self::Data(data.to_vec()),
@@ -250,6 +289,8 @@ fn text(entry: &Entry<'_>) -> String {
         Entry::Last(number) => number.map_or_else(|| "0".to_owned(), |number| number.to_string()),
         Entry::Scan(listing) => format!("{} {}", listing.message, listing.octets),
         Entry::UniqueId(listing) => format!("{} {}", listing.message, listing.uid.escape_ascii()),
+        Entry::Language(listing) => format!("{} {}", listing.tag, listing.description.escape_ascii()),
+        Entry::Mechanism(name) => name.escape_ascii().to_string(),
         Entry::Capability(_) | _ => format!("{entry:?}"),
     }
 }

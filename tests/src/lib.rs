@@ -9,6 +9,8 @@ pub mod dialogue;
 pub mod model;
 pub mod pair;
 pub mod properties;
+pub mod sasl;
+pub mod sasl_properties;
 pub mod server;
 pub mod split;
 pub mod store;

@@ -6,11 +6,12 @@ use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_si
 use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::server::{self, Limits};
 use pop3_proto::{
-    Capability, Channel, Command, Extension, Name, Password, Rejection, Reply, ReplyShape, UniqueId, apop,
-    client,
+    Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
+    Reply, ReplyShape, UniqueId, Xclient, apop, client,
 };
 
 use crate::client::{Client, Seen};
+use crate::sasl;
 use crate::server::{Server, run};
 use crate::split::{OCTETS, WHOLE, pieces};
 use crate::store::{Fault, Store, awkward, content, top, wire};
@@ -30,6 +31,10 @@ pub fn command(line: &[u8]) {
     // No argument can be made that breaks a line.
     let mut commands = Vec::new();
     commands.extend(Name::parse(line).map(Command::User));
+    commands.extend(LanguageRange::parse(line).map(|range| Command::Lang(Some(range))));
+    commands.extend(Xclient::parse(line).map(Command::Xclient));
+    let plain = MechanismName::parse(b"PLAIN").expect("a name");
+    commands.extend(Base64::parse(line).map(|text| Command::Auth { mechanism: plain, initial: Some(text) }));
     commands.extend(Password::parse(line).map(Command::Pass));
     commands.extend(Extension::new(line, ReplyShape::Line).map(Command::Extension));
     for command in commands {
@@ -173,12 +178,36 @@ pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
     let messages = awkward();
-    let limits = Limits::new().with_high_water(usize::from(flags >> 4) * 64).with_command_line(255);
-    let config = server::Config::new()
+    let limits = Limits::new()
+        .with_high_water(usize::from(flags >> 4) * 64)
+        .with_command_line(255)
+        .with_sasl_line(400)
+        .with_sasl_rounds(3);
+    let extensions = usize::from(message) / (messages.len() - 1);
+    let mut config = server::Config::new()
         .with_starttls(flags & 1 != 0)
         .with_last(flags & 2 != 0)
         .with_delete_retrieved(flags & 4 != 0)
         .with_limits(limits);
+    if extensions & 1 != 0 {
+        config.mechanisms = sasl::offer(&[
+            "PLAIN",
+            "LOGIN",
+            "CRAM-MD5",
+            "SCRAM-SHA-1",
+            "XOAUTH2",
+            "OAUTHBEARER",
+            "EXTERNAL",
+            "ANONYMOUS",
+            sasl::ENDLESS,
+        ]);
+    }
+    if extensions & 2 != 0 {
+        config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
+    }
+    if extensions & 4 != 0 {
+        config.languages = vec![server::Language::GERMAN, server::Language::ENGLISH];
+    }
     let channel = if flags & 8 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
     let place = usize::from(message) % (messages.len() - 1);
     let mut store =
@@ -195,7 +224,10 @@ pub fn server(data: &[u8]) {
         _ => Fault::None,
     };
     let timestamp = (flags & 2 != 0).then_some("<1896.697170952@dbc.mtview.ca.us>");
-    let make = || Server::with(store.clone(), config.clone(), channel, timestamp);
+    let make = || match extensions {
+        9.. => Server::behind_proxy(store.clone(), config.clone()),
+        _ => Server::with(store.clone(), config.clone(), channel, timestamp),
+    };
     let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
     let whole = run(make(), &flights, WHOLE, true);
     for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
@@ -203,11 +235,13 @@ pub fn server(data: &[u8]) {
     }
     for line in whole.sent.split_inclusive(|&octet| octet == b'\n') {
         assert!(line.ends_with(b"\r\n") || whole.closed != Some(server::Close::Quit));
+        // No challenge is long: none repeats more than was said.
+        assert!(!line.starts_with(b"+ ") || line.len() <= 2 + 400 + 2);
     }
 }
 
-/// The commands that [`client()`] knows, by the octets of its input.
-pub const COMMANDS: [&str; 20] = [
+/// The commands that [`client()`] knows, by the octets of its input, and what answers a challenge.
+pub const COMMANDS: [&str; 29] = [
     "CAPA",
     "STLS",
     "USER mrose",
@@ -228,7 +262,22 @@ pub const COMMANDS: [&str; 20] = [
     "XONE",
     "XLINES",
     "XBODY",
+    "AUTH PLAIN",
+    "AUTH PLAIN U0VDUkVU",
+    SEALED,
+    ANSWER,
+    "*",
+    "AUTH",
+    "UTF8",
+    "LANG",
+    "LANG es",
 ];
+
+/// AUTH with a mechanism that shows no secret.
+const SEALED: &str = "AUTH SCRAM-SHA-256";
+
+/// An answer to a challenge.
+const ANSWER: &str = "QUJD";
 
 /// An octet of an input of [`client()`] that sends a command before the next flight; the flights
 /// are those of the server.
@@ -247,6 +296,7 @@ pub fn client(data: &[u8]) {
         .with_apop_after_stls(flags & 2 != 0)
         .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
         .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
+        .with_max_sasl_line(if flags & 4 != 0 { 80 } else { 512 })
         .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
         .with_max_body((flags & 16 != 0).then_some(40));
@@ -265,7 +315,19 @@ pub fn client(data: &[u8]) {
                     _ => ReplyShape::Line,
                 };
                 let before = client.connection().outstanding();
-                let sent = client.send_shaped(line.as_bytes(), shape);
+                let challenged = client.connection().state() == client::State::Challenged;
+                let sent = match line {
+                    ANSWER => client.respond(ANSWER.as_bytes()),
+                    "*" => client.cancel(),
+                    SEALED => client.send_sealed_auth("SCRAM-SHA-256", None),
+                    line => client.send_shaped(line.as_bytes(), shape),
+                };
+                if matches!(line, ANSWER | "*") {
+                    assert_eq!(client.connection().outstanding(), before);
+                    assert!(challenged || sent.is_err());
+                    continue;
+                }
+                assert!(!challenged || sent.is_err(), "a challenge is answered first");
                 assert_eq!(client.connection().outstanding(), before + usize::from(sent.is_ok()));
                 written.push((line, sent));
             }
@@ -290,6 +352,7 @@ pub fn client(data: &[u8]) {
     // No password leaves on a channel that anybody can read.
     if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
         assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
+        assert!(!out.windows(10).any(|word| word == b"AUTH PLAIN"));
     }
     // A body of a reply that was not complete is not told to be so.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();

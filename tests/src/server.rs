@@ -4,10 +4,13 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, Config, Connection, Request, Step, Wanted};
+use pop3_proto::server::{
+    Answer, ClientInfo, Close, Config, Connection, Credentials, Request, SaslRequest, Step, Wanted,
+};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
 use crate::START;
+use crate::sasl::Leader;
 use crate::split::pieces;
 use crate::store::Store;
 
@@ -17,6 +20,8 @@ pub struct Server {
     /// The store.
     pub store: Store,
     connection: Connection,
+    leader: Leader,
+    credentials: Vec<Credentials>,
     now: Instant,
     received: Vec<u8>,
     last: bool,
@@ -39,6 +44,14 @@ pub struct Server {
 pub enum Asked {
     /// Check credentials of this name.
     Authenticate(Vec<u8>),
+    /// Begin an exchange of this mechanism, with this initial response.
+    Begin(String, Option<Vec<u8>>),
+    /// Go on with this response.
+    Respond(Vec<u8>),
+    /// End the exchange.
+    Cancel,
+    /// A proxy speaks for this client.
+    Proxied(ClientInfo),
     /// Give this message.
     Fetch(MessageNumber),
     /// Remove these messages.
@@ -55,10 +68,26 @@ impl Server {
     /// A connection just opened. The greeting is sent already.
     #[must_use]
     pub fn with(store: Store, config: Config, channel: Channel, timestamp: Option<&str>) -> Self {
-        let timestamp = timestamp.map(str::to_owned);
-        let mut server = Self {
+        let mut server = Self::silent(store, config, channel, timestamp.map(str::to_owned));
+        server.run();
+        server
+    }
+
+    /// A server to which a proxy speaks that is trusted.
+    #[must_use]
+    pub fn behind_proxy(store: Store, config: Config) -> Self {
+        let mut server = Self::silent(store, config, Channel::TrustedPlaintext, None);
+        server.connection.set_trusted_proxy(true);
+        server.run();
+        server
+    }
+
+    fn silent(store: Store, config: Config, channel: Channel, timestamp: Option<String>) -> Self {
+        Self {
             store,
             connection: Connection::new(Arc::new(config), channel, timestamp, START),
+            leader: Leader::default(),
+            credentials: Vec::new(),
             now: START,
             received: Vec::new(),
             last: false,
@@ -73,9 +102,7 @@ impl Server {
             most_received: 0,
             writes: 0,
             handshakes: 0,
-        };
-        server.run();
-        server
+        }
     }
 
     /// A server whose greeting was read and whose user is logged in.
@@ -188,7 +215,7 @@ impl Server {
                 }
                 Step::StartTls => {
                     self.flush();
-                    self.received.clear();
+                    assert!(self.received.is_empty(), "the core itself throws away what came in clear");
                     self.handshakes += 1;
                     encrypted = true;
                     self.connection.tls_established(self.now).expect("a handshake was due");
@@ -212,7 +239,30 @@ impl Server {
                     Ok(accepted) => Answer::Accept(accepted),
                     Err(rejection) => Answer::Reject(rejection),
                 };
+                self.credentials.push(credentials);
                 self.give(answer);
+            }
+            Request::Sasl(request) => {
+                self.asked.push(match &request {
+                    SaslRequest::Begin { mechanism, initial } => Asked::Begin(
+                        mechanism.as_str().to_owned(),
+                        initial.as_ref().map(|initial| initial.expose().clone()),
+                    ),
+                    SaslRequest::Respond(octets) => Asked::Respond(octets.expose().clone()),
+                    SaslRequest::Cancel => Asked::Cancel,
+                });
+                let utf8 = self.connection.session().is_utf8();
+                let answer = self.leader.answer(request, &self.store, utf8, &mut self.credentials);
+                self.give(answer);
+            }
+            Request::Proxied(info) => {
+                let known = info.address.is_some();
+                self.asked.push(Asked::Proxied(info));
+                self.give(if known {
+                    Answer::Proxied
+                } else {
+                    Answer::Abandon(Rejection::plain("for whom do you speak?"))
+                });
             }
             Request::Fetch { message, extent: _ } => {
                 self.asked.push(Asked::Fetch(message));
@@ -265,6 +315,12 @@ impl Server {
     #[must_use]
     pub fn asked(&self) -> &[Asked] {
         &self.asked
+    }
+
+    /// The credentials that the store was asked to check so far.
+    #[must_use]
+    pub fn credentials(&self) -> &[Credentials] {
+        &self.credentials
     }
 
     /// Why the connection was closed, if it was.

@@ -26,6 +26,17 @@ fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
         Just("STLS\r\n"),
         Just("RETR 1\r\n"),
         Just("\r\n"),
+        Just("AUTH PLAIN\r\n"),
+        Just("AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\n"),
+        Just("AUTH X-ENDLESS AAAA\r\n"),
+        Just("AUTH SCRAM-SHA-1 "),
+        Just("biwsbj1tcm9zZSxyPWFiYw=="),
+        Just("AUTH XOAUTH2 "),
+        Just("*\r\n"),
+        Just("AAAA\r\n"),
+        Just("UTF8\r\n"),
+        Just("LANG de\r\n"),
+        Just("XCLIENT ADDR=::1\r\n"),
         Just("PASS tanstaaf\r\n")
     ];
     let token = prop_oneof![3 => octet.prop_map(|octet| vec![octet]), 1 => word.prop_map(|word| word.as_bytes().to_vec())];
@@ -51,6 +62,7 @@ proptest! {
         properties::dots(&octets, &lengths, lines);
     }
 
+    // SEC-04
     #[test]
     fn servers(header in vec(any::<u8>(), 4), octets in octets(60)) {
         properties::server(&[header, octets].concat());
@@ -61,6 +73,7 @@ proptest! {
         properties::server(&[header, b"USER mrose\r\nPASS tanstaaf\r\n".to_vec(), octets].concat());
     }
 
+    // SEC-04
     #[test]
     fn clients(header in vec(any::<u8>(), 2), octets in octets(60)) {
         properties::client(&[header, octets].concat());

@@ -75,6 +75,9 @@ fn response_codes_are_read_whether_announced_or_not() {
         (b"-ERR [LOGIN-DELAY] wait", Some(ResponseCode::LoginDelay), b"wait", true),
         (b"-ERR [SYS] x", Some(ResponseCode::Other(b"SYS")), b"x", false),
         (b"-ERR [", None, b"[", false),
+        (b"-ERR [] x", None, b"[] x", false),
+        (b"-ERR [A", None, b"[A", false),
+        (b"-ERR [/] x", None, b"[/] x", false),
         (b"-ERR [A B] x", None, b"[A B] x", false),
         (b"-ERR [A//B]", None, b"[A//B]", false),
     ] {

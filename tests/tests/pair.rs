@@ -99,7 +99,8 @@ fn a_whole_session() {
     }
 }
 
-// 1939-3.02 to 1939-3.39 in both roles: every awkward message is the same at the other end.
+// 1939-3.22, 1939-3.23, 1939-3.24, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.39, SEC-12: every awkward
+// message is the same at the other end.
 #[test]
 fn awkward_messages_come_through_octet_for_octet() {
     let messages = awkward();

@@ -171,7 +171,7 @@ fn our_client_understands_the_rfcs_server() {
                 let before = client.log().len();
                 if let Some(command) = &command {
                     let sent = client.send(core::str::from_utf8(command).unwrap());
-                    // 2595-4.18: STLS under TLS is refused before it is sent.
+                    // STLS under TLS is refused before it is sent.
                     if command == b"STLS" && client.connection().channel() == Channel::Tls {
                         assert!(sent.is_err());
                         continue;

@@ -9,12 +9,13 @@ use pop3_tests::store::{awkward, wire};
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 5] = [
+const TARGETS: [(&str, Property); 6] = [
     ("command", properties::command),
     ("reply", properties::reply),
     ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
     ("server", properties::server),
     ("client", properties::client),
+    ("sasl", pop3_tests::sasl_properties::sasl),
 ];
 
 /// Writes the seeds anew when `SEEDS=1` is set.
@@ -36,8 +37,38 @@ fn make(folder: &Path) {
     }
     let stls = b"CAPA\r\nUSER mrose\r\nSTLS\r\nNOOP\r\n\xfeUSER mrose\r\nPASS tanstaaf\r\nUIDL\r\nQUIT\r\n";
     write("server", "stls".into(), &[&[1, 0, 0, 3], &stls[..]].concat());
+    let sasl = b"CAPA\r\nAUTH\r\nAUTH PLAIN\r\n*\r\nAUTH SCRAM-SHA-1 biwsbj1tcm9zZSxyPWFiYw==\r\n!\r\nAUTH X-ENDLESS AAAA\r\n\r\nAAAA\r\n\
+                 *\r\nAUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH PLAIN\r\nQUIT\r\n";
+    // The message's octet also tells which extensions there are.
+    write("server", "sasl".into(), &[&[0xf0, 18, 0, 3], &sasl[..]].concat());
+    let utf8 = "UTF8\r\nLANG\r\nLANG de\r\nUSER jos\u{e9}\r\nSTLS\r\nLANG *\r\nLANG fr\r\nUSER mrose\r\nPASS tanstaaf\r\nLIST\r\nQUIT\r\n";
+    write("server", "utf8-lang".into(), &[&[0xf1, 18 * 6, 0, 3], utf8.as_bytes()].concat());
+    let proxy = b"XCLIENT ADDR=192.0.2.1 PORT=1\r\nXCLIENT PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";
+    write("server", "xclient".into(), &[&[0xf0, 18 * 9, 0, 3], &proxy[..]].concat());
     let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
     write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
+    // What each mechanism is sent, in the order of `Mechanism::ALL`; the client's part of SCRAM comes first.
+    let scram = b"n,,n=user,r=abc\nc=biws,r=abcabc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    let plus = b"p=tls-exporter,,n=user,r=abc\nc=cD10bHMtZXhwb3J0ZXIsLA==,r=abcabc,p=AAAA\n";
+    let answers = b"r=abcabc,s=BwcHBw==,i=2\nv=AAAA\n";
+    let sasl: [&[u8]; 13] = [
+        plus,
+        answers,
+        plus,
+        scram,
+        answers,
+        scram,
+        b"user\n",
+        b"n,a=user,\x01host=mail.example\x01port=995\x01auth=Bearer tok\x01\x01\n\x01",
+        b"user=user\x01auth=Bearer tok\x01\x01\n",
+        b"\0user\0pencil\n",
+        b"user\npencil\n",
+        b"user 0123456789abcdef0123456789abcdef\n",
+        b"sirhc\n",
+    ];
+    for (number, messages) in sasl.into_iter().enumerate() {
+        write("sasl", format!("mechanism-{number}"), &[&[number as u8, 5], messages].concat());
+    }
     let mut files: Vec<_> =
         ["rfc/rfc1939.txt", "rfc/rfc2449.txt", "rfc/rfc2595.txt"].map(|f| data().join(f)).into();
     files.push(data().join("transcripts/dovecot.txt"));

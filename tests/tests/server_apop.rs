@@ -17,7 +17,7 @@ fn new(channel: Channel) -> Server {
     Server::with(Store::fixture(), config, channel, Some(TIMESTAMP))
 }
 
-// 1939-7.30, 1939-7.33, 1939-7.36
+// 1939-7.30, 1939-7.33, 1939-7.36, 3206-5.01, 3206-6.01
 #[test]
 fn the_digest_of_the_greetings_timestamp_logs_in() {
     let mut server = new(Channel::Plaintext);

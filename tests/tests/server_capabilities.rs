@@ -15,7 +15,6 @@ fn capabilities(server: &mut Server) -> BTreeSet<String> {
     let (last, lines) = rest.split_last().unwrap();
     assert!(first.starts_with("+OK ") && *last == ".\r\n", "{reply}");
     for line in lines {
-        // 2449-5.05, 2449-5.06
         assert!(line.len() <= 512 && line.len() > 2, "{line:?}");
         assert!(
             line.bytes().next().is_some_and(|octet| octet.is_ascii_graphic() && octet != b'.'),
@@ -23,7 +22,6 @@ fn capabilities(server: &mut Server) -> BTreeSet<String> {
         );
     }
     let set: BTreeSet<_> = lines.iter().map(|line| line.trim_end().to_owned()).collect();
-    // 2449-5.12
     assert_eq!(set.len(), lines.len(), "{reply}");
     set
 }
@@ -68,7 +66,7 @@ fn the_list_is_right_for_each_channel() {
     }
 }
 
-// 2449-5.03
+// 2449-5.03, 2449-5.01, 2449-6.10, 2449-6.80, 2449-6.90, 2595-4.02
 #[test]
 fn what_is_announced_before_the_login_is_announced_after_it_but_for_stls() {
     let config = Config::new()
@@ -87,7 +85,7 @@ fn what_is_announced_before_the_login_is_announced_after_it_but_for_stls() {
     assert_eq!(capabilities(&mut server), before);
 }
 
-// 2449-6.50, 2449-6.70, 2449-6.71
+// 2449-6.50, 2449-6.70
 #[test]
 fn the_users_own_values_are_told_after_the_login() {
     let per_user = |mut expire: Expire, mut delay: LoginDelay| {
@@ -108,11 +106,15 @@ fn the_users_own_values_are_told_after_the_login() {
     assert!(before.contains("EXPIRE 5 USER") && before.contains("LOGIN-DELAY 900 USER"), "{before:?}");
     let after = capabilities(&mut server.log_in());
     assert!(after.contains("EXPIRE 30") && after.contains("LOGIN-DELAY 300"), "{after:?}");
+    // A user without values of his own has those of all, and they are his.
+    let config = per_user(Expire::new(Some(5)), seconds(900));
+    let after = capabilities(&mut Server::with(Store::fixture(), config, Channel::Tls, None).log_in());
+    assert!(after.contains("EXPIRE 5") && after.contains("LOGIN-DELAY 900"), "{after:?}");
     let never_kept = Config::new().with_expire(Expire::new(Some(0)));
     assert!(capabilities(&mut new(never_kept, Channel::Tls)).contains("EXPIRE 0"));
 }
 
-// 2449-5.05, 2449-5.06, 2449-6.90
+// 2449-5.05, 2449-5.06, 2449-6.90, 2449-5.12
 #[test]
 fn the_operators_lines_can_not_break_the_list() {
     let long = "X".repeat(2000);
@@ -131,4 +133,16 @@ fn the_operators_lines_can_not_break_the_list() {
     expected.insert("X".repeat(510));
     expected.insert("X-B".to_owned());
     assert_eq!(list, expected);
+}
+
+// 2449-5.10: what the operator adds must not look like a standard's.
+#[test]
+fn a_tag_of_the_operators_begins_with_x() {
+    let mut config = Config::new();
+    for line in ["PIPELINING", "SASL PLAIN", "STLS", "MINE", "AX", "-X", "x-mine 1", "XYZ", "X"] {
+        config = config.with_capability(line);
+    }
+    let mut expected = set(&ALWAYS);
+    expected.extend(set(&["x-mine 1", "XYZ", "X"]));
+    assert_eq!(capabilities(&mut new(config, Channel::Plaintext)), expected);
 }

@@ -14,7 +14,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 fn timed_out(server: &mut Server) -> bool {
-    // 1939-3.44: nothing is said.
+    // Nothing is said.
     let silent = server.take().is_empty();
     assert!(silent || server.closed().is_none());
     server.closed() == Some(Close::TimedOut)
@@ -36,7 +36,7 @@ fn the_login_has_to_come_in_time_however_busy_the_client_is() {
     assert!(timed_out(&mut server));
 }
 
-// 1939-3.41, 1939-3.42, 1939-3.43
+// 1939-3.41, 1939-3.42, 1939-3.43, 1939-3.44
 #[test]
 fn the_autologout_timer_starts_anew_with_each_command() {
     assert!(Limits::new().idle_timeout >= seconds(600));
@@ -54,7 +54,7 @@ fn the_autologout_timer_starts_anew_with_each_command() {
     assert_eq!(server.store.messages.len(), 3);
 }
 
-// 1939-3.45
+// 1939-3.45, 1939-3.44
 #[test]
 fn half_a_command_is_none() {
     let mut server = Server::logged_in(Store::fixture());
@@ -129,6 +129,7 @@ fn the_deadline_of_the_last_reply_lies_ahead() {
     assert!(server.connection().deadline() > server.now());
 }
 
+// 1939-3.46
 #[test]
 fn limits_are_the_operators() {
     let limits = Limits::new().with_login_timeout(seconds(5)).with_idle_timeout(seconds(7));

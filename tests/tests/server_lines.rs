@@ -20,7 +20,7 @@ fn replies(sent: &[u8]) -> Vec<&str> {
 }
 
 fn is_negative(reply: &str) -> bool {
-    reply.starts_with("-ERR ") && reply.ends_with("\r\n") && reply.lines().count() == 1
+    reply.starts_with("-ERR ") && reply.lines().count() == 1 && check_line(reply.as_bytes()).is_ok()
 }
 
 // 1939-4.01, 2449-3.05, 1939-3.10
@@ -44,6 +44,19 @@ fn no_text_looks_like_a_response_code() {
     let plain = Rejection::plain("[SYS/PERM] gone");
     let store = Store::fixture().with_fault(Fault::Unavailable(plain));
     assert_eq!(Server::logged_in(store).say("RETR 1"), "-ERR (SYS/PERM] gone\r\n");
+}
+
+// 1939-3.10, 1939-3.02, 2449-8.07: whatever a store says.
+#[test]
+fn a_text_of_the_store_is_one_line_within_the_limit() {
+    let text = "x\r\n.\r\n+OK \u{1b}[2J\u{e9}".repeat(200);
+    for rejection in [Rejection::plain(text.clone()), Rejection::temporary(text)] {
+        let mut server = Server::logged_in(Store::fixture().with_fault(Fault::Unavailable(rejection)));
+        let reply = server.say("RETR 1");
+        check_line(reply.as_bytes()).unwrap();
+        assert!(reply.starts_with("-ERR ") && (500..=512).contains(&reply.len()), "{reply}");
+        assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
+    }
 }
 
 // 1939-3.01
@@ -113,7 +126,7 @@ fn what_is_no_command_is_refused_once_and_the_session_goes_on() {
     }
 }
 
-// 1939-3.08
+// 1939-3.08, 1939-7.10, 1939-7.37
 #[test]
 fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
     for line in ["STAT", "LIST", "LIST 1", "RETR 1", "DELE 1", "NOOP", "RSET", "TOP 1 0", "UIDL", "UIDL 1"] {
@@ -212,7 +225,7 @@ fn a_bare_line_feed_ends_a_line() {
     assert_eq!(replies(&sent).len(), 1);
 }
 
-// 1939-3.02, 1939-3.09, 1957-1.02, 1939-3.10, 1939-3.17, 3206-5.01
+// 1939-3.02, 1939-3.09, 1939-3.10, 1939-3.17
 #[test]
 fn replies_are_whole_lines_without_an_octet_of_the_client() {
     let marker = "q\u{7f}w";
@@ -232,6 +245,25 @@ fn replies_are_whole_lines_without_an_octet_of_the_client() {
             assert!(!reply.contains("zzz") && !reply.contains("ZZZ"), "{reply}");
             assert!(!reply.contains("999") && !reply.contains("script"), "{reply}");
         }
+    }
+}
+
+// 1957-1.02, 1939-3.09: also where there is nothing to say.
+#[test]
+fn every_reply_has_a_text() {
+    let commands = "USER nosuch, PASS wrong, USER mrose, PASS, PASS tanstaaf, CAPA, STAT, LIST, LIST 1, LIST 9, UIDL, UIDL 1, \
+                    RETR 1, RETR 9, TOP 1 0, DELE 1, DELE 1, NOOP, RSET, STLS, LAST, XYZZY, QUIT x, QUIT";
+    let mut server = Server::new(Store::fixture());
+    let mut first_lines = vec![server.take()];
+    for command in commands.split(", ") {
+        let reply = server.say(command);
+        first_lines.push(reply.split_inclusive("\r\n").next().unwrap().as_bytes().to_vec());
+    }
+    assert_eq!(server.closed(), Some(Close::Quit));
+    for line in first_lines {
+        check_line(&line).unwrap();
+        let text = line.strip_prefix(b"+OK ").or_else(|| line.strip_prefix(b"-ERR ")).unwrap();
+        assert!(text[0].is_ascii_graphic(), "{}", line.escape_ascii());
     }
 }
 

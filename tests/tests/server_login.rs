@@ -43,7 +43,7 @@ fn a_name_and_a_password_are_not_empty() {
     assert_eq!(server.asked(), []);
 }
 
-// 1939-7.12, 1939-7.23, 3206-6.01
+// 1939-7.12, 1939-7.23, 3206-6.01, 3206-5.01
 #[test]
 fn an_unknown_name_and_a_wrong_password_look_the_same() {
     let mut dialogues = Vec::new();
@@ -56,11 +56,13 @@ fn an_unknown_name_and_a_wrong_password_look_the_same() {
     assert_eq!(dialogues[0], dialogues[1]);
 }
 
-// 1939-7.14, 1939-7.22
+// 1939-7.14, 1939-7.22, 1939-7.10
 #[test]
 fn pass_follows_a_user_that_was_not_used_up() {
     let mut server = new();
-    assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
+    for _ in 0..2 {
+        assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
+    }
     server.say("USER mrose");
     assert!(server.say("PASS wrong").starts_with("-ERR [AUTH] "));
     assert!(server.say("STAT").starts_with("-ERR "));
@@ -103,7 +105,7 @@ fn a_name_may_hold_spaces_but_not_begin_or_end_with_them() {
     assert_eq!(server.asked(), [Asked::Authenticate(b"a b".to_vec())]);
 }
 
-// 2595-2.01, 2449-6.20
+// 2595-2.01, 2449-6.20, 8314-4.10
 #[test]
 fn no_password_is_taken_on_a_channel_that_anybody_can_read() {
     let config = Config::new().with_starttls(true);

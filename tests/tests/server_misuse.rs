@@ -2,8 +2,9 @@
 
 use bytes::BytesMut;
 use pop3_proto::server::{Answer, Close, Config, Connection, Step};
-use pop3_proto::{Channel, Input, Rejection};
+use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
+use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
 fn answers() -> Vec<Answer> {
@@ -14,13 +15,18 @@ fn answers() -> Vec<Answer> {
         Answer::EndOfMessage,
         Answer::Unavailable(Rejection::plain("gone")),
         Answer::Committed { failed: 0 },
+        Answer::Challenge(Secret::new(b"hello".to_vec())),
+        Answer::Abandon(Rejection::plain("malformed")),
+        Answer::Proxied,
     ]
 }
 
 /// A core after some input, its requests answered as the list says.
 fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (Connection, BytesMut) {
-    let config = Config::new().with_starttls(true);
+    let mut config = Config::new().with_starttls(true);
+    config.mechanisms = offer(&["X"]);
     let mut core = Connection::new(config.into(), Channel::TrustedPlaintext, None, START);
+    core.set_trusted_proxy(true);
     let (mut input, mut out) = (Input::new(input), BytesMut::new());
     let mut answers = answers.into_iter();
     loop {
@@ -48,11 +54,18 @@ type Fits = (&'static [usize], bool, bool);
 fn what_does_not_fit_changes_nothing() {
     const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
     let accept = || Answer::Accept(Store::fixture().maildrop().into());
+    let challenge = || Answer::Challenge(Secret::new(Vec::new()));
     let cases: Vec<(String, Vec<Answer>, &[u8], Fits)> = vec![
         (String::new(), vec![], b"", (&[], false, false)),
         ("USER mrose\r\n".into(), vec![], b"", (&[], false, false)),
         ("STLS\r\n".into(), vec![], b"", (&[], false, true)),
         (LOGIN.into(), vec![], b"", (&[0, 1], false, false)),
+        ("AUTH X\r\n".into(), vec![], b"", (&[0, 1, 6, 7], false, false)),
+        ("AUTH X\r\n".into(), vec![challenge()], b"", (&[], false, false)),
+        ("AUTH X\r\nAAAA\r\n".into(), vec![challenge()], b"", (&[0, 1, 6, 7], false, false)),
+        ("AUTH X\r\n*\r\n".into(), vec![challenge()], b"", (&[1, 7], false, false)),
+        ("AUTH X\r\n!\r\n".into(), vec![challenge()], b"", (&[1, 7], false, false)),
+        ("XCLIENT ADDR=::1\r\n".into(), vec![], b"", (&[7, 8], false, false)),
         (LOGIN.into(), vec![accept()], b"", (&[], false, false)),
         (format!("{LOGIN}DELE 1\r\nRETR 2\r\n"), vec![accept()], b"", (&[2, 4], false, false)),
         (
@@ -112,6 +125,9 @@ impl CloneAnswers for Vec<Answer> {
             Answer::Message => Answer::Message,
             Answer::EndOfMessage => Answer::EndOfMessage,
             Answer::Unavailable(rejection) => Answer::Unavailable(rejection.clone()),
+            Answer::Challenge(octets) => Answer::Challenge(octets.clone()),
+            Answer::Abandon(rejection) => Answer::Abandon(rejection.clone()),
+            Answer::Proxied => Answer::Proxied,
             Answer::Committed { failed } => Answer::Committed { failed: *failed },
         };
         self.iter().map(clone).collect()

@@ -1,8 +1,9 @@
 //! What holds for any dialogue: the same at every split, and what the model says.
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::server::{Close, Config, Language, Limits, Utf8};
 use pop3_tests::model::{Expected, Model, Valid};
+use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Seen, Server, run};
 use pop3_tests::split::{OCTETS, WHOLE};
 use pop3_tests::store::Store;
@@ -10,8 +11,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn server(store: &Store, high_water: usize) -> Server {
-    let limits = Limits::new().with_high_water(high_water).with_command_line(300);
-    let config = Config::new().with_starttls(true).with_last(true).with_limits(limits);
+    let limits = Limits::new().with_high_water(high_water).with_command_line(300).with_sasl_line(400);
+    let mut config =
+        Config::new().with_starttls(true).with_last(true).with_limits(limits.with_sasl_rounds(3));
+    config = config.with_utf8(Utf8::new(true)).with_language(Language::GERMAN);
+    config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "XOAUTH2", ENDLESS]);
     Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))
 }
 
@@ -61,7 +65,13 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just("mrose"),
         Just("tanstaaf"),
         Just(" "),
-        Just("mrose 0123456789abcdef0123456789abcdef")
+        Just("mrose 0123456789abcdef0123456789abcdef"),
+        Just("AG1yb3NlAHRhbnN0YWFm"),
+        Just("AAAA"),
+        Just("="),
+        Just("*"),
+        Just("de-CH"),
+        Just("jos\u{e9}")
     ];
     let keyword = prop_oneof![
         Just("USER"),
@@ -81,6 +91,14 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just("QUIT"),
         Just("quit "),
         Just("AUTH"),
+        Just("AUTH PLAIN"),
+        Just("AUTH LOGIN"),
+        Just("AUTH SCRAM-SHA-1"),
+        Just("AUTH X-ENDLESS"),
+        Just("LANG"),
+        Just("UTF8"),
+        Just("XCLIENT"),
+        Just("*"),
         Just("\0"),
         Just("")
     ];
@@ -91,6 +109,14 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         Just("PASS tanstaaf\r\n"),
         Just("CAPA\r\n"),
         Just("STLS\r\n"),
+        Just("AUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\n"),
+        Just("AUTH PLAIN\r\n"),
+        Just("AUTH X-ENDLESS\r\n"),
+        Just("AUTH LOGIN\r\n"),
+        Just("AAAA\r\n"),
+        Just("*\r\n"),
+        Just("\r\n"),
+        Just("AG1yb3NlAHRhbnN0YWFm\r\n"),
         Just("STAT\r\n"),
         Just("DELE 1\r\n"),
         Just("RETR 1\r\n"),
@@ -100,7 +126,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         4 => plain.prop_map(|line| line.as_bytes().to_vec()),
         3 => command,
         1 => (vec(any::<u8>(), 0..20), end()).prop_map(|(mut l, e)| { l.extend_from_slice(e.as_bytes()); l }),
-        1 => (290..310_usize, end()).prop_map(|(n, e)| { let mut l = vec![b'x'; n]; l.extend_from_slice(e.as_bytes()); l }),
+        1 => (prop_oneof![290..310_usize, 390..410_usize], end()).prop_map(|(n, e)| { let mut l = vec![b'x'; n]; l.extend_from_slice(e.as_bytes()); l }),
     ]
 }
 

@@ -7,15 +7,21 @@ use core::fmt::Write as _;
 use std::path::Path;
 
 use pop3_proto::server::{
-    Action, Answer, Close, Column, Config, Event, Extent, Limits, Line, Request, Session, State,
+    Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
+    Session, State, Utf8,
 };
-use pop3_proto::{Channel, Command, CommandError, Rejection, Status, client};
+use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret, Status, client};
+use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
-const STATES: [State; 9] = [
+const STATES: [State; 13] = [
     State::Authorization,
     State::Named,
     State::Authenticating,
+    State::Exchanging,
+    State::Responding,
+    State::Cancelling,
+    State::Proxying,
     State::StartingTls,
     State::Transaction,
     State::Fetching,
@@ -27,12 +33,19 @@ const STATES: [State; 9] = [
 /// A session in this state: three messages, the second marked as deleted.
 fn session(state: State, channel: Channel) -> Session {
     let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
-    let config = Config::new().with_starttls(true).with_limits(limits);
+    let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
+    config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
+    config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
     let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
+    session.set_trusted_proxy(true);
     let enough: &[&str] = match state {
         State::Authorization => &[],
         State::Named => &["USER mrose"],
         State::Authenticating => &["USER mrose", "PASS x"],
+        State::Exchanging => &["AUTH CRAM-MD5"],
+        State::Responding => &["AUTH CRAM-MD5", "challenge"],
+        State::Cancelling => &["AUTH CRAM-MD5", "challenge", "cancel"],
+        State::Proxying => &["XCLIENT ADDR=::1"],
         State::StartingTls => &["STLS"],
         State::Transaction => &["USER mrose", "PASS x", "accept", "DELE 2"],
         State::Fetching => &["USER mrose", "PASS x", "accept", "RETR 1"],
@@ -44,6 +57,8 @@ fn session(state: State, channel: Channel) -> Session {
         let event = match *step {
             "accept" => Event::Answer(Answer::Accept(Store::fixture().maildrop().into())),
             "message" => Event::Answer(Answer::Message),
+            "challenge" => Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
+            "cancel" => Event::Sasl(SaslResponse::Cancel),
             line => Event::Command(Command::parse(line.as_bytes()).unwrap()),
         };
         let _ = session.step(event).unwrap();
@@ -85,6 +100,19 @@ fn commands() -> Vec<(&'static str, Make)> {
         "NOOP",
         "RSET",
         "LAST",
+        "AUTH PLAIN AGEAYg==",
+        "AUTH CRAM-MD5",
+        "AUTH EXTERNAL =",
+        "AUTH GSSAPI",
+        "AUTH",
+        "UTF8",
+        "USER jos\u{e9}",
+        "LANG",
+        "LANG *",
+        "LANG EN-us",
+        "LANG fr",
+        "XCLIENT ADDR=192.0.2.1",
+        "XCLIENT ADDR=x",
     ];
     let names = [
         ("`RETR 2`", "`RETR 2`, a deleted message"),
@@ -96,6 +124,10 @@ fn commands() -> Vec<(&'static str, Make)> {
             *command = name;
         }
     }
+    commands.push(("a name that is not UTF-8", || Event::Command(Command::parse(b"USER \xc3").unwrap())));
+    commands.push(("a response", || Event::Sasl(SaslResponse::Octets(Base64::EMPTY))));
+    commands.push(("a response of `*`", || Event::Sasl(SaslResponse::Cancel)));
+    commands.push(("a response that is no base64", || Event::Malformed(CommandError::Base64)));
     commands.push(("a line that is no command", || Event::Malformed(CommandError::Unknown)));
     commands.push(("a line that is too long", || Event::Malformed(CommandError::TooLong)));
     commands
@@ -106,6 +138,9 @@ fn answers() -> Vec<(&'static str, Make)> {
         ("`Accept`", || Event::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
         ("`Reject`, credentials", || Event::Answer(Answer::Reject(Rejection::credentials()))),
         ("`Reject`, in use", || Event::Answer(Answer::Reject(Rejection::in_use()))),
+        ("`Challenge`", || Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec())))),
+        ("`Abandon`", || Event::Answer(Answer::Abandon(Rejection::plain("malformed response")))),
+        ("`Proxied`", || Event::Answer(Answer::Proxied)),
         ("`Message`", || Event::Answer(Answer::Message)),
         ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
         ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
@@ -139,6 +174,17 @@ fn action(action: &Action) -> String {
         Action::Entry(what, _) => column(*what).into(),
         Action::Last => "the highest number".into(),
         Action::Capabilities => "capabilities".into(),
+        Action::Mechanisms => "the mechanisms".into(),
+        Action::Challenge(_) => "`+` and the challenge".into(),
+        Action::Language(reply) => format!("{}, the tag before it", line(reply)),
+        Action::Languages => "the languages".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
+            "asks: begin with this response".into()
+        }
+        Action::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
+        Action::Ask(Request::Proxied(_)) => "asks: proxied".into(),
         Action::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
         Action::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
         Action::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
@@ -190,8 +236,9 @@ fn server(out: &mut String) {
     out.push_str(
         "## Server\n\n\
          `pop3_proto::server::Session`. The maildrop has three messages; the second is marked as deleted. STLS is\n\
-         offered, LAST is not, and the greeting had a timestamp. `–` is a misuse: an error for the caller that\n\
-         changes nothing.\n\n\
+         offered, LAST is not, and the greeting had a timestamp. AUTH has PLAIN, CRAM-MD5, and EXTERNAL under TLS;\n\
+         UTF8 is offered with USER, LANG with German and English, and the peer is a proxy that is trusted. `–` is a\n\
+         misuse: an error for the caller that changes nothing.\n\n\
          ### Commands on a channel that may carry passwords\n\n\
          No command is taken while an answer is owed; the connection leaves it in the input.\n\n",
     );
@@ -216,7 +263,7 @@ fn server(out: &mut String) {
     }
     out.push_str("\n### Commands that differ under TLS\n\n| | Authorization |\n|---|---|\n");
     for (name, make) in commands() {
-        let cell = outcome(State::Authorization, Channel::Tls, make()).unwrap();
+        let Some(cell) = outcome(State::Authorization, Channel::Tls, make()) else { continue };
         if Some(&cell) != outcome(State::Authorization, Channel::TrustedPlaintext, make()).as_ref() {
             writeln!(out, "| {name} | {cell} |").unwrap();
         }
@@ -238,20 +285,24 @@ fn server(out: &mut String) {
 
 fn keywords() -> Vec<pop3_proto::Keyword> {
     use pop3_proto::Keyword::*;
-    vec![User, Pass, Apop, Capa, Stls, Quit, Stat, List, Uidl, Retr, Top, Dele, Noop, Rset, Last, Extension]
+    vec![
+        User, Pass, Apop, Auth, AuthList, Capa, Stls, Utf8, Lang, Xclient, Quit, Stat, List, Uidl, Retr, Top,
+        Dele, Noop, Rset, Last, Extension,
+    ]
 }
 
-const CLIENT_STATES: [client::State; 6] = [
+const CLIENT_STATES: [client::State; 7] = [
     client::State::Greeting,
     client::State::Authorization,
     client::State::Handshake,
+    client::State::Challenged,
     client::State::Transaction,
     client::State::Closing,
     client::State::Closed,
 ];
 
 fn client_session(state: client::State, channel: Channel, named: bool) -> client::Session {
-    use client::Signal::{Greeting, Reply, Send};
+    use client::Signal::{Challenge, Greeting, Reply, Send, SendSealedAuth};
     use pop3_proto::Keyword::{Apop, Quit, Stls, User};
     let ok = Status::Positive;
     let signals: &[client::Signal] = match state {
@@ -259,6 +310,7 @@ fn client_session(state: client::State, channel: Channel, named: bool) -> client
         client::State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
         client::State::Authorization => &[Greeting(ok)],
         client::State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
+        client::State::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
         client::State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
         client::State::Closing => &[Greeting(ok), Send(Quit)],
         client::State::Closed => &[Greeting(Status::Negative)],
@@ -274,6 +326,7 @@ fn client_session(state: client::State, channel: Channel, named: bool) -> client
 fn keyword(keyword: pop3_proto::Keyword) -> String {
     match keyword.as_str() {
         "" => "an extension".into(),
+        "AUTH" if keyword == pop3_proto::Keyword::AuthList => "`AUTH` alone".into(),
         word => format!("`{word}`"),
     }
 }
@@ -290,6 +343,7 @@ fn signal(mut session: client::Session, signal: client::Signal) -> String {
                 client::Misuse::Unnamed => "USER first".into(),
                 client::Misuse::Plaintext => "TLS first".into(),
                 client::Misuse::AlreadyTls => "TLS already".into(),
+                client::Misuse::AfterUtf8 => "UTF8 was sent".into(),
                 other => format!("{other:?}"),
             }
         }
@@ -308,7 +362,7 @@ fn signal(mut session: client::Session, signal: client::Signal) -> String {
 }
 
 fn client(out: &mut String) {
-    use client::Signal::{Greeting, Reply, Send, TlsEstablished};
+    use client::Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
     out.push_str(
         "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
          ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
@@ -334,6 +388,15 @@ fn client(out: &mut String) {
             .map(|(_, state, channel, named)| signal(client_session(*state, *channel, *named), Send(word)))
             .collect();
         writeln!(out, "| {} | {} |", keyword(word), cells.join(" | ")).unwrap();
+        if word == pop3_proto::Keyword::Auth {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|(_, state, channel, named)| {
+                    signal(client_session(*state, *channel, *named), SendSealedAuth)
+                })
+                .collect();
+            writeln!(out, "| `AUTH` that shows no secret | {} |", cells.join(" | ")).unwrap();
+        }
     }
     out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
     for word in keywords() {
@@ -347,6 +410,24 @@ fn client(out: &mut String) {
             let noop = signal(session, Send(pop3_proto::Keyword::Noop));
             writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
         }
+    }
+    out.push_str("\n### An exchange of AUTH, its line sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
+    let mut sent = client_session(client::State::Authorization, Channel::TrustedPlaintext, false);
+    let _ = sent.step(Send(pop3_proto::Keyword::Auth)).unwrap();
+    let mut challenged = sent;
+    let _ = challenged.step(Challenge).unwrap();
+    let mut cancelled = challenged;
+    let _ = cancelled.step(Cancel).unwrap();
+    for (name, event) in [
+        ("a challenge", Challenge),
+        ("an answer", Respond),
+        ("`*`", Cancel),
+        ("`+OK`", Reply(pop3_proto::Keyword::Auth, Status::Positive)),
+        ("`-ERR`", Reply(pop3_proto::Keyword::Auth, Status::Negative)),
+        ("sending NOOP", Send(pop3_proto::Keyword::Noop)),
+    ] {
+        let cells = [sent, challenged, cancelled].map(|session| signal(session, event));
+        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
     }
     out.push_str("\n### Greeting and handshake\n\n");
     let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();

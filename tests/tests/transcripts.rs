@@ -59,7 +59,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
         if exchange.commands.len() > 1 && client.connection().state() == State::Transaction {
             // The recording has no CAPA here; without it nothing would be sent ahead.
             client.send("CAPA").unwrap();
-            client.feed(b"+OK\r\nPIPELINING\r\n.\r\n", lengths);
+            client.feed(b"+OK\r\nPIPELINING\r\nUIDL\r\nTOP\r\n.\r\n", lengths);
         }
         let before = client.log().len();
         // A line that our client can't send, or more of them than it may: this probe is left out.
@@ -114,7 +114,7 @@ fn check(session: &str, exchange: &Exchange, seen: &[Seen]) {
     let lines: Vec<_> = exchange.answer.split_inclusive(|&octet| octet == b'\n').collect();
     let Some((first, rest)) = lines.split_first() else { return };
     if exchange.commands.len() > 1 {
-        // 2449-6.61: each reply went to its command, as their shapes differ.
+        // Each reply went to its command, as their shapes differ.
         let replies = seen.iter().filter(|seen| matches!(seen, Seen::Reply(..))).count();
         assert_eq!(replies, exchange.commands.len(), "{name}");
         return;
@@ -140,7 +140,7 @@ fn check(session: &str, exchange: &Exchange, seen: &[Seen]) {
     assert!(data == content || (data.is_empty() && entries == rest.len()), "{name}: {seen:?}");
 }
 
-// 1939-3.19, 1957-1.01, 2449-5.07, 2449-8.04, 1939-5.33, PRS-01, PRS-02
+// 1939-3.19, 1957-1.01, 2449-5.07, 2449-8.04, 1939-5.33, PRS-01, PRS-02, 2449-6.61
 #[test]
 fn recordings_are_taken_or_refused_by_name() {
     let mut outcomes = String::new();

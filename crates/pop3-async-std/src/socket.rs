@@ -4,7 +4,7 @@ use std::io;
 
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
-use pop3_driver::tls::{Role, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
 use pop3_driver::{Clock, Transport};
 use pop3_proto::Instant;
 
@@ -14,6 +14,7 @@ use crate::runtime::{Runtime, within};
 #[derive(Debug)]
 pub struct Socket<R: Runtime> {
     stream: Stream<R>,
+    tls: Option<TlsInfo>,
     role: Role,
     clock: Clock,
 }
@@ -27,7 +28,7 @@ enum Stream<R: Runtime> {
 impl<R: Runtime> Socket<R> {
     /// A connection in clear. `role` is its side in a handshake.
     pub const fn new(stream: R::Stream, role: Role, clock: Clock) -> Self {
-        Self { stream: Stream::Plain(stream), role, clock }
+        Self { stream: Stream::Plain(stream), tls: None, role, clock }
     }
 }
 
@@ -77,27 +78,29 @@ impl<R: Runtime> Transport for Socket<R> {
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, role, clock } = self;
+        let Self { stream, tls: _, role, clock } = self;
         let Stream::Plain(stream) = stream else { return Err(unavailable()) };
-        let stream = match &role {
+        let (stream, tls) = match &role {
             Role::Server(config) => {
-                let handshake = TlsAcceptor::from(config.clone()).accept(stream);
-                TlsStream::Server(within::<R, _>(clock, deadline, handshake).await?)
+                let own = ServerHandshake::new(config);
+                let handshake = TlsAcceptor::from(own.config()).accept(stream);
+                let stream = within::<R, _>(clock, deadline, handshake).await?;
+                let tls = own.finish(stream.get_ref().1);
+                (TlsStream::Server(stream), tls)
             }
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
-                TlsStream::Client(within::<R, _>(clock, deadline, handshake).await?)
+                let stream = within::<R, _>(clock, deadline, handshake).await?;
+                let tls = TlsInfo::of_client(stream.get_ref().1);
+                (TlsStream::Client(stream), tls)
             }
             Role::None => return Err(unavailable()),
         };
-        Ok(Self { stream: Stream::Tls(Box::new(stream)), role, clock })
+        Ok(Self { stream: Stream::Tls(Box::new(stream)), tls, role, clock })
     }
 
     fn tls(&self) -> Option<TlsInfo> {
-        match &self.stream {
-            Stream::Plain(_) => None,
-            Stream::Tls(stream) => TlsInfo::of(stream.get_ref().1),
-        }
+        self.tls.clone()
     }
 
     fn is_tls(&self) -> bool {

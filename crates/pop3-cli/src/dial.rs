@@ -5,15 +5,17 @@ use core::net::IpAddr;
 use std::net::ToSocketAddrs;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Client, Error, NoLogin, Options, Refusal, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError};
-use pop3_proto::url::{AuthChoice, Url};
+use pop3_proto::url::Url;
 use pop3_proto::{Keyword, ResponseCode};
+use pop3_sasl::client::{Denial, Error as ExchangeError};
 
-use crate::args::{Account, Auth, Runtime, Tls};
+use crate::args::{Account, Runtime, Tls};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
+use crate::login::Kind;
 
 /// A server, how it is reached, and how the connection is protected.
 #[derive(Clone, Debug)]
@@ -26,14 +28,8 @@ pub(crate) struct Dial {
     pub(crate) security: Security,
     pub(crate) options: Options,
     runtime: Runtime,
-}
-
-/// How to log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Login {
-    /// USER and PASS.
-    Password,
-    Apop,
+    /// What the login shows.
+    pub(crate) kind: Kind,
 }
 
 /// What is done with a client, whatever its transport.
@@ -54,7 +50,11 @@ impl Dial {
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
-            let config = crate::tls::client(account.ca_file.as_deref())?;
+            let ca_file = account.ca_file.as_deref();
+            let config = match (&account.client_cert, &account.client_key) {
+                (Some(cert), Some(key)) => crate::tls::client_as(ca_file, cert, key)?,
+                _ => crate::tls::client(ca_file)?,
+            };
             Connector::new(config, url.host()).map_err(|_| {
                 Failure::usage(format!(
                     "{} is neither a host name nor an address, so TLS can't check it",
@@ -74,9 +74,16 @@ impl Dial {
             }
             None => Security::StartTls(connector()?),
         };
-        let config = Config::default().with_reply_timeout(account.timeout).with_quit_timeout(account.timeout);
-        let options = Options::new().with_connect_timeout(account.timeout).with_config(config);
-        Ok(Self { place, hosts, port: url.port(), security, options, runtime: account.runtime })
+        let config = Config::default()
+            .with_strict(account.strict)
+            .with_reply_timeout(account.timeout)
+            .with_quit_timeout(account.timeout);
+        let options = Options::new()
+            .with_connect_timeout(account.timeout)
+            .with_config(config)
+            .with_capabilities(!account.no_capa);
+        let (port, runtime) = (url.port(), account.runtime);
+        Ok(Self { place, hosts, port, security, options, runtime, kind: Kind::default() })
     }
 
     /// A server in this process, for the demonstration.
@@ -87,7 +94,8 @@ impl Dial {
         runtime: Runtime,
     ) -> Self {
         let hosts = vec![address.ip().to_string()];
-        Self { place: address.to_string(), hosts, port: address.port(), security, options, runtime }
+        let (place, port, kind) = (address.to_string(), address.port(), Kind::default());
+        Self { place, hosts, port, security, options, runtime, kind }
     }
 
     /// The same with other protection.
@@ -150,15 +158,55 @@ impl Dial {
                             "{place} has no TLS by STLS: {text} (try --tls implicit, or --tls off on a line that you trust)"
                         ),
                     ),
-                    Some(Keyword::User | Keyword::Pass | Keyword::Apop) => {
-                        let advice = advice(refusal.code());
-                        Failure::new(Exit::Login, format!("{place} refused the login: {text} ({advice})"))
+                    Some(Keyword::User | Keyword::Pass | Keyword::Apop | Keyword::Auth) => {
+                        let advice = advice(refusal, self.kind);
+                        let details = refusal.details.as_ref();
+                        let details = details.map(|told| format!("; it says {}", Escaped::new(told)));
+                        let details = details.unwrap_or_default();
+                        let text = format!("{place} refused the login: {text} ({advice}{details})");
+                        Failure::new(Exit::Login, text)
                     }
                     Some(keyword) => {
                         Failure::new(Exit::Protocol, format!("{place} refused {}: {text}", keyword.as_str()))
                     }
                 }
             }
+            Error::NotTls(_) => Failure::new(
+                Exit::Connect,
+                format!(
+                    "{place} speaks plain text where TLS was tried (pop3:// or --tls starttls begin TLS by STLS; no password was sent)"
+                ),
+            ),
+            Error::Exchange(ExchangeError::WrongSignature) | Error::ServerNotVerified(_) => Failure::new(
+                Exit::Login,
+                format!(
+                    "{place} does not prove that it knows the password: it is a false server, or somebody is in between ({})",
+                    reasons(error)
+                ),
+            ),
+            Error::Exchange(ExchangeError::Denied(Denial::ServerDoesSupportChannelBinding)) => Failure::new(
+                Exit::Login,
+                format!(
+                    "{place}: somebody has taken the mechanisms with -PLUS off the list ({})",
+                    reasons(error)
+                ),
+            ),
+            Error::Exchange(_) | Error::UnreadableChallenge => {
+                Failure::new(Exit::Login, format!("{place}: {}", reasons(error)))
+            }
+            Error::NoLogin(NoLogin::BindingNotOffered) => Failure::new(
+                Exit::Login,
+                format!(
+                    "{place} offers no mechanism with -PLUS, which --require-binding wants; somebody may have taken it off the list"
+                ),
+            ),
+            Error::NoLogin(_) => Failure::new(
+                Exit::Login,
+                format!(
+                    "{place}: {} (pop3 check lists what it offers; --auth names another)",
+                    reasons(error)
+                ),
+            ),
             Error::Tls(error) => Failure::new(
                 Exit::Connect,
                 format!(
@@ -183,46 +231,12 @@ impl Dial {
                 Exit::Protocol,
                 format!("{place} speaks TLS from the first octet (try pop3s:// or --tls implicit)"),
             ),
-            Error::Argument(_) | Error::NoTimestamp | Error::Unsendable(_) => {
+            Error::Argument(_) | Error::NoTimestamp | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
             Error::Protocol(_) | Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
                 Failure::new(Exit::Protocol, format!("{place}: {}", reasons(error)))
             }
-        }
-    }
-}
-
-impl Login {
-    /// What the command line says, or else the URL, or else USER and PASS.
-    ///
-    /// # Errors
-    /// When the URL asks for a mechanism that this program does not have.
-    pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
-        match (account.auth, url.auth()) {
-            (Auth::User, _) | (Auth::Auto, AuthChoice::Any) => Ok(Self::Password),
-            (Auth::Apop, _) | (Auth::Auto, AuthChoice::Apop) => Ok(Self::Apop),
-            (Auth::Auto, AuthChoice::Sasl(name) | AuthChoice::Extension(name)) => {
-                Err(Failure::usage(format!(
-                    "the URL asks for the login {name}, which this program does not have; --auth user or --auth apop takes another"
-                )))
-            }
-            (Auth::Auto, _) => {
-                Err(Failure::usage("the URL asks for a login that this program does not have"))
-            }
-        }
-    }
-
-    /// Logs in.
-    pub(crate) async fn log_in<T: Transport>(
-        self,
-        client: &mut Client<T>,
-        user: &[u8],
-        password: &[u8],
-    ) -> Result<(), Error> {
-        match self {
-            Self::Password => client.login(user, password).await,
-            Self::Apop => client.login_apop(user, password).await,
         }
     }
 }
@@ -249,13 +263,24 @@ fn tls_advice(error: &std::io::Error) -> &'static str {
 }
 
 /// What to do about a refused login.
-const fn advice(code: Option<ResponseCode<'_>>) -> &'static str {
-    match code {
-        Some(ResponseCode::InUse) => "another session has the maildrop; try again later",
-        Some(ResponseCode::LoginDelay) => "too soon after the last login; try again later",
-        Some(ResponseCode::SysTemp) => "a fault of the server that will likely pass; try again later",
-        Some(ResponseCode::SysPerm) => "a fault of the server; tell who runs it",
-        Some(ResponseCode::Auth) => "name or password is wrong",
-        _ => "most often the name or the password is wrong",
+fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
+    match (refusal.code(), refusal.blames_credentials()) {
+        (Some(ResponseCode::InUse), _) => "another session has the maildrop; try again later",
+        (Some(ResponseCode::LoginDelay), _) => "too soon after the last login; try again later",
+        (Some(ResponseCode::SysTemp), _) => "a fault of the server that will likely pass; try again later",
+        (Some(ResponseCode::SysPerm), _) => "a fault of the server; tell who runs it",
+        (_, Some(false)) => "the server would say if it were the credentials: it is something else",
+        (_, Some(true)) => match kind {
+            Kind::Password => "name or password is wrong",
+            Kind::Token => "the token is wrong or has expired",
+            Kind::Certificate => "the certificate is not taken for this user",
+            Kind::Nothing => "nobody may come in so",
+        },
+        (_, None) => match kind {
+            Kind::Password => "most often the name or the password is wrong",
+            Kind::Token => "most often the token is wrong or has expired",
+            Kind::Certificate => "most often the certificate is not taken for this user",
+            Kind::Nothing => "most often nobody may come in so",
+        },
     }
 }

@@ -133,6 +133,7 @@ fn remove<K: Eq + core::hash::Hash>(counts: &mut HashMap<K, u32>, key: K) {
 mod tests {
     use super::*;
 
+    // SEC-03
     #[test]
     fn each_limit_holds_and_is_given_back() {
         let limits = Limits::new(Most { total: 3, per_address: 2, per_user: 1 });

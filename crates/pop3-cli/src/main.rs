@@ -12,6 +12,7 @@ mod fuse;
 mod journal;
 mod limits;
 mod logging;
+mod login;
 mod passwd;
 mod password;
 mod progress;

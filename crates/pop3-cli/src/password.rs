@@ -17,6 +17,9 @@ pub(crate) const VARIABLE: &str = "POP3_PASSWORD";
 /// The longest password that is read, in octets.
 const MAX: u64 = 4_096;
 
+/// The longest token that is read, in octets.
+const MAX_TOKEN: u64 = 11 * 1024;
+
 /// Finds the password: `--password-file`, else `--password-command`, else `POP3_PASSWORD`, else a
 /// prompt on the terminal. `whose` is shown in the prompt.
 ///
@@ -28,7 +31,7 @@ pub(crate) fn find(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Fa
         let line = File::open(path).and_then(|file| first_line(&mut BufReader::new(file)));
         (line.map_err(|error| Failure::usage(format!("{place} can't be read: {error}")))?, place)
     } else if let Some(command) = &account.password_command {
-        (ask_command(command)?, "the password command".to_owned())
+        (ask_command(command, "password", MAX)?, "the password command".to_owned())
     } else if let Some(password) = env::var_os(VARIABLE) {
         (Secret::new(password.into_vec()), VARIABLE.to_owned())
     } else if io::stdin().is_terminal() {
@@ -44,27 +47,52 @@ pub(crate) fn find(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Fa
     check(password, &place)
 }
 
+/// Whether an option, or the variable, says where the password is.
+pub(crate) fn is_named(account: &Account) -> bool {
+    account.password_file.is_some() || account.password_command.is_some() || env::var_os(VARIABLE).is_some()
+}
+
+/// Asks `--token-command` for a token.
+///
+/// # Errors
+/// When there is no such option, or the command fails; the message holds no token.
+pub(crate) fn find_token(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Failure> {
+    let Some(command) = &account.token_command else {
+        return Err(Failure::usage(format!("there is no token for {whose}: give --token-command")));
+    };
+    let token = ask_command(command, "token", MAX_TOKEN)?;
+    if token.expose().is_empty() {
+        return Err(Failure::usage("the token command printed no token"));
+    }
+    Ok(token)
+}
+
 /// The first line of the input without its CR and LF. Nothing is kept of what was read but that.
 ///
 /// # Errors
 /// When the input can't be read, or the line is longer than 4,096 octets.
 pub(crate) fn first_line(input: &mut impl BufRead) -> io::Result<Secret<Vec<u8>>> {
+    short_line(input, MAX)
+}
+
+fn short_line(input: &mut impl BufRead, max: u64) -> io::Result<Secret<Vec<u8>>> {
     // Room for the longest line, so that growing leaves no copies of the password behind.
-    let mut line = Vec::with_capacity(MAX as usize + 3);
-    let read = input.take(MAX + 3).read_until(b'\n', &mut line);
+    let mut line = Vec::with_capacity(max as usize + 3);
+    let read = input.take(max + 3).read_until(b'\n', &mut line);
     let line = Secret::new(line);
     read?;
     let octets = line.expose();
     let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
     let octets = octets.strip_suffix(b"\r").unwrap_or(octets);
-    if octets.len() as u64 > MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line has more than 4,096 octets"));
+    if octets.len() as u64 > max {
+        let reason = format!("its first line has more than {max} octets");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     Ok(Secret::new(octets.to_vec()))
 }
 
-fn ask_command(command: &str) -> Result<Secret<Vec<u8>>, Failure> {
-    let failed = |what: String| Failure::usage(format!("the password command {what}"));
+fn ask_command(command: &str, kind: &str, max: u64) -> Result<Secret<Vec<u8>>, Failure> {
+    let failed = |what: String| Failure::usage(format!("the {kind} command {what}"));
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
         .env_remove(VARIABLE)
@@ -74,7 +102,7 @@ fn ask_command(command: &str) -> Result<Secret<Vec<u8>>, Failure> {
     let line = match child.stdout.take() {
         Some(stdout) => {
             let mut stdout = BufReader::new(stdout);
-            let line = first_line(&mut stdout);
+            let line = short_line(&mut stdout, max);
             // Let the command end by itself, whatever else it prints.
             let _ = io::copy(&mut stdout, &mut io::sink());
             line
@@ -85,7 +113,7 @@ fn ask_command(command: &str) -> Result<Secret<Vec<u8>>, Failure> {
     if !status.success() {
         return Err(failed(format!("failed ({status})")));
     }
-    line.map_err(|error| failed(format!("gave no password: {error}")))
+    line.map_err(|error| failed(format!("gave no {kind}: {error}")))
 }
 
 /// Refuses what can't be sent as a password, before anything is connected.
@@ -120,8 +148,13 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_gives_nothing() {
-        assert_eq!(ask_command("echo one; echo two").unwrap().expose(), b"one");
-        assert!(ask_command("echo one; exit 3").unwrap_err().to_string().contains("exit status: 3"));
-        assert!(check(ask_command("true").unwrap(), "x").is_err());
+        assert_eq!(ask_command("echo one; echo two", "password", MAX).unwrap().expose(), b"one");
+        assert!(
+            ask_command("echo one; exit 3", "password", MAX)
+                .unwrap_err()
+                .to_string()
+                .contains("exit status: 3")
+        );
+        assert!(check(ask_command("true", "password", MAX).unwrap(), "x").is_err());
     }
 }

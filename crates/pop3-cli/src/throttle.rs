@@ -83,6 +83,12 @@ impl Throttle {
         FIRST_DELAY.saturating_mul(1 << (tries.failures - 1).min(10)).min(LONGEST_DELAY)
     }
 
+    /// How long it takes until the tries so far have had their time: for an outcome that is not known at
+    /// once, so that the wait which [`attempt`](Self::attempt) gave has passed in part.
+    pub(crate) fn backlog(&mut self, address: IpAddr, now: Instant) -> Duration {
+        self.tries(address, now).paid.since(now).saturating_sub(INTERVAL * BURST)
+    }
+
     /// The password was right: the try costs the address nothing. Its failures stay, as one good
     /// account must not buy guesses at others.
     pub(crate) fn succeeded(&mut self, address: IpAddr) {
@@ -163,6 +169,7 @@ mod tests {
         assert_eq!(throttle.attempt(ip(OWNER), at(10_000)), Ok(Duration::ZERO));
     }
 
+    // SEC-02
     #[test]
     fn nobody_waits_longer_than_two_seconds() {
         let mut throttle = Throttle::new();
@@ -170,6 +177,18 @@ mod tests {
         assert!(waits.iter().flatten().all(|wait| *wait <= LONGEST_WAIT));
         assert_eq!(waits.iter().flatten().count(), 36);
         assert_eq!(waits.last(), Some(&Err(TooMany)));
+    }
+
+    // SEC-02
+    #[test]
+    fn what_waits_passes_with_time() {
+        let mut throttle = Throttle::new();
+        assert_eq!(throttle.backlog(ip(OWNER), at(0)), Duration::ZERO);
+        let waits: Vec<_> = (0..6).filter_map(|_| throttle.attempt(ip(OWNER), at(0)).ok()).collect();
+        assert_eq!(waits.last(), Some(&(INTERVAL * 2)));
+        assert_eq!(throttle.backlog(ip(OWNER), at(0)), INTERVAL * 2);
+        assert_eq!(throttle.backlog(ip(OWNER), at(100)), INTERVAL * 2 - Duration::from_millis(100));
+        assert_eq!(throttle.backlog(ip(OWNER), at(1_000)), Duration::ZERO);
     }
 
     #[test]

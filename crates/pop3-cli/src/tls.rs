@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pop3_driver::tls::{client_config, harden_server, provider};
+use pop3_driver::tls::{client_config, client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -65,6 +65,25 @@ impl Certificate {
         Ok(Self { files, current, config: harden_server(config) })
     }
 
+    /// Asks clients for a certificate of the authorities in a PEM file. Who has none is served all the
+    /// same; who has one that is not good is not. The file is read once.
+    ///
+    /// # Errors
+    /// When the file can't be read, or has no authority.
+    pub(crate) fn with_client_authorities(self, path: &Path) -> Result<Self, Failure> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path, &error))?;
+        }
+        let verifier = client_verifier(roots).map_err(|error| unusable(path, &error))?;
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::usage(format!("TLS can't be set up: {error}")))?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>);
+        Ok(Self { config: harden_server(config), ..self })
+    }
+
     /// The settings of the server's TLS. They stay the same when the certificate is read again.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
@@ -98,6 +117,20 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.get())
     }
+}
+
+/// The same as [`client`], which shows the certificate in one file, whose key is in the other.
+///
+/// # Errors
+/// As [`client`], and when these files can't be read, or do not belong together.
+pub(crate) fn client_as(
+    ca_file: Option<&Path>,
+    cert: &Path,
+    key: &Path,
+) -> Result<Arc<ClientConfig>, Failure> {
+    let mut config = ClientConfig::clone(&*client(ca_file)?);
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(read(cert, key)?));
+    Ok(Arc::new(config))
 }
 
 /// A client's TLS: it believes the authorities that this system knows, and those in `ca_file`.
@@ -237,6 +270,18 @@ mod tests {
         certificate.reload().unwrap();
         assert_ne!(certificate.chain(), before);
         handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        // Who asks for certificates of clients serves those without, and reads its own again as well.
+        let asking = Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
+        let before = asking.chain();
+        write(folder.path());
+        asking.reload().unwrap();
+        assert_ne!(asking.chain(), before);
+        handshake(asking.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        let empty = folder.path().join("empty.pem");
+        fs::write(&empty, "").unwrap();
+        let error =
+            Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&empty).unwrap_err();
+        assert!(error.to_string().contains("empty.pem"), "{error}");
         // A key that does not belong to the certificate.
         let other = rcgen::KeyPair::generate().unwrap();
         fs::write(&key, other.serialize_pem()).unwrap();

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use pop3_sasl::scram::{Hash, Keys};
+
 fn pop3(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pop3"));
     command.args(arguments).env_remove("POP3_PASSWORD").stdin(Stdio::null());
@@ -31,20 +33,49 @@ fn assert_refused(output: &Output, text: &str) {
 }
 
 #[test]
-fn passwd_prints_a_line_for_the_users_file() {
-    let output = with_input(&["passwd", "alice"], b"a secret \r\nsecond line\n");
+fn passwd_prints_lines_for_the_users_file() {
+    let output = with_input(&["passwd", "alice", "--iterations", "4097"], b"a secret \r\nsecond line\n");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
-    let line = String::from_utf8(output.stdout).unwrap();
-    let hash = line.strip_prefix("alice:").and_then(|line| line.strip_suffix('\n')).unwrap();
-    assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
-    assert!(password_auth::verify_password("a secret ", hash).is_ok());
-    assert!(password_auth::verify_password("a secret", hash).is_err());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let forms: Vec<_> = text.lines().map(|line| line.strip_prefix("alice:").unwrap()).collect();
+    assert_eq!((forms.len(), text.ends_with('\n')), (4, true));
+    assert!(forms[0].starts_with("$argon2id$v=19$"), "{text}");
+    assert!(password_auth::verify_password("a secret ", forms[0]).is_ok());
+    assert!(password_auth::verify_password("a secret", forms[0]).is_err());
+    for (hash, form) in Hash::ALL.into_iter().zip(&forms[1..]) {
+        let keys = Keys::parse(form.as_bytes()).unwrap();
+        assert_eq!((keys.hash(), keys.iterations(), keys.salt().len()), (hash, 4097, 16));
+        assert!(keys.verify_password(b"a secret ") && !keys.verify_password(b"a secret"));
+        assert!(!forms.iter().any(|other| other != form && other.contains(&form[14..30])), "its own salt");
+    }
+}
+
+#[test]
+fn passwd_prints_the_forms_that_are_asked_for() {
+    let text = |arguments: &[&str], input: &[u8]| {
+        let output = with_input(arguments, input);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let one = text(&["passwd", "jo\u{308}rg", "--form", "scram-sha-512"], "a\u{308}\u{2168}\n".as_bytes());
+    let keys = one.strip_prefix("j\u{f6}rg:SCRAM-SHA-512$32768:").unwrap();
+    let keys = Keys::parse(format!("SCRAM-SHA-512$32768:{}", keys.trim_end()).as_bytes()).unwrap();
+    assert!(keys.verify_password("\u{e4}IX".as_bytes()));
+    let two = text(&["passwd", "a", "--form", "argon2id,scram-sha-1", "--iterations", "4096"], b"x\n");
+    assert_eq!(two.lines().map(|line| &line[..9]).collect::<Vec<_>>(), ["a:$argon2", "a:SCRAM-S"]);
+    // What SASLprep refuses can still be hashed as it is.
+    let odd = text(&["passwd", "a", "--form", "argon2id"], b"\xff\x07\n");
+    assert!(password_auth::verify_password(b"\xff\x07", odd.trim_end().strip_prefix("a:").unwrap()).is_ok());
+    assert_refused(&with_input(&["passwd", "a"], b"\xff\n"), "not UTF-8; --form argon2id");
+    assert_refused(&with_input(&["passwd", "a"], b"tab\t\n"), "a character that is not allowed");
+    assert_refused(&with_input(&["passwd", "a", "--iterations", "4095"], b"x\n"), "4096");
+    assert_refused(&with_input(&["passwd", "a", "--form", "md5"], b"x\n"), "scram-sha-256");
 }
 
 #[test]
 fn passwd_refuses_names_and_passwords_that_do_not_work() {
-    for name in ["", "..", ".alice", "a/b", "a b", "a:b", "a\nb"] {
+    for name in ["", "..", ".alice", "a/b", "a b", "a:b", "a\nb", "a\u{ff0f}b", "\u{202e}"] {
         assert_refused(&with_input(&["passwd", name], b"secret\n"), "can't be a user");
     }
     assert_refused(&with_input(&["passwd", "alice"], b""), "empty");

@@ -5,6 +5,8 @@ use std::io;
 
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
 
 use crate::tls::TlsInfo;
 
@@ -21,6 +23,47 @@ pub trait Backend: Send {
     /// never. Default: nothing is done, as the rules on plaintext are not the store's.
     fn secured(&mut self, tls: &TlsInfo) {
         let _ = tls;
+    }
+
+    /// The mechanisms of AUTH that this store can verify, in the order of the announcement. Default:
+    /// PLAIN and LOGIN, which need no more than PASS does.
+    ///
+    /// What the connection does not allow is not offered: mechanisms that send a password or a token
+    /// without TLS (unless the connection is trusted), -PLUS without channel binding, EXTERNAL without a
+    /// client's certificate.
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        vec![Mechanism::Plain, Mechanism::Login]
+    }
+
+    /// The keys of a user for SCRAM, `None` where there is no such user, or none for this hash: the
+    /// exchange then goes on as with a wrong password. Default: none.
+    ///
+    /// The name is prepared by SASLprep. Who has proved to have the keys' password is then given to
+    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`](pop3_proto::server::Proof::Scram).
+    fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+    ) -> impl Future<Output = Result<Option<Keys>, Rejection>> + Send {
+        let _ = (name, hash);
+        core::future::ready(Ok(None))
+    }
+
+    /// Who asked for these keys has not proved to know their password. The answer is what the client is
+    /// told, for stores that count failures and slow down who guesses. It must not block. Default:
+    /// [`Rejection::credentials`].
+    ///
+    /// A client that goes away before it proves anything is not told of here.
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        let _ = name;
+        Rejection::credentials()
+    }
+
+    /// Whether a user may open another's maildrop (RFC 4422 section 3.4.1). Asked only when they differ,
+    /// and before the proof is verified. Default: no.
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        let _ = (user, other);
+        false
     }
 
     /// Checks the credentials, locks the maildrop, and makes the snapshot.

@@ -2,10 +2,11 @@
 
 use zeroize::Zeroize;
 
-/// A buffer of fixed size.
+/// A buffer of fixed size, unless its owner lets it grow for a while.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
     octets: Box<[u8]>,
+    usual: usize,
     start: usize,
     end: usize,
     wiped: bool,
@@ -15,7 +16,7 @@ impl ReadBuffer {
     /// A buffer for what a server sends. Nothing in it is a password, and wiping all messages would
     /// cost more than decoding them.
     pub(crate) fn new(size: usize) -> Self {
-        Self { octets: vec![0; size].into(), start: 0, end: 0, wiped: false }
+        Self { octets: vec![0; size].into(), usual: size, start: 0, end: 0, wiped: false }
     }
 
     /// A buffer in which what is consumed is zeroed, as it may have been a password.
@@ -63,6 +64,31 @@ impl ReadBuffer {
         &mut self.octets[self.end..]
     }
 
+    /// Makes room where there is none, up to so many octets in all.
+    pub(crate) fn grow(&mut self, most: usize) {
+        if self.end - self.start == self.octets.len() && self.octets.len() < most {
+            self.resize(most.min(self.octets.len() * 2));
+        }
+    }
+
+    /// Gives back what it has grown, once it is empty.
+    pub(crate) fn shrink(&mut self) {
+        if self.start == self.end && self.octets.len() > self.usual {
+            self.resize(self.usual);
+        }
+    }
+
+    fn resize(&mut self, size: usize) {
+        let mut octets: Box<[u8]> = vec![0; size].into();
+        octets[..self.end - self.start].copy_from_slice(&self.octets[self.start..self.end]);
+        if self.wiped {
+            self.octets.zeroize();
+        }
+        self.end -= self.start;
+        self.start = 0;
+        self.octets = octets;
+    }
+
     /// Notes that octets were put into the room.
     pub(crate) fn add(&mut self, octets: usize) {
         self.end = self.octets.len().min(self.end + octets);
@@ -95,5 +121,26 @@ mod tests {
         assert_eq!(buffer.filled(), b"def");
         buffer.consume(3);
         assert_eq!(*buffer.octets, [0; 4]);
+    }
+
+    #[test]
+    fn a_buffer_grows_when_it_is_full_and_shrinks_when_it_is_empty() {
+        let mut buffer = ReadBuffer::wiped(4);
+        for (room, size) in [(4, 8), (4, 10), (2, 10)] {
+            assert_eq!(buffer.room().len(), room);
+            buffer.grow(10);
+            assert_eq!(buffer.size(), if room == 4 && size == 8 { 4 } else { buffer.size() });
+            buffer.room().fill(b'x');
+            buffer.add(room);
+            buffer.grow(10);
+            assert_eq!(buffer.size(), size);
+        }
+        assert_eq!(buffer.filled(), b"xxxxxxxxxx");
+        buffer.consume(9);
+        buffer.shrink();
+        assert_eq!((buffer.size(), buffer.filled()), (10, &b"x"[..]));
+        buffer.consume(1);
+        buffer.shrink();
+        assert_eq!((buffer.size(), buffer.room()), (4, &mut [0; 4][..]));
     }
 }

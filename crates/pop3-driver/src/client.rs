@@ -1,22 +1,28 @@
 //! The client: calls that send a command and return its reply.
 
+mod auth;
 mod call;
 mod connect;
 mod error;
 mod fetch;
+mod language;
+mod login;
 mod trace;
 
 pub use connect::{Options, Security};
-pub use error::{Error, Refusal};
+pub use error::{Error, NoLogin, Refusal};
 pub use fetch::Receiver;
+pub use language::Language;
+pub use login::{LoginPolicy, Method};
+pub use pop3_sasl::Mechanism;
+pub use pop3_sasl::client::Credentials;
 pub use trace::{Trace, Tracer};
 
 use bytes::BytesMut;
 use pop3_proto::client::{Connection, Entry};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
-    Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Name, Octets, Password,
-    Quirk,
+    Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
 };
 
 use crate::buffer::ReadBuffer;
@@ -43,48 +49,35 @@ pub struct Client<T> {
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,
     busy: bool,
+    /// A quirk that this crate finds is an error.
+    strict: bool,
+    /// CAPA is sent.
+    asks_capabilities: bool,
+    /// There was no answer to CAPA, so that before the login there is no use in asking again.
+    without_capabilities: bool,
+    /// The bindings of the TLS connection have served an exchange.
+    bound: bool,
+    /// What LIST told of the sizes, by number; `None` where nothing.
+    sizes: Vec<Option<Octets>>,
     /// Until when the connection has to be made, while it is.
     limit: Option<Instant>,
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks for the capabilities (CAPA). `None` when the server has no such command.
+    /// Asks for the capabilities (CAPA). `None` when the server has no such command, and when
+    /// [`Options::capabilities`] says not to ask.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, Error> {
+        if !self.asks_capabilities {
+            return Ok(None);
+        }
         match self.call(&Command::Capa, |_| Ok(())).await {
             Ok(_) => Ok(self.connection.capabilities().cloned()),
             Err(Error::Refused(_)) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Logs in by USER and PASS, and asks for the capabilities again, as they may differ afterwards.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when the server refuses; what its
-    /// [`code`](Refusal::code) says tells why. [`Error::Unsendable`] with
-    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
-    /// passwords: nothing was sent.
-    pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), Error> {
-        let (name, password) = (Name::parse(name)?, Password::parse(password)?);
-        self.call(&Command::User(name), |_| Ok(())).await?;
-        self.call(&Command::Pass(password), |_| Ok(())).await?;
-        self.capabilities().await.map(drop)
-    }
-
-    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
-    /// is offered, and knowing that a false server can learn the password in time.
-    ///
-    /// # Errors
-    /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).
-    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
-        let name = Name::parse(name)?;
-        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
-        let digest = pop3_proto::apop::Digest::new(timestamp, secret);
-        self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
-        self.capabilities().await.map(drop)
     }
 
     /// How many messages there are, and how many octets by the server's count (STAT).
@@ -108,10 +101,12 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// See [`Error`].
     pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
-        self.listing(&Command::List(None), |entry| {
+        let sizes = self.listing(&Command::List(None), |entry| {
             if let Entry::Scan(listing) = entry { Some((listing.message, listing.octets)) } else { None }
-        })
-        .await
+        });
+        let sizes = sizes.await?;
+        self.sizes = by_number(&sizes);
+        Ok(sizes)
     }
 
     /// The size of one message by the server's count (`LIST n`).
@@ -259,6 +254,17 @@ impl<T: Transport> Client<T> {
     pub fn tls(&self) -> Option<TlsInfo> {
         self.transport.tls()
     }
+}
+
+/// Sizes by number, as far as the numbers are those of messages that a server may well have.
+fn by_number(sizes: &[(MessageNumber, Octets)]) -> Vec<Option<Octets>> {
+    let mut table = vec![None; sizes.len() + 1];
+    for (number, octets) in sizes {
+        if let Some(size) = table.get_mut(number.number() as usize) {
+            *size = Some(*octets);
+        }
+    }
+    table
 }
 
 /// How long the end of a connection may take.

@@ -1,16 +1,24 @@
 //! A store in memory, for examples and tests.
 
+mod account;
+
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::server::{Accepted, Credentials, Extent, Proof};
 use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
+use rustls::pki_types::CertificateDer;
 
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
+use account::{Message, User, prepared};
 
 /// Maildrops in memory, with the rules of a real store: one session at a time, removal at QUIT only.
+///
+/// It keeps the passwords in clear, so that every mechanism can be tried with it.
 ///
 /// ```
 /// let store = pop3_driver::memory::MemoryStore::new();
@@ -20,21 +28,17 @@ use crate::store::{Maildrop, Store};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    users: Arc<Mutex<HashMap<Vec<u8>, User>>>,
+    shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Debug)]
-struct User {
-    secret: Secret<Vec<u8>>,
-    messages: Vec<Message>,
-    delivered: u64,
-    locked: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Message {
-    uid: u64,
-    content: Arc<[u8]>,
+#[derive(Debug, Default)]
+struct Shared {
+    users: HashMap<Vec<u8>, User>,
+    tokens: Vec<(Secret<Vec<u8>>, Vec<u8>)>,
+    certificates: Vec<(CertificateDer<'static>, Vec<u8>)>,
+    acting: Vec<(Vec<u8>, Vec<u8>)>,
+    anonymous: Option<Vec<u8>>,
+    mechanisms: Option<Vec<Mechanism>>,
 }
 
 /// An open maildrop of a [`MemoryStore`].
@@ -52,49 +56,122 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Adds a user without messages, or gives one a new password.
+    /// Adds a user without messages, or gives one a new password. Both are prepared by SASLprep, as those
+    /// are that a client sends.
     pub fn add_user(&self, name: &str, password: &str) {
-        let secret = Secret::new(password.as_bytes().to_vec());
-        self.users()
-            .entry(name.as_bytes().to_vec())
-            .and_modify(|user| user.secret = secret.clone())
-            .or_insert_with(|| User { secret, messages: Vec::new(), delivered: 0, locked: false });
+        self.shared().users.entry(prepared(name)).or_default().set_password(prepared(password));
+    }
+
+    /// Makes a bearer token good for a user, by OAUTHBEARER and XOAUTH2.
+    pub fn add_token(&self, name: &str, token: &str) {
+        self.shared().tokens.push((Secret::new(token.as_bytes().to_vec()), prepared(name)));
+    }
+
+    /// Makes a client's certificate good for a user, by EXTERNAL.
+    pub fn add_certificate(&self, name: &str, certificate: CertificateDer<'static>) {
+        self.shared().certificates.push((certificate, prepared(name)));
+    }
+
+    /// Lets a user open another's maildrop.
+    pub fn let_act_for(&self, name: &str, other: &str) {
+        self.shared().acting.push((prepared(name), prepared(other)));
+    }
+
+    /// Opens a user's maildrop to anybody, by ANONYMOUS.
+    pub fn let_in_anybody(&self, name: &str) {
+        self.shared().anonymous = Some(prepared(name));
+    }
+
+    /// Sets what AUTH offers. Default: all that is of use here, the strongest first.
+    pub fn set_mechanisms(&self, mechanisms: &[Mechanism]) {
+        self.shared().mechanisms = Some(mechanisms.to_vec());
     }
 
     /// Delivers a message in stored form to a user; to nobody when there is no such user.
     pub fn deliver(&self, name: &str, content: &[u8]) {
-        if let Some(user) = self.users().get_mut(name.as_bytes()) {
-            user.delivered += 1;
-            user.messages.push(Message { uid: user.delivered, content: content.into() });
+        if let Some(user) = self.shared().users.get_mut(&prepared(name)) {
+            user.deliver(content);
         }
     }
 
     /// The messages of a user, in stored form.
     #[must_use]
     pub fn messages(&self, name: &str) -> Vec<Arc<[u8]>> {
-        let users = self.users();
-        let messages = users.get(name.as_bytes()).map(|user| user.messages.as_slice()).unwrap_or_default();
-        messages.iter().map(|message| Arc::clone(&message.content)).collect()
+        let shared = self.shared();
+        let messages = shared.users.get(&prepared(name)).map(|user| user.messages.as_slice());
+        messages.unwrap_or_default().iter().map(|message| Arc::clone(&message.content)).collect()
     }
 
-    fn users(&self) -> MutexGuard<'_, HashMap<Vec<u8>, User>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Whose maildrop the credentials open, if they are right.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a proof that is still to come is none of these")]
+    fn verify(&self, credentials: &Credentials, peer: &Peer) -> Option<Vec<u8>> {
+        // OAUTHBEARER and EXTERNAL may leave the name to the proof.
+        let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
+        match &credentials.proof {
+            Proof::Token(token) => {
+                let known = |(known, owner): &&(Secret<Vec<u8>>, Vec<u8>)| {
+                    known.same_octets(token.expose()) && meant(owner)
+                };
+                self.tokens.iter().find(known).map(|(_, owner)| owner.clone())
+            }
+            Proof::Certificate => {
+                let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first())?;
+                let known = self.certificates.iter().find(|(known, owner)| known == shown && meant(owner))?;
+                Some(known.1.clone())
+            }
+            Proof::Anonymous { .. } => self.anonymous.clone(),
+            _ => {
+                let Some(user) = self.users.get(&credentials.name) else {
+                    // The same work as for a user who exists.
+                    let _ = credentials.prove(b"nobody has this password");
+                    return None;
+                };
+                let proved = credentials.is_proved() || credentials.prove(user.password());
+                proved.then(|| credentials.maildrop().to_vec())
+            }
+        }
     }
 }
 
 impl Store for MemoryStore {
     type Maildrop = MemoryMaildrop;
 
-    fn open(&self, credentials: &Credentials, _peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
-        let mut users = self.users();
-        let Some(user) = users.get_mut(&credentials.name) else {
-            // The same work as for a user who exists.
-            let _ = credentials.prove(b"nobody has this password");
-            return Err(Rejection::credentials());
-        };
-        if !credentials.prove(user.secret.expose()) {
-            return Err(Rejection::credentials());
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        let shared = self.shared();
+        if let Some(mechanisms) = &shared.mechanisms {
+            return mechanisms.clone();
         }
+        let mut of_use = Mechanism::ALL.to_vec();
+        of_use.retain(|mechanism| {
+            let token = matches!(mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2);
+            (*mechanism != Mechanism::External || !shared.certificates.is_empty())
+                && (!token || !shared.tokens.is_empty())
+                && (*mechanism != Mechanism::Anonymous || shared.anonymous.is_some())
+        });
+        of_use
+    }
+
+    fn scram_keys(&self, name: &str, hash: Hash, _peer: &Peer) -> Result<Option<Keys>, Rejection> {
+        match self.shared().users.get_mut(name.as_bytes()) {
+            Some(user) => user.keys(hash).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.shared().acting.iter().any(|(own, others)| own == user && others == other)
+    }
+
+    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+        let mut shared = self.shared();
+        let name = shared.verify(credentials, peer).ok_or_else(Rejection::credentials)?;
+        let user = shared.users.get_mut(&name).ok_or_else(Rejection::credentials)?;
         if core::mem::replace(&mut user.locked, true) {
             return Err(Rejection::in_use());
         }
@@ -106,8 +183,8 @@ impl Store for MemoryStore {
             }
         }
         let messages = user.messages.clone();
-        let maildrop = MemoryMaildrop { store: self.clone(), name: credentials.name.clone(), messages };
-        Ok((Accepted::new(snapshot), maildrop))
+        let accepted = Accepted::new(snapshot).with_user(name.escape_ascii().to_string());
+        Ok((accepted, MemoryMaildrop { store: self.clone(), name, messages }))
     }
 }
 
@@ -127,7 +204,7 @@ impl Maildrop for MemoryMaildrop {
             .filter_map(|message| self.messages.get(message.index()))
             .map(|message| message.uid)
             .collect();
-        if let Some(user) = self.store.users().get_mut(&self.name) {
+        if let Some(user) = self.store.shared().users.get_mut(&self.name) {
             user.messages.retain(|message| !removed.contains(&message.uid));
         }
         0
@@ -136,7 +213,7 @@ impl Maildrop for MemoryMaildrop {
 
 impl Drop for MemoryMaildrop {
     fn drop(&mut self) {
-        if let Some(user) = self.store.users().get_mut(&self.name) {
+        if let Some(user) = self.store.shared().users.get_mut(&self.name) {
             user.locked = false;
         }
     }

@@ -1,8 +1,12 @@
 //! The server: from an accepted connection to the report on its session.
 
 mod drive;
+mod proxy;
+mod sasl;
 mod service;
 
+pub use proxy::Proxy;
+pub use sasl::Sasl;
 pub use service::{Peer, Report, Service, Welcome};
 
 use core::time::Duration;
@@ -16,6 +20,7 @@ use crate::backend::Backend as _;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use drive::{End, Session};
+use sasl::Exchanges;
 
 /// When TLS begins on a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,15 +46,33 @@ pub async fn serve<T: Transport, S: Service>(
     let opened = transport.now();
     // A handshake that fails takes the transport and its clock along.
     let begun = std::time::Instant::now();
-    let Welcome { config, mut backend, timestamp, trusted } = match service.connect(&peer) {
-        Ok(welcome) => welcome,
-        Err(rejection) => return turn_away(transport, entrance, &rejection).await,
-    };
+    if service.expects_proxy(&peer) {
+        let deadline = opened.after(PROXY_TIMEOUT);
+        let read = stop.race(peer.read_proxy_header(&mut transport, deadline)).await;
+        let fault = match read {
+            Some(Ok(())) => None,
+            // Where reading blocks, throwing the switch shows as the end of input.
+            Some(Err(_)) if stop.is_stopped() => Some(None),
+            Some(Err(error)) => Some(Some(error)),
+            None => Some(None),
+        };
+        if let Some(error) = fault {
+            let report = Report::failed_start("PROXY header", error, begun.elapsed());
+            return service.ended(&peer, &report);
+        }
+    }
+    let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
+        match service.connect(&peer) {
+            Ok(welcome) => welcome,
+            Err(rejection) => return turn_away(transport, entrance, &rejection).await,
+        };
     let login_deadline = opened.after(config.limits.login_timeout);
     if entrance == Entrance::Implicit {
         transport = match secure(transport, login_deadline, stop).await {
             Ok(transport) => transport,
-            Err(error) => return service.ended(&peer, &Report::failed_handshake(error, begun.elapsed())),
+            Err(error) => {
+                return service.ended(&peer, &Report::failed_start("TLS handshake", error, begun.elapsed()));
+            }
         };
         peer.tls = transport.tls();
         if let Some(tls) = &peer.tls {
@@ -61,16 +84,24 @@ pub async fn serve<T: Transport, S: Service>(
         (Entrance::Plain, true) => Channel::TrustedPlaintext,
         (Entrance::Plain, false) => Channel::Plaintext,
     };
-    let connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
-    let mut session = Session::new(connection, backend);
+    let mut connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
+    connection.set_trusted_proxy(trusted_proxy);
+    let mut session = Session::new(connection, backend, Exchanges::new(sasl), peer.tls.as_ref());
     let ended = loop {
         match session.drive(&mut transport, stop).await {
             End::Closed(ended) => break ended,
+            End::Proxied(mut proxied, client) => {
+                peer.speaks_for(&client);
+                let backend = service.connect(&peer).map(|welcome| welcome.backend);
+                proxied.proxied(backend, peer.tls.as_ref(), transport.now());
+                session = *proxied;
+            }
             End::StartTls(suspended) => {
                 transport = match secure(transport, login_deadline, stop).await {
                     Ok(transport) => transport,
                     Err(error) => {
-                        return service.ended(&peer, &Report::failed_handshake(error, begun.elapsed()));
+                        return service
+                            .ended(&peer, &Report::failed_start("TLS handshake", error, begun.elapsed()));
                     }
                 };
                 peer.tls = transport.tls();
@@ -92,6 +123,9 @@ async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> R
         None => Err(None),
     }
 }
+
+/// How long the header of a proxy may take. Proxies send it with the first octets.
+const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

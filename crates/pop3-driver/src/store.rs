@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
 
 use crate::backend::{Backend, Message};
 use crate::server::Peer;
@@ -15,6 +17,32 @@ use crate::tls::TlsInfo;
 pub trait Store: Send + Sync + 'static {
     /// An open maildrop.
     type Maildrop: Maildrop;
+
+    /// See [`Backend::mechanisms`].
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        vec![Mechanism::Plain, Mechanism::Login]
+    }
+
+    /// See [`Backend::scram_keys`].
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
+        let _ = (name, hash, peer);
+        Ok(None)
+    }
+
+    /// See [`Backend::scram_refused`]. It must not block.
+    fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
+        let _ = (name, peer);
+        Rejection::credentials()
+    }
+
+    /// See [`Backend::may_act_for`]. It must not block.
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        let _ = (user, other);
+        false
+    }
 
     /// Checks the credentials, locks the maildrop, and makes the snapshot.
     ///
@@ -89,6 +117,23 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
 
     fn secured(&mut self, tls: &TlsInfo) {
         self.peer.tls = Some(tls.clone());
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.store.mechanisms()
+    }
+
+    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+        let (store, name, peer) = (Arc::clone(&self.store), name.to_owned(), self.peer.clone());
+        self.pool.run(move || store.scram_keys(&name, hash, &peer)).await.map_err(|_| fault())?
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.store.scram_refused(name, &self.peer)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.store.may_act_for(user, other)
     }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {

@@ -7,26 +7,41 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+mod end_point;
+mod handshake;
+
+pub use handshake::ServerHandshake;
+
+use pop3_sasl::ChannelBindings;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig};
+use zeroize::Zeroize as _;
 
 /// The protocol's name in ALPN.
 pub const ALPN: &[u8] = b"pop3";
 
-/// What a handshake has agreed on, for logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a handshake has agreed on.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TlsInfo {
     /// The version, as `TLSv1_3`.
     pub version: String,
     /// The cipher suite, as `TLS13_AES_256_GCM_SHA384`.
     pub cipher: String,
-    /// The server's certificate and its chain, seen by a client; empty on the server.
+    /// The peer's certificate and its chain: a client sees the server's; a server sees the client's,
+    /// where it asks for one ([`server_config_with_client_ca`]) and the client has one. Both are
+    /// verified.
     pub certificates: Vec<CertificateDer<'static>>,
+    /// What SASL can tie a login to (RFC 9266, RFC 5929).
+    pub bindings: ChannelBindings,
 }
 
 impl TlsInfo {
-    /// What a server's or a client's rustls connection has agreed on, once the handshake is done.
+    /// What a server's or a client's rustls connection has agreed on, once the handshake is done,
+    /// without channel bindings. A server's are found by [`ServerHandshake`], a client's by
+    /// [`of_client`](Self::of_client).
     #[must_use]
     pub fn of(connection: &rustls::CommonState) -> Option<Self> {
         Some(Self {
@@ -36,9 +51,52 @@ impl TlsInfo {
                 .peer_certificates()
                 .map(|chain| chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
                 .unwrap_or_default(),
+            bindings: ChannelBindings::none(),
         })
     }
+
+    /// What a client's connection has agreed on, once the handshake is done.
+    #[must_use]
+    pub fn of_client(connection: &ClientConnection) -> Option<Self> {
+        let info = Self::of(connection)?;
+        let server = info.certificates.first().cloned();
+        Some(info.bound(server.as_ref(), |octets, label, context| {
+            connection.export_keying_material(octets, label, context).is_ok()
+        }))
+    }
+
+    /// The same with channel bindings.
+    ///
+    /// The exporter is used with TLS 1.3 only: with TLS 1.2 it is safe only where the extended master
+    /// secret was agreed on (RFC 9266 section 4.2), which rustls does not tell.
+    fn bound(
+        mut self,
+        server: Option<&CertificateDer<'_>>,
+        export: impl FnOnce(&mut [u8; 32], &[u8], Option<&[u8]>) -> bool,
+    ) -> Self {
+        let mut octets = [0; 32];
+        if self.version == format!("{:?}", ProtocolVersion::TLSv1_3)
+            && export(&mut octets, ChannelBindings::EXPORTER_LABEL, Some(b""))
+        {
+            self.bindings = self.bindings.with_exporter(octets);
+        }
+        octets.zeroize();
+        if let Some(hash) = server.and_then(end_point::server_end_point) {
+            self.bindings = self.bindings.with_server_end_point(hash);
+        }
+        self
+    }
 }
+
+/// The channel bindings are not compared: the rest tells connections apart as far as a log does.
+impl PartialEq for TlsInfo {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.version, &self.cipher, &self.certificates)
+            == (&other.version, &other.cipher, &other.certificates)
+    }
+}
+
+impl Eq for TlsInfo {}
 
 impl fmt::Display for TlsInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +115,35 @@ pub fn server_config(
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let config = builder.with_no_client_auth().with_single_cert(chain, key)?;
     Ok(harden_server(config))
+}
+
+/// The same for a server that asks clients for a certificate of these authorities. A client without one
+/// is served all the same; one with a certificate that is not good is not (RFC 8314 section 4.2). The
+/// certificate alone logs nobody in: it is what EXTERNAL goes by.
+///
+/// # Errors
+/// As [`server_config`]; and when no authority is given.
+pub fn server_config_with_client_ca(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    authorities: RootCertStore,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let verifier = client_verifier(authorities)?;
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let config = builder.with_client_cert_verifier(verifier).with_single_cert(chain, key)?;
+    Ok(harden_server(config))
+}
+
+/// Who verifies the certificates of clients, for a rustls configuration of one's own: those of these
+/// authorities are good, and none is needed.
+///
+/// # Errors
+/// When no authority is given.
+pub fn client_verifier(authorities: RootCertStore) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
+    WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider())
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| rustls::Error::General(error.to_string()))
 }
 
 /// Gives a server's rustls configuration, however it was made, what mail wants: ALPN `pop3`, no

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// How a [`Maildir`](crate::Maildir) is opened and what happens at its commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// Make the Maildir when there is none. Default `false`: a missing Maildir is more often a
@@ -21,9 +21,27 @@ pub struct Config {
     /// `false`: such fields are wrong often enough, after a mail was edited or a filter ran, and then
     /// LIST would differ from what RETR sends. `,S=n` is never believed.
     pub trusted_wire_sizes: bool,
+    /// What becomes of messages that need UTF8 (RFC 6856). Default: they are sent as they are, which is
+    /// right for a client that has asked for UTF8, and what most servers do for the others too.
+    pub eight_bit_headers: EightBitHeaders,
     /// Move messages that were sent whole and not deleted from `new` to `cur` with the flag S at the
     /// commit. Default `false`: who reads the same mail by IMAP wants to see what is new.
     pub seen_flag: bool,
+}
+
+/// What becomes of a message whose header is not ASCII (RFC 6856 section 2.1).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub enum EightBitHeaders {
+    /// It is sent as it is.
+    #[default]
+    Send,
+    /// It is listed, but can't be fetched: [`FetchError::NeedsUtf8`](crate::FetchError::NeedsUtf8).
+    Refuse,
+    /// It is listed and sent with another header, which this makes of the header, blank line included;
+    /// [`pop3_proto::surrogate::surrogate`] does. The same header must always become the same, and the
+    /// blank line must stay the first one. A header of more than 1 MiB is not converted, but refused.
+    Convert(fn(&[u8]) -> Vec<u8>),
 }
 
 impl Config {
@@ -35,6 +53,7 @@ impl Config {
             size_cache: true,
             settle_time: Duration::from_secs(2),
             trusted_wire_sizes: false,
+            eight_bit_headers: EightBitHeaders::Send,
             seen_flag: false,
         }
     }
@@ -64,6 +83,13 @@ impl Config {
     #[must_use]
     pub const fn with_trusted_wire_sizes(mut self, trusted_wire_sizes: bool) -> Self {
         self.trusted_wire_sizes = trusted_wire_sizes;
+        self
+    }
+
+    /// Sets [`eight_bit_headers`](Self::eight_bit_headers).
+    #[must_use]
+    pub const fn with_eight_bit_headers(mut self, eight_bit_headers: EightBitHeaders) -> Self {
+        self.eight_bit_headers = eight_bit_headers;
         self
     }
 

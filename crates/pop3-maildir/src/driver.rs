@@ -45,6 +45,7 @@ impl From<FetchError> for Rejection {
             FetchError::NoSuchMessage(_) => Self::plain("no such message"),
             FetchError::Vanished { .. } => Self::temporary("the message is gone"),
             FetchError::Changed { .. } => Self::temporary("the message was changed"),
+            FetchError::NeedsUtf8 { .. } => Self::utf8(),
             FetchError::Io { .. } => Self::temporary("the message can't be read now"),
         }
     }

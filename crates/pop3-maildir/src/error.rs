@@ -88,6 +88,12 @@ pub enum FetchError {
         /// Where it is.
         path: PathBuf,
     },
+    /// The header is not ASCII, and the client has not asked for UTF8: `-ERR [UTF8]` (RFC 6856 section 5).
+    /// See [`EightBitHeaders`](crate::EightBitHeaders).
+    NeedsUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system refused.
     Io {
         /// The file.
@@ -103,6 +109,7 @@ impl fmt::Display for FetchError {
             Self::NoSuchMessage(number) => write!(f, "there is no message {number}"),
             Self::Vanished { path } => write!(f, "the message {path:?} is gone"),
             Self::Changed { path } => write!(f, "the message {path:?} was changed during the session"),
+            Self::NeedsUtf8 { path } => write!(f, "the message {path:?} is for clients with UTF8"),
             Self::Io { path, .. } => write!(f, "can't open the message {path:?}"),
         }
     }
@@ -111,7 +118,10 @@ impl fmt::Display for FetchError {
 impl core::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::NoSuchMessage(_) | Self::Vanished { .. } | Self::Changed { .. } => None,
+            Self::NoSuchMessage(_)
+            | Self::Vanished { .. }
+            | Self::Changed { .. }
+            | Self::NeedsUtf8 { .. } => None,
             Self::Io { source, .. } => Some(source),
         }
     }

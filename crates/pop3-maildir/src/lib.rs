@@ -30,11 +30,12 @@ mod name;
 mod scan;
 mod sizes;
 mod snapshot;
+mod substitute;
 mod uid;
 mod unique;
 
 pub use commit::{CommitError, CommitFailure, CommitReport};
-pub use config::Config;
+pub use config::{Config, EightBitHeaders};
 pub use delivery::{Delivered, Delivering, Delivery, DeliveryError};
 pub use error::{FetchError, OpenError};
 pub use lf::CrlfToLf;

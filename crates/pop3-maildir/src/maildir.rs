@@ -2,17 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_proto::{Deletions, Maildrop, MessageNumber};
 
 use crate::commit::{self, CommitReport};
-use crate::config::Config;
+use crate::config::{Config, EightBitHeaders};
 use crate::error::{FetchError, OpenError};
 use crate::folders::Folders;
 use crate::lock::Lock;
 use crate::message::MessageFile;
 use crate::scan::{self, Entry, Skipped, SkippedFiles};
 use crate::snapshot::Snapshot;
+use crate::substitute;
 
 /// A Maildir that this session has for itself, and what it held when it was opened.
 ///
@@ -47,6 +49,7 @@ pub struct Maildir {
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
     seen_flag: bool,
+    eight_bit_headers: EightBitHeaders,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -137,7 +140,7 @@ impl Maildir {
         };
         for _ in 0..scan::SEARCHES {
             if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
-                return Ok(message);
+                return self.prepared(index, message);
             }
             if !self.search(index).map_err(|error| io_error(self, error))? {
                 break;
@@ -151,6 +154,32 @@ impl Maildir {
             Ok(None) => Err(FetchError::Vanished { path }),
             Err(source) => Err(FetchError::Io { path, source }),
         }
+    }
+
+    /// The messages that somebody has read and that nobody has touched since a point in time: for
+    /// policies that remove such mail at QUIT (RFC 1939 section 8). Ascending.
+    ///
+    /// Read are those with the flag S, and those among `retrieved`. A message counts from when it was
+    /// delivered, written, renamed or got another flag, whatever was last; so it is kept rather for too
+    /// long, after a backup was restored, say. What is found here is not removed by that: hand it to
+    /// [`remove`](Self::remove).
+    #[must_use]
+    pub fn expired(
+        &self,
+        before: SystemTime,
+        retrieved: impl IntoIterator<Item = MessageNumber>,
+    ) -> Vec<MessageNumber> {
+        let nanoseconds = before.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let limit = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
+        let mut read: Vec<bool> = self.entries.iter().map(Entry::is_seen).collect();
+        for number in retrieved {
+            if let Some(place) = read.get_mut(number.index()) {
+                *place = true;
+            }
+        }
+        let old = self.entries.iter().zip(read).map(|(entry, read)| read && entry.touched() < limit);
+        let numbers = old.enumerate().filter(|&(_, old)| old);
+        numbers.filter_map(|(index, _)| MessageNumber::new(u32::try_from(index + 1).ok()?)).collect()
     }
 
     /// Removes the messages that the session marked, and no other, then frees the lock.
@@ -193,8 +222,36 @@ impl Maildir {
         let Snapshot { entries, maildrop, measured, skipped, cache_error } =
             Snapshot::take(&folders, config)?;
         let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
-        let seen_flag = config.seen_flag;
-        Ok(Self { folders, entries, maildrop, summary, skipped, cache_error, seen_flag, _lock: lock })
+        let Config { seen_flag, eight_bit_headers, .. } = *config;
+        Ok(Self {
+            folders,
+            entries,
+            maildrop,
+            summary,
+            skipped,
+            cache_error,
+            seen_flag,
+            eight_bit_headers,
+            _lock: lock,
+        })
+    }
+
+    /// The message as it is to be sent.
+    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, FetchError> {
+        let eight_bit = self.entries.get(index).is_some_and(|entry| entry.eight_bit);
+        let path = || self.path_of(index).unwrap_or_default();
+        let prepared = match self.eight_bit_headers {
+            EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
+            EightBitHeaders::Refuse if eight_bit => Ok(None),
+            EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {
+                Ok(Some(message))
+            }
+        };
+        match prepared {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(FetchError::NeedsUtf8 { path: path() }),
+            Err(source) => Err(FetchError::Io { path: path(), source }),
+        }
     }
 
     /// Looks where a message is now; `false` when it is under no other name.

@@ -1,12 +1,12 @@
 //! Reading one message.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use crate::folders::Stamp;
 
-/// A message that is being read: exactly the octets that were counted for the snapshot, or an
-/// error.
+/// A message that is being read: exactly the octets that were counted for the snapshot (with another
+/// header, where that was asked for), or an error.
 ///
 /// An error in the middle means that the file is not what the scan listing promised. The peer must
 /// not take what it got for a whole message: end the connection without the final line.
@@ -14,6 +14,8 @@ use crate::folders::Stamp;
 pub struct MessageFile {
     file: File,
     stamp: Stamp,
+    /// What comes before the rest of the file: a header that stands for the file's.
+    front: Cursor<Vec<u8>>,
     /// Octets not yet read.
     remaining: u64,
     state: State,
@@ -29,7 +31,12 @@ enum State {
 
 impl MessageFile {
     pub(crate) const fn new(file: File, stamp: Stamp) -> Self {
-        Self { file, stamp, remaining: stamp.len, state: State::Reading }
+        Self { file, stamp, front: Cursor::new(Vec::new()), remaining: stamp.len, state: State::Reading }
+    }
+
+    /// Gives these octets first, and then what was not read yet.
+    pub(crate) fn with_front(self, octets: Vec<u8>) -> Self {
+        Self { front: Cursor::new(octets), ..self }
     }
 
     /// The length of the stored file in octets. The wire form is longer when lines end in LF.
@@ -51,6 +58,10 @@ impl Read for MessageFile {
     /// `InvalidData` when the file became shorter, longer or another one since the snapshot, and
     /// what the system says when it can't read.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.front.read(buf)?;
+        if count > 0 {
+            return Ok(count);
+        }
         match self.state {
             State::Reading if buf.is_empty() => return Ok(0),
             State::Reading => {}

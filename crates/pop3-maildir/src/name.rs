@@ -74,6 +74,11 @@ pub(crate) fn info(name: &[u8]) -> &[u8] {
     &name[base(name).len()..]
 }
 
+/// Whether the flags have S, in the form that we know.
+pub(crate) fn is_seen(name: &[u8]) -> bool {
+    info(name).strip_prefix(b":2,").is_some_and(|flags| flags.contains(&b'S'))
+}
+
 /// The name in `cur` of a message that was seen, `None` when the flags have a form we don't know.
 pub(crate) fn seen(name: &[u8]) -> Option<Vec<u8>> {
     let flags = match info(name) {
@@ -158,5 +163,9 @@ mod tests {
         assert_eq!(seen(b"a:2,FT").as_deref(), Some(&b"a:2,FST"[..]));
         assert_eq!(seen(b"a:2,S").as_deref(), Some(&b"a:2,S"[..]));
         assert_eq!(seen(b"a:1,x"), None);
+        assert!(is_seen(b"a:2,S") && is_seen(b"a:2,FST"));
+        for name in [&b"a"[..], b"a:2,", b"a:2,F", b"a:1,S", b"S:", b"aS"] {
+            assert!(!is_seen(name));
+        }
     }
 }

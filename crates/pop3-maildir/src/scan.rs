@@ -28,17 +28,31 @@ pub(crate) struct Entry {
     pub(crate) folder: Folder,
     pub(crate) name: Box<[u8]>,
     pub(crate) stamp: Stamp,
+    /// Whether the header is not ASCII, as far as that was looked at.
+    pub(crate) eight_bit: bool,
     delivered: (u64, u64),
 }
 
 impl Entry {
     fn new(folder: Folder, name: Box<[u8]>, stamp: Stamp) -> Self {
         let delivered = name::delivery_time(&name);
-        Self { folder, name, stamp, delivered }
+        Self { folder, name, stamp, eight_bit: false, delivered }
     }
 
     pub(crate) fn identity(&self) -> &[u8] {
         name::identity(&self.name)
+    }
+
+    /// Whether a mail reader has marked it as seen.
+    pub(crate) fn is_seen(&self) -> bool {
+        name::is_seen(&self.name)
+    }
+
+    /// When it was delivered, written, renamed or got another flag, whatever was last, in nanoseconds
+    /// since 1970.
+    pub(crate) fn touched(&self) -> i64 {
+        let delivered = i64::try_from(self.delivered.0).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+        delivered.max(self.stamp.modified).max(self.stamp.changed)
     }
 
     /// Folder and name, to see whether they changed.

@@ -3,9 +3,11 @@
 //! The file is text, one line a message after a first line with the version:
 //!
 //! ```text
-//! pop3-sizes 1
-//! WIRE LENGTH MODIFIED CHANGED DEVICE INODE UNIQUE-ID
+//! pop3-sizes 2
+//! WIRE HEADER LENGTH MODIFIED CHANGED DEVICE INODE UNIQUE-ID
 //! ```
+//!
+//! HEADER is 8 where the header is not ASCII, else 7.
 //!
 //! A line counts only for a file with the same unique-id, device, inode, length and both times, and
 //! only with a wire size that such a length can have. Everything else is as if it were not there.
@@ -18,6 +20,7 @@ use std::os::fd::BorrowedFd;
 
 use pop3_proto::Octets;
 use pop3_proto::dots::WireSize;
+use pop3_proto::surrogate::HeaderScan;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::folders::{Folders, Stamp, open_file};
@@ -31,27 +34,36 @@ pub(crate) const NAME: &str = "pop3.sizes";
 /// The name under which it is written. Only who has the lock writes, so one name will do.
 const TEMPORARY: &str = "pop3.sizes.tmp";
 
-const VERSION: &[u8] = b"pop3-sizes 1\n";
+const VERSION: &[u8] = b"pop3-sizes 2\n";
 
-/// The longest line: six numbers of at most 20 digits, each with a space, the unique-id, and LF.
-const LINE_MAX: usize = 6 * 21 + uid::LEN + 1;
+/// The longest line: seven numbers of at most 20 digits, each with a space, the unique-id, and LF.
+const LINE_MAX: usize = 7 * 21 + uid::LEN + 1;
 
 /// Lines that are read beyond the number of messages. More than that is not from us, or nearly all
 /// of it is of removed messages.
 const LINES_MORE: usize = 10_000;
 
+/// What was found out about a message by reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// The octets of its wire form.
+    pub(crate) wire: Octets,
+    /// Whether its header is not ASCII.
+    pub(crate) eight_bit: bool,
+}
+
 /// What the file told.
 #[derive(Debug)]
 pub(crate) struct Remembered {
-    /// The wire size of each message that it knew, in the order of the messages.
-    pub(crate) sizes: Vec<Option<Octets>>,
+    /// The count of each message that it knew, in the order of the messages.
+    pub(crate) counts: Vec<Option<Count>>,
     /// How many lines were good for nothing.
     pub(crate) stale: usize,
 }
 
-/// Looks up the wire sizes of messages. What can't be read is not known.
+/// Looks up what is known of messages. What can't be read is not known.
 pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Remembered {
-    let mut remembered = Remembered { sizes: vec![None; entries.len()], stale: 0 };
+    let mut remembered = Remembered { counts: vec![None; entries.len()], stale: 0 };
     let Ok((file, _)) = open_file(root, NAME.as_bytes()) else { return remembered };
     let places: HashMap<&Uid, usize> = uids.iter().zip(0..).collect();
     let lines = entries.len().saturating_add(LINES_MORE);
@@ -64,12 +76,12 @@ pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Rem
         if next_line(&mut file, &mut line).is_none() {
             break;
         }
-        let size = parse(&line).and_then(|(size, uid, key)| {
+        let count = parse(&line).and_then(|(count, uid, key)| {
             let place = *places.get(&uid)?;
-            (key == self::key(&entries.get(place)?.stamp)).then_some((place, size))
+            (key == self::key(&entries.get(place)?.stamp)).then_some((place, count))
         });
-        match size.and_then(|(place, size)| Some((remembered.sizes.get_mut(place)?, size))) {
-            Some((known, size)) => *known = Some(size),
+        match count.and_then(|(place, count)| Some((remembered.counts.get_mut(place)?, count))) {
+            Some((known, count)) => *known = Some(count),
             None => remembered.stale += 1,
         }
     }
@@ -79,7 +91,7 @@ pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Rem
 /// Writes the file anew.
 pub(crate) fn store<'e>(
     root: BorrowedFd<'_>,
-    lines: impl Iterator<Item = (Octets, &'e Stamp, &'e Uid)>,
+    lines: impl Iterator<Item = (Count, &'e Stamp, &'e Uid)>,
 ) -> io::Result<()> {
     rustix::fs::unlinkat(root, TEMPORARY, AtFlags::empty()).ok();
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -93,18 +105,18 @@ pub(crate) fn store<'e>(
     written
 }
 
-/// Counts a message's wire size, and tells which file it was that was counted.
+/// Reads a message and counts, and tells which file it was that was counted.
 ///
 /// `None` when the file changed meanwhile.
 pub(crate) fn measure(
     folders: &Folders,
     entry: &Entry,
     buffer: &mut [u8],
-) -> io::Result<Option<(Octets, Stamp)>> {
+) -> io::Result<Option<(Count, Stamp)>> {
     let (file, stamp) = folders.open_message(entry.folder, &entry.name)?;
     // One octet more than there should be, to see whether there is more.
     let mut file = file.take(stamp.len.saturating_add(1));
-    let (mut size, mut read) = (WireSize::new(), 0_u64);
+    let (mut size, mut header, mut read) = (WireSize::new(), HeaderScan::new(), 0_u64);
     loop {
         let count = match file.read(buffer) {
             Ok(0) => break,
@@ -113,9 +125,11 @@ pub(crate) fn measure(
             Err(error) => return Err(error),
         };
         size.update(&buffer[..count]);
+        header.update(&buffer[..count]);
         read += count as u64;
     }
-    Ok((read == stamp.len).then(|| (size.finish(), stamp)))
+    let count = Count { wire: size.finish(), eight_bit: header.needs_utf8() };
+    Ok((read == stamp.len).then_some((count, stamp)))
 }
 
 /// Whether a file of this length can have this wire size: each LF may get a CR, the last line an
@@ -133,11 +147,11 @@ fn key(stamp: &Stamp) -> Key {
 
 fn write<'e>(
     mut file: BufWriter<std::fs::File>,
-    lines: impl Iterator<Item = (Octets, &'e Stamp, &'e Uid)>,
+    lines: impl Iterator<Item = (Count, &'e Stamp, &'e Uid)>,
 ) -> io::Result<()> {
     file.write_all(VERSION)?;
-    for (size, stamp, uid) in lines {
-        write!(file, "{size} ")?;
+    for (count, stamp, uid) in lines {
+        write!(file, "{} {} ", count.wire, if count.eight_bit { 8 } else { 7 })?;
         for number in key(stamp) {
             write!(file, "{number} ")?;
         }
@@ -155,9 +169,14 @@ fn next_line(file: &mut BufReader<std::fs::File>, line: &mut Vec<u8>) -> Option<
     (line.last() == Some(&b'\n')).then_some(())
 }
 
-fn parse(line: &[u8]) -> Option<(Octets, Uid, Key)> {
+fn parse(line: &[u8]) -> Option<(Count, Uid, Key)> {
     let mut fields = line.strip_suffix(b"\n")?.split(|&octet| octet == b' ');
-    let size = decimal(fields.next()?)?;
+    let wire = decimal(fields.next()?)?;
+    let eight_bit = match fields.next()? {
+        b"7" => false,
+        b"8" => true,
+        _ => return None,
+    };
     let mut key = Key::default();
     for number in &mut key {
         let field = fields.next()?;
@@ -167,6 +186,6 @@ fn parse(line: &[u8]) -> Option<(Octets, Uid, Key)> {
         };
     }
     let uid = Uid::parse(fields.next()?)?;
-    let whole = fields.next().is_none() && plausible(size, u64::try_from(key[0]).ok()?);
-    whole.then_some((size, uid, key))
+    let whole = fields.next().is_none() && plausible(wire, u64::try_from(key[0]).ok()?);
+    whole.then_some((Count { wire, eight_bit }, uid, key))
 }

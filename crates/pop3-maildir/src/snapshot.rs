@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pop3_proto::{Maildrop, Octets, UniqueId};
 use rustix::io::Errno;
 
-use crate::config::Config;
+use crate::config::{Config, EightBitHeaders};
 use crate::folders::Folders;
 use crate::name;
 use crate::scan::{self, Entry, SkipReason, SkippedFiles};
-use crate::sizes::{self, Remembered};
+use crate::sizes::{self, Count, Remembered};
+use crate::substitute;
 use crate::uid::Uid;
 
 /// Octets read at once when sizes are counted.
@@ -41,19 +42,19 @@ impl Snapshot {
         let mut skipped = SkippedFiles::default();
         let mut entries = scan::scan(folders, &mut skipped)?;
         let uids: Vec<Uid> = entries.iter().map(|entry| Uid::of(entry.identity())).collect();
-        let Remembered { sizes: mut counted, stale } = if config.size_cache {
+        let Remembered { mut counts, stale } = if config.size_cache {
             sizes::load(folders.root(), &entries, &uids)
         } else {
-            Remembered { sizes: vec![None; entries.len()], stale: 0 }
+            Remembered { counts: vec![None; entries.len()], stale: 0 }
         };
-        let Measured { fresh, failed } = measure(folders, config, &mut entries, &mut counted)?;
+        let Measured { fresh, failed } = measure(folders, config, &mut entries, &mut counts)?;
 
         let is_settled = |entry: &Entry| entry.stamp.changed < settled;
         let news = fresh.iter().any(|&index| entries.get(index).is_some_and(is_settled));
         let mut cache_error = None;
         if config.size_cache && (news || stale > entries.len() + STALE_MAX) {
-            let lines = entries.iter().zip(&counted).zip(&uids).filter_map(|((entry, size), uid)| {
-                size.filter(|_| is_settled(entry)).map(|size| (size, &entry.stamp, uid))
+            let lines = entries.iter().zip(&counts).zip(&uids).filter_map(|((entry, count), uid)| {
+                count.filter(|_| is_settled(entry)).map(|count| (count, &entry.stamp, uid))
             });
             cache_error = sizes::store(folders.root(), lines).err();
         }
@@ -61,12 +62,18 @@ impl Snapshot {
         let mut maildrop = Maildrop::new();
         let mut failed = failed.into_iter().peekable();
         let mut messages = Vec::with_capacity(entries.len());
-        for (index, ((entry, size), uid)) in entries.into_iter().zip(counted).zip(&uids).enumerate() {
+        for (index, ((mut entry, count), uid)) in entries.into_iter().zip(counts).zip(&uids).enumerate() {
             if let Some((_, reason)) = failed.next_if(|&(place, _)| place == index) {
                 skipped.add(entry, reason);
                 continue;
             }
-            let size = size.or_else(|| hint(config, &entry));
+            let mut size = count.map(|count| count.wire).or_else(|| hint(config, &entry));
+            if let Some(count) = count.filter(|count| count.eight_bit) {
+                // What can't be converted now is listed with its own size, and found out when it is fetched.
+                entry.eight_bit = true;
+                let other = substitute::wire_size(folders, &entry, count.wire, config.eight_bit_headers)?;
+                size = other.or(size);
+            }
             let number = size.and_then(|size| maildrop.push(size, UniqueId::parse(uid.as_bytes()).ok()?));
             match number {
                 Some(_) => messages.push(entry),
@@ -85,26 +92,26 @@ struct Measured {
     failed: Vec<(usize, SkipReason)>,
 }
 
-/// Counts the sizes that are not known.
+/// Counts what is not known.
 fn measure(
     folders: &Folders,
     config: &Config,
     entries: &mut [Entry],
-    sizes: &mut [Option<Octets>],
+    counts: &mut [Option<Count>],
 ) -> io::Result<Measured> {
     let mut measured = Measured { fresh: Vec::new(), failed: Vec::new() };
     let mut buffer = Vec::new();
     let mut searches_left = entries.len().saturating_add(SEARCHES);
     for index in 0..entries.len() {
-        if sizes[index].is_some() || hint(config, &entries[index]).is_some() {
+        if counts[index].is_some() || hint(config, &entries[index]).is_some() {
             continue;
         }
         buffer.resize(BUFFER, 0);
         let mut searches = 0;
         let reason = loop {
             let error = match sizes::measure(folders, &entries[index], &mut buffer) {
-                Ok(Some((size, stamp))) => {
-                    sizes[index] = Some(size);
+                Ok(Some((count, stamp))) => {
+                    counts[index] = Some(count);
                     entries[index].stamp = stamp;
                     break None;
                 }
@@ -142,7 +149,9 @@ fn measure(
 
 /// The size that the name tells, if that is to be believed and can be true.
 fn hint(config: &Config, entry: &Entry) -> Option<Octets> {
-    let hint = config.trusted_wire_sizes.then(|| name::wire_hint(&entry.name))?;
+    // A size tells nothing about the header.
+    let enough = matches!(config.eight_bit_headers, EightBitHeaders::Send);
+    let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&entry.name))?;
     hint.filter(|&size| sizes::plausible(size, entry.stamp.len))
 }
 

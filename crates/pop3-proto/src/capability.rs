@@ -137,6 +137,8 @@ impl<'a> Capability<'a> {
             Some(Quirk::EmptyListingLine)
         } else if line.trim_ascii().eq_ignore_ascii_case(b"EXPIRENEVER") {
             Some(Quirk::JoinedCapability)
+        } else if line.trim_ascii().eq_ignore_ascii_case(b"PIPELINE") {
+            Some(Quirk::MisnamedCapability)
         } else if line.trim_ascii().len() != line.len() || line.contains(&b'\t') {
             Some(Quirk::Spacing)
         } else {
@@ -283,6 +285,7 @@ impl<'a> FromIterator<&'a [u8]> for Capabilities {
 mod tests {
     use super::*;
 
+    // 2449-6.52, 2449-6.72
     #[test]
     fn arguments_are_read_and_unreadable_ones_ignored() {
         let parse = Capability::parse;

@@ -3,14 +3,14 @@
 mod argument;
 mod parse;
 
-pub use argument::{ArgumentError, Extension, Name, Password, ReplyShape};
+pub use argument::{ArgumentError, Extension, Name, Password, ReplyShape, Xclient};
 pub use parse::CommandError;
 
 use bytes::BytesMut;
 
-use crate::MessageNumber;
 use crate::apop::Digest;
 use crate::number::put_decimal;
+use crate::{Base64, LanguageRange, MechanismName, MessageNumber};
 
 /// A command with its arguments, which borrow from the line it was read from.
 ///
@@ -30,6 +30,15 @@ pub enum Command<'a> {
         /// MD5 over the greeting's timestamp and the shared secret.
         digest: Digest,
     },
+    /// `AUTH mechanism [initial-response]`: a login by SASL (RFC 5034 section 4).
+    Auth {
+        /// The mechanism.
+        mechanism: MechanismName,
+        /// The first response, where the client sends it along; an empty one is written `=`.
+        initial: Option<Base64<'a>>,
+    },
+    /// `AUTH` alone: the mechanisms, one a line. No RFC has it, some clients ask so.
+    AuthList,
     /// `STAT`: how many messages, how many octets (RFC 1939 section 5).
     Stat,
     /// `LIST [msg]`: scan listings (RFC 1939 section 5).
@@ -57,6 +66,12 @@ pub enum Command<'a> {
     Capa,
     /// `STLS`: TLS from here on (RFC 2595 section 4).
     Stls,
+    /// `UTF8`: messages may come with UTF-8 in their headers (RFC 6856 section 2).
+    Utf8,
+    /// `LANG [range]`: the language of the replies' texts, or a list of languages (RFC 6856 section 3).
+    Lang(Option<LanguageRange<'a>>),
+    /// `XCLIENT name=value …`: a proxy tells whom it speaks for. No RFC has it; Dovecot does.
+    Xclient(Xclient<'a>),
     /// `QUIT`: the end, with the removals after a login (RFC 1939 sections 4 and 6).
     Quit,
     /// A command that this crate does not know, with the shape of its reply. Only clients send
@@ -94,6 +109,16 @@ impl<'a> Command<'a> {
                 put_word(out, name.as_bytes());
                 put_word(out, &digest.to_hex());
             }
+            Self::Auth { mechanism, initial } => {
+                put_word(out, mechanism.as_str().as_bytes());
+                match initial {
+                    Some(Base64::EMPTY) => put_word(out, b"="),
+                    Some(text) => put_word(out, text.expose()),
+                    None => {}
+                }
+            }
+            Self::Lang(Some(range)) => put_word(out, range.as_str().as_bytes()),
+            Self::Xclient(attributes) => put_word(out, attributes.as_bytes()),
             Self::List(Some(message))
             | Self::Uidl(Some(message))
             | Self::Retr(message)
@@ -105,7 +130,8 @@ impl<'a> Command<'a> {
                 put_number(out, lines);
             }
             Self::Extension(extension) => out.extend_from_slice(extension.line()),
-            Self::Stat
+            Self::AuthList
+            | Self::Stat
             | Self::List(None)
             | Self::Noop
             | Self::Rset
@@ -113,6 +139,8 @@ impl<'a> Command<'a> {
             | Self::Last
             | Self::Capa
             | Self::Stls
+            | Self::Utf8
+            | Self::Lang(None)
             | Self::Quit => {}
         }
         out.extend_from_slice(b"\r\n");
@@ -125,6 +153,8 @@ impl<'a> Command<'a> {
             Self::User(_) => Keyword::User,
             Self::Pass(_) => Keyword::Pass,
             Self::Apop { .. } => Keyword::Apop,
+            Self::Auth { .. } => Keyword::Auth,
+            Self::AuthList => Keyword::AuthList,
             Self::Stat => Keyword::Stat,
             Self::List(_) => Keyword::List,
             Self::Retr(_) => Keyword::Retr,
@@ -136,6 +166,9 @@ impl<'a> Command<'a> {
             Self::Last => Keyword::Last,
             Self::Capa => Keyword::Capa,
             Self::Stls => Keyword::Stls,
+            Self::Utf8 => Keyword::Utf8,
+            Self::Lang(_) => Keyword::Lang,
+            Self::Xclient(_) => Keyword::Xclient,
             Self::Quit => Keyword::Quit,
             Self::Extension(_) => Keyword::Extension,
         }
@@ -145,12 +178,15 @@ impl<'a> Command<'a> {
     #[must_use]
     pub const fn reply_shape(&self) -> ReplyShape {
         match self {
-            Self::List(None) | Self::Uidl(None) | Self::Capa => ReplyShape::Lines,
+            Self::AuthList | Self::List(None) | Self::Uidl(None) | Self::Capa | Self::Lang(None) => {
+                ReplyShape::Lines
+            }
             Self::Retr(_) | Self::Top { .. } => ReplyShape::Body,
             Self::Extension(extension) => extension.reply_shape(),
             Self::User(_)
             | Self::Pass(_)
             | Self::Apop { .. }
+            | Self::Auth { .. }
             | Self::Stat
             | Self::List(Some(_))
             | Self::Dele(_)
@@ -159,6 +195,9 @@ impl<'a> Command<'a> {
             | Self::Uidl(Some(_))
             | Self::Last
             | Self::Stls
+            | Self::Utf8
+            | Self::Lang(Some(_))
+            | Self::Xclient(_)
             | Self::Quit => ReplyShape::Line,
         }
     }
@@ -172,6 +211,8 @@ pub enum Keyword {
     User,
     Pass,
     Apop,
+    Auth,
+    AuthList,
     Stat,
     List,
     Retr,
@@ -183,6 +224,9 @@ pub enum Keyword {
     Last,
     Capa,
     Stls,
+    Utf8,
+    Lang,
+    Xclient,
     Quit,
     Extension,
 }
@@ -195,6 +239,7 @@ impl Keyword {
             Self::User => "USER",
             Self::Pass => "PASS",
             Self::Apop => "APOP",
+            Self::Auth | Self::AuthList => "AUTH",
             Self::Stat => "STAT",
             Self::List => "LIST",
             Self::Retr => "RETR",
@@ -206,6 +251,9 @@ impl Keyword {
             Self::Last => "LAST",
             Self::Capa => "CAPA",
             Self::Stls => "STLS",
+            Self::Utf8 => "UTF8",
+            Self::Lang => "LANG",
+            Self::Xclient => "XCLIENT",
             Self::Quit => "QUIT",
             Self::Extension => "",
         }

@@ -34,28 +34,36 @@ mod capability;
 mod channel;
 pub mod client;
 mod command;
+pub mod discovery;
 pub mod dots;
 mod input;
 mod instant;
+mod language;
 mod line;
 pub mod listing;
 mod maildrop;
 mod number;
 mod quirk;
 mod reply;
+mod sasl;
 mod secret;
 pub mod server;
+pub mod surrogate;
 mod unique_id;
 pub mod url;
 
 pub use capability::{Capabilities, Capability, Expire, LoginDelay};
 pub use channel::Channel;
-pub use command::{ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape};
+pub use command::{
+    ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
+};
 pub use input::Input;
 pub use instant::Instant;
+pub use language::{LanguageError, LanguageRange};
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
 pub use quirk::Quirk;
-pub use reply::{Rejection, Reply, ReplyError, ResponseCode, Status};
+pub use reply::{Advice, Rejection, Reply, ReplyError, ResponseCode, Status};
+pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
 pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};

@@ -9,7 +9,7 @@ use nom::{IResult, Parser as _};
 
 use crate::number::decimal;
 use crate::quirk::Quirk;
-use crate::{MessageNumber, Octets, UniqueId};
+use crate::{LanguageRange, MessageNumber, Octets, UniqueId};
 
 /// The reply to STAT: a drop listing (RFC 1939 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,16 @@ pub struct UniqueIdListing<'a> {
     pub quirk: Option<Quirk>,
 }
 
+/// A line of LANG: a language that the server has (RFC 6856 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LanguageListing<'a> {
+    /// Its tag, as `de-AT`.
+    pub tag: &'a str,
+    /// Its name, most often in itself: the server's octets, as a rule UTF-8.
+    pub description: &'a [u8],
+}
+
 impl DropListing {
     /// Reads the text behind `+OK `. What follows the second number is ignored.
     ///
@@ -63,7 +73,7 @@ impl DropListing {
         ends_word(rest)?;
         let quirk = match minus {
             Some(_) => Some(Quirk::NegativeOctets),
-            None => spacing(before, gap),
+            None => spacing(before, gap).or_else(|| zeros(text)),
         };
         let octets = if minus.is_some() { 0 } else { octets };
         Some(Self { messages: u32::try_from(messages).ok()?, octets, quirk })
@@ -77,7 +87,7 @@ impl ScanListing {
     pub fn parse(line: &[u8]) -> Option<Self> {
         let (rest, (before, message, gap, octets)) = (space0, message, space1, number).parse(line).ok()?;
         ends_word(rest)?;
-        Some(Self { message, octets, quirk: spacing(before, gap) })
+        Some(Self { message, octets, quirk: spacing(before, gap).or_else(|| zeros(line)) })
     }
 }
 
@@ -92,12 +102,43 @@ impl<'a> UniqueIdListing<'a> {
             return None;
         }
         let quirk = match UniqueId::parse(uid) {
-            Ok(_) if uid.len() == rest.len() => spacing(before, gap),
+            Ok(_) if uid.len() == rest.len() => spacing(before, gap).or_else(|| leading_zero(line)),
             Ok(_) => Some(Quirk::Spacing),
             Err(_) => Some(Quirk::UniqueIdSyntax),
         };
         Some(Self { message, uid, quirk })
     }
+}
+
+impl<'a> LanguageListing<'a> {
+    /// Reads a line of LANG: a tag, and a description behind a space, if there is one.
+    #[must_use]
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
+        let (tag, description) = first_word(line);
+        Some(Self { tag: LanguageRange::parse(tag).ok().filter(|tag| !tag.is_any())?.as_str(), description })
+    }
+}
+
+/// The number of a line of UIDL that has nothing else.
+pub(crate) fn number_alone(line: &[u8]) -> Option<MessageNumber> {
+    MessageNumber::parse(line.trim_ascii())
+}
+
+fn first_word(line: &[u8]) -> (&[u8], &[u8]) {
+    let line = line.trim_ascii();
+    let end = line.iter().position(|&octet| is_space(octet)).unwrap_or(line.len());
+    let (word, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
+    (word, rest.trim_ascii_start())
+}
+
+/// A number at the start with zeros before it.
+fn leading_zero(line: &[u8]) -> Option<Quirk> {
+    matches!(first_word(line).0, [b'0', b'0'..=b'9', ..]).then_some(Quirk::LeadingZeros)
+}
+
+/// Either of two numbers with zeros before it.
+fn zeros(line: &[u8]) -> Option<Quirk> {
+    leading_zero(line).or_else(|| leading_zero(first_word(line).1))
 }
 
 fn is_space(octet: u8) -> bool {
@@ -145,7 +186,9 @@ mod tests {
         let scan = |line| ScanListing::parse(line).map(|l| (l.message.number(), l.octets, l.quirk));
         assert_eq!(scan(b"1 120 foo@bar"), Some((1, 120, None)));
         assert_eq!(scan(b" 1  120 foo"), Some((1, 120, Some(Quirk::Spacing))));
-        assert_eq!(scan(b"0001 171"), Some((1, 171, None)));
+        assert_eq!(scan(b"0001 171"), Some((1, 171, Some(Quirk::LeadingZeros))));
+        assert_eq!(scan(b"1 0171"), Some((1, 171, Some(Quirk::LeadingZeros))));
+        assert_eq!(scan(b"10 0"), Some((10, 0, None)));
         for bad in [&b"0 5"[..], b"1", b"1 ", b"-1 5", b"1 x", b""] {
             assert_eq!(scan(bad), None, "{}", bad.escape_ascii());
         }

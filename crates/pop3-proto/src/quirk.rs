@@ -33,6 +33,79 @@ pub enum Quirk {
     NegativeOctets,
     /// `UIDL n` answered without the number.
     MissingNumber,
+    /// A line of UIDL without a unique-id; it is skipped, and the message has none.
+    EmptyUniqueId,
+    /// A listing leaves out a message, and none was marked as deleted.
+    SkippedNumber,
+    /// STAT, LIST and UIDL do not count the same messages, and none was marked as deleted.
+    DifferentCount,
+    /// Zeros before a number, as `0001`.
+    LeadingZeros,
+    /// A message has not as many octets as LIST told. Sizes are hints.
+    WrongSize,
+    /// An empty line where a reply is due. One is overlooked, after the login, and never behind a
+    /// message, as it might be the rest of that.
+    EmptyLineBeforeReply,
+    /// A line of a message begins with a dot that was not doubled. One dot is taken away all the same,
+    /// as it can't be told apart; a line with nothing else ends the message.
+    UnstuffedDot,
+    /// The first line of a message ends in CR CR LF. The octets are kept.
+    DoubledCarriageReturn,
+    /// There is no CAPA, or none now (RFC 2449).
+    NoCapabilities,
+    /// UIDL or TOP works, and the CAPA after the login does not announce it.
+    UnannouncedCommand,
+    /// A capability by another name, as `PIPELINE`. It counts for nothing.
+    MisnamedCapability,
+    /// STLS is announced, and TLS is there (RFC 2595 section 4).
+    StlsWithinTls,
+    /// A challenge of AUTH is `+` without the space.
+    ContinuationWithoutSpace,
+    /// `+OK` in reply to AUTH without an initial response, where only a challenge can be due; it is
+    /// taken as an empty one.
+    PositiveReplyForChallenge,
+    /// A challenge of AUTH is words and not base64. It is answered only where the mechanism does not
+    /// look at it.
+    ChallengeWords,
+    /// AUTH was refused for its initial response, and accepted without.
+    InitialResponseRefused,
+    /// LANG is accepted without naming the language.
+    UnnamedLanguage,
+}
+
+impl Quirk {
+    /// All that have a name.
+    pub const ALL: [Self; 29] = [
+        Self::StatusCase,
+        Self::Spacing,
+        Self::BareLineFeed,
+        Self::EmptyLineBeforeGreeting,
+        Self::UnendedLine,
+        Self::UniqueIdSyntax,
+        Self::RepeatedNumber,
+        Self::UnorderedListing,
+        Self::JoinedCapability,
+        Self::EmptyListingLine,
+        Self::NegativeOctets,
+        Self::MissingNumber,
+        Self::EmptyUniqueId,
+        Self::SkippedNumber,
+        Self::DifferentCount,
+        Self::LeadingZeros,
+        Self::WrongSize,
+        Self::EmptyLineBeforeReply,
+        Self::UnstuffedDot,
+        Self::DoubledCarriageReturn,
+        Self::NoCapabilities,
+        Self::UnannouncedCommand,
+        Self::MisnamedCapability,
+        Self::StlsWithinTls,
+        Self::ContinuationWithoutSpace,
+        Self::PositiveReplyForChallenge,
+        Self::ChallengeWords,
+        Self::InitialResponseRefused,
+        Self::UnnamedLanguage,
+    ];
 }
 
 impl fmt::Display for Quirk {
@@ -50,6 +123,23 @@ impl fmt::Display for Quirk {
             Self::EmptyListingLine => "an empty line in a listing",
             Self::NegativeOctets => "STAT tells a negative number of octets",
             Self::MissingNumber => "the reply to UIDL with a number does not repeat the number",
+            Self::EmptyUniqueId => "UIDL lists a message without a unique-id",
+            Self::SkippedNumber => "a listing leaves out a message",
+            Self::DifferentCount => "STAT, LIST and UIDL do not count the same messages",
+            Self::LeadingZeros => "a number is written with zeros before it",
+            Self::WrongSize => "a message has not as many octets as LIST tells",
+            Self::EmptyLineBeforeReply => "an empty line where a reply is due",
+            Self::UnstuffedDot => "a line of a message begins with a dot that is not doubled",
+            Self::DoubledCarriageReturn => "the lines of a message end in CR CR LF",
+            Self::NoCapabilities => "CAPA is refused",
+            Self::UnannouncedCommand => "UIDL or TOP works, and CAPA does not announce it",
+            Self::MisnamedCapability => "a capability is announced by another name",
+            Self::StlsWithinTls => "STLS is announced within TLS",
+            Self::ContinuationWithoutSpace => "a challenge of AUTH is + without a space",
+            Self::PositiveReplyForChallenge => "+OK where a challenge of AUTH is due",
+            Self::ChallengeWords => "a challenge of AUTH is words and not base64",
+            Self::InitialResponseRefused => "AUTH is refused with an initial response and accepted without",
+            Self::UnnamedLanguage => "LANG is accepted without naming the language",
         })
     }
 }

@@ -62,6 +62,23 @@ pub enum ResponseCode<'a> {
     Other(&'a [u8]),
 }
 
+/// What to do about a negative reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Advice {
+    /// The same may well succeed later; keep the credentials, and raise no alarm unless it lasts.
+    RetryLater,
+    /// It will not succeed before a person has done something about the server; tell them.
+    TellOperator,
+    /// The credentials were refused: the same will be refused again, others may be accepted.
+    OtherCredentials,
+    /// The same may succeed at once in UTF8 mode. As UTF8 comes before the login, that takes a new
+    /// connection (RFC 6856 section 5).
+    RetryInUtf8,
+    /// The reply does not tell.
+    Unknown,
+}
+
 /// Why a line is no reply: the peer speaks another protocol, or is out of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,6 +186,26 @@ impl<'a> ResponseCode<'a> {
         }
     }
 
+    /// What to do about a negative reply with this code. What stands behind the levels that are known
+    /// does not matter, and a text without a code is never guessed at.
+    ///
+    /// ```
+    /// use pop3_proto::{Advice, ResponseCode};
+    /// let code = ResponseCode::of_text(b"[SYS/TEMP/DISK] try later").unwrap();
+    /// assert_eq!(code.advice(), Advice::RetryLater);
+    /// ```
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::LoginDelay | Self::InUse | Self::SysTemp => Advice::RetryLater,
+            Self::SysPerm => Advice::TellOperator,
+            Self::Auth => Advice::OtherCredentials,
+            Self::Utf8 => Advice::RetryInUtf8,
+            // `[SYS]` alone does not tell whether it passes (RFC 3206 section 4).
+            Self::Other(_) => Advice::Unknown,
+        }
+    }
+
     /// Whether the same credentials may well succeed later, so that no one need be asked for others.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
@@ -185,6 +222,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    pub(crate) const CREDENTIALS: &'static str = "invalid name or password";
+    pub(crate) const IN_USE: &'static str = "the maildrop is in use by another session";
+    pub(crate) const LOGIN_DELAY: &'static str = "too soon after the last login";
+    pub(crate) const UTF8: &'static str = "this message needs the command UTF8";
+
     const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
         Self { code, text, delay: Duration::ZERO }
     }
@@ -193,19 +235,19 @@ impl Rejection {
     /// (RFC 3206 section 5).
     #[must_use]
     pub const fn credentials() -> Self {
-        Self::new(Some(ResponseCode::Auth), Cow::Borrowed("invalid name or password"))
+        Self::new(Some(ResponseCode::Auth), Cow::Borrowed(Self::CREDENTIALS))
     }
 
     /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
     #[must_use]
     pub const fn in_use() -> Self {
-        Self::new(Some(ResponseCode::InUse), Cow::Borrowed("the maildrop is in use by another session"))
+        Self::new(Some(ResponseCode::InUse), Cow::Borrowed(Self::IN_USE))
     }
 
     /// The login comes too soon after the last (RFC 2449 section 8.1.1).
     #[must_use]
     pub const fn login_delay() -> Self {
-        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed("too soon after the last login"))
+        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed(Self::LOGIN_DELAY))
     }
 
     /// A fault that will likely pass (RFC 3206 section 4).
@@ -218,6 +260,12 @@ impl Rejection {
     #[must_use]
     pub fn permanent(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Some(ResponseCode::SysPerm), text.into())
+    }
+
+    /// The message is to be had only after the command UTF8 (RFC 6856 section 5).
+    #[must_use]
+    pub const fn utf8() -> Self {
+        Self::new(Some(ResponseCode::Utf8), Cow::Borrowed(Self::UTF8))
     }
 
     /// A refusal without a code.
@@ -245,6 +293,13 @@ impl Rejection {
         self.delay
     }
 
+    /// Whether it is about the credentials, and not about a fault or a lock: it has the code `[AUTH]` or
+    /// none.
+    #[must_use]
+    pub const fn is_of_credentials(&self) -> bool {
+        matches!(self.code, None | Some(ResponseCode::Auth))
+    }
+
     /// The response code.
     #[must_use]
     pub const fn code(&self) -> Option<ResponseCode<'static>> {
@@ -265,9 +320,16 @@ impl Rejection {
 /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
 pub(crate) const MAX_REPLY: usize = 512;
 
-/// Appends the first line of a reply. Octets outside printable ASCII become `?`, and what is beyond
-/// 512 octets is cut, so that no text can break a line or forge another, nor a response code.
-pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<ResponseCode<'_>>, text: &str) {
+/// Appends the first line of a reply. What is no printable ASCII, or with `utf8` a control character,
+/// becomes `?`, and what is beyond 512 octets is cut, so that no text can break a line or forge another,
+/// nor a response code.
+pub(crate) fn put_reply(
+    out: &mut BytesMut,
+    status: Status,
+    code: Option<ResponseCode<'_>>,
+    text: &str,
+    utf8: bool,
+) {
     let start = out.len();
     out.extend_from_slice(match status {
         Status::Positive => b"+OK ",
@@ -286,9 +348,19 @@ pub(crate) fn put_reply(out: &mut BytesMut, status: Status, code: Option<Respons
         }
         _ => text,
     };
-    let room = MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start));
-    out.extend(rest.chars().take(room).map(|c| if matches!(c, ' '..='~') { c as u8 } else { b'?' }));
+    put_text(out, rest, MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start)), utf8);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends at most so many octets of a text, see [`put_reply`].
+pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
+    for c in text.chars() {
+        let shown =
+            if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
+        let Some(left) = room.checked_sub(shown.len_utf8()) else { break };
+        room = left;
+        out.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
+    }
 }
 
 impl fmt::Display for ResponseCode<'_> {
@@ -369,7 +441,7 @@ mod tests {
     #[test]
     fn written_replies_are_one_line_of_at_most_512_octets() {
         let mut out = BytesMut::new();
-        put_reply(&mut out, Status::Negative, Some(ResponseCode::SysTemp), &"\r\n\u{1b}x".repeat(300));
+        put_reply(&mut out, Status::Negative, Some(ResponseCode::SysTemp), &"\r\n\u{1b}x".repeat(300), false);
         assert_eq!(out.len(), MAX_REPLY);
         assert!(out.starts_with(b"-ERR [SYS/TEMP] ???x"));
         assert!(out[..510].iter().all(|octet| (b' '..=b'~').contains(octet)) && out.ends_with(b"\r\n"));

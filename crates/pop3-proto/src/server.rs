@@ -2,8 +2,9 @@
 //!
 //! [`Session`] holds the rules: which command does what in which state. [`Connection`] is what an
 //! embedder drives: it cuts commands out of octets, steps the session, and appends replies to a
-//! buffer. Only three things leave it as a [`Request`], to be answered by the embedder's store:
-//! the check of credentials, the content of a message, and the removal of messages at QUIT.
+//! buffer. Only this leaves it as a [`Request`], to be answered by the embedder's store: the check of
+//! credentials, the steps of a SASL exchange, the content of a message, the removal of messages at QUIT,
+//! and what a trusted proxy says.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -39,16 +40,26 @@
 //! assert!(out.ends_with(b"Subject: hello\r\n\r\n..dot\r\n.\r\n+OK bye\r\n"));
 //! ```
 
+mod body;
+mod client_info;
 mod config;
 mod connection;
 mod credentials;
+mod exchange;
+mod language;
+mod mechanism;
 mod rules;
 mod session;
+mod texts;
 mod vocabulary;
 mod write;
 
-pub use config::{Config, Limits};
+pub use client_info::ClientInfo;
+pub use config::{Config, Limits, Utf8};
 pub use connection::{Connection, Step, Wanted};
 pub use credentials::{Credentials, Proof};
+pub use language::Language;
+pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
 pub use session::{Session, State, Totals};
+pub use texts::TEXTS;
 pub use vocabulary::{Accepted, Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};

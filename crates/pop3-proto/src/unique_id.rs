@@ -89,6 +89,7 @@ impl core::error::Error for UniqueIdError {}
 mod tests {
     use super::*;
 
+    // 1939-7.52
     #[test]
     fn one_to_seventy_graphic_octets() {
         assert!(UniqueId::parse(&[b'!'; 70]).is_ok());

@@ -212,7 +212,8 @@ fn cut<'m>(message: &'m [u8], lengths: &[usize]) -> Vec<&'m [u8]> {
     pieces
 }
 
-// 1939-3.21 to 1939-3.24, 1939-3.30 to 1939-3.36: any short message, cut anywhere.
+// 1939-3.21, 1939-3.22, 1939-3.23, 1939-3.30, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.36, 1939-7.01:
+// any short message, cut anywhere.
 #[test]
 fn short_messages_at_every_split() {
     every_message(6, |message| every_split(message, check_stored));
@@ -336,6 +337,7 @@ proptest! {
         prop_assert_eq!(decode(&cut(&wire, &back)), (model::normalise(&stored), Some(behind)));
     }
 
+    // 1939-3.36
     #[test]
     fn the_end_is_never_inside(stored in message(), lengths in lengths()) {
         let wire = encode(&cut(&stored, &lengths));
@@ -346,6 +348,7 @@ proptest! {
         prop_assert!(framed.windows(2).all(|two| two[1] != b'\n' || two[0] == b'\r'));
     }
 
+    // 1939-7.03:
     // TOP sends the beginning of what RETR sends.
     #[test]
     fn top_is_a_beginning(stored in message(), lines in 0_usize..20, lengths in lengths()) {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 
-use pop3_driver::tls::{Role, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
 use pop3_driver::{Clock, Transport, timed_out};
 use pop3_proto::Instant;
 use rustls::{ClientConnection, Connection, ServerConnection};
@@ -17,6 +17,7 @@ use rustls::{ClientConnection, Connection, ServerConnection};
 pub struct Socket {
     tcp: Timed,
     tls: Option<Box<Connection>>,
+    info: Option<TlsInfo>,
     role: Role,
 }
 
@@ -36,7 +37,7 @@ impl Socket {
     /// When the system refuses that.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { tcp: Timed { stream, clock, deadline: clock.now() }, tls: None, role })
+        Ok(Self { tcp: Timed { stream, clock, deadline: clock.now() }, tls: None, info: None, role })
     }
 
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
@@ -82,9 +83,13 @@ impl Socket {
 
     fn handshake(mut self, deadline: Instant) -> io::Result<Self> {
         self.tcp.deadline = deadline;
+        let mut own = None;
         let mut tls: Connection = match &self.role {
             _ if self.tls.is_some() => return Err(unavailable()),
-            Role::Server(config) => ServerConnection::new(config.clone()).map_err(io::Error::other)?.into(),
+            Role::Server(config) => {
+                let own = own.insert(ServerHandshake::new(config));
+                ServerConnection::new(own.config()).map_err(io::Error::other)?.into()
+            }
             Role::Client(connector) => {
                 let connection = ClientConnection::new(connector.config(), connector.name());
                 connection.map_err(io::Error::other)?.into()
@@ -96,6 +101,10 @@ impl Socket {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        self.info = match &tls {
+            Connection::Server(connection) => own.and_then(|own| own.finish(connection)),
+            Connection::Client(connection) => TlsInfo::of_client(connection),
+        };
         self.tls = Some(Box::new(tls));
         Ok(self)
     }
@@ -175,7 +184,7 @@ impl Transport for Socket {
     }
 
     fn tls(&self) -> Option<TlsInfo> {
-        self.tls.as_deref().and_then(|tls| TlsInfo::of(tls))
+        self.info.clone()
     }
 
     fn is_tls(&self) -> bool {

@@ -3,7 +3,7 @@
 use core::future::Future;
 use std::io;
 
-use pop3_driver::tls::{Role, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
 use pop3_driver::{Clock, Transport, timed_out};
 use pop3_proto::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,6 +15,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 #[derive(Debug)]
 pub struct Socket {
     stream: Stream,
+    tls: Option<TlsInfo>,
     role: Role,
     clock: Clock,
 }
@@ -33,7 +34,7 @@ impl Socket {
     /// When the system refuses that.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream: Stream::Plain(stream), role, clock })
+        Ok(Self { stream: Stream::Plain(stream), tls: None, role, clock })
     }
 
     /// Awaits the result, but not beyond the deadline.
@@ -92,27 +93,29 @@ impl Transport for Socket {
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, role, clock } = self;
+        let Self { stream, tls: _, role, clock } = self;
         let Stream::Plain(stream) = stream else { return Err(unavailable()) };
-        let stream = match &role {
+        let (stream, tls): (TlsStream<TcpStream>, _) = match &role {
             Role::Server(config) => {
-                let handshake = TlsAcceptor::from(config.clone()).accept(stream);
-                Self::within(clock, deadline, handshake).await?.into()
+                let own = ServerHandshake::new(config);
+                let handshake = TlsAcceptor::from(own.config()).accept(stream);
+                let stream = Self::within(clock, deadline, handshake).await?;
+                let tls = own.finish(stream.get_ref().1);
+                (stream.into(), tls)
             }
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
-                Self::within(clock, deadline, handshake).await?.into()
+                let stream = Self::within(clock, deadline, handshake).await?;
+                let tls = TlsInfo::of_client(stream.get_ref().1);
+                (stream.into(), tls)
             }
             Role::None => return Err(unavailable()),
         };
-        Ok(Self { stream: Stream::Tls(Box::new(stream)), role, clock })
+        Ok(Self { stream: Stream::Tls(Box::new(stream)), tls, role, clock })
     }
 
     fn tls(&self) -> Option<TlsInfo> {
-        match &self.stream {
-            Stream::Plain(_) => None,
-            Stream::Tls(stream) => TlsInfo::of(stream.get_ref().1),
-        }
+        self.tls.clone()
     }
 
     fn is_tls(&self) -> bool {

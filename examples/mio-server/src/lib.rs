@@ -160,6 +160,8 @@ impl Session {
                 Answer::Message
             }
             Request::Commit(deletions) => Answer::Committed { failed: deletions.len() },
+            // No mechanism is offered, and no proxy is trusted.
+            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
         };
         // The request is open, so that its answer is no misuse.
         let _ = self.connection.answer(answer, now, &mut self.out);

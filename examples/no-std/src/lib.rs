@@ -97,6 +97,8 @@ impl Server {
                 None => Answer::Unavailable(Rejection::permanent("it is gone")),
             },
             Request::Commit(deletions) => self.remove(&deletions),
+            // No mechanism is offered, and no proxy is trusted.
+            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
         };
         self.connection.answer(answer, now, out)
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use pop3_driver::client::Error;
 use pop3_proto::client::SendError;
 use pop3_proto::server::{Close, Limits};
-use pop3_proto::{Capability, Channel, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode};
+use pop3_proto::{Capability, Channel, Expire, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode};
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -14,7 +14,14 @@ use crate::server::{Mode, Server};
 use crate::{everywhere, on_each_runtime};
 
 everywhere!(typed_calls, quit_removes_and_nothing_else_does, wrong_passwords);
-on_each_runtime!(a_maildrop_in_use, lost_connections, calls_out_of_turn, refused_connections);
+on_each_runtime!(
+    a_maildrop_in_use,
+    lost_connections,
+    calls_out_of_turn,
+    refused_connections,
+    a_refused_top,
+    capabilities_of_the_user,
+);
 
 const MESSAGES: [&[u8]; 3] = [b"Subject: a\n\nhello\n", b"Subject: b\n\n.dot\nend\n", b"Subject: c\n\n"];
 
@@ -22,6 +29,7 @@ fn number(number: u32) -> MessageNumber {
     MessageNumber::new(number).expect("not zero")
 }
 
+// 8314-3.01
 async fn typed_calls<R: Runtime>(mode: Mode) {
     let server = Server::<R>::start(mode).deliver(MESSAGES);
     let mut client = server.connect().await;
@@ -77,6 +85,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     assert_eq!(ended.totals.removed, 0);
 }
 
+// 1939-3.47, 1939-4.05, 1939-6.10
 async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
     let server = Server::<R>::start(mode).deliver(MESSAGES);
     let mut client = server.log_in().await;
@@ -99,6 +108,7 @@ async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
     assert_eq!(left, [MESSAGES[0], MESSAGES[2]]);
 }
 
+// 8314-3.01, 1939-4.06
 async fn wrong_passwords<R: Runtime>(mode: Mode) {
     let delay = Duration::from_millis(50);
     let limits = Limits::new().with_failure_delay(delay).with_failed_logins(2);
@@ -122,6 +132,7 @@ async fn wrong_passwords<R: Runtime>(mode: Mode) {
     assert_eq!(server.report().close, Close::FailedLogins);
 }
 
+// 1939-4.04, 2449-8.11
 async fn a_maildrop_in_use<R: Runtime>() {
     let server = Server::<R>::start(Mode::Trusted).deliver(MESSAGES);
     let first = server.log_in().await;
@@ -136,12 +147,12 @@ async fn a_maildrop_in_use<R: Runtime>() {
     assert_eq!(second.stat().await.expect("a drop listing").messages, 3);
 }
 
+// 1939-4.05, 1939-6.01
 async fn lost_connections<R: Runtime>() {
-    let server = Server::<R>::start(Mode::Trusted).deliver([vec![b'x'; 4_000_000]]);
+    let server = Server::<R>::start(Mode::Trusted).deliver([vec![b'x'; 4_000_000], b"y".to_vec()]);
     for _ in 0..2 {
         let mut raw = server.raw_logged_in();
-        assert!(raw.say("DELE 1\r\n").starts_with("+OK"));
-        assert!(raw.say("RSET\r\n").starts_with("+OK"));
+        assert!(raw.say("DELE 2\r\n").starts_with("+OK"));
         // With octets unread, the system ends the connection by a reset, in the middle of a message.
         assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
         drop(raw);
@@ -149,7 +160,7 @@ async fn lost_connections<R: Runtime>() {
         assert_eq!((ended.close, ended.totals.retrieved), (Close::PeerClosed, 0));
         assert!(ended.error.is_some());
     }
-    assert_eq!(server.left(), 1);
+    assert_eq!(server.left(), 2, "what was marked is there");
     server.log_in().await.quit().await.expect("the maildrop is free");
 }
 
@@ -167,6 +178,7 @@ async fn calls_out_of_turn<R: Runtime>() {
     client.quit().await.expect("the end");
 }
 
+// 1939-4.02
 async fn refused_connections<R: Runtime>() {
     let (port, scripted) = crate::server::script(|mut raw| {
         raw.send("-ERR [SYS/TEMP] too many connections\r\n");
@@ -181,5 +193,78 @@ async fn refused_connections<R: Runtime>() {
     .map(drop);
     assert!(matches!(refused, Err(Error::Refused(refusal))
         if refusal.keyword.is_none() && refusal.code() == Some(ResponseCode::SysTemp)));
+    assert_eq!(scripted.join().expect("no panic"), b"");
+}
+
+// 1939-7.07
+async fn a_refused_top<R: Runtime>() {
+    let (port, scripted) = crate::server::script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        let replies =
+            ["+OK\r\n", "+OK\r\n", "-ERR what?\r\n", "-ERR what?\r\n", "+OK 1 9\r\n", "+OK bye\r\n"];
+        replies.map(|reply| {
+            let line = raw.line();
+            raw.send(reply);
+            line
+        })
+    });
+    let security = pop3_driver::client::Security::TrustedPlaintext;
+    let options = pop3_driver::client::Options::new();
+    let mut client = R::connect(port, security, options).await.expect("a greeting");
+    client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+    let mut came = Vec::new();
+    let refused = client.top(MessageNumber::FIRST, 0, &mut came).await;
+    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Top)));
+    assert_eq!(came, b"");
+    assert_eq!(client.stat().await.expect("it can be used on").messages, 1);
+    client.quit().await.expect("the end");
+    let said = scripted.join().expect("no panic");
+    let expected = ["USER mrose", "PASS tanstaaf", "CAPA", "TOP 1 0", "STAT", "QUIT"];
+    assert_eq!(said, expected.map(|line| format!("{line}\r\n")), "no RETR");
+}
+
+// 2449-5.09, PRS-08, TOL-16
+async fn capabilities_of_the_user<R: Runtime>() {
+    let (port, scripted) = crate::server::script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        let before = "+OK\r\nEXPIRE 5 USER\r\nSASL PLAIN\r\n.\r\n";
+        let after = "+OK\r\nEXPIRE 30\r\nPIPELINING\r\n.\r\n";
+        for reply in [before, "+OK\r\n", "+OK\r\n", after] {
+            raw.line();
+            raw.send(reply);
+        }
+        raw.rest()
+    });
+    let security = pop3_driver::client::Security::TrustedPlaintext;
+    let options = pop3_driver::client::Options::new();
+    let mut client = R::connect(port, security, options).await.expect("a greeting");
+    client.capabilities().await.expect("a list");
+    let expire = |days, per_user| {
+        let mut expire = Expire::new(Some(days));
+        expire.per_user = per_user;
+        Capability::Expire(expire)
+    };
+    assert!(client.has(expire(5, true)) && !client.has(Capability::Pipelining));
+    client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+    assert!(client.has(expire(30, false)) && !client.has(expire(5, true)));
+    assert!(client.has(Capability::Pipelining));
+    drop(client);
+    assert_eq!(scripted.join().expect("no panic"), b"");
+    // Refused before the login, it is asked for again behind it.
+    let (port, scripted) = crate::server::script(|mut raw| {
+        raw.send("+OK ready\r\n");
+        for reply in ["-ERR log in\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\nUIDL\r\n.\r\n"] {
+            raw.line();
+            raw.send(reply);
+        }
+        raw.rest()
+    });
+    let security = pop3_driver::client::Security::TrustedPlaintext;
+    let options = pop3_driver::client::Options::new();
+    let mut client = R::connect(port, security, options).await.expect("a greeting");
+    assert!(client.capabilities().await.expect("a refusal").is_none());
+    client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+    assert!(client.has(Capability::Uidl));
+    drop(client);
     assert_eq!(scripted.join().expect("no panic"), b"");
 }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use pop3_driver::tls::{Connector, Role, client_config, harden_server, provider, server_config};
+use pop3_driver::tls::{
+    Connector, Role, client_config, harden_server, provider, server_config, server_config_with_client_ca,
+};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -11,6 +13,7 @@ pub(crate) struct Certificates {
     authority: CertificateDer<'static>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    client: (CertificateDer<'static>, PrivateKeyDer<'static>),
 }
 
 impl Certificates {
@@ -35,7 +38,43 @@ impl Certificates {
         }
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &issuer).expect("a certificate").der().clone();
-        Self { authority, chain: vec![certificate], key: key.into() }
+        let own = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["mrose.example".to_owned()]).expect("a name");
+        let client = params.signed_by(&own, &issuer).expect("a certificate").der().clone();
+        Self { authority, chain: vec![certificate], key: key.into(), client: (client, own.into()) }
+    }
+
+    /// The certificate of a client, by the same authority.
+    pub(crate) fn of_client(&self) -> CertificateDer<'static> {
+        self.client.0.clone()
+    }
+
+    /// The server's side, which asks clients for certificates of this authority.
+    pub(crate) fn server_that_asks(&self) -> Role {
+        let (chain, key) = (self.chain.clone(), self.key.clone_key());
+        Role::Server(server_config_with_client_ca(chain, key, self.roots()).expect("the key fits"))
+    }
+
+    /// The client's side with a client's certificate of some authority.
+    pub(crate) fn client_with_certificate(&self, of: &Self) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_safe_default_protocol_versions().expect("versions");
+        let builder = builder.with_root_certificates(self.roots());
+        let (certificate, key) = (of.client.0.clone(), of.client.1.clone_key());
+        Arc::new(builder.with_client_auth_cert(vec![certificate], key).expect("the key fits"))
+    }
+
+    /// The client's side with TLS 1.2 only.
+    pub(crate) fn client_with_tls12(&self) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(&[&rustls::version::TLS12]).expect("a version");
+        Arc::new(builder.with_root_certificates(self.roots()).with_no_client_auth())
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.clone()).expect("an authority");
+        roots
     }
 
     /// The server's side.
@@ -45,11 +84,16 @@ impl Certificates {
 
     /// The server's side, speaking another protocol.
     pub(crate) fn server_with_alpn(&self, protocol: &[u8]) -> Role {
+        self.server_with_alpns(&[protocol])
+    }
+
+    /// The server's side, speaking any of these protocols, or none.
+    pub(crate) fn server_with_alpns(&self, protocols: &[&[u8]]) -> Role {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
         let config = builder.with_single_cert(self.chain.clone(), self.key.clone_key());
         let mut config = Arc::unwrap_or_clone(harden_server(config.expect("the key fits")));
-        config.alpn_protocols = vec![protocol.to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Role::Server(Arc::new(config))
     }
 
@@ -66,8 +110,6 @@ impl Certificates {
     }
 
     pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.authority.clone()).expect("an authority");
-        client_config(roots).expect("good settings")
+        client_config(self.roots()).expect("good settings")
     }
 }

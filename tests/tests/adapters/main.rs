@@ -1,8 +1,10 @@
 //! Every adapter over real sockets: the same scenarios on tokio, async-std, smol and blocking
 //! sockets, in clear, with STLS and with implicit TLS.
 
+mod auth;
 mod calls;
 mod certificates;
+mod endings;
 mod memory;
 mod messages;
 mod records;

@@ -15,21 +15,25 @@ const LARGE: usize = 20_000_000;
 /// Says which runtime the process of a server takes.
 const RUNTIME: &str = "POP3_TESTS_MEMORY_RUNTIME";
 
+// 1939-5.44, SEC-04
 #[test]
 fn tokio() {
     attack("tokio");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn async_std() {
     attack("async_std");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn smol() {
     attack("smol");
 }
 
+// 1939-5.44, SEC-04
 #[test]
 fn std() {
     attack("std");
@@ -149,6 +153,16 @@ fn attack(runtime: &str) {
     }
     assert!(line.say("\r\n").starts_with("-ERR"));
     assert!(line.say("NOOP\r\n").starts_with("+OK"));
+
+    // The same within AUTH, where lines may be longer.
+    let mut raw_auth = Raw::connect(port);
+    raw_auth.line();
+    assert_eq!(raw_auth.say("AUTH PLAIN\r\n"), "+ \r\n");
+    for _ in 0..64 {
+        raw_auth.send(vec![b'A'; 1 << 20]);
+    }
+    assert!(raw_auth.say("\r\n").starts_with("-ERR"));
+    assert!(raw_auth.say("CAPA\r\n").starts_with("+OK"));
 
     let grown = process.peak() - before;
     assert!(grown < 3 * 1024, "the server took {grown} KiB more than the {before} KiB before");

@@ -13,8 +13,9 @@ use crate::server::{Mode, Server};
 
 everywhere!(awkward_messages, a_large_message, many_small_messages);
 
+// 1939-3.21, 1939-3.22, 1939-3.32, 1939-3.33, 1939-3.36, 1939-5.28, 6856-2.10, SEC-12
 async fn awkward_messages<R: Runtime>(mode: Mode) {
-    // As they are, and again with CRLF stored: 1939-3.21 to 1939-3.36
+    // As they are, and again with CRLF stored.
     let mut stored: Vec<Vec<u8>> = awkward().into_iter().map(|(_, message)| message).collect();
     stored.extend(awkward().into_iter().map(|(_, message)| content(&message)));
     let server = Server::<R>::start(mode).deliver(&stored);

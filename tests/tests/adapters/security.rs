@@ -1,6 +1,7 @@
 //! Names and passwords go out over TLS with the right server only.
 
 use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::tls::Role;
 use pop3_proto::client::{Error as ProtocolError, SendError};
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Channel, Keyword};
@@ -16,6 +17,8 @@ on_each_runtime!(
     a_server_without_stls,
     certificates_that_are_not_believed,
     other_protocols,
+    pop3_is_named_in_both_ways,
+    a_handshake_that_is_none,
     old_versions,
     the_versions_that_are_offered,
     commands_injected_before_tls,
@@ -23,6 +26,7 @@ on_each_runtime!(
     a_reply_that_was_not_asked_for,
 );
 
+// 2595-2.10
 async fn nothing_in_clear<R: Runtime>() {
     let (port, scripted) = script(|mut raw| {
         raw.send("+OK ready <1.2@localhost>\r\n");
@@ -38,6 +42,7 @@ async fn nothing_in_clear<R: Runtime>() {
     assert_eq!(scripted.join().expect("no panic"), b"", "not one octet");
 }
 
+// 2595-2.10
 async fn no_login_in_clear_at_the_server<R: Runtime>() {
     // STLS is offered, and the peer is not trusted.
     let server = Server::<R>::start(Mode::Stls);
@@ -47,6 +52,7 @@ async fn no_login_in_clear_at_the_server<R: Runtime>() {
     assert!(raw.say("STAT\r\n").starts_with("-ERR"));
 }
 
+// 2595-4.21
 async fn a_server_without_stls<R: Runtime>() {
     for reply in ["-ERR unknown command\r\n", "-ERR [SYS/TEMP] not now\r\n"] {
         let (port, scripted) = script(move |mut raw| {
@@ -62,6 +68,7 @@ async fn a_server_without_stls<R: Runtime>() {
     }
 }
 
+// 8314-5.01, 7817-3.01
 async fn certificates_that_are_not_believed<R: Runtime>() {
     let good = Certificates::good();
     let expired = Certificates::make(true);
@@ -87,6 +94,7 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
     }
 }
 
+// 9325-3.02
 async fn other_protocols<R: Runtime>() {
     let good = Certificates::good();
     // The client asks for another protocol than POP3.
@@ -108,6 +116,80 @@ async fn other_protocols<R: Runtime>() {
     assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
 }
 
+// 9325-3.01: what is agreed on is pop3, at a server that would speak other protocols too.
+async fn pop3_is_named_in_both_ways<R: Runtime>() {
+    let good = Certificates::good();
+    for (mode, protocols, agreed) in [
+        (Mode::Implicit, &[&b"imap"[..], b"pop3"][..], true),
+        (Mode::Stls, &[b"imap", b"pop3"], true),
+        (Mode::Implicit, &[b"imap"], false),
+        (Mode::Stls, &[b"imap"], false),
+        (Mode::Implicit, &[], true),
+        (Mode::Stls, &[], true),
+    ] {
+        // Our server and any client.
+        let server = Server::<R>::start(mode);
+        let connector = good.client_with_alpn(protocols);
+        let security = |connector| match mode {
+            Mode::Implicit => Security::Implicit(connector),
+            Mode::Stls | Mode::Trusted => Security::StartTls(connector),
+        };
+        let connected = server.try_connect(security(connector)).await.map(drop);
+        assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
+        // Our client and any server.
+        let server = Server::<R>::start_with(mode, Limits::new(), good.server_with_alpns(protocols));
+        let connected = server.try_connect(security(good.client("localhost"))).await.map(drop);
+        assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
+    }
+    // The words on the wire, at a server that is not ours.
+    for mode in [Mode::Implicit, Mode::Stls] {
+        let Role::Server(config) = good.server_with_alpns(&[b"imap", b"pop3"]) else { unreachable!() };
+        let (port, scripted) = script(move |mut raw| {
+            if mode == Mode::Stls {
+                raw.send("+OK ready\r\n");
+                assert_eq!(raw.line(), "STLS\r\n");
+                raw.send("+OK begin\r\n");
+            }
+            let mut tls = rustls::ServerConnection::new(config).expect("good settings");
+            let mut stream = raw.stream.into_inner();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut stream).expect("a handshake");
+            }
+            tls.alpn_protocol().map(<[u8]>::to_vec)
+        });
+        let connector = good.client("localhost");
+        let security =
+            if mode == Mode::Stls { Security::StartTls(connector) } else { Security::Implicit(connector) };
+        let _ = R::connect(port, security, Options::new()).await.map(drop);
+        assert_eq!(scripted.join().expect("no panic").as_deref(), Some(&b"pop3"[..]), "{mode:?}");
+    }
+}
+
+// 2595-4.20: what is no handshake is answered by an alert at most, and the connection ends.
+async fn a_handshake_that_is_none<R: Runtime>() {
+    for mode in [Mode::Implicit, Mode::Stls] {
+        for octets in
+            [&b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\n"[..], &[0x16, 3, 1, 0, 4, 1, 0, 0, 0], &[0; 100]]
+        {
+            let server = Server::<R>::start(mode);
+            let mut raw = Raw::connect(server.port);
+            if mode == Mode::Stls {
+                assert!(raw.line().starts_with("+OK"));
+                assert!(raw.say("STLS\r\n").starts_with("+OK"));
+            }
+            raw.send(octets);
+            let mut answer = Vec::new();
+            // Whether the end comes as an end or as a reset does not matter.
+            let _ = std::io::Read::read_to_end(&mut raw.stream, &mut answer);
+            assert!(answer.is_empty() || (answer[0] == 21 && answer.len() == 7), "{}", answer.escape_ascii());
+            let ended = server.report();
+            assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
+            assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+        }
+    }
+}
+
+// 8314-4.01
 async fn old_versions<R: Runtime>() {
     // A ClientHello of TLS 1.1 that offers all that TLS 1.1 has to.
     let mut hello = vec![3, 2];
@@ -124,6 +206,7 @@ async fn old_versions<R: Runtime>() {
     assert_eq!((answer[0], &answer[3..]), (21, &[0, 2, 2, 70][..]), "{answer:?}");
 }
 
+// 8314-4.01, 2595-2.12
 async fn the_versions_that_are_offered<R: Runtime>() {
     let (port, scripted) = script(|mut raw| {
         let mut header = [0; 5];
@@ -141,8 +224,15 @@ async fn the_versions_that_are_offered<R: Runtime>() {
     assert!(has(&[0, 43, 0, 5, 4, 3, 4, 3, 3]), "{hello:x?}");
     assert!(has(b"\x00\x10\x00\x07\x00\x05\x04pop3"), "{hello:x?}");
     assert!(!has(&[0, 42, 0, 0]), "{hello:x?}");
+    // Behind type, length, version, random octets and session: the suites, 3DES with DSS (0x0013) not among them.
+    let suites = &hello[4 + 2 + 32 + 1 + usize::from(hello[38])..];
+    let (length, suites) = suites.split_at(2);
+    let suites = &suites[..usize::from(u16::from_be_bytes([length[0], length[1]]))];
+    assert!(suites.chunks(2).any(|suite| suite == [0x13, 0x01]), "{suites:x?}");
+    assert!(!suites.chunks(2).any(|suite| suite == [0, 0x13]), "{suites:x?}");
 }
 
+// 2595-4.12, 2595-4.11
 async fn commands_injected_before_tls<R: Runtime>() {
     let server = Server::<R>::start(Mode::Stls).deliver([b"Subject: a\n\n"]);
     let mut raw = server.raw();
@@ -170,6 +260,7 @@ async fn commands_injected_before_tls<R: Runtime>() {
     assert!(say("STAT\r\n").starts_with("+OK 1 "));
 }
 
+// 2595-4.13
 async fn replies_injected_before_tls<R: Runtime>() {
     let (port, scripted) = script(|mut raw| {
         raw.send("+OK ready\r\n");
@@ -183,6 +274,7 @@ async fn replies_injected_before_tls<R: Runtime>() {
     assert_eq!(scripted.join().expect("no panic"), b"", "no handshake was begun");
 }
 
+// SEC-07
 async fn a_reply_that_was_not_asked_for<R: Runtime>() {
     let (port, scripted) = script(|mut raw| {
         raw.send("+OK ready\r\n");

@@ -17,6 +17,8 @@ use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
 use pop3_proto::Rejection;
 use pop3_proto::server::{Accepted, Close, Config, Credentials, Limits, Totals};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -197,6 +199,18 @@ struct Watched {
 
 impl Store for Watched {
     type Maildrop = MemoryMaildrop;
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.store.mechanisms()
+    }
+
+    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
+        self.store.scram_keys(name, hash, peer)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.store.may_act_for(user, other)
+    }
 
     fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         self.in_tls.store(peer.tls.is_some(), Ordering::SeqCst);

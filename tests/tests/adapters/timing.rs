@@ -22,6 +22,7 @@ on_each_runtime!(
     a_busy_session_is_not_stopped,
     a_session_that_never_reads_up,
     an_address_without_server,
+    a_refusal_holds_up_nobody_else,
 );
 
 /// Long enough for whatever has to be done, short enough to wait for.
@@ -71,6 +72,7 @@ async fn silent_servers<R: Runtime>() {
     assert_eq!(fourth.join().expect("no panic"), b"USER mrose\r\n");
 }
 
+// SEC-10
 async fn silent_handshakes<R: Runtime>() {
     let limits = Limits::new().with_login_timeout(SHORT);
     for mode in [Mode::Implicit, Mode::Stls] {
@@ -96,6 +98,7 @@ async fn silence_before_the_login<R: Runtime>() {
     assert_eq!(server.report().close, Close::TimedOut);
 }
 
+// 1939-3.43, 1939-3.44, 1939-4.05
 async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
     let limits = Limits::new().with_idle_timeout(SHORT);
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
@@ -107,8 +110,12 @@ async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
     assert!(begun.elapsed() >= SHORT / 2, "not before the time");
     let ended = server.report();
     assert_eq!((ended.close, ended.error, server.left()), (Close::TimedOut, None, 1));
+    // The maildrop is free.
+    let mut raw = server.raw_logged_in();
+    assert!(raw.say("STAT\r\n").starts_with("+OK 1 "));
 }
 
+/// 1939-3.45:
 /// The client takes nothing of a large message, so that writing has to end at a deadline.
 async fn a_session_that_never_reads_up<R: Runtime>() {
     let limits = Limits::new().with_idle_timeout(SHORT);
@@ -124,6 +131,7 @@ async fn a_session_that_never_reads_up<R: Runtime>() {
     assert!(came.len() < 20_000_000 && !came.ends_with(b"\r\n.\r\n"));
 }
 
+// PRS-14
 async fn an_idle_session_is_stopped<R: Runtime>(mode: Mode) {
     let server = Server::<R>::start(mode).deliver([b"Subject: a\n\n"]);
     let mut client = server.log_in().await;
@@ -142,6 +150,7 @@ async fn an_idle_session_is_stopped<R: Runtime>(mode: Mode) {
     assert_eq!(server.left(), 1, "nothing is removed");
 }
 
+// PRS-14
 async fn a_busy_session_is_not_stopped<R: Runtime>() {
     let server = Server::<R>::start(Mode::Trusted).deliver([vec![b'x'; 8_000_000]]);
     let mut raw = server.raw_logged_in();
@@ -167,4 +176,25 @@ async fn an_address_without_server<R: Runtime>() {
     drop(listener);
     let lost = R::connect(port, Security::TrustedPlaintext, Options::new()).await.map(drop);
     assert!(matches!(lost, Err(Error::Network(_))), "{lost:?}");
+}
+
+// SEC-02
+async fn a_refusal_holds_up_nobody_else<R: Runtime>() {
+    let delay = Duration::from_secs(10);
+    let limits = Limits::new().with_failure_delay(delay);
+    let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
+    let begun = Instant::now();
+    let mut refused: Vec<Raw> = (0..8).map(|_| server.raw()).collect();
+    for raw in &mut refused {
+        assert!(raw.say("USER mrose\r\n").starts_with("+OK"));
+        raw.send("PASS wrong\r\n");
+    }
+    let client = server.log_in().await;
+    client.quit().await.expect("the end");
+    assert!(begun.elapsed() < delay, "another session ran meanwhile");
+    // Nothing was said to the others yet: the stop finds them waiting.
+    server.stop.stop();
+    for mut raw in refused {
+        assert_eq!(raw.rest(), b"");
+    }
 }

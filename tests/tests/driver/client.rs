@@ -99,6 +99,7 @@ fn a_command_is_one_write_however_little_it_takes() {
     assert_eq!(wire.state().writes.concat(), b"STAT\r\nSTAT\r\n");
 }
 
+// 1939-3.47
 #[test]
 fn a_call_that_is_dropped_makes_the_client_useless() {
     let (mut client, wire) = logged_in(CAPA, [Incoming::from("+OK\r\nhalf a mess"), Incoming::Never]);
@@ -125,6 +126,7 @@ fn a_receiver_that_fails_ends_the_fetch() {
     assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
 }
 
+// 1939-3.37
 #[test]
 fn a_message_that_breaks_off_is_an_error() {
     for end in [None, Some(Incoming::Fault(io::ErrorKind::ConnectionReset))] {

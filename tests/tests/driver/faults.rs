@@ -17,6 +17,7 @@ fn large() -> Store {
     store
 }
 
+// 1939-5.42
 #[test]
 fn a_message_that_breaks_off_has_no_end_and_nothing_behind_it() {
     for (fault, told) in [
@@ -43,6 +44,7 @@ fn a_message_that_breaks_off_has_no_end_and_nothing_behind_it() {
     }
 }
 
+// 1939-3.45
 #[test]
 fn a_client_that_takes_nothing_any_more_is_left_at_the_deadline() {
     for taken in [0, 10, 100, 5000, 200_000] {
@@ -74,6 +76,7 @@ fn a_client_that_takes_a_little_at_a_time_is_served() {
     assert_eq!((close, totals.retrieved, totals.removed), (Close::Quit, 1, 1));
 }
 
+// 1939-6.01
 #[test]
 fn a_network_that_fails_ends_the_session_with_its_error() {
     for taken in [0, 100, 200_000] {

@@ -1,7 +1,12 @@
 //! The driver alone: a transport in memory with a clock of its own, and a store that can wait.
 
+mod auth;
 mod client;
+mod client_auth;
+mod client_utf8;
 mod faults;
+mod proxy;
+mod sasl_server;
 mod server;
 mod stopping;
 mod store;

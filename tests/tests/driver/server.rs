@@ -49,6 +49,7 @@ fn a_backend_that_waits_is_waited_for() {
     }
 }
 
+// 1939-4.05, 1939-6.01
 #[test]
 fn a_session_that_is_given_up_removes_nothing_and_frees_the_maildrop() {
     for place in [Place::Authenticate, Place::Fetch, Place::Chunk, Place::Commit] {
@@ -92,6 +93,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
     assert!(wire.state().closed);
 }
 
+// 2595-4.20, SEC-10
 #[test]
 fn a_handshake_that_fails_ends_the_session() {
     let config = || Config::new().with_starttls(true);
@@ -115,6 +117,7 @@ fn a_handshake_that_fails_ends_the_session() {
     assert_eq!(wire.state().now, pop3_tests::START.after(Duration::from_secs(7)));
 }
 
+// 2595-4.12, 2595-4.16
 #[test]
 fn what_came_before_tls_is_gone_after_it() {
     let policy = Policy::new(Store::fixture()).with_config(Config::new().with_starttls(true));
@@ -127,4 +130,18 @@ fn what_came_before_tls_is_gone_after_it() {
     let sent = wire.sent();
     let replies: Vec<&str> = sent.lines().map(|line| &line[..3]).collect();
     assert_eq!(replies, ["+OK", "+OK", "-ER", "+OK"], "{sent}");
+}
+
+// 1939-7.31: the random octets are the system's.
+#[test]
+fn timestamps_are_of_random_octets() {
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..10_000 {
+        let timestamp = pop3_driver::server::timestamp("h").expect("random octets");
+        // 128 bits of them.
+        let digits = timestamp.chars().filter(char::is_ascii_hexdigit).count();
+        assert_eq!(digits, 128 / 4, "{timestamp}");
+        assert!(pop3_proto::apop::Timestamp::parse(timestamp.as_bytes()).is_some(), "{timestamp}");
+        assert!(seen.insert(timestamp), "a timestamp came twice");
+    }
 }

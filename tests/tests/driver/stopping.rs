@@ -63,6 +63,7 @@ fn a_commit_is_made_and_answered() {
     assert!(wire.sent().lines().last().is_some_and(|line| line.starts_with("+OK")));
 }
 
+// PRS-14
 #[test]
 fn a_message_is_sent_to_its_end_and_nothing_behind_it() {
     for place in [Place::Fetch, Place::Chunk] {

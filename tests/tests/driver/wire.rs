@@ -31,6 +31,21 @@ pub(crate) struct State {
     pub(crate) pauses: Vec<Duration>,
     pub(crate) closed: bool,
     pub(crate) tls: bool,
+    /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
+    talk: Option<Talk>,
+    /// How many octets of what was written are answered.
+    answered: usize,
+}
+
+/// Answers a line without its line end.
+pub(crate) type Answering = Box<dyn FnMut(&str) -> Option<String> + Send>;
+
+struct Talk(Answering);
+
+impl core::fmt::Debug for Talk {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Talk")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +93,21 @@ impl Wire {
             pauses: Vec::new(),
             closed: false,
             tls: false,
+            talk: None,
+            answered: 0,
         })))
+    }
+
+    /// A peer that greets, and answers each line.
+    pub(crate) fn talking(greeting: &str, talk: impl FnMut(&str) -> Option<String> + Send + 'static) -> Self {
+        let wire = Self::new([greeting.into()]);
+        wire.state().talk = Some(Talk(Box::new(talk)));
+        wire
+    }
+
+    /// All lines that were written, without their line ends.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.sent().lines().map(str::to_owned).collect()
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -101,7 +130,22 @@ impl Transport for Wire {
             loop {
                 let incoming = self.state().incoming.pop_front();
                 return Poll::Ready(match incoming {
-                    None => Ok(0),
+                    None => {
+                        let mut state = self.state();
+                        let written = state.writes.concat();
+                        let line = written[state.answered..].split_inclusive(|&octet| octet == b'\n').next();
+                        let line = line.filter(|line| line.ends_with(b"\r\n")).unwrap_or_default();
+                        state.answered += line.len();
+                        let line = String::from_utf8_lossy(line).trim_end_matches("\r\n").to_owned();
+                        let Some(Talk(mut talk)) = state.talk.take() else { return Poll::Ready(Ok(0)) };
+                        // What answers may look at the wire.
+                        drop(state);
+                        let Some(reply) = talk(&line) else { return Poll::Ready(Ok(0)) };
+                        let mut state = self.state();
+                        state.talk = Some(Talk(talk));
+                        state.incoming.push_back(reply.as_str().into());
+                        continue;
+                    }
                     Some(Incoming::Octets(mut octets)) => {
                         let count = octets.len().min(buffer.len());
                         buffer[..count].copy_from_slice(&octets[..count]);

@@ -112,7 +112,10 @@ impl Findings {
 
     pub(super) fn quirks(&mut self, quirks: &[Quirk]) {
         for quirk in quirks {
-            self.find(quirk.to_string());
+            // Those are told elsewhere, with their figures.
+            if !matches!(quirk, Quirk::NoCapabilities | Quirk::DifferentCount) {
+                self.find(quirk.to_string());
+            }
         }
     }
 }

@@ -7,27 +7,22 @@ use std::io::{self, Write as _};
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
-use pop3_proto::{Capabilities, Secret};
+use pop3_proto::Capabilities;
 
 use crate::args::Check;
-use crate::dial::{Dial, Login, Session};
+use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
-use crate::password;
+use crate::login::Login;
 use findings::Findings;
 
 /// Checks.
 pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
-    let login = Login::new(account, &url)?;
-    let dial = Dial::new(account, &url)?;
-    let credentials = match url.user() {
-        Some(user) => {
-            Some((user, password::find(account, &format!("{}@{}", user.escape_ascii(), dial.place))?))
-        }
-        None => None,
-    };
+    let mut dial = Dial::new(account, &url)?;
+    let login = Login::new(account, &url, &dial.place)?;
+    dial.kind = login.as_ref().map(Login::kind).unwrap_or_default();
     let mut page = Page::default();
     page.line("server", &dial.place);
     let mut findings = Findings::default();
@@ -39,7 +34,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
         page.capabilities("before TLS", list.as_ref());
         findings.before_tls(list.as_ref());
     }
-    let checker = Checker { page: &mut page, findings: &mut findings, credentials, login };
+    let checker = Checker { page: &mut page, findings: &mut findings, login };
     let checked = dial.run(checker).and_then(|result| result);
     page.findings(&findings);
     // Who closed the stream does not want to read it.
@@ -65,8 +60,7 @@ impl Session for Before {
 struct Checker<'a> {
     page: &'a mut Page,
     findings: &'a mut Findings,
-    credentials: Option<(&'a [u8], Secret<Vec<u8>>)>,
-    login: Login,
+    login: Option<Login>,
 }
 
 impl Session for Checker<'_> {
@@ -81,7 +75,7 @@ impl Session for Checker<'_> {
 
 impl Checker<'_> {
     async fn check<T: Transport>(self, client: &mut Client<T>) -> Result<(), Error> {
-        let Self { page, findings, credentials, login } = self;
+        let Self { page, findings, login } = self;
         page.line("greeting", Escaped::new(client.greeting()));
         page.line(
             "APOP",
@@ -99,10 +93,10 @@ impl Checker<'_> {
         let before = client.capabilities().await?;
         page.capabilities("before the login", before.as_ref());
         findings.before_login(before.as_ref(), client.channel());
-        if let Some((user, password)) = credentials {
-            let result = login.log_in(client, user, password.expose()).await;
+        if let Some(login) = login {
+            let result = login.log_in(client).await;
             findings.quirks(client.quirks());
-            result?;
+            page.line("logged in by", result?);
             let after = client.known_capabilities().cloned();
             page.capabilities("after the login", after.as_ref());
             findings.after_login(before.as_ref(), after.as_ref());

@@ -13,9 +13,9 @@ mod session;
 mod state;
 
 use crate::args::{Fetch, Target};
-use crate::dial::{Dial, Login};
+use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
-use crate::password;
+use crate::login::Login;
 use inbox::Inbox;
 use plan::Wishes;
 use report::Report;
@@ -25,14 +25,14 @@ use session::Fetcher;
 pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
-    let user = url.user().ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
-    let login = Login::new(account, &url)?;
     let mut dial = Dial::new(account, &url)?;
     if options.no_pipelining {
         dial.options.config.pipelining = false;
     }
-    let owner = state::account(&url, user);
-    let password = password::find(account, &owner)?;
+    let login = Login::new(account, &url, &dial.place)?
+        .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
+    dial.kind = login.kind();
+    let owner = state::account(&url, login.user());
     let target = state::target(&options.to);
     let path = match &options.state {
         Some(path) => path.clone(),
@@ -42,8 +42,6 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
 
     let fetcher = Fetcher {
         inbox: &mut inbox,
-        user,
-        password,
         login,
         wishes: Wishes {
             all: options.all,

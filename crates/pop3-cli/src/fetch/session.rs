@@ -6,23 +6,22 @@ use std::io::{self, Write as _};
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Receiver, Refusal};
-use pop3_proto::{MessageNumber, Octets, Secret};
+use pop3_proto::{MessageNumber, Octets};
 
 use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Listed, Task, Wishes, census, plan};
 use super::report::Report;
 use crate::args::Target;
-use crate::dial::{Dial, Login, Session};
+use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::journal::{Id, Key};
+use crate::login::Login;
 use crate::progress::Progress;
 
 /// What a fetch needs beside the connection.
 pub(super) struct Fetcher<'a> {
     pub(super) inbox: &'a mut Inbox,
-    pub(super) user: &'a [u8],
-    pub(super) password: Secret<Vec<u8>>,
     pub(super) login: Login,
     pub(super) wishes: Wishes,
     pub(super) quiet: bool,
@@ -73,7 +72,7 @@ impl Session for Fetcher<'_> {
 
 impl Fetcher<'_> {
     async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), Ended> {
-        self.login.log_in(&mut client, self.user, self.password.expose()).await?;
+        self.login.log_in(&mut client).await?;
         let listing = list(&mut client).await?;
         let census = census(&listing);
         self.inbox.reconcile(&census)?;

@@ -1,9 +1,15 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
+mod announced;
+mod delays;
+mod external;
+mod gate;
 mod listeners;
+mod offer;
 mod policy;
 mod signals;
 mod store;
+mod tokens;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -14,17 +20,21 @@ use std::thread::{self, JoinHandle};
 
 use pop3_driver::Stop;
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Config, Limits};
+use pop3_proto::server::{Config, Language, Limits, Utf8};
 use tracing::{info, warn};
 
 use crate::args::{Runtime, Serve};
 use crate::exit::{Exit, Failure};
 use crate::limits::{Limits as Places, Most};
 use crate::tls::Certificate;
-use crate::users::{self, Users};
+use crate::users::{self, SaltKey, Users};
+use announced::Announced;
+use gate::Gatekeeper;
 use listeners::Listeners;
+use offer::Offer;
 use policy::Policy;
 use store::MailStore;
+use tokens::TokenCommand;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
@@ -46,8 +56,12 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let listeners = Listeners::bind(options, &role)?;
 
     let stop = Stop::new();
-    signals::watch(&stop, &users, certificate)?;
-    let policy = policy(options, host, &users, &role);
+    let offer = Offer::new(options)?;
+    if let Some(advice) = offer.advice(&users.table()) {
+        warn!("{advice}");
+    }
+    signals::watch(&stop, &users, &offer, certificate)?;
+    let policy = policy(options, host, &users, offer, &role)?;
     announce(&listeners)?;
     listeners.serve(options.runtime, policy, &role, &stop)?;
     info!("stopped");
@@ -71,9 +85,19 @@ impl InProcess {
     ) -> Result<Self, Failure> {
         let users = Arc::new(Users::load(users)?);
         let places = Places::new(Most { total: 10, per_address: 10, per_user: 10 });
-        let store = MailStore::new(maildrops.to_owned(), users, Arc::clone(&places));
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random()?, None);
+        let folder = maildrops.to_owned();
+        let store = MailStore::new(folder, gatekeeper, Offer::default(), Arc::clone(&places));
         let config = Config::new().with_starttls(matches!(role, Role::Server(_))).into();
-        let policy = Policy { config, store: store.into(), places, apop_host: None, trust_all: false };
+        let policy = Policy {
+            config,
+            store: store.into(),
+            places,
+            apop_host: None,
+            proxies: Vec::new(),
+            xclient_proxies: Vec::new(),
+            trust_all: false,
+        };
         let listeners = Listeners::on_loopback()?;
         let address = listeners.addresses().map(|(_, address)| address).next();
         let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
@@ -90,40 +114,86 @@ impl InProcess {
     }
 }
 
-fn policy(options: &Serve, host: String, users: &Arc<Users>, role: &Role) -> Policy {
+fn policy(
+    options: &Serve,
+    host: String,
+    users: &Arc<Users>,
+    offer: Offer,
+    role: &Role,
+) -> Result<Policy, Failure> {
     let limits =
         Limits::new().with_login_timeout(options.login_timeout).with_idle_timeout(options.idle_timeout);
-    let config = Config::new()
+    let mut config = Config::new()
         .with_greeting(format!("{host} POP3 server ready"))
         .with_starttls(matches!(role, Role::Server(_)))
         .with_limits(limits);
+    if let Some(text) = &options.implementation {
+        config = config.with_implementation(text);
+    }
+    if options.utf8 {
+        config = config
+            .with_utf8(Utf8::new(true))
+            .with_language(Language::ENGLISH)
+            .with_language(Language::GERMAN);
+    }
     let places = Places::new(Most {
         total: options.max_connections,
         per_address: options.max_connections_per_ip,
         per_user: options.max_connections_per_user,
     });
-    let store = MailStore::new(options.maildrops.clone(), Arc::clone(users), Arc::clone(&places));
-    Policy {
+    let tokens = options.token_command.clone();
+    let tokens = tokens.map(|command| TokenCommand::new(command, options.token_timeout));
+    let gatekeeper = Gatekeeper::new(Arc::clone(users), salt_key(options)?, tokens);
+    let expire = options.expire.map(|expiry| expiry.0);
+    let announced = Announced { login_delay: options.login_delay, expire };
+    let store = MailStore::new(options.maildrops.clone(), gatekeeper, offer, Arc::clone(&places))
+        .with_announced(announced, options.expire_enforce)
+        .with_utf8(options.utf8);
+    Ok(Policy {
         config: config.into(),
         store: store.into(),
         places,
         apop_host: options.apop.then_some(host),
+        proxies: options.proxy_from.clone(),
+        xclient_proxies: options.xclient_from.clone(),
         trust_all: options.allow_insecure_auth,
+    })
+}
+
+/// The key of salts, from its file, which is made where there is none.
+fn salt_key(options: &Serve) -> Result<SaltKey, Failure> {
+    let default = || SaltKey::default_path(&options.users);
+    let path = options.salt_key.clone().unwrap_or_else(default);
+    match SaltKey::load_or_make(&path)? {
+        Ok(key) => Ok(key),
+        Err(error) => {
+            warn!(
+                "{} can't be made: {error}; until it can, salts of unknown users change with each start, \
+                 which shows that they are unknown; --salt-key names another place",
+                path.display()
+            );
+            SaltKey::random()
+        }
     }
 }
 
 fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failure> {
-    if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        Certificate::from_files(chain, key).map(Some)
+    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        Certificate::from_files(chain, key)?
     } else if options.tls_self_signed {
         info!("the certificate is self-signed and lasts as long as this process");
-        Certificate::self_signed(host).map(Some)
-    } else if options.listen_tls.is_empty() {
-        Ok(None)
+        Certificate::self_signed(host)?
+    } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {
+        return Ok(None);
     } else {
-        Err(Failure::usage(
-            "--listen-tls needs a certificate: --tls-cert and --tls-key, or --tls-self-signed",
-        ))
+        let option = if options.listen_tls.is_empty() { "--tls-client-ca" } else { "--listen-tls" };
+        return Err(Failure::usage(format!(
+            "{option} needs a certificate: --tls-cert and --tls-key, or --tls-self-signed"
+        )));
+    };
+    match &options.tls_client_ca {
+        Some(authorities) => certificate.with_client_authorities(authorities).map(Some),
+        None => Ok(Some(certificate)),
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use pop3_driver::backend::Backend;
 use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Pool};
+use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::{Accepted, Config, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
 use super::store::MailStore;
@@ -20,6 +24,10 @@ pub(super) struct Policy {
     pub(super) places: Arc<Limits>,
     /// The host's name in the timestamp, where APOP is offered.
     pub(super) apop_host: Option<String>,
+    /// Where proxies are that name the client in a header.
+    pub(super) proxies: Vec<IpNet>,
+    /// Where proxies are that name the client by XCLIENT.
+    pub(super) xclient_proxies: Vec<IpNet>,
     /// Whether passwords are taken without TLS from anywhere.
     pub(super) trust_all: bool,
 }
@@ -34,6 +42,10 @@ pub(super) struct On<P> {
 impl<P: Pool> Service for On<P> {
     type Backend = Counted<Blocking<MailStore, P>>;
 
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        contains(&self.policy.proxies, peer)
+    }
+
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
         let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
@@ -41,9 +53,14 @@ impl<P: Pool> Service for On<P> {
             Rejection::temporary(refusal.to_string())
         })?;
         let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
-        let trusted = policy.trust_all || peer.address.ip().to_canonical().is_loopback();
-        let welcome = Welcome::new(Arc::clone(&policy.config), Counted { backend, _place: place })
-            .with_trusted(trusted);
+        // A proxy that has taken the TLS off is on a network that the operator trusts.
+        let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
+        let local = peer.address.ip().to_canonical().is_loopback();
+        let trusted = policy.trust_all || tls_at_proxy || local;
+        let config = policy.store.config(&policy.config);
+        let welcome = Welcome::new(config.into(), Counted { backend, _place: place })
+            .with_trusted(trusted)
+            .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
@@ -58,7 +75,9 @@ impl<P: Pool> Service for On<P> {
         let totals = report.totals;
         info!(
             peer = %peer.address,
+            proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.to_string()),
             user = report.user.as_deref().unwrap_or("-"),
+            mechanism = report.mechanism.as_ref().map_or("-", |mechanism| mechanism.as_str()),
             tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             retr = totals.retrieved,
             retr_octets = totals.retrieved_octets,
@@ -76,6 +95,11 @@ impl<P: Pool> Service for On<P> {
     }
 }
 
+fn contains(networks: &[IpNet], peer: &Peer) -> bool {
+    let address = peer.address.ip().to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
+
 /// A backend whose connection is counted as long as it lives.
 #[derive(Debug)]
 pub(super) struct Counted<B> {
@@ -85,6 +109,26 @@ pub(super) struct Counted<B> {
 
 impl<B: Backend> Backend for Counted<B> {
     type Message = B::Message;
+
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.backend.secured(tls);
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.backend.mechanisms()
+    }
+
+    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+        self.backend.scram_keys(name, hash).await
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.backend.scram_refused(name)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.backend.may_act_for(user, other)
+    }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
         self.backend.authenticate(credentials).await

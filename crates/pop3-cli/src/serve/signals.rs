@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
+use super::offer::Offer;
 use crate::exit::Failure;
 use crate::tls::Certificate;
 use crate::users::Users;
@@ -21,16 +22,22 @@ const GRACE: Duration = Duration::from_secs(4);
 pub(super) fn watch(
     stop: &Stop,
     users: &Arc<Users>,
+    offer: &Offer,
     certificate: Option<Certificate>,
 ) -> Result<(), Failure> {
     let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cant)?;
-    let (stop, users) = (stop.clone(), Arc::clone(users));
+    let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
     let work = move || {
         for signal in &mut signals {
             if signal == SIGHUP {
                 match users.reload() {
-                    Ok(count) => info!("read the users file again: {count} users"),
+                    Ok(count) => {
+                        info!("read the users file again: {count} users");
+                        if let Some(advice) = offer.advice(&users.table()) {
+                            warn!("{advice}");
+                        }
+                    }
                     Err(failure) => error!("the old users are kept: {failure}"),
                 }
                 if let Some(certificate) = &certificate {

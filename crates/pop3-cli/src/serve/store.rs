@@ -1,27 +1,41 @@
 //! The users' Maildirs as a store.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use pop3_driver::Clock;
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Maildrop, Store};
-use pop3_maildir::{Maildir, MessageFile, OpenError};
+use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
-use tracing::{debug, error, warn};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
+use tracing::{debug, error, info, warn};
 
+use super::announced::Announced;
+use super::delays::LoginDelays;
+use super::gate::Gatekeeper;
+use super::offer::Offer;
 use crate::limits::{Limits, UserGuard};
-use crate::throttle::{Throttle, TooMany};
-use crate::users::{UserName, Users};
+use crate::users::UserName;
 
 /// The folder of the Maildirs, and who may open which.
 #[derive(Debug)]
 pub(super) struct MailStore {
     folder: PathBuf,
-    users: Arc<Users>,
+    gatekeeper: Gatekeeper,
     places: Arc<Limits>,
-    throttle: Mutex<Throttle>,
+    offer: Offer,
+    announced: Announced,
+    /// Whether messages that have expired are removed.
+    enforce_expiry: bool,
+    /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
+    utf8: bool,
+    delays: Mutex<LoginDelays>,
     clock: Clock,
 }
 
@@ -30,55 +44,90 @@ pub(super) struct MailStore {
 pub(super) struct OpenMaildir {
     maildir: Maildir,
     user: UserName,
+    /// Messages that were read and left alone for so many days are removed at QUIT.
+    expire: Option<u32>,
+    read_only: bool,
     _place: UserGuard,
 }
 
+/// One day.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl MailStore {
-    pub(super) fn new(folder: PathBuf, users: Arc<Users>, places: Arc<Limits>) -> Self {
-        Self { folder, users, places, throttle: Throttle::new().into(), clock: Clock::start() }
+    /// Announces nothing, and removes what clients delete only.
+    pub(super) fn new(folder: PathBuf, gatekeeper: Gatekeeper, offer: Offer, places: Arc<Limits>) -> Self {
+        Self {
+            folder,
+            gatekeeper,
+            places,
+            offer,
+            announced: Announced::default(),
+            enforce_expiry: false,
+            utf8: false,
+            delays: Mutex::default(),
+            clock: Clock::start(),
+        }
     }
 
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sets what is announced, and whether messages that have expired are removed.
+    pub(super) fn with_announced(self, announced: Announced, enforce_expiry: bool) -> Self {
+        Self { announced, enforce_expiry, ..self }
     }
 
-    /// The user whose credentials these are.
-    fn check(&self, credentials: &Credentials, peer: &Peer) -> Result<UserName, Rejection> {
-        let address = peer.address.ip();
-        // The wait is not slept here, where it would hold up others: it holds the answer back.
-        let wait = self.throttle().attempt(address, self.clock.now()).map_err(|TooMany| {
-            warn!(peer = %address, "login not tried: too many from this address");
-            Rejection::temporary("too many logins from your address, try again later")
-        })?;
-        let user = match credentials.password() {
-            Some(password) => self.users.verify(&credentials.name, password.expose()),
-            None => {
-                let table = self.users.table();
-                let secret = table.apop_secret(&credentials.name);
-                // An unknown name costs a digest too.
-                let right = credentials.prove(secret.map_or(b"", |secret| secret.expose()));
-                UserName::parse(&credentials.name).filter(|_| right && secret.is_some())
-            }
-        };
-        let Some(user) = user else {
-            warn!(peer = %address, user = %credentials.name.escape_ascii(), "login refused");
-            let delay = self.throttle().failed(address, self.clock.now());
-            return Err(Rejection::credentials().with_delay(wait + delay));
-        };
-        self.throttle().succeeded(address);
-        Ok(user)
+    /// Sets whether UTF8 is offered.
+    pub(super) fn with_utf8(self, utf8: bool) -> Self {
+        Self { utf8, ..self }
+    }
+
+    /// The settings of a session that begins now.
+    pub(super) fn config(&self, config: &pop3_proto::server::Config) -> pop3_proto::server::Config {
+        self.announced.before_login(config.clone(), &self.gatekeeper.table())
+    }
+
+    /// Refuses who comes too soon after his last login.
+    fn check_delay(&self, user: &UserName) -> Result<(), Rejection> {
+        let delay = self.announced.login_delay_of(user, &self.gatekeeper.table());
+        let Some(wait) = self.delays().wait(user, delay, self.clock.now()) else { return Ok(()) };
+        let seconds = wait.as_millis().div_ceil(1_000);
+        info!(%user, seconds, "too soon after the last login");
+        let text = format!("too soon after the last login, wait {seconds} seconds");
+        Err(Rejection::login_delay().with_text(text))
+    }
+
+    fn delays(&self) -> MutexGuard<'_, LoginDelays> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for MailStore {
     type Maildrop = OpenMaildir;
 
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.offer.mechanisms(&self.gatekeeper.table())
+    }
+
+    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
+        self.gatekeeper.scram_keys(name, hash, peer).map(Some)
+    }
+
+    fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
+        self.gatekeeper.scram_refused(name, peer)
+    }
+
     fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let user = self.check(credentials, peer)?;
+        let user = self.gatekeeper.check(credentials, peer)?;
+        self.check_delay(&user)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
+        let table = self.gatekeeper.table();
+        let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
+        // What was read is to be known later on, too.
+        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        if self.utf8 && !credentials.utf8 {
+            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
+        }
         // The name is a single component of a path, by its type.
-        let mut maildir =
-            Maildir::open(self.folder.join(user.as_str())).map_err(|error| refuse(&user, error))?;
+        let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
+            .map_err(|error| refuse(&user, error))?;
         let summary = maildir.summary();
         debug!(%user, messages = summary.messages, measured = summary.measured, "maildrop opened");
         for skipped in maildir.skipped() {
@@ -87,8 +136,11 @@ impl Store for MailStore {
         if let Some(error) = maildir.cache_error() {
             warn!(%user, "the sizes could not be remembered for the next login: {error}");
         }
-        let accepted = maildir.take_maildrop().into();
-        Ok((accepted, OpenMaildir { maildir, user, _place: place }))
+        self.delays().logged_in(&user, self.clock.now());
+        let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
+        (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
+        let read_only = matches!(credentials.proof, pop3_proto::server::Proof::Anonymous { .. });
+        Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
     }
 }
 
@@ -99,6 +151,22 @@ fn refuse(user: &UserName, error: OpenError) -> Rejection {
         error!(%user, "{error}{cause}");
     }
     error.into()
+}
+
+impl OpenMaildir {
+    /// What has expired and is to be removed, though the client did not say so.
+    fn expired(&self, deletions: &Deletions) -> Vec<MessageNumber> {
+        let mut expired = match self.expire {
+            None => Vec::new(),
+            Some(0) => deletions.retrieved().collect(),
+            Some(days) => {
+                let before = SystemTime::now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
+                self.maildir.expired(before, deletions.retrieved())
+            }
+        };
+        expired.retain(|&message| !deletions.contains(message));
+        expired
+    }
 }
 
 impl Maildrop for OpenMaildir {
@@ -112,16 +180,29 @@ impl Maildrop for OpenMaildir {
     }
 
     fn commit(self, deletions: &Deletions) -> usize {
-        let report = self.maildir.commit(deletions);
-        for failure in report.failures() {
-            error!(user = %self.user, "not removed: {failure}");
+        let user = &self.user;
+        if self.read_only {
+            if !deletions.is_empty() {
+                warn!(%user, "not removed: nobody in particular wanted it");
+            }
+            return deletions.len();
         }
+        let expired = self.expired(deletions);
+        if !expired.is_empty() {
+            info!(%user, messages = expired.len(), "expired messages are removed");
+        }
+        let report = self.maildir.remove(deletions.iter().chain(expired), deletions.retrieved());
+        for failure in report.failures() {
+            error!(%user, "not removed: {failure}");
+        }
+        // What the client did not ask for, it need not know of.
+        let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
         match report.unsynced() {
             Some(error) => {
-                error!(user = %self.user, "the removals may not outlast a loss of power: {error}");
-                report.failures().len().max(1)
+                error!(%user, "the removals may not outlast a loss of power: {error}");
+                failed.max(usize::from(!deletions.is_empty()))
             }
-            None => report.failures().len(),
+            None => failed,
         }
     }
 }

@@ -1,11 +1,19 @@
 //! Who may log in: the users file.
 //!
-//! One user a line, `name:{PLAIN}secret` or `name:<PHC string>` (argon2, scrypt or pbkdf2). What
-//! follows the colon is the password to the end of the line, spaces included. Empty lines and lines
-//! that begin with `#` are skipped.
+//! A line is `name:` and one form: `{PLAIN}secret`, where the password goes to the end of the line,
+//! spaces included; a PHC string (argon2, scrypt or pbkdf2); SCRAM keys
+//! (`SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`, RFC 5803); `{CERT}` and the SHA-256 of a
+//! client's certificate; `{TOKEN}`; or a setting, `{LOGIN-DELAY}seconds` or `{EXPIRE}days`.
+//!
+//! A name may stand on several lines, for forms of different kinds: one password in clear or as a PHC
+//! string, one set of SCRAM keys for each hash, any number of certificates. Empty lines and lines that
+//! begin with `#` are skipped.
 
+mod form;
 mod name;
+mod salt;
 mod table;
+mod user;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,8 +21,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::{fs, io, thread};
 
 use pop3_proto::Secret;
+use pop3_sasl::scram::{Hash, Keys};
 
+pub(crate) use form::{Fingerprint, parse_days};
 pub(crate) use name::UserName;
+pub(crate) use salt::SaltKey;
 pub(crate) use table::Table;
 
 use crate::exit::Failure;
@@ -59,6 +70,14 @@ impl Users {
         let table = self.table();
         let _pass = self.gate.enter();
         table.verify(name, password)
+    }
+
+    /// The SCRAM keys for this name, known or not; see [`Table::scram_keys`]. This may compute a
+    /// hash, as [`verify`](Self::verify) does.
+    pub(crate) fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
+        let table = self.table();
+        let _pass = table.makes_keys(hash).then(|| self.gate.enter());
+        table.scram_keys(name, hash, salt_key)
     }
 }
 

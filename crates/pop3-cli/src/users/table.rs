@@ -2,19 +2,34 @@
 
 use core::fmt;
 use core::hint::black_box;
+use core::time::Duration;
 use std::collections::HashMap;
 
-use password_auth::{is_hash_obsolete, verify_password};
-use pop3_proto::Secret;
+use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS};
 
-use super::UserName;
+use super::form::{Fingerprint, parse_line};
+use super::user::{Given, User, Verifier};
+use super::{SaltKey, UserName};
 
 /// The users of one reading of the users file.
 pub(crate) struct Table {
-    users: HashMap<String, Stored>,
-    /// A hash to compute where there is none to check, so that the answer takes as long: one of the
-    /// commonest kind in the file, `None` where the file has no hash.
-    decoy: Option<Secret<String>>,
+    users: HashMap<String, User>,
+    /// What to compute where there is nothing to check, so that the answer takes as long: of the
+    /// commonest cost in the file, `None` where the file has {PLAIN} only.
+    decoy: Option<Verifier>,
+    /// How each hash of SCRAM is offered.
+    scram: [Offer; 3],
+}
+
+/// How one hash of SCRAM is offered.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    /// The commonest number of iterations in the file.
+    iterations: u32,
+    /// How many users with a password can use it.
+    able: usize,
+    /// Whether keys are made of passwords in clear.
+    made: bool,
 }
 
 /// Why a users file can't be read. It holds no password.
@@ -26,43 +41,47 @@ pub(crate) struct TableError {
     pub(crate) what: &'static str,
 }
 
-enum Stored {
-    Plain(Secret<Vec<u8>>),
-    Hash(Secret<String>),
-}
-
 impl Table {
     /// Reads the text of a users file.
     ///
     /// # Errors
     /// At the first line that can't be read.
     pub(crate) fn parse(octets: &[u8]) -> Result<Self, TableError> {
-        let mut users = HashMap::new();
-        let mut kinds = HashMap::<String, (usize, usize)>::new();
-        let mut decoy = None;
-        let mut most = 0;
+        let mut users = HashMap::<String, User>::new();
+        let mut first_lines = Vec::new();
         for (index, line) in octets.split(|&octet| octet == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.starts_with(b"#") || line.trim_ascii().is_empty() {
                 continue;
             }
             let wrong = |what| TableError { line: index + 1, what };
-            let (name, stored) = parse_line(line).map_err(wrong)?;
-            if let Stored::Hash(hash) = &stored {
-                let (count, _) = kinds
-                    .entry(kind(hash.expose()).to_owned())
-                    .and_modify(|(count, _)| *count += 1)
-                    .or_insert((1, index));
-                if *count > most {
-                    most = *count;
-                    decoy = Some(hash.clone());
-                }
+            let (name, form) = parse_line(line).map_err(wrong)?;
+            if !users.contains_key(name.as_str()) {
+                first_lines.push((index + 1, name.clone()));
             }
-            if users.insert(name.as_str().to_owned(), stored).is_some() {
-                return Err(wrong("this name stands in the file already"));
+            users.entry(name.as_str().to_owned()).or_default().add(form).map_err(wrong)?;
+        }
+        for (line, name) in first_lines {
+            if !users.get(name.as_str()).is_some_and(User::exists) {
+                let what =
+                    "this name has settings, but nothing to log in with; {TOKEN} lets it log in by tokens";
+                return Err(TableError { line, what });
             }
         }
-        Ok(Self { users, decoy })
+        // In the order of names, so that the same file has the same decoy.
+        let mut sorted: Vec<_> = users.iter().collect();
+        sorted.sort_by_key(|(name, _)| *name);
+        let sorted = || sorted.iter().map(|(_, user)| *user);
+        let verifiers = sorted().filter_map(|user| user.plain.is_none().then(|| user.verifier()).flatten());
+        let decoy = commonest(verifiers.map(|verifier| (verifier.cost(), verifier)));
+        let scram = Hash::ALL.map(|hash| {
+            let stored = sorted().filter_map(|user| user.stored_keys(hash));
+            let iterations = commonest(stored.map(|keys| (keys.iterations(), keys.iterations())));
+            let made = sorted().filter(|user| user.key_password(hash).is_some()).count();
+            let able = sorted().filter(|user| user.stored_keys(hash).is_some()).count() + made;
+            Offer { iterations: iterations.unwrap_or(MIN_ITERATIONS), able, made: made > 0 }
+        });
+        Ok(Self { decoy, scram, users })
     }
 
     /// How many users there are.
@@ -70,40 +89,125 @@ impl Table {
         self.users.len()
     }
 
+    /// The checked name, if there is such a user.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<UserName> {
+        UserName::parse(name).filter(|name| self.users.contains_key(name.as_str()))
+    }
+
     /// Whether this is the user's password; if so, the user's checked name.
     ///
-    /// An unknown name costs as much as a known one: a hash of the kind that is commonest in the
-    /// file is computed for it, and in a file with hashes for `{PLAIN}` users too. In a file whose
-    /// hashes have different costs, the cost of a known name is that of its own.
+    /// An unknown name costs as much as a known one: a check of the kind that is commonest in the
+    /// file is made for it, and in a file with hashes or keys for users without them too. In a file
+    /// whose hashes have different costs, the cost of a known name is that of its own.
     pub(crate) fn verify(&self, name: &[u8], password: &[u8]) -> Option<UserName> {
         let name = UserName::parse(name);
-        let stored = name.as_ref().and_then(|name| self.users.get(name.as_str()));
-        let right = match stored {
-            Some(Stored::Hash(hash)) => verify_password(password, hash.expose()).is_ok(),
-            Some(Stored::Plain(secret)) => {
-                self.pretend(password);
-                secret.same_octets(password)
+        let password = Given::new(password);
+        let user = name.as_ref().and_then(|name| self.users.get(name.as_str()));
+        let right = match user.map(|user| (&user.plain, user.verifier())) {
+            Some((Some(plain), _)) => {
+                self.pretend(&password);
+                plain.verify(&password)
             }
-            None => {
-                self.pretend(password);
+            Some((None, Some(verifier))) => verifier.verify(&password),
+            Some((None, None)) | None => {
+                self.pretend(&password);
                 false
             }
         };
         name.filter(|_| right)
     }
 
-    /// The password itself, for APOP: of users that the file keeps as `{PLAIN}`.
-    pub(crate) fn apop_secret(&self, name: &[u8]) -> Option<&Secret<Vec<u8>>> {
-        match self.users.get(UserName::parse(name)?.as_str())? {
-            Stored::Plain(secret) => Some(secret),
-            Stored::Hash(_) => None,
+    /// Whether a digest of APOP or CRAM-MD5 is right, of users that the file keeps as `{PLAIN}`: `prove`
+    /// says so of a secret. It is asked about the password as it stands in the file, and about what
+    /// SASLprep makes of it (RFC 6856 section 2.2); of an unknown name, about an empty one.
+    pub(crate) fn prove(&self, name: &[u8], prove: impl Fn(&[u8]) -> bool) -> Option<UserName> {
+        let name = UserName::parse(name);
+        let user = name.as_ref().and_then(|name| self.users.get(name.as_str()));
+        let plain = user.and_then(|user| user.plain.as_ref());
+        let octets = plain.map_or(&b""[..], |plain| plain.octets.expose());
+        let prepared = plain.and_then(|plain| plain.prepared.as_ref());
+        let prepared = prepared.map_or(octets, |text| text.expose().as_bytes());
+        let right = prove(octets) | prove(prepared);
+        name.filter(|_| right && plain.is_some())
+    }
+
+    /// The SCRAM keys of the user of this name: those in the file, else some made of a password in
+    /// clear, else some that nothing fits, which look the same and cost the same.
+    ///
+    /// The salt is always the same for the same name: as the file has it, or made of the salt key.
+    pub(crate) fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
+        let offer = self.offer(hash);
+        let parsed = UserName::parse(name);
+        let user = parsed.as_ref().and_then(|name| self.users.get(name.as_str()));
+        let shown =
+            parsed.as_ref().map_or_else(|| String::from_utf8_lossy(name), |name| name.as_str().into());
+        let fake = Keys::fake(hash, salt_key.expose(), &shown, offer.iterations);
+        let stored = user.and_then(|user| user.stored_keys(hash)).cloned();
+        if !offer.made {
+            return stored.unwrap_or(fake);
         }
+        // In a file where some keys have to be made, each look-up makes some.
+        let password = user.and_then(|user| user.key_password(hash));
+        let octets = password.map_or(&b"x"[..], |password| password.expose().as_bytes());
+        let made = black_box(Keys::derive(hash, octets, fake.salt(), fake.iterations()));
+        let made = made.ok().filter(|_| password.is_some());
+        stored.or(made).unwrap_or(fake)
+    }
+
+    /// Whether a look-up of keys for this hash computes some.
+    pub(crate) fn makes_keys(&self, hash: Hash) -> bool {
+        self.offer(hash).made
+    }
+
+    /// How many users have a password, and how many of them can log in by SCRAM with this hash.
+    pub(crate) fn scram_users(&self, hash: Hash) -> (usize, usize) {
+        let all = self.users.values().filter(|user| user.has_password()).count();
+        (all, self.offer(hash).able)
+    }
+
+    /// The users who own this certificate, in the order of their names.
+    pub(crate) fn certificate_owners(&self, certificate: &Fingerprint) -> Vec<UserName> {
+        let owners = self.users.iter().filter(|(_, user)| user.certificates.contains(certificate));
+        let mut owners: Vec<_> = owners.filter_map(|(name, _)| UserName::parse(name.as_bytes())).collect();
+        owners.sort();
+        owners
+    }
+
+    /// Whether the file says which certificates this user has.
+    pub(crate) fn has_certificates(&self, name: &UserName) -> bool {
+        self.users.get(name.as_str()).is_some_and(|user| !user.certificates.is_empty())
+    }
+
+    /// The user's own delay between logins.
+    pub(crate) fn login_delay(&self, name: &UserName) -> Option<Duration> {
+        self.users.get(name.as_str())?.login_delay
+    }
+
+    /// All delays that users have of their own.
+    pub(crate) fn login_delays(&self) -> impl Iterator<Item = Duration> {
+        self.users.values().filter_map(|user| user.login_delay)
+    }
+
+    /// For how many days the user's messages are kept, inner `None` for ever; outer `None` where the
+    /// file does not say.
+    pub(crate) fn expire(&self, name: &UserName) -> Option<Option<u32>> {
+        self.users.get(name.as_str())?.expire
+    }
+
+    /// All days that users have of their own.
+    pub(crate) fn expires(&self) -> impl Iterator<Item = Option<u32>> {
+        self.users.values().filter_map(|user| user.expire)
+    }
+
+    fn offer(&self, hash: Hash) -> Offer {
+        let index = Hash::ALL.iter().position(|&other| other == hash);
+        self.scram[index.unwrap_or_default()]
     }
 
     /// Does the work of a check, whatever it says.
-    fn pretend(&self, password: &[u8]) {
+    fn pretend(&self, password: &Given<'_>) {
         if let Some(decoy) = &self.decoy {
-            black_box(verify_password(password, decoy.expose()).is_ok());
+            black_box(decoy.verify(password));
         }
     }
 }
@@ -114,60 +218,13 @@ impl fmt::Debug for Table {
     }
 }
 
-fn parse_line(line: &[u8]) -> Result<(UserName, Stored), &'static str> {
-    let colon = line.iter().position(|&octet| octet == b':').ok_or("there is no colon behind a name")?;
-    let (name, password) = (&line[..colon], &line[colon + 1..]);
-    let name = UserName::parse(name)
-        .ok_or("a name has 1 to 64 ASCII letters, digits and . _ - + @, and does not begin with a dot")?;
-    if let Some(secret) = password.strip_prefix(b"{PLAIN}") {
-        if secret.is_empty() {
-            return Err("the password is empty");
-        }
-        if secret.contains(&0) || secret.contains(&b'\r') {
-            return Err("the password has a NUL or CR, which no client can send");
-        }
-        return Ok((name, Stored::Plain(Secret::new(secret.to_vec()))));
+/// The value whose key comes most often; of equals the one that was first.
+fn commonest<K: Eq + core::hash::Hash, V>(items: impl Iterator<Item = (K, V)>) -> Option<V> {
+    let mut counts = HashMap::new();
+    for (index, (key, value)) in items.enumerate() {
+        counts.entry(key).or_insert((0_usize, index, value)).0 += 1;
     }
-    let hash = str::from_utf8(password).ok().map(str::trim).filter(|hash| hash.starts_with('$'));
-    let hash =
-        hash.ok_or("the password is neither {PLAIN} and the secret nor a PHC string ($argon2id$...)")?;
-    Ok((name, Stored::Hash(Secret::new(parse_hash(hash)?))))
-}
-
-/// Checks a PHC string as far as that goes without computing the hash.
-fn parse_hash(hash: &str) -> Result<String, &'static str> {
-    const KNOWN: [&str; 6] = ["argon2id", "argon2i", "argon2d", "scrypt", "pbkdf2-sha256", "pbkdf2-sha512"];
-
-    let fields = hash.split('$').collect::<Vec<_>>();
-    if !fields.get(1).is_some_and(|algorithm| KNOWN.contains(algorithm)) {
-        return Err("the hash is of no known kind: argon2id, scrypt, pbkdf2-sha256 and pbkdf2-sha512 are");
-    }
-    let hash = with_length(&fields).unwrap_or_else(|| hash.to_owned());
-    let complete = hash.rsplit('$').take(2).all(|field| !field.is_empty() && !field.contains('='));
-    if !complete || is_hash_obsolete(&hash).is_err() {
-        return Err("the PHC string is damaged or has no hash");
-    }
-    Ok(hash)
-}
-
-/// Brings a PBKDF2 hash into the form that the checker reads: with the length said, which many
-/// programs leave out, and out of the older form of Python's passlib,
-/// `$pbkdf2-sha256$rounds$salt$hash` with dots for plus signs.
-fn with_length(fields: &[&str]) -> Option<String> {
-    let &["", algorithm, parameters, salt, hash] = fields else { return None };
-    let rounds = parameters.strip_prefix("i=").unwrap_or(parameters);
-    if !algorithm.starts_with("pbkdf2-") || !rounds.bytes().all(|octet| octet.is_ascii_digit()) {
-        return None;
-    }
-    let (salt, hash) = (salt.replace('.', "+"), hash.replace('.', "+"));
-    let length = hash.len() * 3 / 4;
-    Some(format!("${algorithm}$i={rounds},l={length}${salt}${hash}"))
-}
-
-/// What decides the cost of a hash: all before the salt.
-fn kind(hash: &str) -> &str {
-    let end = hash.rmatch_indices('$').nth(1).map_or(hash.len(), |(end, _)| end);
-    hash.get(..end).unwrap_or(hash)
+    counts.into_values().max_by_key(|(count, index, _)| (*count, usize::MAX - index)).map(|(.., value)| value)
 }
 
 #[cfg(test)]
@@ -177,6 +234,15 @@ mod tests {
     fn verify(line: &str, password: &str) -> bool {
         let table = Table::parse(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error:?}"));
         table.verify(b"u", password.as_bytes()).is_some()
+    }
+
+    fn keys(name: &str, hash: Hash, password: &str, iterations: u32) -> String {
+        let keys = Keys::derive(hash, password.as_bytes(), b"0123456789abcdef", iterations).unwrap();
+        format!("{name}:{}", String::from_utf8(keys.to_text().expose().to_vec()).unwrap())
+    }
+
+    fn salt_key() -> SaltKey {
+        SaltKey::random().unwrap()
     }
 
     #[test]
@@ -189,12 +255,14 @@ mod tests {
         assert!(table.verify(b"bob", b"\xff\xfe").is_some());
         assert!(table.verify(b"Alice", b" with spaces: and #signs ").is_none());
         assert!(table.verify(b"carol", b"").is_none());
-        assert!(table.apop_secret(b"bob").unwrap().same_octets(b"\xff\xfe"));
-        assert!(table.apop_secret(b"carol").is_none());
+        assert!(table.prove(b"bob", |secret| secret == b"\xff\xfe").is_some());
+        assert!(table.prove(b"carol", |_| true).is_none());
     }
 
     #[test]
     fn a_bad_line_is_named() {
+        let sha1 = keys("a", Hash::Sha1, "x", 4096);
+        let cert = format!("a:{{CERT}}{}\n", "00".repeat(32));
         for (text, line) in [
             ("alice", 1),
             ("\n#\nalice:secret", 3),
@@ -207,6 +275,21 @@ mod tests {
             ("../a:{PLAIN}x", 1),
             (":{PLAIN}x", 1),
             (" a:{PLAIN}x", 1),
+            ("a:{PLAIN}x\na:$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f", 2),
+            ("a:{TOKEN}\na:{TOKEN}", 2),
+            ("a:{TOKEN}x", 1),
+            ("a:{CERT}00", 1),
+            (&cert.repeat(2), 2),
+            ("b:{PLAIN}x\na:{EXPIRE}3", 2),
+            ("a:{LOGIN-DELAY}5", 1),
+            ("a:{PLAIN}x\na:{LOGIN-DELAY}-5", 2),
+            ("a:{PLAIN}x\na:{EXPIRE}soon", 2),
+            ("a:{PLAIN}x\na:{EXPIRE}1\na:{EXPIRE}never", 3),
+            (&[sha1.as_str(), &sha1].join("\n"), 2),
+            (&sha1.replace("SHA-1", "SHA-3"), 1),
+            (&sha1.replace("4096", "4095"), 1),
+            (&sha1[..sha1.len() - 5], 1),
+            ("j\u{f6}rg:{PLAIN}x\njo\u{308}rg:{PLAIN}y", 2),
         ] {
             let error = Table::parse(text.as_bytes()).map(|_| ()).unwrap_err();
             assert_eq!(error.line, line, "{text}: {}", error.what);
@@ -219,6 +302,7 @@ mod tests {
         assert_eq!(format!("{table:?}"), "Table { users: 1, .. }");
     }
 
+    // 1939-7.23
     #[test]
     fn the_decoy_is_of_the_commonest_kind() {
         let text = "a:$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA\n\
@@ -226,8 +310,11 @@ mod tests {
             c:$pbkdf2-sha256$i=1$c2FsdHNhbHQ$BBBBBBBBBBBBBBBBBBBBBA\n\
             d:{PLAIN}x\n";
         let table = Table::parse(text.as_bytes()).unwrap();
-        assert_eq!(kind(table.decoy.unwrap().expose()), "$pbkdf2-sha256$i=1,l=16");
+        assert_eq!(table.decoy.unwrap().cost(), "$pbkdf2-sha256$i=1,l=16");
         assert!(Table::parse(b"d:{PLAIN}x").unwrap().decoy.is_none());
+        let text = [keys("a", Hash::Sha1, "x", 4096), keys("a", Hash::Sha512, "x", 4097)].join("\n");
+        let table = Table::parse(text.as_bytes()).unwrap();
+        assert_eq!(table.decoy.unwrap().cost(), "SCRAM-SHA-512$4097");
     }
 
     /// Hashes that other programs made of `tanstaaf`: Python's hashlib, in the form of PHC strings.
@@ -264,5 +351,79 @@ mod tests {
         assert!(!verify(line, "sassword"));
         let line = "u:$argon2i$v=19$m=256,t=2,p=2$c29tZXNhbHQ$T/XOJ2mh1/TIpJHfCdQan76Q5esCFVoT5MAeIM1Oq2E";
         assert!(verify(line, "password"));
+    }
+
+    #[test]
+    fn forms_of_different_kinds_stand_together() {
+        let mut text = "alice:{CERT}".to_owned() + &"01".repeat(32) + "\n";
+        for hash in Hash::ALL {
+            text += &(keys("alice", hash, "secret", 4096) + "\r\n");
+        }
+        text += &format!("alice:{{CERT}}{}\nbob:{{PLAIN}}x\nbob:{{CERT}}{0}\n", "02:".repeat(32));
+        text += "alice:{LOGIN-DELAY}60\nbob:{EXPIRE}never\nalice:{EXPIRE} 31\ncarol:{TOKEN}\nalice:{PLAIN}other\n";
+        let table = Table::parse(text.as_bytes()).unwrap();
+        assert_eq!(table.len(), 3);
+        let name = |name: &str| UserName::parse(name.as_bytes()).unwrap();
+        let owners = |octet| table.certificate_owners(&Fingerprint([octet; 32]));
+        assert_eq!((owners(1), owners(2)), (vec![name("alice")], vec![name("alice"), name("bob")]));
+        assert_eq!(owners(3), []);
+        assert!(table.has_certificates(&name("alice")) && !table.has_certificates(&name("carol")));
+        assert_eq!(table.login_delay(&name("alice")), Some(Duration::from_secs(60)));
+        assert_eq!(table.login_delay(&name("bob")), None);
+        assert_eq!(table.expire(&name("alice")), Some(Some(31)));
+        assert_eq!((table.expire(&name("bob")), table.expire(&name("carol"))), (Some(None), None));
+        assert_eq!(Hash::ALL.map(|hash| table.scram_users(hash)), [(2, 2); 3]);
+        assert!(table.verify(b"alice", b"other").is_some(), "the password in clear comes first");
+        assert!(table.verify(b"carol", b"").is_none() && table.find(b"carol").is_some());
+    }
+
+    // 4616-2.04
+    #[test]
+    fn names_and_passwords_are_prepared() {
+        let wide = "j\u{f6}rg:{PLAIN}stra\u{df}e\u{ad}\u{2168}\n";
+        let hashed = format!("h:{}\n", password_auth::generate_hash("\u{e4}IX"));
+        let text = wide.to_owned() + &hashed + &keys("k", Hash::Sha256, "\u{e4}\u{2168}", 4096);
+        let table = Table::parse(text.as_bytes()).unwrap();
+        let verify =
+            |name: &str, password: &str| table.verify(name.as_bytes(), password.as_bytes()).is_some();
+        assert!(verify("jo\u{308}rg", "stra\u{df}eIX"));
+        assert!(verify("j\u{f6}rg", "stra\u{df}e\u{ad}\u{2168}"));
+        assert!(!verify("jorg", "stra\u{df}eIX") && !verify("j\u{f6}rg", "strasseIX"));
+        // 6856-2.20
+        let digest =
+            |name: &str, text: &str| table.prove(name.as_bytes(), |secret| secret == text.as_bytes());
+        assert!(digest("jo\u{308}rg", "stra\u{df}eIX").is_some());
+        assert!(digest("jo\u{308}rg", "stra\u{df}eIX ").is_none());
+        assert!(verify("h", "a\u{308}\u{2168}") && verify("h", "\u{e4}IX") && !verify("h", "aIX"));
+        assert!(verify("k", "a\u{308}IX") && !verify("k", "a\u{308}\u{7}IX"));
+    }
+
+    #[test]
+    fn keys_check_passwords_too() {
+        let table = Table::parse(keys("u", Hash::Sha512, "secret", 4096).as_bytes()).unwrap();
+        assert!(table.verify(b"u", b"secret").is_some());
+        for wrong in [&b"secret "[..], b"", b"\xff", b"a\x07b", &[b'x'; 1025]] {
+            assert!(table.verify(b"u", wrong).is_none());
+        }
+        assert!(table.prove(b"u", |_| true).is_none());
+    }
+
+    // 5802-6.03
+    #[test]
+    fn every_name_gets_keys_and_always_the_same_salt() {
+        let text = [keys("stored", Hash::Sha256, "x", 5000), "plain:{PLAIN}secret".into()].join("\n");
+        let table = Table::parse(text.as_bytes()).unwrap();
+        let (key, other) = (salt_key(), salt_key());
+        let look = |name: &[u8], key| table.scram_keys(name, Hash::Sha256, key);
+        for name in [&b"stored"[..], b"plain", b"nobody", b"../x", b"\xff", b""] {
+            let (first, second) = (look(name, &key), look(name, &key));
+            assert_eq!((first.salt(), first.salt().len()), (second.salt(), 16), "{name:?}");
+            assert_eq!(first.iterations(), 5000, "the commonest of the file");
+            assert_eq!(first.verify_password(b"secret"), name == b"plain");
+            assert_eq!(first.salt() == look(name, &other).salt(), name == b"stored");
+        }
+        assert_ne!(look(b"plain", &key).salt(), look(b"nobody", &key).salt());
+        assert_eq!(table.scram_keys(b"plain", Hash::Sha1, &key).iterations(), MIN_ITERATIONS);
+        assert_eq!(table.scram_users(Hash::Sha1), (2, 1));
     }
 }

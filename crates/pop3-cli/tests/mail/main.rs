@@ -1,8 +1,14 @@
 //! The program serves and fetches: through its binary, over real sockets, with real files.
 
+mod announced;
+mod auth;
 mod crash;
+mod external;
+mod logins;
 mod memory;
 mod odd_servers;
 mod round_trip;
 mod serving;
 mod support;
+mod talk;
+mod tokens;

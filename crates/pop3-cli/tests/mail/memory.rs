@@ -23,6 +23,7 @@ fn peak(octets: usize, runtime: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+// 1939-3.38
 #[test]
 fn large_messages_take_no_more_than_small_ones() {
     for runtime in RUNTIMES {

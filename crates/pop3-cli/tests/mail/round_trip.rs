@@ -47,6 +47,7 @@ fn house() -> (House, Vec<Vec<u8>>) {
     (house, wire)
 }
 
+// 1939-3.39, 1939-3.33
 #[test]
 fn every_octet_on_every_runtime_in_every_mode() {
     let (house, wire) = house();

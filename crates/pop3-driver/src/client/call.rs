@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Buf as _;
 use pop3_proto::client::{Entry, Event, SendError};
-use pop3_proto::{Command, Extension, Input, Instant, Quirk};
+use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
 use zeroize::Zeroize as _;
 
 use super::{Client, Error, Refusal, Trace};
@@ -34,6 +34,7 @@ impl<T: Transport> Client<T> {
             | Event::Line(_)
             | Event::Data(_)
             | Event::End { .. }
+            | Event::Challenge(_)
             | Event::StartTls
             | Event::Warning(_)
             | Event::Closed => Ok(Flow::On),
@@ -47,22 +48,32 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call(
         &mut self,
         command: &Command<'_>,
-        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
+        self.call_for_text(command, take).await.map(drop)
+    }
+
+    /// The same, and the text of the positive reply.
+    pub(super) async fn call_for_text(
+        &mut self,
+        command: &Command<'_>,
+        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+    ) -> Result<Vec<u8>, Error> {
         self.begin(command)?;
-        let mut refusal = None;
+        let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
             match event {
                 Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
                     refusal = Some(Refusal::new(Some(keyword), reply));
                 }
                 Event::Reply { entry: Some(entry), .. } | Event::Entry(entry) => take(entry)?,
+                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
                 Event::Read
                 | Event::Greeting(_)
-                | Event::Reply { .. }
                 | Event::Line(_)
                 | Event::Data(_)
                 | Event::End { .. }
+                | Event::Challenge(_)
                 | Event::StartTls
                 | Event::Warning(_)
                 | Event::Closed => {}
@@ -70,7 +81,15 @@ impl<T: Transport> Client<T> {
             Ok(completed(&event))
         })
         .await?;
-        refusal.map_or(Ok(()), |refusal| Err(Error::Refused(refusal)))
+        match refusal {
+            None => Ok(text),
+            Some(refusal) => Err(Error::Refused(self.judged(refusal))),
+        }
+    }
+
+    /// The refusal with what the server has announced about refusals.
+    pub(super) fn judged(&self, refusal: Refusal) -> Refusal {
+        Refusal { auth_resp_code: self.has(Capability::AuthRespCode), ..refusal }
     }
 
     /// Sends a command and gathers the entries of its reply.
@@ -109,6 +128,7 @@ impl<T: Transport> Client<T> {
                 | Event::Greeting(_)
                 | Event::Entry(_)
                 | Event::End { .. }
+                | Event::Challenge(_)
                 | Event::StartTls
                 | Event::Warning(_)
                 | Event::Closed => {}
@@ -129,15 +149,19 @@ impl<T: Transport> Client<T> {
 
     pub(super) fn enqueue(&mut self, command: &Command<'_>) -> Result<(), Error> {
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
-        if sent == Err(SendError::Unread) {
-            // Something came that no command asked for: the core says what it is.
-            self.next(&mut |_| Ok(Flow::On))?;
-        }
-        sent?;
+        self.check_sent(sent)?;
         if let Some(tracer) = &self.tracer {
             tracer.sent(command);
         }
         Ok(())
+    }
+
+    pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
+        if sent == Err(SendError::Unread) {
+            // Something came that no command asked for: the core says what it is.
+            self.next(&mut |_| Ok(Flow::On))?;
+        }
+        sent.map_err(Error::Unsendable)
     }
 
     /// Handles events until the handler is done. If this future is dropped before, or fails, the
@@ -177,7 +201,7 @@ impl<T: Transport> Client<T> {
         let next = match event {
             Event::Read => Next::Starved,
             Event::Warning(quirk) => {
-                remember(&mut self.quirks, quirk);
+                self.remember(quirk);
                 Next::More
             }
             Event::Greeting(_)
@@ -186,6 +210,7 @@ impl<T: Transport> Client<T> {
             | Event::Line(_)
             | Event::Data(_)
             | Event::End { .. }
+            | Event::Challenge(_)
             | Event::StartTls
             | Event::Closed => match handle(event)? {
                 Flow::On => Next::More,
@@ -234,6 +259,13 @@ impl<T: Transport> Client<T> {
         self.limit.map_or(core, |limit| core.min(limit))
     }
 
+    /// Notes a departure of the server's, each once.
+    pub(super) fn remember(&mut self, quirk: Quirk) {
+        if !self.quirks.contains(&quirk) {
+            self.quirks.push(quirk);
+        }
+    }
+
     pub(super) fn trace_tls(&self) {
         if let Some(tracer) = &self.tracer {
             tracer.tell(Trace::Tls);
@@ -262,14 +294,9 @@ pub(super) const fn completed(event: &Event<'_>) -> Flow {
         | Event::Greeting(_)
         | Event::Reply { .. }
         | Event::Entry(_)
+        | Event::Challenge(_)
         | Event::Line(_)
         | Event::Data(_)
         | Event::Warning(_) => Flow::On,
-    }
-}
-
-fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
-    if !quirks.contains(&quirk) {
-        quirks.push(quirk);
     }
 }

@@ -23,7 +23,8 @@ pub enum Security {
     StartTls(Connector),
     /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
     TrustedPlaintext,
-    /// No TLS. No name and no password can be sent, by this client's construction.
+    /// No TLS. No password and no token can be sent, by this client's construction, and no name but in
+    /// mechanisms that show neither.
     Plaintext,
 }
 
@@ -37,13 +38,21 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// What is told of the dialogue. Default: nothing.
     pub tracer: Option<Tracer>,
+    /// Whether CAPA is sent at all. Default: `true`. Without it there is no AUTH by choice and no
+    /// pipelining; it is for old servers that hang up on commands they do not know.
+    pub capabilities: bool,
 }
 
 impl Options {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self { config: Config::default(), connect_timeout: Duration::from_secs(60), tracer: None }
+        Self {
+            config: Config::default(),
+            connect_timeout: Duration::from_secs(60),
+            tracer: None,
+            capabilities: true,
+        }
     }
 
     /// Sets [`config`](Self::config).
@@ -56,6 +65,12 @@ impl Options {
     #[must_use]
     pub fn with_connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
+    }
+
+    /// Sets [`capabilities`](Self::capabilities).
+    #[must_use]
+    pub fn with_capabilities(self, capabilities: bool) -> Self {
+        Self { capabilities, ..self }
     }
 
     /// Sets [`tracer`](Self::tracer).
@@ -107,6 +122,7 @@ impl<T: Transport> Client<T> {
         let greeting_timeout = options.config.greeting_timeout.min(deadline.since(now));
         let config = options.config.with_greeting_timeout(greeting_timeout);
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
+        let strict = config.strict;
         let connection = Connection::new(config, channel, now);
         let mut client = Self {
             transport,
@@ -118,6 +134,11 @@ impl<T: Transport> Client<T> {
             quirks: Vec::new(),
             tracer: options.tracer,
             busy: false,
+            strict,
+            asks_capabilities: options.capabilities,
+            without_capabilities: false,
+            bound: false,
+            sizes: Vec::new(),
             limit: Some(deadline),
         };
         if client.channel().is_tls() {
@@ -145,10 +166,18 @@ impl<T: Transport> Client<T> {
 
 async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
     transport.secure(deadline).await.map_err(|error| {
-        Error::Tls(if error.kind() == io::ErrorKind::TimedOut {
-            io::Error::new(error.kind(), "the handshake took too long")
+        if error.kind() == io::ErrorKind::TimedOut {
+            Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
+        } else if is_not_tls(&error) {
+            Error::NotTls(error)
         } else {
-            error
-        })
+            Error::Tls(error)
+        }
     })
+}
+
+/// Whether what came is no TLS record at all.
+fn is_not_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }

@@ -4,7 +4,8 @@ use core::fmt;
 use std::io;
 
 use pop3_proto::client::{Error as ProtocolError, SendError};
-use pop3_proto::{ArgumentError, Keyword, Reply, ResponseCode};
+use pop3_proto::{Advice, ArgumentError, Keyword, Reply, ResponseCode};
+use pop3_sasl::client::{Error as ExchangeError, Unusable};
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub enum Error {
     Network(io::Error),
     /// The TLS handshake failed. No command was sent on it.
     Tls(io::Error),
+    /// The same, as what the server sent is not TLS: the port speaks plain text.
+    NotTls(io::Error),
     /// The server gave a negative reply. The connection can be used on.
     Refused(Refusal),
     /// The server departs from the protocol beyond what is understood, or takes too long.
@@ -22,6 +25,18 @@ pub enum Error {
     Unsendable(SendError),
     /// An argument can't stand in a command. Nothing was sent.
     Argument(ArgumentError),
+    /// No mechanism, and nothing else, can be used to log in. Nothing secret was sent.
+    NoLogin(NoLogin),
+    /// The credentials or the connection do not suit the mechanism. Nothing was sent.
+    Unusable(Unusable),
+    /// The exchange of AUTH was cancelled, as the server did not keep to the mechanism, or did not prove
+    /// what it had to. The user is not logged in, and the connection can be used on, if it is still there.
+    Exchange(ExchangeError),
+    /// The exchange of AUTH was cancelled, as a challenge was no base64. The same holds.
+    UnreadableChallenge,
+    /// The server announced that the user is logged in, and has not proved that it knows the user's
+    /// keys, or can't have seen the credentials (RFC 5034 section 4). The connection was closed.
+    ServerNotVerified(ExchangeError),
     /// The greeting had no timestamp, or it was forgotten at STLS, so that there is no APOP.
     NoTimestamp,
     /// What was received could not be stored. The connection is in the middle of a message.
@@ -40,17 +55,51 @@ pub struct Refusal {
     pub keyword: Option<Keyword>,
     /// The reply's text: the server's octets, to be escaped before they are shown.
     pub text: Vec<u8>,
+    /// What the server said about a token that it refused, before the reply: JSON, as it came
+    /// (RFC 7628 section 3.2.2). The server's octets, too.
+    pub details: Option<Vec<u8>>,
+    /// Whether the server has announced AUTH-RESP-CODE, so that it tells by `[AUTH]` when it refuses
+    /// credentials, and only then (RFC 3206 section 6).
+    pub auth_resp_code: bool,
+}
+
+/// Why there is no way to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoLogin {
+    /// The server offers no mechanism that suits the credentials and that this connection may carry.
+    NotOffered,
+    /// The login must be bound to the TLS connection, and the server does not offer a mechanism that
+    /// can, or somebody has taken it off the list.
+    BindingNotOffered,
 }
 
 impl Refusal {
     pub(super) fn new(keyword: Option<Keyword>, reply: Reply<'_>) -> Self {
-        Self { keyword, text: reply.text.to_vec() }
+        Self { keyword, text: reply.text.to_vec(), details: None, auth_resp_code: false }
     }
 
     /// The response code, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<ResponseCode<'_>> {
         ResponseCode::of_text(&self.text)
+    }
+
+    /// What to do about it, by its code. Texts are not guessed at.
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        self.code().map_or(Advice::Unknown, ResponseCode::advice)
+    }
+
+    /// Whether it was the credentials that were refused, when this is about a login: `None` when the
+    /// server does not tell.
+    #[must_use]
+    pub fn blames_credentials(&self) -> Option<bool> {
+        let advice = self.advice();
+        if advice == Advice::Unknown && !self.auth_resp_code {
+            return None;
+        }
+        Some(advice == Advice::OtherCredentials)
     }
 }
 
@@ -73,10 +122,16 @@ impl fmt::Display for Error {
         match self {
             Self::Network(error) => write!(f, "network: {error}"),
             Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::NotTls(_) => f.write_str("the port does not speak TLS from the first octet"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Protocol(error) => error.fmt(f),
             Self::Unsendable(error) => error.fmt(f),
             Self::Argument(error) => error.fmt(f),
+            Self::NoLogin(reason) => reason.fmt(f),
+            Self::Unusable(reason) => write!(f, "the mechanism can't be used: {reason}"),
+            Self::Exchange(error) => write!(f, "the login was cancelled: {error}"),
+            Self::UnreadableChallenge => f.write_str("the login was cancelled: a challenge is no base64"),
+            Self::ServerNotVerified(error) => write!(f, "the login is not to be believed: {error}"),
             Self::NoTimestamp => f.write_str("the greeting has no timestamp that APOP can use"),
             Self::Store(error) => write!(f, "storing what was received: {error}"),
             Self::Interrupted => f.write_str("an earlier call was dropped before its end"),
@@ -88,12 +143,36 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Network(error) | Self::Tls(error) | Self::Store(error) => Some(error),
+            Self::Network(error) | Self::Tls(error) | Self::NotTls(error) | Self::Store(error) => Some(error),
             Self::Protocol(error) => Some(error),
             Self::Unsendable(error) => Some(error),
             Self::Argument(error) => Some(error),
-            Self::Refused(_) | Self::NoTimestamp | Self::Interrupted | Self::Internal => None,
+            Self::Unusable(error) => Some(error),
+            Self::Exchange(error) | Self::ServerNotVerified(error) => Some(error),
+            Self::Refused(_)
+            | Self::NoLogin(_)
+            | Self::UnreadableChallenge
+            | Self::NoTimestamp
+            | Self::Interrupted
+            | Self::Internal => None,
         }
+    }
+}
+
+impl fmt::Display for NoLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOffered => "the server offers no way to log in that can be used here",
+            Self::BindingNotOffered => {
+                "the login is to be bound to the TLS connection, and the server offers no mechanism for that"
+            }
+        })
+    }
+}
+
+impl From<Unusable> for Error {
+    fn from(error: Unusable) -> Self {
+        Self::Unusable(error)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
-use pop3_proto::client::{Event, SendError};
-use pop3_proto::{Command, MessageNumber, Octets, ReplyShape};
+use pop3_proto::client::{Error as ProtocolError, Event, SendError};
+use pop3_proto::{Command, MessageNumber, Octets, Quirk, ReplyShape};
 
 use super::call::{Next, completed};
 use super::{Client, Error, Refusal};
@@ -52,7 +52,15 @@ impl<T: Transport> Client<T> {
         message: MessageNumber,
         to: &mut (impl Write + Send),
     ) -> Result<Octets, Error> {
-        self.body(&Command::Retr(message), to).await
+        let octets = self.body(&Command::Retr(message), to).await?;
+        if is_wrong(&self.sizes, message, octets) {
+            self.remember(Quirk::WrongSize);
+            if self.strict {
+                self.busy = true;
+                return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
+            }
+        }
+        Ok(octets)
     }
 
     /// Fetches the header of a message and the first lines of its body (TOP) into a writer.
@@ -79,26 +87,47 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         receiver: &mut impl Receiver,
     ) -> Result<(), Error> {
-        self.pipeline(messages.iter().copied().map(Command::Retr), |command, event| {
+        // The listing is left here when this call is dropped or fails; nothing can be fetched then.
+        let sizes = core::mem::take(&mut self.sizes);
+        let (mut octets, mut wrong, strict) = (0, false, self.strict);
+        let fetch = self.pipeline(messages.iter().copied().map(Command::Retr), |command, event| {
             let Command::Retr(message) = *command else { return Err(Error::Internal) };
             match event {
                 Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
                     receiver.refused(message, Refusal::new(Some(keyword), reply))
                 }
-                Event::Reply { .. } => receiver.begin(message),
-                Event::Data(octets) => receiver.data(octets),
-                Event::End { .. } => receiver.end(),
+                Event::Reply { .. } => {
+                    octets = 0;
+                    receiver.begin(message)
+                }
+                Event::Data(data) => {
+                    octets += data.len() as Octets;
+                    receiver.data(data)
+                }
+                Event::End { .. } => {
+                    wrong |= is_wrong(&sizes, message, octets);
+                    if wrong && strict {
+                        return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
+                    }
+                    receiver.end()
+                }
                 Event::Read
                 | Event::Greeting(_)
                 | Event::Entry(_)
                 | Event::Line(_)
+                | Event::Challenge(_)
                 | Event::StartTls
                 | Event::Warning(_)
                 | Event::Closed => Ok(()),
             }
             .map_err(Error::Store)
-        })
-        .await
+        });
+        fetch.await?;
+        self.sizes = sizes;
+        if wrong {
+            self.remember(Quirk::WrongSize);
+        }
+        Ok(())
     }
 
     /// Marks messages as deleted (DELE), in a pipeline if the server has one. Returns those that the
@@ -141,6 +170,7 @@ impl<T: Transport> Client<T> {
                 | Event::Greeting(_)
                 | Event::Entry(_)
                 | Event::Line(_)
+                | Event::Challenge(_)
                 | Event::StartTls
                 | Event::Warning(_)
                 | Event::Closed => {}
@@ -148,7 +178,7 @@ impl<T: Transport> Client<T> {
             Ok(completed(&event))
         })
         .await?;
-        refusal.map_or(Ok(octets), |refusal| Err(Error::Refused(refusal)))
+        refusal.map_or(Ok(octets), |refusal| Err(Error::Refused(self.judged(refusal))))
     }
 
     /// Sends commands as far ahead as the window allows, and hands each event over with the command
@@ -202,4 +232,10 @@ impl<T: Transport> Client<T> {
             }
         }
     }
+}
+
+/// Whether LIST has told another size.
+fn is_wrong(sizes: &[Option<Octets>], message: MessageNumber, octets: Octets) -> bool {
+    let listed = sizes.get(message.number() as usize).copied().flatten();
+    listed.is_some_and(|listed| listed != octets)
 }

@@ -11,8 +11,11 @@ use pop3_proto::{Command, Keyword};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trace<'a> {
-    /// A command was sent; the arguments of PASS and APOP are masked.
+    /// A command was sent; the arguments of PASS and APOP, the initial response of AUTH, and the answers
+    /// to challenges are masked.
     Sent(&'a str),
+    /// A challenge of AUTH was received. What it says is not told.
+    Challenge,
     /// The text of a first line was received: the server's octets.
     Received {
         /// Whether the reply is positive.
@@ -51,6 +54,7 @@ impl Tracer {
             Event::Greeting(reply) | Event::Reply { reply, .. } => {
                 self.tell(Trace::Received { positive: reply.is_positive(), text: reply.text });
             }
+            Event::Challenge(_) => self.tell(Trace::Challenge),
             Event::Line(line) => self.tell(Trace::Line(line)),
             Event::Entry(entry) => self.tell(Trace::Entry(entry)),
             Event::Data(octets) => self.tell(Trace::Data(octets.len())),
@@ -63,6 +67,8 @@ impl Tracer {
     pub(super) fn sent(&self, command: &Command<'_>) {
         let masked = if matches!(command.keyword(), Keyword::Pass | Keyword::Apop) {
             format!("{} ***", command.keyword().as_str())
+        } else if let Command::Auth { mechanism, initial } = command {
+            format!("AUTH {mechanism}{}", if initial.is_some() { " ***" } else { "" })
         } else {
             let mut line = BytesMut::new();
             command.write(&mut line);

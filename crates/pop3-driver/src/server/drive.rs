@@ -3,9 +3,12 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use pop3_proto::server::{Answer, Close, Connection, Credentials, Extent, Misuse, Request, Step, Wanted};
-use pop3_proto::{Deletions, Input, Instant, MessageNumber, Rejection};
+use pop3_proto::server::{
+    Answer, ClientInfo, Close, Connection, Credentials, Extent, Misuse, Request, SaslRequest, Step, Wanted,
+};
+use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
+use super::sasl::{self, Exchanges, Outcome};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
 use crate::stop::Stop;
@@ -16,10 +19,12 @@ use crate::transport::Transport;
 pub(super) struct Session<B> {
     connection: Connection,
     backend: B,
+    exchanges: Exchanges,
     input: ReadBuffer,
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
+    mechanism: Option<MechanismName>,
     fault: Option<io::Error>,
 }
 
@@ -30,12 +35,15 @@ pub(super) enum End<B> {
     /// The handshake is due. The session can be had back only by [`Suspended::resume`]; the buffer
     /// of what came in clear text is gone.
     StartTls(Suspended<B>),
+    /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
+    Proxied(Box<Session<B>>, ClientInfo),
 }
 
 /// What is left of a session.
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
+    pub(super) mechanism: Option<MechanismName>,
     pub(super) fault: Option<io::Error>,
 }
 
@@ -43,6 +51,7 @@ pub(super) struct Ended {
 pub(super) struct Suspended<B> {
     connection: Connection,
     backend: B,
+    exchanges: Exchanges,
 }
 
 impl<B: Backend> Suspended<B> {
@@ -52,8 +61,15 @@ impl<B: Backend> Suspended<B> {
         if let Some(tls) = tls {
             self.backend.secured(tls);
         }
-        Session::new(self.connection, self.backend)
+        Session::new(self.connection, self.backend, self.exchanges, tls)
     }
+}
+
+/// Why the loop does not go on by itself.
+enum Pause {
+    Over,
+    StartTls,
+    Proxied(ClientInfo),
 }
 
 /// Why the loop can't go on.
@@ -93,15 +109,27 @@ const TERMINATOR: usize = 5;
 const IDLE_CAPACITY: usize = 4096;
 
 impl<B: Backend> Session<B> {
-    pub(super) fn new(connection: Connection, backend: B) -> Self {
+    /// A session on a connection that is in this TLS, or in none.
+    pub(super) fn new(
+        mut connection: Connection,
+        backend: B,
+        mut exchanges: Exchanges,
+        tls: Option<&TlsInfo>,
+    ) -> Self {
+        if let Some(tls) = tls {
+            exchanges.secured(tls);
+        }
+        exchanges.offer(&backend, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
             connection,
             backend,
+            exchanges,
             input: ReadBuffer::wiped(line.max(2048)),
             input_ended: false,
             out: BytesMut::new(),
             user: None,
+            mechanism: None,
             fault: None,
         }
     }
@@ -110,10 +138,15 @@ impl<B: Backend> Session<B> {
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
         let result = self.run(transport, stop).await;
         match result {
-            Ok(true) => {
-                return End::StartTls(Suspended { connection: self.connection, backend: self.backend });
+            Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
+            Ok(Pause::StartTls) => {
+                return End::StartTls(Suspended {
+                    connection: self.connection,
+                    backend: self.backend,
+                    exchanges: self.exchanges,
+                });
             }
-            Ok(false) => {}
+            Ok(Pause::Over) => {}
             Err(Fault::Network(error)) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 self.connection.close(if timed_out { Close::TimedOut } else { Close::PeerClosed });
@@ -124,11 +157,38 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
         }
-        End::Closed(Ended { connection: self.connection, user: self.user, fault: self.fault })
+        End::Closed(Ended {
+            connection: self.connection,
+            user: self.user,
+            mechanism: self.mechanism,
+            fault: self.fault,
+        })
     }
 
-    /// Returns whether TLS is due; if not, the session is over.
-    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<bool, Fault> {
+    /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
+    pub(super) fn proxied(&mut self, backend: Result<B, Rejection>, tls: Option<&TlsInfo>, now: Instant) {
+        let answer = match backend {
+            Ok(backend) => {
+                self.backend = backend;
+                if let Some(tls) = tls {
+                    self.backend.secured(tls);
+                }
+                self.exchanges.offer(&self.backend, &mut self.connection);
+                Answer::Proxied
+            }
+            Err(rejection) => Answer::Abandon(rejection),
+        };
+        let refused = matches!(answer, Answer::Abandon(_));
+        // The connection has asked, so that this is no misuse.
+        let _ = self.connection.answer(answer, now, &mut self.out);
+        if refused {
+            // It must not go on as if the proxy itself were the client.
+            self.connection.close(Close::Stopped);
+        }
+    }
+
+    /// Returns why it does not go on.
+    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<Pause, Fault> {
         loop {
             if stop.is_stopped() {
                 // No request is open here. Commands that have come already are not begun any more: a
@@ -145,6 +205,11 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     self.authenticate(credentials, transport).await?;
                 }
+                Step::Ask(Request::Sasl(request)) => {
+                    self.send(transport, 0).await?;
+                    self.exchange(request, transport).await?;
+                }
+                Step::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
                 Step::Ask(Request::Fetch { message, extent }) => {
                     self.fetch(message, extent, transport).await?
                 }
@@ -160,12 +225,12 @@ impl<B: Backend> Session<B> {
                 }
                 Step::StartTls => {
                     self.send(transport, 0).await?;
-                    return Ok(true);
+                    return Ok(Pause::StartTls);
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
+                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(Pause::Over),
                 Step::Close(_) => {
                     self.send(transport, 0).await?;
-                    return Ok(false);
+                    return Ok(Pause::Over);
                 }
                 // Every request above is answered before the next poll.
                 Step::Wait => return Err(Fault::Misuse),
@@ -187,6 +252,10 @@ impl<B: Backend> Session<B> {
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
+        let limits = &self.connection.session().config().limits;
+        let most = limits.command_line.max(limits.sasl_line);
+        self.input.shrink();
+        self.input.grow(most);
         let deadline = self.connection.deadline();
         match stop.race(transport.read(self.input.room(), deadline)).await {
             None => self.connection.close(Close::Stopped),
@@ -206,15 +275,31 @@ impl<B: Backend> Session<B> {
         credentials: Credentials,
         transport: &T,
     ) -> Result<(), Fault> {
-        let name = credentials.name.escape_ascii().to_string();
+        let Some(credentials) = sasl::prepared(credentials) else {
+            let answer = Answer::Reject(Rejection::credentials());
+            return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
+        };
+        let name = credentials.name.clone();
         let answer = match self.backend.authenticate(credentials).await {
-            Ok(accepted) => {
-                self.user = Some(name);
-                Answer::Accept(accepted)
-            }
+            Ok(accepted) => Answer::Accept(accepted),
             Err(rejection) => Answer::Reject(rejection),
         };
-        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
+        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
+    }
+
+    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
+        let outcome = self.exchanges.step(request, &mut self.backend, &mut self.connection).await;
+        self.conclude(outcome, transport)
+    }
+
+    /// Gives the answer to a login, and notes who has come in.
+    fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
+        if let Answer::Accept(accepted) = &outcome.answer {
+            let told = accepted.user.as_ref().map(String::as_bytes);
+            self.user = told.or(outcome.user.as_deref()).map(|user| user.escape_ascii().to_string());
+            self.mechanism = outcome.mechanism;
+        }
+        Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
     }
 
     async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {

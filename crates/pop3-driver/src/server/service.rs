@@ -5,10 +5,12 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Config, Totals};
+use pop3_proto::{MechanismName, Rejection, Secret};
 
 use super::drive::Ended;
+use super::proxy::Proxy;
+use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::tls::TlsInfo;
 
@@ -17,7 +19,19 @@ pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
 
+    /// Whether this peer is a proxy that begins each connection with a PROXY header of HAProxy (version 1
+    /// or 2), in clear text before anything else. Default: no. Say yes only for addresses that are the
+    /// proxies' own: whoever is believed here can claim any address. A connection from there without
+    /// the header, or with one that can't be read, is closed.
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        let _ = peer;
+        false
+    }
+
     /// A connection has come. It is served as the [`Welcome`] says, or turned away.
+    ///
+    /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
+    /// address in the [`Peer`]. Of the welcome only the backend is used then.
     ///
     /// This is called on the thread that accepts or serves connections, and must not block.
     ///
@@ -25,7 +39,8 @@ pub trait Service: Send + Sync + 'static {
     /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
 
-    /// A session has ended. The maildrop is released already.
+    /// A session has ended. The maildrop is released already. Of a connection whose PROXY header could not
+    /// be read this is all that is told.
     fn ended(&self, peer: &Peer, report: &Report);
 }
 
@@ -33,10 +48,12 @@ pub trait Service: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The client's address.
+    /// The client's address: as a proxy has told it, where there is one.
     pub address: SocketAddr,
-    /// The server's own address on this connection.
+    /// The address that the client has connected to: the server's own, or the proxy's.
     pub local: SocketAddr,
+    /// The proxy that the client came through, if one has said so.
+    pub proxy: Option<Proxy>,
     /// What TLS has agreed on, once it has.
     pub tls: Option<TlsInfo>,
 }
@@ -55,6 +72,12 @@ pub struct Welcome<B> {
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.
     pub trusted: bool,
+    /// Whether the peer is a proxy that may tell by XCLIENT whom it speaks for. Default: no. Say so only for
+    /// addresses that are the proxies' own. What the connection is carried by, and whether it is trusted
+    /// with passwords, does not change by it: that is between the proxy and this server.
+    pub trusted_proxy: bool,
+    /// What the exchanges of SASL go by. Default: the defaults of [`Sasl`].
+    pub sasl: Arc<Sasl>,
 }
 
 /// How a session went, for a log. It holds no secret.
@@ -63,6 +86,8 @@ pub struct Welcome<B> {
 pub struct Report {
     /// Whose maildrop was opened, printable ASCII; `None` without login.
     pub user: Option<String>,
+    /// The mechanism of AUTH by which that was; `None` without login, and with PASS and APOP.
+    pub mechanism: Option<MechanismName>,
     /// Why the session ended.
     pub close: Close,
     /// The fault of the network, the handshake or the store that ended it, if one did.
@@ -77,14 +102,14 @@ impl Peer {
     /// A peer without TLS.
     #[must_use]
     pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
-        Self { address, local, tls: None }
+        Self { address, local, proxy: None, tls: None }
     }
 }
 
 impl<B> Welcome<B> {
     /// Passwords only over TLS, and no APOP.
-    pub const fn new(config: Arc<Config>, backend: B) -> Self {
-        Self { config, backend, timestamp: None, trusted: false }
+    pub fn new(config: Arc<Config>, backend: B) -> Self {
+        Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Arc::default() }
     }
 
     /// Sets [`timestamp`](Self::timestamp).
@@ -98,6 +123,25 @@ impl<B> Welcome<B> {
     pub fn with_trusted(self, trusted: bool) -> Self {
         Self { trusted, ..self }
     }
+
+    /// Sets [`trusted_proxy`](Self::trusted_proxy).
+    #[must_use]
+    pub fn with_trusted_proxy(self, trusted_proxy: bool) -> Self {
+        Self { trusted_proxy, ..self }
+    }
+
+    /// Sets [`sasl`](Self::sasl).
+    #[must_use]
+    pub fn with_sasl(self, sasl: Arc<Sasl>) -> Self {
+        Self { sasl, ..self }
+    }
+
+    /// Sets [`Sasl::decoy_key`].
+    #[must_use]
+    pub fn with_decoy_key(mut self, key: [u8; 32]) -> Self {
+        Arc::make_mut(&mut self.sasl).decoy_key = Some(Secret::new(key));
+        self
+    }
 }
 
 impl Report {
@@ -105,6 +149,7 @@ impl Report {
         let session = ended.connection.session();
         Self {
             user: ended.user,
+            mechanism: ended.mechanism,
             close: session.closed().unwrap_or(Close::PeerClosed),
             error: ended.fault,
             totals: session.totals(),
@@ -112,14 +157,15 @@ impl Report {
         }
     }
 
-    /// `None` when the server was stopped meanwhile.
-    pub(super) fn failed_handshake(error: Option<io::Error>, duration: Duration) -> Self {
+    /// A connection that did not come to a session: what failed, and how; no error when the server was
+    /// stopped meanwhile.
+    pub(super) fn failed_start(what: &str, error: Option<io::Error>, duration: Duration) -> Self {
         let close = match &error {
             None => Close::Stopped,
             Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
             Some(_) => Close::PeerClosed,
         };
-        let error = error.map(|error| io::Error::new(error.kind(), format!("TLS handshake: {error}")));
-        Self { user: None, close, error, totals: Totals::default(), duration }
+        let error = error.map(|error| io::Error::new(error.kind(), format!("{what}: {error}")));
+        Self { user: None, mechanism: None, close, error, totals: Totals::default(), duration }
     }
 }

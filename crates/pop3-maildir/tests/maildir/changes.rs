@@ -28,6 +28,7 @@ fn a_renamed_message_is_found_and_so_are_all_others() {
     assert_eq!(contents(&mut maildir), [&b"one\n"[..], b"two\n", b"three\n"]);
 }
 
+// 1939-5.42
 #[test]
 fn a_vanished_message_is_an_error_and_the_rest_stays() {
     let folder = three();
@@ -60,6 +61,7 @@ fn another_file_or_other_content_is_an_error() {
     assert_eq!(contents(&mut open(&folder)).len(), 3);
 }
 
+// 1939-5.42
 #[test]
 fn a_message_that_changes_while_it_is_read_never_ends_well() {
     let large = vec![b'x'; 300_000];
@@ -97,6 +99,7 @@ fn a_message_removed_while_it_is_read_is_read_to_its_end() {
     assert_eq!(rest.len(), 299_000);
 }
 
+// 1939-4.09
 #[test]
 fn mail_that_arrives_meanwhile_is_for_the_next_session() {
     let folder = three();

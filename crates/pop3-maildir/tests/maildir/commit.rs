@@ -14,6 +14,7 @@ fn five() -> TempDir {
     folder
 }
 
+// 1939-6.10, 1939-6.12
 #[test]
 fn marked_messages_go_and_others_stay() {
     let folder = five();
@@ -23,6 +24,7 @@ fn marked_messages_go_and_others_stay() {
     assert_eq!(names(&folder, "new"), ["1.a.h", "3.a.h", "4.a.h"]);
 }
 
+// 1939-6.01
 #[test]
 fn without_a_commit_nothing_goes() {
     let folder = five();
@@ -33,6 +35,7 @@ fn without_a_commit_nothing_goes() {
     assert!(names(&folder, "cur").is_empty());
 }
 
+// MDR-05, 1939-6.14
 #[test]
 fn renamed_messages_are_found_and_gone_ones_count_as_removed() {
     let folder = five();
@@ -45,6 +48,7 @@ fn renamed_messages_are_found_and_gone_ones_count_as_removed() {
     assert_eq!(contents(&mut open(&folder)), [b"4\n", b"5\n"]);
 }
 
+// 1939-6.11, 1939-6.12
 #[test]
 fn what_cannot_be_removed_is_told_and_the_rest_goes() {
     let folder = five();
@@ -61,6 +65,7 @@ fn what_cannot_be_removed_is_told_and_the_rest_goes() {
     assert_eq!(contents(&mut open(&folder)), [b"4\n", b"5\n"]);
 }
 
+// 1939-6.12
 #[test]
 fn a_message_delivered_under_a_used_name_is_not_touched() {
     let folder = five();

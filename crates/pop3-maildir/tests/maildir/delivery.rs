@@ -110,6 +110,7 @@ fn messages_of_one_fetch_keep_their_order() {
     assert_eq!(contents(&mut open(&folder)).concat(), (0..50).collect::<Vec<u8>>());
 }
 
+// MDR-04
 #[test]
 fn only_what_is_abandoned_is_cleaned_from_tmp() {
     let folder = maildir();

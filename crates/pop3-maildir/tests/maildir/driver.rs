@@ -47,7 +47,10 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                 Answer::Committed { failed }
             }
             Step::Flush | Step::Read => continue,
-            Step::Pause(_) | Step::Wait | Step::StartTls => panic!("nothing to wait for"),
+            Step::Pause(_)
+            | Step::Wait
+            | Step::StartTls
+            | Step::Ask(Request::Sasl(_) | Request::Proxied(_)) => panic!("nothing to wait for"),
             Step::Close(_) => return String::from_utf8(out.to_vec()).unwrap(),
         };
         connection.answer(answer, now, &mut out).unwrap();
@@ -70,6 +73,7 @@ fn a_session_lists_what_it_sends_and_removes_at_quit() {
     assert_eq!(names(&folder, "new"), ["2.a.h"]);
 }
 
+// 1939-6.01
 #[test]
 fn a_session_without_quit_removes_nothing() {
     let folder = maildir();
@@ -79,6 +83,7 @@ fn a_session_without_quit_removes_nothing() {
     assert_eq!(names(&folder, "new"), ["1.a.h"]);
 }
 
+// 1939-6.11, 1939-6.14
 #[test]
 fn quit_tells_the_truth() {
     let folder = maildir();
@@ -106,6 +111,7 @@ fn opened_maildrops_fetch_and_report() {
     assert_eq!(rejection.code(), Some(ResponseCode::SysTemp));
 }
 
+// 3206-4.01, 1939-4.10
 #[test]
 fn errors_become_response_codes_without_paths() {
     let folder = maildir();

@@ -15,6 +15,7 @@ fn put_younger(folder: &TempDir, name: &str, content: &str, seconds: u64) {
     File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
+// 1939-7.55
 #[test]
 fn two_files_are_two_messages_and_the_elder_keeps_its_unique_id() {
     let folder = maildir();

@@ -16,6 +16,7 @@ fn is_locked(folder: &tempfile::TempDir) -> bool {
     matches!(Maildir::open(folder.path()), Err(OpenError::Locked { .. }))
 }
 
+// 1939-4.04
 #[test]
 fn a_second_session_is_refused_until_the_first_ends() {
     let folder = maildir();
@@ -26,6 +27,7 @@ fn a_second_session_is_refused_until_the_first_ends() {
     assert!(!is_locked(&folder));
 }
 
+// 1939-4.05, 1939-6.10
 #[test]
 fn a_commit_frees_the_lock_before_it_returns() {
     let folder = maildir();
@@ -36,6 +38,7 @@ fn a_commit_frees_the_lock_before_it_returns() {
     assert!(report.is_complete());
 }
 
+// 1939-4.05
 #[test]
 fn a_killed_process_leaves_no_lock() {
     let folder = maildir();

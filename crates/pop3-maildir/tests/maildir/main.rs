@@ -9,6 +9,7 @@ mod delivery;
 mod disk_full;
 mod driver;
 mod duplicates;
+mod eight_bit;
 mod lock;
 mod model;
 mod odd_files;

@@ -8,6 +8,7 @@ use pop3_maildir::SkipReason;
 
 use crate::support::{contents, fifo, maildir, open, put, remove, uids};
 
+// MDR-09
 #[test]
 fn the_rest_of_the_maildrop_works() {
     let folder = maildir();

@@ -65,6 +65,7 @@ fn the_maildir_itself_may_be_a_link() {
     assert_eq!(Maildir::open(&link).unwrap().maildrop().len(), 1);
 }
 
+// MDR-01
 #[test]
 fn tmp_and_names_with_a_dot_are_not_read() {
     let folder = maildir();

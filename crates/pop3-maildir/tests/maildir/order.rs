@@ -2,6 +2,7 @@
 
 use crate::support::{contents, maildir, open, put};
 
+// 1939-7.60, MDR-06
 #[test]
 fn by_time_not_by_folder_or_flags() {
     let folder = maildir();

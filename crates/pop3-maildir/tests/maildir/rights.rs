@@ -25,6 +25,7 @@ fn shared() -> TempDir {
     folder
 }
 
+// MDR-09
 #[test]
 fn an_unreadable_message_is_left_out() {
     let folder = shared();

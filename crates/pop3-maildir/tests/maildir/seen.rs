@@ -1,9 +1,13 @@
 //! Mail that was sent is marked as seen, if that is wanted.
 
+use core::time::Duration;
+use std::time::SystemTime;
+
 use pop3_maildir::{Config, Maildir};
 
 use crate::support::{maildir, names, number, put, uids};
 
+// MDR-03
 #[test]
 fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
     let folder = maildir();
@@ -22,10 +26,29 @@ fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
     assert_eq!(after, [&before[0], &before[2], &before[3]].map(String::clone));
 }
 
+// MDR-03
 #[test]
 fn by_default_new_mail_stays_new() {
     let folder = maildir();
     put(&folder, "new/1.a.h", "x\n");
     let report = Maildir::open(folder.path()).unwrap().remove([], [number(1)]);
     assert_eq!((report.seen(), names(&folder, "new").len()), (0, 1));
+}
+
+#[test]
+fn expired_is_what_was_read_and_left_alone_since() {
+    let folder = maildir();
+    let far = u64::from(u32::MAX) * 2;
+    for name in ["new/1.a.h", "new/2.a.h", "cur/3.a.h:2,S", "cur/4.a.h:2,F", "cur/5.a.h:1,S"] {
+        put(&folder, name, "x\n");
+    }
+    put(&folder, &format!("cur/{far}.a.h:2,S"), "delivered by a clock that is wrong\n");
+    let maildir = Maildir::open(folder.path()).unwrap();
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    let expired = |before| maildir.expired(before, [number(2), number(99)]);
+    // Each file was made just now, however old its name is.
+    assert_eq!(expired(now - hour), []);
+    assert_eq!(expired(SystemTime::UNIX_EPOCH - hour), []);
+    assert_eq!(expired(now + hour), [number(2), number(3)]);
+    assert_eq!(maildir.maildrop().len(), 6, "nothing is removed by that");
 }

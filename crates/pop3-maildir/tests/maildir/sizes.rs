@@ -51,6 +51,7 @@ fn wire_form(stored: &[u8]) -> Vec<u8> {
     wire
 }
 
+// 1939-5.28, 1939-5.29
 #[test]
 fn sizes_are_what_the_encoder_sends() {
     let folder = maildir();
@@ -65,6 +66,7 @@ fn sizes_are_what_the_encoder_sends() {
     assert_eq!(contents(&mut maildir), messages);
 }
 
+// MDR-07
 #[test]
 fn sizes_in_names_are_not_believed() {
     let folder = maildir();
@@ -73,6 +75,7 @@ fn sizes_in_names_are_not_believed() {
     assert_eq!(sizes(&open(&folder)), [8, 8]);
 }
 
+// MDR-07
 #[test]
 fn wire_sizes_in_names_are_believed_if_asked_and_possible() {
     let folder = maildir();

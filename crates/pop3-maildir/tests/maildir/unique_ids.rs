@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
+use pop3_maildir::Delivery;
 use pop3_proto::UniqueId;
 use tempfile::TempDir;
 
@@ -13,6 +14,7 @@ fn rename(folder: &TempDir, from: &str, to: &str) {
     fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
 }
 
+// 1939-7.53, 1939-7.60, MDR-02
 #[test]
 fn they_survive_flags_moves_and_other_mail() {
     let folder = maildir();
@@ -45,6 +47,7 @@ fn they_are_made_of_the_name_alone() {
     assert_eq!(uids(&open(&a)), uids(&open(&b)));
 }
 
+// 1939-7.55
 #[test]
 fn the_same_octets_twice_are_two_messages() {
     let folder = maildir();
@@ -54,6 +57,7 @@ fn the_same_octets_twice_are_two_messages() {
     assert_ne!(uids[0], uids[1]);
 }
 
+// 1939-7.52, 1939-7.61, MDR-02
 #[test]
 fn odd_names_have_good_ones_that_tell_nothing() {
     let folder = maildir();
@@ -85,4 +89,24 @@ fn odd_names_have_good_ones_that_tell_nothing() {
         assert!(!names.iter().any(|name| name == uid.as_bytes()), "a name was shown");
         assert!(maildir.message(number).is_ok(), "{uid}");
     }
+}
+
+// 1939-7.54: also when all that was remembered is gone.
+#[test]
+fn one_that_was_removed_does_not_come_again() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    let deliver = || delivery.begin().unwrap().finish().unwrap();
+    deliver();
+    deliver();
+    let before = uids(&open(&folder));
+    assert!(remove(open(&folder), &[1, 2]).is_complete());
+    assert!(uids(&open(&folder)).is_empty());
+    fs::remove_file(folder.path().join("pop3.sizes")).ok();
+    for _ in 0..1000 {
+        deliver();
+    }
+    let after = uids(&open(&folder));
+    assert_eq!(after.len(), 1000);
+    assert!(!after.iter().any(|uid| before.contains(uid)));
 }

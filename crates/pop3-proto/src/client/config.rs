@@ -14,7 +14,8 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each
-    /// is reported as a warning, as real servers have them. Bodies are read strictly in any case.
+    /// is reported as a warning, as real servers have them. Where a body ends is read strictly in any
+    /// case.
     pub strict: bool,
     /// Whether commands are sent before the replies to earlier ones are there, if the server
     /// announces PIPELINING. Default: `true`, as it saves a round trip for each message.
@@ -32,6 +33,9 @@ pub struct Config {
     /// How many octets a line of a listing or of an extension's lines may have, line end included.
     /// Default: 8192; a unique-id has 70, and servers that depart from the protocol send more.
     pub max_list_line: usize,
+    /// How many octets a line of an exchange of AUTH may have, in either direction, line end included.
+    /// Default: 65,536; RFC 5034 section 4 sets no limit but the mechanism's, and tokens are long.
+    pub max_sasl_line: usize,
     /// How many lines a LIST, a UIDL, or an extension's lines may have. Default: 1,000,000, more
     /// than maildrops hold, and little enough that a caller that keeps them survives.
     pub max_list_entries: usize,
@@ -63,6 +67,7 @@ impl Default for Config {
             max_octets_in_flight: 4096,
             max_reply_line: 8192,
             max_list_line: 8192,
+            max_sasl_line: 65_536,
             max_list_entries: 1_000_000,
             max_capabilities: 1000,
             max_body: None,
@@ -93,6 +98,7 @@ impl Config {
         with_max_octets_in_flight, max_octets_in_flight: usize;
         with_max_reply_line, max_reply_line: usize;
         with_max_list_line, max_list_line: usize;
+        with_max_sasl_line, max_sasl_line: usize;
         with_max_list_entries, max_list_entries: usize;
         with_max_capabilities, max_capabilities: usize;
         with_max_body, max_body: Option<u64>;
@@ -105,6 +111,6 @@ impl Config {
     /// How many octets the caller's buffer must be able to hold: the longest line that may come.
     #[must_use]
     pub fn min_buffer(&self) -> usize {
-        self.max_reply_line.max(self.max_list_line)
+        self.max_reply_line.max(self.max_list_line).max(self.max_sasl_line)
     }
 }

@@ -8,8 +8,9 @@ use bytes::BytesMut;
 use super::config::Config;
 use super::error::{Error, Misuse, SendError};
 use super::event::Event;
+use super::first_line::FirstLine;
 use super::lines::Lines;
-use super::outgoing::Outstanding;
+use super::outgoing::{MAX_COMMAND, Outstanding, check_text, length};
 use super::session::{Session, Signal, State};
 use crate::apop::Timestamp;
 use crate::capability::{Capabilities, Capability};
@@ -18,6 +19,7 @@ use crate::command::{Command, Keyword};
 use crate::dots::Unstuffer;
 use crate::input::Input;
 use crate::instant::Instant;
+use crate::sasl::{Base64, MechanismName, SaslResponse};
 
 /// A connection to a server: writes commands, reads what the server sends, and applies the rules.
 ///
@@ -36,11 +38,19 @@ pub struct Connection {
     pub(super) octets_in_flight: usize,
     pub(super) reading: Reading,
     pub(super) unstuffer: Unstuffer,
+    pub(super) first_line: FirstLine,
+    /// The last reply ended with a body. If that went on, its rest looks like anything.
+    pub(super) after_body: bool,
+    /// The challenge to be answered can't be read.
+    pub(super) unreadable: bool,
+    pub(super) census: Census,
     pub(super) lines: Lines,
     /// The timestamp of the greeting.
     pub(super) timestamp: Option<Vec<u8>>,
     /// The last list that was complete.
     pub(super) capabilities: Option<Capabilities>,
+    /// Whether that list was asked for after the login.
+    pub(super) listed_after_login: bool,
     /// The list that is under way.
     pub(super) gathered: Capabilities,
     failed: Option<Error>,
@@ -61,9 +71,20 @@ pub(super) enum Reading {
         count: usize,
         /// The number in the last line.
         number: u32,
+        /// How many messages were listed.
+        messages: u32,
     },
     /// A body; the unstuffer knows where in it.
     Body,
+}
+
+/// What is known of how many messages there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Census {
+    /// By STAT, LIST or UIDL.
+    pub(super) messages: Option<u32>,
+    /// DELE was sent, so that listings have gaps and figures change.
+    pub(super) deleting: bool,
 }
 
 impl Connection {
@@ -81,8 +102,13 @@ impl Connection {
             octets_in_flight: 0,
             reading: Reading::Status { empty_lines: 0 },
             unstuffer: Unstuffer::new(),
+            first_line: FirstLine::new(),
+            after_body: false,
+            unreadable: false,
+            census: Census::default(),
             timestamp: None,
             capabilities: None,
+            listed_after_login: false,
             gathered: Capabilities::new(),
             failed: None,
             left: 0,
@@ -93,18 +119,49 @@ impl Connection {
 
     /// Appends a command to `out`, if it may be sent now.
     ///
+    /// AUTH counts as showing a password or a token to who listens: see
+    /// [`send_sealed_auth`](Self::send_sealed_auth). USER, PASS and APOP take UTF-8 only when the last
+    /// CAPA announced `UTF8 USER`.
+    ///
     /// Several commands may be outstanding after the login, if [`Config::pipelining`] is set and the
     /// server announced PIPELINING in the last CAPA. Otherwise there is one at a time.
     ///
     /// # Errors
     /// See [`SendError`]; nothing is written then, and nothing has changed.
     pub fn send(&mut self, command: &Command<'_>, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
-        let (outstanding, session) = self.check(command)?;
+        self.send_as(command, Signal::Send(command.keyword()), now, out)
+    }
+
+    /// Appends AUTH with a mechanism in which neither a password nor a token is shown to who listens,
+    /// and so may go over any channel: the SCRAM family, CRAM-MD5, EXTERNAL, ANONYMOUS. For PLAIN,
+    /// LOGIN, XOAUTH2, OAUTHBEARER, and all that is not known, use [`send`](Self::send).
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn send_sealed_auth(
+        &mut self,
+        mechanism: MechanismName,
+        initial: Option<Base64<'_>>,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        self.send_as(&Command::Auth { mechanism, initial }, Signal::SendSealedAuth, now, out)
+    }
+
+    fn send_as(
+        &mut self,
+        command: &Command<'_>,
+        signal: Signal,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        let (outstanding, session) = self.check(command, signal)?;
         if self.outstanding.is_empty() {
             self.progress = now;
         }
         command.write(out);
         self.session = session;
+        self.census.deleting |= outstanding.keyword == Keyword::Dele;
         self.octets_in_flight = self.octets_in_flight.saturating_add(outstanding.octets);
         self.outstanding.push_back(outstanding);
         Ok(())
@@ -115,17 +172,81 @@ impl Connection {
     /// # Errors
     /// Those of [`send`](Self::send).
     pub fn can_send(&self, command: &Command<'_>) -> Result<(), SendError> {
-        self.check(command).map(|_| ())
+        self.check(command, Signal::Send(command.keyword())).map(|_| ())
     }
 
-    fn check(&self, command: &Command<'_>) -> Result<(Outstanding, Session), SendError> {
+    /// Whether AUTH may have this initial response: the line has 255 octets at most, and the last CAPA
+    /// announced SASL, so that the server is known to follow RFC 5034 (sections 3 and 4).
+    #[must_use]
+    pub fn takes_initial_response(&self, mechanism: MechanismName, initial: Base64<'_>) -> bool {
+        let announced = self
+            .capabilities
+            .as_ref()
+            .is_some_and(|list| list.iter().any(|capability| matches!(capability, Capability::Sasl(_))));
+        announced && length(&Command::Auth { mechanism, initial: Some(initial) }) <= MAX_COMMAND
+    }
+
+    /// Appends the answer to a challenge.
+    ///
+    /// # Errors
+    /// [`SendError::State`] when no challenge waits, [`SendError::Unreadable`] when it can't be read,
+    /// [`SendError::Unread`] when octets came behind it, [`SendError::TooLong`] when the answer's line
+    /// is longer than [`Config::max_sasl_line`]. Nothing is written then, and nothing has changed.
+    pub fn respond(
+        &mut self,
+        response: Base64<'_>,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        if self.unreadable && self.state() == State::Challenged {
+            return Err(SendError::Unreadable);
+        }
+        if response.expose().len().saturating_add(2) > self.config.max_sasl_line {
+            return Err(SendError::TooLong);
+        }
+        self.answer(SaslResponse::Octets(response), Signal::Respond, now, out)
+    }
+
+    /// Appends `*`, which cancels the exchange. The server answers it with a negative reply.
+    ///
+    /// # Errors
+    /// As [`respond`](Self::respond), but for the answer's own.
+    pub fn cancel(&mut self, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
+        self.answer(SaslResponse::Cancel, Signal::Cancel, now, out)
+    }
+
+    fn answer(
+        &mut self,
+        response: SaslResponse<'_>,
+        signal: Signal,
+        now: Instant,
+        out: &mut BytesMut,
+    ) -> Result<(), SendError> {
+        if self.failed.is_some() {
+            return Err(SendError::State(State::Closed));
+        }
+        let mut session = self.session;
+        // Only the state changes by sending: there is nothing to do.
+        let _ = session.step(signal)?;
+        if self.left > 0 {
+            return Err(SendError::Unread);
+        }
+        response.write(out);
+        self.session = session;
+        self.progress = now;
+        Ok(())
+    }
+
+    fn check(&self, command: &Command<'_>, signal: Signal) -> Result<(Outstanding, Session), SendError> {
         if self.failed.is_some() {
             return Err(SendError::State(State::Closed));
         }
         let outstanding = Outstanding::new(command)?;
         let mut session = self.session;
         // Only the state changes by sending: there is nothing to do.
-        let _ = session.step(Signal::Send(outstanding.keyword))?;
+        let _ = session.step(signal)?;
+        let utf8 = Capability::Utf8 { user: true };
+        check_text(command, self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
         if self.outstanding.is_empty() {
             return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
         }
@@ -186,6 +307,7 @@ impl Connection {
         // The rules ask for nothing here.
         let _ = self.session.step(Signal::TlsEstablished)?;
         self.capabilities = None;
+        self.listed_after_login = false;
         if !self.config.apop_after_stls {
             self.timestamp = None;
         }
@@ -209,7 +331,7 @@ impl Connection {
                 let timeout = if quit { self.config.quit_timeout } else { self.config.reply_timeout };
                 Some(self.progress.after(timeout))
             }
-            State::Handshake | State::Closed => None,
+            State::Challenged | State::Handshake | State::Closed => None,
         }
     }
 

@@ -1,9 +1,10 @@
 //! What a connection tells its caller.
 
+use super::challenge::Challenge;
 use super::error::Error;
 use crate::capability::Capability;
 use crate::command::{Keyword, ReplyShape};
-use crate::listing::{DropListing, ScanListing, UniqueIdListing};
+use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing};
 use crate::number::{MessageNumber, decimal};
 use crate::quirk::Quirk;
 use crate::reply::Reply;
@@ -13,7 +14,8 @@ use crate::reply::Reply;
 /// A command is answered by one [`Reply`](Self::Reply); when its `follows` is not
 /// [`ReplyShape::Line`], [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
 /// behind it, as many as there are, and then [`End`](Self::End). The exception is the positive reply
-/// to STLS, which is [`StartTls`](Self::StartTls).
+/// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
+/// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
@@ -35,7 +37,10 @@ pub enum Event<'b> {
         /// negative reply.
         follows: ReplyShape,
     },
-    /// A line of a listing: of LIST, UIDL or CAPA.
+    /// A challenge of AUTH. Nothing goes on before [`respond`](super::Connection::respond) or
+    /// [`cancel`](super::Connection::cancel).
+    Challenge(Challenge<'b>),
+    /// A line of a listing: of LIST, UIDL, CAPA, LANG or AUTH.
     Entry(Entry<'b>),
     /// A line of an extension's reply, without line end and un-stuffed.
     Line(&'b [u8]),
@@ -56,7 +61,7 @@ pub enum Event<'b> {
     Closed,
 }
 
-/// A drop listing, scan listing, unique-id listing or capability.
+/// What a reply, or a line of one, says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entry<'b> {
@@ -70,6 +75,10 @@ pub enum Entry<'b> {
     UniqueId(UniqueIdListing<'b>),
     /// A line of CAPA.
     Capability(Capability<'b>),
+    /// A line of LANG.
+    Language(LanguageListing<'b>),
+    /// A line of AUTH alone: the name of a mechanism.
+    Mechanism(&'b [u8]),
 }
 
 impl<'b> Entry<'b> {
@@ -104,6 +113,10 @@ impl<'b> Entry<'b> {
             UniqueIdListing::parse(line).map(Self::UniqueId)
         } else if keyword == Keyword::Capa {
             Some(Self::Capability(Capability::parse(line)))
+        } else if keyword == Keyword::Lang {
+            LanguageListing::parse(line).map(Self::Language)
+        } else if keyword == Keyword::AuthList {
+            Some(Self::Mechanism(line.trim_ascii()))
         } else {
             return Ok(None);
         };
@@ -116,7 +129,7 @@ impl<'b> Entry<'b> {
             Self::Drop(listing) => listing.quirk,
             Self::Scan(listing) => listing.quirk,
             Self::UniqueId(listing) => listing.quirk,
-            Self::Last(_) | Self::Capability(_) => None,
+            Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => None,
         }
     }
 
@@ -125,7 +138,9 @@ impl<'b> Entry<'b> {
         match self {
             Self::Scan(listing) => Some(listing.message),
             Self::UniqueId(listing) => Some(listing.message),
-            Self::Drop(_) | Self::Last(_) | Self::Capability(_) => None,
+            Self::Drop(_) | Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => {
+                None
+            }
         }
     }
 }

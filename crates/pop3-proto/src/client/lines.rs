@@ -53,7 +53,7 @@ impl Lines {
     }
 
     /// The next quirk of the line at the front that must be told before the line is taken.
-    pub(super) fn warn(&mut self, quirks: [Option<Quirk>; 3]) -> Result<Option<Quirk>, Error> {
+    pub(super) fn warn(&mut self, quirks: [Option<Quirk>; 4]) -> Result<Option<Quirk>, Error> {
         let next = quirks.into_iter().flatten().nth(self.warned);
         match next {
             Some(quirk) if self.strict => Err(Error::Quirk(quirk)),
@@ -63,6 +63,11 @@ impl Lines {
             }
             None => Ok(None),
         }
+    }
+
+    /// All about what is at the front was told.
+    pub(super) const fn told(&mut self) {
+        self.warned = 0;
     }
 
     /// Takes the line off the input.

@@ -46,15 +46,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod challenge;
 mod config;
 mod connection;
 mod error;
 mod event;
+mod first_line;
 mod lines;
 mod outgoing;
 mod receive;
 mod session;
 
+pub use challenge::Challenge;
 pub use config::Config;
 pub use connection::Connection;
 pub use error::{Error, Misuse, Protocol, SendError};

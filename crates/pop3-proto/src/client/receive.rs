@@ -1,9 +1,11 @@
 //! Reading what the server sends.
 
+use super::challenge::Challenge;
 use super::connection::{Connection, Reading};
 use super::error::{Error, Protocol};
 use super::event::{Entry, Event};
-use super::lines::Lines;
+use super::first_line::FirstLine;
+use super::lines::{Line, Lines};
 use super::outgoing::Outstanding;
 use super::session::{Action, Signal, State};
 use crate::apop::Timestamp;
@@ -11,6 +13,8 @@ use crate::capability::Capability;
 use crate::command::{Keyword, ReplyShape};
 use crate::dots::{Decoded, Unstuffer};
 use crate::input::Input;
+use crate::listing::number_alone;
+use crate::number::MessageNumber;
 use crate::quirk::Quirk;
 use crate::reply::Reply;
 
@@ -24,11 +28,13 @@ impl Connection {
             State::Greeting => self.greeting(input),
             State::Handshake => handshake(input),
             State::Closed => Ok(Event::Closed),
+            // The server waits for the answer as it waits for a command.
+            State::Challenged => idle(input),
             State::Authorization | State::Transaction | State::Closing => {
                 let Some(&command) = self.outstanding.front() else { return idle(input) };
                 match self.reading {
                     Reading::Status { .. } => self.reply(command, input),
-                    Reading::Lines { count, number } => self.line(command, count, number, input),
+                    Reading::Lines { .. } => self.line(command, input),
                     Reading::Body => self.body(command, input),
                 }
             }
@@ -48,7 +54,7 @@ impl Connection {
             if line.text.is_empty() {
                 if empty_lines == 0
                     && let Some(quirk) =
-                        self.lines.warn([Some(Quirk::EmptyLineBeforeGreeting), None, None])?
+                        self.lines.warn([Some(Quirk::EmptyLineBeforeGreeting), None, None, None])?
                 {
                     return Ok(Event::Warning(quirk));
                 }
@@ -63,7 +69,7 @@ impl Connection {
             let Ok(reply) = Reply::parse(line.text) else {
                 return Err(Protocol::guess(line.text).map_or(Error::OutOfStep, Error::OtherProtocol));
             };
-            if let Some(quirk) = self.lines.warn([line.quirk, reply.quirk, None])? {
+            if let Some(quirk) = self.lines.warn([line.quirk, reply.quirk, None, None])? {
                 return Ok(Event::Warning(quirk));
             }
             self.lines.take(input, &line);
@@ -79,12 +85,29 @@ impl Connection {
     /// The first line of a reply.
     fn reply<'b>(&mut self, command: Outstanding, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
         let keyword = command.keyword;
-        let line = match self.lines.peek(input, self.config.max_reply_line)? {
+        let sasl = if keyword == Keyword::Auth { self.config.max_sasl_line } else { 0 };
+        let limit = self.config.max_reply_line.max(sasl);
+        let line = match self.lines.peek(input, limit)? {
             // Many servers close before they have ended the line.
             None if keyword == Keyword::Quit => Lines::peek_unended(input),
             line => line,
         };
         let Some(line) = line else { return wait(input, Some(keyword)) };
+        if keyword == Keyword::Auth
+            && let Some((challenge, quirk)) = Challenge::parse(line.text)
+        {
+            return self.challenge(challenge, quirk, &line, input);
+        }
+        if line.text.is_empty() && self.overlooks_empty_line() {
+            if let Some(quirk) =
+                self.lines.warn([Some(Quirk::EmptyLineBeforeReply), line.quirk, None, None])?
+            {
+                return Ok(Event::Warning(quirk));
+            }
+            self.lines.take(input, &line);
+            self.reading = Reading::Status { empty_lines: 1 };
+            return self.reply(command, input);
+        }
         let reply = match Reply::parse(line.text) {
             Ok(reply) => reply,
             Err(_) if line.quirk == Some(Quirk::UnendedLine) => {
@@ -92,23 +115,31 @@ impl Connection {
             }
             Err(_) => return Err(Error::OutOfStep),
         };
+        // Nobody can be logged in before anything was said.
+        if command.bare_auth && reply.is_positive() {
+            return self.challenge(Challenge::EMPTY, Some(Quirk::PositiveReplyForChallenge), &line, input);
+        }
         let entry = match reply.is_positive() {
             true => Entry::of_reply(keyword, command.message, reply.text)?,
             false => None,
         };
-        let quirks = [line.quirk, reply.quirk, entry.and_then(|entry| entry.quirk())];
-        if let Some(quirk) = self.lines.warn(quirks)? {
+        let own = entry.and_then(|entry| entry.quirk()).or_else(|| self.oddity(&command, &reply));
+        if let Some(quirk) = self.lines.warn([line.quirk, reply.quirk, own, None])? {
             return Ok(Event::Warning(quirk));
         }
         self.lines.take(input, &line);
+        if let Some(Entry::Drop(listing)) = entry {
+            self.census.messages = Some(listing.messages);
+        }
         self.octets_in_flight = self.octets_in_flight.saturating_sub(command.octets);
         let follows = if reply.is_positive() { command.shape } else { ReplyShape::Line };
         match follows {
-            ReplyShape::Line => self.complete(),
-            ReplyShape::Lines => self.reading = Reading::Lines { count: 0, number: 0 },
+            ReplyShape::Line => self.complete(follows),
+            ReplyShape::Lines => self.reading = Reading::Lines { count: 0, number: 0, messages: 0 },
             ReplyShape::Body => {
                 self.reading = Reading::Body;
                 self.unstuffer = Unstuffer::new();
+                self.first_line = FirstLine::new();
             }
         }
         match self.session.step(Signal::Reply(keyword, reply.status)).map_err(|_| Error::OutOfStep)? {
@@ -117,14 +148,59 @@ impl Connection {
         }
     }
 
-    /// A line of a listing, or of an extension's reply.
-    fn line<'b>(
+    /// A challenge, or what stands for one.
+    fn challenge<'b>(
         &mut self,
-        command: Outstanding,
-        count: usize,
-        number: u32,
+        challenge: Challenge<'b>,
+        quirk: Option<Quirk>,
+        line: &Line<'b>,
         input: &mut Input<'b>,
     ) -> Result<Event<'b>, Error> {
+        // A challenge that can't be read is not refused but cancelled (RFC 5034 section 4).
+        let refused = self.config.strict && matches!(challenge, Challenge::Words(_));
+        let challenge = if refused { Challenge::Unreadable } else { challenge };
+        let quirk = quirk.filter(|_| challenge != Challenge::Unreadable);
+        if let Some(quirk) = self.lines.warn([line.quirk, quirk, None, None])? {
+            return Ok(Event::Warning(quirk));
+        }
+        self.lines.take(input, line);
+        let _ = self.session.step(Signal::Challenge).map_err(|_| Error::OutOfStep)?;
+        self.unreadable = challenge == Challenge::Unreadable;
+        if let Some(command) = self.outstanding.front_mut() {
+            command.bare_auth = false;
+        }
+        Ok(Event::Challenge(challenge))
+    }
+
+    /// Whether an empty line before this reply may be overlooked: one, after the login, and not where
+    /// it may be the rest of a body whose end was mistaken.
+    fn overlooks_empty_line(&self) -> bool {
+        self.session.state() != State::Authorization
+            && !self.after_body
+            && matches!(self.reading, Reading::Status { empty_lines: 0 })
+    }
+
+    /// What is odd in that the server gives this reply to this command.
+    fn oddity(&self, command: &Outstanding, reply: &Reply<'_>) -> Option<Quirk> {
+        let announced = |known| self.capabilities.as_ref().is_some_and(|list| list.has(known));
+        let unannounced = |known| self.listed_after_login && reply.is_positive() && !announced(known);
+        let keyword = command.keyword;
+        if keyword == Keyword::Capa && !reply.is_positive() {
+            Some(Quirk::NoCapabilities)
+        } else if (keyword == Keyword::Uidl && unannounced(Capability::Uidl))
+            || (keyword == Keyword::Top && unannounced(Capability::Top))
+        {
+            Some(Quirk::UnannouncedCommand)
+        } else if command.language && reply.is_positive() && reply.text.is_empty() {
+            Some(Quirk::UnnamedLanguage)
+        } else {
+            None
+        }
+    }
+
+    /// A line of a listing, or of an extension's reply.
+    fn line<'b>(&mut self, command: Outstanding, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
+        let Reading::Lines { count, number, messages } = self.reading else { return Err(Error::OutOfStep) };
         let keyword = command.keyword;
         let Some(line) = self.lines.peek(input, self.config.max_list_line)? else {
             return within(input, keyword);
@@ -137,14 +213,18 @@ impl Connection {
             return Err(Error::Quirk(quirk));
         }
         if line.text == b"." {
-            if let Some(quirk) = self.lines.warn([line.quirk, None, None])? {
+            let miscounted = self.miscounted(&command, messages);
+            if let Some(quirk) = self.lines.warn([line.quirk, miscounted, None, None])? {
                 return Ok(Event::Warning(quirk));
             }
             self.lines.take(input, &line);
             if keyword == Keyword::Capa {
                 self.capabilities = Some(core::mem::take(&mut self.gathered));
+                self.listed_after_login = self.session.state() == State::Transaction;
+            } else if matches!(keyword, Keyword::List | Keyword::Uidl) {
+                self.census.messages = Some(messages);
             }
-            self.complete();
+            self.complete(ReplyShape::Lines);
             return Ok(Event::End { keyword });
         }
         let capa = keyword == Keyword::Capa;
@@ -154,36 +234,64 @@ impl Connection {
         }
         let text = line.text.strip_prefix(b".").unwrap_or(line.text);
         let count = count.saturating_add(1);
-        if keyword != Keyword::Extension && text.trim_ascii().is_empty() {
-            if let Some(quirk) = self.lines.warn([line.quirk, Some(Quirk::EmptyListingLine), None])? {
+        let nameless = if keyword == Keyword::Uidl { number_alone(text) } else { None };
+        let empty = keyword != Keyword::Extension && text.trim_ascii().is_empty();
+        if empty || nameless.is_some() {
+            let quirk = if empty { Quirk::EmptyListingLine } else { Quirk::EmptyUniqueId };
+            if let Some(quirk) = self.lines.warn([line.quirk, Some(quirk), None, None])? {
                 return Ok(Event::Warning(quirk));
             }
             self.lines.take(input, &line);
-            self.reading = Reading::Lines { count, number };
+            let number = nameless.map_or(number, MessageNumber::number);
+            let messages = messages.saturating_add(u32::from(nameless.is_some()));
+            self.reading = Reading::Lines { count, number, messages };
             // At most one line more is skipped for each warning.
-            return self.line(command, count, number, input);
+            return self.line(command, input);
         }
         let Some(entry) = Entry::of_line(keyword, text)? else {
             self.lines.take(input, &line);
-            self.reading = Reading::Lines { count, number };
+            self.reading = Reading::Lines { count, number, messages };
             return Ok(Event::Line(text));
         };
-        let own_number = entry.message().map_or(number, |message| message.number());
-        let order = match entry.message() {
-            Some(message) if message.number() == number => Some(Quirk::RepeatedNumber),
-            Some(message) if message.number() < number => Some(Quirk::UnorderedListing),
-            _ => None,
-        };
-        let own = if keyword == Keyword::Capa { Capability::quirk(text) } else { entry.quirk() };
-        if let Some(quirk) = self.lines.warn([line.quirk, own, order])? {
+        let own_number = entry.message().map_or(number, MessageNumber::number);
+        let order = entry.message().and_then(|message| self.order(number, message.number()));
+        let own = if capa { self.capability_quirk(text) } else { entry.quirk() };
+        if let Some(quirk) = self.lines.warn([line.quirk, own, order, None])? {
             return Ok(Event::Warning(quirk));
         }
         self.lines.take(input, &line);
-        self.reading = Reading::Lines { count, number: own_number };
-        if keyword == Keyword::Capa {
+        let messages = messages.saturating_add(u32::from(order != Some(Quirk::RepeatedNumber)));
+        self.reading = Reading::Lines { count, number: own_number, messages };
+        if capa {
             self.gathered.push(text);
         }
         Ok(Event::Entry(entry))
+    }
+
+    /// What is odd about a number in a listing behind another.
+    fn order(&self, before: u32, number: u32) -> Option<Quirk> {
+        match number.checked_sub(before) {
+            None => Some(Quirk::UnorderedListing),
+            Some(0) => Some(Quirk::RepeatedNumber),
+            Some(1) => None,
+            // Messages that are marked as deleted are not listed.
+            Some(_) => (!self.census.deleting).then_some(Quirk::SkippedNumber),
+        }
+    }
+
+    /// What is odd about the number of lines in a listing.
+    fn miscounted(&self, command: &Outstanding, messages: u32) -> Option<Quirk> {
+        let counts = matches!(command.keyword, Keyword::List | Keyword::Uidl) && !self.census.deleting;
+        (counts && self.census.messages.is_some_and(|known| known != messages))
+            .then_some(Quirk::DifferentCount)
+    }
+
+    /// What is odd about a line of CAPA.
+    fn capability_quirk(&self, text: &[u8]) -> Option<Quirk> {
+        Capability::quirk(text).or_else(|| {
+            let late = self.session.channel().is_tls() && Capability::parse(text) == Capability::Stls;
+            late.then_some(Quirk::StlsWithinTls)
+        })
     }
 
     /// Octets of a body.
@@ -197,6 +305,7 @@ impl Connection {
         input.take(consumed);
         match decoded {
             Decoded::Data(data) => {
+                self.first_line.look(data);
                 let over = usize::try_from(over(self.unstuffer.octets())).unwrap_or(usize::MAX);
                 match data.get(..data.len().saturating_sub(over)) {
                     None | Some([]) => Err(Error::BodyTooLong),
@@ -204,7 +313,14 @@ impl Connection {
                 }
             }
             Decoded::End => {
-                self.complete();
+                // Told at the end, so that a body is told the same in whatever pieces it comes.
+                let bare_dot = self.unstuffer.found_bare_dot().then_some(Quirk::UnstuffedDot);
+                let doubled = self.first_line.is_doubled().then_some(Quirk::DoubledCarriageReturn);
+                if let Some(quirk) = self.lines.warn([bare_dot, doubled, None, None])? {
+                    return Ok(Event::Warning(quirk));
+                }
+                self.lines.told();
+                self.complete(ReplyShape::Body);
                 Ok(Event::End { keyword: command.keyword })
             }
             Decoded::More => within(input, command.keyword),
@@ -212,8 +328,9 @@ impl Connection {
     }
 
     /// The reply to the oldest command is complete.
-    fn complete(&mut self) {
+    fn complete(&mut self, ended_with: ReplyShape) {
         self.outstanding.pop_front();
+        self.after_body = ended_with == ReplyShape::Body;
         self.reading = Reading::Status { empty_lines: 0 };
     }
 }

@@ -15,6 +15,8 @@ pub enum State {
     Authorization,
     /// STLS was accepted, and TLS is not established yet; nothing may be sent.
     Handshake,
+    /// A challenge of AUTH came, which is to be answered or cancelled; no command may be sent.
+    Challenged,
     /// After the login.
     Transaction,
     /// QUIT was sent; nothing may be sent behind it.
@@ -29,8 +31,16 @@ pub enum State {
 pub enum Signal {
     /// The greeting came.
     Greeting(Status),
-    /// The caller wants to send this command.
+    /// The caller wants to send this command. AUTH so sent counts as one that shows a secret.
     Send(Keyword),
+    /// The caller wants to send AUTH with a mechanism that shows no secret to who listens.
+    SendSealedAuth,
+    /// A challenge of AUTH came.
+    Challenge,
+    /// The caller wants to answer the challenge.
+    Respond,
+    /// The caller wants to cancel the exchange instead.
+    Cancel,
     /// The first line of the reply to this command came.
     Reply(Keyword, Status),
     /// The caller has finished the TLS handshake.
@@ -53,7 +63,8 @@ pub enum Action {
 /// The rules of the client, without octets and time.
 ///
 /// A signal that breaks the rules is refused and changes nothing. How many commands may be
-/// outstanding is not decided here, except that nothing goes behind USER, PASS, APOP, STLS and QUIT.
+/// outstanding is not decided here, except that nothing goes behind USER, PASS, APOP, AUTH, STLS, UTF8
+/// and QUIT.
 ///
 /// ```
 /// use pop3_proto::client::{Misuse, Session, Signal, State};
@@ -73,13 +84,17 @@ pub struct Session {
     named: bool,
     /// The command sent whose reply decides on the state; nothing goes behind it.
     awaiting: Option<Keyword>,
+    /// The exchange of AUTH was cancelled, so that it can't succeed any more.
+    cancelled: bool,
+    /// UTF8 was sent, behind which there is no STLS (RFC 6856 section 2.1).
+    utf8: bool,
 }
 
 impl Session {
     /// A session that waits for the greeting.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
-        Self { state: State::Greeting, channel, named: false, awaiting: None }
+        Self { state: State::Greeting, channel, named: false, awaiting: None, cancelled: false, utf8: false }
     }
 
     /// Where the session is.
@@ -102,6 +117,10 @@ impl Session {
         let (next, action) = match signal {
             Signal::Greeting(status) => self.greeted(status)?,
             Signal::Send(keyword) => (self.sent(keyword)?, Action::Continue),
+            Signal::SendSealedAuth => (self.sent_auth()?, Action::Continue),
+            Signal::Challenge => (self.challenged()?, Action::Continue),
+            Signal::Respond => (self.responded(false)?, Action::Continue),
+            Signal::Cancel => (self.responded(true)?, Action::Continue),
             Signal::Reply(keyword, status) => self.replied(keyword, status)?,
             Signal::TlsEstablished if self.state == State::Handshake => {
                 // What was learnt before TLS may be forged: a new session but for the greeting.
@@ -125,8 +144,8 @@ impl Session {
     /// Which command may be sent when. This is the whole table.
     const fn sent(self, keyword: Keyword) -> Result<Self, Misuse> {
         use Keyword::{
-            Apop, Capa, Dele, Extension, Last, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl,
-            User,
+            Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
+            Stat, Stls, Top, Uidl, User, Utf8, Xclient,
         };
         match (self.state, keyword) {
             (State::Authorization | State::Transaction, _) if self.awaiting.is_some() => {
@@ -135,19 +154,25 @@ impl Session {
                     None => Misuse::State(self.state),
                 })
             }
-            (State::Authorization, User | Pass | Apop) if !self.channel.carries_secrets() => {
+            (State::Authorization, User | Pass | Apop | Auth) if !self.channel.carries_secrets() => {
                 Err(Misuse::Plaintext)
             }
             (State::Authorization, Pass) if !self.named => Err(Misuse::Unnamed),
             (State::Authorization, Stls) if self.channel.is_tls() => Err(Misuse::AlreadyTls),
-            (State::Authorization, User | Pass | Apop | Stls) => {
-                Ok(Self { named: false, awaiting: Some(keyword), ..self })
+            (State::Authorization, Stls) if self.utf8 => Err(Misuse::AfterUtf8),
+            (State::Authorization, Utf8) => {
+                Ok(Self { named: false, awaiting: Some(keyword), utf8: true, ..self })
+            }
+            (State::Authorization, User | Pass | Apop | Auth | Stls) => {
+                Ok(Self { named: false, awaiting: Some(keyword), cancelled: false, ..self })
             }
             // PASS follows USER immediately (RFC 1939 section 7).
-            (State::Authorization, Capa | Extension) => Ok(Self { named: false, ..self }),
+            (State::Authorization, Capa | AuthList | Lang | Xclient | Extension) => {
+                Ok(Self { named: false, ..self })
+            }
             (
                 State::Transaction,
-                Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Extension,
+                Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Lang | Extension,
             ) => Ok(self),
             (State::Authorization | State::Transaction, Quit) => {
                 Ok(Self { awaiting: Some(keyword), ..self.to(State::Closing) })
@@ -156,13 +181,36 @@ impl Session {
         }
     }
 
+    /// AUTH whose mechanism shows no secret may go over any channel.
+    const fn sent_auth(self) -> Result<Self, Misuse> {
+        match (Self { channel: Channel::Tls, ..self }).sent(Keyword::Auth) {
+            Ok(session) => Ok(Self { channel: self.channel, ..session }),
+            Err(misuse) => Err(misuse),
+        }
+    }
+
+    const fn challenged(self) -> Result<Self, Misuse> {
+        match (self.state, self.awaiting) {
+            (State::Authorization, Some(Keyword::Auth)) if !self.cancelled => Ok(self.to(State::Challenged)),
+            _ => Err(Misuse::State(self.state)),
+        }
+    }
+
+    const fn responded(self, cancelled: bool) -> Result<Self, Misuse> {
+        if matches!(self.state, State::Challenged) {
+            Ok(Self { cancelled, ..self.to(State::Authorization) })
+        } else {
+            Err(Misuse::State(self.state))
+        }
+    }
+
     /// What a reply changes.
     fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, Action), Misuse> {
         use Keyword::{
-            Apop, Capa, Dele, Extension, Last, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl,
-            User,
+            Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
+            Stat, Stls, Top, Uidl, User, Utf8, Xclient,
         };
-        let decides = matches!(keyword, User | Pass | Apop | Stls | Quit);
+        let decides = matches!(keyword, User | Pass | Apop | Auth | Stls | Utf8 | Quit);
         let in_session = matches!(self.state, State::Authorization | State::Transaction | State::Closing);
         if !in_session || (decides && self.awaiting != Some(keyword)) {
             return Err(Misuse::State(self.state));
@@ -170,13 +218,17 @@ impl Session {
         let decided = Self { awaiting: None, ..self };
         Ok(match (keyword, status) {
             (User, status) => (Self { named: status == Status::Positive, ..decided }, Action::Continue),
-            (Pass | Apop, Status::Positive) => (decided.to(State::Transaction), Action::Continue),
+            // Nobody can be logged in by an exchange that was cancelled.
+            (Auth, Status::Positive) if self.cancelled => return Err(Misuse::State(self.state)),
+            (Pass | Apop | Auth, Status::Positive) => (decided.to(State::Transaction), Action::Continue),
             (Stls, Status::Positive) => (decided.to(State::Handshake), Action::StartTls),
-            (Pass | Apop | Stls, Status::Negative) => (decided, Action::Continue),
+            (Pass | Apop | Auth | Stls, Status::Negative) | (Utf8, _) => (decided, Action::Continue),
             (Quit, _) => (decided.to(State::Closed), Action::Close),
-            (Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Extension, _) => {
-                (self, Action::Continue)
-            }
+            (
+                Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | AuthList | Lang
+                | Xclient | Extension,
+                _,
+            ) => (self, Action::Continue),
         })
     }
 

@@ -33,6 +33,11 @@ pub enum ReplyShape {
     Body,
 }
 
+/// The attributes of XCLIENT, `name=value` between spaces: whom a proxy speaks for. They are the peer's
+/// own words: believe them only of a peer that is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Xclient<'a>(&'a [u8]);
+
 /// Why octets are no argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,6 +79,31 @@ impl<'a> Password<'a> {
     #[must_use]
     pub const fn expose(self) -> &'a [u8] {
         self.0
+    }
+}
+
+impl<'a> Xclient<'a> {
+    /// Takes the attributes as they stand in the line.
+    ///
+    /// # Errors
+    /// When there is none, or it holds a control octet, or begins or ends with a space.
+    pub fn parse(attributes: &'a [u8]) -> Result<Self, ArgumentError> {
+        check_trimmed(attributes).map(|()| Self(attributes))
+    }
+
+    /// The attributes as they stand in the line.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The value of an attribute, whose name has no case; the first, if there are several.
+    #[must_use]
+    pub fn attribute(self, name: &str) -> Option<&'a [u8]> {
+        self.0.split(|&octet| octet == b' ').find_map(|word| {
+            let (own, value) = word.split_at_checked(name.len())?;
+            own.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b"=")
+        })
     }
 }
 

@@ -3,10 +3,10 @@
 use core::fmt;
 
 use super::Command;
-use super::argument::{ArgumentError, Name, Password};
-use crate::MessageNumber;
+use super::argument::{ArgumentError, Name, Password, Xclient};
 use crate::apop::Digest;
 use crate::number::decimal;
+use crate::{Base64, LanguageRange, MechanismName, MessageNumber, SaslTextError};
 
 /// Why a line is no command. Each is due one negative reply and changes no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +25,17 @@ pub enum CommandError {
     Number,
     /// A control octet in the line (NUL, TAB, a CR that does not end it, …).
     Control,
-    /// An octet of 0x80 and above where only ASCII may stand.
+    /// An octet of 0x80 and above where only ASCII may stand. Where that is depends on what the server
+    /// has announced: no line is refused so when it is read.
     EightBit,
     /// The digest of APOP is not 32 hexadecimal digits.
     Digest,
+    /// The argument of AUTH is no name of a mechanism.
+    Mechanism,
+    /// The initial response of AUTH, or a response within its exchange, is no base64.
+    Base64,
+    /// The argument of LANG is no language range.
+    Language,
     /// The line is longer than the limit; it was discarded.
     TooLong,
 }
@@ -44,6 +51,9 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, CommandError> {
     let word = match *keyword {
         [a, b, c, d] => u32::from_be_bytes([a, b, c, d].map(|octet| octet.to_ascii_uppercase())),
         [a, b, c] => u32::from_be_bytes([a, b, c, b' '].map(|octet| octet.to_ascii_uppercase())),
+        [_, _, _, _, _, _, _] if keyword.eq_ignore_ascii_case(b"XCLIENT") => {
+            return Ok(Command::Xclient(Xclient::parse(trim_spaces(rest.unwrap_or_default()))?));
+        }
         [] if rest.is_none() => return Err(CommandError::Empty),
         _ => return Err(refuse(line)),
     };
@@ -60,7 +70,10 @@ pub(super) fn command(line: &[u8]) -> Result<Command<'_>, CommandError> {
         b"CAPA" => alone(rest, Command::Capa),
         b"STLS" => alone(rest, Command::Stls),
         b"LAST" => alone(rest, Command::Last),
-        b"USER" => name(trim_spaces(rest.unwrap_or_default())).map(Command::User),
+        b"AUTH" => auth(rest),
+        b"UTF8" => alone(rest, Command::Utf8),
+        b"LANG" => lang(rest),
+        b"USER" => Ok(Command::User(Name::parse(trim_spaces(rest.unwrap_or_default()))?)),
         b"PASS" => Ok(Command::Pass(Password::parse(rest.unwrap_or_default())?)),
         b"APOP" => apop(trim_spaces(rest.unwrap_or_default())),
         _ => Err(refuse(line)),
@@ -107,16 +120,37 @@ fn top(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
     Ok(Command::Top { message, lines: decimal(lines).unwrap_or(u64::MAX) })
 }
 
+fn auth(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
+    let mut words = words(rest);
+    let Some(mechanism) = words.next() else { return Ok(Command::AuthList) };
+    let mechanism = MechanismName::parse(mechanism)?;
+    let initial = match words.next() {
+        None => None,
+        Some(b"=") => Some(Base64::EMPTY),
+        Some(text) => Some(Base64::parse(text)?),
+    };
+    match words.next() {
+        None => Ok(Command::Auth { mechanism, initial }),
+        Some(_) => Err(CommandError::Surplus),
+    }
+}
+
+fn lang(rest: Option<&[u8]>) -> Result<Command<'_>, CommandError> {
+    let mut words = words(rest);
+    let Some(range) = words.next() else { return Ok(Command::Lang(None)) };
+    match words.next() {
+        None => LanguageRange::parse(range)
+            .map(|range| Command::Lang(Some(range)))
+            .map_err(|_| CommandError::Language),
+        Some(_) => Err(CommandError::Surplus),
+    }
+}
+
 fn apop(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     let space = memchr::memrchr(b' ', rest).ok_or(CommandError::Missing)?;
     let (left, digest) = rest.split_at_checked(space).ok_or(CommandError::Missing)?;
     let digest = Digest::parse(trim_spaces(digest)).ok_or(CommandError::Digest)?;
-    Ok(Command::Apop { name: name(trim_spaces(left))?, digest })
-}
-
-fn name(octets: &[u8]) -> Result<Name<'_>, CommandError> {
-    let name = Name::parse(octets)?;
-    if octets.is_ascii() { Ok(name) } else { Err(CommandError::EightBit) }
+    Ok(Command::Apop { name: Name::parse(trim_spaces(left))?, digest })
 }
 
 /// Takes spaces off both ends, and nothing else: a CR or a TAB there is not to be overlooked.
@@ -141,6 +175,15 @@ impl From<ArgumentError> for CommandError {
     }
 }
 
+impl From<SaslTextError> for CommandError {
+    fn from(error: SaslTextError) -> Self {
+        match error {
+            SaslTextError::Mechanism => Self::Mechanism,
+            SaslTextError::Base64 => Self::Base64,
+        }
+    }
+}
+
 impl CommandError {
     /// What is wrong, as the text of a reply. No octet of the line is repeated in it.
     #[must_use]
@@ -154,6 +197,9 @@ impl CommandError {
             Self::Control => "control character in command",
             Self::EightBit => "only ASCII is allowed here",
             Self::Digest => "the digest is 32 hexadecimal digits",
+            Self::Mechanism => "this is no name of a mechanism",
+            Self::Base64 => "this is no base64",
+            Self::Language => "this is no language tag",
             Self::TooLong => "command line too long",
         }
     }
@@ -169,6 +215,9 @@ impl core::error::Error for CommandError {}
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned as _;
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn n(number: u32) -> MessageNumber {
@@ -208,7 +257,6 @@ mod tests {
             (b"NO", Unknown),
             (b"NOOPX", Unknown),
             (b"STATUS", Unknown),
-            (b"AUTH PLAIN", Unknown),
             (b"RETR", Missing),
             (b"RETR ", Missing),
             (b"RETR x", Number),
@@ -230,7 +278,6 @@ mod tests {
             (b"USER a\0b", Control),
             (b"USER mrose\r", Control),
             (b"USER \tmrose", Control),
-            (b"USER jos\xc3\xa9", EightBit),
             (b"PASS", Missing),
             (b"PASS ", Missing),
             (b"PASS a\0", Control),
@@ -242,11 +289,34 @@ mod tests {
             (b"APOP mrose\t c4c9334bac560ecc979e58001b3e22fb", Control),
             (b"APOP c4c9334bac560ecc979e58001b3e22fb", Missing),
             (b"STAT x", Surplus),
+            (b"AUTH PL@IN", Mechanism),
+            (b"AUTH AAAAAAAAAAAAAAAAAAAAA", Mechanism),
+            (b"AUTH PLAIN !!!!", Base64),
+            (b"AUTH PLAIN AAAA x", Surplus),
+            (b"UTF8 x", Surplus),
+            (b"LANG e_n", Language),
+            (b"LANG en de", Surplus),
+            (b"XCLIENT", Missing),
             (b"QUIT x", Surplus),
             (b"NOOP\rSTAT", Control),
         ] {
             assert_eq!(Command::parse(line), Err(error), "{}", line.escape_ascii());
         }
+    }
+
+    // 5034-4.06
+    #[test]
+    fn an_equals_sign_is_an_initial_response_that_is_empty() {
+        let auth = |line| match Command::parse(line) {
+            Ok(Command::Auth { mechanism, initial }) => {
+                (mechanism.as_str().to_owned(), initial.map(|initial| initial.decode().expose().clone()))
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(auth(b"AUTH external ="), ("EXTERNAL".into(), Some(Vec::new())));
+        assert_eq!(auth(b"auth PLAIN AGEAYg== "), ("PLAIN".into(), Some(b"\0a\0b".to_vec())));
+        assert_eq!(auth(b"AUTH CRAM-MD5"), ("CRAM-MD5".into(), None));
+        assert_eq!(Command::parse(b"AUTH "), Ok(Command::AuthList));
     }
 
     #[test]

@@ -39,6 +39,7 @@ use super::{CR, DOT, LF};
 pub struct Unstuffer {
     state: State,
     octets: u64,
+    bare_dot: bool,
     finder: memmem::Finder<'static>,
 }
 
@@ -74,7 +75,7 @@ impl Unstuffer {
     /// An unstuffer at the start of the content, behind the first line of the reply.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: State::LineStart, octets: 0, finder: memmem::Finder::new(b"\r\n.") }
+        Self { state: State::LineStart, octets: 0, bare_dot: false, finder: memmem::Finder::new(b"\r\n.") }
     }
 
     /// Takes octets from the front of `input`: says how many, and what they were.
@@ -89,17 +90,24 @@ impl Unstuffer {
                 [DOT, CR, LF, ..] => self.stop(3, State::End, Decoded::End),
                 [DOT, CR] => self.stop(2, State::DotCr, Decoded::More),
                 [DOT] => self.stop(1, State::Dot, Decoded::More),
-                [DOT, rest @ ..] => self.run(1, rest),
+                [DOT, rest @ ..] => {
+                    self.bare_dot |= rest.first() != Some(&DOT);
+                    self.run(1, rest)
+                }
                 _ => self.run(0, input),
             },
             State::Dot => match input {
                 [CR, LF, ..] => self.stop(2, State::End, Decoded::End),
                 [CR] => self.stop(1, State::DotCr, Decoded::More),
-                _ => self.run(0, input),
+                _ => {
+                    self.bare_dot |= input.first() != Some(&DOT);
+                    self.run(0, input)
+                }
             },
             State::DotCr => match input {
                 [LF, ..] => self.stop(1, State::End, Decoded::End),
                 _ => {
+                    self.bare_dot = true;
                     self.octets = self.octets.saturating_add(1);
                     self.stop(0, State::Cr, Decoded::Data(b"\r"))
                 }
@@ -141,6 +149,13 @@ impl Unstuffer {
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// Whether a line began with one dot and not with two, so that the other side has not stuffed it:
+    /// a dot of the content is lost, and a line with nothing else would have been taken for the end.
+    #[must_use]
+    pub const fn found_bare_dot(&self) -> bool {
+        self.bare_dot
     }
 
     /// Hands out `input` up to the next line that begins with a dot; `skipped` octets stood before.
@@ -204,7 +219,7 @@ mod tests {
 
     #[test]
     fn one_dot_is_taken_away() {
-        assert_eq!(whole(b"..dot\r\n...two\r\nend\r\n.\r\n"), b".dot\r\n..two\r\nend\r\n"); // 1939-3.21
+        assert_eq!(whole(b"..dot\r\n...two\r\nend\r\n.\r\n"), b".dot\r\n..two\r\nend\r\n"); // 1939-3.24
         assert_eq!(whole(b"...two\r\n.x\r\n.\r\n"), b"..two\r\nx\r\n"); // 1939-3.24
         assert_eq!(whole(b"a.\r\n. \r\n..\r\n.\r\n"), b"a.\r\n \r\n.\r\n"); // 1939-3.31
     }
@@ -226,6 +241,25 @@ mod tests {
         assert_eq!(whole(b".\r.\r\n.\r\n"), b"\r.\r\n");
         assert_eq!(whole(b".\r\r\n.\r\n"), b"\r\r\n");
         assert_eq!(whole(b"\x00\xff\r\n.\r\n"), b"\x00\xff\r\n"); // 1939-3.39
+    }
+
+    #[test]
+    fn a_dot_that_was_not_stuffed_is_noticed() {
+        for (wire, bare) in [
+            (&b"..a\r\n..\r\nb.\r\n.\r\n"[..], false),
+            (b".a\r\n.\r\n", true),
+            (b"a\r\n. \r\n.\r\n", true),
+            (b"a\r\n.\rx\r\n.\r\n", true),
+        ] {
+            for size in 1..=wire.len() {
+                let (mut unstuffer, mut out) = (Unstuffer::new(), BytesMut::new());
+                for piece in wire.chunks(size) {
+                    unstuffer.decode_into(piece, &mut out);
+                }
+                assert!(unstuffer.is_finished());
+                assert_eq!(unstuffer.found_bare_dot(), bare, "{}", wire.escape_ascii());
+            }
+        }
     }
 
     #[test]

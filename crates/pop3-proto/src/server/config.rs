@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::language::Language;
+use super::mechanism::OfferedMechanism;
 use crate::capability::{Expire, LoginDelay};
 
 /// The settings of a server's sessions.
@@ -19,6 +21,17 @@ pub struct Config {
     /// Whether STLS is offered on a connection without TLS (RFC 2595 section 4). Default: no, as
     /// the core can't know whether there is a certificate.
     pub starttls: bool,
+    /// What AUTH offers (RFC 5034), in the order of the announcement. Default: nothing, as the core knows
+    /// no mechanism. What holds on one connection only is set by
+    /// [`Connection::set_mechanisms`](super::Connection::set_mechanisms).
+    pub mechanisms: Vec<OfferedMechanism>,
+    /// Whether AUTH without argument lists the mechanisms. Default: yes. No RFC has it; Outlook asks so.
+    pub auth_listing: bool,
+    /// What UTF8 offers (RFC 6856 section 2). Default: nothing, so that UTF8 is no command.
+    pub utf8: Option<Utf8>,
+    /// What LANG offers (RFC 6856 section 3); the first is what `LANG *` chooses. Default: nothing, so
+    /// that LANG is no command. Until LANG, all texts are English in ASCII.
+    pub languages: Vec<Language>,
     /// Whether LAST of RFC 1460 is answered. Default: no, as RFC 1939 has dropped it.
     pub last: bool,
     /// What LOGIN-DELAY announces before the login, and after it where the login brings no value of
@@ -29,12 +42,21 @@ pub struct Config {
     /// Whether messages that RETR sent whole are removed at QUIT although the client did not ask for
     /// it (RFC 1939 section 8). Default: no. Announce `EXPIRE 0` with it.
     pub delete_retrieved: bool,
-    /// Further lines of CAPA. Default: none. A tag that no standard has begins with `X`
-    /// (RFC 2449 section 9). Octets outside printable ASCII are not sent, and a line whose tag is
-    /// empty or has a dot is left out.
+    /// Further lines of CAPA. Default: none. Their tags begin with `X`, as no standard's does
+    /// (RFC 2449 section 9): a line whose tag does not, or has a dot, is left out. Octets outside
+    /// printable ASCII are not sent.
     pub capabilities: Vec<String>,
     /// The limits.
     pub limits: Limits,
+}
+
+/// What the command UTF8 offers (RFC 6856 section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Utf8 {
+    /// Whether names and passwords of USER, PASS and APOP may be UTF-8, with or without the command
+    /// (RFC 6856 section 2.2). Without it they are ASCII.
+    pub user: bool,
 }
 
 /// Limits of a server's session. All memory that a peer can occupy is bounded by them.
@@ -45,6 +67,14 @@ pub struct Limits {
     /// 255, passwords may be longer. A longer line is discarded and answered by one `-ERR`. The
     /// caller's input buffer must hold this many octets.
     pub command_line: usize,
+    /// The most octets of a line within AUTH, CRLF included: of the command with its initial response,
+    /// and of each response. Default: 16 KiB, enough for tokens of 12,288 octets of base64 (RFC 5034
+    /// section 4 sets no bound). A longer line is discarded, and ends the exchange. The caller's input
+    /// buffer must be able to grow to it.
+    pub sasl_line: usize,
+    /// How many responses an exchange may have behind its initial one. Default: 8; no mechanism in use
+    /// needs more than 3.
+    pub sasl_rounds: u32,
     /// How many bad commands (unknown, malformed, in the wrong state) are answered before the login;
     /// the connection is closed with the last. Default: 10. Clients that probe send a few, a web
     /// browser that was led here sends more.
@@ -91,6 +121,34 @@ impl Config {
     #[must_use]
     pub const fn with_starttls(mut self, offered: bool) -> Self {
         self.starttls = offered;
+        self
+    }
+
+    /// Adds to [`mechanisms`](Self::mechanisms).
+    #[must_use]
+    pub fn with_mechanism(mut self, mechanism: OfferedMechanism) -> Self {
+        self.mechanisms.push(mechanism);
+        self
+    }
+
+    /// Sets [`auth_listing`](Self::auth_listing).
+    #[must_use]
+    pub const fn with_auth_listing(mut self, listing: bool) -> Self {
+        self.auth_listing = listing;
+        self
+    }
+
+    /// Sets [`utf8`](Self::utf8).
+    #[must_use]
+    pub const fn with_utf8(mut self, utf8: Utf8) -> Self {
+        self.utf8 = Some(utf8);
+        self
+    }
+
+    /// Adds to [`languages`](Self::languages).
+    #[must_use]
+    pub fn with_language(mut self, language: Language) -> Self {
+        self.languages.push(language);
         self
     }
 
@@ -143,6 +201,10 @@ impl Default for Config {
             greeting: "POP3 server ready".into(),
             implementation: None,
             starttls: false,
+            mechanisms: Vec::new(),
+            auth_listing: true,
+            utf8: None,
+            languages: Vec::new(),
             last: false,
             login_delay: None,
             expire: None,
@@ -153,12 +215,22 @@ impl Default for Config {
     }
 }
 
+impl Utf8 {
+    /// UTF-8 in messages, and in names and passwords if `user` says so.
+    #[must_use]
+    pub const fn new(user: bool) -> Self {
+        Self { user }
+    }
+}
+
 impl Limits {
     /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             command_line: 1024,
+            sasl_line: 16 * 1024,
+            sasl_rounds: 8,
             bad_commands_before_login: 10,
             bad_commands: 20,
             failed_logins: 3,
@@ -173,6 +245,20 @@ impl Limits {
     #[must_use]
     pub fn with_command_line(mut self, octets: usize) -> Self {
         self.command_line = octets.max(255);
+        self
+    }
+
+    /// Sets [`sasl_line`](Self::sasl_line), at least 255.
+    #[must_use]
+    pub fn with_sasl_line(mut self, octets: usize) -> Self {
+        self.sasl_line = octets.max(255);
+        self
+    }
+
+    /// Sets [`sasl_rounds`](Self::sasl_rounds).
+    #[must_use]
+    pub const fn with_sasl_rounds(mut self, responses: u32) -> Self {
+        self.sasl_rounds = responses;
         self
     }
 

@@ -2,19 +2,21 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::BytesMut;
 
+use super::body::Body;
 use super::config::Config;
+use super::mechanism::OfferedMechanism;
 use super::session::{Session, State};
+use super::texts;
 use super::vocabulary::{Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
 use super::write;
-use crate::dots::{Stuffer, TopCutter};
 use crate::line::{Found, LineFinder};
 use crate::number::put_decimal;
-use crate::reply::put_reply;
-use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, Octets};
+use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, SaslResponse};
 
 /// A server's side of a connection.
 ///
@@ -68,16 +70,6 @@ pub enum Wanted {
     Enough,
 }
 
-/// A message on its way out.
-#[derive(Debug)]
-struct Body {
-    stuffer: Stuffer,
-    top: Option<TopCutter>,
-    /// TOP has all its lines.
-    enough: bool,
-    promised: Octets,
-}
-
 /// A reply that is held back.
 #[derive(Debug)]
 struct Held {
@@ -105,6 +97,18 @@ impl Connection {
         }
     }
 
+    /// Sets what AUTH offers on this connection from here on: what depends on the connection, as channel
+    /// binding, is known only when it stands. TLS begun by STLS brings back what the settings say.
+    pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
+        self.session.set_mechanisms(mechanisms);
+    }
+
+    /// Sets whether the peer is a proxy that may say by XCLIENT for whom it speaks. Default: no. Say so
+    /// before the first poll, as the greeting tells the proxy.
+    pub const fn set_trusted_proxy(&mut self, trusted: bool) {
+        self.session.set_trusted_proxy(trusted);
+    }
+
     /// Takes commands from the input and appends replies to `out`, until something else has to
     /// happen first.
     ///
@@ -121,20 +125,24 @@ impl Connection {
                     return Step::Pause(held.until);
                 }
                 if let Some(Held { reply, .. }) = self.held.take() {
-                    put_line(&reply, out);
+                    write::put_line(&self.session, &reply, out);
                 }
             }
             match self.session.state() {
                 State::Closed => return Step::Close(self.session.closed().unwrap_or(Close::Stopped)),
                 State::StartingTls => return Step::StartTls,
-                State::Authenticating | State::Fetching | State::Sending | State::Committing => {
-                    return Step::Wait;
-                }
-                State::Authorization | State::Named if now >= self.deadline() => {
+                State::Authenticating
+                | State::Exchanging
+                | State::Cancelling
+                | State::Proxying
+                | State::Fetching
+                | State::Sending
+                | State::Committing => return Step::Wait,
+                State::Authorization | State::Named | State::Responding if now >= self.deadline() => {
                     self.session.close(Close::TimedOut);
                     continue;
                 }
-                State::Authorization | State::Named | State::Transaction => {}
+                State::Authorization | State::Named | State::Responding | State::Transaction => {}
             }
             if out.len() >= self.high_water() {
                 return Step::Flush;
@@ -175,6 +183,9 @@ impl Connection {
             }
             answer @ (Answer::Accept(_)
             | Answer::Reject(_)
+            | Answer::Challenge(_)
+            | Answer::Abandon(_)
+            | Answer::Proxied
             | Answer::Message
             | Answer::EndOfMessage
             | Answer::Unavailable(_)
@@ -256,7 +267,12 @@ impl Connection {
             self.skipping = !self.finder.skip(input);
             return (!self.skipping).then_some(Event::Malformed(CommandError::TooLong));
         }
-        match self.finder.next(input, self.session.config.limits.command_line) {
+        let responding = self.session.state() == State::Responding;
+        match self.finder.next(input, self.line_limit(responding, input.rest())) {
+            Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
+                Ok(response) => Event::Sasl(response),
+                Err(error) => Event::Malformed(error.into()),
+            }),
             Found::Line { line, .. } => Some(match Command::parse(line) {
                 Ok(command) => Event::Command(command),
                 Err(error) => Event::Malformed(error),
@@ -269,6 +285,17 @@ impl Connection {
         }
     }
 
+    /// The most octets of the line that begins the input.
+    fn line_limit(&self, responding: bool, input: &[u8]) -> usize {
+        let limits = &self.session.config.limits;
+        // AUTH has an argument that other commands have not, where there is a mechanism for it.
+        let auth = || {
+            let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
+            begin && !self.session.is_logged_in() && self.session.mechanisms().next().is_some()
+        };
+        if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
+    }
+
     /// Does what the session wants, as far as it is octets.
     fn perform(
         &mut self,
@@ -279,7 +306,7 @@ impl Connection {
     ) -> Option<Request> {
         match action {
             Action::Nothing => {}
-            Action::Reply(line) => put_line(&line, out),
+            Action::Reply(line) => write::put_line(&self.session, &line, out),
             Action::Refuse { reply, failures, delay, last: _ } => {
                 let until = now.after(self.failure_delay(failures).max(delay));
                 self.held = Some(Held { until, reply });
@@ -299,16 +326,16 @@ impl Connection {
                 out.extend_from_slice(b"\r\n");
             }
             Action::Capabilities => write::capabilities(&self.session, out),
+            Action::Mechanisms => write::mechanisms(&self.session, out),
+            Action::Challenge(challenge) => write::challenge(&challenge, out),
+            Action::Language(line) => write::language(&self.session, &line, out),
+            Action::Languages => write::languages(&self.session, out),
             Action::Ask(request) => return Some(request),
             Action::BeginBody { octets, extent } => {
                 self.body = Some(Body::new(extent, octets));
-                out.extend_from_slice(b"+OK ");
                 match extent {
-                    Extent::Whole => {
-                        put_decimal(out, octets);
-                        out.extend_from_slice(b" octets\r\n");
-                    }
-                    Extent::Top { .. } => out.extend_from_slice(b"top of message follows\r\n"),
+                    Extent::Whole => write::positive(&self.session, texts::OCTETS, &[octets], out),
+                    Extent::Top { .. } => write::positive(&self.session, texts::TOP, &[], out),
                 }
             }
             Action::EndBody => {
@@ -318,7 +345,7 @@ impl Connection {
                 }
             }
             Action::StartTls => {
-                put_line(&Line::positive("begin TLS negotiation"), out);
+                write::positive(&self.session, texts::BEGIN_TLS, &[], out);
                 // What was sent behind STLS came in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
@@ -327,7 +354,7 @@ impl Connection {
             Action::Close(_, line) => {
                 self.body = None;
                 if let Some(line) = line {
-                    put_line(&line, out);
+                    write::put_line(&self.session, &line, out);
                 }
             }
         }
@@ -363,23 +390,4 @@ impl Connection {
         let doublings = failures.saturating_sub(1).min(16);
         self.session.config.limits.failure_delay.saturating_mul(1 << doublings)
     }
-}
-
-impl Body {
-    fn new(extent: Extent, promised: Octets) -> Self {
-        let top = match extent {
-            Extent::Whole => None,
-            Extent::Top { lines } => Some(TopCutter::new(lines)),
-        };
-        Self { stuffer: Stuffer::new(), top, enough: false, promised }
-    }
-
-    /// Whether the message is not as long as was told. Of TOP that is known if it sent all.
-    fn breaks_promise(&self) -> bool {
-        !self.enough && self.stuffer.total() != self.promised
-    }
-}
-
-fn put_line(line: &Line, out: &mut BytesMut) {
-    put_reply(out, line.status, line.code, &line.text);
 }

@@ -1,10 +1,13 @@
 //! The rules of the server: states, and what each event does in each.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::config::Config;
+use super::language::Language;
+use super::mechanism::OfferedMechanism;
 use super::vocabulary::{Accepted, Action, Close, Event, Extent, Line, Misuse};
 use crate::apop::Timestamp;
 use crate::{Channel, CommandError, Maildrop, Marks, MessageNumber, Octets};
@@ -21,6 +24,10 @@ pub struct Session {
     pub(super) config: Arc<Config>,
     pub(super) channel: Channel,
     pub(super) timestamp: Option<String>,
+    pub(super) mechanisms: Vec<OfferedMechanism>,
+    pub(super) trusted_proxy: bool,
+    pub(super) utf8: bool,
+    pub(super) language: Option<Language>,
     pub(super) phase: Phase,
     pub(super) account: Accepted,
     pub(super) marks: Marks,
@@ -34,6 +41,11 @@ pub struct Session {
 pub(super) enum Phase {
     Authorization { name: Option<Vec<u8>> },
     Authenticating,
+    // The name is what USER gave before: if the exchange fails, AUTH was not issued (RFC 5034 section 4).
+    Exchanging { name: Option<Vec<u8>>, responses: u32 },
+    Responding { name: Option<Vec<u8>>, responses: u32 },
+    Cancelling { name: Option<Vec<u8>>, why: &'static str },
+    Proxying,
     StartingTls,
     Transaction,
     Fetching { message: MessageNumber, extent: Extent },
@@ -55,6 +67,14 @@ pub enum State {
     Named,
     /// Credentials were given to the store; its answer is awaited.
     Authenticating,
+    /// A step of a SASL exchange was given to who leads it; its answer is awaited.
+    Exchanging,
+    /// A challenge of AUTH was sent; the client's response is awaited (RFC 5034 section 4).
+    Responding,
+    /// The end of a SASL exchange was told to who leads it; its answer is awaited.
+    Cancelling,
+    /// What a proxy said was given to the embedder; its answer is awaited.
+    Proxying,
     /// STLS was answered; the TLS handshake is awaited.
     StartingTls,
     /// TRANSACTION (RFC 1939 section 5).
@@ -98,6 +118,10 @@ impl Session {
     #[must_use]
     pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
         Self {
+            mechanisms: config.mechanisms.clone(),
+            trusted_proxy: false,
+            utf8: false,
+            language: None,
             config,
             channel,
             timestamp: timestamp.filter(|timestamp| {
@@ -118,12 +142,25 @@ impl Session {
     /// [`Misuse`] when the event does not fit the state, as an answer without a request or a
     /// command while one is awaited. Nothing is changed then.
     pub fn step(&mut self, event: Event<'_>) -> Result<Action, Misuse> {
-        match event {
+        let action = match event {
             Event::Command(command) => self.command(command),
+            Event::Sasl(response) => self.response(response),
             Event::Malformed(error) => self.malformed(error),
             Event::Answer(answer) => self.answer(answer),
             Event::TlsEstablished => self.tls_established(),
-        }
+        };
+        action.map(|action| self.translated(action))
+    }
+
+    /// Sets what AUTH offers on this connection from here on. TLS begun by STLS brings back what the
+    /// settings say.
+    pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
+        self.mechanisms = mechanisms;
+    }
+
+    /// Sets whether the peer is a proxy that may say by XCLIENT for whom it speaks. Default: no.
+    pub const fn set_trusted_proxy(&mut self, trusted: bool) {
+        self.trusted_proxy = trusted;
     }
 
     /// Ends the session at once, for a reason that lies outside the rules: a timer, a lost
@@ -141,6 +178,10 @@ impl Session {
             Phase::Authorization { name: None } => State::Authorization,
             Phase::Authorization { name: Some(_) } => State::Named,
             Phase::Authenticating => State::Authenticating,
+            Phase::Exchanging { .. } => State::Exchanging,
+            Phase::Responding { .. } => State::Responding,
+            Phase::Cancelling { .. } => State::Cancelling,
+            Phase::Proxying => State::Proxying,
             Phase::StartingTls => State::StartingTls,
             Phase::Transaction => State::Transaction,
             Phase::Fetching { .. } => State::Fetching,
@@ -172,6 +213,35 @@ impl Session {
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.channel
+    }
+
+    /// The mechanisms that AUTH takes on this channel, in the order of the announcement.
+    pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
+        self.mechanisms.iter().filter(|mechanism| mechanism.works_on(self.channel))
+    }
+
+    /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1).
+    #[must_use]
+    pub const fn is_utf8(&self) -> bool {
+        self.utf8
+    }
+
+    /// The language that the client has chosen by LANG; with it the texts of replies may be UTF-8.
+    #[must_use]
+    pub const fn language(&self) -> Option<Language> {
+        self.language
+    }
+
+    /// Whether the peer is a proxy that is trusted.
+    #[must_use]
+    pub const fn is_trusted_proxy(&self) -> bool {
+        self.trusted_proxy
+    }
+
+    /// A text in the language of the session.
+    #[must_use]
+    pub fn translate(&self, text: &'static str) -> &'static str {
+        self.language.map_or(text, |language| language.translate(text))
     }
 
     /// The snapshot, empty before the login.
@@ -213,7 +283,8 @@ impl Session {
     }
 
     /// Answers a bad command, and closes after too many.
-    pub(super) fn bad(&mut self, text: &'static str) -> Action {
+    pub(super) fn bad(&mut self, line: impl Into<Line>) -> Action {
+        let line = line.into();
         let limit = if self.is_logged_in() {
             self.config.limits.bad_commands
         } else {
@@ -221,22 +292,41 @@ impl Session {
         };
         self.bad_commands = self.bad_commands.saturating_add(1);
         if self.bad_commands < limit {
-            return Action::Reply(Line::negative(text));
+            return Action::Reply(line);
         }
         self.phase = Phase::Closed(Close::BadCommands);
-        Action::Close(Close::BadCommands, Some(Line::negative(text)))
+        Action::Close(Close::BadCommands, Some(line))
     }
 
     fn malformed(&mut self, error: CommandError) -> Result<Action, Misuse> {
         match self.state() {
-            State::Authorization | State::Named | State::Transaction => Ok(self.bad(error.text())),
+            State::Authorization | State::Named | State::Transaction => Ok(self.bad(error)),
+            State::Responding => Ok(self.cancel(error.text())),
             State::Authenticating
+            | State::Exchanging
+            | State::Cancelling
+            | State::Proxying
             | State::StartingTls
             | State::Fetching
             | State::Sending
             | State::Committing
             | State::Closed => Err(Misuse),
         }
+    }
+
+    /// Puts the texts of an action into the language of the session.
+    fn translated(&self, mut action: Action) -> Action {
+        let (Action::Reply(line)
+        | Action::Language(line)
+        | Action::Refuse { reply: line, .. }
+        | Action::Close(_, Some(line))) = &mut action
+        else {
+            return action;
+        };
+        if let Cow::Borrowed(text) = line.text {
+            line.text = self.translate(text).into();
+        }
+        action
     }
 
     fn tls_established(&mut self) -> Result<Action, Misuse> {
@@ -246,6 +336,9 @@ impl Session {
         // What was learnt in clear text is forgotten; what was done wrong is not.
         self.channel = Channel::Tls;
         self.phase = Phase::Authorization { name: None };
+        self.mechanisms = self.config.mechanisms.clone();
+        self.utf8 = false;
+        self.language = None;
         // No second greeting is sent (RFC 2595 section 4): the action is to send nothing.
         Ok(Action::Nothing)
     }

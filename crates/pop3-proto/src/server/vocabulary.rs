@@ -1,13 +1,18 @@
 //! The events that a session takes, and the actions that it gives.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use super::client_info::ClientInfo;
 use super::credentials::Credentials;
+use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
-    Command, CommandError, Deletions, Maildrop, MessageNumber, Octets, Rejection, ResponseCode, Status,
+    Command, CommandError, Deletions, Maildrop, MessageNumber, Octets, Rejection, ResponseCode, SaslResponse,
+    Secret, Status,
 };
 
 /// What happens to a session.
@@ -16,7 +21,9 @@ use crate::{
 pub enum Event<'a> {
     /// The client sent a command.
     Command(Command<'a>),
-    /// The client sent a line that is no command.
+    /// The client answered a challenge of AUTH, or cancelled.
+    Sasl(SaslResponse<'a>),
+    /// The client sent a line that is no command, or no response where a response is due.
     Malformed(CommandError),
     /// The store answered the request that is open.
     Answer(Answer),
@@ -55,6 +62,14 @@ pub enum Action {
     Last,
     /// Send the list of capabilities.
     Capabilities,
+    /// Send the mechanisms that AUTH takes now.
+    Mechanisms,
+    /// Send a challenge of AUTH.
+    Challenge(Secret<Vec<u8>>),
+    /// Send the positive reply to LANG: the tag of the language, and a text in it.
+    Language(Line),
+    /// Send the languages that LANG takes.
+    Languages,
     /// Ask the store.
     Ask(Request),
     /// Send the positive reply that a message follows.
@@ -102,6 +117,14 @@ pub enum Request {
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
     Authenticate(Credentials),
+    /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
+    ///
+    /// Answers: see [`SaslRequest`].
+    Sasl(SaslRequest),
+    /// A trusted proxy tells for whom it speaks.
+    ///
+    /// Answers: [`Proxied`](Answer::Proxied), [`Abandon`](Answer::Abandon).
+    Proxied(ClientInfo),
     /// Give the content of a message, in stored form (any line ends).
     ///
     /// Answers: [`Message`](Answer::Message), then octets by
@@ -130,6 +153,14 @@ pub enum Answer {
     /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
     /// [`Rejection::permanent`].
     Reject(Rejection),
+    /// The exchange goes on with this challenge; it may be empty.
+    Challenge(Secret<Vec<u8>>),
+    /// The request has led to nothing, and says nothing about any credentials: a response that the
+    /// mechanism can't read, an initial response where there can be none. This counts as a bad command
+    /// and not as a refused login. A code `[AUTH]` is not sent.
+    Abandon(Rejection),
+    /// The proxy is believed.
+    Proxied,
     /// The message is there: its octets follow.
     Message,
     /// All octets of the message were given.
@@ -155,6 +186,9 @@ pub struct Accepted {
     pub login_delay: Option<LoginDelay>,
     /// The user's own EXPIRE.
     pub expire: Option<Expire>,
+    /// Whose maildrop it is, printable, for a log: where a token or a certificate tells the name and
+    /// the client did not. Default: none, which means the one that the credentials name.
+    pub user: Option<String>,
 }
 
 /// How much of a message is wanted.
@@ -206,6 +240,12 @@ impl Line {
     }
 }
 
+impl From<CommandError> for Line {
+    fn from(error: CommandError) -> Self {
+        Self::negative(error.text())
+    }
+}
+
 impl From<Rejection> for Line {
     fn from(rejection: Rejection) -> Self {
         let code = rejection.code();
@@ -217,7 +257,7 @@ impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
     #[must_use]
     pub const fn new(maildrop: Maildrop) -> Self {
-        Self { maildrop, login_delay: None, expire: None }
+        Self { maildrop, login_delay: None, expire: None, user: None }
     }
 
     /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
@@ -231,6 +271,13 @@ impl Accepted {
     #[must_use]
     pub const fn with_expire(mut self, expire: Expire) -> Self {
         self.expire = Some(expire);
+        self
+    }
+
+    /// Sets [`user`](Self::user).
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
         self
     }
 }

@@ -2,17 +2,34 @@
 
 use bytes::BytesMut;
 
+use alloc::vec::Vec;
+
 use super::session::{Session, State};
-use super::vocabulary::Column;
-use crate::MessageNumber;
+use super::texts;
+use super::vocabulary::{Column, Line};
 use crate::number::put_decimal;
-use crate::reply::MAX_REPLY;
+use crate::reply::{MAX_REPLY, put_reply, put_text};
+use crate::{MessageNumber, Secret, Status, encode_base64};
+
+/// The first line of a reply. Its text is in the language of the session already.
+pub(super) fn put_line(session: &Session, line: &Line, out: &mut BytesMut) {
+    put_reply(out, line.status, line.code, &line.text, session.language.is_some());
+}
+
+/// A positive line with one of the texts that are known, and its numbers.
+pub(super) fn positive(session: &Session, text: &'static str, numbers: &[u64], out: &mut BytesMut) {
+    let text = texts::fill(session.translate(text), numbers);
+    put_reply(out, Status::Positive, None, &text, session.language.is_some());
+}
 
 /// The greeting, with the timestamp of APOP at its end if there is one.
 pub(super) fn greeting(session: &Session, out: &mut BytesMut) {
     let timestamp = session.timestamp.as_deref().unwrap_or_default();
-    out.extend_from_slice(b"+OK ");
-    let room = MAX_REPLY.saturating_sub("+OK  \r\n".len()).saturating_sub(timestamp.len());
+    // Dovecot tells its proxies so that it will believe them.
+    let status: &[u8] = if session.trusted_proxy { b"+OK [XCLIENT] " } else { b"+OK " };
+    out.extend_from_slice(status);
+    let room =
+        MAX_REPLY.saturating_sub(" \r\n".len()).saturating_sub(status.len()).saturating_sub(timestamp.len());
     // Without APOP nothing in the greeting may look like a timestamp, and a bracket at its start would
     // be a response code (RFC 2449 section 6.4).
     let text = session.config.greeting.trim_start_matches(['[', ' ']);
@@ -38,11 +55,7 @@ pub(super) fn drop_listing(session: &Session, out: &mut BytesMut) {
 /// The first line of a listing.
 pub(super) fn begin_listing(session: &Session, out: &mut BytesMut) {
     let (messages, octets) = session.present();
-    out.extend_from_slice(b"+OK ");
-    put_decimal(out, messages as u64);
-    out.extend_from_slice(b" messages (");
-    put_decimal(out, octets);
-    out.extend_from_slice(b" octets)\r\n");
+    positive(session, texts::LISTING, &[messages as u64, octets], out);
 }
 
 /// A line of a listing. Nothing follows the size or the unique-id (RFC 1939 sections 5 and 7).
@@ -67,13 +80,22 @@ pub(super) fn entry(session: &Session, column: Column, message: MessageNumber, o
 pub(super) fn capabilities(session: &Session, out: &mut BytesMut) {
     let config = &session.config;
     let before_login = matches!(session.state(), State::Authorization | State::Named);
-    out.extend_from_slice(b"+OK capability list follows\r\n");
+    positive(session, texts::CAPABILITIES, &[], out);
     out.extend_from_slice(b"TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
     if session.channel.carries_secrets() {
         out.extend_from_slice(b"USER\r\n");
     }
-    if before_login && config.starttls && !session.channel.is_tls() {
+    sasl(session, out);
+    if before_login && config.starttls && !session.channel.is_tls() && !session.utf8 {
         out.extend_from_slice(b"STLS\r\n");
+    }
+    match config.utf8 {
+        Some(utf8) if utf8.user => out.extend_from_slice(b"UTF8 USER\r\n"),
+        Some(_) => out.extend_from_slice(b"UTF8\r\n"),
+        None => {}
+    }
+    if !config.languages.is_empty() {
+        out.extend_from_slice(b"LANG\r\n");
     }
     let account = &session.account;
     if let Some(delay) = account.login_delay.or(config.login_delay) {
@@ -93,11 +115,68 @@ pub(super) fn capabilities(session: &Session, out: &mut BytesMut) {
         line("IMPLEMENTATION ", implementation, out);
     }
     for capability in &config.capabilities {
-        // A tag has no dot, so that no line begins with one (RFC 2449 section 3).
+        // A tag has no dot, so that no line begins with one (RFC 2449 section 3), and one that is not
+        // registered begins with X (section 9).
         let tag = capability.trim_start().split(' ').next().unwrap_or_default();
-        if !tag.contains('.') {
+        if tag.starts_with(['X', 'x']) && !tag.contains('.') {
             line("", capability, out);
         }
+    }
+    out.extend_from_slice(b".\r\n");
+}
+
+/// The line SASL, with as many mechanisms as 512 octets hold. It stays after the login
+/// (RFC 5034 section 3).
+fn sasl(session: &Session, out: &mut BytesMut) {
+    let mut room = MAX_REPLY.saturating_sub("SASL\r\n".len());
+    let mut begun = false;
+    for mechanism in session.mechanisms() {
+        let name = mechanism.name.as_str();
+        let Some(left) = room.checked_sub(name.len().saturating_add(1)) else { break };
+        room = left;
+        out.extend_from_slice(if begun { b" " } else { b"SASL " });
+        out.extend_from_slice(name.as_bytes());
+        begun = true;
+    }
+    if begun {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The mechanisms, one a line: the reply to AUTH without argument.
+pub(super) fn mechanisms(session: &Session, out: &mut BytesMut) {
+    positive(session, texts::MECHANISMS, &[], out);
+    for mechanism in session.mechanisms() {
+        out.extend_from_slice(mechanism.name.as_str().as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+}
+
+/// A challenge: `+`, a space, base64 and nothing else (RFC 5034 section 4).
+pub(super) fn challenge(challenge: &Secret<Vec<u8>>, out: &mut BytesMut) {
+    out.extend_from_slice(b"+ ");
+    out.extend_from_slice(encode_base64(challenge.expose()).expose());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The positive reply to LANG: the exact tag, then a text (RFC 6856 section 3.2).
+pub(super) fn language(session: &Session, line: &Line, out: &mut BytesMut) {
+    let tag = session.language.map_or("", |language| language.tag);
+    put_reply(out, line.status, line.code, &alloc::format!("{tag} {}", line.text), true);
+}
+
+/// The languages, one a line: a tag, and a description in UTF-8 (RFC 6856 section 3.2).
+pub(super) fn languages(session: &Session, out: &mut BytesMut) {
+    positive(session, texts::LANGUAGES, &[], out);
+    for language in &session.config.languages {
+        let tag = language.tag.trim_start_matches('.');
+        put_text(out, tag, MAX_REPLY / 2, false);
+        if !language.description.is_empty() {
+            out.extend_from_slice(b" ");
+            put_text(out, language.description, MAX_REPLY / 2 - 3, true);
+        }
+        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b".\r\n");
 }

@@ -1,4 +1,4 @@
-//! Time: an argument, never asked for (TOL-24).
+//! Time: an argument, never asked for.
 
 use core::time::Duration;
 
@@ -18,6 +18,7 @@ fn at(seconds: u64) -> Option<Instant> {
     Some(Instant::new(Duration::from_secs(seconds)))
 }
 
+/// TOL-24:
 /// The greeting has one deadline, however slowly it comes.
 #[test]
 fn the_greeting_must_be_whole_in_time() {
@@ -45,6 +46,7 @@ fn idle_has_no_deadline() {
     assert!(player.told().is_empty());
 }
 
+/// TOL-24:
 /// Each octet starts the time for a reply anew; silence ends it.
 #[test]
 fn a_slow_message_is_no_fault_but_silence_is() {
@@ -98,6 +100,7 @@ fn sending_is_no_progress_of_the_server() {
     assert_eq!(player.client.deadline(), at(20));
 }
 
+/// TOL-24:
 /// The server removes the messages before it answers QUIT, and gets more time.
 #[test]
 fn quit_has_its_own_time() {

@@ -5,7 +5,7 @@ use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{Player, extension, number, play_split, retr, strict, turn};
 
-/// Each line: the command, the reply, the quirk (TOL-02, -03, -04, -08, -15, 1939-5.32, 1939-7.58).
+/// TOL-02, TOL-03, TOL-04, TOL-08, TOL-15, 1939-5.32, 1939-7.58: each line is the command, the reply, the quirk.
 #[test]
 fn lenient_warns_and_strict_refuses() {
     for (command, reply, quirk) in [
@@ -22,7 +22,7 @@ fn lenient_warns_and_strict_refuses() {
         (Command::List(None), b"+OK\r\n1 120\r\n.\n", "BareLineFeed"),
         (Command::List(None), b"+OK\r\n\r\n1 120\r\n.\r\n", "EmptyListingLine"),
         (Command::List(None), b"+OK\r\n1 120\r\n1 130\r\n.\r\n", "RepeatedNumber"),
-        (Command::List(None), b"+OK\r\n2 120\r\n1 130\r\n.\r\n", "UnorderedListing"),
+        (Command::List(None), b"+OK\r\n1 120\r\n2 130\r\n1 1\r\n.\r\n", "UnorderedListing"),
         (Command::Uidl(None), b"+OK\r\n1 a b\r\n.\r\n", "UniqueIdSyntax"),
         (Command::Uidl(Some(number(1))), b"+OK 3f2a@x\r\n", "MissingNumber"),
         (Command::Capa, b"+OK\r\nTOP \r\n.\r\n", "Spacing"),
@@ -78,10 +78,10 @@ fn empty_lines_before_the_greeting() {
 fn bodies_are_strict() {
     for config in [Config::default(), strict()] {
         let mut player = Player::ready(config);
-        player.exchange(&retr(1), b"+OK\r\na\n.\r\n. \r\n..\r\n.\n\r\nb\n.\n-ERR x\r\n.\r\n");
+        player.exchange(&retr(1), b"+OK\r\na\n.\r\n.. \r\n..\r\n..\n\r\nb\n.\n-ERR x\r\n.\r\n");
         assert_eq!(
             player.told(),
-            ["Retr Positive  …", "data a\\n.\\r\\n \\r\\n.\\r\\n\\n\\r\\nb\\n.\\n-ERR x\\r\\n", "end Retr"]
+            ["Retr Positive  …", "data a\\n.\\r\\n. \\r\\n.\\r\\n.\\n\\r\\nb\\n.\\n-ERR x\\r\\n", "end Retr"]
         );
     }
 }

@@ -28,7 +28,7 @@ fn an_endless_line_is_given_up() {
 /// The limit counts the line end, and a line of just that size passes.
 #[test]
 fn the_limit_of_a_line_is_exact() {
-    let config = Config::default().with_max_reply_line(10).with_max_list_line(8);
+    let config = Config::default().with_max_reply_line(10).with_max_list_line(8).with_max_sasl_line(9);
     assert_eq!(config.min_buffer(), 10);
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 4567\r\n")])[0], "greeting Positive 4567");
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 45678\r\n")]), ["error LineTooLong"]);

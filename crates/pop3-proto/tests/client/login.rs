@@ -34,8 +34,8 @@ fn an_extension_is_no_other_command() {
     ] {
         assert_eq!(player.try_send(&extension(line, ReplyShape::Line)), Err(SendError::Reserved));
     }
-    player.exchange(&extension(b"LANG", ReplyShape::Lines), b"-ERR\r\n");
-    assert_eq!(&player.sent[..], b"LANG\r\n");
+    player.exchange(&extension(b"XTND", ReplyShape::Lines), b"-ERR\r\n");
+    assert_eq!(&player.sent[..], b"XTND\r\n");
 }
 
 /// 1939-7.18: the password goes as it is, behind one space.

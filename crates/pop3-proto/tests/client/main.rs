@@ -2,6 +2,7 @@
 //!
 //! The identifiers in comments are those of `docs/conformance.md`.
 
+mod auth;
 mod deadlines;
 mod endings;
 mod injection;
@@ -17,3 +18,4 @@ mod rules;
 mod split;
 mod support;
 mod unsolicited;
+mod utf8;

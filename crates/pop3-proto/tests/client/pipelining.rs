@@ -5,7 +5,7 @@ use pop3_proto::client::{Config, SendError, State};
 
 use crate::support::{Player, number, pass, retr, user};
 
-/// 2449-6.61, 1939-3.18: replies are paired in order, whatever their shape.
+/// 2449-6.61, 1939-3.18, 1939-6.15: replies are paired in order, whatever their shape.
 #[test]
 fn replies_are_paired_in_order() {
     let mut player = Player::ready(Config::default());

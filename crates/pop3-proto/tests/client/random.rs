@@ -1,7 +1,7 @@
-//! Octets of any kind: no panic, always progress, the same at every split (SEC-04).
+//! Octets of any kind: no panic, always progress, the same at every split.
 
 use pop3_proto::client::Config;
-use pop3_proto::{Command, ReplyShape};
+use pop3_proto::{Base64, Command, MechanismName, ReplyShape};
 use proptest::prelude::*;
 
 use crate::support::{Cut, Turn, extension, number, pass, play, retr, turn, user};
@@ -30,6 +30,10 @@ fn octets(fragments: usize) -> impl Strategy<Value = Vec<u8>> {
         b"EXPIRENEVER\n",
         b"..dot\r\n",
         b"\x16\x03",
+        b"+ ",
+        b"+ \r\n",
+        b"+\r\n",
+        b"+ dGVz\r\n",
     ]);
     let fragment = prop_oneof![
         8 => known.prop_map(<[u8]>::to_vec),
@@ -69,6 +73,7 @@ fn commands() -> Vec<Command<'static>> {
 }
 
 proptest! {
+    // SEC-04
     #[test]
     fn a_greeting_of_any_octets(config in config(), octets in octets(8), sizes in sizes()) {
         let turns = [turn(&[], &octets)];
@@ -77,6 +82,7 @@ proptest! {
         prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
     }
 
+    // SEC-04, 1939-3.19
     #[test]
     fn replies_of_any_octets(
         config in config(),
@@ -96,6 +102,19 @@ proptest! {
         turns.push(turn(&chosen, &octets));
         let whole = play(&config, &turns, &Cut::Whole);
         prop_assert!(whole.iter().any(|line| line.starts_with("Pass Positive")));
+        prop_assert_eq!(play(&config, &turns, &Cut::Each(1)), whole.clone());
+        prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_exchange_of_any_octets(config in config(), bare in any::<bool>(), octets in octets(12), sizes in sizes()) {
+        let mechanism = MechanismName::parse(b"PLAIN").unwrap();
+        let initial = (!bare).then(|| Base64::parse(b"AAAA").unwrap());
+        let config = config.clone().with_max_reply_line(config.max_reply_line.max(5)).with_max_sasl_line(config.max_list_line);
+        let turns = [turn(&[], b"+OK\r\n"), turn(&[Command::Auth { mechanism, initial }], &octets)];
+        let whole = play(&config, &turns, &Cut::Whole);
         prop_assert_eq!(play(&config, &turns, &Cut::Each(1)), whole.clone());
         prop_assert_eq!(play(&config, &turns, &Cut::Sizes(sizes)), whole);
     }

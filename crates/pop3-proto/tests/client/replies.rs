@@ -74,7 +74,7 @@ fn announced_sizes_are_hints() {
     }
 }
 
-/// 1939-3.03: one space between words, none at the end.
+/// 1939-3.03, 1939-3.02: one space between words, none at the end.
 #[test]
 fn commands_are_written_plainly() {
     let mut player = Player::ready(Config::default());

@@ -1,10 +1,11 @@
-//! What is told does not depend on how the octets are cut (1939-3.19, 1939-3.30).
+//! What is told does not depend on how the octets are cut.
 
 use pop3_proto::client::Config;
 use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{extension, number, pass, play_split, retr, strict, turn, user};
 
+/// 1939-3.19, 1939-3.30:
 /// The dialogue of RFC 1939 section 10 and more, each kind of reply once.
 #[test]
 fn a_whole_session_at_every_split() {
@@ -25,7 +26,7 @@ fn a_whole_session_at_every_split() {
         turn(&[Command::Uidl(None)], b"+OK\r\n1 whqtswO00WBw418f9t5JxYwZ\r\n2 QhdPYR:00WBw1Ph7x7\r\n.\r\n"),
         turn(
             &[retr(1), Command::Dele(number(1)), retr(9)],
-            b"+OK 120 octets\r\n..dot\r\na\n.\r\nb\r\r\n.x\r\n.\r\n+OK gone\r\n-ERR no such message\r\n",
+            b"+OK 120 octets\r\n..dot\r\na\n.\r\nb\r\r\n..x\r\n.\r\n+OK gone\r\n-ERR no such message\r\n",
         ),
         turn(&[Command::Top { message: number(2), lines: 0 }], b"+OK\r\n.\r\n"),
         turn(&[xtnd, body, xone], b"+OK\r\n..one\r\n\r\ntwo\r\n.\r\n+OK\r\n\x00\xff\r\n.\r\n-ERR\r\n"),
@@ -56,7 +57,7 @@ fn a_whole_session_at_every_split() {
             "UniqueId(UniqueIdListing { message: #2, uid: [81, 104, 100, 80, 89, 82, 58, 48, 48, 87, 66, 119, 49, 80, 104, 55, 120, 55], quirk: None })",
             "end Uidl",
             "Retr Positive 120 octets …",
-            "data .dot\\r\\na\\n.\\r\\nb\\r\\r\\nx\\r\\n",
+            "data .dot\\r\\na\\n.\\r\\nb\\r\\r\\n.x\\r\\n",
             "end Retr",
             "Dele Positive gone",
             "Retr Negative no such message",
@@ -87,7 +88,8 @@ fn warnings_come_once_at_every_split() {
         turn(&[Command::Capa], b"+OK\r\n\r\n Sasl\tPLAIN \nEXPIRENEVER\r\n.\n"),
         turn(&[user()], b"+OK\tgo\n"),
         turn(&[pass()], b"+OK\r\n"),
-        turn(&[Command::Uidl(None)], b"+OK\r\n 2  a b\n\r\n1 x\r\n1 y\r\n.\r\n"),
+        turn(&[Command::Uidl(None)], b"+OK\r\n 2  a b\n\r\n1 x\r\n1 y\r\n002\r\n.\r\n"),
+        turn(&[retr(1)], b"+OK\r\na\r\r\n.b\r\n.\r\n"),
         turn(&[Command::Stat], b"+ok 2  -1\n"),
         turn(&[Command::Quit], b"+OK bye"),
     ];
@@ -108,9 +110,13 @@ fn warnings_come_once_at_every_split() {
             "Spacing",
             "BareLineFeed",
             "UniqueIdSyntax",
+            "SkippedNumber",
             "EmptyListingLine",
             "UnorderedListing",
             "RepeatedNumber",
+            "EmptyUniqueId",
+            "UnstuffedDot",
+            "DoubledCarriageReturn",
             "BareLineFeed",
             "StatusCase",
             "NegativeOctets",

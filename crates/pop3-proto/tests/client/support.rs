@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use pop3_proto::apop::Digest;
-use pop3_proto::client::{Config, Connection, Error, Event};
+use pop3_proto::client::{Challenge, Config, Connection, Error, Event};
 use pop3_proto::{
     Capabilities, Channel, Command, Extension, Input, Instant, MessageNumber, Name, Password, ReplyShape,
 };
@@ -124,6 +124,10 @@ impl Player {
                 let follows = if *follows == ReplyShape::Line { "" } else { " …" };
                 (format!("{keyword:?} {:?} {text}{entry}{follows}", reply.status), true)
             }
+            Ok(Event::Challenge(Challenge::Octets(text))) => {
+                (format!("challenge {}", text.expose().escape_ascii()), true)
+            }
+            Ok(Event::Challenge(challenge)) => (format!("challenge {challenge:?}"), true),
             Ok(Event::Entry(entry)) => (format!("{entry:?}"), true),
             Ok(Event::Line(line)) => (format!("line {}", line.escape_ascii()), true),
             Ok(Event::End { keyword }) => (format!("end {keyword:?}"), true),

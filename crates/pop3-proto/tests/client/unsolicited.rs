@@ -10,7 +10,7 @@ use crate::support::{Cut, Player, play, play_split, turn, user};
 fn a_surplus_reply_is_refused() {
     let turns = [turn(&[], b"+OK\r\n"), turn(&[Command::Capa], b"-ERR\r\n+OK\r\n")];
     let told = play_split(&Config::default(), &turns);
-    assert_eq!(told, ["greeting Positive ", "Capa Negative ", "error Unsolicited"]);
+    assert_eq!(told, ["greeting Positive ", "warning NoCapabilities", "Capa Negative ", "error Unsolicited"]);
 }
 
 /// SEC-06: nothing but the greeting comes before the first command.

@@ -1,0 +1,208 @@
+//! Ways to log in.
+
+use pop3_proto::apop::Digest;
+use pop3_proto::{Capability, Command, Name, Password};
+use pop3_sasl::Mechanism;
+use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
+use pop3_sasl::saslprep::{Kind, prepare};
+use zeroize::Zeroizing;
+
+use super::auth::Attempt;
+use super::{Client, Error, NoLogin};
+use crate::transport::Transport;
+
+/// What a login may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoginPolicy {
+    /// Whether the login must be bound to the TLS connection, by a -PLUS mechanism. Default: `false`.
+    /// Without it, a server that could bind is still told when its list came without -PLUS, and fails
+    /// then (RFC 5802 section 6). A false server would not tell; this is against that.
+    pub require_binding: bool,
+    /// Whether CRAM-MD5 is among the mechanisms chosen from. Default: `false`, as it is weak
+    /// (RFC 6151).
+    pub cram_md5: bool,
+    /// Whether APOP is used where there is nothing better. Default: `false`, for the same reason.
+    pub apop: bool,
+}
+
+/// How a login was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// By AUTH.
+    Sasl(Mechanism),
+    /// By USER and PASS.
+    Password,
+    /// By APOP.
+    Apop,
+}
+
+impl LoginPolicy {
+    /// Sets [`require_binding`](Self::require_binding).
+    #[must_use]
+    pub const fn with_require_binding(mut self, require_binding: bool) -> Self {
+        self.require_binding = require_binding;
+        self
+    }
+
+    /// Sets [`cram_md5`](Self::cram_md5).
+    #[must_use]
+    pub const fn with_cram_md5(mut self, cram_md5: bool) -> Self {
+        self.cram_md5 = cram_md5;
+        self
+    }
+
+    /// Sets [`apop`](Self::apop).
+    #[must_use]
+    pub const fn with_apop(mut self, apop: bool) -> Self {
+        self.apop = apop;
+        self
+    }
+}
+
+impl core::fmt::Display for Method {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Sasl(mechanism) => mechanism.fmt(f),
+            Self::Password => f.write_str("USER and PASS"),
+            Self::Apop => f.write_str("APOP"),
+        }
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// Logs in by the best way that the server and the credentials have, and asks for the capabilities
+    /// again. The ways are, in this order: the mechanisms of SASL as [`candidates`] has them, USER and
+    /// PASS, and APOP if the policy has it.
+    ///
+    /// Passwords and tokens go over a channel that carries secrets only. After a refusal of the
+    /// credentials nothing weaker is tried: only a server that turns a mechanism down before anything
+    /// was said in it is offered the next one.
+    ///
+    /// # Errors
+    /// [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else as
+    /// [`authenticate`](Self::authenticate) and [`login`](Self::login).
+    pub async fn login_with(
+        &mut self,
+        credentials: &Credentials,
+        policy: &LoginPolicy,
+    ) -> Result<Method, Error> {
+        self.learn_capabilities().await?;
+        let offered = self.mechanisms();
+        let permitted = Policy::default()
+            .with_secrets(self.channel().carries_secrets())
+            .with_bindings(!self.bindings().is_empty())
+            .with_binding_required(policy.require_binding)
+            .with_cram_md5(policy.cram_md5);
+        let mut turned_down = None;
+        for mechanism in candidates(&offered, credentials, &permitted) {
+            match self.attempt(mechanism, credentials).await {
+                Ok(()) => {
+                    self.capabilities().await?;
+                    return Ok(Method::Sasl(mechanism));
+                }
+                Err(Attempt::TurnedDown(refusal)) => turned_down = Some(refusal),
+                Err(Attempt::Failed(error)) => return Err(error),
+            }
+        }
+        if policy.require_binding {
+            return Err(turned_down.map_or(Error::NoLogin(NoLogin::BindingNotOffered), Error::Refused));
+        }
+        let password = credentials.name().zip(credentials.password());
+        match password {
+            Some((name, password)) if self.channel().carries_secrets() => {
+                self.login(name.as_bytes(), password.expose()).await?;
+                Ok(Method::Password)
+            }
+            Some((name, secret)) if policy.apop && self.offers_apop() => {
+                self.login_apop(name.as_bytes(), secret.expose()).await?;
+                Ok(Method::Apop)
+            }
+            _ => Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused)),
+        }
+    }
+
+    /// Logs in by USER and PASS, and asks for the capabilities again, as they may differ afterwards.
+    ///
+    /// A name or password outside ASCII is sent, prepared by SASLprep, only to a server that announces
+    /// `UTF8 USER` (RFC 6856 section 2.2).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server refuses; what its
+    /// [`code`](super::Refusal::code) says tells why. [`Error::Unsendable`] with
+    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
+    /// passwords, and with [`NotAscii`](pop3_proto::client::SendError::NotAscii): nothing was sent.
+    pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), Error> {
+        let utf8 = self.takes_utf8(&[name, password]).await?;
+        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
+        let password = prepared(password, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Password))?;
+        let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
+        // The password is looked at before the name is sent.
+        self.fits(&password)?;
+        self.call(&user, |_| Ok(())).await?;
+        self.call(&pass, |_| Ok(())).await?;
+        self.capabilities().await.map(drop)
+    }
+
+    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
+    /// is offered, and knowing that a false server can learn the password in time.
+    ///
+    /// # Errors
+    /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).
+    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
+        let utf8 = self.takes_utf8(&[name, secret]).await?;
+        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
+        let secret = prepared(secret, Kind::Stored, utf8).ok_or(Error::Unusable(Unusable::Password))?;
+        self.fits(&secret)?;
+        let name = Name::parse(&name)?;
+        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
+        let digest = Digest::new(timestamp, &secret);
+        self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
+        self.capabilities().await.map(drop)
+    }
+
+    /// Whether the server takes UTF-8 in USER, PASS and APOP; asked only where it matters.
+    async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, Error> {
+        if texts.iter().all(|text| text.is_ascii()) {
+            return Ok(false);
+        }
+        self.learn_capabilities().await?;
+        Ok(self.has(Capability::Utf8 { user: true }))
+    }
+
+    /// Whether a password may be used in USER, PASS or APOP: as the core says of PASS.
+    fn fits(&self, password: &[u8]) -> Result<(), Error> {
+        use pop3_proto::client::SendError;
+        if password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
+            return Ok(());
+        }
+        Err(Error::Unsendable(SendError::NotAscii))
+    }
+
+    /// Asks for the capabilities, unless they are known.
+    pub(super) async fn learn_capabilities(&mut self) -> Result<(), Error> {
+        if self.known_capabilities().is_none() && !self.without_capabilities {
+            let none = self.capabilities().await?.is_none();
+            self.without_capabilities = none;
+        }
+        Ok(())
+    }
+
+    /// The names of the mechanisms that the server offers.
+    pub(super) fn mechanisms(&self) -> Vec<Vec<u8>> {
+        let list = self.known_capabilities();
+        list.iter().flat_map(|list| list.mechanisms()).map(<[u8]>::to_vec).collect()
+    }
+}
+
+/// What is sent for a name or password: UTF-8 is prepared where it can go at all. What is no UTF-8 is
+/// left for the core to refuse.
+fn prepared(text: &[u8], kind: Kind, utf8: bool) -> Option<Zeroizing<Vec<u8>>> {
+    match core::str::from_utf8(text) {
+        Ok(text) if utf8 && !text.is_ascii() => {
+            prepare(text, kind).ok().map(|text| Zeroizing::new(text.into_owned().into_bytes()))
+        }
+        _ => Some(Zeroizing::new(text.to_vec())),
+    }
+}

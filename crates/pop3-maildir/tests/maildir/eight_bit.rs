@@ -1,0 +1,125 @@
+//! Messages whose header is not ASCII, for clients with and without UTF8.
+
+use std::io::Read as _;
+
+use pop3_maildir::{Config, EightBitHeaders, FetchError, Maildir};
+use pop3_proto::dots::wire_size;
+use pop3_proto::surrogate::surrogate;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::support::{contents, eager, maildir, number, put, read, sizes};
+
+const CONVERT: EightBitHeaders = EightBitHeaders::Convert(surrogate);
+
+const PLAIN: &str = "Subject: plain\n\nK\u{f6}rper\n";
+const NEEDS: &str = "Subject: Gr\u{fc}\u{df}e\nTo: a\n\nK\u{f6}rper\n.\n";
+const MADE: &str = "Subject: =?UTF-8?B?R3LDvMOfZQ==?=\nTo: a\n\nK\u{f6}rper\n.\n";
+
+fn filled() -> TempDir {
+    let folder = maildir();
+    put(&folder, "new/1.a.h", PLAIN);
+    put(&folder, "new/2.a.h", NEEDS);
+    put(&folder, "new/3.a.h", "Subject: \u{fc}");
+    folder
+}
+
+fn open(folder: &TempDir, headers: EightBitHeaders) -> Maildir {
+    Maildir::open_with(folder.path(), &eager().with_eight_bit_headers(headers)).unwrap()
+}
+
+// 6856-2.14
+#[test]
+fn with_utf8_all_is_sent_as_it_is() {
+    let folder = filled();
+    let mut maildir = open(&folder, EightBitHeaders::Send);
+    assert_eq!(
+        contents(&mut maildir),
+        [PLAIN, NEEDS, "Subject: \u{fc}"].map(|text| text.as_bytes().to_vec())
+    );
+}
+
+// 6856-2.12, 6856-2.13
+#[test]
+fn without_utf8_another_header_is_sent_and_the_size_is_its() {
+    let folder = filled();
+    // Once from the files, and once from what is remembered of them.
+    for _ in 0..2 {
+        let mut maildir = open(&folder, CONVERT);
+        let sent = contents(&mut maildir);
+        assert_eq!(sent, [PLAIN, MADE, "Subject: =?UTF-8?B?w7w=?="].map(|text| text.as_bytes().to_vec()));
+        assert_eq!(sizes(&maildir), sent.iter().map(|message| wire_size(message)).collect::<Vec<_>>());
+    }
+    // The file is what it was, and the next client with UTF8 finds it so.
+    assert_eq!(read(&mut open(&folder, EightBitHeaders::Send), 2).unwrap(), NEEDS.as_bytes());
+    assert_eq!(sizes(&open(&folder, EightBitHeaders::Send))[1], wire_size(NEEDS.as_bytes()));
+}
+
+// 6856-5.01
+#[test]
+fn without_utf8_a_message_may_be_refused() {
+    let folder = filled();
+    for _ in 0..2 {
+        let mut maildir = open(&folder, EightBitHeaders::Refuse);
+        assert_eq!(maildir.maildrop().len(), 3);
+        assert_eq!(read(&mut maildir, 1).unwrap(), PLAIN.as_bytes());
+        let refused = maildir.message(number(2)).unwrap_err();
+        assert!(matches!(refused, FetchError::NeedsUtf8 { .. }), "{refused}");
+        assert_eq!(pop3_proto::Rejection::from(refused).code(), Some(pop3_proto::ResponseCode::Utf8));
+    }
+}
+
+#[test]
+fn a_size_in_the_name_says_nothing_about_the_header() {
+    let folder = maildir();
+    put(&folder, &format!("new/1.a.h,W={}", wire_size(NEEDS.as_bytes())), NEEDS);
+    let config = Config::new().with_trusted_wire_sizes(true).with_eight_bit_headers(CONVERT);
+    let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
+    assert_eq!(contents(&mut maildir), [MADE.as_bytes()]);
+    assert_eq!(sizes(&maildir), [wire_size(MADE.as_bytes())]);
+}
+
+#[test]
+fn a_header_beyond_all_measure_is_not_converted() {
+    let folder = maildir();
+    let long = format!("Subject: \u{fc}\n{}\n", "X: y\n".repeat(300_000));
+    put(&folder, "new/1.a.h", &long);
+    let mut maildir = open(&folder, CONVERT);
+    assert_eq!(sizes(&maildir), [wire_size(long.as_bytes())]);
+    assert!(matches!(maildir.message(number(1)), Err(FetchError::NeedsUtf8 { .. })));
+}
+
+#[test]
+fn a_file_that_changes_under_another_header_is_noticed() {
+    // Longer than what is read of it to find the header.
+    let long = format!("{NEEDS}{}", "a line\n".repeat(10_000));
+    let folder = maildir();
+    put(&folder, "new/1.a.h", &long);
+    let mut maildir = open(&folder, CONVERT);
+    let mut message = maildir.message(number(1)).unwrap();
+    put(&folder, "new/1.a.h", &long[..long.len() - 3]);
+    assert!(message.read_to_end(&mut Vec::new()).is_err());
+    assert!(maildir.message(number(1)).is_err());
+}
+
+proptest! {
+    #[test]
+    fn what_is_listed_is_what_is_sent(
+        lines in prop::collection::vec(prop::sample::select(vec![
+            "A: b", "Subject: \u{e9}", "To: \u{e9} <x@y>", " folded \u{e9}", "", ".", "\u{e9}", "a\rb", "\r",
+        ]), 0..12),
+        crlf in any::<bool>(),
+        ended in any::<bool>(),
+    ) {
+        let line_end = if crlf { "\r\n" } else { "\n" };
+        let mut message = lines.join(line_end);
+        if ended {
+            message.push_str(line_end);
+        }
+        let folder = maildir();
+        put(&folder, "new/1.a.h", &message);
+        let mut maildir = open(&folder, CONVERT);
+        let sent = read(&mut maildir, 1).unwrap();
+        prop_assert_eq!(sizes(&maildir), [wire_size(&sent)]);
+    }
+}

@@ -1,0 +1,78 @@
+//! Challenges of AUTH, as servers write them.
+
+use crate::quirk::Quirk;
+use crate::sasl::Base64;
+
+/// What stands behind `+` (RFC 5034 section 4).
+///
+/// It is the server's, and may hold what identifies the user: it is not shown by `Debug`, but for
+/// words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Challenge<'b> {
+    /// The challenge; it may be empty.
+    Octets(Base64<'b>),
+    /// Words for people, as `go ahead`, where base64 is due. A lenient client may answer them where
+    /// the mechanism wants an empty challenge, or does not look at it; else it must cancel.
+    Words(&'b [u8]),
+    /// No base64. It can only be cancelled.
+    Unreadable,
+}
+
+impl<'b> Challenge<'b> {
+    /// An empty challenge.
+    pub const EMPTY: Self = Challenge::Octets(Base64::EMPTY);
+
+    /// Reads a line without its line end, and tells what is lenient in that. `None` when it is no
+    /// challenge: `+` is followed by a space or by nothing.
+    pub(super) fn parse(line: &'b [u8]) -> Option<(Self, Option<Quirk>)> {
+        let behind = line.strip_prefix(b"+")?;
+        let text = match behind {
+            [] => return Some((Self::EMPTY, Some(Quirk::ContinuationWithoutSpace))),
+            [b' ' | b'\t', text @ ..] => text,
+            _ => return None,
+        };
+        let trimmed = text.trim_ascii();
+        let spacing =
+            (behind.first() != Some(&b' ') || trimmed.len() != text.len()).then_some(Quirk::Spacing);
+        Some(match Base64::parse(trimmed) {
+            Ok(octets) => (Self::Octets(octets), spacing),
+            Err(_) if are_words(trimmed) => (Self::Words(trimmed), Some(Quirk::ChallengeWords)),
+            Err(_) => (Self::Unreadable, None),
+        })
+    }
+}
+
+/// Whether this is meant for people, and no base64 that was damaged.
+fn are_words(text: &[u8]) -> bool {
+    let printable = text.iter().all(|octet| matches!(octet, b' '..=b'~'));
+    printable && text.iter().any(u8::is_ascii_alphabetic) && (text.contains(&b' ') || text.ends_with(b":"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 5034-4.04, 5034-4.15
+    #[test]
+    fn lines_of_challenges() {
+        let octets = |text| Challenge::Octets(Base64::parse(text).unwrap());
+        for (line, challenge, quirk) in [
+            (&b"+ "[..], Challenge::EMPTY, None),
+            (b"+", Challenge::EMPTY, Some(Quirk::ContinuationWithoutSpace)),
+            (b"+ VXNlcm5hbWU6", octets(b"VXNlcm5hbWU6"), None),
+            (b"+  VXNlcm5hbWU6 ", octets(b"VXNlcm5hbWU6"), Some(Quirk::Spacing)),
+            (b"+\tVXNlcm5hbWU6", octets(b"VXNlcm5hbWU6"), Some(Quirk::Spacing)),
+            (b"+ go ahead", Challenge::Words(b"go ahead"), Some(Quirk::ChallengeWords)),
+            (b"+ Username:", Challenge::Words(b"Username:"), Some(Quirk::ChallengeWords)),
+            (b"+ !!!", Challenge::Unreadable, None),
+            (b"+ AAA=BBB", Challenge::Unreadable, None),
+            (b"+ dGVz dA=\xff", Challenge::Unreadable, None),
+        ] {
+            assert_eq!(Challenge::parse(line), Some((challenge, quirk)), "{}", line.escape_ascii());
+        }
+        for line in [&b"+OKAY"[..], b"+ERR", b"-ERR", b"", b"++", b"* +"] {
+            assert_eq!(Challenge::parse(line), None);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Language ranges and tags (RFC 4647, RFC 5646), as LANG carries them.
+
+use core::fmt;
+
+/// A basic language range (RFC 4647 section 2.1): `*`, or subtags of 1 to 8 ASCII letters and digits
+/// between hyphens, the first of letters only. 255 octets at most, as the line has no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanguageRange<'a>(&'a str);
+
+/// The text is no language range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LanguageError;
+
+impl<'a> LanguageRange<'a> {
+    /// `*`: whatever the server's administrator prefers.
+    pub const ANY: LanguageRange<'static> = LanguageRange("*");
+
+    /// Reads a range.
+    ///
+    /// # Errors
+    /// When it is none.
+    ///
+    /// ```
+    /// use pop3_proto::LanguageRange;
+    /// assert!(LanguageRange::parse(b"EN-us").unwrap().matches("en"));
+    /// assert!(LanguageRange::parse(b"de--").is_err());
+    /// ```
+    pub fn parse(range: &'a [u8]) -> Result<Self, LanguageError> {
+        let text = core::str::from_utf8(range).map_err(|_| LanguageError)?;
+        let subtag = |(index, subtag): (usize, &str)| {
+            let good = |octet: u8| match index {
+                0 => octet.is_ascii_alphabetic(),
+                _ => octet.is_ascii_alphanumeric(),
+            };
+            (1..=8).contains(&subtag.len()) && subtag.bytes().all(good)
+        };
+        let good = text == "*" || (text.len() <= 240 && text.split('-').enumerate().all(subtag));
+        good.then_some(Self(text)).ok_or(LanguageError)
+    }
+
+    /// The range as it was written.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether it is `*`.
+    #[must_use]
+    pub fn is_any(self) -> bool {
+        self.0 == "*"
+    }
+
+    /// Whether a tag is what this range looks for, by the lookup of RFC 4647 section 3.4: the range, or
+    /// the range without some of its last subtags, is the tag. `*` matches every tag.
+    #[must_use]
+    pub fn matches(self, tag: &str) -> bool {
+        self.is_any()
+            || self.0.eq_ignore_ascii_case(tag)
+            || (self.0.as_bytes().get(tag.len()) == Some(&b'-')
+                && self.0.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)))
+    }
+}
+
+impl fmt::Display for LanguageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no language tag")
+    }
+}
+
+impl core::error::Error for LanguageError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 6856-3.03
+    #[test]
+    fn a_range_finds_itself_and_what_it_narrows() {
+        let range = |text: &'static str| LanguageRange::parse(text.as_bytes());
+        for good in ["*", "en", "de-CH-1996", "x-private", "i-klingon"] {
+            assert!(range(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-", "en-", "toolongtag", "e n", "1a", "é", "*-CH", "en_US"] {
+            assert!(range(bad).is_err(), "{bad}");
+        }
+        assert!(range("EN-us").unwrap().matches("en") && range("en").unwrap().matches("EN"));
+        assert!(!range("en").unwrap().matches("en-US") && !range("eng").unwrap().matches("en"));
+        assert!(range("*").unwrap().matches("mul"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The client's side of an exchange.
+//!
+//! [`candidates`] tells which of the server's mechanisms to use, [`Exchange`] makes the messages of one.
+//! A success that the server announces counts only after [`Exchange::finish`] agrees.
+
+mod choose;
+mod credentials;
+mod error;
+mod exchange;
+mod scram;
+mod setup;
+
+pub use choose::{Policy, candidates, offers_plus};
+pub use credentials::Credentials;
+pub use error::{Denial, Error, Unusable};
+pub use exchange::Exchange;
+pub use setup::Setup;

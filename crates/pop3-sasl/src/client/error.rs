@@ -1,0 +1,167 @@
+//! How a client's side fails.
+
+use core::fmt;
+
+/// Why a mechanism can't be used with what there is. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// The mechanism needs a name, and there is none.
+    NoName,
+    /// The mechanism needs a password, and there is none.
+    NoPassword,
+    /// The mechanism needs a token, and there is none.
+    NoToken,
+    /// There is no client certificate.
+    NoCertificate,
+    /// It was not said that the user wants to be anonymous.
+    NotAnonymous,
+    /// A -PLUS mechanism, and nothing is known of the channel to bind to.
+    NoBinding,
+    /// The mechanism has no place for another user to act as.
+    NoAuthorization,
+    /// A name has characters that it must not have, or more than 255 octets.
+    Name,
+    /// The password is empty, has more than 1,024 octets, is not UTF-8, has a NUL, or has no form
+    /// prepared by SASLprep where one is needed.
+    Password,
+    /// The token is not a bearer token (RFC 6750 section 2.1) of at most 11 KiB.
+    Token,
+    /// The host to name to the server is empty, or has spaces, controls or letters outside ASCII.
+    Host,
+    /// The trace information has characters that it must not have, or more than 255.
+    Trace,
+}
+
+/// What the server did that ends the exchange. The caller has to cancel with `*`, or to close where the
+/// server has already announced a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// A challenge is not as the mechanism wants it.
+    Malformed(&'static str),
+    /// A challenge that the mechanism does not have at this place.
+    Unexpected,
+    /// A challenge of more than 8,192 octets.
+    TooLong,
+    /// The nonce is not ours with something added: the answer to another exchange (RFC 5802 section 5.1).
+    Nonce,
+    /// The number of iterations is out of the range that [`Setup`](super::Setup) allows.
+    Iterations,
+    /// The server's signature is wrong: it does not know the user's keys, or somebody has changed a message.
+    WrongSignature,
+    /// The server announced a success without having proved that it knows the user's keys.
+    NotVerified,
+    /// The server announced a success before the credentials were sent, or after it had refused them.
+    Premature,
+    /// The server said in SCRAM's own words why it refuses.
+    Denied(Denial),
+    /// The exchange is over, by an error before.
+    Over,
+}
+
+/// Why a server refuses, in SCRAM's own words (RFC 5802 section 7, server-error-value).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Denial {
+    /// `invalid-encoding`
+    InvalidEncoding,
+    /// `extensions-not-supported`
+    ExtensionsNotSupported,
+    /// `invalid-proof`: a wrong password, most often.
+    InvalidProof,
+    /// `channel-bindings-dont-match`: somebody may be in between.
+    ChannelBindingsDontMatch,
+    /// `server-does-support-channel-binding`: the list of mechanisms was changed on its way.
+    ServerDoesSupportChannelBinding,
+    /// `channel-binding-not-supported`
+    ChannelBindingNotSupported,
+    /// `unsupported-channel-binding-type`
+    UnsupportedChannelBindingType,
+    /// `unknown-user`
+    UnknownUser,
+    /// `invalid-username-encoding`
+    InvalidUsernameEncoding,
+    /// `no-resources`
+    NoResources,
+    /// `other-error`, or a word that we don't know.
+    Other,
+}
+
+impl Denial {
+    const ALL: [Self; 11] = [
+        Self::InvalidEncoding,
+        Self::ExtensionsNotSupported,
+        Self::InvalidProof,
+        Self::ChannelBindingsDontMatch,
+        Self::ServerDoesSupportChannelBinding,
+        Self::ChannelBindingNotSupported,
+        Self::UnsupportedChannelBindingType,
+        Self::UnknownUser,
+        Self::InvalidUsernameEncoding,
+        Self::NoResources,
+        Self::Other,
+    ];
+
+    pub(super) fn parse(word: &str) -> Self {
+        Self::ALL.into_iter().find(|denial| denial.name() == word).unwrap_or(Self::Other)
+    }
+
+    /// The word that stands for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidEncoding => "invalid-encoding",
+            Self::ExtensionsNotSupported => "extensions-not-supported",
+            Self::InvalidProof => "invalid-proof",
+            Self::ChannelBindingsDontMatch => "channel-bindings-dont-match",
+            Self::ServerDoesSupportChannelBinding => "server-does-support-channel-binding",
+            Self::ChannelBindingNotSupported => "channel-binding-not-supported",
+            Self::UnsupportedChannelBindingType => "unsupported-channel-binding-type",
+            Self::UnknownUser => "unknown-user",
+            Self::InvalidUsernameEncoding => "invalid-username-encoding",
+            Self::NoResources => "no-resources",
+            Self::Other => "other-error",
+        }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoName => "there is no user name",
+            Self::NoPassword => "there is no password",
+            Self::NoToken => "there is no token",
+            Self::NoCertificate => "there is no client certificate",
+            Self::NotAnonymous => "the user is not to be anonymous",
+            Self::NoBinding => "there is no TLS connection to bind to",
+            Self::NoAuthorization => "the mechanism can't act as another user",
+            Self::Name => "the user name is too long or has characters that it must not have",
+            Self::Password => "the password is empty, too long or has characters that it must not have",
+            Self::Token => "the token is too long or has characters that it must not have",
+            Self::Host => "the host name is empty or has characters that it must not have",
+            Self::Trace => "the trace information is too long or has characters that it must not have",
+        })
+    }
+}
+
+impl core::error::Error for Unusable {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed(flaw) => return write!(f, "malformed challenge: {flaw}"),
+            Self::Denied(denial) => return write!(f, "the server says {}", denial.name()),
+            Self::Unexpected => "a challenge that the mechanism does not have",
+            Self::TooLong => "a challenge that is too long",
+            Self::Nonce => "the server's nonce does not belong to ours",
+            Self::Iterations => "the server wants too few or too many iterations",
+            Self::WrongSignature => "the server does not prove that it knows the password",
+            Self::NotVerified => "the server announced a success without proving that it knows the password",
+            Self::Premature => "the server announced a success that can't be one",
+            Self::Over => "the exchange is over",
+        })
+    }
+}
+
+impl core::error::Error for Error {}

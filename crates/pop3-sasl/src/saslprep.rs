@@ -1,0 +1,125 @@
+//! SASLprep: names and passwords in a form that can be compared (RFC 4013, RFC 3454).
+//!
+//! Two strings that look the same and were typed on different keyboards become the same octets, and
+//! what has no business in a name is refused. ASCII without controls stays as it is.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroize as _;
+
+mod tables;
+
+/// What a string is prepared for, which decides about characters newer than Unicode 3.2
+/// (RFC 3454 section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 3454 has these two kinds")]
+pub enum Kind {
+    /// It is kept, or keys are made from it: such characters are refused, as a later Unicode may
+    /// prepare them otherwise.
+    Stored,
+    /// It is compared with what is kept: such characters pass, and match nothing.
+    Query,
+}
+
+/// Why a string cannot be prepared. It does not tell which character it was, as that may be a part of a
+/// password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// A control, private, unprintable or otherwise prohibited character (RFC 4013 section 2.3).
+    Prohibited,
+    /// Right-to-left and left-to-right text are mixed, or right-to-left text does not begin and end
+    /// with such a character (RFC 3454 section 6).
+    Bidirectional,
+    /// A stored string has a character that Unicode 3.2 does not assign (RFC 4013 section 2.5).
+    Unassigned,
+    /// Nothing is left, or nothing was there.
+    Empty,
+}
+
+/// Prepares a string. The result is never empty, and holds no control character.
+///
+/// ```
+/// use pop3_sasl::saslprep::{Error, Kind, prepare};
+/// assert_eq!(prepare("I\u{ad}X", Kind::Stored)?, "IX");
+/// assert_eq!(prepare("\u{2168}", Kind::Stored)?, "IX");
+/// assert_eq!(prepare("a\u{7}b", Kind::Stored), Err(Error::Prohibited));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// When the string has no prepared form.
+pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
+    if text.is_empty() {
+        return Err(Error::Empty);
+    }
+    if text.is_ascii() {
+        let controls = text.bytes().any(|octet| octet.is_ascii_control());
+        return if controls { Err(Error::Prohibited) } else { Ok(Cow::Borrowed(text)) };
+    }
+    // U+200B is in both tables. RFC 4013 section 2.1 names the mapping to a space first.
+    let mapped = text
+        .chars()
+        .map(|character| if tables::contains(tables::SPACES, character) { ' ' } else { character })
+        .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character));
+    // The form KC makes at most 11 times as many octets; so nothing is left behind by a move.
+    let mut prepared = String::with_capacity(text.len().saturating_mul(11));
+    prepared.extend(mapped.nfkc());
+    match check(&prepared, kind) {
+        Ok(()) => Ok(Cow::Owned(prepared)),
+        Err(error) => {
+            prepared.zeroize();
+            Err(error)
+        }
+    }
+}
+
+/// Whether a string is fit for the message of ANONYMOUS: the trace profile, which changes nothing
+/// (RFC 4505 section 3).
+pub(crate) fn is_trace(text: &str) -> bool {
+    !text.chars().any(|character| tables::contains(tables::PROHIBITED, character)) && is_one_way(text)
+}
+
+fn check(prepared: &str, kind: Kind) -> Result<(), Error> {
+    if prepared.is_empty() {
+        return Err(Error::Empty);
+    }
+    let any = |table| prepared.chars().any(|character| tables::contains(table, character));
+    if any(tables::PROHIBITED) || any(tables::SPACES) || any(tables::NOT_CANONICAL) {
+        return Err(Error::Prohibited);
+    }
+    if !is_one_way(prepared) {
+        return Err(Error::Bidirectional);
+    }
+    if kind == Kind::Stored && any(tables::UNASSIGNED) {
+        return Err(Error::Unassigned);
+    }
+    Ok(())
+}
+
+/// RFC 3454 section 6.
+fn is_one_way(text: &str) -> bool {
+    let right = |character: char| tables::contains(tables::RIGHT_TO_LEFT, character);
+    if !text.chars().any(right) {
+        return true;
+    }
+    !text.chars().any(|character| tables::contains(tables::LEFT_TO_RIGHT, character))
+        && text.chars().next().is_some_and(right)
+        && text.chars().next_back().is_some_and(right)
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prohibited => "a character that is not allowed",
+            Self::Bidirectional => "right-to-left and left-to-right text mixed",
+            Self::Unassigned => "a character newer than Unicode 3.2",
+            Self::Empty => "an empty string",
+        })
+    }
+}
+
+impl core::error::Error for Error {}

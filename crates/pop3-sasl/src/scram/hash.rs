@@ -1,0 +1,102 @@
+//! The hashes that SCRAM is defined with, and what it does with them.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+use zeroize::Zeroize as _;
+
+use crate::Secret;
+
+/// A hash function of SCRAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hash {
+    /// SHA-1, in SCRAM-SHA-1. Its weakness against collisions does not weaken HMAC.
+    Sha1,
+    /// SHA-256, in SCRAM-SHA-256.
+    Sha256,
+    /// SHA-512, in SCRAM-SHA-512.
+    Sha512,
+}
+
+impl Hash {
+    /// All of them, weakest first.
+    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
+
+    /// The mechanism's name without -PLUS, with which the text form of [`Keys`](super::Keys) begins.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SCRAM-SHA-1",
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    /// How many octets its result has.
+    #[must_use]
+    pub const fn octets(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+
+    pub(crate) fn digest(self, octets: &[u8]) -> Secret {
+        Secret::new(match self {
+            Self::Sha1 => Sha1::digest(octets).to_vec(),
+            Self::Sha256 => Sha256::digest(octets).to_vec(),
+            Self::Sha512 => Sha512::digest(octets).to_vec(),
+        })
+    }
+
+    pub(crate) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Secret {
+        match self {
+            Self::Sha1 => hmac::<Sha1>(key, parts),
+            Self::Sha256 => hmac::<Sha256>(key, parts),
+            Self::Sha512 => hmac::<Sha512>(key, parts),
+        }
+    }
+
+    /// The function `Hi` of RFC 5802 section 2.2.
+    pub(crate) fn stretch(self, password: &[u8], salt: &[u8], iterations: u32) -> Secret {
+        let mut octets: Vec<u8> = vec![0; self.octets()];
+        match self {
+            Self::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, &mut octets),
+            Self::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut octets),
+            Self::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut octets),
+        }
+        Secret::new(octets)
+    }
+}
+
+/// HMAC-MD5, for CRAM-MD5.
+pub(crate) fn hmac_md5(key: &[u8], message: &[u8]) -> Secret {
+    hmac::<Md5>(key, &[message])
+}
+
+/// A key longer than a block of the hash is hashed first (RFC 2104 section 2). Done here, as a key of
+/// exactly one block is what makes an HMAC without a possible error.
+fn hmac<D: EagerHash + hmac::digest::Digest>(key: &[u8], parts: &[&[u8]]) -> Secret {
+    let mut block = hmac::digest::Key::<Hmac<D>>::default();
+    if key.len() > block.len() {
+        for (to, from) in block.iter_mut().zip(D::digest(key)) {
+            *to = from;
+        }
+    } else {
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = *from;
+        }
+    }
+    let mut mac = Hmac::<D>::new(&block);
+    block.as_mut_slice().zeroize();
+    for part in parts {
+        mac.update(part);
+    }
+    Secret::new(mac.finalize().into_bytes().to_vec())
+}

@@ -1,0 +1,246 @@
+//! The keys of a user, which do not tell the password.
+
+use core::fmt;
+
+use super::{Hash, MAX_ITERATIONS, MIN_ITERATIONS, SALT_OCTETS};
+use crate::saslprep::Kind;
+use crate::text::{decode, encode, prepared};
+use crate::{Secret, text};
+
+/// What a server keeps of a user's password for one hash (RFC 5802 section 3): enough to verify who
+/// knows the password and to prove that it has the keys, not enough to log in anywhere.
+///
+/// The keys are still worth hiding: who has them can try passwords offline, and can play the server.
+#[derive(Clone)]
+pub struct Keys {
+    hash: Hash,
+    iterations: u32,
+    salt: Secret,
+    stored: Secret,
+    server: Secret,
+    fake: bool,
+}
+
+/// Why there are no keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// The text is not `SCRAM-…$iterations:salt$StoredKey:ServerKey`, or is longer than 1,024 octets.
+    Syntax,
+    /// The hash is unknown.
+    Hash,
+    /// The number of iterations is below [`MIN_ITERATIONS`] or above [`MAX_ITERATIONS`].
+    Iterations,
+    /// The salt is empty or has more than 128 octets.
+    Salt,
+    /// A key has not the length of the hash.
+    Length,
+    /// The password is empty, longer than 1,024 octets, not UTF-8, or refused by SASLprep.
+    Password,
+}
+
+const MAX_TEXT: usize = 1024;
+pub(crate) const MAX_SALT: usize = 128;
+
+impl Keys {
+    /// Makes keys from a password, which is prepared by SASLprep as a stored string. The salt is to be
+    /// [`SALT_OCTETS`] octets of a cryptographic source, new for each user and hash.
+    ///
+    /// It takes as long as the iterations make it: about 10 ms for each 10,000.
+    ///
+    /// ```
+    /// use pop3_sasl::scram::{Hash, Keys};
+    /// let keys = Keys::derive(Hash::Sha256, b"pencil", &[7; 16], 4096)?;
+    /// assert!(keys.verify_password(b"pencil"));
+    /// # Ok::<(), pop3_sasl::scram::KeysError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the password, the salt or the number is not acceptable.
+    pub fn derive(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Result<Self, KeysError> {
+        check(salt, iterations)?;
+        let password = prepared_password(password).ok_or(KeysError::Password)?;
+        let (client, server) = client_and_server_key(hash, password.expose(), salt, iterations);
+        let stored = hash.digest(client.expose());
+        Ok(Self { hash, iterations, salt: Secret::from(salt), stored, server, fake: false })
+    }
+
+    /// Keys that came from elsewhere.
+    ///
+    /// # Errors
+    /// When the salt, the number or the length of a key is not acceptable.
+    pub fn new(
+        hash: Hash,
+        salt: impl Into<Secret>,
+        iterations: u32,
+        stored_key: impl Into<Secret>,
+        server_key: impl Into<Secret>,
+    ) -> Result<Self, KeysError> {
+        let (salt, stored, server) = (salt.into(), stored_key.into(), server_key.into());
+        check(salt.expose(), iterations)?;
+        if stored.len() != hash.octets() || server.len() != hash.octets() {
+            return Err(KeysError::Length);
+        }
+        Ok(Self { hash, iterations, salt, stored, server, fake: false })
+    }
+
+    /// Reads the text form of RFC 5803, as PostgreSQL writes it, too:
+    /// `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>`, the last three in base64.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn parse(text: &[u8]) -> Result<Self, KeysError> {
+        if text.len() > MAX_TEXT {
+            return Err(KeysError::Syntax);
+        }
+        let text = core::str::from_utf8(text).map_err(|_| KeysError::Syntax)?;
+        let mut fields = text.split('$');
+        let (Some(name), Some(cost), Some(keys), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(KeysError::Syntax);
+        };
+        let hash = Hash::ALL.into_iter().find(|hash| hash.name() == name).ok_or(KeysError::Hash)?;
+        let (iterations, salt) = cost.split_once(':').ok_or(KeysError::Syntax)?;
+        let (stored, server) = keys.split_once(':').ok_or(KeysError::Syntax)?;
+        let iterations = super::message::number(iterations).ok_or(KeysError::Iterations)?;
+        let decoded = |text| decode(text).ok_or(KeysError::Syntax);
+        Self::new(hash, decoded(salt)?, iterations, decoded(stored)?, decoded(server)?)
+    }
+
+    /// Writes the text form: one line of printable ASCII without spaces.
+    #[must_use]
+    pub fn to_text(&self) -> Secret {
+        let field = |octets: &Secret| Secret::from(encode(octets.expose()));
+        let (salt, stored, server) = (field(&self.salt), field(&self.stored), field(&self.server));
+        let iterations = alloc::format!("{}", self.iterations);
+        Secret::join(&[
+            self.hash.name().as_bytes(),
+            b"$",
+            iterations.as_bytes(),
+            b":",
+            salt.expose(),
+            b"$",
+            stored.expose(),
+            b":",
+            server.expose(),
+        ])
+    }
+
+    /// Whether this is the password, for PLAIN and the like. It takes as long as
+    /// [`derive`](Self::derive); beyond that the time does not tell what is wrong.
+    #[must_use]
+    pub fn verify_password(&self, password: &[u8]) -> bool {
+        let Some(password) = prepared_password(password) else { return false };
+        let salt = self.salt.expose();
+        let (client, _) = client_and_server_key(self.hash, password.expose(), salt, self.iterations);
+        self.stored.same_octets(self.hash.digest(client.expose()).expose()) && !self.fake
+    }
+
+    /// Keys for a user who does not exist (RFC 5802 section 5.1 and its section 9): an exchange with them
+    /// goes like one with a wrong password, and always fails.
+    ///
+    /// The same secret, hash and name give the same salt, as it is with a user who exists. The secret
+    /// must stay the same as long as users' keys do, and nobody else may know it. The number of
+    /// iterations should be the one with which users' keys are made. It is put between
+    /// [`MIN_ITERATIONS`] and [`MAX_ITERATIONS`].
+    #[must_use]
+    pub fn fake(hash: Hash, secret: &[u8], name: &str, iterations: u32) -> Self {
+        let made = |purpose: &[u8]| {
+            hash.hmac(secret, &[purpose, b"\0", hash.name().as_bytes(), b"\0", name.as_bytes()])
+        };
+        let salt = made(b"salt").expose().iter().copied().take(SALT_OCTETS).collect();
+        Self {
+            hash,
+            iterations: iterations.clamp(MIN_ITERATIONS, MAX_ITERATIONS),
+            salt: Secret::new(salt),
+            stored: made(b"stored"),
+            server: made(b"server"),
+            fake: true,
+        }
+    }
+
+    /// The hash they are for.
+    #[must_use]
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// How often the hash is iterated.
+    #[must_use]
+    pub const fn iterations(&self) -> u32 {
+        self.iterations
+    }
+
+    /// The salt.
+    #[must_use]
+    pub fn salt(&self) -> &[u8] {
+        self.salt.expose()
+    }
+
+    /// Whether a client's proof for this text is right (RFC 5802 section 3).
+    pub(crate) fn verify_proof(&self, text: &[u8], proof: &[u8]) -> bool {
+        let mut client = self.hash.hmac(self.stored.expose(), &[text]);
+        // One that is shorter would leave a part of the signature as it is.
+        let whole = proof.len() == client.len();
+        client.as_mut().iter_mut().zip(proof).for_each(|(octet, proof)| *octet ^= proof);
+        self.stored.same_octets(self.hash.digest(client.expose()).expose()) & whole & !self.fake
+    }
+
+    /// The server's own proof for this text.
+    pub(crate) fn server_signature(&self, text: &[u8]) -> Secret {
+        self.hash.hmac(self.server.expose(), &[text])
+    }
+}
+
+/// ClientKey and ServerKey of a prepared password (RFC 5802 section 3).
+pub(crate) fn client_and_server_key(
+    hash: Hash,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+) -> (Secret, Secret) {
+    let salted = hash.stretch(password, salt, iterations);
+    (hash.hmac(salted.expose(), &[b"Client Key"]), hash.hmac(salted.expose(), &[b"Server Key"]))
+}
+
+fn prepared_password(password: &[u8]) -> Option<Secret> {
+    if password.len() > text::MAX_PASSWORD {
+        return None;
+    }
+    prepared(core::str::from_utf8(password).ok()?, Kind::Stored)
+}
+
+fn check(salt: &[u8], iterations: u32) -> Result<(), KeysError> {
+    if salt.is_empty() || salt.len() > MAX_SALT {
+        return Err(KeysError::Salt);
+    }
+    if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
+        return Err(KeysError::Iterations);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("hash", &self.hash)
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Syntax => "not of the form SCRAM-…$iterations:salt$StoredKey:ServerKey",
+            Self::Hash => "an unknown hash",
+            Self::Iterations => "a number of iterations that is too small or too large",
+            Self::Salt => "a salt that is empty or too long",
+            Self::Length => "a key that has not the length of the hash",
+            Self::Password => "a password that is empty, too long or has characters that are not allowed",
+        })
+    }
+}
+
+impl core::error::Error for KeysError {}

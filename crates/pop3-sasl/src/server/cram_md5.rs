@@ -1,0 +1,79 @@
+//! The server's side of CRAM-MD5 (RFC 2195).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::setup::Setup;
+use crate::saslprep::Kind;
+use crate::scram::hmac_md5;
+use crate::{Secret, text};
+
+/// A client's answer to a challenge of CRAM-MD5, to be compared with what the password makes of it.
+#[derive(Debug)]
+pub struct CramMd5 {
+    name: String,
+    challenge: String,
+    digest: Secret,
+}
+
+impl CramMd5 {
+    /// The user, prepared by SASLprep.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The challenge, angle brackets included.
+    #[must_use]
+    pub fn challenge(&self) -> &str {
+        &self.challenge
+    }
+
+    /// The digest that came, 16 octets: for who compares it in another way than [`prove`](Self::prove).
+    #[must_use]
+    pub const fn digest(&self) -> &Secret {
+        &self.digest
+    }
+
+    /// Whether the client has this password. It may have used it as it is, or prepared by SASLprep: both
+    /// are right. The time taken does not tell where it is wrong.
+    #[must_use]
+    pub fn prove(&self, password: &[u8]) -> bool {
+        let made = |key: &[u8]| hmac_md5(key, self.challenge.as_bytes()).same_octets(self.digest.expose());
+        let prepared =
+            core::str::from_utf8(password).ok().and_then(|text| text::prepared(text, Kind::Stored));
+        made(password) | prepared.is_some_and(|prepared| made(prepared.expose()))
+    }
+
+    /// Reads a response: the name, a space, 32 hexadecimal digits. A name may hold spaces.
+    pub(super) fn parse(response: &[u8], challenge: &str) -> Option<Self> {
+        let space = response.iter().rposition(|&octet| octet == b' ')?;
+        let (name, digest) = response.split_at_checked(space)?;
+        let digest = digest.strip_prefix(b" ")?;
+        let digest: Option<Vec<u8>> = digest.as_chunks().0.iter().map(octet).collect();
+        let whole = response.len().checked_sub(space) == Some(33);
+        let digest = Secret::new(digest?);
+        let name = text::name(name)?;
+        whole.then(|| Self { name, challenge: challenge.into(), digest })
+    }
+}
+
+/// A challenge that no other exchange has, in the form of a message-id.
+pub(super) fn challenge(setup: &Setup) -> String {
+    let host = setup.hosts.first().map_or("", String::as_str);
+    let host = host.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let host: String =
+        host.chars().take(200).map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' }).collect();
+    format!("<{}@{}>", setup.nonce.as_str(), if host.is_empty() { "localhost" } else { &host })
+}
+
+/// Two hexadecimal digits, in lower case as RFC 2195 section 2 wants them.
+fn octet(digits: &[u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| {
+        let lower = !digit.is_ascii_uppercase();
+        char::from(digit).to_digit(16).filter(|_| lower)
+    });
+    let (high, low) = (u8::try_from(high?).ok()?, u8::try_from(low?).ok()?);
+    Some(high << 4 | low)
+}

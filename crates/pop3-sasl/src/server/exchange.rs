@@ -1,0 +1,297 @@
+//! The steps of an exchange.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::mem;
+
+use super::scram::{Challenged, Named};
+use super::token::{self, TokenMessage};
+use super::{Answer, CramMd5, Failure, Identity, Misuse, Question, Setup, Step, TokenRefusal, cram_md5};
+use crate::scram::message::MAX_MESSAGE;
+use crate::{Mechanism, Secret, text};
+
+/// One exchange, from the `AUTH` command to its end.
+///
+/// Each call says what has to happen next. A call at the wrong time is a [`Misuse`] and changes nothing.
+/// After [`Step::Done`] or [`Step::Fail`] it is over.
+#[derive(Debug)]
+pub struct Exchange {
+    mechanism: Mechanism,
+    setup: Setup,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    /// It is the client's turn.
+    Client(Awaited),
+    /// It is the caller's turn.
+    Caller(Asked),
+    Over,
+}
+
+/// What the client has to send.
+#[derive(Debug)]
+enum Awaited {
+    First,
+    LoginPassword {
+        name: String,
+    },
+    CramMd5 {
+        challenge: String,
+    },
+    ScramProof(Box<Challenged>),
+    /// An empty message, for there is no room for our proof in POP3's `+OK` (RFC 5034 section 4).
+    ScramEnd(Identity),
+    /// Any message: it has been told why its token is refused.
+    TokenEnd,
+}
+
+/// What the caller was asked.
+#[derive(Debug)]
+enum Asked {
+    Verdict(Identity),
+    Token(Identity),
+    Keys(Box<Named>),
+}
+
+/// The most octets of a message with a token.
+const MAX_TOKEN_MESSAGE: usize = 12 * 1024;
+
+type Outcome = Result<(State, Step), Failure>;
+
+impl Exchange {
+    /// An exchange that has not begun. Whether the mechanism may be used on this connection is the
+    /// caller's to decide.
+    #[must_use]
+    pub const fn new(mechanism: Mechanism, setup: Setup) -> Self {
+        Self { mechanism, setup, state: State::New }
+    }
+
+    /// Its mechanism.
+    #[must_use]
+    pub const fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// The most octets that a message of this mechanism may have, decoded: 12,288 with a token, 4,096
+    /// otherwise. A longer one fails.
+    #[must_use]
+    pub const fn max_message(&self) -> usize {
+        if matches!(self.mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
+            MAX_TOKEN_MESSAGE
+        } else {
+            MAX_MESSAGE
+        }
+    }
+
+    /// Begins, with the initial response where the client sent one, decoded: `Some` of nothing where it
+    /// sent `=` (RFC 5034 section 4).
+    ///
+    /// # Errors
+    /// When it has begun before.
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<Step, Misuse> {
+        match self.state {
+            State::New => {}
+            State::Client(_) | State::Caller(_) => return Err(Misuse::Begun),
+            State::Over => return Err(Misuse::Over),
+        }
+        let outcome = match (self.mechanism, initial) {
+            (Mechanism::CramMd5, None) => {
+                let challenge = cram_md5::challenge(&self.setup);
+                let step = Step::Challenge(Secret::from(challenge.as_str()));
+                Ok((State::Client(Awaited::CramMd5 { challenge }), step))
+            }
+            (Mechanism::CramMd5, Some(_)) => Err(Failure::Malformed("an initial response")),
+            (Mechanism::Login, None) => Ok((State::Client(Awaited::First), challenge("Username:"))),
+            (_, None) => Ok((State::Client(Awaited::First), challenge(""))),
+            (_, Some(message)) => self.first(message),
+        };
+        Ok(self.conclude(outcome))
+    }
+
+    /// Goes on with what the client sent as the response to a challenge, decoded.
+    ///
+    /// # Errors
+    /// When it is not the client's turn.
+    pub fn respond(&mut self, response: &[u8]) -> Result<Step, Misuse> {
+        let awaited = match mem::replace(&mut self.state, State::Over) {
+            State::Client(awaited) => awaited,
+            State::Over => return Err(Misuse::Over),
+            state @ (State::New | State::Caller(_)) => {
+                self.state = state;
+                return Err(Misuse::NotTheClient);
+            }
+        };
+        let outcome = match awaited {
+            Awaited::TokenEnd => Err(Failure::Refused),
+            _ if response.len() > self.max_message() => Err(Failure::Malformed("too long")),
+            Awaited::First => self.first(response),
+            Awaited::LoginPassword { name } => self.password(name, None, response),
+            Awaited::CramMd5 { challenge } => self.digest(response, &challenge),
+            Awaited::ScramProof(challenged) => challenged.verify(response).map(|(identity, proof)| {
+                (State::Client(Awaited::ScramEnd(identity)), Step::Challenge(proof))
+            }),
+            Awaited::ScramEnd(identity) if response.is_empty() => Ok((State::Over, Step::Done(identity))),
+            Awaited::ScramEnd(_) => Err(Failure::Malformed("an answer to our proof that is not empty")),
+        };
+        Ok(self.conclude(outcome))
+    }
+
+    /// Ends it, because the client sent `*` or the connection is going. A client that has been told that its
+    /// token is refused may end so, and is still refused.
+    ///
+    /// # Errors
+    /// When it is over.
+    pub fn cancel(&mut self) -> Result<Step, Misuse> {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Over => Err(Misuse::Over),
+            State::Client(Awaited::TokenEnd) => Ok(Step::Fail(Failure::Refused)),
+            State::New | State::Client(_) | State::Caller(_) => Ok(Step::Fail(Failure::Cancelled)),
+        }
+    }
+
+    /// Goes on with the answer to the question.
+    ///
+    /// # Errors
+    /// When nothing was asked, or the answer does not suit the question.
+    pub fn answer(&mut self, answer: Answer) -> Result<Step, Misuse> {
+        let asked = match mem::replace(&mut self.state, State::Over) {
+            State::Caller(asked) => asked,
+            State::Over => return Err(Misuse::Over),
+            state @ (State::New | State::Client(_)) => {
+                self.state = state;
+                return Err(Misuse::NotAsked);
+            }
+        };
+        let outcome = match (asked, answer) {
+            (_, Answer::Unavailable) => Err(Failure::Unavailable),
+            (Asked::Verdict(identity) | Asked::Token(identity), Answer::Granted) => {
+                Ok((State::Over, Step::Done(identity)))
+            }
+            (Asked::Verdict(identity) | Asked::Token(identity), Answer::GrantedAs(name)) => {
+                let identity = Identity { name: Some(name), authorization: None, ..identity };
+                Ok((State::Over, Step::Done(identity)))
+            }
+            (Asked::Verdict(_), Answer::Refused) => Err(Failure::Refused),
+            (Asked::Token(_), Answer::Refused) => Ok(self.refuse_token(&self.setup.token_refusal)),
+            (Asked::Token(_), Answer::RefusedToken(refusal)) => Ok(self.refuse_token(&refusal)),
+            (Asked::Keys(named), Answer::Keys(Some(keys))) if keys.hash() != named.hash => {
+                self.state = State::Caller(Asked::Keys(named));
+                return Err(Misuse::WrongHash);
+            }
+            (Asked::Keys(named), Answer::Keys(keys)) => Ok(self.challenge(*named, keys)),
+            (Asked::Keys(named), Answer::Refused) => Ok(self.challenge(*named, None)),
+            (asked, Answer::Granted | Answer::GrantedAs(_) | Answer::RefusedToken(_) | Answer::Keys(_)) => {
+                self.state = State::Caller(asked);
+                return Err(Misuse::NotAsked);
+            }
+        };
+        Ok(self.conclude(outcome))
+    }
+
+    fn conclude(&mut self, outcome: Outcome) -> Step {
+        let (state, step) = outcome.unwrap_or_else(|failure| (State::Over, Step::Fail(failure)));
+        self.state = state;
+        step
+    }
+
+    /// The client's first message.
+    fn first(&self, message: &[u8]) -> Outcome {
+        if message.len() > self.max_message() {
+            return Err(Failure::Malformed("too long"));
+        }
+        match self.mechanism {
+            Mechanism::Plain => self.plain(message),
+            Mechanism::Login => {
+                let name = text::name(message).ok_or(BAD_NAME)?;
+                Ok((State::Client(Awaited::LoginPassword { name }), challenge("Password:")))
+            }
+            Mechanism::OAuthBearer => self.token(token::oauthbearer(message, &self.setup)?),
+            Mechanism::XOAuth2 => self.token(token::xoauth2(message)?),
+            Mechanism::External => {
+                let name = text::optional_name(message).ok_or(BAD_NAME)?;
+                let identity = Identity::new(self.mechanism, name.clone(), None);
+                Ok(ask(Asked::Verdict(identity), Question::Certificate { name }))
+            }
+            Mechanism::Anonymous => {
+                let trace =
+                    core::str::from_utf8(message).ok().filter(|text| text::is_anonymous_message(text));
+                let trace = trace.ok_or(Failure::Malformed("bad trace information"))?.into();
+                let identity = Identity::new(self.mechanism, None, None);
+                Ok(ask(Asked::Verdict(identity), Question::Anonymous { trace }))
+            }
+            // CRAM-MD5 has its challenge first and does not come here.
+            Mechanism::CramMd5 => Err(Failure::Malformed("an initial response")),
+            Mechanism::ScramSha512Plus
+            | Mechanism::ScramSha256Plus
+            | Mechanism::ScramSha1Plus
+            | Mechanism::ScramSha512
+            | Mechanism::ScramSha256
+            | Mechanism::ScramSha1 => self.scram(message),
+        }
+    }
+
+    /// `[authzid] NUL authcid NUL passwd` (RFC 4616 section 2).
+    fn plain(&self, message: &[u8]) -> Outcome {
+        let mut fields = message.split(|&octet| octet == 0);
+        let (Some(authorization), Some(name), Some(password), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(Failure::Malformed("not three fields"));
+        };
+        let authorization = text::optional_name(authorization).ok_or(BAD_NAME)?;
+        self.password(text::name(name).ok_or(BAD_NAME)?, authorization, password)
+    }
+
+    fn password(&self, name: String, authorization: Option<String>, password: &[u8]) -> Outcome {
+        let password = text::password(password).ok_or(Failure::Malformed("a bad password"))?;
+        let identity = Identity::new(self.mechanism, Some(name.clone()), authorization);
+        let authorization = identity.authorization.clone();
+        Ok(ask(Asked::Verdict(identity), Question::Password { name, authorization, password }))
+    }
+
+    fn digest(&self, response: &[u8], challenge: &str) -> Outcome {
+        let digest =
+            CramMd5::parse(response, challenge).ok_or(Failure::Malformed("not a name and a digest"))?;
+        let identity = Identity::new(self.mechanism, Some(digest.name().into()), None);
+        Ok(ask(Asked::Verdict(identity), Question::CramMd5(digest)))
+    }
+
+    fn token(&self, TokenMessage { name, token }: TokenMessage) -> Outcome {
+        if token.is_empty() {
+            return Ok(self.refuse_token(&self.setup.token_refusal));
+        }
+        let identity = Identity::new(self.mechanism, name.clone(), None);
+        let question = Question::Token { name, token, mechanism: self.mechanism };
+        Ok(ask(Asked::Token(identity), question))
+    }
+
+    fn refuse_token(&self, refusal: &TokenRefusal) -> (State, Step) {
+        (State::Client(Awaited::TokenEnd), Step::Challenge(refusal.to_json(self.mechanism)))
+    }
+
+    fn scram(&self, message: &[u8]) -> Outcome {
+        let hash = self.mechanism.scram_hash().ok_or(Failure::Malformed("no SCRAM"))?;
+        let named = Named::read(message, self.mechanism, hash, &self.setup)?;
+        let Identity { name, authorization, .. } = named.identity.clone();
+        let question = Question::Keys { name: name.unwrap_or_default(), authorization, hash };
+        Ok(ask(Asked::Keys(Box::new(named)), question))
+    }
+
+    fn challenge(&self, named: Named, keys: Option<crate::scram::Keys>) -> (State, Step) {
+        let (challenged, challenge) = named.challenge(keys, &self.setup);
+        (State::Client(Awaited::ScramProof(Box::new(challenged))), Step::Challenge(challenge))
+    }
+}
+
+const BAD_NAME: Failure = Failure::Malformed("a bad name");
+
+fn challenge(text: &str) -> Step {
+    Step::Challenge(Secret::from(text))
+}
+
+const fn ask(asked: Asked, question: Question) -> (State, Step) {
+    (State::Caller(asked), Step::Ask(question))
+}

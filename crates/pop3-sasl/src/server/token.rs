@@ -1,0 +1,184 @@
+//! The server's side of OAUTHBEARER (RFC 7628) and XOAUTH2.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::{Failure, setup::Setup};
+use crate::scram::message::{Flag, Gs2};
+use crate::{Mechanism, Secret, text};
+
+/// Why a token is refused, in the words of OAuth 2.0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenStatus {
+    /// It is expired, revoked, malformed, or not for this user: `invalid_token`, or 401.
+    #[default]
+    InvalidToken,
+    /// It does not allow to read mail: `insufficient_scope`, or 403.
+    InsufficientScope,
+    /// The request is not understood: `invalid_request`, or 400.
+    InvalidRequest,
+}
+
+/// What a client is told whose token is refused (RFC 7628 section 3.2.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenRefusal {
+    status: TokenStatus,
+    scope: Option<String>,
+    openid_configuration: Option<String>,
+}
+
+impl TokenRefusal {
+    /// A refusal for this reason.
+    #[must_use]
+    pub const fn new(status: TokenStatus) -> Self {
+        Self { status, scope: None, openid_configuration: None }
+    }
+
+    /// Adds the scope that a token needs.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Adds the https URL of the OpenID configuration that tells where to get a token. XOAUTH2 has no
+    /// place for it.
+    #[must_use]
+    pub fn with_openid_configuration(mut self, url: impl Into<String>) -> Self {
+        self.openid_configuration = Some(url.into());
+        self
+    }
+
+    pub(super) fn to_json(&self, mechanism: Mechanism) -> Secret {
+        let old = mechanism == Mechanism::XOAuth2;
+        let mut json = String::from("{\"status\":");
+        quote(&mut json, self.status.name(old));
+        if old {
+            json.push_str(",\"schemes\":\"bearer\"");
+        }
+        let url = self.openid_configuration.as_ref().filter(|_| !old);
+        for (key, value) in [("scope", self.scope.as_ref()), ("openid-configuration", url)] {
+            if let Some(value) = value {
+                json.push_str(",\"");
+                json.push_str(key);
+                json.push_str("\":");
+                quote(&mut json, value);
+            }
+        }
+        json.push('}');
+        Secret::from(json)
+    }
+}
+
+impl TokenStatus {
+    const fn name(self, old: bool) -> &'static str {
+        match (self, old) {
+            (Self::InvalidToken, false) => "invalid_token",
+            (Self::InvalidToken, true) => "401",
+            (Self::InsufficientScope, false) => "insufficient_scope",
+            (Self::InsufficientScope, true) => "403",
+            (Self::InvalidRequest, false) => "invalid_request",
+            (Self::InvalidRequest, true) => "400",
+        }
+    }
+}
+
+/// What a client of either mechanism has sent.
+pub(super) struct TokenMessage {
+    pub(super) name: Option<String>,
+    /// Empty where the client only asks what token it needs (RFC 7628 section 4.3).
+    pub(super) token: Secret,
+}
+
+/// Reads `n,a=name,^Ahost=…^Aport=…^Aauth=Bearer …^A^A`. Keys that are unknown are ignored.
+pub(super) fn oauthbearer(message: &[u8], setup: &Setup) -> Result<TokenMessage, Failure> {
+    let message = core::str::from_utf8(message).map_err(|_| Failure::Malformed("not UTF-8"))?;
+    let head = Gs2::parse(message).map_err(Failure::Malformed)?;
+    if matches!(head.flag, Flag::Bound(_)) {
+        return Err(Failure::Binding("a mechanism that can't be bound"));
+    }
+    let name = match head.authorization {
+        None => None,
+        Some(name) => Some(text::name(name.as_bytes()).ok_or(Failure::Malformed("a bad name"))?),
+    };
+    let (mut host, mut port, mut auth) = (None, None, None);
+    let pairs = head.rest.strip_prefix('\x01').and_then(|rest| rest.strip_suffix('\x01'));
+    let pairs = pairs.ok_or(Failure::Malformed("no list of keys and values"))?;
+    let pairs = match pairs {
+        "" => pairs,
+        _ => pairs.strip_suffix('\x01').ok_or(Failure::Malformed("a list of keys without end"))?,
+    };
+    for pair in pairs.split('\x01').filter(|_| !pairs.is_empty()) {
+        let (key, value) = pair.split_once('=').ok_or(Failure::Malformed("a key without value"))?;
+        let plain = |octet: u8| octet.is_ascii_graphic() || b" \t\r\n".contains(&octet);
+        if key.is_empty() || !key.bytes().all(|octet| octet.is_ascii_alphabetic()) {
+            return Err(Failure::Malformed("a key that is none"));
+        }
+        if !value.bytes().all(plain) {
+            return Err(Failure::Malformed("a value that is none"));
+        }
+        let place = match key {
+            "host" => &mut host,
+            "port" => &mut port,
+            "auth" => &mut auth,
+            _ => continue,
+        };
+        if place.replace(value).is_some() {
+            return Err(Failure::Malformed("a key that is given twice"));
+        }
+    }
+    let known = |host: &str| setup.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
+    if host.is_some_and(|host| !setup.hosts.is_empty() && !known(host)) {
+        return Err(Failure::Malformed("meant for another host"));
+    }
+    if let Some(port) = port {
+        let port = crate::scram::message::number(port).and_then(|port| u16::try_from(port).ok());
+        let port = port.ok_or(Failure::Malformed("a port that is none"))?;
+        if !setup.ports.is_empty() && !setup.ports.contains(&port) {
+            return Err(Failure::Malformed("meant for another port"));
+        }
+    }
+    match auth.ok_or(Failure::Malformed("no token"))? {
+        "" => Ok(TokenMessage { name, token: Secret::default() }),
+        auth => Ok(TokenMessage { name, token: bearer(auth)? }),
+    }
+}
+
+/// Reads `user=name^Aauth=Bearer …^A^A`.
+pub(super) fn xoauth2(message: &[u8]) -> Result<TokenMessage, Failure> {
+    const FLAW: Failure = Failure::Malformed("not of the form user, auth");
+    let message = core::str::from_utf8(message).map_err(|_| Failure::Malformed("not UTF-8"))?;
+    let pairs = message.strip_suffix("\x01\x01").ok_or(FLAW)?;
+    let (user, auth) = pairs.split_once('\x01').ok_or(FLAW)?;
+    let name = user.strip_prefix("user=").ok_or(FLAW)?;
+    let name = text::name(name.as_bytes()).ok_or(Failure::Malformed("a bad name"))?;
+    let token = bearer(auth.strip_prefix("auth=").ok_or(FLAW)?)?;
+    Ok(TokenMessage { name: Some(name), token })
+}
+
+/// The token behind `Bearer`, which is written in any case (RFC 7628 section 4).
+fn bearer(auth: &str) -> Result<Secret, Failure> {
+    let (scheme, token) = auth.split_once(' ').ok_or(Failure::Malformed("no bearer token"))?;
+    let token = token.trim_start_matches(' ').as_bytes();
+    if !scheme.eq_ignore_ascii_case("Bearer") || !text::is_token(token) {
+        return Err(Failure::Malformed("no bearer token"));
+    }
+    Ok(Secret::from(token))
+}
+
+/// Writes a JSON string.
+fn quote(json: &mut String, value: &str) {
+    json.push('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => {
+                json.push('\\');
+                json.push(character);
+            }
+            '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => json.push(character),
+        }
+    }
+    json.push('"');
+}

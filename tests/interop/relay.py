@@ -1,0 +1,62 @@
+"""A relay of TCP connections that comes to the server from an address of our choice.
+
+A server that slows down an address after failures would make the checks of wrong passwords slow, one after the other;
+so each comes from an address of its own in 127.0.0.0/8. It can cut or change what passes, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+
+from net import HOST
+
+
+@dataclass(frozen=True)
+class Door:
+    """The ports of a server, as a client sees them."""
+
+    plain: int
+    tls: int
+
+
+class Relays:
+    """All relays of the run, in one thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._count = 0
+
+    def door(self, server: object) -> Door:
+        """A door to the server, whose clients come from an address that no other door's come from."""
+        self._count += 1
+        source = f"127.1.{self._count // 200}.{self._count % 200 + 1}"
+        return Door(self._open(server.plain, source), self._open(server.tls, source))  # type: ignore[attr-defined]
+
+    def _open(self, port: int, source: str) -> int:
+        return asyncio.run_coroutine_threadsafe(self._listen(port, source), self._loop).result(10)
+
+    async def _listen(self, port: int, source: str) -> int:
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                there = await asyncio.open_connection(HOST, port, local_addr=(source, 0))
+            except OSError:
+                writer.close()
+                return
+            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+
+        server = await asyncio.start_server(connected, HOST, 0)
+        return server.sockets[0].getsockname()[1]
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()

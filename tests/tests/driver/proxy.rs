@@ -1,0 +1,199 @@
+//! Connections through a proxy, which tells whom it speaks for.
+
+use core::net::SocketAddr;
+use core::pin::pin;
+use core::task::{Context, Waker};
+use std::sync::{Arc, Mutex};
+
+use pop3_driver::Stop;
+use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
+use pop3_proto::Rejection;
+use pop3_proto::server::Close;
+use pop3_tests::store::Store;
+use proptest::prelude::*;
+
+use crate::store::{Policy, Session, peer};
+use crate::wire::{Incoming, Wire};
+
+const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 110\r\n";
+
+/// A policy whose only peer is a proxy.
+struct Behind {
+    policy: Policy,
+    /// Whether it sends a header; if not, it may say XCLIENT.
+    header: bool,
+    /// How many are let in.
+    most: usize,
+    welcomed: Arc<Mutex<Vec<Peer>>>,
+}
+
+impl Service for Behind {
+    type Backend = Session;
+
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        self.header && peer.address.ip().is_loopback()
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+        if self.welcomed.lock().unwrap().len() == self.most {
+            return Err(Rejection::temporary("too many"));
+        }
+        self.welcomed.lock().unwrap().push(peer.clone());
+        Ok(self.policy.connect(peer)?.with_trusted_proxy(!self.header))
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        self.policy.ended(peer, report);
+    }
+}
+
+impl Behind {
+    fn new() -> Self {
+        Self { policy: Policy::new(Store::fixture()), header: true, most: 2, welcomed: Arc::default() }
+    }
+
+    fn serve(&self, incoming: impl IntoIterator<Item = Incoming>, entrance: Entrance) -> Wire {
+        let wire = Wire::new(incoming);
+        let stop = Stop::new();
+        let mut session = pin!(serve(wire.clone(), entrance, peer(), self, &stop));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(session.as_mut().poll(&mut context).is_ready(), "nothing is waited for");
+        wire
+    }
+
+    fn welcomed(&self) -> Vec<(SocketAddr, SocketAddr, bool)> {
+        let peers = self.welcomed.lock().unwrap();
+        peers
+            .iter()
+            .map(|peer| {
+                let proxy = peer.proxy.expect("it came through one");
+                assert_eq!(proxy.address, crate::store::peer().address);
+                (peer.address, peer.local, proxy.tls)
+            })
+            .collect()
+    }
+}
+
+/// Version 2: the client's and the own address, and that the client speaks TLS with the proxy.
+fn binary() -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14".to_vec();
+    header.extend([192, 0, 2, 7, 198, 51, 100, 1]);
+    header.extend([56324_u16.to_be_bytes(), 110_u16.to_be_bytes()].concat());
+    header.extend(b"\x20\0\x05\x01\0\0\0\0");
+    header
+}
+
+fn real() -> (SocketAddr, SocketAddr) {
+    (([192, 0, 2, 7], 56324).into(), ([198, 51, 100, 1], 110).into())
+}
+
+#[test]
+fn the_session_is_the_clients_whatever_the_split() {
+    for (header, tls) in [(LINE.to_vec(), false), (binary(), true)] {
+        let all = [&header[..], b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\nQUIT\r\n"].concat();
+        for split in [1, 2, 7, 16, header.len(), all.len()] {
+            let behind = Behind::new();
+            let pieces = all.chunks(split).map(|piece| Incoming::Octets(piece.to_vec()));
+            let wire = behind.serve(pieces, Entrance::Plain);
+            assert!(wire.sent().contains("+OK 3 67\r\n"), "{}", wire.sent());
+            assert_eq!(behind.welcomed(), [(real().0, real().1, tls)]);
+            assert_eq!(behind.policy.report().1, Close::Quit);
+        }
+    }
+}
+
+#[test]
+fn the_handshake_finds_its_octets_behind_the_header() {
+    for header in [LINE.to_vec(), binary()] {
+        let behind = Behind::new();
+        // The transport in memory takes what stands there for the handshake.
+        let handshake = [&header[..], b"ClientHello"].concat();
+        let wire = behind.serve([Incoming::Octets(handshake), "QUIT\r\n".into()], Entrance::Implicit);
+        assert!(wire.state().tls);
+        assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
+    }
+}
+
+#[test]
+fn without_a_header_there_is_no_session() {
+    let long = [b"PROXY UNKNOWN ", &[b'x'; 200][..], b"\r\n"].concat();
+    let mut huge = binary();
+    huge[14..16].copy_from_slice(&[0xff, 0xff]);
+    for (what, close) in [
+        (b"USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n".to_vec(), Close::PeerClosed),
+        (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03................".to_vec(), Close::PeerClosed),
+        (LINE[..20].to_vec(), Close::PeerClosed),
+        (binary()[..20].to_vec(), Close::PeerClosed),
+        (b"PROXY TCP4 1.2.3.4 nowhere 1 2\r\nUSER mrose\r\n".to_vec(), Close::PeerClosed),
+        (long, Close::PeerClosed),
+        (huge, Close::PeerClosed),
+        (Vec::new(), Close::PeerClosed),
+    ] {
+        let behind = Behind::new();
+        let wire = behind.serve([Incoming::Octets(what)], Entrance::Plain);
+        assert_eq!((wire.sent().as_str(), behind.welcomed().len()), ("", 0));
+        let (user, ended, error, _) = behind.policy.report();
+        assert_eq!((user, ended), (None, close));
+        assert!(error.unwrap().starts_with("PROXY header: "));
+    }
+    let behind = Behind::new();
+    behind.serve([Incoming::Octets(LINE[..20].to_vec()), Incoming::Silence], Entrance::Plain);
+    assert_eq!(behind.policy.report().1, Close::TimedOut);
+}
+
+#[test]
+fn a_server_without_proxies_takes_the_header_for_a_command() {
+    let policy = Policy::new(Store::fixture());
+    let wire = Wire::new([Incoming::Octets(LINE.to_vec()), "QUIT\r\n".into()]);
+    policy.serve(&wire);
+    assert!(wire.sent().contains("\r\n-ERR unknown command\r\n+OK"), "{}", wire.sent());
+}
+
+proptest! {
+    #[test]
+    fn any_octets_end_well(
+        begin in prop::sample::select(vec![&b""[..], b"PROXY ", b"PROXY TCP4 ", b"PROXY TCP6 ::1 ", b"\r\n\r\n\0\r\nQUIT\n", b"\r\n\r\n\0\r\nQUIT\n\x21"]),
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let behind = Behind::new();
+        let octets = [begin, &rest[..]].concat();
+        let wire = behind.serve([Incoming::Octets(octets)], Entrance::Plain);
+        prop_assert!(wire.sent().is_empty() || behind.welcomed().len() == 1);
+        behind.policy.report();
+    }
+}
+
+// PRS-13
+#[test]
+fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
+    let commands = "XCLIENT ADDR=192.0.2.7 PORT=56324 SESSION=x TTL=4\r\nUSER mrose\r\nPASS tanstaaf\r\nSTAT\r\nQUIT\r\n";
+    let behind = Behind { header: false, ..Behind::new() };
+    let wire = behind.serve([commands.into()], Entrance::Plain);
+    assert!(wire.sent().starts_with("+OK [XCLIENT] "), "{}", wire.sent());
+    assert!(wire.sent().contains("+OK 3 67\r\n"), "{}", wire.sent());
+    // The policy was asked twice, and the backend for the proxy itself was given back.
+    let welcomed = behind.welcomed.lock().unwrap().clone();
+    assert_eq!((welcomed[0].address, welcomed[0].proxy), (peer().address, None));
+    assert_eq!((welcomed[1].address, welcomed.len()), (real().0, 2));
+    assert_eq!(welcomed[1].proxy.map(|proxy| proxy.address), Some(peer().address));
+    assert_eq!(behind.policy.report().1, Close::Quit);
+}
+
+#[test]
+fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
+    let behind = Behind { header: false, most: 1, ..Behind::new() };
+    let commands = "XCLIENT ADDR=192.0.2.7 PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nSTAT\r\n";
+    let wire = behind.serve([commands.into()], Entrance::Plain);
+    assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
+    assert_eq!(behind.policy.report().0, None);
+}
+
+// PRS-13
+#[test]
+fn nobody_else_may_say_xclient() {
+    let policy = Policy::new(Store::fixture());
+    let wire = Wire::new(["XCLIENT ADDR=192.0.2.7\r\nQUIT\r\n".into()]);
+    policy.serve(&wire);
+    assert!(wire.sent().ends_with("\r\n-ERR unknown command\r\n+OK bye\r\n"), "{}", wire.sent());
+    assert!(!wire.sent().contains('['));
+}
