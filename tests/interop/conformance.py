@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,10 @@ class Run:
         return [row for row in self.rows if row["outcome"] == "FAILED"]
 
 
+# Whether all rows must pass, and what makes the runs.
+Job = tuple[bool, Callable[[], list[Run]]]
+
+
 class Runner:
     """`pop3 conformance` with an account."""
 
@@ -150,8 +155,7 @@ class Report:
         print(f"FAIL  {text}", flush=True)
 
 
-def try_ours(report: Report, runner: Runner, processes: Processes, work: Path, cert: Path, key: Path,
-             runtimes: list[str]) -> list[Run]:
+def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path, runtimes: list[str]) -> list[Job]:
     """All rows in clear text, over STLS and in TLS, with APOP, and on an empty maildrop: beside each other, a server
     of its own for each, as a server slows down for an address that fails to log in."""
 
@@ -172,10 +176,10 @@ def try_ours(report: Report, runner: Runner, processes: Processes, work: Path, c
             (runtime, "APOP", "plain", ["--apop"], ["--only", "APO,SES,RSP"]),
             (runtime, "empty", "plain", [], ["--only", "NUM,LST,MUL"], "empty"),
         ]
-    return in_parallel(report, [lambda job=job: [one(*job)] for job in jobs], must_pass=True)
+    return [(True, lambda job=job: [one(*job)]) for job in jobs]
 
 
-def try_others(report: Report, runner: Runner, processes: Processes, cert: Path, key: Path) -> list[Run]:
+def others(runner: Runner, processes: Processes, cert: Path, key: Path) -> list[Job]:
     """Debian's servers: their failures are theirs."""
     root = peers.unpack(ROOT / "target/interop/peers")
 
@@ -195,15 +199,14 @@ def try_others(report: Report, runner: Runner, processes: Processes, cert: Path,
         finally:
             server.stop()
 
-    jobs = [lambda: peer(peers.start_dovecot), lambda: peer(peers.start_courier), small]
-    return in_parallel(report, jobs, must_pass=False)
+    return [(False, lambda: peer(peers.start_dovecot)), (False, lambda: peer(peers.start_courier)), (False, small)]
 
 
-def in_parallel(report: Report, jobs: list, must_pass: bool) -> list[Run]:
-    """Runs the jobs beside each other: they wait more than they work."""
+def in_parallel(report: Report, jobs: list[Job]) -> list[Run]:
+    """Runs the jobs beside each other: they wait more than they work. The order of the result is that of the jobs."""
     runs = []
-    with ThreadPoolExecutor(6) as pool:
-        for future in [pool.submit(job) for job in jobs]:
+    with ThreadPoolExecutor(10) as pool:
+        for must_pass, future in [(must_pass, pool.submit(job)) for must_pass, job in jobs]:
             try:
                 for run in future.result():
                     report.server(run, must_pass)
@@ -291,14 +294,13 @@ def main() -> int:
     try:
         ca, cert, key = make_certificates(work)
         runner = Runner(program, work, ca)
-        runs = []
         runtimes = arguments.runtime or list(RUNTIMES)
-        if not arguments.others:
-            runs += try_ours(report, runner, processes, work, cert, key, runtimes)
-            for runtime in runtimes:
-                try_client(report, program, work, cert, key, ca, runtime)
-        if not arguments.ours:
-            runs += try_others(report, runner, processes, cert, key)
+        # The slow ones first: a server that holds its answers back decides how long all takes.
+        jobs = [] if arguments.ours else others(runner, processes, cert, key)
+        jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
+        runs = in_parallel(report, jobs)
+        for runtime in [] if arguments.others else runtimes:
+            try_client(report, program, work, cert, key, ca, runtime)
         if arguments.update_docs and not report.failed:
             update_docs(runs)
     finally:

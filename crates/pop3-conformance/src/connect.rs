@@ -1,8 +1,9 @@
 //! Where a server is, how it is reached, and who logs in.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::ClientConfig;

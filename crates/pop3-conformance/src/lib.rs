@@ -5,6 +5,7 @@ pub mod client;
 mod connect;
 mod facts;
 mod record;
+mod reply;
 mod report;
 mod row;
 mod sasl;

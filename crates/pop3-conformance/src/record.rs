@@ -1,6 +1,6 @@
 //! The record of what went over the wire while a row was tried.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use crate::show::{escaped, masked};

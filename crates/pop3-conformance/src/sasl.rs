@@ -167,7 +167,8 @@ impl Scram {
 
 /// Octets that are different at each call. They need not be secret.
 pub(crate) fn unique() -> [u8; 16] {
-    use std::hash::{BuildHasher, RandomState};
+    use core::hash::BuildHasher;
+    use std::hash::RandomState;
     let mut octets = [0; 16];
     for half in octets.chunks_mut(8) {
         half.copy_from_slice(&RandomState::new().hash_one(std::time::Instant::now()).to_be_bytes());

@@ -12,6 +12,7 @@ use std::time::Instant;
 use rustls::{ClientConnection, StreamOwned};
 
 use crate::record::Record;
+pub(crate) use crate::reply::{Answer, Reply, trimmed};
 use crate::row::{Stop, ensure, fail, skip};
 use crate::show::escaped;
 
@@ -73,24 +74,6 @@ pub(crate) enum End {
     Reset,
     /// By a fault, as of TLS.
     Broken(String),
-}
-
-/// The first line of a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) positive: bool,
-    /// Behind the status and a space.
-    pub(crate) text: String,
-    /// With its line end.
-    pub(crate) raw: Vec<u8>,
-}
-
-/// What answers a line of AUTH.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Reply(Reply),
-    /// Behind `+` and a space, as it came, without its line end; and the whole line.
-    Challenge(String, Vec<u8>),
 }
 
 /// What came of a handshake.
@@ -437,20 +420,29 @@ impl Wire {
                     self.input.extend_from_slice(chunk.get(..count).unwrap_or_default());
                     return Fill::Some;
                 }
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => continue,
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                Err(error) => {
+                    let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
+                    if is(&[ErrorKind::Interrupted]) {
+                        continue;
+                    }
+                    if is(&[ErrorKind::WouldBlock, ErrorKind::TimedOut]) {
                         if Instant::now() < deadline {
                             continue;
                         }
                         return Fill::Late;
                     }
-                    ErrorKind::UnexpectedEof => End::Closed,
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+                    if is(&[ErrorKind::UnexpectedEof]) {
+                        End::Closed
+                    } else if is(&[
+                        ErrorKind::ConnectionReset,
+                        ErrorKind::BrokenPipe,
+                        ErrorKind::ConnectionAborted,
+                    ]) {
                         End::Reset
+                    } else {
+                        End::Broken(error.to_string())
                     }
-                    _ => End::Broken(error.to_string()),
-                },
+                }
             };
             self.record.event(self.number, &format!("ended by the server: {end:?}"));
             self.end = Some(end);
@@ -465,47 +457,6 @@ enum Fill {
     End,
 }
 
-impl Reply {
-    /// Reads a status in letters of any case.
-    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let bare = trimmed(line);
-        let status = |word: &[u8]| bare.len() >= word.len() && bare[..word.len()].eq_ignore_ascii_case(word);
-        let (positive, length) = match () {
-            () if status(b"+OK") => (true, 3),
-            () if status(b"-ERR") => (false, 4),
-            () => return None,
-        };
-        let rest = &bare[length..];
-        if !matches!(rest.first(), None | Some(b' ' | b'\t')) {
-            return None;
-        }
-        let text = String::from_utf8_lossy(rest.get(1..).unwrap_or_default()).into_owned();
-        Some(Self { positive, text, raw: line.to_vec() })
-    }
-
-    /// The response code, without its brackets.
-    pub(crate) fn code(&self) -> Option<&str> {
-        let (code, _) = self.text.strip_prefix('[')?.split_once(']')?;
-        Some(code)
-    }
-
-    /// Whether the first level of the code is this, in letters of any case.
-    pub(crate) fn has_code(&self, level: &str) -> bool {
-        self.code().is_some_and(|code| {
-            code.eq_ignore_ascii_case(level)
-                || code
-                    .get(..=level.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(&format!("{level}/")))
-        })
-    }
-}
-
-/// A line without its end.
-pub(crate) fn trimmed(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 /// A command for a message: not all of a long one.
 fn shown(command: &str) -> String {
     if command.is_empty() { "an empty line".to_owned() } else { escaped(command.as_bytes()) }
@@ -514,26 +465,4 @@ fn shown(command: &str) -> String {
 /// The time that is left; never nothing, which would mean for ever.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_a_word() {
-        let positive = |line: &[u8]| Reply::parse(line).map(|reply| reply.positive);
-        assert_eq!(positive(b"+OK\r\n"), Some(true));
-        assert_eq!(positive(b"+ok hi\n"), Some(true));
-        assert_eq!(positive(b"-Err x\r\n"), Some(false));
-        for other in [&b"+OKAY\r\n"[..], b"", b"+O", b"* OK\r\n", b"+ x\r\n"] {
-            assert_eq!(positive(other), None, "{}", escaped(other));
-        }
-    }
-
-    #[test]
-    fn codes_have_levels() {
-        let code = |level| Reply::parse(b"-ERR [Sys/temp] busy\r\n").unwrap().has_code(level);
-        assert!(code("SYS") && code("SYS/TEMP") && !code("SY") && !code("SYS/TEMP/DISK"));
-    }
 }

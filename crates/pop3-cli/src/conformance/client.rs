@@ -1,8 +1,8 @@
 //! A client under test: plays scripted servers to it.
 
+use core::sync::atomic::AtomicBool;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use pop3_conformance::client::Stage;
 use pop3_conformance::{Report, Selection};

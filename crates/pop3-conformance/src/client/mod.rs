@@ -7,8 +7,10 @@
 
 mod heard;
 mod mail;
+mod mail_rows;
 mod player;
 mod scripts;
+mod session_rows;
 mod stage;
 
 pub use heard::Heard;

@@ -140,7 +140,11 @@ impl<'a> Player<'a> {
             };
             let act = match (self.script.reply)(&ask) {
                 Act::Usual => usual(&ask, self.script, &mut self.marked, self.tls.is_some()),
-                act => act,
+                act @ (Act::Say(_)
+                | Act::SayAndClose(_)
+                | Act::Challenge(_)
+                | Act::Endless
+                | Act::StartTls(_)) => act,
             };
             pipelined = self.comes(BEFORE_REPLY);
             if line.keyword == "QUIT" && self.gone() {

@@ -22,8 +22,8 @@ mod usr;
 mod utf;
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -175,8 +175,7 @@ impl Target {
 fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
     let connect = |stop| Error::Connect(text(stop));
     let login = |stop| Error::Login(text(stop));
-    let mut facts = Facts::default();
-    facts.tls = bench.connect.tls != Tls::Off;
+    let mut facts = Facts { tls: bench.connect.tls != Tls::Off, ..Facts::default() };
     if facts.tls && bench.connect.trust.is_none() {
         return Err(Error::Connect("TLS is wanted, but was not configured".to_owned()));
     }

@@ -104,7 +104,12 @@ impl Bench<'_> {
         if let (Some(before), Some(lines)) = (&facts.uids, wire.multiline_if("UIDL")?) {
             let after: Vec<Vec<u8>> =
                 lines.iter().filter_map(|line| Some(number_and_rest(line)?.1)).collect();
-            let gone = before.iter().filter(|(at, _)| *at == number).all(|(_, uid)| !after.contains(uid));
+            // Where two messages share it, it is there still, which is another row.
+            let twice = |uid: &Vec<u8>| before.iter().filter(|(_, other)| other == uid).count() > 1;
+            let gone = before
+                .iter()
+                .filter(|(at, _)| *at == number)
+                .all(|(_, uid)| twice(uid) || !after.contains(uid));
             let kept = before.iter().filter(|(at, _)| *at != number).all(|(_, uid)| after.contains(uid));
             others_kept = Some((gone, kept));
         }

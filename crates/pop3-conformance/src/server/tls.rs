@@ -1,8 +1,8 @@
 //! STLS and TLS.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ClientConfig;
 use rustls::client::ResolvesClientCert;
@@ -194,9 +194,8 @@ fn injected(bench: &mut Bench<'_>) -> Verdict {
         return note("the connection is closed");
     }
     wire.send(b"QUIT\r\n")?;
-    let first = match wire.read_reply("QUIT") {
-        Ok(reply) => reply,
-        Err(_) => return note("the connection is closed after the handshake"),
+    let Ok(first) = wire.read_reply("QUIT") else {
+        return note("the connection is closed after the handshake");
     };
     ensure(first.positive && wire.ends(wire.timeout), || {
         "a command that came in clear text was answered in TLS".to_owned()

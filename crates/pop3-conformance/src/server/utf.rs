@@ -199,11 +199,11 @@ fn first_tag(bench: &Bench<'_>) -> Result<String, Stop> {
     let mut wire = bench.open()?;
     let lines = wire.multiline_if("LANG")?.unwrap_or_default();
     wire.quit();
-    let tags = lines
+    let mut tags = lines
         .iter()
         .filter_map(|line| String::from_utf8_lossy(trimmed(line)).split(' ').next().map(str::to_owned));
     // i-default has no language of its own.
-    let tag = tags.filter(|tag| !tag.starts_with("i-")).next();
+    let tag = tags.find(|tag| !tag.starts_with("i-"));
     tag.map_or_else(|| skip("LANG lists no language"), Ok)
 }
 
