@@ -1,8 +1,9 @@
 //! A small client that fetches all messages and deletes them, with one habit that it should not have.
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::TcpStream;
 
 /// What the client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 mod fake;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use fake::Habit;
 use pop3_conformance::client::{GROUPS, Stage};

@@ -1,11 +1,12 @@
 //! A server as in the book, small and in this process, that can be told to do one thing wrong.
 
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
@@ -300,11 +301,11 @@ impl<'a> Session<'a> {
         if self.holds_lock {
             self.house.locked.store(false, Ordering::SeqCst);
         }
-        if let Some(Stream::Tls(stream)) = &mut self.stream {
-            if self.house.fault.flaw != Flaw::NoCloseNotify {
-                stream.conn.send_close_notify();
-                let _ = stream.conn.complete_io(&mut stream.sock);
-            }
+        if let Some(Stream::Tls(stream)) = &mut self.stream
+            && self.house.fault.flaw != Flaw::NoCloseNotify
+        {
+            stream.conn.send_close_notify();
+            let _ = stream.conn.complete_io(&mut stream.sock);
         }
     }
 
@@ -641,7 +642,7 @@ impl<'a> Session<'a> {
                 .chars()
                 .filter(|letter| letter.is_ascii_alphanumeric() || "+/".contains(*letter))
                 .collect();
-            while kept.len() % 4 != 0 {
+            while !kept.len().is_multiple_of(4) {
                 kept.push('=');
             }
             return Base64::decode_vec(&kept).ok();

@@ -3,8 +3,8 @@
 mod fake;
 mod faults;
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use fake::{Fake, Fault, Flaw};
