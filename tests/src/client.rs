@@ -9,7 +9,10 @@ use pop3_proto::{
     Status,
 };
 
+use pop3_proto::observer::Side;
+
 use crate::START;
+use crate::observed::Watch;
 use crate::split::pieces;
 
 /// A client, and what it made of what it received.
@@ -23,6 +26,7 @@ pub struct Client {
     log: Vec<Seen>,
     error: Option<Error>,
     encrypts: bool,
+    watch: Watch,
 }
 
 /// What a client was told, octets copied.
@@ -69,6 +73,7 @@ impl Client {
     #[must_use]
     pub fn with(config: Config, channel: Channel) -> Self {
         Self {
+            watch: Watch::new(Side::Client, channel),
             connection: Connection::new(config, channel, START),
             now: START,
             received: Vec::new(),
@@ -97,7 +102,17 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.connection.send(&command, self.now, &mut self.out)
+        self.write(|connection, now, out| connection.send(&command, now, out))?;
+        self.watch.expect(shape);
+        Ok(())
+    }
+
+    /// Has the core write something, and shows it to the observer.
+    fn write<T>(&mut self, write: impl FnOnce(&mut Connection, Instant, &mut BytesMut) -> T) -> T {
+        let before = self.out.len();
+        let result = write(&mut self.connection, self.now, &mut self.out);
+        self.watch.sent(Side::Client, &self.out[before..]);
+        result
     }
 
     /// Sends a line as [`send_shaped`](Self::send_shaped) does, with a reply of one line.
@@ -115,7 +130,7 @@ impl Client {
     pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
         let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
-        self.connection.send_sealed_auth(mechanism, initial, self.now, &mut self.out)
+        self.write(|connection, now, out| connection.send_sealed_auth(mechanism, initial, now, out))
     }
 
     /// Answers a challenge with base64.
@@ -124,7 +139,7 @@ impl Client {
     /// Those of [`Connection::respond`].
     pub fn respond(&mut self, text: &[u8]) -> Result<(), SendError> {
         let text = Base64::parse(text).expect("base64 of the test's");
-        self.connection.respond(text, self.now, &mut self.out)
+        self.write(|connection, now, out| connection.respond(text, now, out))
     }
 
     /// Cancels the exchange.
@@ -132,7 +147,7 @@ impl Client {
     /// # Errors
     /// Those of [`Connection::cancel`].
     pub fn cancel(&mut self) -> Result<(), SendError> {
-        self.connection.cancel(self.now, &mut self.out)
+        self.write(Connection::cancel)
     }
 
     /// The octets to be written, which are gone then.
@@ -144,9 +159,11 @@ impl Client {
     pub fn feed(&mut self, octets: &[u8], lengths: &[usize]) {
         for piece in pieces(octets, lengths) {
             self.received.extend_from_slice(piece);
+            self.watch.sent(Side::Server, piece);
             self.run();
         }
         if self.encrypts && self.connection.state() == State::Handshake {
+            self.watch.encrypted();
             self.connection.tls_established(self.now).expect("a handshake was due");
         }
     }
@@ -161,6 +178,7 @@ impl Client {
     /// The server closes its side.
     pub fn end(&mut self) {
         self.last = true;
+        self.watch.ended(Side::Server);
         self.run();
     }
 

@@ -78,7 +78,12 @@ fn turn(line: &str) -> Option<Turn> {
     })
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+/// Octets that are written as text, `\xHH` for what is no text.
+///
+/// # Panics
+/// When two hexadecimal digits are missing.
+#[must_use]
+pub fn unescape(text: &str) -> Vec<u8> {
     let (mut octets, mut rest) = (Vec::new(), text.as_bytes());
     loop {
         match rest {

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod dialogue;
 pub mod model;
+pub mod observed;
 pub mod pair;
 pub mod properties;
 pub mod sasl;

@@ -7,10 +7,11 @@ use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::server::{self, Limits};
 use pop3_proto::{
     Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
-    Reply, ReplyShape, UniqueId, Xclient, apop, client,
+    Reply, ReplyShape, UniqueId, Xclient, apop, client, observer,
 };
 
 use crate::client::{Client, Seen};
+use crate::observed::{Fed, tell};
 use crate::sasl;
 use crate::server::{Server, run};
 use crate::split::{OCTETS, WHOLE, pieces};
@@ -357,4 +358,46 @@ pub fn client(data: &[u8]) {
     // A body of a reply that was not complete is not told to be so.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();
     assert!(begun <= replies);
+}
+
+/// An input of [`observer()`]: settings, a split, then flights with [`FLIGHT`] between them. The first
+/// octet of a flight says whose it is, or what else happens.
+///
+/// An observer takes any octets of either side, tells the same at every split, keeps secrets to itself,
+/// and tells no more than there was.
+///
+/// # Panics
+/// When that does not hold.
+pub fn observer(data: &[u8]) {
+    use observer::Side::{Client, Server};
+    let mut header = Header { rest: data };
+    let (flags, split) = (header.octet(), header.octet());
+    let few = flags & 1 != 0;
+    let config = observer::Config::new()
+        .with_channel(if flags & 2 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext })
+        .with_data(flags & 4 != 0)
+        .with_max_line(if flags & 8 != 0 { 24 } else { 8192 })
+        .with_max_outstanding(if few { 3 } else { 1000 })
+        .with_max_messages(if few { 2 } else { 1000 });
+    let mut fed = Vec::new();
+    for flight in header.rest.split(|&octet| octet == FLIGHT) {
+        let mut flight = Header { rest: flight };
+        match flight.octet() {
+            b'E' => fed.push(Fed::Encrypted),
+            b'c' => fed.push(Fed::End(Client)),
+            b's' => fed.push(Fed::End(Server)),
+            octet => {
+                let side = if octet & 1 == 0 { Client } else { Server };
+                fed.push(Fed::Octets(side, flight.rest.to_vec()));
+            }
+        }
+    }
+    let (told, violations) = tell(config.clone(), &fed, WHOLE);
+    for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
+        assert_eq!(tell(config.clone(), &fed, lengths), (told.clone(), violations.clone()));
+    }
+    // Each line has an event and a bounded number of violations.
+    let octets: usize =
+        fed.iter().map(|fed| if let Fed::Octets(_, octets) = fed { octets.len() } else { 1 }).sum();
+    assert!(violations.len() <= 12 * (octets + 2) && told.len() <= 16 * (octets + 2));
 }

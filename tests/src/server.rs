@@ -9,7 +9,10 @@ use pop3_proto::server::{
 };
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
+use pop3_proto::observer::Side;
+
 use crate::START;
+use crate::observed::Watch;
 use crate::sasl::Leader;
 use crate::split::pieces;
 use crate::store::Store;
@@ -36,6 +39,7 @@ pub struct Server {
     most_received: usize,
     writes: usize,
     handshakes: usize,
+    watch: Watch,
 }
 
 /// A request that came out of the core, without secrets.
@@ -85,6 +89,7 @@ impl Server {
     fn silent(store: Store, config: Config, channel: Channel, timestamp: Option<String>) -> Self {
         Self {
             store,
+            watch: Watch::new(Side::Server, channel),
             connection: Connection::new(Arc::new(config), channel, timestamp, START),
             leader: Leader::default(),
             credentials: Vec::new(),
@@ -120,6 +125,13 @@ impl Server {
         self
     }
 
+    /// Lets the server break rules: for stores that break their promises.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.watch.look_away();
+        self
+    }
+
     /// Stops at a pause instead of moving the clock to its end.
     #[must_use]
     pub fn impatient(mut self) -> Self {
@@ -147,6 +159,7 @@ impl Server {
                 return;
             }
             self.received.extend_from_slice(piece);
+            self.watch.sent(Side::Client, piece);
             self.most_received = self.most_received.max(self.received.len());
             if self.run() {
                 return;
@@ -157,6 +170,7 @@ impl Server {
     /// The client closes its side.
     pub fn end(&mut self) {
         self.last = true;
+        self.watch.ended(Side::Client);
         self.run();
     }
 
@@ -217,6 +231,7 @@ impl Server {
                     self.flush();
                     assert!(self.received.is_empty(), "the core itself throws away what came in clear");
                     self.handshakes += 1;
+                    self.watch.encrypted();
                     encrypted = true;
                     self.connection.tls_established(self.now).expect("a handshake was due");
                 }
@@ -226,6 +241,7 @@ impl Server {
                     }
                     self.out.clear();
                     self.closed = Some(why);
+                    self.watch.ended(Side::Server);
                 }
             }
         }
@@ -307,6 +323,7 @@ impl Server {
         if !self.out.is_empty() {
             self.writes += 1;
         }
+        self.watch.sent(Side::Server, &self.out);
         self.sent.extend_from_slice(&self.out);
         self.out.clear();
     }

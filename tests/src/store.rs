@@ -115,7 +115,6 @@ impl Store {
     ///
     /// # Errors
     /// The rejection that is due.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a proof that is still to come is none of these")]
     pub fn login(&self, credentials: &Credentials) -> Result<Accepted, Rejection> {
         if matches!(credentials.proof, Proof::Anonymous { .. }) {
             return self.accept();

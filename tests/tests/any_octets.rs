@@ -80,6 +80,21 @@ proptest! {
     }
 
     #[test]
+    fn observers(header in vec(any::<u8>(), 2), flights in vec(octets(12), 0..9)) {
+        properties::observer(&[header, flights.join(&properties::FLIGHT)].concat());
+    }
+
+    #[test]
+    fn observers_of_sessions(header in vec(any::<u8>(), 2), flights in vec((0..3_u8, octets(12)), 0..9)) {
+        let mut seed = [&header[..], b"1+OK <1.2@h>\r\n\xfe0USER a\r\nPASS b\r\n\xfe1+OK\r\n+OK\r\n"].concat();
+        for (kind, octets) in flights {
+            let command: &[u8] = [&b"0"[..], b"1", b"0RETR 1\r\nAUTH PLAIN\r\nLIST\r\n"][usize::from(kind)];
+            seed.extend([&[properties::FLIGHT], command, &octets].concat());
+        }
+        properties::observer(&seed);
+    }
+
+    #[test]
     fn clients_that_were_greeted(header in vec(any::<u8>(), 2), octets in octets(60)) {
         properties::client(&[&header[..], b"+OK <1.2@h>\r\n\xfe", &octets].concat());
     }

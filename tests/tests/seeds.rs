@@ -3,18 +3,21 @@
 
 use std::path::Path;
 
+use pop3_proto::observer::Side;
 use pop3_tests::dialogue::{Turn, data, read};
+use pop3_tests::observed::{Fed, feed};
 use pop3_tests::properties::{self, FLIGHT};
 use pop3_tests::store::{awkward, wire};
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 6] = [
+const TARGETS: [(&str, Property); 7] = [
     ("command", properties::command),
     ("reply", properties::reply),
     ("dots", |octets| properties::dots(octets, &[7, 3], 1)),
     ("server", properties::server),
     ("client", properties::client),
+    ("observer", properties::observer),
     ("sasl", pop3_tests::sasl_properties::sasl),
 ];
 
@@ -47,6 +50,25 @@ fn make(folder: &Path) {
     write("server", "xclient".into(), &[&[0xf0, 18 * 9, 0, 3], &proxy[..]].concat());
     let apop = b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\nRETR 1\r\nLAST\r\nRSET\r\nQUIT\r\n";
     write("server", "apop".into(), &[&[2, 1, 0, 9], &apop[..]].concat());
+    for (number, dialogue) in read(&data().join("observer/rules.txt")).iter().enumerate() {
+        let mut seed = vec![number as u8 & 15, 5];
+        for (place, fed) in feed(dialogue).into_iter().enumerate() {
+            if place > 0 {
+                seed.push(FLIGHT);
+            }
+            match fed {
+                Fed::Encrypted => seed.push(b'E'),
+                Fed::End(Side::Client) => seed.push(b'c'),
+                Fed::End(Side::Server) => seed.push(b's'),
+                Fed::Octets(side, octets) => {
+                    seed.push(b'0' | u8::from(side == Side::Server));
+                    seed.extend(octets);
+                }
+                _ => {}
+            }
+        }
+        write("observer", format!("rule-{number}"), &seed);
+    }
     // What each mechanism is sent, in the order of `Mechanism::ALL`; the client's part of SCRAM comes first.
     let scram = b"n,,n=user,r=abc\nc=biws,r=abcabc,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
     let plus = b"p=tls-exporter,,n=user,r=abc\nc=cD10bHMtZXhwb3J0ZXIsLA==,r=abcabc,p=AAAA\n";

@@ -11,6 +11,7 @@ mod fetch;
 mod fuse;
 mod journal;
 mod limits;
+mod lint;
 mod logging;
 mod login;
 mod passwd;
@@ -52,5 +53,6 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Check(options) => check::run(options),
         Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
+        Command::Lint(options) => lint::run(options),
     }
 }

@@ -14,6 +14,8 @@
 //! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
 //!    pieces the caller has read, apply the rules, and append what is to be sent.
 //!
+//! Beside the two roles, [`observer::Observer`] watches a connection between two others.
+//!
 //! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
 #![no_std]
 #![cfg_attr(
@@ -43,6 +45,7 @@ mod line;
 pub mod listing;
 mod maildrop;
 mod number;
+pub mod observer;
 mod quirk;
 mod reply;
 mod sasl;

@@ -29,7 +29,7 @@ async fn logged_in<R: Runtime, T: Send + 'static>(
     let Role::Server(config) = good.server() else { unreachable!("it is the server's side") };
     let (port, scripted) = script(move |raw| {
         let tls = rustls::ServerConnection::new(config).expect("good settings");
-        let mut stream = rustls::StreamOwned::new(tls, raw.stream.into_inner());
+        let mut stream = rustls::StreamOwned::new(tls, raw.into_stream());
         stream.write_all(b"+OK ready\r\n").expect("the client reads");
         for reply in ["+OK\r\n", "+OK\r\n", "-ERR no\r\n"] {
             line(&mut stream);

@@ -120,7 +120,7 @@ fn log_in(port: u16, user: &str) -> Raw {
 
 /// Sends until the server takes no more.
 fn push(raw: &mut Raw, octets: &[u8]) {
-    let stream = raw.stream.get_mut();
+    let stream = raw.bare().get_mut();
     stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a time-out");
     match stream.write_all(octets) {
         Ok(()) => {}
@@ -138,7 +138,7 @@ fn attack(runtime: &str) {
     // Once as it should be, so that what any session takes is not counted below.
     let mut raw = log_in(port, "mrose");
     assert!(raw.say("RETR 1\r\n").starts_with("+OK"));
-    std::io::copy(&mut (&mut raw.stream).take(LARGE as u64 + 5), &mut std::io::sink()).expect("a message");
+    std::io::copy(&mut raw.bare().take(LARGE as u64 + 5), &mut std::io::sink()).expect("a message");
     let before = process.peak();
 
     // 20 GB asked for, nothing of it read.

@@ -151,7 +151,7 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
                 raw.send("+OK begin\r\n");
             }
             let mut tls = rustls::ServerConnection::new(config).expect("good settings");
-            let mut stream = raw.stream.into_inner();
+            let mut stream = raw.into_stream();
             while tls.is_handshaking() {
                 tls.complete_io(&mut stream).expect("a handshake");
             }
@@ -180,7 +180,7 @@ async fn a_handshake_that_is_none<R: Runtime>() {
             raw.send(octets);
             let mut answer = Vec::new();
             // Whether the end comes as an end or as a reset does not matter.
-            let _ = std::io::Read::read_to_end(&mut raw.stream, &mut answer);
+            let _ = std::io::Read::read_to_end(raw.bare(), &mut answer);
             assert!(answer.is_empty() || (answer[0] == 21 && answer.len() == 7), "{}", answer.escape_ascii());
             let ended = server.report();
             assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
@@ -210,9 +210,9 @@ async fn old_versions<R: Runtime>() {
 async fn the_versions_that_are_offered<R: Runtime>() {
     let (port, scripted) = script(|mut raw| {
         let mut header = [0; 5];
-        std::io::Read::read_exact(&mut raw.stream, &mut header).expect("a record");
+        std::io::Read::read_exact(raw.bare(), &mut header).expect("a record");
         let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
-        std::io::Read::read_exact(&mut raw.stream, &mut hello).expect("a ClientHello");
+        std::io::Read::read_exact(raw.bare(), &mut hello).expect("a ClientHello");
         hello
     });
     let security = Security::Implicit(Certificates::good().client("localhost"));
@@ -241,7 +241,7 @@ async fn commands_injected_before_tls<R: Runtime>() {
     assert!(raw.line().starts_with("+OK"));
     let connector = Certificates::good().client("localhost");
     let tls = rustls::ClientConnection::new(connector.config(), connector.name()).expect("good settings");
-    let stream = raw.stream.into_inner();
+    let stream = raw.into_stream();
     let mut tls = rustls::StreamOwned::new(tls, stream);
     let mut say = |command: &str| {
         std::io::Write::write_all(&mut tls, command.as_bytes()).expect("the server reads");

@@ -15,10 +15,12 @@ use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::Rejection;
+use pop3_proto::observer::Side;
 use pop3_proto::server::{Accepted, Close, Config, Credentials, Limits, Totals};
+use pop3_proto::{Channel, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
+use pop3_tests::observed::Watch;
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -220,27 +222,32 @@ impl Store for Watched {
 
 /// A connection that a test drives octet by octet.
 pub(crate) struct Raw {
-    pub(crate) stream: BufReader<TcpStream>,
+    stream: BufReader<TcpStream>,
+    /// Watches the other end of the connection, which is the side under test.
+    watch: Watch,
 }
 
 impl Raw {
     pub(crate) fn connect(port: u16) -> Self {
-        Self::new(TcpStream::connect(("127.0.0.1", port)).expect("the server listens"))
+        Self::new(TcpStream::connect(("127.0.0.1", port)).expect("the server listens"), Side::Server)
     }
 
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, tested: Side) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), watch: Watch::new(tested, Channel::TrustedPlaintext) }
     }
 
     pub(crate) fn send(&mut self, octets: impl AsRef<[u8]>) {
+        let own = if self.watch.side() == Side::Server { Side::Client } else { Side::Server };
+        self.watch.sent(own, octets.as_ref());
         self.stream.get_mut().write_all(octets.as_ref()).expect("the peer reads");
     }
 
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line of text");
+        self.watch.sent(self.watch.side(), line.as_bytes());
         line
     }
 
@@ -253,7 +260,20 @@ impl Raw {
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).expect("the end of the stream");
+        self.watch.sent(self.watch.side(), &rest);
+        self.watch.ended(self.watch.side());
         rest
+    }
+
+    /// The socket, for what nobody watches.
+    pub(crate) fn bare(&mut self) -> &mut BufReader<TcpStream> {
+        self.watch.look_away();
+        &mut self.stream
+    }
+
+    /// The socket alone.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
     }
 }
 
@@ -264,5 +284,5 @@ pub(crate) fn script<T: Send + 'static>(
 ) -> (u16, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
-    (port, thread::spawn(move || script(Raw::new(listener.accept().expect("a connection").0))))
+    (port, thread::spawn(move || script(Raw::new(listener.accept().expect("a connection").0, Side::Client))))
 }

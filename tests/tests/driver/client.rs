@@ -165,6 +165,7 @@ fn connecting_has_one_deadline_for_all_of_it() {
         vec!["+OK\r\n".into(), "+OK\r\n".into(), Incoming::Silence],
     ] {
         wire.state().incoming = script.into();
+        wire.state().watch = None;
         let begun = wire.now();
         let late = wait(Client::open(wire.clone(), &security, Options::new(), begun.after(limit)));
         assert!(late.is_err());

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
-use pop3_proto::Instant;
+use pop3_proto::observer::Side;
+use pop3_proto::{Channel, Instant};
+use pop3_tests::observed::Watch;
 
 /// A transport; its clones are the same.
 #[derive(Clone, Debug)]
@@ -35,6 +37,24 @@ pub(crate) struct State {
     talk: Option<Talk>,
     /// How many octets of what was written are answered.
     answered: usize,
+    /// Watches the side under test, once it is known which one it is.
+    pub(crate) watch: Option<Watch>,
+}
+
+impl State {
+    /// Octets go over the wire. The server is the one who writes first; a client reads a greeting first.
+    /// What a proxy says before the greeting is no part of the session.
+    fn pass(&mut self, written: bool, octets: &[u8]) {
+        let greeting = octets.starts_with(b"+OK") || octets.starts_with(b"-ERR");
+        let own = if written { Side::Server } else { Side::Client };
+        if self.watch.is_none() && (written || greeting) {
+            self.watch = Some(Watch::new(own, Channel::TrustedPlaintext));
+        }
+        if let Some(watch) = &mut self.watch {
+            let side = if written == (watch.side() == Side::Server) { Side::Server } else { Side::Client };
+            watch.sent(side, octets);
+        }
+    }
 }
 
 /// Answers a line without its line end.
@@ -95,6 +115,7 @@ impl Wire {
             tls: false,
             talk: None,
             answered: 0,
+            watch: None,
         })))
     }
 
@@ -153,6 +174,7 @@ impl Transport for Wire {
                         if !octets.is_empty() {
                             self.state().incoming.push_front(Incoming::Octets(octets));
                         }
+                        self.state().pass(false, &buffer[..count]);
                         Ok(count)
                     }
                     Some(Incoming::Silence) => {
@@ -195,6 +217,7 @@ impl Transport for Wire {
         }
         state.written += count;
         state.writes.push(octets[..count].to_vec());
+        state.pass(true, &octets[..count]);
         Ok(count)
     }
 
@@ -214,7 +237,12 @@ impl Transport for Wire {
         match incoming {
             // The handshake: whatever octets stand here.
             Some(Incoming::Octets(_)) => {
-                self.state().tls = true;
+                let mut state = self.state();
+                state.tls = true;
+                if let Some(watch) = &mut state.watch {
+                    watch.encrypted();
+                }
+                drop(state);
                 Ok(self)
             }
             Some(Incoming::Silence) => {

@@ -47,9 +47,9 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
     /// [`details`](Refusal::details). [`Error::Unsendable`] with
-    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) when the mechanism shows a password or a
-    /// token and the connection must not carry any, and [`Error::Unusable`] when the credentials do not
-    /// suit it: nothing was sent. [`Error::Exchange`] and [`Error::UnreadableChallenge`] when the
+    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
+    /// passwords, and [`Error::Unusable`] when the credentials do not suit the mechanism: nothing was
+    /// sent. [`Error::Exchange`] and [`Error::UnreadableChallenge`] when the
     /// exchange was cancelled; the connection can be used on. [`Error::ServerNotVerified`] when a
     /// success is not to be believed.
     pub async fn authenticate(
@@ -57,6 +57,7 @@ impl<T: Transport> Client<T> {
         mechanism: Mechanism,
         credentials: &Credentials,
     ) -> Result<(), Error> {
+        self.may_log_in()?;
         self.learn_capabilities().await?;
         match self.attempt(mechanism, credentials).await {
             Ok(()) => self.capabilities().await.map(drop),

@@ -23,8 +23,7 @@ pub enum Security {
     StartTls(Connector),
     /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
     TrustedPlaintext,
-    /// No TLS. No password and no token can be sent, by this client's construction, and no name but in
-    /// mechanisms that show neither.
+    /// No TLS. No name, no password and no token can be sent, by this client's construction.
     Plaintext,
 }
 

@@ -1,6 +1,7 @@
 //! Ways to log in.
 
 use pop3_proto::apop::Digest;
+use pop3_proto::client::SendError;
 use pop3_proto::{Capability, Command, Name, Password};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
@@ -73,25 +74,38 @@ impl core::fmt::Display for Method {
 
 impl<T: Transport> Client<T> {
     /// Logs in by the best way that the server and the credentials have, and asks for the capabilities
-    /// again. The ways are, in this order: the mechanisms of SASL as [`candidates`] has them, USER and
-    /// PASS, and APOP if the policy has it.
+    /// again. The ways are, in this order: the mechanisms of SASL as [`candidates`] has them, APOP if the
+    /// policy has it, USER and PASS.
     ///
-    /// Passwords and tokens go over a channel that carries secrets only. After a refusal of the
-    /// credentials nothing weaker is tried: only a server that turns a mechanism down before anything
-    /// was said in it is offered the next one.
+    /// After a refusal of the credentials nothing weaker is tried: only a server that turns a mechanism
+    /// down before anything was said in it is offered the next one.
+    ///
+    /// ```
+    /// # use pop3_driver::Transport;
+    /// # use pop3_driver::client::{Client, Credentials, Error, LoginPolicy};
+    /// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+    /// let credentials = Credentials::new("mrose").with_password("tanstaaf");
+    /// let policy = LoginPolicy::default().with_require_binding(true);
+    /// let method = client.login_with(&credentials, &policy).await?;
+    /// println!("logged in by {method}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else as
-    /// [`authenticate`](Self::authenticate) and [`login`](Self::login).
+    /// [`Error::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
+    /// carry passwords, and [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else
+    /// as [`authenticate`](Self::authenticate) and [`login`](Self::login).
     pub async fn login_with(
         &mut self,
         credentials: &Credentials,
         policy: &LoginPolicy,
     ) -> Result<Method, Error> {
+        self.may_log_in()?;
         self.learn_capabilities().await?;
         let offered = self.mechanisms();
         let permitted = Policy::default()
-            .with_secrets(self.channel().carries_secrets())
+            .with_secrets(true)
             .with_bindings(!self.bindings().is_empty())
             .with_binding_required(policy.require_binding)
             .with_cram_md5(policy.cram_md5);
@@ -111,15 +125,15 @@ impl<T: Transport> Client<T> {
         }
         let password = credentials.name().zip(credentials.password());
         match password {
-            Some((name, password)) if self.channel().carries_secrets() => {
-                self.login(name.as_bytes(), password.expose()).await?;
-                Ok(Method::Password)
-            }
             Some((name, secret)) if policy.apop && self.offers_apop() => {
                 self.login_apop(name.as_bytes(), secret.expose()).await?;
                 Ok(Method::Apop)
             }
-            _ => Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused)),
+            Some((name, password)) => {
+                self.login(name.as_bytes(), password.expose()).await?;
+                Ok(Method::Password)
+            }
+            None => Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused)),
         }
     }
 
@@ -162,6 +176,12 @@ impl<T: Transport> Client<T> {
         self.capabilities().await.map(drop)
     }
 
+    /// Whether anybody may log in here at all. Mechanisms that show no secret would be safe on a plaintext
+    /// channel, but the mail behind them would not.
+    pub(super) fn may_log_in(&self) -> Result<(), Error> {
+        if self.channel().carries_secrets() { Ok(()) } else { Err(Error::Unsendable(SendError::Plaintext)) }
+    }
+
     /// Whether the server takes UTF-8 in USER, PASS and APOP; asked only where it matters.
     async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, Error> {
         if texts.iter().all(|text| text.is_ascii()) {
@@ -173,7 +193,6 @@ impl<T: Transport> Client<T> {
 
     /// Whether a password may be used in USER, PASS or APOP: as the core says of PASS.
     fn fits(&self, password: &[u8]) -> Result<(), Error> {
-        use pop3_proto::client::SendError;
         if password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
             return Ok(());
         }

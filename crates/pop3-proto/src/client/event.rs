@@ -39,6 +39,10 @@ pub enum Event<'b> {
     },
     /// A challenge of AUTH. Nothing goes on before [`respond`](super::Connection::respond) or
     /// [`cancel`](super::Connection::cancel).
+    ///
+    /// This crate does not know the mechanisms. With one in which the server proves itself, as SCRAM, a
+    /// positive reply to AUTH is to be believed only when the proof was seen; else close (RFC 5034
+    /// section 4).
     Challenge(Challenge<'b>),
     /// A line of a listing: of LIST, UIDL, CAPA, LANG or AUTH.
     Entry(Entry<'b>),

@@ -1,0 +1,229 @@
+//! The options of `pop3 serve`.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::path::PathBuf;
+
+use clap::Args;
+use ipnet::IpNet;
+use pop3_sasl::Mechanism;
+
+use super::{EXIT_CODES, Log, Runtime, seconds};
+use crate::users::parse_days;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Serve {
+    /// The folder of the maildrops: DIR/<user> is that user's Maildir
+    #[arg(long, value_name = "DIR")]
+    pub(crate) maildrops: PathBuf,
+    /// The users file: lines of name:{PLAIN}secret, name:<PHC string>, name:<SCRAM keys> and more, read
+    /// again at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: PathBuf,
+    /// Where to listen for POP3, STLS included where there is a certificate; may be repeated; port 0
+    /// takes a free one [default: 127.0.0.1:1110 where no listener is named]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Where to listen for POP3 in TLS from the first octet; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen_tls: Vec<SocketAddr>,
+    /// The certificate and its chain, in PEM, read again at SIGHUP
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Make a certificate that nobody knows, for tries on this machine
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub(crate) tls_self_signed: bool,
+    /// Ask clients for a certificate of these authorities, and let those that have one log in by
+    /// EXTERNAL; others are served as before
+    #[arg(long, value_name = "PEM")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Connections from this network (192.0.2.0/24, or one address) are a proxy's, as HAProxy and nginx
+    /// are: each begins with a PROXY header (version 1 or 2), which names the client; may be repeated
+    #[arg(long, value_name = "NET", value_parser = network)]
+    pub(crate) proxy_from: Vec<IpNet>,
+    /// Clients on this network are proxies that may tell by XCLIENT whom they speak for; may be repeated
+    #[arg(long, value_name = "NET", value_parser = network)]
+    pub(crate) xclient_from: Vec<IpNet>,
+    /// What drives the connections
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
+    /// The mechanisms of AUTH, with commas between, or none; SCRAM-... brings SCRAM-...-PLUS along
+    /// [default: PLAIN, LOGIN, and those of SCRAM that every user of the users file can use]
+    #[arg(long, value_name = "LIST", value_parser = Mechanisms::parse)]
+    pub(crate) auth_mechanisms: Option<Mechanisms>,
+    /// The key of the salts of those who have no SCRAM keys; it is made where there is none
+    /// [default: the users file with .salt-key appended]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) salt_key: Option<PathBuf>,
+    /// Turn on OAUTHBEARER and XOAUTH2; this shell command checks tokens: it reads one from standard
+    /// input, and POP3_MECHANISM, POP3_USER and POP3_PEER from its environment, may print the user's
+    /// name, and ends with 0 for a good token, 1 for a bad one
+    #[arg(long, value_name = "CMD")]
+    pub(crate) token_command: Option<String>,
+    /// Kill the token command after so long
+    #[arg(long, value_name = "SECS", default_value = "10", value_parser = seconds)]
+    pub(crate) token_timeout: Duration,
+    /// Take passwords without TLS from peers that are not on this machine
+    #[arg(long)]
+    pub(crate) allow_insecure_auth: bool,
+    /// Offer APOP; it works for users whose password is kept as {PLAIN}
+    #[arg(long)]
+    pub(crate) apop: bool,
+    /// Offer UTF8 and LANG (RFC 6856), and take names and passwords in UTF-8 after USER and PASS too
+    #[arg(long)]
+    pub(crate) utf8: bool,
+    /// Announce the least time between two logins of a user, and refuse those that come sooner
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) login_delay: Option<Duration>,
+    /// Announce for how many days messages are kept, or never, which means that they do not expire
+    #[arg(long, value_name = "DAYS", value_parser = Expiry::parse)]
+    pub(crate) expire: Option<Expiry>,
+    /// Remove at QUIT what has expired: what was read, and left alone for more days than that; with 0
+    /// what was retrieved
+    #[arg(long, requires = "expire")]
+    pub(crate) expire_enforce: bool,
+    /// Announce this as IMPLEMENTATION [default: nothing, as it helps attackers only]
+    #[arg(long, value_name = "TEXT", value_parser = implementation)]
+    pub(crate) implementation: Option<String>,
+    /// Close a session after so long without a command; RFC 1939 asks for 600 or more
+    #[arg(long, value_name = "SECS", default_value = "600", value_parser = seconds)]
+    pub(crate) idle_timeout: Duration,
+    /// Close a connection that has not logged in after so long
+    #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
+    pub(crate) login_timeout: Duration,
+    /// The most connections at one time
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
+    /// The most connections of one user at one time
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections_per_user: u32,
+    /// The most connections from one address at one time; for IPv6 a /64 counts as one
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections_per_ip: u32,
+    /// The name in the greeting and in the APOP timestamp [default: the name of this machine]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub(crate) hostname: Option<String>,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+/// A list of mechanisms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mechanisms(Vec<Mechanism>);
+
+impl Mechanisms {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self(Vec::new()));
+        }
+        let parse = |name: &str| {
+            Mechanism::parse(name.trim().as_bytes()).ok_or_else(|| {
+                let known: Vec<_> = Mechanism::ALL.into_iter().map(Mechanism::name).collect();
+                format!("{name} is none of {}", known.join(", "))
+            })
+        };
+        text.split(',').map(parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether this one is in the list; -PLUS comes along with the same without.
+    pub(crate) fn has(&self, mechanism: Mechanism) -> bool {
+        let base = mechanism.name().strip_suffix("-PLUS");
+        self.0.iter().any(|&named| named == mechanism || base == Some(named.name()))
+    }
+}
+
+/// For how many days messages are kept, `None` for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expiry(pub(crate) Option<u32>);
+
+impl Expiry {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        parse_days(text).map(Self)
+    }
+}
+
+/// Words of printable ASCII (RFC 2449 section 6.9).
+fn implementation(text: &str) -> Result<String, &'static str> {
+    let good = text.len() <= 200 && text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    if good && !text.trim().is_empty() {
+        Ok(text.trim().to_owned())
+    } else {
+        Err("IMPLEMENTATION is words of printable ASCII, at most 200 octets")
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "give an address, or a network as 192.0.2.0/24 or 2001:db8::/32")
+}
+
+/// A name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots.
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let good = text.len() <= 200
+        && text.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+        });
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("a host name has letters, digits and hyphens between its dots")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command, LogLevel};
+
+    #[test]
+    fn every_option_of_serve() {
+        let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0 --listen [::1]:0 --listen-tls 127.0.0.1:0 \
+            --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \
+            --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
+            --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --xclient-from 127.0.0.1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
+            --salt-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
+            --implementation v1";
+        let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
+            panic!("not serve");
+        };
+        assert_eq!((serve.listen.len(), serve.listen_tls.len()), (2, 1));
+        assert_eq!(
+            (serve.idle_timeout, serve.login_timeout),
+            (Duration::from_secs(5), Duration::from_secs(6))
+        );
+        assert!(serve.proxy_from[1].contains(&IpAddr::from(core::net::Ipv6Addr::LOCALHOST)));
+        assert_eq!((serve.runtime, serve.log.level), (Runtime::AsyncStd, LogLevel::Debug));
+        assert_eq!((serve.expire, serve.expire_enforce), (Some(Expiry(Some(31))), true));
+        assert_eq!(serve.implementation.as_deref(), Some("v1"));
+    }
+
+    #[test]
+    fn lists_of_mechanisms() {
+        let list = Mechanisms::parse("plain, SCRAM-SHA-256").unwrap();
+        let has: Vec<_> = Mechanism::ALL.into_iter().filter(|&mechanism| list.has(mechanism)).collect();
+        assert_eq!(has, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain]);
+        let plus = Mechanisms::parse("SCRAM-SHA-1-PLUS").unwrap();
+        assert!(plus.has(Mechanism::ScramSha1Plus) && !plus.has(Mechanism::ScramSha1));
+        let none = Mechanisms::parse("none").unwrap();
+        assert!(!Mechanism::ALL.into_iter().any(|mechanism| none.has(mechanism)));
+        for bad in ["", "PLAIN,", "GSSAPI", "PLAIN LOGIN"] {
+            assert!(Mechanisms::parse(bad).unwrap_err().contains("SCRAM-SHA-512-PLUS"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_implementation_is_words() {
+        for (text, good) in
+            [(" a b ", Some("a b")), ("", None), (" ", None), ("a\r\nb", None), ("\u{e4}", None)]
+        {
+            assert_eq!(implementation(text).ok().as_deref(), good);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The observer, given dialogues: kept as text, or as they happen between the roles of other tests.
+
+use pop3_proto::Channel;
+use pop3_proto::observer::{Config, Event, Level, Observer, Rule, Side, Violation};
+
+use crate::dialogue::{Dialogue, Turn};
+use crate::split::pieces;
+
+/// What an observer is given next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fed {
+    /// Octets of a side.
+    Octets(Side, Vec<u8>),
+    /// A side ends.
+    End(Side),
+    /// What follows is within TLS.
+    Encrypted,
+}
+
+/// All that an observer tells, a line each: octets of a message in one line, however they came.
+#[must_use]
+pub fn tell(config: Config, fed: &[Fed], lengths: &[usize]) -> (Vec<String>, Vec<Violation>) {
+    let mut observer = Observer::new(config);
+    let (mut told, mut violations) = (Vec::new(), Vec::new());
+    let mut data = Vec::new();
+    let mut sink = |event: Event<'_>| {
+        if let Event::Data { octets, .. } = event {
+            data.extend_from_slice(octets);
+            return;
+        }
+        if !data.is_empty() {
+            told.push(format!("data {}", data.escape_ascii()));
+            data.clear();
+        }
+        if let Event::Violation(violation) = event {
+            violations.push(violation);
+        }
+        told.push(format!("{event:?}"));
+    };
+    for fed in fed {
+        match fed {
+            Fed::Octets(side, octets) => {
+                for piece in pieces(octets, lengths) {
+                    match side {
+                        Side::Client => observer.client(piece, &mut sink),
+                        Side::Server => observer.server(piece, &mut sink),
+                    }
+                }
+            }
+            Fed::End(Side::Client) => observer.client_end(&mut sink),
+            Fed::End(Side::Server) => observer.server_end(&mut sink),
+            Fed::Encrypted => observer.tls_established(&mut sink),
+        }
+    }
+    (told, violations)
+}
+
+/// A dialogue kept as text. Who sent so much that only its beginning was kept ends it.
+#[must_use]
+pub fn feed(dialogue: &Dialogue) -> Vec<Fed> {
+    let line = |side, text: &[u8]| Fed::Octets(side, [text, b"\r\n"].concat());
+    let mut fed = Vec::new();
+    for turn in &dialogue.turns {
+        fed.push(match turn {
+            Turn::Client(text) => line(Side::Client, text),
+            Turn::ClientRaw(text) if text.contains('<') => break,
+            Turn::ClientRaw(text) => Fed::Octets(Side::Client, crate::dialogue::unescape(text)),
+            Turn::Server(text) | Turn::ServerDiffers(text) => line(Side::Server, text),
+            Turn::ServerRaw(octets) => Fed::Octets(Side::Server, octets.clone()),
+            Turn::Mark(mark) if mark == "EOF" || mark == "RESET" => Fed::End(Side::Server),
+            Turn::Mark(mark) if mark == "GONE" => Fed::End(Side::Client),
+            Turn::Mark(mark) if mark == "TLS" || mark.starts_with("TLS TLS") => Fed::Encrypted,
+            Turn::Probe(_) | Turn::Mark(_) => continue,
+        });
+    }
+    fed
+}
+
+/// What our roles do all the same: a lenient client takes words where an empty challenge is due, by a
+/// quirk of that name.
+const LENIENT: [Rule; 1] = [Rule::ChallengeSwallowed];
+
+/// Watches a session of a test, and makes it fail when the side under test breaks a rule that binds.
+#[derive(Debug)]
+pub struct Watch {
+    observer: Observer,
+    side: Side,
+    broken: Vec<Rule>,
+    off: bool,
+}
+
+impl Watch {
+    /// Watches this side of a connection on a trusted line.
+    #[must_use]
+    pub fn new(side: Side, channel: Channel) -> Self {
+        Self {
+            observer: Observer::new(Config::new().with_channel(channel)),
+            side,
+            broken: Vec::new(),
+            off: false,
+        }
+    }
+
+    /// The side under test.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Lets everything pass from here on.
+    pub const fn look_away(&mut self) {
+        self.off = true;
+    }
+
+    /// Octets that a side has sent.
+    ///
+    /// # Panics
+    /// When the side under test breaks a rule with them that binds it.
+    pub fn sent(&mut self, side: Side, octets: &[u8]) {
+        self.observe(|observer, sink| match side {
+            Side::Client => observer.client(octets, sink),
+            Side::Server => observer.server(octets, sink),
+        });
+    }
+
+    /// A side has ended.
+    ///
+    /// # Panics
+    /// As [`sent`](Self::sent).
+    pub fn ended(&mut self, side: Side) {
+        self.observe(|observer, sink| match side {
+            Side::Client => observer.client_end(sink),
+            Side::Server => observer.server_end(sink),
+        });
+    }
+
+    /// What follows is within TLS.
+    ///
+    /// # Panics
+    /// As [`sent`](Self::sent).
+    pub fn encrypted(&mut self) {
+        self.observe(|observer, sink| observer.tls_established(sink));
+    }
+
+    /// What follows a positive reply to the last command, if the core does not know it.
+    pub fn expect(&mut self, shape: pop3_proto::ReplyShape) {
+        self.observer.expect(shape);
+    }
+
+    fn observe(&mut self, feed: impl FnOnce(&mut Observer, &mut dyn FnMut(Event<'_>))) {
+        let (side, broken) = (self.side, &mut self.broken);
+        feed(&mut self.observer, &mut |event| {
+            if let Event::Violation(violation) = event
+                && violation.side() == side
+                && violation.rule.level() == Level::Must
+                && !LENIENT.contains(&violation.rule)
+            {
+                broken.push(violation.rule);
+            }
+        });
+        assert!(
+            self.off || self.broken.is_empty(),
+            "the {side} under test breaks {:?}: {}",
+            self.broken,
+            self.broken[0].text()
+        );
+    }
+}
