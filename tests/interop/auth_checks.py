@@ -58,7 +58,8 @@ class AuthChecks:
                     by_user[key].append(lambda c=client, m=mechanism, mode=mode: self.check(
                         f"{c.name} logs in by {m}, {mode}", lambda: self.login(c, m, mode)))
                 if self.wrong and mechanism != "ANONYMOUS":
-                    by_user[client.user + "-wrong"].append(lambda c=client, m=mechanism, mode=MODES[number % 2]: self.check(
+                    mode = MODES[number % 2]
+                    by_user[client.user + "-wrong"].append(lambda c=client, m=mechanism, mode=mode: self.check(
                         f"{c.name} is refused by {m}, {mode}", lambda: self.refused(c, m, mode)))
         with ThreadPoolExecutor(WORKERS) as pool:
             for checks in by_user.values():

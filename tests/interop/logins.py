@@ -221,7 +221,8 @@ def on_terminal(command: list[str], directory: Path) -> str:
 
 
 def _plain(screen: bytes) -> str:
-    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])|[\x00-\x09\x0b-\x1f]", " ", screen.decode(errors="replace")).strip()
+    text = screen.decode(errors="replace")
+    return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])|[\x00-\x09\x0b-\x1f]", " ", text).strip()
 
 
 # JavaMail

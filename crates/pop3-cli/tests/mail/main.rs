@@ -3,6 +3,7 @@
 mod announced;
 mod attacks;
 mod auth;
+mod conformance;
 mod crash;
 mod external;
 mod logins;
