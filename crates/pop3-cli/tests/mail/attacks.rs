@@ -1,9 +1,9 @@
 //! What attackers of `pop3 serve` get: nothing, and nobody else notices.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use base64ct::{Base64, Encoding as _};
