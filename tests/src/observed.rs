@@ -110,6 +110,16 @@ impl Watch {
         Self { both: true, ..Self::new(Side::Client, channel) }
     }
 
+    /// Watches a server over this channel to which all of this was sent, and which sent all of that.
+    ///
+    /// # Panics
+    /// When the server breaks a rule that binds it.
+    pub fn server(channel: Channel, client: &[u8], server: &[u8]) {
+        let mut watch = Self::new(Side::Server, channel);
+        watch.sent(Side::Client, client);
+        watch.sent(Side::Server, server);
+    }
+
     /// The side under test; of both, the client.
     #[must_use]
     pub const fn side(&self) -> Side {
