@@ -71,7 +71,7 @@ impl Gatekeeper {
     /// The keys for this name, whether there is such a user or not. It counts as a try.
     pub(super) fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Keys, Rejection> {
         self.attempt(peer)?;
-        Ok(self.users.scram_keys(name.as_bytes(), hash, &self.salt_key))
+        Ok(self.users.scram_keys(name.as_bytes(), hash, &self.salt_key, peer.address.ip()))
     }
 
     /// The keys did not fit.
@@ -101,7 +101,7 @@ impl Gatekeeper {
         }
         let name = &credentials.name;
         let user = match &credentials.proof {
-            Proof::Password(password) => self.users.verify(name, password.expose()),
+            Proof::Password(password) => self.users.verify(name, password.expose(), peer.address.ip()),
             Proof::Apop { .. } | Proof::CramMd5 { .. } => {
                 self.table().prove(name, |secret| credentials.prove(secret))
             }
