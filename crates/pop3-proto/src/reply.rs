@@ -10,6 +10,7 @@ use nom::multi::separated_list1;
 use nom::sequence::delimited;
 use nom::{IResult, Parser as _};
 
+use crate::number::put_decimal;
 use crate::quirk::Quirk;
 
 /// The status indicator (RFC 1939 section 3).
@@ -320,6 +321,9 @@ impl Rejection {
 /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
 pub(crate) const MAX_REPLY: usize = 512;
 
+/// The most digits of a number.
+const MAX_DIGITS: usize = 20;
+
 /// Appends the first line of a reply. What is no printable ASCII, or with `utf8` a control character,
 /// becomes `?`, and what is beyond 512 octets is cut, so that no text can break a line or forge another,
 /// nor a response code.
@@ -330,7 +334,20 @@ pub(crate) fn put_reply(
     text: &str,
     utf8: bool,
 ) {
-    let start = out.len();
+    put_filled_reply(out, status, code, text, &[], utf8);
+}
+
+/// The same with numbers where `{}` stands in the text. Nothing is allocated but room in `out`, as each
+/// RETR is answered by it.
+pub(crate) fn put_filled_reply(
+    out: &mut BytesMut,
+    status: Status,
+    code: Option<ResponseCode<'_>>,
+    text: &str,
+    numbers: &[u64],
+    utf8: bool,
+) {
+    let end = out.len().saturating_add(MAX_REPLY.saturating_sub(2));
     out.extend_from_slice(match status {
         Status::Positive => b"+OK ",
         Status::Negative => b"-ERR ",
@@ -348,12 +365,23 @@ pub(crate) fn put_reply(
         }
         _ => text,
     };
-    put_text(out, rest, MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start)), utf8);
+    let mut parts = rest.splitn(numbers.len().saturating_add(1), "{}");
+    put_text(out, parts.next().unwrap_or_default(), end.saturating_sub(out.len()), utf8);
+    for (part, number) in parts.zip(numbers) {
+        if end.saturating_sub(out.len()) < MAX_DIGITS {
+            break;
+        }
+        put_decimal(out, *number);
+        put_text(out, part, end.saturating_sub(out.len()), utf8);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends at most so many octets of a text, see [`put_reply`].
 pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
+    if text.len() <= room && text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     for c in text.chars() {
         let shown =
             if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
@@ -445,5 +473,22 @@ mod tests {
         assert_eq!(out.len(), MAX_REPLY);
         assert!(out.starts_with(b"-ERR [SYS/TEMP] ???x"));
         assert!(out[..510].iter().all(|octet| (b' '..=b'~').contains(octet)) && out.ends_with(b"\r\n"));
+    }
+
+    #[test]
+    fn numbers_stand_in_their_places_and_do_not_lengthen_the_line() {
+        let put = |text: &str, numbers: &[u64]| {
+            let mut out = BytesMut::new();
+            put_filled_reply(&mut out, Status::Positive, None, text, numbers, true);
+            out
+        };
+        assert_eq!(put("{} messages ({} octets)", &[2, 320]), "+OK 2 messages (320 octets)\r\n");
+        assert_eq!(put("{} Stück", &[u64::MAX]), "+OK 18446744073709551615 Stück\r\n");
+        assert_eq!(put("[{}] {}", &[7]), "+OK (7] {}\r\n");
+        assert_eq!(put("a {} b", &[]), "+OK a {} b\r\n");
+        for length in 480..520 {
+            let line = put(&alloc::format!("{}{{}} octets", "x".repeat(length)), &[u64::MAX]);
+            assert!(line.len() <= MAX_REPLY && line.ends_with(b"\r\n"), "{length}: {}", line.len());
+        }
     }
 }
