@@ -48,7 +48,9 @@ public final class JavaMailLogin {
     properties.put(prefix + "ssl.socketFactory", trust);
     properties.put(prefix + "ssl.checkserveridentity", "true");
     // JavaMail's own name for USER and PASS is LOGIN.
-    properties.put(prefix + "auth.mechanisms", mechanism.equals("USER") ? "LOGIN" : mechanism);
+    if (!mechanism.isEmpty()) {
+      properties.put(prefix + "auth.mechanisms", mechanism.equals("USER") ? "LOGIN" : mechanism);
+    }
     properties.put(prefix + "timeout", "60000");
     Store store = Session.getInstance(properties).getStore(protocol);
     store.connect("localhost", Integer.parseInt(port), user, secret);

@@ -13,7 +13,7 @@ from pathlib import Path
 import corpus
 from checks import Report, expect
 from clients import Failed
-from logins import TOKENS, Credentials, LoginClient, Refused
+from logins import CLEAR, OWN_CHOICE, TOKENS, Credentials, LoginClient, Refused
 from relay import Relays
 
 MESSAGES = 3
@@ -34,17 +34,22 @@ class AuthChecks:
     work: Path
     relays: Relays
     offered: tuple[str, ...]
+    clients: list[LoginClient]
     bindings: tuple[str, ...] = ()
     # Mechanisms by client that this server and the client cannot do with each other, with the reason in the docs.
     apart: tuple[tuple[str, str], ...] = ()
+    # A user with a name beyond ASCII.
+    foreigner: str = ""
+    # Whether wrong credentials are tried, too.
+    wrong: bool = True
 
-    def everything(self, clients: list[LoginClient]) -> None:
+    def everything(self) -> None:
         by_user: dict[str, list[Callable[[], None]]] = defaultdict(list)
-        for user in {client.user_for(mechanism) for client in clients for mechanism in client.mechanisms}:
+        for user in {client.user_for(mechanism) for client in self.clients for mechanism in client.mechanisms}:
             self.server.fill(user, corpus.small(MESSAGES))
         if "ANONYMOUS" in self.offered:
             self.server.fill(self.server.anonymous, corpus.small(MESSAGES))
-        for client in clients:
+        for client in self.clients:
             for number, mechanism in enumerate(client.mechanisms):
                 if not self.shared(client, mechanism):
                     continue
@@ -52,19 +57,25 @@ class AuthChecks:
                     key = "ANONYMOUS" if mechanism == "ANONYMOUS" else client.user_for(mechanism)
                     by_user[key].append(lambda c=client, m=mechanism, mode=mode: self.check(
                         f"{c.name} logs in by {m}, {mode}", lambda: self.login(c, m, mode)))
-                if mechanism != "ANONYMOUS":
-                    by_user[client.user + "-wrong"].append(lambda c=client, m=mechanism, mode=MODES[number % 2]: self.check(
+                if self.wrong and mechanism != "ANONYMOUS":
+                    mode = MODES[number % 2]
+                    by_user[client.user + "-wrong"].append(lambda c=client, m=mechanism, mode=mode: self.check(
                         f"{c.name} is refused by {m}, {mode}", lambda: self.refused(c, m, mode)))
         with ThreadPoolExecutor(WORKERS) as pool:
             for checks in by_user.values():
                 pool.submit(lambda checks=checks: [check() for check in checks])
+        if self.foreigner:
+            self.beyond_ascii(self.foreigner)
+            for client in self.clients:
+                if client.name in OWN_CHOICE:
+                    self.check(f"{client.name} logs in as it likes", lambda c=client: self.own_choice(c))
 
-    def foreigner(self, clients: list[LoginClient], user: str) -> None:
+    def beyond_ascii(self, user: str) -> None:
         """A name and a password beyond ASCII, by the clients that send them as UTF-8."""
         self.server.fill(user, corpus.small(MESSAGES))
         for name, mechanism in (("poplib", "UTF8"), ("curl", "PLAIN"), ("mpop 1.4.18", "SCRAM-SHA-256"), ("mutt", "PLAIN"),
                                 ("JavaMail", "PLAIN"), ("python gsasl", "SCRAM-SHA-1"), ("python aiosasl", "SCRAM-SHA-256")):
-            for client in clients:
+            for client in self.clients:
                 if client.name == name:
                     self.check(f"{name} logs in by {mechanism}, name and password beyond ASCII",
                                lambda c=client, m=mechanism: self.login(replace(c, user=user), m, "tls"))
@@ -80,7 +91,12 @@ class AuthChecks:
     def directory(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.work))
 
-    def login(self, client: LoginClient, mechanism: str, mode: str) -> None:
+    def own_choice(self, client: LoginClient) -> None:
+        """By what a client logs in when nobody says; the password is kept in clear, as some take CRAM-MD5."""
+        self.server.fill(client.user + CLEAR, corpus.small(MESSAGES))
+        self.login(replace(client, user=client.user + CLEAR), "", "tls", OWN_CHOICE[client.name])
+
+    def login(self, client: LoginClient, mechanism: str, mode: str, taken: str = "") -> None:
         """All messages are there, and the server says that it was this mechanism."""
         own = client.user_for(mechanism)
         user = self.server.anonymous if mechanism == "ANONYMOUS" else own
@@ -90,7 +106,7 @@ class AuthChecks:
         except Refused as refused:
             raise Failed(f"refused: {refused}") from refused
         expect(f"{count} messages, not {MESSAGES}", count == MESSAGES)
-        wanted = "USER" if mechanism == "UTF8" else mechanism
+        wanted = "USER" if mechanism == "UTF8" else taken or mechanism
         found = wait_for(lambda: self.server.mechanisms_used(user, mark))
         expect(f"the server's log names {found}", wanted in found)
 

@@ -50,8 +50,8 @@ def start_cyrus(processes: Processes, root: Path, users: dict[str, str], cert: P
     _collect_syslog(root / "dev/log", peer.log)
     for name in ("var/lib/cyrus", "var/spool/cyrus/mail", "run/cyrus"):
         shutil.rmtree(root / name, ignore_errors=True)
-    for name in ("var/lib/cyrus", "var/lib/cyrus/db", "var/lib/cyrus/socket", "var/spool/cyrus/mail", "run/cyrus", "run/cyrus/proc",
-                 "run/cyrus/lock", "run/cyrus/socket"):
+    for name in ("var/lib/cyrus", "var/lib/cyrus/db", "var/lib/cyrus/socket", "var/spool/cyrus/mail", "run/cyrus",
+                 "run/cyrus/proc", "run/cyrus/lock", "run/cyrus/socket"):
         (root / name).mkdir(parents=True, exist_ok=True)
         os.chown(root / name, ACCOUNTS["cyrus"], ACCOUNTS["mail"])
     for source, name in ((cert, "cyrus-cert.pem"), (key, "cyrus-key.pem"), (ca, "cyrus-ca.pem")):

@@ -7,6 +7,7 @@ so each comes from an address of its own in 127.0.0.0/8. It can cut or change wh
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from dataclasses import dataclass
 
@@ -28,12 +29,12 @@ class Relays:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._count = 0
+        self._numbers = itertools.count()
 
     def door(self, server: object) -> Door:
         """A door to the server, whose clients come from an address that no other door's come from."""
-        self._count += 1
-        source = f"127.1.{self._count // 200}.{self._count % 200 + 1}"
+        number = next(self._numbers)
+        source = f"127.1.{number // 200}.{number % 200 + 1}"
         return Door(self._open(server.plain, source), self._open(server.tls, source), source)  # type: ignore[attr-defined]
 
     def _open(self, port: int, source: str) -> int:

@@ -161,3 +161,28 @@ fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     server.say("PASS tanstaaf");
     assert_eq!(server.closed(), Some(Close::TimedOut));
 }
+
+// 1939-7.23, SEC-02: how long the store has looked is not to be seen.
+#[test]
+fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
+    for (took, delay, held) in
+        [(0, 0, 1000), (300, 0, 1000), (300, 4000, 4000), (999, 0, 1000), (1500, 0, 1500)]
+    {
+        let millis = Duration::from_millis;
+        let mut connection = Connection::new(Config::new().into(), Channel::Tls, None, START);
+        let mut out = BytesMut::new();
+        let asked = START.after(seconds(5));
+        let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\n");
+        assert!(matches!(connection.poll(asked, &mut input, &mut out), Step::Ask(_)));
+        let answered = asked.after(millis(took));
+        let rejection = Rejection::credentials().with_delay(millis(delay));
+        connection.answer(Answer::Reject(rejection), answered, &mut out).unwrap();
+        out.clear();
+        let step = connection.poll(answered, &mut Input::new(b""), &mut out);
+        if let Step::Pause(until) = step {
+            assert_eq!(until, asked.after(millis(held)));
+        } else {
+            assert!(matches!(step, Step::Read) && took >= held && out.starts_with(b"-ERR [AUTH]"));
+        }
+    }
+}

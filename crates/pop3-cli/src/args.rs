@@ -1,6 +1,7 @@
 //! The command line.
 #![allow(rustdoc::invalid_html_tags, reason = "these are texts for the terminal")]
 
+mod conformance;
 mod passwd;
 mod serve;
 
@@ -15,16 +16,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pop3_proto::url::Url;
 use pop3_sasl::Mechanism;
 
+pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
 pub(crate) use serve::{Mechanisms, Serve};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all done
-  1  some messages failed or were skipped
+  1  some messages failed or were skipped, or some requirements were not met
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Fetch(Box<Fetch>),
     /// Tell what a server can do, its TLS, the figures of a maildrop and oddities
     Check(Box<Check>),
+    /// Try the requirements of POP3 on a server, or with --client on a client
+    Conformance(Box<Conformance>),
     /// Make a sample maildrop, serve it over TLS, fetch it, and verify every octet
     Demo(Demo),
     /// Look for violations of the protocol in recorded sessions
@@ -72,8 +76,9 @@ pub(crate) struct Account {
     /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); @ in the user's
     /// name is written %40
     // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
-    #[arg(value_name = "URL")]
-    url: String,
+    // An option, as `conformance` can do without.
+    #[arg(value_name = "URL", required = true)]
+    url: Option<String>,
     /// The first line of this file is the password
     #[arg(long, value_name = "F", conflicts_with = "password_command")]
     pub(crate) password_file: Option<PathBuf>,
@@ -325,7 +330,8 @@ impl Account {
     /// # Errors
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        Url::parse(&self.url).map_err(|error| Failure::new(Exit::Usage, format!("bad URL: {error}")))
+        let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
+        Url::parse(url).map_err(|error| Failure::usage(format!("bad URL: {error}")))
     }
 }
 

@@ -10,6 +10,7 @@ use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError};
 use pop3_proto::url::Url;
 use pop3_proto::{Keyword, ResponseCode};
+use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
 use crate::args::{Account, Runtime, Tls};
@@ -163,7 +164,8 @@ impl Dial {
                         let details = refusal.details.as_ref();
                         let details = details.map(|told| format!("; it says {}", Escaped::new(told)));
                         let details = details.unwrap_or_default();
-                        let text = format!("{place} refused the login: {text} ({advice}{details})");
+                        let binding = refusal.mechanism.map_or("", binding_advice);
+                        let text = format!("{place} refused the login: {text} ({advice}{binding}{details})");
                         Failure::new(Exit::Login, text)
                     }
                     Some(keyword) => {
@@ -259,6 +261,16 @@ fn tls_advice(error: &std::io::Error) -> &'static str {
             "the port may not speak TLS from the first octet; pop3:// or --tls starttls begin it by STLS"
         }
         _ => "server and client do not agree",
+    }
+}
+
+/// What else it may be, where the login was bound to TLS: Cyrus, for one, offers -PLUS in TLS 1.3 and knows
+/// no binding that TLS 1.3 has. No other mechanism is tried unasked, as one who is in between wants just that.
+fn binding_advice(mechanism: Mechanism) -> &'static str {
+    if mechanism.needs_channel_binding() {
+        ", or the server can't bind logins to TLS as we do: --auth scram-sha-256 does without, if you trust the line"
+    } else {
+        ""
     }
 }
 

@@ -10,7 +10,7 @@ use crate::escape::Escaped;
 pub(crate) enum Exit {
     /// All done.
     Done = 0,
-    /// Some messages failed or were skipped.
+    /// Some messages failed or were skipped, or some requirements were not met.
     Partial = 1,
     /// The command line, or a file that it names, can't be used.
     Usage = 2,

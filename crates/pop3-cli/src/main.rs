@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod conformance;
 mod demo;
 mod dial;
 mod escape;
@@ -50,6 +51,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Serve(options) => serve::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
+        Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Stdio};
 
@@ -15,10 +15,10 @@ use crate::exit::Failure;
 pub(crate) const VARIABLE: &str = "POP3_PASSWORD";
 
 /// The longest password that is read, in octets.
-const MAX: u64 = 4_096;
+const MAX: usize = 4_096;
 
 /// The longest token that is read, in octets.
-const MAX_TOKEN: u64 = 11 * 1024;
+const MAX_TOKEN: usize = 11 * 1024;
 
 /// Finds the password: `--password-file`, else `--password-command`, else `POP3_PASSWORD`, else a
 /// prompt on the terminal. `whose` is shown in the prompt.
@@ -28,7 +28,7 @@ const MAX_TOKEN: u64 = 11 * 1024;
 pub(crate) fn find(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Failure> {
     let (password, place) = if let Some(path) = &account.password_file {
         let place = format!("the password file {}", path.display());
-        let line = File::open(path).and_then(|file| first_line(&mut BufReader::new(file)));
+        let line = File::open(path).and_then(|mut file| first_line(&mut file));
         (line.map_err(|error| Failure::usage(format!("{place} can't be read: {error}")))?, place)
     } else if let Some(command) = &account.password_command {
         (ask_command(command, "password", MAX)?, "the password command".to_owned())
@@ -67,31 +67,49 @@ pub(crate) fn find_token(account: &Account, whose: &str) -> Result<Secret<Vec<u8
     Ok(token)
 }
 
-/// The first line of the input without its CR and LF. Nothing is kept of what was read but that.
+/// The first line of the input without its CR and LF. Nothing is kept of what was read but that: so
+/// the input should have no buffer of its own.
 ///
 /// # Errors
 /// When the input can't be read, or the line is longer than 4,096 octets.
-pub(crate) fn first_line(input: &mut impl BufRead) -> io::Result<Secret<Vec<u8>>> {
+pub(crate) fn first_line(input: &mut impl Read) -> io::Result<Secret<Vec<u8>>> {
     short_line(input, MAX)
 }
 
-fn short_line(input: &mut impl BufRead, max: u64) -> io::Result<Secret<Vec<u8>>> {
+fn short_line(input: &mut impl Read, max: usize) -> io::Result<Secret<Vec<u8>>> {
     // Room for the longest line, so that growing leaves no copies of the password behind.
-    let mut line = Vec::with_capacity(max as usize + 3);
-    let read = input.take(max + 3).read_until(b'\n', &mut line);
-    let line = Secret::new(line);
-    read?;
-    let octets = line.expose();
-    let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
-    let octets = octets.strip_suffix(b"\r").unwrap_or(octets);
-    if octets.len() as u64 > max {
+    let mut octets = vec![0; max + 3];
+    let read = fill_with_line(input, &mut octets);
+    let octets = Secret::new(octets);
+    let line = &octets.expose()[..read?];
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > max {
         let reason = format!("its first line has more than {max} octets");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
-    Ok(Secret::new(octets.to_vec()))
+    Ok(Secret::new(line.to_vec()))
 }
 
-fn ask_command(command: &str, kind: &str, max: u64) -> Result<Secret<Vec<u8>>, Failure> {
+/// Reads until there is a whole line, or no more room; the length of the line with its end.
+fn fill_with_line(input: &mut impl Read, octets: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < octets.len() {
+        let more = match input.read(&mut octets[filled..]) {
+            Ok(0) => break,
+            Ok(more) => more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(end) = octets[filled..filled + more].iter().position(|&octet| octet == b'\n') {
+            return Ok(filled + end + 1);
+        }
+        filled += more;
+    }
+    Ok(filled)
+}
+
+fn ask_command(command: &str, kind: &str, max: usize) -> Result<Secret<Vec<u8>>, Failure> {
     let failed = |what: String| Failure::usage(format!("the {kind} command {what}"));
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
@@ -100,8 +118,7 @@ fn ask_command(command: &str, kind: &str, max: u64) -> Result<Secret<Vec<u8>>, F
         .spawn()
         .map_err(|error| failed(format!("can't be run: {error}")))?;
     let line = match child.stdout.take() {
-        Some(stdout) => {
-            let mut stdout = BufReader::new(stdout);
+        Some(mut stdout) => {
             let line = short_line(&mut stdout, max);
             // Let the command end by itself, whatever else it prints.
             let _ = io::copy(&mut stdout, &mut io::sink());
@@ -144,6 +161,14 @@ mod tests {
         assert_eq!(line(b"").unwrap(), b"");
         assert_eq!(line(&[b'x'; 4_096]).unwrap().len(), 4_096);
         assert_eq!(line(&[b'x'; 4_097]), None);
+        assert_eq!(line(&[&[b'x'; 4_096][..], b"\r\n"].concat()).unwrap().len(), 4_096);
+        assert_eq!(line(&[&[b'x'; 4_097][..], b"\r\n"].concat()), None);
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        let mut pieces = b"a b ".chain(&b""[..]).chain(&b"c\r"[..]).chain(&b"\nsecond"[..]);
+        assert_eq!(first_line(&mut pieces).unwrap().expose(), b"a b c");
     }
 
     #[test]

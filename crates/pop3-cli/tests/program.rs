@@ -104,13 +104,32 @@ fn help_and_version_are_no_errors() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    for word in ["serve", "fetch", "check", "demo", "lint", "passwd", "Exit codes"] {
+    for word in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd", "Exit codes"] {
         assert!(help.contains(word), "{help}");
     }
-    for command in ["serve", "fetch", "check", "demo", "lint", "passwd"] {
+    for command in ["serve", "fetch", "check", "conformance", "demo", "lint", "passwd"] {
         assert_eq!(run(&[command, "--help"]).status.code(), Some(0), "{command}");
     }
     let version = run(&["--version"]);
     assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!("pop3 ", env!("CARGO_PKG_VERSION"), "\n"));
     assert_eq!(run(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn the_rows_of_servers_and_of_clients_are_listed() {
+    for (options, group, row) in [
+        (&["conformance", "--list"][..], "LST - ", "1939-5.28"),
+        (&["conformance", "--client", "--list"], "dots - ", "1939-3.31"),
+    ] {
+        let output = run(options);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let list = String::from_utf8(output.stdout).unwrap();
+        assert!(list.contains(group) && list.contains(row), "{list}");
+    }
+    let one = run(&["conformance", "--list", "--only", "1939-5.28"]);
+    assert_eq!(String::from_utf8(one.stdout).unwrap().lines().count(), 2);
+    assert_refused(&run(&["conformance", "--list", "--only", "1939-9.99"]), "1939-9.99");
+    assert_refused(&run(&["conformance"]), "URL");
+    assert_refused(&run(&["conformance", "--client"]), "--listen");
+    assert_refused(&run(&["conformance", "pop3://127.0.0.1:1"]), "user");
 }

@@ -1,1 +1,64 @@
-//! The requirements of POP3, run against a server or a client.
+#![doc = include_str!("../README.md")]
+
+mod bench;
+pub mod client;
+mod connect;
+mod facts;
+mod record;
+mod reply;
+mod report;
+mod row;
+mod sasl;
+pub mod server;
+mod show;
+mod wire;
+
+pub use connect::{Connect, Tls};
+pub use report::{Entry, Report, Totals};
+pub use row::{Level, Outcome, Row};
+pub use server::Target;
+
+/// Rows that belong together.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Group {
+    /// A short name, as `SYN`.
+    pub name: &'static str,
+    /// What the rows are about.
+    pub title: &'static str,
+    /// The rows, in the order of the table.
+    pub rows: &'static [Row],
+}
+
+/// Which rows are tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection(Vec<String>);
+
+impl Selection {
+    /// The rows and groups with these names, in letters of any case; all, where there is none.
+    ///
+    /// # Errors
+    /// The first name that is neither a row nor a group of `groups`.
+    pub fn new<S: AsRef<str>>(groups: &[Group], names: &[S]) -> Result<Self, String> {
+        let mut selection = Self::default();
+        for name in names {
+            let name = name.as_ref();
+            let known = groups.iter().any(|group| {
+                group.name.eq_ignore_ascii_case(name)
+                    || group.rows.iter().any(|row| row.id.eq_ignore_ascii_case(name))
+            });
+            if !known {
+                return Err(name.to_owned());
+            }
+            selection.0.push(name.to_owned());
+        }
+        Ok(selection)
+    }
+
+    /// Whether this row is tried.
+    #[must_use]
+    pub fn has(&self, group: &str, id: &str) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|name| name.eq_ignore_ascii_case(group) || name.eq_ignore_ascii_case(id))
+    }
+}

@@ -73,8 +73,8 @@ impl Rejection {
         Self { text: text.into(), ..self }
     }
 
-    /// Has the reply held back for at least so long after the answer, when it refuses a login: for
-    /// stores that slow down who guesses.
+    /// Has the reply held back for at least so long, from when the client has sent what is refused, when
+    /// it refuses a login: for stores that slow down who guesses.
     #[must_use]
     pub fn with_delay(self, delay: Duration) -> Self {
         Self { delay, ..self }

@@ -5,6 +5,7 @@ mod client;
 mod client_auth;
 mod client_utf8;
 mod faults;
+mod hostile_login;
 mod proxy;
 mod sasl_server;
 mod server;

@@ -55,6 +55,10 @@ pub(crate) struct Serve {
     /// [default: PLAIN, LOGIN, and those of SCRAM that every user of the users file can use]
     #[arg(long, value_name = "LIST", value_parser = Mechanisms::parse)]
     pub(crate) auth_mechanisms: Option<Mechanisms>,
+    /// Offer no mechanism with -PLUS, which binds a login to its TLS connection: for clients that choose it
+    /// and then can't, as mutt 2.2 does
+    #[arg(long)]
+    pub(crate) no_channel_binding: bool,
     /// The key of the salts of those who have no SCRAM keys; it is made where there is none
     /// [default: the users file with .salt-key appended]
     #[arg(long, value_name = "FILE")]

@@ -232,7 +232,8 @@ mod tests {
             timestamp: "<1@h>".into(),
             digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),
         };
-        let kinds: Vec<(&str, Box<dyn Fn() -> Credentials>)> = vec![
+        type Make = Box<dyn Fn() -> Credentials>;
+        let kinds: Vec<(&str, Make)> = vec![
             ("password", Box::new(move || of("alice", password("wrong")))),
             ("unknown", Box::new(move || of("nobody", password("secret")))),
             ("no password", Box::new(move || of("bob", password("secret")))),

@@ -16,6 +16,8 @@ pub(super) struct Offer {
     certificates: bool,
     /// Whether tokens can be checked.
     tokens: bool,
+    /// Whether no -PLUS is offered.
+    unbound: bool,
 }
 
 /// What is offered beside SCRAM where there is no list: what needs a password, and no weak hash.
@@ -31,6 +33,7 @@ impl Offer {
             list: options.auth_mechanisms.clone(),
             certificates: options.tls_client_ca.is_some(),
             tokens: options.token_command.is_some(),
+            unbound: options.no_channel_binding,
         };
         for (mechanism, there, option) in [
             (Mechanism::External, offer.certificates, "--tls-client-ca"),
@@ -51,6 +54,9 @@ impl Offer {
     pub(super) fn mechanisms(&self, table: &Table) -> Vec<Mechanism> {
         let named = |mechanism| self.list.as_ref().map(|list| list.has(mechanism));
         let offered = |&mechanism: &Mechanism| {
+            if self.unbound && mechanism.needs_channel_binding() {
+                return false;
+            }
             if let Some(hash) = mechanism.scram_hash() {
                 let (all, able) = table.scram_users(hash);
                 return able > 0 && named(mechanism).unwrap_or(able == all);
@@ -117,6 +123,8 @@ mod tests {
             SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN";
         assert_eq!(names("", PLAIN), all);
         assert_eq!(names("", &[PLAIN, "t:{TOKEN}\n"].concat()), all);
+        let unbound = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN";
+        assert_eq!(names("--no-channel-binding", PLAIN), unbound);
         assert_eq!(names("", ""), "PLAIN LOGIN");
         assert_eq!(names("", HASH), "PLAIN LOGIN");
         assert_eq!(names("", &[PLAIN, HASH].concat()), "PLAIN LOGIN");

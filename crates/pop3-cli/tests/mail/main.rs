@@ -2,6 +2,7 @@
 
 mod announced;
 mod auth;
+mod conformance;
 mod crash;
 mod external;
 mod logins;

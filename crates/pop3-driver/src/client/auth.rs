@@ -138,7 +138,8 @@ impl<T: Transport> Client<T> {
                 Said::Refused(refusal) if at_once => return Err(Failure::AtOnce { refusal, inline }),
                 Said::Refused(refusal) => {
                     let details = exchange.failure_details().map(<[u8]>::to_vec);
-                    return Err(Error::Refused(Refusal { details, ..refusal }).into());
+                    let mechanism = Some(exchange.mechanism());
+                    return Err(Error::Refused(Refusal { details, mechanism, ..refusal }).into());
                 }
                 Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(Error::Exchange),
                 // Where the mechanism wants an empty challenge, or does not look at it.

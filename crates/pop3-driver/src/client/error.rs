@@ -5,6 +5,7 @@ use std::io;
 
 use pop3_proto::client::{Error as ProtocolError, SendError};
 use pop3_proto::{Advice, ArgumentError, Keyword, Reply, ResponseCode};
+use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Error as ExchangeError, Unusable};
 
 /// Why a call failed.
@@ -53,6 +54,8 @@ pub enum Error {
 pub struct Refusal {
     /// The command that was refused; `None` for the greeting.
     pub keyword: Option<Keyword>,
+    /// The mechanism, where it was a login by AUTH that was refused.
+    pub mechanism: Option<Mechanism>,
     /// The reply's text: the server's octets, to be escaped before they are shown.
     pub text: Vec<u8>,
     /// What the server said about a token that it refused, before the reply: JSON, as it came
@@ -76,7 +79,7 @@ pub enum NoLogin {
 
 impl Refusal {
     pub(super) fn new(keyword: Option<Keyword>, reply: Reply<'_>) -> Self {
-        Self { keyword, text: reply.text.to_vec(), details: None, auth_resp_code: false }
+        Self { keyword, mechanism: None, text: reply.text.to_vec(), details: None, auth_resp_code: false }
     }
 
     /// The response code, if there is one.

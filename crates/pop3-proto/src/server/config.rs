@@ -83,8 +83,9 @@ pub struct Limits {
     pub bad_commands: u32,
     /// How many refused logins end the connection. Default: 3.
     pub failed_logins: u32,
-    /// How long the reply to the first refused login is held back; each further one is held back
-    /// twice as long. Default: 1 second.
+    /// How long the reply to the first refused login is held back, from when the client has sent it; each
+    /// further one is held back twice as long. Default: 1 second. A store that is done by then tells
+    /// nothing by the time it took.
     pub failure_delay: Duration,
     /// How long a connection may go without login, however busy it is. Default: 2 minutes. This
     /// departs from RFC 1939 section 3, whose 10 minutes name no state, as all servers do.

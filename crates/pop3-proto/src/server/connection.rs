@@ -192,9 +192,9 @@ impl Connection {
             | Answer::Committed { .. }) => answer,
         };
         let action = self.session.step(Event::Answer(answer))?;
-        self.progress = now;
+        let asked = core::mem::replace(&mut self.progress, now);
         // No answer leads to another request.
-        self.perform(action, now, None, out);
+        self.perform(action, asked, None, out);
         Ok(())
     }
 
@@ -296,11 +296,11 @@ impl Connection {
         if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
     }
 
-    /// Does what the session wants, as far as it is octets.
+    /// Does what the session wants, as far as it is octets. `asked` is when the client said what led to it.
     fn perform(
         &mut self,
         action: Action,
-        now: Instant,
+        asked: Instant,
         input: Option<&mut Input<'_>>,
         out: &mut BytesMut,
     ) -> Option<Request> {
@@ -308,7 +308,8 @@ impl Connection {
             Action::Nothing => {}
             Action::Reply(line) => write::put_line(&self.session, &line, out),
             Action::Refuse { reply, failures, delay, last: _ } => {
-                let until = now.after(self.failure_delay(failures).max(delay));
+                // Not from the answer on, or the time would tell how long the store has looked.
+                let until = asked.after(self.failure_delay(failures).max(delay));
                 self.held = Some(Held { until, reply });
             }
             Action::DropListing => write::drop_listing(&self.session, out),

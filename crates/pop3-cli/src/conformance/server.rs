@@ -1,0 +1,49 @@
+//! A server under test: from the account on the command line to the report.
+
+use std::net::ToSocketAddrs;
+
+use pop3_conformance::server::Error;
+use pop3_conformance::{Connect, Report, Selection, Target, Tls};
+use pop3_driver::client::Security;
+use rustls_pki_types::ServerName;
+
+use crate::args::Conformance;
+use crate::dial::Dial;
+use crate::exit::{Exit, Failure};
+use crate::password;
+
+/// Tries the rows.
+///
+/// # Errors
+/// When the server can't be reached, or there is no login: then no row was tried.
+pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report, Failure> {
+    let account = &options.account;
+    let url = account.url()?;
+    let dial = Dial::new(account, &url)?;
+    let place = &dial.place;
+    let Some(user) = url.user() else {
+        return Err(Failure::usage(format!("the URL names no user of {place}: a maildrop is needed")));
+    };
+    let password = password::find(account, &format!("{}@{place}", user.escape_ascii()))?;
+    let addresses = (url.host(), url.port())
+        .to_socket_addrs()
+        .map_err(|error| Failure::new(Exit::Connect, format!("{place}: {error}")))?;
+    let mut connect =
+        Connect::new(addresses.collect(), user, password.expose()).with_timeout(account.timeout);
+    let tls = match dial.security {
+        Security::Implicit(_) => Tls::Implicit,
+        Security::StartTls(_) => Tls::StartTls,
+        Security::Plaintext | Security::TrustedPlaintext | _ => Tls::Off,
+    };
+    // In clear text too: STLS is tried where it is offered.
+    if let (Ok(config), Ok(name)) =
+        (crate::tls::client(account.ca_file.as_deref()), ServerName::try_from(url.host().to_owned()))
+    {
+        connect = connect.with_tls(tls, config, name);
+    }
+    let target = Target::new(connect).destructive(options.destructive);
+    target.run(selection, &mut super::progress).map_err(|error| {
+        let exit = if matches!(error, Error::Login(_)) { Exit::Login } else { Exit::Connect };
+        Failure::new(exit, format!("{place}: {error}"))
+    })
+}

@@ -1,0 +1,217 @@
+//! What is asked of a client about listings, messages and QUIT.
+
+use super::heard::Heard;
+use crate::row::Check::Judge;
+use crate::row::Level::{Must, Practice, Should};
+use crate::row::{Row, Verdict, done, ensure, fail, note, row, skip};
+
+pub(super) const IN_PIECES: &[Row] =
+    &[row("1939-3.19", Must, "Replies that come octet by octet mean the same.", Judge(Heard::took_all))];
+
+pub(super) const DOTS: &[Row] = &[
+    row("1939-3.30", Must, "The end is found when it comes in pieces.", Judge(Heard::took_all)),
+    row(
+        "1939-3.31",
+        Must,
+        "A dot that is not alone on its line ends nothing.",
+        Judge(|heard| {
+            let twice = heard.lines.iter().filter(|line| line.keyword == "RETR").count();
+            ensure(twice >= heard.messages, || format!("the client sent {}", heard.commands()))?;
+            heard.took_all()
+        }),
+    ),
+];
+
+pub(super) const BARE_LF: &[Row] =
+    &[row("1939-3.35", Practice, "A dot behind a bare LF ends nothing.", Judge(Heard::took_all))];
+pub(super) const LONG_LINE: &[Row] =
+    &[row("1939-3.38", Practice, "Lines have no limit in a body.", Judge(Heard::took_all))];
+pub(super) const OCTETS: &[Row] =
+    &[row("1939-3.39", Practice, "NUL and 8-bit octets pass.", Judge(Heard::took_all))];
+
+pub(super) const EMPTY: &[Row] = &[row(
+    "1939-3.26",
+    Must,
+    "An empty listing is no fault.",
+    Judge(|heard| {
+        ensure(heard.has("STAT") || heard.has("LIST") || heard.has("UIDL"), || {
+            format!("the client sent {}", heard.commands())
+        })?;
+        ensure(!heard.has("RETR") && !heard.has("DELE"), || "a message was asked for".to_owned())?;
+        ensure(heard.has("QUIT"), || "the client did not send QUIT".to_owned())?;
+        ensure(heard.succeeded != Some(false), || "the client ended with an error".to_owned())?;
+        done()
+    }),
+)];
+
+pub(super) const PIPELINING: &[Row] = &[
+    row(
+        "2449-6.61",
+        Must,
+        "Replies are paired with commands in their order.",
+        Judge(|heard| {
+            heard.deleted_only(&[1, 3])?;
+            heard.reached("DELE")?;
+            ensure(heard.numbers("DELE").contains(&3), || format!("the client sent {}", heard.commands()))?;
+            ensure(heard.has("QUIT"), || "the client did not send QUIT".to_owned())?;
+            done()
+        }),
+    ),
+    row(
+        "1939-7.25",
+        Practice,
+        "Whether the password runs ahead is the client's choice.",
+        Judge(|heard| {
+            heard.reached("PASS")?;
+            let ahead = heard.all("PASS").any(|line| line.pipelined);
+            note(if ahead {
+                "PASS is sent before the reply to USER"
+            } else {
+                "PASS waits for the reply to USER"
+            })
+        }),
+    ),
+];
+
+pub(super) const EXPIRE: &[Row] = &[row(
+    "1939-8.02",
+    Must,
+    "The client deletes by itself, whatever the server's policy.",
+    Judge(|heard| {
+        heard.reached("CAPA")?;
+        heard.took_all()
+    }),
+)];
+
+pub(super) const TRUNCATED: &[Row] = &[row(
+    "1939-3.37",
+    Practice,
+    "A message that is cut is not deleted, nor taken for whole.",
+    Judge(|heard| {
+        heard.reached("RETR")?;
+        // The connection ends in message 2: what was deleted before can't be committed any more.
+        ensure(!heard.numbers("DELE").contains(&2), || "message 2 was deleted".to_owned())?;
+        heard.noticed()?;
+        done()
+    }),
+)];
+
+pub(super) const UNSTUFFED: &[Row] = &[row(
+    "TOL-14",
+    Practice,
+    "When a message ends too early, loss of step is noticed.",
+    Judge(|heard| {
+        heard.reached("RETR")?;
+        let committed = heard.numbers("DELE").contains(&1) && heard.has("QUIT");
+        ensure(!committed, || "message 1 was deleted, and came in part".to_owned())?;
+        heard.noticed()?;
+        done()
+    }),
+)];
+
+pub(super) const EXTRA_FIELDS: &[Row] = &[
+    row("1939-5.23", Must, "What follows the size means nothing.", Judge(Heard::took_all)),
+    row("TOL-08", Practice, "Lines of LIST may have more fields.", Judge(Heard::took_all)),
+];
+
+pub(super) const GAPS: &[Row] =
+    &[row("1939-5.32", Practice, "Numbers need not be dense.", Judge(|heard| heard.took(&[2, 5])))];
+
+pub(super) const TWINS: &[Row] = &[row(
+    "1939-7.56",
+    Should,
+    "Of two messages with one unique-id none is lost.",
+    Judge(|heard| {
+        heard.reached("RETR")?;
+        heard.deleted_only(&[1, 2, 3])?;
+        ensure(heard.numbers("RETR").contains(&1), || format!("the client sent {}", heard.commands()))?;
+        note(format!("{} of {} fetched", heard.numbers("RETR").len(), heard.messages))
+    }),
+)];
+
+pub(super) const CASE: &[Row] =
+    &[row("1939-7.57", Practice, "Unique-ids have case.", Judge(Heard::took_all))];
+
+pub(super) const LONG_UID: &[Row] =
+    &[row("1939-7.58", Practice, "A long unique-id is taken or refused.", Judge(either))];
+pub(super) const NO_UID: &[Row] = &[row(
+    "TOL-10",
+    Practice,
+    "A line of UIDL without a unique-id deletes no message unseen.",
+    Judge(either),
+)];
+
+pub(super) const SIZES: &[Row] = &[row(
+    "TOL-13",
+    Practice,
+    "A size that is wrong does not decide where a message ends.",
+    Judge(Heard::took_all),
+)];
+
+pub(super) const HUGE_SIZE: &[Row] = &[row(
+    "1939-5.30",
+    Practice,
+    "A huge size makes nobody allocate or wait.",
+    Judge(|heard| {
+        heard.reached("PASS").or_else(|_| heard.reached("AUTH"))?;
+        ensure(!heard.waited, || "the client waits for more".to_owned())?;
+        either(heard)
+    }),
+)];
+
+pub(super) const BAD_STAT: &[Row] = &[row(
+    "1939-5.24",
+    Must,
+    "Figures that are none are an error, and no crash.",
+    Judge(|heard| {
+        heard.reached("STAT").or_else(|_| heard.reached("LIST"))?;
+        either(heard)
+    }),
+)];
+
+pub(super) const NOT_REMOVED: &[Row] = &[row(
+    "1939-6.15",
+    Practice,
+    "A refused QUIT is no success.",
+    Judge(|heard| {
+        heard.reached("DELE")?;
+        heard.reached("QUIT")?;
+        by_exit(heard)
+    }),
+)];
+
+pub(super) const NO_FAREWELL: &[Row] = &[row(
+    "TOL-07",
+    Practice,
+    "The end in place of the reply to QUIT is reported.",
+    Judge(|heard| {
+        heard.reached("DELE")?;
+        heard.reached("QUIT")?;
+        by_exit(heard)
+    }),
+)];
+
+pub(super) const UNENDED_FAREWELL: &[Row] =
+    &[row("TOL-06", Practice, "A last reply without CRLF is taken or reported.", Judge(either))];
+
+/// Both is right: to go through, or to stop with an error; not to hang, nor to delete what was not fetched.
+pub(super) fn either(heard: &Heard) -> Verdict {
+    ensure(heard.connections > 0, || "the client did not come".to_owned())?;
+    ensure(!heard.waited, || "the client waits".to_owned())?;
+    let all: Vec<usize> = (1..=heard.messages).collect();
+    heard.deleted_only(&all)?;
+    if heard.took(&all).is_ok() {
+        return note("taken");
+    }
+    heard.noticed()?;
+    note("refused")
+}
+
+/// By the exit code alone.
+fn by_exit(heard: &Heard) -> Verdict {
+    match heard.succeeded {
+        None => skip("can be told by the exit code only: needs --exec"),
+        Some(true) => fail("the client ended as if all had gone well"),
+        Some(false) => done(),
+    }
+}

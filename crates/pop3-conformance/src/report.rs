@@ -1,0 +1,111 @@
+//! What came of the rows, as a table.
+
+use core::fmt::Write as _;
+
+use crate::row::{Level, Outcome, Row};
+
+/// What came of one row.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The group of the row.
+    pub group: &'static str,
+    /// The row.
+    pub row: Row,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went over the wire, a line each: the number of the connection, `C:` or `S:`, and the octets,
+    /// escaped and without secrets.
+    pub transcript: Vec<String>,
+}
+
+/// What came of the rows that were tried.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// In the order of the groups and their rows.
+    pub entries: Vec<Entry>,
+}
+
+/// How many rows ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// As required.
+    pub passed: usize,
+    /// Not as required.
+    pub failed: usize,
+    /// Not tried.
+    pub not_applicable: usize,
+}
+
+impl Report {
+    /// How many rows ended how.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for entry in &self.entries {
+            match entry.outcome {
+                Outcome::Passed { .. } => totals.passed += 1,
+                Outcome::Failed { .. } => totals.failed += 1,
+                Outcome::NotApplicable { .. } => totals.not_applicable += 1,
+            }
+        }
+        totals
+    }
+
+    /// The failures.
+    pub fn failures(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Failed { .. }))
+    }
+
+    /// The table: a line for each row, then what was sent and received by rows that failed, or, if
+    /// `verbose`, by all; then the figures.
+    #[must_use]
+    pub fn table(&self, verbose: bool) -> String {
+        let mut text = String::new();
+        let mut group = "";
+        for entry in &self.entries {
+            if group != entry.group {
+                group = entry.group;
+                let _ = writeln!(text, "{group}");
+            }
+            let level = entry.row.level.to_string();
+            let line =
+                format!("  {:<12} {level:<9} {:<15} {}", entry.row.id, entry.outcome, entry.outcome.text());
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        for entry in &self.entries {
+            let failed = matches!(entry.outcome, Outcome::Failed { .. });
+            if failed || verbose && !entry.transcript.is_empty() {
+                let _ = writeln!(text, "\n{} {} {}", entry.row.id, entry.outcome, entry.outcome.text());
+                let _ = writeln!(text, "  asked: {}", entry.row.requirement);
+                for line in &entry.transcript {
+                    let _ = writeln!(text, "  {line}");
+                }
+            }
+        }
+        text.push('\n');
+        text.push_str(&self.summary());
+        text
+    }
+
+    /// The last line, `N passed, N failed, N not applicable`, and before it how strongly the rows bind that
+    /// failed, if any.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Totals { passed, failed, not_applicable } = self.totals();
+        let mut text = String::new();
+        let count = |level| self.failures().filter(|entry| entry.row.level == level).count();
+        let counts: Vec<String> = [Level::Must, Level::Should, Level::May, Level::Practice]
+            .into_iter()
+            .filter(|level| count(*level) > 0)
+            .map(|level| format!("{} {level}", count(level)))
+            .collect();
+        if !counts.is_empty() {
+            let _ = writeln!(text, "of the failed: {}", counts.join(", "));
+        }
+        let _ = writeln!(text, "{passed} passed, {failed} failed, {not_applicable} not applicable");
+        text
+    }
+}

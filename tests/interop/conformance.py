@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""The conformance runner against our own server on each runtime, and against Debian's servers.
+
+    cargo build --release -p pop3-cli && tests/interop/conformance.py [--ours] [--update-docs]
+
+Our server must pass every row that can be tried; of Dovecot, Courier, Cyrus and popa3d it is only asked that the runner comes
+to its end, and their tables are kept in docs/conformance-runs.md. Then `pop3 conformance --client` plays its scripts to
+`pop3 fetch --delete`, which must pass too. The program is $POP3, by default target/release/pop3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.dont_write_bytecode = True
+
+import corpus  # noqa: E402
+import cyrus  # noqa: E402
+import peers  # noqa: E402
+import popa3d  # noqa: E402
+from clients import Failed, secret_file  # noqa: E402
+from net import HOST, Processes  # noqa: E402
+from ours import RUNTIMES, start_serve  # noqa: E402
+
+ROOT = HERE.parent.parent
+PASSWORD = "secret-Pa55 word"
+USERS = {"alice": PASSWORD, "empty": PASSWORD}
+SECONDS = 400
+
+# What the rows look for: dots, no final newline, no blank line, octets of all kinds, long lines, parts, two alike.
+WANTED = """
+plain-lf plain-crlf dots-lf dots-crlf first-octet-dot-lf no-final-newline-lf headers-only-lf blank-lines-crlf
+latin1-body-lf utf8-body-lf every-octet-lf status-like-lf line-2000-lf folded-crlf page-lf nul-lf bare-cr-lf
+utf8-header-lf no-separator-lf mixed-line-ends
+""".split()
+PARTS = b"""From: <alice@example.org>
+Subject: parts
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+preamble
+--b
+Content-Type: text/plain
+
+one
+--b
+Content-Type: text/plain
+
+two
+--b--
+"""
+
+
+def messages() -> list[corpus.Message]:
+    known = {message.name: message for message in corpus.awkward() + corpus.odd()}
+    made = [known[name] for name in WANTED]
+    return made + [corpus.Message("parts", PARTS), corpus.Message("twin", known["plain-lf"].stored)]
+
+
+def make_certificates(directory: Path) -> tuple[Path, Path, Path]:
+    """An authority of our own, and a certificate of it for localhost and 127.0.0.1."""
+    (directory / "extensions").write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n"
+        "keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
+    )
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=conformance-authority",
+        "req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost",
+        "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile extensions -out cert.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=directory, check=True, capture_output=True)
+    return directory / "ca.pem", directory / "cert.pem", directory / "key.pem"
+
+
+@dataclass
+class Run:
+    """What the runner said of one server."""
+
+    name: str
+    seconds: float
+    rows: list[dict]
+
+    def count(self, outcome: str) -> int:
+        return sum(row["outcome"] == outcome for row in self.rows)
+
+    def failed(self) -> list[dict]:
+        return [row for row in self.rows if row["outcome"] == "FAILED"]
+
+
+# Whether all rows must pass, and what makes the runs.
+Job = tuple[bool, Callable[[], list[Run]]]
+
+
+class Runner:
+    """`pop3 conformance` with an account."""
+
+    def __init__(self, program: Path, work: Path, ca: Path) -> None:
+        self.program = program
+        self.ca = ca
+        self.word = secret_file(work / "password", PASSWORD + "\n")
+
+    def run(self, name: str, mode: str, port: int, *options: str, user: str = "alice") -> Run:
+        scheme = "pop3s" if mode == "tls" else "pop3"
+        command = [
+            str(self.program), "conformance", f"{scheme}://{user}@{HOST}:{port}", "--password-file", str(self.word),
+            "--tls", {"plain": "off", "stls": "starttls", "tls": "implicit"}[mode], "--ca-file", str(self.ca), "--json",
+            "--timeout", "30", *options,
+        ]
+        began = time.monotonic()
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired as late:
+            said = (late.stderr or b"").decode(errors="replace")[-400:]
+            raise Failed(f"{name}: the runner was not done after {SECONDS} s: {said}") from late
+        if done.returncode not in (0, 1):
+            raise Failed(f"{name}: the runner ended with {done.returncode}: {done.stderr.decode()[-1000:]}")
+        return Run(name, time.monotonic() - began, json.loads(done.stdout)["rows"])
+
+
+class Report:
+    """Counts, and prints a line for each run and each failure."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+
+    def server(self, run: Run, must_pass: bool) -> None:
+        figures = f"{run.count('passed')} passed, {len(run.failed())} failed, {run.count('not applicable')} not applicable"
+        print(f"{run.name}: {figures} in {run.seconds:.0f} s", flush=True)
+        if must_pass:
+            self.passed += run.count("passed")
+            self.failed += len(run.failed())
+        else:
+            self.passed += 1
+        for row in run.failed():
+            print(f"  {'FAIL ' if must_pass else 'fails'} {row['row']} ({row['level']}): {row['text']}", flush=True)
+            for line in row["transcript"] if must_pass else []:
+                print(f"       {line}", flush=True)
+
+    def wrong(self, text: str) -> None:
+        self.failed += 1
+        print(f"FAIL  {text}", flush=True)
+
+
+def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path, runtimes: list[str]) -> list[Job]:
+    """All rows in clear text, over STLS and in TLS, with APOP, and on an empty maildrop: beside each other, a server
+    of its own for each, as a server slows down for an address that fails to log in."""
+
+    def one(runtime: str, name: str, mode: str, serve: list[str], options: list[str], user: str = "alice") -> Run:
+        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, *serve)
+        server.fill("alice", messages())
+        run = runner.run(f"pop3 serve, {runtime}, {name}", mode, server.tls if mode == "tls" else server.plain, *options,
+                         user=user)
+        server.stop()
+        return run
+
+    jobs = []
+    for runtime in runtimes:
+        jobs += [
+            (runtime, "clear text", "plain", [], ["--destructive"]),
+            (runtime, "STLS", "stls", [], []),
+            (runtime, "TLS", "tls", [], []),
+            (runtime, "APOP", "plain", ["--apop"], ["--only", "APO,SES,RSP"]),
+            (runtime, "empty", "plain", [], ["--only", "NUM,LST,MUL"], "empty"),
+        ]
+    return [(True, lambda job=job: [one(*job)]) for job in jobs]
+
+
+def others(runner: Runner, processes: Processes, cert: Path, key: Path, ca: Path) -> list[Job]:
+    """Debian's servers: their failures are theirs."""
+    root = peers.unpack(ROOT / "target/interop/peers")
+
+    def peer(start, *authority: Path) -> list[Run]:
+        server = start(processes, root, USERS, cert, key, *authority)
+        # What Cyrus does not take by LMTP is left out.
+        taken = [one for one in messages() if server.name != "cyrus" or one.name not in ("nul-lf", "no-separator-lf")]
+        server.fill("alice", taken)
+        # The penalties of one run would slow the other down, so they come one after the other.
+        return [
+            runner.run(f"{server.name}, clear text and STLS", "plain", server.plain, "--destructive"),
+            runner.run(f"{server.name}, TLS", "tls", server.tls, "--only", "TLS,CAP,MEC,SCR"),
+        ]
+
+    def small() -> list[Run]:
+        server = popa3d.Popa3d(popa3d.unpack(ROOT / "target/interop/popa3d"), "alice", PASSWORD, messages())
+        try:
+            return [runner.run("popa3d, clear text", "plain", server.port, "--destructive")]
+        finally:
+            server.stop()
+
+    return [
+        (False, lambda: peer(peers.start_dovecot, ca)),
+        (False, lambda: peer(peers.start_courier)),
+        (False, lambda: peer(cyrus.start_cyrus, ca)),
+        (False, small),
+    ]
+
+
+def in_parallel(report: Report, jobs: list[Job]) -> list[Run]:
+    """Runs the jobs beside each other: they wait more than they work. The order of the result is that of the jobs."""
+    runs = []
+    with ThreadPoolExecutor(10) as pool:
+        for must_pass, future in [(must_pass, pool.submit(job)) for must_pass, job in jobs]:
+            try:
+                for run in future.result():
+                    report.server(run, must_pass)
+                    runs.append(run)
+            except (Failed, OSError, RuntimeError, subprocess.SubprocessError) as failure:
+                report.wrong(str(failure))
+    return runs
+
+
+def try_client(report: Report, program: Path, work: Path, cert: Path, key: Path, ca: Path, runtime: str) -> None:
+    """The scripts for clients, met by `pop3 fetch --delete`."""
+    home = work / f"client-{runtime}"
+    command = (
+        f"{program} fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --to dir:{home}/mail --state {home}/state --delete "
+        f"--tls $POP3_TLS --ca-file {ca} --timeout 8 --quiet --runtime {runtime}"
+    )
+    done = subprocess.run(
+        [str(program), "conformance", "--client", "--listen", f"{HOST}:0", "--tls-cert", str(cert), "--tls-key", str(key),
+         "--timeout", "20", "--json", "--exec", command],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False,
+    )
+    if done.returncode not in (0, 1):
+        report.wrong(f"pop3 fetch, {runtime}: the stage ended with {done.returncode}: {done.stderr.decode()[-500:]}")
+        return
+    report.server(Run(f"pop3 fetch, {runtime}", 0, json.loads(done.stdout)["rows"]), must_pass=True)
+
+
+MARK = "<!-- What follows is made by tests/interop/conformance.py --update-docs -->\n"
+SIGNS = {"passed": "yes", "FAILED": "**no**", "not applicable": "-"}
+
+
+def update_docs(runs: list[Run]) -> None:
+    """Writes the tables behind the mark; what stands before it is written by hand."""
+    path = ROOT / "docs/conformance-runs.md"
+    servers = ["pop3 serve", "dovecot", "courier", "cyrus", "popa3d"]
+    outcomes: dict[str, dict[str, tuple[str, str]]] = {}
+    rows: dict[str, dict] = {}
+    order = {"FAILED": 2, "passed": 1, "not applicable": 0}
+    for run in runs:
+        server = run.name.split(",")[0]
+        for row in run.rows:
+            rows.setdefault(row["row"], row)
+            known = outcomes.setdefault(row["row"], {}).get(server)
+            if known is None or order[row["outcome"]] > order[known[0]]:
+                outcomes[row["row"]][server] = (row["outcome"], row["text"])
+    lines = ["## Figures", "", "| server | passed | failed | not applicable | seconds |", "|---|--:|--:|--:|--:|"]
+    for run in runs:
+        lines.append(f"| {run.name} | {run.count('passed')} | {len(run.failed())} | {run.count('not applicable')} "
+                     f"| {run.seconds:.0f} |")
+    for server in servers[1:]:
+        lines += ["", f"## Where {server} differs", "", "| row | level | asked | seen |", "|---|---|---|---|"]
+        for name, row in rows.items():
+            outcome, text = outcomes[name].get(server, ("not applicable", ""))
+            if outcome == "FAILED":
+                lines.append(f"| {name} | {row['level']} | {row['requirement']} | {cell(text)} |")
+    lines += ["", "## All rows", "", f"| row | level | asked | {' | '.join(servers)} |", f"|---|---|---|{':-:|' * len(servers)}"]
+    for name, row in rows.items():
+        marks = " | ".join(SIGNS[outcomes[name].get(server, ("not applicable", ""))[0]] for server in servers)
+        lines.append(f"| {name} | {row['level']} | {row['requirement']} | {marks} |")
+    before = path.read_text().split(MARK)[0] if path.exists() else "# The runner, run against servers\n\n"
+    path.write_text(before + MARK + "\n" + "\n".join(lines) + "\n")
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a table: what changes from run to run is cut."""
+    text = text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return text if len(text) < 120 else text[:117] + "..."
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", action="store_true", help="our own server and client only")
+    parser.add_argument("--others", action="store_true", help="Debian's servers only")
+    parser.add_argument("--runtime", action="append", choices=RUNTIMES, help="only this runtime (may be repeated)")
+    parser.add_argument("--update-docs", action="store_true", help="write docs/conformance-runs.md")
+    arguments = parser.parse_args()
+    program = Path(os.environ.get("POP3") or ROOT / "target/release/pop3").resolve()
+    if not os.access(program, os.X_OK):
+        print(f"FAIL  no program {program}; cargo build --release -p pop3-cli, or set POP3")
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    processes = Processes()
+    report = Report()
+    work = Path(tempfile.mkdtemp(prefix="pop3-conformance-"))
+    try:
+        ca, cert, key = make_certificates(work)
+        runner = Runner(program, work, ca)
+        runtimes = arguments.runtime or list(RUNTIMES)
+        # The slow ones first: a server that holds its answers back decides how long all takes.
+        jobs = [] if arguments.ours else others(runner, processes, cert, key, ca)
+        jobs += [] if arguments.others else ours(runner, processes, work, cert, key, runtimes)
+        runs = in_parallel(report, jobs)
+        for runtime in [] if arguments.others else runtimes:
+            try_client(report, program, work, cert, key, ca, runtime)
+        if arguments.update_docs and not report.failed:
+            update_docs(runs)
+    finally:
+        processes.stop()
+        shutil.rmtree(work, ignore_errors=True)
+    print(f"conformance: {report.passed} passed, {report.failed} failed", flush=True)
+    return 1 if report.failed or not report.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
