@@ -81,28 +81,46 @@ pub fn feed(dialogue: &Dialogue) -> Vec<Fed> {
 /// quirk of that name.
 const LENIENT: [Rule; 1] = [Rule::ChallengeSwallowed];
 
-/// Watches a session of a test, and makes it fail when the side under test breaks a rule that binds.
+/// Watches a session of a test, and makes it fail when a side under test breaks a rule that binds.
 #[derive(Debug)]
 pub struct Watch {
     observer: Observer,
     side: Side,
+    both: bool,
     broken: Vec<Rule>,
     off: bool,
 }
 
 impl Watch {
-    /// Watches this side of a connection on a trusted line.
+    /// Watches this side of a connection over this channel. The other side may do what it likes.
     #[must_use]
     pub fn new(side: Side, channel: Channel) -> Self {
         Self {
             observer: Observer::new(Config::new().with_channel(channel)),
             side,
+            both: false,
             broken: Vec::new(),
             off: false,
         }
     }
 
-    /// The side under test.
+    /// Watches both sides, as our own client and our own server.
+    #[must_use]
+    pub fn both(channel: Channel) -> Self {
+        Self { both: true, ..Self::new(Side::Client, channel) }
+    }
+
+    /// Watches a server over this channel to which all of this was sent, and which sent all of that.
+    ///
+    /// # Panics
+    /// When the server breaks a rule that binds it.
+    pub fn server(channel: Channel, client: &[u8], server: &[u8]) {
+        let mut watch = Self::new(Side::Server, channel);
+        watch.sent(Side::Client, client);
+        watch.sent(Side::Server, server);
+    }
+
+    /// The side under test; of both, the client.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.side
@@ -116,7 +134,7 @@ impl Watch {
     /// Octets that a side has sent.
     ///
     /// # Panics
-    /// When the side under test breaks a rule with them that binds it.
+    /// When a side under test breaks a rule with them that binds it.
     pub fn sent(&mut self, side: Side, octets: &[u8]) {
         self.observe(|observer, sink| match side {
             Side::Client => observer.client(octets, sink),
@@ -149,10 +167,10 @@ impl Watch {
     }
 
     fn observe(&mut self, feed: impl FnOnce(&mut Observer, &mut dyn FnMut(Event<'_>))) {
-        let (side, broken) = (self.side, &mut self.broken);
+        let (side, both, broken) = (self.side, self.both, &mut self.broken);
         feed(&mut self.observer, &mut |event| {
             if let Event::Violation(violation) = event
-                && violation.side() == side
+                && (both || violation.side() == side)
                 && violation.rule.level() == Level::Must
                 && !LENIENT.contains(&violation.rule)
             {
@@ -161,7 +179,8 @@ impl Watch {
         });
         assert!(
             self.off || self.broken.is_empty(),
-            "the {side} under test breaks {:?}: {}",
+            "the {} under test breaks {:?}: {}",
+            self.broken[0].side(),
             self.broken,
             self.broken[0].text()
         );

@@ -6,6 +6,7 @@ use pop3_proto::server::{Answer, Config, Connection, Request, State, Step};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
+use pop3_tests::observed::Watch;
 use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
@@ -123,10 +124,11 @@ fn the_store_knows_how_the_name_was_proved() {
         };
         assert_eq!(credentials.password().is_some(), has_password);
         assert!(credentials.prove(b"tanstaaf") && !credentials.prove(b"tanstaaF"));
-        out.clear();
+        let length = out.len();
         core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();
         let Step::Pause(until) = core.poll(START, &mut input, &mut out) else { panic!("it is held back") };
         let _ = core.poll(until, &mut input, &mut out);
-        assert!(out.starts_with(b"-ERR [AUTH] "));
+        assert!(out[length..].starts_with(b"-ERR [AUTH] "));
+        Watch::server(Channel::Tls, line.as_bytes(), &out);
     }
 }

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Step};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
+use pop3_tests::observed::Watch;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
 
@@ -115,6 +116,7 @@ fn the_store_may_take_its_time() {
     core.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
     assert!(matches!(core.poll(now, &mut input, &mut out), Step::Close(Close::Quit)));
     assert!(core.deadline() > now && out.ends_with(b"+OK bye\r\n"));
+    Watch::server(Channel::Tls, b"USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n", &out);
 }
 
 // The last reply is sent however long the session was.

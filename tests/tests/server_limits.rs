@@ -1,43 +1,54 @@
 //! Memory: what a client sends or leaves unread takes no more of it than the limits say.
 
 use bytes::BytesMut;
+use pop3_proto::observer::Side;
 use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
 use pop3_proto::{Channel, Input};
 use pop3_tests::START;
+use pop3_tests::observed::Watch;
 use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
 const HIGH_WATER: usize = 32 * 1024;
 
-/// A core behind the login, with a maildrop of so many messages.
-fn logged_in(messages: usize) -> Connection {
+/// A core behind the login, with a maildrop of so many messages, and who watches it.
+fn logged_in(messages: usize) -> (Connection, Watch) {
     let uids: Vec<_> = (0..messages).map(|n| format!("uid-{n:064}")).collect();
     let store = Store::with(uids.iter().map(|uid| (&uid[..], &b"x\n"[..])));
     let mut core = Connection::new(Config::new().into(), Channel::Tls, None, START);
-    let (mut input, mut out) = (Input::new(b"USER mrose\r\nPASS tanstaaf\r\n"), BytesMut::new());
+    let login = b"USER mrose\r\nPASS tanstaaf\r\n";
+    let (mut input, mut out) = (Input::new(login), BytesMut::new());
     let Step::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
         panic!("credentials are to be checked");
     };
     core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();
-    core
+    let mut watch = Watch::new(Side::Server, Channel::Tls);
+    watch.sent(Side::Client, login);
+    watch.sent(Side::Server, &out);
+    (core, watch)
 }
 
 // 2449-4.03, SEC-04
 #[test]
 fn a_line_of_64_megabytes_takes_no_memory() {
     let piece = vec![b'x'; 64 * 1024];
-    for mut core in [logged_in(1), Connection::new(Config::new().into(), Channel::Tls, None, START)] {
+    let new = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    for (mut core, mut watch) in [logged_in(1), (new, Watch::new(Side::Server, Channel::Tls))] {
         let mut out = BytesMut::new();
         let _ = core.poll(START, &mut Input::new(b""), &mut out);
+        watch.sent(Side::Server, &out);
         out.clear();
         for _ in 0..1024 {
             let mut input = Input::new(&piece);
             assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
             assert_eq!(input.consumed(), piece.len(), "nothing is left for the caller to keep");
             assert!(out.is_empty());
+            watch.sent(Side::Client, &piece);
         }
         let _ = core.poll(START, &mut Input::new(b"\r\n"), &mut out);
         assert_eq!(out, &b"-ERR command line too long\r\n"[..]);
+        watch.sent(Side::Client, b"\r\n");
+        watch.sent(Side::Server, &out);
     }
 }
 
@@ -53,20 +64,26 @@ fn a_buffer_of_the_longest_line_is_enough() {
 #[test]
 fn a_hundred_thousand_commands_are_answered_in_portions() {
     let burst = b"NOOP\r\n".repeat(100_000);
-    let mut core = logged_in(1);
+    let (mut core, mut watch) = logged_in(1);
     let (mut input, mut out, mut sent) = (Input::new(&burst), BytesMut::new(), 0);
-    let mut flushes = 0;
+    let (mut flushes, mut seen) = (0, 0);
     while let Step::Flush = core.poll(START, &mut input, &mut out) {
         assert!((HIGH_WATER..HIGH_WATER + 512).contains(&out.len()), "{}", out.len());
         // Without room nothing more is taken, however often it is polled.
         let (taken, length) = (input.consumed(), out.len());
         assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
         assert_eq!((input.consumed(), out.len()), (taken, length));
+        // Who watches gives up where too many commands are under way.
+        watch.sent(Side::Client, &burst[seen..taken]);
+        watch.sent(Side::Server, &out);
+        seen = taken;
         sent += out.len();
         out.clear();
         flushes += 1;
     }
     assert_eq!(input.rest(), b"");
+    watch.sent(Side::Client, &burst[seen..]);
+    watch.sent(Side::Server, &out);
     sent += out.len();
     assert_eq!(sent, 100_000 * "+OK nothing done\r\n".len());
     assert!(flushes > 50);
@@ -76,11 +93,13 @@ fn a_hundred_thousand_commands_are_answered_in_portions() {
 #[test]
 fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
     for (command, line) in [("LIST\r\n", "3"), ("UIDL\r\n", "uid")] {
-        let mut core = logged_in(20_000);
+        let (mut core, mut watch) = logged_in(20_000);
+        watch.sent(Side::Client, command.as_bytes());
         let (mut input, mut out, mut sent) = (Input::new(command.as_bytes()), BytesMut::new(), Vec::new());
         loop {
             let step = core.poll(START, &mut input, &mut out);
             assert!(out.len() < HIGH_WATER + 512, "{}", out.len());
+            watch.sent(Side::Server, &out);
             sent.extend_from_slice(&out);
             out.clear();
             match step {
@@ -105,7 +124,7 @@ fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
 // A mark put between two portions of a listing can't be: no command is read before its end.
 #[test]
 fn nothing_is_read_while_a_listing_is_under_way() {
-    let mut core = logged_in(20_000);
+    let (mut core, _) = logged_in(20_000);
     let (mut input, mut out) = (Input::new(b"LIST\r\nDELE 20000\r\nSTAT\r\n"), BytesMut::new());
     assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
     assert_eq!(input.rest(), b"DELE 20000\r\nSTAT\r\n");

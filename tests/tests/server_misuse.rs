@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, Close, Config, Connection, Step};
 use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
+use pop3_tests::observed::Watch;
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
@@ -27,7 +28,7 @@ fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (Connection, BytesMu
     config.mechanisms = offer(&["X"]);
     let mut core = Connection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
-    let (mut input, mut out) = (Input::new(input), BytesMut::new());
+    let (sent, mut input, mut out) = (input, Input::new(input), BytesMut::new());
     let mut answers = answers.into_iter();
     loop {
         match core.poll(START, &mut input, &mut out) {
@@ -44,6 +45,7 @@ fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (Connection, BytesMu
     if !body.is_empty() {
         let _ = core.body(body, &mut out).unwrap();
     }
+    Watch::server(Channel::TrustedPlaintext, sent, &out);
     (core, out)
 }
 

@@ -1,9 +1,11 @@
 //! STLS: what was said before TLS is worth nothing behind it.
 
 use bytes::BytesMut;
+use pop3_proto::observer::Side;
 use pop3_proto::server::{Close, Config, Connection, State, Step};
 use pop3_proto::{Channel, Input, Instant};
 use pop3_tests::START;
+use pop3_tests::observed::Watch;
 use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
@@ -67,6 +69,9 @@ fn the_core_leaves_nothing_to_forget() {
     let (mut input, mut out) = (Input::new(b"STLS\r\nCAPA\r\nQUI"), BytesMut::new());
     assert!(matches!(core.poll(START, &mut input, &mut out), Step::StartTls));
     assert_eq!(input.rest(), b"");
+    let mut watch = Watch::new(Side::Server, Channel::Plaintext);
+    watch.sent(Side::Client, b"STLS\r\nCAPA\r\nQUI");
+    watch.sent(Side::Server, &out);
     let length = out.len();
     let mut late = Input::new(b"CAPA\r\n");
     assert!(matches!(core.poll(START, &mut late, &mut out), Step::StartTls));
@@ -76,6 +81,9 @@ fn the_core_leaves_nothing_to_forget() {
     let mut input = Input::new(b"T\r\n");
     assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
     assert_eq!(&out[length..], b"-ERR unknown command\r\n");
+    watch.encrypted();
+    watch.sent(Side::Client, b"T\r\n");
+    watch.sent(Side::Server, &out[length..]);
 }
 
 // 2595-4.16

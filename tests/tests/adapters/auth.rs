@@ -5,10 +5,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use pop3_driver::tls::TlsInfo;
+use pop3_proto::observer::Side;
 use pop3_proto::server::Limits;
-use pop3_proto::{Base64, encode_base64};
+use pop3_proto::{Base64, Channel, encode_base64};
 use pop3_sasl::client::{Credentials, Exchange, Setup};
 use pop3_sasl::{BindingKind, ChannelBindings, Mechanism, Nonce};
+use pop3_tests::observed::Watch;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::certificates::Certificates;
@@ -37,6 +39,8 @@ impl<T: Read + Write> Stream for T {}
 struct Talk {
     stream: BufReader<Box<dyn Stream>>,
     bindings: ChannelBindings,
+    /// Watches the server.
+    watch: Watch,
 }
 
 impl Talk {
@@ -51,6 +55,7 @@ impl Talk {
         let mut talk = Self {
             stream: BufReader::new(Box::new(tcp.try_clone().expect("a clone"))),
             bindings: ChannelBindings::none(),
+            watch: Watch::new(Side::Server, Channel::TrustedPlaintext),
         };
         if mode != Mode::Implicit {
             assert!(talk.line().starts_with("+OK"));
@@ -67,6 +72,7 @@ impl Talk {
             }
             talk.bindings = TlsInfo::of_client(&tls).expect("a connection in TLS").bindings;
             talk.stream = BufReader::new(Box::new(StreamOwned::new(tls, tcp)));
+            talk.watch.encrypted();
         }
         if mode == Mode::Implicit {
             assert!(talk.line().starts_with("+OK"));
@@ -77,12 +83,18 @@ impl Talk {
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line of text");
+        self.watch.sent(Side::Server, line.as_bytes());
         line
     }
 
-    fn say(&mut self, line: &str) -> String {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).expect("the server reads");
+    fn send(&mut self, octets: &[u8]) {
+        self.watch.sent(Side::Client, octets);
+        self.stream.get_mut().write_all(octets).expect("the server reads");
         self.stream.get_mut().flush().expect("the server reads");
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n").as_bytes());
         self.line()
     }
 
@@ -264,8 +276,7 @@ async fn a_long_token_is_read_in_pieces<R: Runtime>(mode: Mode) {
         let mut reply = talk.say(&first);
         if reply == "+ \r\n" {
             let (one, two) = message.split_at(5_000);
-            talk.stream.get_mut().write_all(one.as_bytes()).expect("the server reads");
-            talk.stream.get_mut().flush().expect("the server reads");
+            talk.send(one.as_bytes());
             reply = talk.say(two);
         }
         assert!(reply.starts_with("+OK "), "{reply}");

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use pop3_driver::client::Error;
+use pop3_driver::client::{Error, Options, Security};
 use pop3_proto::client::SendError;
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Capability, Channel, Expire, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode};
@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 use crate::server::{Mode, Server};
 use crate::{everywhere, on_each_runtime};
 
-everywhere!(typed_calls, quit_removes_and_nothing_else_does, wrong_passwords);
+everywhere!(typed_calls, the_connect_of_the_adapter, quit_removes_and_nothing_else_does, wrong_passwords);
 on_each_runtime!(
     a_maildrop_in_use,
     lost_connections,
@@ -83,6 +83,21 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     assert_eq!(ended.peer.tls.is_some(), mode != Mode::Trusted);
     assert_eq!(server.in_tls.load(core::sync::atomic::Ordering::SeqCst), mode != Mode::Trusted);
     assert_eq!(ended.totals.removed, 0);
+}
+
+// The other scenarios open sockets that are watched; this one goes the way that an embedder goes.
+async fn the_connect_of_the_adapter<R: Runtime>(mode: Mode) {
+    let server = Server::<R>::start(mode).deliver(MESSAGES);
+    let client = R::connect(server.port, server.security(), Options::new()).await;
+    let mut client = client.expect("the server is there");
+    assert_eq!(client.channel().is_tls(), mode != Mode::Trusted);
+    assert_eq!(client.tls().is_some(), mode != Mode::Trusted);
+    client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
+    assert_eq!(client.list().await.expect("a listing").len(), 3);
+    client.quit().await.expect("the end");
+    let ended = server.report();
+    assert_eq!((ended.close, ended.error), (Close::Quit, None));
+    assert_eq!(ended.peer.tls.is_some(), mode != Mode::Trusted);
 }
 
 // 1939-3.47, 1939-4.05, 1939-6.10
@@ -184,13 +199,7 @@ async fn refused_connections<R: Runtime>() {
         raw.send("-ERR [SYS/TEMP] too many connections\r\n");
         raw.rest()
     });
-    let refused = R::connect(
-        port,
-        pop3_driver::client::Security::TrustedPlaintext,
-        pop3_driver::client::Options::new(),
-    )
-    .await
-    .map(drop);
+    let refused = R::connect(port, Security::TrustedPlaintext, Options::new()).await.map(drop);
     assert!(matches!(refused, Err(Error::Refused(refusal))
         if refusal.keyword.is_none() && refusal.code() == Some(ResponseCode::SysTemp)));
     assert_eq!(scripted.join().expect("no panic"), b"");
@@ -208,8 +217,8 @@ async fn a_refused_top<R: Runtime>() {
             line
         })
     });
-    let security = pop3_driver::client::Security::TrustedPlaintext;
-    let options = pop3_driver::client::Options::new();
+    let security = Security::TrustedPlaintext;
+    let options = Options::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     let mut came = Vec::new();
@@ -235,8 +244,8 @@ async fn capabilities_of_the_user<R: Runtime>() {
         }
         raw.rest()
     });
-    let security = pop3_driver::client::Security::TrustedPlaintext;
-    let options = pop3_driver::client::Options::new();
+    let security = Security::TrustedPlaintext;
+    let options = Options::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     client.capabilities().await.expect("a list");
     let expire = |days, per_user| {
@@ -259,8 +268,8 @@ async fn capabilities_of_the_user<R: Runtime>() {
         }
         raw.rest()
     });
-    let security = pop3_driver::client::Security::TrustedPlaintext;
-    let options = pop3_driver::client::Options::new();
+    let security = Security::TrustedPlaintext;
+    let options = Options::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     assert!(client.capabilities().await.expect("a refusal").is_none());
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");

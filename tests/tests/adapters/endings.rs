@@ -3,15 +3,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::tls::Role;
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{Keyword, MessageNumber};
 
 use crate::certificates::Certificates;
 use crate::on_each_runtime;
+use crate::overheard::Other;
 use crate::runtime::Runtime;
-use crate::server::script;
+use crate::server::{Talking, script};
 
 on_each_runtime!(
     a_reply_to_quit_is_enough,
@@ -24,12 +25,12 @@ type Tls = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
 /// A client that is logged in, under TLS, at a server that does the rest by itself.
 async fn logged_in<R: Runtime, T: Send + 'static>(
     rest: impl FnOnce(Tls) -> T + Send + 'static,
-) -> (Client<R::Socket>, std::thread::JoinHandle<T>) {
+) -> (Talking<R>, std::thread::JoinHandle<T>) {
     let good = Certificates::good();
     let Role::Server(config) = good.server() else { unreachable!("it is the server's side") };
     let (port, scripted) = script(move |raw| {
         let tls = rustls::ServerConnection::new(config).expect("good settings");
-        let mut stream = rustls::StreamOwned::new(tls, raw.into_stream());
+        let mut stream = rustls::StreamOwned::new(tls, raw.into_parts().0);
         stream.write_all(b"+OK ready\r\n").expect("the client reads");
         for reply in ["+OK\r\n", "+OK\r\n", "-ERR no\r\n"] {
             line(&mut stream);
@@ -38,7 +39,8 @@ async fn logged_in<R: Runtime, T: Send + 'static>(
         rest(stream)
     });
     let security = Security::Implicit(good.client("localhost"));
-    let mut client = R::connect(port, security, Options::new()).await.expect("a greeting");
+    let client = R::connect_overheard(port, security, Options::new(), Other::Scripted).await;
+    let mut client = client.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     (client, scripted)
 }

@@ -7,6 +7,7 @@ mod certificates;
 mod endings;
 mod memory;
 mod messages;
+mod overheard;
 mod records;
 mod runtime;
 mod security;

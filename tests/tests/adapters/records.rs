@@ -5,7 +5,6 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pop3_driver::client::Options;
 use pop3_proto::MessageNumber;
 
 use crate::on_each_runtime;
@@ -62,7 +61,7 @@ fn records(octets: &[u8]) -> Vec<usize> {
 async fn short_replies_are_one_record<R: Runtime>() {
     let server = Server::<R>::start(Mode::Implicit);
     let (port, kept) = recording_proxy(server.port);
-    let mut client = R::connect(port, server.security(), Options::new()).await.expect("a greeting");
+    let mut client = server.try_connect_by(port, server.security()).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     let mark = || kept.lock().expect("no panic").len();
     let since = |mark: usize| records(&kept.lock().expect("no panic")[mark..]).len();
@@ -80,7 +79,7 @@ async fn short_replies_are_one_record<R: Runtime>() {
 
     let server = server.deliver(["a\n", "b\n", "c\n"]);
     let (port, kept) = recording_proxy(server.port);
-    let mut client = R::connect(port, server.security(), Options::new()).await.expect("a greeting");
+    let mut client = server.try_connect_by(port, server.security()).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     let before = kept.lock().expect("no panic").len();
     assert_eq!(client.uidl().await.expect("a listing").len(), 3);
@@ -107,7 +106,7 @@ async fn the_end_of_a_message_is_in_one_record<R: Runtime>() {
     });
     let server = Server::<R>::start(Mode::Implicit).deliver(messages);
     let (port, kept) = recording_proxy(server.port);
-    let mut client = R::connect(port, server.security(), Options::new()).await.expect("a greeting");
+    let mut client = server.try_connect_by(port, server.security()).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     for (number, length) in client.list().await.expect("a listing") {
         let before = kept.lock().expect("no panic").len();

@@ -2,7 +2,7 @@
 
 use core::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use pop3_async_std::{AsyncStd, Smol};
@@ -10,7 +10,9 @@ use pop3_driver::client::{Client, Error, Options, Security};
 use pop3_driver::server::{Entrance, Service};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::Role;
-use pop3_driver::{Stop, Transport};
+use pop3_driver::{Clock, Stop, Transport};
+
+use crate::overheard::{Other, Overheard};
 
 /// What the scenarios need of an adapter.
 pub(crate) trait Runtime: Send + Sync + 'static {
@@ -22,12 +24,29 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     /// Runs a scenario on this thread.
     fn run<F: Future>(scenario: F) -> F::Output;
 
-    /// Connects to a port of this machine.
+    /// Connects to a port of this machine, by the adapter's own function. Nobody listens in.
     fn connect(
         port: u16,
         security: Security,
         options: Options,
     ) -> impl Future<Output = Result<Client<Self::Socket>, Error>>;
+
+    /// The socket that is connected to a port of this machine.
+    fn dial(port: u16, role: Role) -> impl Future<Output = io::Result<Self::Socket>>;
+
+    /// Does what the adapter's own function does, with an observer at the socket.
+    fn connect_overheard(
+        port: u16,
+        security: Security,
+        options: Options,
+        other: Other,
+    ) -> impl Future<Output = Result<Client<Overheard<Self::Socket>>, Error>> {
+        async move {
+            let socket = Self::dial(port, security.role()).await.map_err(Error::Network)?;
+            let deadline = socket.now().after(options.connect_timeout);
+            Client::open(Overheard::new(socket, &security, other), &security, options, deadline).await
+        }
+    }
 
     /// Serves on this thread until the switch is thrown and all sessions have ended.
     fn serve<S: Service>(
@@ -56,6 +75,11 @@ impl Runtime for Tokio {
         pop3_tokio::connect(HOST, port, security, options).await
     }
 
+    async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
+        let stream = tokio::net::TcpStream::connect((HOST, port)).await?;
+        pop3_tokio::Socket::new(stream, role, Clock::start())
+    }
+
     fn serve<S: Service>(
         listener: TcpListener,
         entrance: Entrance,
@@ -82,6 +106,11 @@ impl Runtime for AsyncStd {
 
     async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
         pop3_async_std::connect::<Self>(HOST, port, security, options).await
+    }
+
+    async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
+        let stream = <Self as pop3_async_std::Runtime>::connect(HOST, port).await?;
+        Ok(pop3_async_std::Socket::new(stream, role, Clock::start()))
     }
 
     fn serve<S: Service>(
@@ -115,6 +144,11 @@ impl Runtime for Smol {
         pop3_async_std::connect::<Self>(HOST, port, security, options).await
     }
 
+    async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
+        let stream = <Self as pop3_async_std::Runtime>::connect(HOST, port).await?;
+        Ok(pop3_async_std::Socket::new(stream, role, Clock::start()))
+    }
+
     fn serve<S: Service>(
         listener: TcpListener,
         entrance: Entrance,
@@ -140,6 +174,10 @@ impl Runtime for Std {
 
     async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
         pop3_std::connect(HOST, port, security, options)
+    }
+
+    async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
+        pop3_std::Socket::new(TcpStream::connect((HOST, port))?, role, Clock::start())
     }
 
     fn serve<S: Service>(

@@ -3,6 +3,7 @@
 use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::tls::Role;
 use pop3_proto::client::{Error as ProtocolError, SendError};
+use pop3_proto::observer::Side;
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Channel, Keyword};
 
@@ -151,7 +152,7 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
                 raw.send("+OK begin\r\n");
             }
             let mut tls = rustls::ServerConnection::new(config).expect("good settings");
-            let mut stream = raw.into_stream();
+            let (mut stream, _) = raw.into_parts();
             while tls.is_handshaking() {
                 tls.complete_io(&mut stream).expect("a handshake");
             }
@@ -241,9 +242,11 @@ async fn commands_injected_before_tls<R: Runtime>() {
     assert!(raw.line().starts_with("+OK"));
     let connector = Certificates::good().client("localhost");
     let tls = rustls::ClientConnection::new(connector.config(), connector.name()).expect("good settings");
-    let stream = raw.into_stream();
+    let (stream, mut watch) = raw.into_parts();
     let mut tls = rustls::StreamOwned::new(tls, stream);
+    watch.encrypted();
     let mut say = |command: &str| {
+        watch.sent(Side::Client, command.as_bytes());
         std::io::Write::write_all(&mut tls, command.as_bytes()).expect("the server reads");
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {
@@ -251,6 +254,7 @@ async fn commands_injected_before_tls<R: Runtime>() {
             std::io::Read::read_exact(&mut tls, &mut octet).expect("a line");
             line.push(octet[0]);
         }
+        watch.sent(Side::Server, &line);
         String::from_utf8(line).expect("text")
     };
     // The first line is the reply to the first command in TLS, and no USER was believed.

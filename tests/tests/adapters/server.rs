@@ -23,6 +23,7 @@ use pop3_sasl::scram::{Hash, Keys};
 use pop3_tests::observed::Watch;
 
 use crate::certificates::Certificates;
+use crate::overheard::{Other, Overheard};
 use crate::runtime::Runtime;
 
 /// How a connection is protected.
@@ -60,6 +61,9 @@ pub(crate) struct Server<R> {
     thread: Option<JoinHandle<std::io::Result<()>>>,
     runtime: PhantomData<fn() -> R>,
 }
+
+/// A client of this runtime's, watched.
+pub(crate) type Talking<R> = Client<Overheard<<R as Runtime>::Socket>>;
 
 impl<R: Runtime> Server<R> {
     /// A server with one user, `mrose` with the password `tanstaaf`, and no message.
@@ -116,15 +120,21 @@ impl<R: Runtime> Server<R> {
         }
     }
 
-    pub(crate) async fn try_connect(&self, security: Security) -> Result<Client<R::Socket>, Error> {
-        R::connect(self.port, security, Options::new()).await
+    /// A client of ours. It and the server are watched.
+    pub(crate) async fn try_connect(&self, security: Security) -> Result<Talking<R>, Error> {
+        self.try_connect_by(self.port, security).await
     }
 
-    pub(crate) async fn connect(&self) -> Client<R::Socket> {
+    /// The same through another port, which leads here.
+    pub(crate) async fn try_connect_by(&self, port: u16, security: Security) -> Result<Talking<R>, Error> {
+        R::connect_overheard(port, security, Options::new(), Other::Ours).await
+    }
+
+    pub(crate) async fn connect(&self) -> Talking<R> {
         self.try_connect(self.security()).await.expect("the server is there")
     }
 
-    pub(crate) async fn log_in(&self) -> Client<R::Socket> {
+    pub(crate) async fn log_in(&self) -> Talking<R> {
         let mut client = self.connect().await;
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
         client
@@ -271,9 +281,9 @@ impl Raw {
         &mut self.stream
     }
 
-    /// The socket alone.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+    /// The socket alone, and who watches.
+    pub(crate) fn into_parts(self) -> (TcpStream, Watch) {
+        (self.stream.into_inner(), self.watch)
     }
 }
 

@@ -1,0 +1,112 @@
+//! A transport that is listened in on, where its octets are in clear.
+
+use std::io;
+
+use pop3_driver::Transport;
+use pop3_driver::client::{Options, Security};
+use pop3_driver::tls::TlsInfo;
+use pop3_proto::observer::Side;
+use pop3_proto::{Channel, Instant};
+use pop3_tests::observed::Watch;
+
+use crate::runtime::{Runtime as _, Std};
+use crate::server::{Mode, PATIENCE, Server, script};
+
+/// A client's transport. All that goes over it is shown to an observer, within TLS too.
+#[derive(Debug)]
+pub(crate) struct Overheard<T> {
+    transport: T,
+    watch: Watch,
+}
+
+impl<T> Overheard<T> {
+    /// A transport over which nothing went yet, to a server of our own or to a script.
+    pub(crate) fn new(transport: T, security: &Security, peer: Other) -> Self {
+        // TLS begins when `secure` is done.
+        let trusted = matches!(security, Security::TrustedPlaintext);
+        let channel = if trusted { Channel::TrustedPlaintext } else { Channel::Plaintext };
+        let watch = match peer {
+            Other::Ours => Watch::both(channel),
+            Other::Scripted => Watch::new(Side::Client, channel),
+        };
+        Self { transport, watch }
+    }
+}
+
+/// Whom a client of ours talks to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Other {
+    /// Our server: it is watched, too.
+    Ours,
+    /// A script, which may do what it likes.
+    Scripted,
+}
+
+impl<T: Transport> Transport for Overheard<T> {
+    fn now(&self) -> Instant {
+        self.transport.now()
+    }
+
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let octets = self.transport.read(buffer, deadline).await?;
+        match octets {
+            0 => self.watch.ended(Side::Server),
+            _ => self.watch.sent(Side::Server, &buffer[..octets]),
+        }
+        Ok(octets)
+    }
+
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        let written = self.transport.write(octets, deadline).await?;
+        self.watch.sent(Side::Client, &octets[..written]);
+        Ok(written)
+    }
+
+    async fn pause(&mut self, until: Instant) {
+        self.transport.pause(until).await;
+    }
+
+    async fn close(&mut self, deadline: Instant) {
+        self.watch.ended(Side::Client);
+        self.transport.close(deadline).await;
+    }
+
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        let Self { transport, mut watch } = self;
+        let transport = transport.secure(deadline).await?;
+        watch.encrypted();
+        Ok(Self { transport, watch })
+    }
+
+    fn tls(&self) -> Option<TlsInfo> {
+        self.transport.tls()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.transport.is_tls()
+    }
+}
+
+// Who listens in hears the client, within TLS.
+#[test]
+#[should_panic(expected = "the client under test breaks [ClientLineEnd]")]
+fn a_client_is_heard_within_tls() {
+    let server = Server::<Std>::start(Mode::Implicit);
+    let security = server.security();
+    Std::run(async {
+        let socket = Std::dial(server.port, security.role()).await.expect("the server is there");
+        let deadline = socket.now().after(PATIENCE);
+        let socket = Overheard::new(socket, &security, Other::Ours);
+        let mut socket = socket.secure(deadline).await.expect("a handshake");
+        assert!(socket.read(&mut [0; 512], deadline).await.expect("a greeting") > 0);
+        let _ = socket.write(b"CAPA\n", deadline).await;
+    });
+}
+
+// The server is heard as well, if it is one of ours.
+#[test]
+#[should_panic(expected = "the server under test breaks [StatusCase]")]
+fn a_server_is_heard() {
+    let (port, _scripted) = script(|mut raw| raw.send("+ok ready\r\n"));
+    let _ = Std::run(Std::connect_overheard(port, Security::TrustedPlaintext, Options::new(), Other::Ours));
+}
