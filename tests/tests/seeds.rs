@@ -4,10 +4,15 @@
 use std::path::Path;
 
 use pop3_proto::observer::Side;
+use pop3_proto::{Base64, Channel, encode_base64, server};
+use pop3_sasl::client::{Credentials, Exchange, Setup};
+use pop3_sasl::{Mechanism, Nonce};
 use pop3_tests::dialogue::{Turn, data, read};
 use pop3_tests::observed::{Fed, feed};
 use pop3_tests::properties::{self, FLIGHT};
-use pop3_tests::store::{awkward, wire};
+use pop3_tests::sasl::offer;
+use pop3_tests::server::Server;
+use pop3_tests::store::{Store, awkward, wire};
 
 type Property = fn(&[u8]);
 
@@ -20,6 +25,52 @@ const TARGETS: [(&str, Property); 7] = [
     ("observer", properties::observer),
     ("sasl", pop3_tests::sasl_properties::sasl),
 ];
+
+/// What a client sends that logs in, or is refused, by each mechanism: the server's nonce is always the
+/// same in tests.
+fn logins() -> Vec<(String, Vec<u8>)> {
+    let mrose = || Credentials::new("mrose").with_password("tanstaaf");
+    let token = |token: &str| Credentials::new("mrose").with_token(token);
+    let good = core::str::from_utf8(pop3_tests::store::TOKEN).unwrap();
+    let all = [
+        ("plain", Mechanism::Plain, mrose()),
+        ("login", Mechanism::Login, mrose()),
+        ("cram-md5", Mechanism::CramMd5, mrose()),
+        ("scram", Mechanism::ScramSha1, mrose()),
+        ("scram-wrong", Mechanism::ScramSha1, Credentials::new("mrose").with_password("wrong")),
+        ("xoauth2", Mechanism::XOAuth2, token(good)),
+        ("xoauth2-wrong", Mechanism::XOAuth2, token("wrong")),
+        ("oauthbearer", Mechanism::OAuthBearer, token(good)),
+        ("oauthbearer-wrong", Mechanism::OAuthBearer, token("wrong")),
+        ("anonymous", Mechanism::Anonymous, Credentials::anonymous("sirhc")),
+    ];
+    let login = |(name, mechanism, credentials): (&str, Mechanism, Credentials)| {
+        let mut config = server::Config::new();
+        config.mechanisms = offer(&[mechanism.name()]);
+        let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
+        server.take();
+        let setup = Setup::new(Nonce::from_text("fyko+d2lbbFgONRv9qkxdawL").unwrap());
+        let mut exchange = Exchange::new(mechanism, &credentials, &setup).unwrap();
+        let encoded = |octets: &[u8]| String::from_utf8(encode_base64(octets).expose().clone()).unwrap();
+        let mut sent = Vec::new();
+        let mut line = format!("AUTH {mechanism}");
+        if let Some(first) = exchange.take_initial() {
+            line = format!("{line} {}", encoded(first.expose()));
+        }
+        loop {
+            sent.extend_from_slice(format!("{line}\r\n").as_bytes());
+            let reply = server.say(&line);
+            let Some(challenge) = reply.trim_end().strip_prefix('+').filter(|text| !text.starts_with("OK"))
+            else {
+                assert_eq!(reply.starts_with("+OK"), !name.ends_with("wrong"), "{name}: {reply}");
+                return (name.to_owned(), sent);
+            };
+            let challenge = Base64::parse(challenge.trim_start().as_bytes()).unwrap().decode();
+            line = encoded(exchange.respond(challenge.expose()).unwrap().expose());
+        }
+    };
+    all.into_iter().map(login).collect()
+}
 
 /// Writes the seeds anew when `SEEDS=1` is set.
 fn make(folder: &Path) {
@@ -44,6 +95,10 @@ fn make(folder: &Path) {
                  *\r\nAUTH PLAIN AG1yb3NlAHRhbnN0YWFm\r\nAUTH PLAIN\r\nQUIT\r\n";
     // The message's octet also tells which extensions there are.
     write("server", "sasl".into(), &[&[0xf0, 18, 0, 3], &sasl[..]].concat());
+    for (name, exchange) in logins() {
+        let session = [&exchange[..], b"STAT\r\nQUIT\r\n"].concat();
+        write("server", format!("login-{name}"), &[&[0xf0, 18, 0, 3], &session[..]].concat());
+    }
     let utf8 = "UTF8\r\nLANG\r\nLANG de\r\nUSER jos\u{e9}\r\nSTLS\r\nLANG *\r\nLANG fr\r\nUSER mrose\r\nPASS tanstaaf\r\nLIST\r\nQUIT\r\n";
     write("server", "utf8-lang".into(), &[&[0xf1, 18 * 6, 0, 3], utf8.as_bytes()].concat());
     let proxy = b"XCLIENT ADDR=192.0.2.1 PORT=1\r\nXCLIENT PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";

@@ -231,3 +231,25 @@ fn no_secret_is_shown() {
     server.say("PASS tanstaaf");
     assert!(!format!("{:?}", server.connection()).contains("tanstaaf"));
 }
+
+// 1939-7.15: the password is not taken for another name than the last one.
+#[test]
+fn a_name_that_was_refused_takes_the_one_before_along() {
+    let long = format!("user {}", "x".repeat(2000));
+    for refused in ["USER mr\0ose", "USER", "USER m\u{f6}", "USER  ", "USER\t", &long] {
+        let mut server = Server::new(Store::fixture());
+        server.take();
+        assert!(server.say("USER mrose").starts_with("+OK"));
+        assert!(server.say(refused).starts_with("-ERR"), "{refused}");
+        assert!(server.say("PASS tanstaaf").starts_with("-ERR"), "{refused}");
+        assert!(server.asked().is_empty());
+        assert!(server.say("USER mrose").starts_with("+OK"));
+        assert!(server.say("PASS tanstaaf").starts_with("+OK"));
+    } // What was no USER changes nothing.
+    for other in ["USERS x", "PASS", "XYZZY"] {
+        let mut server = Server::new(Store::fixture());
+        server.say("USER mrose");
+        assert!(server.say(other).starts_with("-ERR"), "{other}");
+        assert!(server.say("PASS tanstaaf").starts_with("+OK"), "{other}");
+    }
+}

@@ -50,6 +50,10 @@ pub(super) struct OpenMaildir {
     _place: UserGuard,
 }
 
+/// How long a refusal behind right credentials is held back. It is counted nowhere, and a client that tries
+/// again at once would have its password checked as often as the machine can.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
 /// One day.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -94,6 +98,39 @@ impl MailStore {
         Err(Rejection::login_delay().with_text(text))
     }
 
+    /// Opens the Maildir of a user who is who he says.
+    fn open_of(
+        &self,
+        user: UserName,
+        credentials: &Credentials,
+    ) -> Result<(Accepted, OpenMaildir), Rejection> {
+        self.check_delay(&user)?;
+        let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
+        let table = self.gatekeeper.table();
+        let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
+        // What was read is to be known later on, too.
+        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        if self.utf8 && !credentials.utf8 {
+            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
+        }
+        // The name is a single component of a path, by its type.
+        let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
+            .map_err(|error| refuse(&user, error))?;
+        let summary = maildir.summary();
+        debug!(%user, messages = summary.messages, measured = summary.measured, "maildrop opened");
+        for skipped in maildir.skipped() {
+            warn!(%user, "not served: {skipped}");
+        }
+        if let Some(error) = maildir.cache_error() {
+            warn!(%user, "the sizes could not be remembered for the next login: {error}");
+        }
+        self.delays().logged_in(&user, self.clock.now());
+        let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
+        (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
+        let read_only = matches!(credentials.proof, pop3_proto::server::Proof::Anonymous { .. });
+        Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
+    }
+
     fn delays(&self) -> MutexGuard<'_, LoginDelays> {
         self.delays.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,31 +158,7 @@ impl Store for MailStore {
 
     fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, OpenMaildir), Rejection> {
         let user = self.gatekeeper.check(credentials, peer)?;
-        self.check_delay(&user)?;
-        let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
-        let table = self.gatekeeper.table();
-        let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
-        // What was read is to be known later on, too.
-        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
-        if self.utf8 && !credentials.utf8 {
-            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
-        }
-        // The name is a single component of a path, by its type.
-        let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
-            .map_err(|error| refuse(&user, error))?;
-        let summary = maildir.summary();
-        debug!(%user, messages = summary.messages, measured = summary.measured, "maildrop opened");
-        for skipped in maildir.skipped() {
-            warn!(%user, "not served: {skipped}");
-        }
-        if let Some(error) = maildir.cache_error() {
-            warn!(%user, "the sizes could not be remembered for the next login: {error}");
-        }
-        self.delays().logged_in(&user, self.clock.now());
-        let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
-        (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
-        let read_only = matches!(credentials.proof, pop3_proto::server::Proof::Anonymous { .. });
-        Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
+        self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
     }
 }
 
@@ -208,6 +221,44 @@ impl Maildrop for OpenMaildir {
                 failed.max(usize::from(!deletions.is_empty()))
             }
             None => failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use pop3_proto::server::Proof;
+    use pop3_proto::{ResponseCode, Secret};
+
+    use super::*;
+    use crate::limits::Most;
+    use crate::users::{SaltKey, Users};
+
+    // SEC-02
+    #[test]
+    fn who_is_refused_behind_right_credentials_can_not_ask_again_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["mail/alice/new", "mail/alice/cur", "mail/alice/tmp"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let users = folder.path().join("users");
+        fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
+        let users = Users::load(&users).unwrap().into();
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap(), None);
+        let places = Limits::new(Most { total: 9, per_address: 9, per_user: 9 });
+        let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
+        let peer = Peer::new("192.0.2.1:1".parse().unwrap(), "192.0.2.2:110".parse().unwrap());
+        let open = |name: &str| {
+            let password = Proof::Password(Secret::new(b"secret".to_vec()));
+            store.open(&Credentials::new(name.as_bytes().to_vec(), password), &peer)
+        };
+        let _open = open("alice").unwrap();
+        for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {
+            let rejection = open(name).map(drop).unwrap_err();
+            assert_eq!(rejection.code(), Some(code), "{name}");
+            assert!(rejection.delay() >= BUSY_DELAY && !rejection.is_of_credentials(), "{name}");
         }
     }
 }

@@ -131,3 +131,23 @@ fn the_users_file_may_name_certificates() {
     let refused = talk.auth(Mechanism::External, &external(None));
     assert!(refused.reply.starts_with("-ERR [AUTH]"), "{refused:?}");
 }
+
+// PRS-13, EXT-1.01: who is behind a proxy is not whom the proxy's certificate names.
+#[test]
+fn the_certificate_of_a_proxy_is_not_its_clients() {
+    let authority = Authority::new();
+    let proxy = authority.client("alice", None);
+    let (house, path) = house(&authority);
+    let server = house.serve(&["--tls-client-ca", &path, "--xclient-from", "127.0.0.0/8"]);
+    let mut talk = Talk::tls(&house, server.tls, Some((&proxy.0, &proxy.1)));
+    assert!(talk.mechanisms().contains(&Mechanism::External));
+    assert!(talk.say("XCLIENT ADDR=192.0.2.1").starts_with("+OK"));
+    let offered = talk.mechanisms();
+    assert!(offered.contains(&Mechanism::ScramSha256), "{offered:?}");
+    assert!(!offered.iter().any(|mechanism| mechanism.needs_channel_binding()), "{offered:?}");
+    assert!(!offered.contains(&Mechanism::External), "{offered:?}");
+    assert!(talk.say("AUTH EXTERNAL =").starts_with("-ERR"));
+    // Its client could bind to the proxy, and says that it has not seen that offered.
+    let alice = Credentials::new("alice").with_password(PASSWORD);
+    assert!(talk.auth_unbound(Mechanism::ScramSha256, &alice).is_good());
+}

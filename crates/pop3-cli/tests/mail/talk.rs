@@ -127,11 +127,20 @@ impl Talk {
 
     /// Runs an exchange to its end. `initial` says whether the first message goes with the command.
     pub(crate) fn auth_with(&mut self, mechanism: Mechanism, who: &Credentials, initial: bool) -> Login {
+        // Our server offers -PLUS wherever it can be used.
+        self.exchange(mechanism, who, initial, !self.bindings.is_empty())
+    }
+
+    /// The same by a client that could bind and has not seen -PLUS offered.
+    pub(crate) fn auth_unbound(&mut self, mechanism: Mechanism, who: &Credentials) -> Login {
+        self.exchange(mechanism, who, true, false)
+    }
+
+    fn exchange(&mut self, mechanism: Mechanism, who: &Credentials, initial: bool, plus: bool) -> Login {
         let mut random = [0; 18];
         getrandom::fill(&mut random).unwrap();
         let setup = Setup::new(Nonce::from_random(random)).with_bindings(self.bindings.clone());
-        // Our server offers -PLUS wherever it can be used.
-        let setup = setup.with_plus_offered(!self.bindings.is_empty());
+        let setup = setup.with_plus_offered(plus);
         let mut exchange = Exchange::new(mechanism, who, &setup).unwrap();
         let mut command = format!("AUTH {}", mechanism.name());
         if let Some(message) = Some(()).filter(|()| initial).and_then(|()| exchange.take_initial()) {

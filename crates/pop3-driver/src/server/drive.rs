@@ -173,6 +173,7 @@ impl<B: Backend> Session<B> {
                 if let Some(tls) = tls {
                     self.backend.secured(tls);
                 }
+                self.exchanges.proxied();
                 self.exchanges.offer(&self.backend, &mut self.connection);
                 Answer::Proxied
             }

@@ -133,6 +133,14 @@ impl Exchanges {
         self.certified = !tls.certificates.is_empty();
     }
 
+    /// Notes that the TLS is a proxy's, and not that of the client behind it: its certificate is not the
+    /// client's, who can't be bound to it either.
+    pub(super) fn proxied(&mut self) {
+        self.bindings = ChannelBindings::none();
+        self.certified = false;
+        self.plus_offered = false;
+    }
+
     /// Tells the connection what is offered on it.
     pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut Connection) {
         let bound = !self.plus_spent && !self.bindings.is_empty();

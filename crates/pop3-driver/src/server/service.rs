@@ -74,7 +74,8 @@ pub struct Welcome<B> {
     pub trusted: bool,
     /// Whether the peer is a proxy that may tell by XCLIENT whom it speaks for. Default: no. Say so only for
     /// addresses that are the proxies' own. What the connection is carried by, and whether it is trusted
-    /// with passwords, does not change by it: that is between the proxy and this server.
+    /// with passwords, does not change by it: that is between the proxy and this server. EXTERNAL and
+    /// -PLUS mechanisms are not offered behind it, as the proxy's certificate is not the client's.
     pub trusted_proxy: bool,
     /// What the exchanges of SASL go by. Default: the defaults of [`Sasl`].
     pub sasl: Arc<Sasl>,

@@ -275,13 +275,25 @@ impl Connection {
             }),
             Found::Line { line, .. } => Some(match Command::parse(line) {
                 Ok(command) => Event::Command(command),
-                Err(error) => Event::Malformed(error),
+                Err(error) => {
+                    self.give_up(line);
+                    Event::Malformed(error)
+                }
             }),
             Found::Partial => None,
             Found::TooLong => {
+                self.give_up(input.rest());
                 self.skipping = true;
                 self.next_event(input)
             }
+        }
+    }
+
+    /// Notes that a line can't be read which begins so.
+    fn give_up(&mut self, line: &[u8]) {
+        let (word, rest) = line.split_at_checked(4).unwrap_or((line, &[]));
+        if word.eq_ignore_ascii_case(b"USER") && !rest.first().is_some_and(u8::is_ascii_alphanumeric) {
+            self.session.forget_name();
         }
     }
 

@@ -169,6 +169,7 @@ impl Session {
             return self.bad(Line::negative(texts::NEEDS_TLS));
         }
         if let Err(line) = self.check_text(name.as_bytes()) {
+            self.forget_name();
             return self.bad(line);
         }
         // Known and unknown names get the same answer; the last name given counts.

@@ -273,6 +273,14 @@ impl Session {
         (maildrop.len().saturating_sub(deleted), maildrop.octets().saturating_sub(octets))
     }
 
+    /// A line that can't be read was meant to be USER: the password that follows is not that of the name
+    /// before.
+    pub(super) fn forget_name(&mut self) {
+        if let Phase::Authorization { name } = &mut self.phase {
+            *name = None;
+        }
+    }
+
     /// Counts a message that was sent whole.
     pub(super) const fn count(&mut self, top: bool, octets: Octets) {
         let totals = &mut self.totals;
