@@ -39,6 +39,8 @@ fn a_trusted_proxy_is_told_so_and_believed_before_the_login() {
     assert_eq!(info.address, Some("192.0.2.7".parse::<IpAddr>().unwrap()));
     assert_eq!((info.port, info.session.as_deref()), (Some(4711), Some("a+b/1")));
     assert_eq!((info.login.as_deref(), info.helo.as_deref()), (Some("mrose"), Some("h.example")));
+    // Once: what comes behind it may be the client's own words.
+    assert_eq!(server.say("XCLIENT ADDR=192.0.2.8"), "-ERR unknown command\r\n");
     // What was said before was said by somebody else.
     assert!(server.say("PASS tanstaaf").starts_with("-ERR "));
     let mut server = server.log_in_behind();

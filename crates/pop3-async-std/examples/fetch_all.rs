@@ -5,6 +5,7 @@
 use std::io::Write as _;
 
 use pop3_async_std::{AsyncStd, Options, Security, connect};
+use pop3_driver::client::{Credentials, LoginPolicy};
 
 #[async_std::main]
 async fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -12,10 +13,12 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let [host, port, name, password] = &arguments[..] else {
         return Err("usage: fetch_all HOST PORT NAME PASSWORD".into());
     };
-    // Passwords go in clear: only for the loopback interface. See `Security` for TLS.
+    // Mail goes in clear: only for the loopback interface. See `Security` for TLS.
     let mut client =
         connect::<AsyncStd>(host, port.parse()?, Security::TrustedPlaintext, Options::new()).await?;
-    client.login(name.as_bytes(), password.as_bytes()).await?;
+    // The strongest mechanism that both sides have, here SCRAM: the password itself does not travel.
+    let credentials = Credentials::new(name).with_password(password.as_str());
+    client.login_with(&credentials, &LoginPolicy::default()).await?;
     for (message, _) in client.list().await? {
         let mut content = Vec::new();
         client.retr(message, &mut content).await?;

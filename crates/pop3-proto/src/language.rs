@@ -3,7 +3,8 @@
 use core::fmt;
 
 /// A basic language range (RFC 4647 section 2.1): `*`, or subtags of 1 to 8 ASCII letters and digits
-/// between hyphens, the first of letters only. 255 octets at most, as the line has no more.
+/// between hyphens, the first of letters only. 240 octets at most, as the line of the
+/// command has no more than 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LanguageRange<'a>(&'a str);
 

@@ -133,12 +133,14 @@ fn first_word(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// A number at the start with zeros before it.
 fn leading_zero(line: &[u8]) -> Option<Quirk> {
-    matches!(first_word(line).0, [b'0', b'0'..=b'9', ..]).then_some(Quirk::LeadingZeros)
+    matches!(line.trim_ascii_start(), [b'0', b'0'..=b'9', ..]).then_some(Quirk::LeadingZeros)
 }
 
 /// Either of two numbers with zeros before it.
 fn zeros(line: &[u8]) -> Option<Quirk> {
-    leading_zero(line).or_else(|| leading_zero(first_word(line).1))
+    let first = line.trim_ascii_start();
+    let second = first.iter().position(|&octet| is_space(octet)).and_then(|end| first.get(end..));
+    leading_zero(first).or_else(|| leading_zero(second.unwrap_or_default()))
 }
 
 fn is_space(octet: u8) -> bool {

@@ -1,8 +1,6 @@
 //! First lines of replies: reading them as a client, writing them as a server.
 
-use alloc::borrow::Cow;
 use core::fmt;
-use core::time::Duration;
 
 use bytes::BytesMut;
 use nom::bytes::complete::{tag, take_while1};
@@ -10,6 +8,7 @@ use nom::multi::separated_list1;
 use nom::sequence::delimited;
 use nom::{IResult, Parser as _};
 
+use crate::number::put_decimal;
 use crate::quirk::Quirk;
 
 /// The status indicator (RFC 1939 section 3).
@@ -213,112 +212,11 @@ impl<'a> ResponseCode<'a> {
     }
 }
 
-/// A negative reply that a server's backend asks for: a response code and a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    code: Option<ResponseCode<'static>>,
-    text: Cow<'static, str>,
-    delay: Duration,
-}
-
-impl Rejection {
-    pub(crate) const CREDENTIALS: &'static str = "invalid name or password";
-    pub(crate) const IN_USE: &'static str = "the maildrop is in use by another session";
-    pub(crate) const LOGIN_DELAY: &'static str = "too soon after the last login";
-    pub(crate) const UTF8: &'static str = "this message needs the command UTF8";
-
-    const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
-        Self { code, text, delay: Duration::ZERO }
-    }
-
-    /// The credentials are refused: wrong, unknown, expired or barred. Give the same text for each
-    /// (RFC 3206 section 5).
-    #[must_use]
-    pub const fn credentials() -> Self {
-        Self::new(Some(ResponseCode::Auth), Cow::Borrowed(Self::CREDENTIALS))
-    }
-
-    /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
-    #[must_use]
-    pub const fn in_use() -> Self {
-        Self::new(Some(ResponseCode::InUse), Cow::Borrowed(Self::IN_USE))
-    }
-
-    /// The login comes too soon after the last (RFC 2449 section 8.1.1).
-    #[must_use]
-    pub const fn login_delay() -> Self {
-        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed(Self::LOGIN_DELAY))
-    }
-
-    /// A fault that will likely pass (RFC 3206 section 4).
-    #[must_use]
-    pub fn temporary(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Some(ResponseCode::SysTemp), text.into())
-    }
-
-    /// A fault that needs a person (RFC 3206 section 4).
-    #[must_use]
-    pub fn permanent(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Some(ResponseCode::SysPerm), text.into())
-    }
-
-    /// The message is to be had only after the command UTF8 (RFC 6856 section 5).
-    #[must_use]
-    pub const fn utf8() -> Self {
-        Self::new(Some(ResponseCode::Utf8), Cow::Borrowed(Self::UTF8))
-    }
-
-    /// A refusal without a code.
-    #[must_use]
-    pub fn plain(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(None, text.into())
-    }
-
-    /// The same with another text.
-    #[must_use]
-    pub fn with_text(self, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), ..self }
-    }
-
-    /// Has the reply held back for at least so long, from when the client has sent what is refused, when
-    /// it refuses a login: for stores that slow down who guesses.
-    #[must_use]
-    pub fn with_delay(self, delay: Duration) -> Self {
-        Self { delay, ..self }
-    }
-
-    /// How long the reply is to be held back at least.
-    #[must_use]
-    pub const fn delay(&self) -> Duration {
-        self.delay
-    }
-
-    /// Whether it is about the credentials, and not about a fault or a lock: it has the code `[AUTH]` or
-    /// none.
-    #[must_use]
-    pub const fn is_of_credentials(&self) -> bool {
-        matches!(self.code, None | Some(ResponseCode::Auth))
-    }
-
-    /// The response code.
-    #[must_use]
-    pub const fn code(&self) -> Option<ResponseCode<'static>> {
-        self.code
-    }
-
-    /// The text behind the code.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn into_text(self) -> Cow<'static, str> {
-        self.text
-    }
-}
-
 /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
 pub(crate) const MAX_REPLY: usize = 512;
+
+/// The most digits of a number.
+const MAX_DIGITS: usize = 20;
 
 /// Appends the first line of a reply. What is no printable ASCII, or with `utf8` a control character,
 /// becomes `?`, and what is beyond 512 octets is cut, so that no text can break a line or forge another,
@@ -330,7 +228,20 @@ pub(crate) fn put_reply(
     text: &str,
     utf8: bool,
 ) {
-    let start = out.len();
+    put_filled_reply(out, status, code, text, &[], utf8);
+}
+
+/// The same with numbers where `{}` stands in the text. Nothing is allocated but room in `out`, as each
+/// RETR is answered by it.
+pub(crate) fn put_filled_reply(
+    out: &mut BytesMut,
+    status: Status,
+    code: Option<ResponseCode<'_>>,
+    text: &str,
+    numbers: &[u64],
+    utf8: bool,
+) {
+    let end = out.len().saturating_add(MAX_REPLY.saturating_sub(2));
     out.extend_from_slice(match status {
         Status::Positive => b"+OK ",
         Status::Negative => b"-ERR ",
@@ -348,12 +259,23 @@ pub(crate) fn put_reply(
         }
         _ => text,
     };
-    put_text(out, rest, MAX_REPLY.saturating_sub(2).saturating_sub(out.len().saturating_sub(start)), utf8);
+    let mut parts = rest.splitn(numbers.len().saturating_add(1), "{}");
+    put_text(out, parts.next().unwrap_or_default(), end.saturating_sub(out.len()), utf8);
+    for (part, number) in parts.zip(numbers) {
+        if end.saturating_sub(out.len()) < MAX_DIGITS {
+            break;
+        }
+        put_decimal(out, *number);
+        put_text(out, part, end.saturating_sub(out.len()), utf8);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends at most so many octets of a text, see [`put_reply`].
 pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
+    if text.len() <= room && text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     for c in text.chars() {
         let shown =
             if matches!(c, ' '..='~') || (utf8 && !c.is_control() && !c.is_ascii()) { c } else { '?' };
@@ -366,15 +288,6 @@ pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bo
 impl fmt::Display for ResponseCode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}]", self.as_bytes().escape_ascii())
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code {
-            Some(code) => write!(f, "{code} {}", self.text),
-            None => f.write_str(&self.text),
-        }
     }
 }
 
@@ -445,5 +358,22 @@ mod tests {
         assert_eq!(out.len(), MAX_REPLY);
         assert!(out.starts_with(b"-ERR [SYS/TEMP] ???x"));
         assert!(out[..510].iter().all(|octet| (b' '..=b'~').contains(octet)) && out.ends_with(b"\r\n"));
+    }
+
+    #[test]
+    fn numbers_stand_in_their_places_and_do_not_lengthen_the_line() {
+        let put = |text: &str, numbers: &[u64]| {
+            let mut out = BytesMut::new();
+            put_filled_reply(&mut out, Status::Positive, None, text, numbers, true);
+            out
+        };
+        assert_eq!(put("{} messages ({} octets)", &[2, 320]), "+OK 2 messages (320 octets)\r\n");
+        assert_eq!(put("{} Stück", &[u64::MAX]), "+OK 18446744073709551615 Stück\r\n");
+        assert_eq!(put("[{}] {}", &[7]), "+OK (7] {}\r\n");
+        assert_eq!(put("a {} b", &[]), "+OK a {} b\r\n");
+        for length in 480..520 {
+            let line = put(&alloc::format!("{}{{}} octets", "x".repeat(length)), &[u64::MAX]);
+            assert!(line.len() <= MAX_REPLY && line.ends_with(b"\r\n"), "{length}: {}", line.len());
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::Secret;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MechanismName {
     octets: [u8; Self::MAX],
-    length: usize,
+    length: u8,
 }
 
 /// Octets as a line of AUTH carries them: base64 with padding and nothing else (RFC 4648 section 4).
@@ -59,6 +59,7 @@ impl MechanismName {
     /// ```
     pub fn parse(name: &[u8]) -> Result<Self, SaslTextError> {
         let mut octets = [0; Self::MAX];
+        let length = u8::try_from(name.len()).map_err(|_| SaslTextError::Mechanism)?;
         let room = octets.get_mut(..name.len()).ok_or(SaslTextError::Mechanism)?;
         for (place, octet) in room.iter_mut().zip(name) {
             *place = octet.to_ascii_uppercase();
@@ -67,13 +68,13 @@ impl MechanismName {
         if room.is_empty() || !room.iter().all(good) {
             return Err(SaslTextError::Mechanism);
         }
-        Ok(Self { octets, length: name.len() })
+        Ok(Self { octets, length })
     }
 
     /// The name in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let octets = self.octets.get(..self.length).unwrap_or_default();
+        let octets = self.octets.get(..self.length.into()).unwrap_or_default();
         core::str::from_utf8(octets).unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@ use crate::Secret;
 /// A type of channel binding, by its registered name.
 ///
 /// `tls-unique` is not among them: TLS 1.3 does not define it, and before that it is only safe with
-/// the extended master secret (RFC 9266 section 3), which TLS libraries do not tell.
+/// the extended master secret (RFC 9266 section 1), which TLS libraries do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BindingKind {

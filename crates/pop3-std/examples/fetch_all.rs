@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use pop3_driver::client::{Credentials, LoginPolicy};
 use pop3_std::{Options, Security, connect, wait};
 
 fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -11,9 +12,11 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
     let [host, port, name, password] = &arguments[..] else {
         return Err("usage: fetch_all HOST PORT NAME PASSWORD".into());
     };
-    // Passwords go in clear: only for the loopback interface. See `Security` for TLS.
+    // Mail goes in clear: only for the loopback interface. See `Security` for TLS.
     let mut client = connect(host, port.parse()?, Security::TrustedPlaintext, Options::new())?;
-    wait(client.login(name.as_bytes(), password.as_bytes()))?;
+    // The strongest mechanism that both sides have, here SCRAM: the password itself does not travel.
+    let credentials = Credentials::new(name).with_password(password.as_str());
+    wait(client.login_with(&credentials, &LoginPolicy::default()))?;
     for (message, _) in wait(client.list())? {
         let mut content = Vec::new();
         wait(client.retr(message, &mut content))?;

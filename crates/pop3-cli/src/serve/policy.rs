@@ -1,5 +1,6 @@
 //! Who is served, and what is logged of it.
 
+use core::net::SocketAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -55,8 +56,7 @@ impl<P: Pool> Service for On<P> {
         let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
         // A proxy that has taken the TLS off is on a network that the operator trusts.
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
-        let local = peer.address.ip().to_canonical().is_loopback();
-        let trusted = policy.trust_all || tls_at_proxy || local;
+        let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
         let welcome = Welcome::new(config.into(), Counted { backend, _place: place })
             .with_trusted(trusted)
@@ -100,6 +100,12 @@ fn contains(networks: &[IpNet], peer: &Peer) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
+/// Whether all of the way lies within this machine. Of a proxy elsewhere, `localhost` is another one.
+fn is_local(peer: &Peer) -> bool {
+    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    is_loopback(peer.address) && peer.proxy.is_none_or(|proxy| is_loopback(proxy.address))
+}
+
 /// A backend whose connection is counted as long as it lives.
 #[derive(Debug)]
 pub(super) struct Counted<B> {
@@ -140,5 +146,30 @@ impl<B: Backend> Backend for Counted<B> {
 
     async fn commit(&mut self, deletions: Deletions) -> usize {
         self.backend.commit(deletions).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pop3_driver::server::Proxy;
+
+    use super::*;
+
+    #[test]
+    fn a_way_is_local_if_both_of_its_ends_are() {
+        let peer = |client: &str, proxy: Option<&str>| {
+            let mut peer = Peer::new(client.parse().unwrap(), "127.0.0.1:110".parse().unwrap());
+            peer.proxy = proxy.map(|address| Proxy::new(address.parse().unwrap(), false));
+            peer
+        };
+        for (client, proxy, local) in [
+            ("127.0.0.1:1", None, true),
+            ("[::ffff:127.0.0.1]:1", Some("[::1]:2"), true),
+            ("192.0.2.1:1", None, false),
+            ("192.0.2.1:1", Some("127.0.0.1:2"), false),
+            ("127.0.0.1:1", Some("192.0.2.1:2"), false),
+        ] {
+            assert_eq!(is_local(&peer(client, proxy)), local, "{client} {proxy:?}");
+        }
     }
 }

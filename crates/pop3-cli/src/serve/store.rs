@@ -201,7 +201,7 @@ impl Maildrop for OpenMaildir {
         let user = &self.user;
         if self.read_only {
             if !deletions.is_empty() {
-                warn!(%user, "not removed: nobody in particular wanted it");
+                warn!(%user, "not removed: who logs in by ANONYMOUS may only read");
             }
             return deletions.len();
         }

@@ -19,6 +19,8 @@ pub(crate) struct Table {
     decoy: Option<Verifier>,
     /// How each hash of SCRAM is offered.
     scram: [Offer; 3],
+    /// How many users have a password. It is asked for with each connection.
+    with_password: usize,
 }
 
 /// How one hash of SCRAM is offered.
@@ -82,7 +84,8 @@ impl Table {
             let able = sorted().filter(|user| user.stored_keys(hash).is_some()).count() + made;
             Offer { cost, able, made: made > 0 }
         });
-        Ok(Self { decoy, scram, users })
+        let with_password = sorted().filter(|user| user.has_password()).count();
+        Ok(Self { decoy, scram, with_password, users })
     }
 
     /// How many users there are.
@@ -163,8 +166,7 @@ impl Table {
 
     /// How many users have a password, and how many of them can log in by SCRAM with this hash.
     pub(crate) fn scram_users(&self, hash: Hash) -> (usize, usize) {
-        let all = self.users.values().filter(|user| user.has_password()).count();
-        (all, self.offer(hash).able)
+        (self.with_password, self.offer(hash).able)
     }
 
     /// The users who own this certificate, in the order of their names.

@@ -22,6 +22,15 @@ pub struct Proxy {
     pub tls: bool,
 }
 
+impl Proxy {
+    /// A proxy at this address, and whether it speaks TLS with the client: for tests of a
+    /// [`Service`](super::Service).
+    #[must_use]
+    pub const fn new(address: SocketAddr, tls: bool) -> Self {
+        Self { address, tls }
+    }
+}
+
 /// The fewest octets of a header: `PROXY UNKNOWN` and CRLF. So many are never more than one.
 const SHORTEST: usize = 15;
 
@@ -46,7 +55,7 @@ impl Peer {
     ) -> io::Result<()> {
         let header = receive(transport, deadline).await?;
         let (addresses, tls) = parse(&header)?;
-        self.proxy = Some(Proxy { address: self.address, tls });
+        self.proxy = Some(Proxy::new(self.address, tls));
         if let Some((client, local)) = addresses {
             self.address = client;
             self.local = local;
@@ -60,7 +69,7 @@ impl Peer {
     pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
         let Some(address) = client.address else { return };
         if self.proxy.is_none() {
-            self.proxy = Some(Proxy { address: self.address, tls: false });
+            self.proxy = Some(Proxy::new(self.address, false));
         }
         // The port that is known is the proxy's own.
         self.address = SocketAddr::new(address, client.port.unwrap_or_default());

@@ -72,7 +72,7 @@ pub struct Welcome<B> {
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.
     pub trusted: bool,
-    /// Whether the peer is a proxy that may tell by XCLIENT whom it speaks for. Default: no. Say so only for
+    /// Whether the peer is a proxy that may tell by XCLIENT, once, whom it speaks for. Default: no. Say so only for
     /// addresses that are the proxies' own. What the connection is carried by, and whether it is trusted
     /// with passwords, does not change by it: that is between the proxy and this server. EXTERNAL and
     /// -PLUS mechanisms are not offered behind it, as the proxy's certificate is not the client's.

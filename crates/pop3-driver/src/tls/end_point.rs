@@ -62,10 +62,10 @@ fn pss_hash(parameters: &[u8]) -> Option<Hash> {
     if identifier == SHA1 {
         return Some(Hash::Sha256);
     }
-    match (identifier.strip_prefix(SHA2)?, ()) {
-        ([1], ()) => Some(Hash::Sha256),
-        ([2], ()) => Some(Hash::Sha384),
-        ([3], ()) => Some(Hash::Sha512),
+    match identifier.strip_prefix(SHA2)? {
+        [1] => Some(Hash::Sha256),
+        [2] => Some(Hash::Sha384),
+        [3] => Some(Hash::Sha512),
         _ => None,
     }
 }

@@ -246,7 +246,7 @@ impl Connection {
         // Only the state changes by sending: there is nothing to do.
         let _ = session.step(signal)?;
         let utf8 = Capability::Utf8 { user: true };
-        check_text(command, self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
+        check_text(command, || self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
         if self.outstanding.is_empty() {
             return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
         }

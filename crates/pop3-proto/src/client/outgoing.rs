@@ -91,7 +91,7 @@ pub(super) fn length(command: &Command<'_>) -> usize {
 
 /// Whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 where the
 /// server takes it.
-pub(super) fn check_text(command: &Command<'_>, takes_utf8: bool) -> Result<(), SendError> {
+pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> bool) -> Result<(), SendError> {
     let text = if let Command::User(name) | Command::Apop { name, .. } = *command {
         name.as_bytes()
     } else if let Command::Pass(password) = *command {
@@ -101,7 +101,7 @@ pub(super) fn check_text(command: &Command<'_>, takes_utf8: bool) -> Result<(), 
     };
     match core::str::from_utf8(text) {
         _ if text.is_ascii() => Ok(()),
-        _ if !takes_utf8 => Err(SendError::NotAscii),
+        _ if !takes_utf8() => Err(SendError::NotAscii),
         Ok(_) => Ok(()),
         Err(_) => Err(SendError::NotUtf8),
     }

@@ -26,7 +26,7 @@ pub enum Needs {
     Nothing,
     /// A password or a token travels: [`Channel::carries_secrets`].
     Privacy,
-    /// TLS itself is a part of it: channel binding, a client's certificate, a bearer token.
+    /// TLS itself is a part of it: channel binding, a client's certificate.
     Tls,
 }
 

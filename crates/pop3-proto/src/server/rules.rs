@@ -125,6 +125,8 @@ impl Session {
                 Answer::Abandon(rejection),
             ) => Ok(self.abandon(rejection)),
             (Phase::Proxying, Answer::Proxied) => {
+                // Once: what comes behind it may be the client's own words.
+                self.trusted_proxy = false;
                 self.phase = Phase::Authorization { name: None };
                 Ok(Action::Reply(Line::positive(texts::PROXIED)))
             }

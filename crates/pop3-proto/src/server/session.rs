@@ -149,7 +149,10 @@ impl Session {
             Event::Answer(answer) => self.answer(answer),
             Event::TlsEstablished => self.tls_established(),
         };
-        action.map(|action| self.translated(action))
+        match self.language {
+            Some(_) => action.map(|action| self.translated(action)),
+            None => action,
+        }
     }
 
     /// Sets what AUTH offers on this connection from here on. TLS begun by STLS brings back what the

@@ -1,5 +1,7 @@
 //! What the server says for people to read, all in one place, so that it can be translated.
 
+use alloc::string::{String, ToString as _};
+
 use crate::{CommandError, Rejection};
 
 macro_rules! texts {
@@ -68,16 +70,13 @@ texts! {
     BAD_XCLIENT = "malformed attribute";
 }
 
-/// Puts numbers where `{}` stands.
-pub(super) fn fill(text: &str, numbers: &[u64]) -> alloc::string::String {
-    let mut filled = alloc::string::String::with_capacity(text.len().saturating_add(40));
-    let mut numbers = numbers.iter();
-    for (index, part) in text.split("{}").enumerate() {
-        if index > 0
-            && let Some(number) = numbers.next()
-        {
-            filled.push_str(&alloc::format!("{number}"));
-        }
+/// Puts numbers where `{}` stands, in the one reply that is not written at once.
+pub(super) fn fill(text: &str, numbers: &[u64]) -> String {
+    let mut filled = String::with_capacity(text.len().saturating_add(40));
+    let mut parts = text.splitn(numbers.len().saturating_add(1), "{}");
+    filled.push_str(parts.next().unwrap_or_default());
+    for (part, number) in parts.zip(numbers) {
+        filled.push_str(&number.to_string());
         filled.push_str(part);
     }
     filled

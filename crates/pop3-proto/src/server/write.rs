@@ -1,14 +1,14 @@
 //! The octets of replies that are more than a line.
 
-use bytes::BytesMut;
-
 use alloc::vec::Vec;
+
+use bytes::BytesMut;
 
 use super::session::{Session, State};
 use super::texts;
 use super::vocabulary::{Column, Line};
 use crate::number::put_decimal;
-use crate::reply::{MAX_REPLY, put_reply, put_text};
+use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 use crate::{MessageNumber, Secret, Status, encode_base64};
 
 /// The first line of a reply. Its text is in the language of the session already.
@@ -18,8 +18,8 @@ pub(super) fn put_line(session: &Session, line: &Line, out: &mut BytesMut) {
 
 /// A positive line with one of the texts that are known, and its numbers.
 pub(super) fn positive(session: &Session, text: &'static str, numbers: &[u64], out: &mut BytesMut) {
-    let text = texts::fill(session.translate(text), numbers);
-    put_reply(out, Status::Positive, None, &text, session.language.is_some());
+    let text = session.translate(text);
+    put_filled_reply(out, Status::Positive, None, text, numbers, session.language.is_some());
 }
 
 /// The greeting, with the timestamp of APOP at its end if there is one.
