@@ -68,7 +68,8 @@ impl Users {
     }
 
     /// Whether this is the user's password; if so, the user's checked name. This computes a hash,
-    /// and blocks: at most one for each processor at a time, as each takes memory too, and not all for one address.
+    /// and blocks: at most one for each processor at a time, as each takes memory too, and not all for one
+    /// address.
     pub(crate) fn verify(&self, name: &[u8], password: &[u8], from: IpAddr) -> Option<UserName> {
         let table = self.table();
         let _pass = self.gate.enter(from);
