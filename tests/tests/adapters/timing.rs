@@ -159,10 +159,10 @@ async fn a_busy_session_is_not_stopped<R: Runtime>() {
     let mut raw = server.raw_logged_in();
     assert_eq!(raw.say("DELE 1\r\n").get(..3), Some("+OK"));
     assert_eq!(raw.say("RSET\r\n").get(..3), Some("+OK"));
-    assert_eq!(raw.say("RETR 1\r\n"), "+OK 8000002 octets\r\n");
+    // More commands, which wait while the message is on its way: they are not begun any more. They come in the
+    // same packet, as a socket that is closed with octets unread takes back what it has sent.
+    assert_eq!(raw.say("RETR 1\r\nDELE 1\r\nQUIT\r\n"), "+OK 8000002 octets\r\n");
     server.stop.stop();
-    // More commands, while the message is on its way: they are not begun any more.
-    let _ = std::io::Write::write_all(raw.bare().get_mut(), b"DELE 1\r\nQUIT\r\n");
     let mut came = vec![0; 8_000_002 + 3];
     raw.bare().read_exact(&mut came).expect("the whole message");
     assert!(came.ends_with(b"x\r\n.\r\n"));
