@@ -102,7 +102,7 @@ impl Gatekeeper {
         let name = &credentials.name;
         let user = match &credentials.proof {
             Proof::Password(password) => self.users.verify(name, password.expose(), peer.address.ip()),
-            Proof::Apop { .. } | Proof::CramMd5 { .. } => {
+            Proof::Apop { .. } | Proof::CramMd5(_) => {
                 self.table().prove(name, |secret| credentials.prove(secret))
             }
             // The users may have been read again meanwhile.
@@ -186,6 +186,8 @@ mod tests {
     use core::time::Duration;
     use std::fs;
 
+    use pop3_proto::server::KeyedDigest;
+
     use super::*;
 
     const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn failures_of_all_kinds_are_held_back_alike() {
         let keeper = gatekeeper(Some("exit 1"));
-        let digest = || Proof::CramMd5 { challenge: "<1@h>".into(), digest: Secret::new([0; 16]) };
+        let digest = || Proof::CramMd5(KeyedDigest::new(|_| false));
         let apop = || Proof::Apop {
             timestamp: "<1@h>".into(),
             digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),
