@@ -1,8 +1,7 @@
 //! Who speaks for another, and what is believed of it.
 
-use std::net::TcpStream;
-
 use std::io::Write as _;
+use std::net::TcpStream;
 
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::Credentials;
