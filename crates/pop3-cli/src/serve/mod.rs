@@ -38,7 +38,7 @@ use tokens::TokenCommand;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
-    crate::logging::init(&options.log);
+    let _log = crate::logging::init(&options.log)?;
     if !options.maildrops.is_dir() {
         let folder = options.maildrops.display();
         return Err(Failure::usage(format!("the folder of the maildrops {folder} is no folder; make it")));
