@@ -288,10 +288,14 @@ impl State {
         if alone && !client.suspect {
             self.first.push_back((source, job));
         } else {
+            // One of the first that gets company is none of them any more.
+            let at = self.first.iter().position(|(of, _)| *of == source);
+            let earlier = at.and_then(|at| self.first.remove(at));
             let jobs = self.others.entry(source).or_default();
             if jobs.is_empty() {
                 self.turns.push_back(source);
             }
+            jobs.extend(earlier.map(|(_, job)| job));
             jobs.push_back(job);
         }
         self.next_id
@@ -405,7 +409,7 @@ fn yield_to_others() {
 
 /// How much the threads yield, of 19.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 5;
+const NICE: i32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -492,7 +496,7 @@ mod tests {
 
     #[test]
     fn addresses_take_turns_and_a_new_one_comes_first() {
-        let workers = start(Bounds { waiting: 9, ..BOUNDS });
+        let workers = start(Bounds { waiting: 10, ..BOUNDS });
         let (release, busy) = occupy(&workers, client(9, true));
         let mut crowd = Crowd::new(&workers);
         for (last, suspect, name) in [
@@ -500,18 +504,19 @@ mod tests {
             (1, true, 11),
             (1, true, 12),
             (2, true, 20),
-            // A second job of an address without failures is one of the crowd.
+            // Two jobs of an address without failures are of the crowd.
             (3, false, 30),
             (3, false, 31),
             (4, false, 40),
             (5, false, 50),
             (6, false, 60),
+            (7, false, 70),
         ] {
             crowd.add(client(last, suspect), name);
         }
         drop(release);
         assert_eq!(busy.join().unwrap(), Ok(()));
-        assert_eq!(crowd.order(), [30, 40, 50, 10, 60, 20, 31, 11, 12]);
+        assert_eq!(crowd.order(), [40, 50, 60, 10, 70, 20, 30, 11, 31, 12]);
         assert!(is_empty(&workers));
     }
 
