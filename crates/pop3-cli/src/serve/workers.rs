@@ -403,11 +403,12 @@ fn yield_to_others() {
     #[cfg(target_os = "linux")]
     {
         // A thread has a priority of its own here. Without it things are a little slower.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+        let nice = rustix::process::getpriority_process(None).unwrap_or_default();
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), nice + NICE);
     }
 }
 
-/// How much the threads yield, of 19.
+/// How much more than others the threads yield.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 3;
 
