@@ -19,6 +19,7 @@ use pop3_proto::server::{Close, Connection};
 use pop3_proto::{Instant, Rejection};
 
 use crate::backend::Backend as _;
+use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use drive::{End, Session};
@@ -38,8 +39,25 @@ pub enum Entrance {
 /// Serves one connection to its end.
 ///
 /// When this returns, the maildrop is released and the transport is closed. The service was told
-/// how the session ended.
+/// how the session ended. A panic of the service or of its backend ends this session only: it goes no further
+/// than here.
 pub async fn serve<T: Transport, S: Service>(
+    transport: T,
+    entrance: Entrance,
+    peer: Peer,
+    service: &S,
+    stop: &Stop,
+) {
+    let begun = std::time::Instant::now();
+    let known = peer.clone();
+    if caught(serve_to_end(transport, entrance, peer, service, stop)).await.is_err() {
+        let report = Report::panicked(begun.elapsed());
+        // There is nobody to tell but the service.
+        let _ = caught(async { service.ended(&known, &report) }).await;
+    }
+}
+
+async fn serve_to_end<T: Transport, S: Service>(
     mut transport: T,
     entrance: Entrance,
     mut peer: Peer,
