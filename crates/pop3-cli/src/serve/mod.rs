@@ -59,6 +59,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let role = certificate.as_ref().map_or(Role::None, |certificate| Role::Server(certificate.config()));
     let open_files = descriptors::raise();
     let listeners = Listeners::bind(options, &role)?;
+    listeners.warn();
 
     let stop = Stop::new();
     let offer = Offer::new(options)?;

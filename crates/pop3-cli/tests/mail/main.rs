@@ -10,6 +10,7 @@ mod conformance;
 mod crash;
 mod crowd;
 mod descriptors;
+mod dual_stack;
 mod external;
 mod logins;
 mod memory;
