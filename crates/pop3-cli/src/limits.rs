@@ -118,7 +118,9 @@ impl Place {
 
     /// Begins the check of a login; `None` if the place is lost already, and nothing is to be checked any more.
     pub(crate) fn check(&self) -> Option<Check<'_>> {
-        self.limits.now().begin_check(self.id).then_some(Check(self))
+        // Not `then_some`: a check that is dropped takes the lock.
+        let has_place = self.limits.now().begin_check(self.id);
+        has_place.then(|| Check(self))
     }
 }
 
