@@ -3,10 +3,14 @@
 mod announced;
 mod attack_hash;
 mod attack_log;
+mod attack_table;
 mod attacks;
 mod auth;
 mod conformance;
 mod crash;
+mod crowd;
+mod descriptors;
+mod dual_stack;
 mod external;
 mod logins;
 mod memory;
