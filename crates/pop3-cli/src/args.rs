@@ -3,6 +3,7 @@
 
 mod conformance;
 mod passwd;
+mod rate;
 mod serve;
 
 use core::fmt;
@@ -18,6 +19,7 @@ use pop3_sasl::Mechanism;
 
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
+pub(crate) use rate::Rate;
 pub(crate) use serve::{Mechanisms, Serve};
 
 use crate::exit::Failure;
@@ -119,9 +121,14 @@ pub(crate) struct Account {
     /// Do not send CAPA, for old servers that hang up on it
     #[arg(long)]
     pub(crate) no_capa: bool,
-    /// Give up when a command makes no progress for so long; the handshake counts
+    /// Give up when connecting, or the first line of a reply, takes so long as a whole, or when a listing
+    /// or a message stands still for so long
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    /// Give up when fewer octets of a listing or a message come in a minute, or in so many seconds; 0 takes
+    /// any rate
+    #[arg(long, value_name = "N[/SECS]", default_value = "1000")]
+    pub(crate) min_rate: Rate,
     /// What drives the connection
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,

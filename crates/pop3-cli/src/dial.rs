@@ -7,9 +7,9 @@ use std::net::ToSocketAddrs;
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, NoLogin, Options, Refusal, Security};
 use pop3_driver::tls::Connector;
-use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
 use pop3_proto::url::Url;
-use pop3_proto::{Advice, Keyword, ResponseCode};
+use pop3_proto::{Advice, Keyword, Reply, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
@@ -78,7 +78,9 @@ impl Dial {
         let config = Config::default()
             .with_strict(account.strict)
             .with_reply_timeout(account.timeout)
-            .with_quit_timeout(account.timeout);
+            .with_quit_timeout(account.timeout)
+            .with_min_octets(account.min_rate.octets)
+            .with_min_octets_period(account.min_rate.period);
         let options = Options::new()
             .with_connect_timeout(account.timeout)
             .with_config(config)
@@ -239,6 +241,9 @@ impl Dial {
                     "{place}: {error} (if the port wants TLS from the first octet, say pop3s:// or --tls implicit)"
                 ),
             ),
+            Error::Protocol(ProtocolError::TooSlow { .. }) => {
+                Failure::new(Exit::Connect, format!("{place}: {error} (--min-rate takes less)"))
+            }
             Error::Network(_)
             | Error::Protocol(
                 ProtocolError::Closed { .. }
@@ -252,11 +257,33 @@ impl Dial {
             Error::Argument(_) | Error::NoTimestamp | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
-            Error::Protocol(_) | Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
+            Error::Protocol(ProtocolError::Dismissed(line)) if will_pass(line.octets()) => Failure::new(
+                Exit::TryLater,
+                format!("{place} ended the session: {} (try again later)", shown(line)),
+            ),
+            Error::Protocol(fault) => {
+                // For people what the server said is shown in its own letters, not in ASCII.
+                let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();
+                Failure::new(Exit::Protocol, format!("{place}: {fault:#}{line}"))
+            }
+            Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
                 Failure::new(Exit::Protocol, format!("{place}: {}", reasons(error)))
             }
         }
     }
+}
+
+/// Whether a negative reply says by its code that it will pass.
+fn will_pass(line: &[u8]) -> bool {
+    let code = Reply::parse(line).ok().and_then(|reply| reply.code);
+    code.is_some_and(|code| code.advice() == Advice::RetryLater)
+}
+
+/// A line of the server's, between quotation marks.
+fn shown(line: &Excerpt) -> String {
+    let text = Escaped::new(line.octets()).to_string();
+    let dots = if line.is_cut() && !text.ends_with("...") { "..." } else { "" };
+    format!("\"{text}{dots}\"")
 }
 
 /// All addresses of the host, if each is on this machine; else none.

@@ -5,6 +5,7 @@ mod attacks;
 mod auth;
 mod conformance;
 mod crash;
+mod drips;
 mod external;
 mod logins;
 mod memory;
