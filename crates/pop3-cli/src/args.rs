@@ -77,7 +77,7 @@ pub(crate) struct Log {
 #[derive(Debug, Args)]
 pub(crate) struct Account {
     /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); @ in the user's
-    /// name is written %40
+    /// name is written %40; the host may be an internationalized name
     // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
     // An option, as `conformance` can do without.
     #[arg(value_name = "URL", required = true)]
@@ -339,7 +339,7 @@ impl Account {
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
         let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
-        Url::parse(url).map_err(|error| Failure::usage(format!("bad URL: {error}")))
+        Url::parse(&crate::idn::to_ascii(url)?).map_err(|error| Failure::usage(format!("bad URL: {error}")))
     }
 }
 

@@ -47,7 +47,7 @@ impl Dial {
     /// # Errors
     /// When the trusted certificates can't be read or the name is none.
     pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
-        let place = format!("{}:{}", url.host(), url.port());
+        let place = format!("{}:{}", crate::idn::to_text(url.host()), url.port());
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
@@ -337,5 +337,24 @@ fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
             Kind::Certificate => "most often the certificate is not taken for this user",
             Kind::Nothing => "most often nobody may come in so",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_name_outside_ascii_is_dialled_and_checked_by_its_a_labels() {
+        let line = ["pop3", "check", "pop3s://alice@B\u{fc}cher.invalid"];
+        let Command::Check(check) = Cli::try_parse_from(line).unwrap().command else { panic!("not check") };
+        let dial = Dial::new(&check.account, &check.account.url().unwrap()).unwrap();
+        assert_eq!(dial.hosts, ["xn--bcher-kva.invalid"]);
+        assert_eq!(dial.place, "b\u{fc}cher.invalid:995");
+        let Security::Implicit(connector) = dial.security else { panic!("no TLS") };
+        assert_eq!(connector.name(), "xn--bcher-kva.invalid".try_into().unwrap());
     }
 }

@@ -9,6 +9,7 @@ mod drips;
 mod external;
 mod logins;
 mod memory;
+mod names;
 mod odd_servers;
 mod round_trip;
 mod serving;
