@@ -23,6 +23,7 @@ pub(crate) use rate::Rate;
 pub(crate) use serve::{Mechanisms, Serve};
 
 use crate::exit::Failure;
+use crate::tls::Fingerprint;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
@@ -92,9 +93,13 @@ pub(crate) struct Account {
     /// the server is on this machine]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) tls: Option<Tls>,
-    /// Trust the certificates in this file too
+    /// Trust the certificates in this file too: authorities, and certificates of servers themselves
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Trust the certificate with this fingerprint and no other, whatever its names, dates and issuer;
+    /// sha256: and 64 hexadecimal digits, as check shows it; may be repeated
+    #[arg(long, value_name = "HASH")]
+    pub(crate) tls_fingerprint: Vec<Fingerprint>,
     /// The first line that this shell command prints is an OAuth 2.0 token, for OAUTHBEARER and XOAUTH2
     #[arg(long, value_name = "CMD", conflicts_with_all = ["password_file", "password_command"])]
     pub(crate) token_command: Option<String>,

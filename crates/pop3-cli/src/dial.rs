@@ -17,6 +17,7 @@ use crate::args::{Account, Runtime, Tls};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::login::Kind;
+use crate::tls::Refused;
 
 /// A server, how it is reached, and how the connection is protected.
 #[derive(Clone, Debug)]
@@ -51,11 +52,7 @@ impl Dial {
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
-            let ca_file = account.ca_file.as_deref();
-            let config = match (&account.client_cert, &account.client_key) {
-                (Some(cert), Some(key)) => crate::tls::client_as(ca_file, cert, key)?,
-                _ => crate::tls::client(ca_file)?,
-            };
+            let config = crate::tls::client(account)?;
             Connector::new(config, url.host()).map_err(|_| {
                 Failure::usage(format!(
                     "{} is neither a host name nor an address, so TLS can't check it",
@@ -63,12 +60,17 @@ impl Dial {
                 ))
             })
         };
+        let pinned = !account.tls_fingerprint.is_empty();
         let security = match account.tls {
             Some(Tls::Implicit) => Security::Implicit(connector()?),
             Some(Tls::Starttls) => Security::StartTls(connector()?),
+            Some(Tls::Off) if pinned => {
+                return Err(Failure::usage("without TLS there is no certificate for --tls-fingerprint"));
+            }
             Some(Tls::Off) => Security::TrustedPlaintext,
             None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
-            None if !loopback.is_empty() => {
+            // Who knows the certificate wants to see it.
+            None if !loopback.is_empty() && !pinned => {
                 // The addresses that were looked at are dialled, not the name: it could mean another by then.
                 hosts = loopback.iter().map(ToString::to_string).collect();
                 Security::TrustedPlaintext
@@ -227,14 +229,14 @@ impl Dial {
                     reasons(error)
                 ),
             ),
-            Error::Tls(error) => Failure::new(
-                Exit::Connect,
-                format!(
-                    "{place}: TLS failed: {} ({}; no password was sent)",
-                    reasons(error),
-                    tls_advice(error)
-                ),
-            ),
+            Error::Tls(error) => {
+                let (what, advice) = match Refused::find(error) {
+                    Some(refused) => (refused.to_string(), refused.advice()),
+                    None => (reasons(error), tls_advice(error).to_owned()),
+                };
+                let text = format!("{place}: TLS failed: {what} ({advice}; no password was sent)");
+                Failure::new(Exit::Connect, text)
+            }
             Error::Protocol(ProtocolError::TimedOut { during: None }) => Failure::new(
                 Exit::Connect,
                 format!(
@@ -297,9 +299,6 @@ fn loopback_addresses(url: &Url) -> Vec<IpAddr> {
 fn tls_advice(error: &std::io::Error) -> &'static str {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            "the certificate is not to be believed; if it is your own, name its authority by --ca-file"
-        }
         Some(rustls::Error::InvalidMessage(_)) => {
             "the port may not speak TLS from the first octet; pop3:// or --tls starttls begin it by STLS"
         }

@@ -1,6 +1,5 @@
 //! `pop3 check`: what a server can do, and what is odd about it.
 
-mod certificate;
 mod findings;
 
 use std::io::{self, Write as _};
@@ -8,12 +7,14 @@ use std::io::{self, Write as _};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
+use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::login::Login;
+use crate::tls::{Refused, certificate};
 use findings::Findings;
 
 /// Checks.
@@ -36,6 +37,13 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     }
     let checker = Checker { page: &mut page, findings: &mut findings, login };
     let checked = dial.run(checker).and_then(|result| result);
+    // Who wonders why a certificate is refused wants to see it.
+    if let Err(Error::Tls(error)) = &checked
+        && let Some(refused) = Refused::find(error)
+    {
+        page.line("TLS", "the certificate is refused");
+        page.certificate(refused.certificate());
+    }
     page.findings(&findings);
     // Who closed the stream does not want to read it.
     let _ = io::stdout().write_all(page.0.as_bytes());
@@ -84,8 +92,8 @@ impl Checker<'_> {
         match client.tls() {
             Some(tls) => {
                 page.line("TLS", format_args!("{} {}", tls.version, tls.cipher));
-                for line in tls.certificates.first().map(certificate::describe).unwrap_or_default() {
-                    page.line("", line);
+                if let Some(certificate) = tls.certificates.first() {
+                    page.certificate(certificate);
                 }
             }
             None => page.line("TLS", "none"),
@@ -132,6 +140,12 @@ struct Page(String);
 impl Page {
     fn line(&mut self, title: &str, text: impl core::fmt::Display) {
         self.0.push_str(&format!("{title:<18}{text}\n"));
+    }
+
+    fn certificate(&mut self, certificate: &CertificateDer<'_>) {
+        for line in certificate::describe(certificate) {
+            self.line("", line);
+        }
     }
 
     fn capabilities(&mut self, when: &str, list: Option<&Capabilities>) {

@@ -36,8 +36,7 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
         Security::Plaintext | Security::TrustedPlaintext | _ => Tls::Off,
     };
     // In clear text too: STLS is tried where it is offered.
-    if let (Ok(config), Ok(name)) =
-        (crate::tls::client(account.ca_file.as_deref()), ServerName::try_from(url.host().to_owned()))
+    if let (Ok(config), Ok(name)) = (crate::tls::client(account), ServerName::try_from(url.host().to_owned()))
     {
         connect = connect.with_tls(tls, config, name);
     }

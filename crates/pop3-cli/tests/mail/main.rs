@@ -3,6 +3,7 @@
 mod announced;
 mod attacks;
 mod auth;
+mod certificates;
 mod conformance;
 mod crash;
 mod drips;
