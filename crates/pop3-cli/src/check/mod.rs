@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
+use pop3_proto::client::Error as Fault;
 use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
@@ -44,7 +45,9 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
         page.line("TLS", "the certificate is refused");
         page.certificate(refused.certificate());
     }
-    page.findings(&findings);
+    if checked.is_ok() || !findings.lines().is_empty() {
+        page.findings(&findings);
+    }
     // Who closed the stream does not want to read it.
     let _ = io::stdout().write_all(page.0.as_bytes());
     checked.map(|()| Exit::Done).map_err(|error| dial.failure(&error))
@@ -75,9 +78,16 @@ impl Session for Checker<'_> {
     type Output = Result<(), Error>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
-        let result = Self { ..self }.check(&mut client).await;
-        result?;
-        client.quit().await
+        let Self { page, findings, login } = self;
+        Checker { page, findings: &mut *findings, login }.check(&mut client).await?;
+        match client.quit().await {
+            // Nothing was marked, so that nothing depends on how the session ends.
+            Err(error) if is_hang_up(&error) => {
+                findings.hang_up_at_quit();
+                Ok(())
+            }
+            result => result,
+        }
     }
 }
 
@@ -123,14 +133,28 @@ async fn maildrop<T: Transport>(
 ) -> Result<(), Error> {
     let stat = client.stat().await?;
     page.line("maildrop", format_args!("{} messages, {} octets", stat.messages, stat.octets));
-    let sizes = client.list().await?;
-    findings.sizes(stat.messages, stat.octets, &sizes);
+    match client.list().await {
+        Ok(sizes) => findings.sizes(stat.messages, stat.octets, &sizes),
+        Err(Error::Refused(refusal)) => findings.no_list(&refusal.text),
+        Err(error) => return Err(error),
+    }
     match client.uidl().await {
-        Ok(uids) => findings.uids(sizes.len(), &uids),
+        Ok(uids) => findings.uids(stat.messages, &uids),
         Err(Error::Refused(refusal)) => findings.no_uidl(&refusal.text),
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Whether the connection has ended where a reply was due, in whatever way.
+fn is_hang_up(error: &Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Error::Protocol(fault) = error {
+        return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
+    }
+    // Within TLS an end that was not announced is told as one of the network.
+    let Error::Network(error) = error else { return false };
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 /// What will be printed.

@@ -24,22 +24,26 @@ impl FromStr for Fingerprint {
         const FAULT: &str = "give sha256: and 64 hexadecimal digits, with colons or without, as \
                              openssl x509 -fingerprint -sha256 prints them";
         let bare = match text.get(..7) {
-            Some(name) if name.eq_ignore_ascii_case("sha256:") => &text[7..],
+            Some(name) if name.eq_ignore_ascii_case("sha256:") => text.get(7..).unwrap_or_default(),
             _ => text,
         };
-        let digits: Vec<u8> = bare
-            .split(':')
-            .filter(|part| bare.contains(':') <= (part.len() == 2))
-            .flat_map(str::bytes)
-            .collect();
-        if digits.len() != 64 || bare.len() != 64 + bare.matches(':').count() {
+        let digits = if bare.contains(':') {
+            if !bare.split(':').all(|part| part.len() == 2) {
+                return Err(FAULT);
+            }
+            bare.replace(':', "")
+        } else {
+            bare.to_owned()
+        };
+        let digits: Vec<u32> =
+            digits.chars().map(|digit| digit.to_digit(16).ok_or(FAULT)).collect::<Result<_, _>>()?;
+        if digits.len() != 64 {
             return Err(FAULT);
         }
         let mut octets = [0; 32];
         for (octet, pair) in octets.iter_mut().zip(digits.chunks(2)) {
-            let digit = |index: usize| pair.get(index).and_then(|&digit| char::from(digit).to_digit(16));
-            let (Some(high), Some(low)) = (digit(0), digit(1)) else { return Err(FAULT) };
-            *octet = u8::try_from(high << 4 | low).map_err(|_| FAULT)?;
+            *octet =
+                pair.iter().fold(0, |octet, &digit| octet << 4 | u8::try_from(digit).unwrap_or_default());
         }
         Ok(Self(octets))
     }

@@ -4,6 +4,7 @@ mod announced;
 mod attacks;
 mod auth;
 mod certificates;
+mod checks;
 mod conformance;
 mod crash;
 mod drips;

@@ -385,7 +385,7 @@ fn a_certificate_that_is_not_believed_gets_no_command() {
 }
 
 /// The side of a server with the certificate of the house.
-fn tls_config(house: &House) -> Arc<rustls::ServerConfig> {
+pub(crate) fn tls_config(house: &House) -> Arc<rustls::ServerConfig> {
     let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
     let key = PrivateKeyDer::from_pem_file(house.path("key.pem")).unwrap();
     pop3_driver::tls::server_config(chain, key).unwrap()
