@@ -36,8 +36,8 @@ impl Shown {
         }
     }
 
-    /// Takes a response of AUTH, and what is in it: in the mechanisms that show secrets, these stand
-    /// behind a NUL, or behind a space and before a control character.
+    /// Takes a response of AUTH, and what is secret in it: what stands behind the last NUL, as in PLAIN, or
+    /// else the last word, as in CRAM-MD5, XOAUTH2 and OAUTHBEARER. Names are no secrets.
     pub(super) fn response(&mut self, text: Base64<'_>) {
         if text.expose().len() > MAX_OCTETS {
             self.overflow = true;
@@ -45,12 +45,13 @@ impl Shown {
         }
         self.add(text.expose());
         let decoded = text.decode();
-        self.add(decoded.expose());
-        let parts = decoded.expose().split(|octet| matches!(octet, 0..=b' '));
-        // A part of a letter or two would hide half of a text.
-        parts.filter(|part| part.len() > 2).for_each(|part| self.add(part));
-        if let Some(last) = decoded.expose().split(|&octet| octet == 0).next_back() {
-            self.add(last);
+        let whole = decoded.expose().as_slice();
+        self.add(whole);
+        if let Some(at) = memchr::memrchr(0, whole) {
+            self.add(whole.get(at.saturating_add(1)..).unwrap_or_default());
+        } else {
+            let words = whole.split(|octet| matches!(octet, 0..=b' '));
+            self.add(words.filter(|word| !word.is_empty()).next_back().unwrap_or_default());
         }
     }
 
@@ -133,6 +134,7 @@ mod tests {
             (b"user=mrose\x01auth=Bearer ya29.token\x01\x01", "ya29.token"),
             (b"n,a=mrose,\x01auth=Bearer ya29.token\x01\x01", "ya29.token"),
             (b"tanstaaf", "tanstaaf"),
+            (b"mrose 0123456789abcdef", "0123456789abcdef"),
         ] {
             let mut shown = Shown::default();
             let text = encode_base64(response);
@@ -141,6 +143,7 @@ mod tests {
             for told in [secret, &encoded] {
                 assert_eq!(mask(&shown, &alloc::format!("-- {told}"), false), "-- ***", "{secret}");
             }
+            assert_eq!(mask(&shown, "mrose may not", false), "mrose may not");
         }
     }
 
