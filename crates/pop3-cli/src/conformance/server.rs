@@ -42,7 +42,11 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
     }
     let target = Target::new(connect).destructive(options.destructive);
     target.run(selection, &mut super::progress).map_err(|error| {
-        let exit = if matches!(error, Error::Login(_)) { Exit::Login } else { Exit::Connect };
+        let exit = match error {
+            Error::Login(_) => Exit::Login,
+            Error::Later(_) => Exit::TryLater,
+            Error::Connect(_) | _ => Exit::Connect,
+        };
         Failure::new(exit, format!("{place}: {error}"))
     })
 }

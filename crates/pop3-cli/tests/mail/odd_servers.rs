@@ -238,6 +238,18 @@ fn no_login_no_messages() {
 /// A refusal for now has one exit code, whatever was refused.
 #[test]
 fn what_is_refused_for_now_is_told_as_that() {
+    let conformance = || {
+        script(mail(), |line| line.starts_with("PASS").then(|| Some(b"-ERR [SYS/TEMP] disk\r\n".to_vec())))
+    };
+    let server = Scripted::start(b"+OK\r\n", vec![conformance(), conformance(), conformance()]);
+    let output = program()
+        .args(["conformance", &server.url(), "--only", "1939-5.28"])
+        .env("POP3_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 6, "{}", errors(&output));
+    assert!(errors(&output).contains("[SYS/TEMP] disk"), "{}", errors(&output));
+    server.said();
     for command in ["STLS", "STAT"] {
         let house = House::new();
         let reply = b"-ERR [SYS/TEMP] disk\r\n".to_vec();
