@@ -12,6 +12,7 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use super::fingerprint::Fingerprint;
@@ -76,6 +77,39 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// The key of a certificate that was found by its fingerprint, and that webpki does not read, as one of
+    /// version 1. The server must have this key all the same.
+    fn bare_key(&self, certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
+        if self.fingerprints.is_empty() || ParsedCertificate::try_from(certificate).is_ok() {
+            return None;
+        }
+        let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+        Some(SubjectPublicKeyInfoDer::from(parsed.public_key().raw.to_vec()))
+    }
+
+    /// What rustls does with a certificate in TLS 1.2: in it, the name of a scheme stands for several
+    /// algorithms, of which the one for the key is taken.
+    fn verify_with_bare_key(
+        &self,
+        message: &[u8],
+        key: &SubjectPublicKeyInfoDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let key = RawPublicKeyEntity::try_from(key).map_err(|_| CertificateError::BadEncoding)?;
+        let mapping = self.algorithms.mapping.iter();
+        let mut algorithms =
+            mapping.filter(|(scheme, _)| *scheme == signature.scheme).flat_map(|(_, all)| *all);
+        let good = algorithms
+            .any(|algorithm| key.verify_signature(*algorithm, message, signature.signature()).is_ok());
+        if good {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(CertificateError::BadSignature.into())
+        }
+    }
+}
+
 /// Whether the certificate is valid at this time.
 fn is_valid(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
@@ -114,7 +148,10 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        match self.bare_key(certificate) {
+            Some(key) => self.verify_with_bare_key(message, &key, signature),
+            None => verify_tls12_signature(message, certificate, signature, &self.algorithms),
+        }
     }
 
     fn verify_tls13_signature(
@@ -123,16 +160,10 @@ impl ServerCertVerifier for Trust {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // A certificate that was found by its fingerprint may be of a kind that webpki does not read, as one
-        // of version 1. It must have the key all the same.
-        if !self.fingerprints.is_empty()
-            && ParsedCertificate::try_from(certificate).is_err()
-            && let Ok((_, parsed)) = X509Certificate::from_der(certificate)
-        {
-            let key = SubjectPublicKeyInfoDer::from(parsed.public_key().raw);
-            return verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms);
+        match self.bare_key(certificate) {
+            Some(key) => verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms),
+            None => verify_tls13_signature(message, certificate, signature, &self.algorithms),
         }
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -8,7 +8,8 @@ use std::thread;
 
 use pop3_driver::tls::{harden_server, provider};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection};
 use sha2::{Digest as _, Sha256};
@@ -180,39 +181,102 @@ fn a_fingerprint_is_enough_and_nothing_else_is() {
 #[test]
 fn a_certificate_without_its_key_is_not_believed() {
     let (house, digits) = house(&["127.0.0.1"], authority);
+    let chain = CertificateDer::from_pem_file(house.path("cert.pem")).unwrap();
+    let foreign = KeyPair::generate().unwrap();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         for trust in [&["--ca-file", "cert.pem"][..], &["--tls-fingerprint", &digits]] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let config = with_a_foreign_key(&house, version);
-            let server = thread::spawn(move || {
-                let mut tcp = listener.accept().unwrap().0;
-                let mut tls = ServerConnection::new(config).unwrap();
-                while tls.is_handshaking() {
-                    tls.complete_io(&mut tcp)?;
-                }
-                Ok::<(), std::io::Error>(())
-            });
-            let mut command = program();
-            command.args(["check", &format!("pop3s://alice@127.0.0.1:{port}")]).args(trust);
-            let output = command.current_dir(house.path("")).env("POP3_PASSWORD", PASSWORD).output().unwrap();
-            assert_eq!(code(&output), 3, "{version:?} {}", errors(&output));
-            assert!(errors(&output).contains("TLS failed"), "{}", errors(&output));
+            let (port, server) = presenting(&chain, &foreign, version);
+            let text = shaken(&house, port, trust);
+            assert!(text.contains("TLS failed"), "{version:?} {text}");
             assert!(server.join().unwrap().is_err(), "{version:?}");
         }
     }
 }
 
-/// A server with the certificate of the house, and a key of its own.
-fn with_a_foreign_key(
-    house: &House,
+/// Old devices have certificates of version 1, which have neither names nor extensions.
+#[test]
+fn a_fingerprint_is_enough_for_a_certificate_of_version_1() {
+    let house = House::new();
+    let key = KeyPair::generate().unwrap();
+    let made = CertificateParams::new(vec!["old.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let old = CertificateDer::from(version_1(made.der()));
+    let digits: String = Sha256::digest(&old).into_iter().map(|octet| format!("{octet:02x}")).collect();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (key, good) in [(&key, true), (&KeyPair::generate().unwrap(), false)] {
+            let (port, server) = presenting(&old, key, version);
+            let text = shaken(&house, port, &["--tls-fingerprint", &digits]);
+            assert_eq!(server.join().unwrap().is_ok(), good, "{version:?} {text}");
+            // There is no greeting.
+            assert!(text.contains(if good { "connection was closed" } else { "TLS failed" }), "{text}");
+        }
+    }
+    let (port, server) = presenting(&old, &key, &rustls::version::TLS13);
+    let text = shaken(&house, port, &["--ca-file", "cert.pem"]);
+    assert!(text.contains("certificate is not valid") && server.join().unwrap().is_err(), "{text}");
+}
+
+/// What is said of a server that has nothing to say.
+fn shaken(house: &House, port: u16, trust: &[&str]) -> String {
+    let mut command = program();
+    command.args(["check", &format!("pop3s://alice@127.0.0.1:{port}")]).args(trust);
+    let output = command.current_dir(house.path("")).env("POP3_PASSWORD", PASSWORD).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", errors(&output));
+    errors(&output)
+}
+
+/// A server that shows this certificate, has this key, and does no more than a handshake.
+fn presenting(
+    certificate: &CertificateDer<'static>,
+    key: &KeyPair,
     version: &'static rustls::SupportedProtocolVersion,
-) -> Arc<ServerConfig> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-    let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
-    let key = PrivateKeyDer::try_from(KeyPair::generate().unwrap().serialize_der()).unwrap();
+) -> (u16, thread::JoinHandle<std::io::Result<()>>) {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let key = provider().key_provider.load_private_key(key).unwrap();
-    let resolver = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let resolver = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.clone()], key));
     let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
-    harden_server(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
+    let config = harden_server(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut tcp = listener.accept().unwrap().0;
+        let mut tls = ServerConnection::new(config).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut tcp)?;
+        }
+        tls.send_close_notify();
+        tls.complete_io(&mut tcp).map(drop)
+    });
+    (port, server)
+}
+
+/// The certificate without its extensions and as one of version 1. Its signature is wrong then.
+fn version_1(der: &[u8]) -> Vec<u8> {
+    let (certificate, _) = element(der);
+    let (content, behind) = element(certificate);
+    let mut kept = Vec::new();
+    let mut rest = content;
+    while !rest.is_empty() {
+        let (_, next) = element(rest);
+        let whole = &rest[..rest.len() - next.len()];
+        // [0] is the version, [3] are the extensions.
+        if !matches!(whole[0], 0xa0 | 0xa3) {
+            kept.extend_from_slice(whole);
+        }
+        rest = next;
+    }
+    sequence(&[sequence(&kept), behind.to_vec()].concat())
+}
+
+fn sequence(content: &[u8]) -> Vec<u8> {
+    [&[0x30, 0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
+}
+
+/// The content of the element in front, and what is behind it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (length, head) = match der[1] {
+        length @ 0..=0x7f => (usize::from(length), 2),
+        0x81 => (usize::from(der[2]), 3),
+        _ => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
+    };
+    der[head..].split_at(length)
 }
