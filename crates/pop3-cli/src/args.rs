@@ -131,9 +131,9 @@ pub(crate) struct Account {
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// Give up when fewer octets of a listing or a message come in a minute, or in so many seconds; 0 takes
-    /// any rate
-    #[arg(long, value_name = "N[/SECS]", default_value = "1000")]
-    pub(crate) min_rate: Rate,
+    /// any rate [default: 1000 in a minute, or in the time of --timeout where that is longer]
+    #[arg(long, value_name = "N[/SECS]")]
+    pub(crate) min_rate: Option<Rate>,
     /// What drives the connection
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,

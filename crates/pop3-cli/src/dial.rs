@@ -13,7 +13,7 @@ use pop3_proto::{Advice, Keyword, Reply, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
-use crate::args::{Account, Runtime, Tls};
+use crate::args::{Account, Rate, Runtime, Tls};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::login::Kind;
@@ -77,12 +77,13 @@ impl Dial {
             }
             None => Security::StartTls(connector()?),
         };
+        let rate = account.min_rate.unwrap_or_else(|| Rate::patient_for(account.timeout));
         let config = Config::default()
             .with_strict(account.strict)
             .with_reply_timeout(account.timeout)
             .with_quit_timeout(account.timeout)
-            .with_min_octets(account.min_rate.octets)
-            .with_min_octets_period(account.min_rate.period);
+            .with_min_octets(rate.octets)
+            .with_min_octets_period(rate.period);
         let options = Options::new()
             .with_connect_timeout(account.timeout)
             .with_config(config)

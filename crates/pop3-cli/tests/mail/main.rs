@@ -1,6 +1,7 @@
 //! The program serves and fetches: through its binary, over real sockets, with real files.
 
 mod announced;
+mod answers;
 mod attacks;
 mod auth;
 mod certificates;

@@ -56,7 +56,8 @@ pub struct Config {
     /// 1000, which is less than the handshake of TLS needs in a minute, and a server that gives a message
     /// octet by octet is not followed for ever. 0 takes any rate.
     pub min_octets: u64,
-    /// The period in which [`min_octets`](Self::min_octets) must come. Default: 60 seconds.
+    /// The period in which [`min_octets`](Self::min_octets) must come. Default: 60 seconds. It bounds silence
+    /// too: where [`reply_timeout`](Self::reply_timeout) is longer, this should be as long.
     pub min_octets_period: Duration,
     /// The same for the reply to QUIT. Default: 300 seconds, as the server removes the messages
     /// before it answers, and giving up leaves it unknown which are gone.

@@ -8,11 +8,10 @@ use bytes::BytesMut;
 use super::config::Config;
 use super::error::{Error, Misuse, SendError};
 use super::event::Event;
-use super::excerpt::Excerpt;
 use super::first_line::FirstLine;
 use super::lines::Lines;
 use super::outgoing::{MAX_COMMAND, Outstanding, check_text, length};
-use super::patience::{Due, Overdue, Patience};
+use super::patience::{Overdue, Patience};
 use super::session::{Session, Signal, State};
 use super::shown::Shown;
 use crate::apop::Timestamp;
@@ -61,7 +60,7 @@ pub struct Connection {
     pub(super) shown: Shown,
     /// How many octets the last poll left in the input.
     left: usize,
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 /// What is due from the server.
@@ -314,21 +313,6 @@ impl Connection {
         result
     }
 
-    /// The line at the front of these octets, without the secrets that were sent.
-    fn excerpt(&self, rest: &[u8]) -> Excerpt {
-        let end = memchr::memchr(b'\n', rest);
-        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
-        let line = self.shown.mask(line.strip_suffix(b"\r").unwrap_or(line), end.is_none());
-        Excerpt::new(self.awaited(), &line)
-    }
-
-    /// A text of the server's, where each password and token that was sent for the login and that it may
-    /// repeat is replaced by `***`.
-    #[must_use]
-    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
-        self.shown.mask(text, false)
-    }
-
     /// Tells that the TLS handshake after [`Event::StartTls`] is finished and the certificate
     /// verified. What was learnt before is forgotten (RFC 2595 section 4): ask for the capabilities
     /// again. The input begins anew.
@@ -360,26 +344,6 @@ impl Connection {
             return None;
         }
         self.due().map(|due| self.patience.deadline(due, &self.config).0)
-    }
-
-    /// What is due from the server.
-    fn due(&self) -> Option<Due> {
-        let config = &self.config;
-        match (self.session.state(), &self.reading) {
-            (State::Greeting, _) => Some(Due::Whole(config.greeting_timeout)),
-            (State::Transaction | State::Closing, Reading::Lines { .. } | Reading::Body) => Some(Due::Rest),
-            // Before the login replies are short: a server that gives them octet by octet means no good.
-            (State::Authorization | State::Transaction | State::Closing, _) => {
-                let quit = self.awaited()? == Keyword::Quit;
-                Some(Due::Whole(if quit { config.quit_timeout } else { config.reply_timeout }))
-            }
-            (State::Challenged | State::Handshake | State::Closed, _) => None,
-        }
-    }
-
-    /// The part of the session that has a time of its own. Another one begins with another value.
-    fn part(&self) -> (usize, Option<Due>) {
-        (self.outstanding.len(), self.due())
     }
 
     /// The timestamp for APOP in the greeting, if it has one (RFC 1939 section 7). It is forgotten at
