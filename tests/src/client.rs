@@ -316,14 +316,15 @@ fn text(entry: &Entry<'_>) -> String {
 }
 
 /// The same fault, wherever it was.
-fn without_excerpt(error: Error) -> Error {
-    match error {
-        Error::OutOfStep(_) => Error::OutOfStep(Excerpt::default()),
-        Error::LineTooLong(_) => Error::LineTooLong(Excerpt::default()),
-        Error::Entry(_) => Error::Entry(Excerpt::default()),
-        Error::WrongNumber(_) => Error::WrongNumber(Excerpt::default()),
-        Error::Unsolicited(_) => Error::Unsolicited(Excerpt::default()),
-        Error::Dismissed(_) => Error::Dismissed(Excerpt::default()),
-        other => other,
+fn without_excerpt(mut error: Error) -> Error {
+    if let Error::OutOfStep(line)
+    | Error::LineTooLong(line)
+    | Error::Entry(line)
+    | Error::WrongNumber(line)
+    | Error::Unsolicited(line)
+    | Error::Dismissed(line) = &mut error
+    {
+        *line = Excerpt::default();
     }
+    error
 }

@@ -52,8 +52,8 @@ impl Shown {
         if let Some(at) = memchr::memrchr(0, whole) {
             self.add(whole.get(at.saturating_add(1)..).unwrap_or_default());
         } else {
-            let words = whole.split(|octet| matches!(octet, 0..=b' '));
-            self.add(words.filter(|word| !word.is_empty()).next_back().unwrap_or_default());
+            let mut words = whole.split(|octet| matches!(octet, 0..=b' '));
+            self.add(words.rfind(|word| !word.is_empty()).unwrap_or_default());
         }
     }
 
