@@ -1,19 +1,24 @@
 //! The program serves and fetches: through its binary, over real sockets, with real files.
 
 mod announced;
+mod answers;
 mod attack_hash;
 mod attack_log;
 mod attack_table;
 mod attacks;
 mod auth;
+mod certificates;
+mod checks;
 mod conformance;
 mod crash;
 mod crowd;
 mod descriptors;
+mod drips;
 mod dual_stack;
 mod external;
 mod logins;
 mod memory;
+mod names;
 mod odd_servers;
 mod prepared;
 mod proxies;
