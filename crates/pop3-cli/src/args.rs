@@ -30,7 +30,8 @@ Exit codes:
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
-  5  protocol error: the other side does not speak POP3 as agreed";
+  5  protocol error: the other side does not speak POP3 as agreed
+  7  another fetch of this account into this target is running";
 
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]
@@ -291,7 +292,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn parse(text: OsString) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: OsString) -> Result<Self, &'static str> {
         if text == "-" {
             return Ok(Self::Stdout);
         }

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Login = 4,
     /// The other side does not speak POP3 as agreed.
     Protocol = 5,
+    /// Another process fetches the same account into the same target.
+    Running = 7,
 }
 
 impl From<Exit> for ExitCode {
