@@ -152,7 +152,11 @@ fn a_delivery_that_failed_stays_until_it_is_dropped_or_left() {
         put(&folder, &format!("new/{}", name.to_str().unwrap()), "other");
         assert_eq!(message.deliver().unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(names(&folder, "tmp").len(), 1);
-        if left { message.leave() } else { drop(message) }
+        if left {
+            message.leave()
+        } else {
+            drop(message)
+        }
         assert_eq!(names(&folder, "tmp").len(), usize::from(left));
         fs::remove_file(folder.path().join("new").join(name)).unwrap();
     }
