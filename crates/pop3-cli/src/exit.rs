@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     Protocol = 5,
     /// The server refuses for now: what is right may well work later, unchanged.
     TryLater = 6,
+    /// Another process fetches the same account into the same target.
+    Running = 7,
 }
 
 impl From<Exit> for ExitCode {
