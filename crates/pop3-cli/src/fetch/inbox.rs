@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::plan::Task;
 use crate::args::Target;
 use crate::exit::Failure;
-use crate::journal::{Census, Content, Entry, Id, Intent, Journal, Key, Memory};
+use crate::journal::{Census, Content, Entry, Id, Intent, Journal, Key, Memory, Traits};
 use crate::sink::{self, Receiving, Sink};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
@@ -79,6 +79,16 @@ impl Inbox {
     /// What is remembered.
     pub(crate) const fn memory(&self) -> &Memory {
         self.journal.memory()
+    }
+
+    /// What is known of the account, beside its messages.
+    pub(crate) const fn traits(&self) -> Traits {
+        self.journal.traits()
+    }
+
+    /// Notes what is known of the account. It is on the disk when this returns.
+    pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
+        self.journal.set_traits(traits)
     }
 
     /// Begins to receive a message.

@@ -7,6 +7,7 @@
 mod inbox;
 #[cfg(test)]
 mod interrupted;
+mod listing;
 mod plan;
 mod report;
 mod session;

@@ -11,6 +11,7 @@
 mod key;
 mod memory;
 mod record;
+mod traits;
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use key::{Content, Key};
 pub(crate) use memory::{Census, Entry, Id, Memory};
 use record::Record;
+pub(crate) use traits::{RecognisedBy, Traits};
 
 use crate::exit::Failure;
 use crate::fuse;
@@ -38,6 +40,7 @@ pub(crate) struct Journal {
     name: String,
     account: String,
     target: String,
+    traits: Traits,
     memory: Memory,
     tail: Vec<Unsure>,
 }
@@ -117,11 +120,12 @@ impl Journal {
             name,
             account: account.to_owned(),
             target: target.to_owned(),
+            traits: log.traits(),
             memory: log.memory,
             tail: log.tail,
         };
-        // A new file gets its header, a torn end goes.
-        if is_new || log.torn || old_target != target {
+        // A new file gets its header, a torn end goes, and so does an old form.
+        if is_new || log.torn || log.is_old || old_target != target {
             journal.rewrite().map_err(failed)?;
         }
         Ok(journal)
@@ -134,6 +138,23 @@ impl Journal {
 
     pub(crate) const fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// What is known of the account, beside its messages.
+    pub(crate) const fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Notes what is known of the account. It is on the disk when this returns.
+    pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
+        if self.traits == traits {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        Record::Traits(traits).write(&mut line);
+        self.append(&line, true)?;
+        self.traits = traits;
+        Ok(())
     }
 
     /// The messages of which it is not known whether they appeared. Ask the target about each, then
@@ -236,7 +257,8 @@ impl Journal {
         let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
         let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
         let mut lines = Vec::with_capacity(BUFFER + 1_024);
-        Record::Header { name, account, target }.write(&mut lines);
+        Record::Header { name, account, target, is_old: false }.write(&mut lines);
+        Record::Traits(self.traits).write(&mut lines);
         for (id, entry) in self.memory.iter().filter(|(id, _)| !unsure.contains_key(id)) {
             Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
             if lines.len() >= BUFFER {
@@ -269,6 +291,8 @@ fn wait_for(lock: &File) -> Result<(), TryLockError> {
 #[derive(Debug, Default)]
 struct Log {
     header: Option<(String, String, String)>,
+    is_old: bool,
+    traits: Option<Traits>,
     memory: Memory,
     tail: Vec<Unsure>,
     torn: bool,
@@ -287,9 +311,11 @@ impl Log {
             }
             let record = line.strip_suffix(b"\n").and_then(Record::parse);
             match (record, &log.header) {
-                (Some(Record::Header { name, account, target }), None) => {
+                (Some(Record::Header { name, account, target, is_old }), None) => {
                     log.header = Some((name, account, target));
+                    log.is_old = is_old;
                 }
+                (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
                 (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
                     log.memory.insert(id, entry);
                     log.tail.push(Unsure { id, token, time });
@@ -303,6 +329,17 @@ impl Log {
             }
         }
         Ok(log)
+    }
+
+    /// What is known of the account. A file of the old form tells by what it remembers how messages
+    /// are recognised.
+    fn traits(&self) -> Traits {
+        self.traits.unwrap_or_else(|| {
+            let by_uid = self.memory.iter().any(|(_, entry)| entry.total > 0);
+            let by_content = self.memory.iter().next().map(|_| RecognisedBy::Content);
+            let recognised_by = if by_uid { Some(RecognisedBy::UniqueIds) } else { by_content };
+            Traits { recognised_by, ..Traits::default() }
+        })
     }
 }
 
@@ -372,6 +409,65 @@ mod tests {
         let journal = Journal::open(&path, "u@h:110", "mbox:y").unwrap();
         assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
         assert!(journal.unsure().is_empty());
+    }
+
+    #[test]
+    fn traits_survive_and_a_torn_line_changes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let open = || Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        let first = Traits { estimates_sizes: true, ..Traits::default() };
+        let second =
+            Traits { recognised_by: Some(RecognisedBy::Content), lost_synchronisation: true, ..first };
+        let mut journal = open();
+        assert_eq!(journal.traits(), Traits::default());
+        journal.set_traits(first).unwrap();
+        journal.intend(&[intent("a")]).unwrap();
+        drop(journal);
+        let mut journal = open();
+        assert_eq!(journal.traits(), first);
+        // By a rewrite too.
+        journal.settle(&journal.unsure()).unwrap();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        let mut journal = open();
+        assert_eq!(journal.traits(), first);
+        journal.set_traits(second).unwrap();
+        drop(journal);
+        assert_eq!(open().traits(), second);
+        let longer = fs::read(&path).unwrap();
+        assert!(longer.starts_with(&whole));
+        fs::write(&path, &longer[..longer.len() - 1]).unwrap();
+        assert_eq!(open().traits(), first);
+    }
+
+    #[test]
+    fn a_file_of_the_old_form_is_read_and_written_anew() {
+        let by_content = Entry { total: 0, ..intent("b").entry };
+        for (entries, expected) in [
+            (&[][..], None),
+            (&[intent("a").entry], Some(RecognisedBy::UniqueIds)),
+            (&[by_content], Some(RecognisedBy::Content)),
+            (&[by_content, intent("a").entry], Some(RecognisedBy::UniqueIds)),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state");
+            let mut old = Vec::new();
+            let (name, account, target) = ("n".into(), "u@h:110".into(), "dir:x".into());
+            Record::Header { name, account, target, is_old: true }.write(&mut old);
+            for (index, &entry) in entries.iter().enumerate() {
+                let id = intent(&index.to_string()).id;
+                Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut old);
+            }
+            Record::Published.write(&mut old);
+            fs::write(&path, &old).unwrap();
+            for _ in 0..2 {
+                let journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+                assert_eq!(journal.traits().recognised_by, expected);
+                assert_eq!((journal.memory().len(), journal.name()), (entries.len(), "n"));
+                assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("pop3-state-1"));
+            }
+        }
     }
 
     #[test]
