@@ -30,7 +30,8 @@ Exit codes:
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
-  5  protocol error: the other side does not speak POP3 as agreed";
+  5  protocol error: the other side does not speak POP3 as agreed
+  6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later";
 
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]

@@ -9,7 +9,7 @@ use pop3_driver::client::{Client, Error, NoLogin, Options, Refusal, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError};
 use pop3_proto::url::Url;
-use pop3_proto::{Keyword, ResponseCode};
+use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
@@ -151,8 +151,19 @@ impl Dial {
         match error {
             Error::Refused(refusal) => {
                 let text = Escaped::new(&refusal.text);
+                // Whatever was refused: what the server says will pass is to be tried again as it is.
+                let passing = refusal.advice() == Advice::RetryLater;
+                let exit = |lasting| if passing { Exit::TryLater } else { lasting };
                 match refusal.keyword {
+                    None if passing => Failure::new(
+                        Exit::TryLater,
+                        format!("{place} turns connections away for now: {text} (try again later)"),
+                    ),
                     None => Failure::new(Exit::Connect, format!("{place} turns connections away: {text}")),
+                    Some(Keyword::Stls) if passing => Failure::new(
+                        Exit::TryLater,
+                        format!("{place} has no TLS for now: {text} (try again later)"),
+                    ),
                     Some(Keyword::Stls) => Failure::new(
                         Exit::Connect,
                         format!(
@@ -166,10 +177,15 @@ impl Dial {
                         let details = details.unwrap_or_default();
                         let binding = refusal.mechanism.map_or("", binding_advice);
                         let text = format!("{place} refused the login: {text} ({advice}{binding}{details})");
-                        Failure::new(Exit::Login, text)
+                        Failure::new(exit(Exit::Login), text)
                     }
                     Some(keyword) => {
-                        Failure::new(Exit::Protocol, format!("{place} refused {}: {text}", keyword.as_str()))
+                        let keyword = keyword.as_str();
+                        let advice = if passing { " (try again later)" } else { "" };
+                        Failure::new(
+                            exit(Exit::Protocol),
+                            format!("{place} refused {keyword}: {text}{advice}"),
+                        )
                     }
                 }
             }
