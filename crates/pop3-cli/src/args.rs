@@ -31,7 +31,8 @@ Exit codes:
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
   5  protocol error: the other side does not speak POP3 as agreed
-  6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later";
+  6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later
+  129, 130, 143  a fetch was ended by SIGHUP, SIGINT or SIGTERM";
 
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]

@@ -22,6 +22,19 @@ pub(crate) enum Exit {
     Protocol = 5,
     /// The server refuses for now: what is right may well work later, unchanged.
     TryLater = 6,
+    /// SIGHUP came. These three are 128 and the number of the signal, as shells have it.
+    HungUp = 129,
+    /// SIGINT came.
+    Interrupted = 130,
+    /// SIGTERM came.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The code as the system has it.
+    pub(crate) const fn code(self) -> i32 {
+        self as i32
+    }
 }
 
 impl From<Exit> for ExitCode {

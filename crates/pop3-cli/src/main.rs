@@ -9,6 +9,7 @@ mod escape;
 mod exit;
 mod fetch;
 mod fuse;
+mod interrupt;
 mod journal;
 mod limits;
 mod lint;

@@ -9,7 +9,7 @@ mod language;
 mod login;
 mod trace;
 
-pub use connect::{Options, Security};
+pub use connect::{GRACE, Options, Security};
 pub use error::{Error, NoLogin, Refusal};
 pub use fetch::Receiver;
 pub use language::Language;
@@ -25,6 +25,7 @@ use pop3_proto::{
 };
 
 use crate::buffer::{Output, ReadBuffer};
+use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
@@ -58,8 +59,12 @@ pub struct Client<T> {
     bound: bool,
     /// What LIST told of the sizes, by number; `None` where nothing.
     sizes: Vec<Option<Octets>>,
-    /// Until when the connection has to be made, while it is.
+    /// Until when the connection has to be made, while it is; and until when it may be used, once it was
+    /// told to end.
     limit: Option<Instant>,
+    stop: Option<Stop>,
+    /// The switch was seen thrown, and the limit is set.
+    stopping: bool,
 }
 
 impl<T: Transport> Client<T> {
@@ -240,6 +245,15 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn quirks(&self) -> &[Quirk] {
         &self.quirks
+    }
+
+    /// Whether nothing is due from the server, and nothing has come that was not asked for.
+    ///
+    /// A server that sends one reply too many shifts all later ones by one. Commands and replies are in step
+    /// for certain only where this holds behind a command whose reply can't be mistaken.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        !self.busy && self.connection.is_quiet() && self.input.filled().is_empty()
     }
 
     /// What carries the connection.

@@ -57,7 +57,7 @@ impl Receiver for Count {
         if self.fails == Some(self.complete) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         self.complete += 1;
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 
+mod chunk;
 mod inbox;
 #[cfg(test)]
 mod interrupted;
@@ -12,10 +13,12 @@ mod plan;
 mod report;
 mod session;
 mod state;
+mod storing;
 
 use crate::args::{Fetch, Target};
 use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
+use crate::interrupt;
 use crate::login::Login;
 use inbox::Inbox;
 use plan::Wishes;
@@ -24,12 +27,30 @@ use session::Fetcher;
 
 /// Fetches.
 pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
+    if options.delete && matches!(options.to, Target::Stdout) {
+        return Err(Failure::usage(
+            "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
+        ));
+    }
+    let (quiet, json, to_stderr) = (options.quiet, options.json, matches!(options.to, Target::Stdout));
+    interrupt::watch(move |exit| {
+        eprintln!("{}", stopped(exit));
+        if !quiet {
+            Report::default().print(json, to_stderr);
+        }
+    })?;
+    let result = fetch(options);
+    if interrupt::caught().is_some() {
+        // Whatever went wrong behind the signal did so by the signal.
+        interrupt::await_end()
+    }
+    result
+}
+
+fn fetch(options: &Fetch) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
     let mut dial = Dial::new(account, &url)?;
-    if options.no_pipelining {
-        dial.options.config.pipelining = false;
-    }
     let login = Login::new(account, &url, &dial.place)?
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
     dial.kind = login.kind();
@@ -39,7 +60,19 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         Some(path) => path.clone(),
         None => state::default_path(&owner, &target)?,
     };
-    let mut inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
+    let inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
+    converse(options, dial, inbox, login)
+}
+
+/// Connects, fetches, and tells how it went.
+fn converse(options: &Fetch, mut dial: Dial, inbox: Inbox, login: Login) -> Result<Exit, Failure> {
+    // From here on a signal throws the switch; the inbox is dropped before the shield.
+    let _shield = interrupt::shield();
+    let mut inbox = inbox;
+    if options.no_pipelining || inbox.traits().lost_synchronisation {
+        dial.options.config.pipelining = false;
+    }
+    dial.options.stop = interrupt::stop();
 
     let fetcher = Fetcher {
         inbox: &mut inbox,
@@ -54,14 +87,28 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         report: Report::default(),
     };
     let (report, result) = match dial.run(fetcher) {
-        Ok(ended) => ended,
-        Err(error) => return Err(dial.failure(&error)),
+        Ok((report, result)) => (report, result.map_err(|ended| ended.failure(&dial, &options.to))),
+        Err(error) => (Report::default(), Err(dial.failure(&error))),
     };
-    let result = result.map_err(|ended| ended.failure(&dial, &options.to));
+    let caught = interrupt::caught();
+    if let Some(exit) = caught {
+        eprintln!("{}", stopped(exit));
+    }
     // Without a session there is nothing to report but the error.
-    if !options.quiet && (result.is_ok() || report.is_begun()) {
+    if !options.quiet && (result.is_ok() || report.is_begun() || caught.is_some()) {
         report.print(options.json, matches!(options.to, Target::Stdout));
     }
+    interrupt::said();
     result?;
     Ok(if report.is_complete() { Exit::Done } else { Exit::Partial })
+}
+
+/// What is said when a signal has ended a fetch.
+fn stopped(exit: Exit) -> Failure {
+    let signal = match exit {
+        Exit::Interrupted => "SIGINT",
+        Exit::HungUp => "SIGHUP",
+        _ => "SIGTERM",
+    };
+    Failure::new(exit, format!("ended by {signal}; what is stored is remembered, the rest stays on the server"))
 }

@@ -62,7 +62,7 @@ pub(crate) fn open(target: &Target, name: &str) -> Result<Box<dyn Sink>, Failure
         Target::Dir(path) => dir::Dir::open(path, name).map(|sink| Box::new(sink) as _),
         Target::Mbox(path) => mbox::Mbox::open(path, name).map(|sink| Box::new(sink) as _),
         Target::Maildir(path) => maildir::Maildir::open(path).map(|sink| Box::new(sink) as _),
-        Target::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
+        Target::Stdout => Ok(Box::new(stdout::Stdout)),
     };
     opened.map_err(|error| Failure::usage(format!("{target} can't be used: {}", reasons(&error))))
 }

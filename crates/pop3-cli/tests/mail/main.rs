@@ -11,6 +11,8 @@ mod memory;
 mod odd_servers;
 mod round_trip;
 mod serving;
+mod signals;
+mod step;
 mod support;
 mod talk;
 mod tokens;
