@@ -82,10 +82,17 @@ impl<'a> Storing<'a> {
             }
             let (now, later) = tasks.split_at(chunk::size(&tasks[..room], careful));
             tasks = later;
+            let before = self.done();
             let result = self.fetch_chunk(client, now).await;
-            self.report.left = later.len() as u64;
+            let done = self.done().saturating_sub(before);
+            self.report.left = (later.len() as u64).saturating_add((now.len() as u64).saturating_sub(done));
             result?;
         }
+    }
+
+    /// How many messages were dealt with, in whatever way.
+    const fn done(&self) -> u64 {
+        self.report.fetched.saturating_add(self.report.known).saturating_add(self.report.failed)
     }
 
     async fn fetch_chunk<T: Transport>(&mut self, client: &mut Client<T>, now: &[Task]) -> Result<(), Ended> {

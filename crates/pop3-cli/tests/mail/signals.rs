@@ -55,38 +55,45 @@ fn end(child: Child, exit: i32, what: &str) -> Output {
 
 #[test]
 fn what_is_complete_is_kept_where_the_server_falls_silent() {
-    for ((name, exit), runtime) in SIGNALS.into_iter().cycle().zip(RUNTIMES) {
-        for (at, part, stored) in [
-            ("LIST", &b"+OK\r\n1 "[..], 0),
-            ("PASS secret with spaces ", b"", 0),
-            ("RETR 3", b"+OK\r\nSubject: 3\r\n\r\nx", 2),
-            ("QUIT", b"", 4),
-        ] {
-            let what = format!("{name} {runtime} {at}");
-            let house = House::new();
-            let (port, stalled) = stalling(mail(4), at, part);
-            let url = format!("pop3://alice@127.0.0.1:{port}");
-            let options = ["--runtime", runtime, "--delete", "--to", &house.to("dir")];
-            let child = house.fetch(&url, &options).spawn().unwrap();
-            stalled.recv().unwrap();
-            signal(&child, name);
-            let output = end(child, exit, &what);
-            assert!(text(&output).starts_with(&format!("{stored} messages fetched")), "{what}: {}", text(&output));
-            assert_eq!(house.fetched(), mail(4)[..stored], "{what}");
-            assert!(contents(&house.path("out/tmp")).is_empty(), "{what}");
-            // The next run takes it up, and neither repeats nor loses a message.
-            let server = loop {
-                if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-                    break Scripted::at(listener, b"+OK\r\n", vec![script(mail(4), |_| None)]);
-                }
-            };
-            let output = house.fetch(&url, &options).output().unwrap();
-            assert_eq!(code(&output), 0, "{what}: {}", errors(&output));
-            assert_eq!(house.fetched(), mail(4), "{what}");
-            let said = server.said();
-            assert_eq!(said.iter().filter(|line| line.starts_with("RETR")).count(), 4 - stored, "{what}");
+    // At the same time, as each waits for the server for a while.
+    thread::scope(|scope| {
+        for ((name, exit), runtime) in SIGNALS.into_iter().cycle().zip(RUNTIMES) {
+            for (at, part, stored) in [
+                ("LIST", &b"+OK\r\n1 "[..], 0),
+                ("PASS secret with spaces ", b"", 0),
+                ("RETR 3", b"+OK\r\nSubject: 3\r\n\r\nx", 2),
+                ("QUIT", b"", 4),
+            ] {
+                scope.spawn(move || silent(name, exit, runtime, at, part, stored));
+            }
         }
-    }
+    });
+}
+
+fn silent(name: &str, exit: i32, runtime: &str, at: &'static str, part: &'static [u8], stored: usize) {
+    let what = format!("{name} {runtime} {at}");
+    let house = House::new();
+    let (port, stalled) = stalling(mail(4), at, part);
+    let url = format!("pop3://alice@127.0.0.1:{port}");
+    let options = ["--runtime", runtime, "--delete", "--to", &house.to("dir")];
+    let child = house.fetch(&url, &options).spawn().unwrap();
+    stalled.recv().unwrap();
+    signal(&child, name);
+    let output = end(child, exit, &what);
+    assert!(text(&output).starts_with(&format!("{stored} messages fetched")), "{what}: {}", text(&output));
+    assert_eq!(house.fetched(), mail(4)[..stored], "{what}");
+    assert!(contents(&house.path("out/tmp")).is_empty(), "{what}");
+    // The next run takes it up, and neither repeats nor loses a message.
+    let server = loop {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            break Scripted::at(listener, b"+OK\r\n", vec![script(mail(4), |_| None)]);
+        }
+    };
+    let output = house.fetch(&url, &options).output().unwrap();
+    assert_eq!(code(&output), 0, "{what}: {}", errors(&output));
+    assert_eq!(house.fetched(), mail(4), "{what}");
+    let said = server.said();
+    assert_eq!(said.iter().filter(|line| line.starts_with("RETR")).count(), 4 - stored, "{what}");
 }
 
 /// A server that waits for a word of ours before it answers this command.

@@ -1,6 +1,7 @@
 //! Servers that lose step, guess sizes, or take back what they have sent: nothing is lost, nothing is stored
 //! that is something else.
 
+use std::fs;
 use std::process::Output;
 
 use crate::support::{House, RUNTIMES, Script, Scripted, code, errors, script};
@@ -229,6 +230,28 @@ fn what_was_sent_and_not_stored_is_not_removed() {
             let said = server.said();
             assert_eq!((count(&said, "QUIT"), count(&said, "DELE")), (1, 4), "{said:?}");
         }
+    }
+}
+
+/// The target is gone when the messages come.
+#[test]
+fn what_the_target_refuses_is_not_removed() {
+    for runtime in RUNTIMES {
+        let house = House::new();
+        let tmp = house.path("out/tmp");
+        let vanishing = server(mail(false), true, move |line| {
+            if line == "LIST" {
+                fs::remove_dir_all(&tmp).unwrap();
+                fs::write(&tmp, "").unwrap();
+            }
+            None
+        });
+        let server = Scripted::start(b"+OK\r\n", vec![vanishing]);
+        let output = run(&house, &server.url(), runtime, &["--delete"]);
+        assert_eq!(code(&output), 1, "{}", errors(&output));
+        assert!(errors(&output).contains("storing in dir:"), "{}", errors(&output));
+        let said = server.said();
+        assert_eq!((count(&said, "QUIT"), count(&said, "DELE")), (0, 0), "{said:?}");
     }
 }
 

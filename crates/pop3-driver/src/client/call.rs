@@ -260,9 +260,6 @@ impl<T: Transport> Client<T> {
             // Who is stopped looks at the clock and reads on.
             Some(stop) if !self.stopping => match stop.race(read).await {
                 None => return Ok(()),
-                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted && stop.is_stopped() => {
-                    return Ok(());
-                }
                 Some(read) => read,
             },
             Some(_) | None => read.await,
@@ -270,6 +267,8 @@ impl<T: Transport> Client<T> {
         match read {
             Ok(0) => self.input_ended = true,
             Ok(octets) => self.input.add(octets),
+            // A socket that blocks was woken by the switch.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
             Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
                 return Err(Error::Stopped);
             }
