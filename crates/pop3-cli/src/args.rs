@@ -32,6 +32,7 @@ Exit codes:
   4  the login was refused, or is not to be believed
   5  protocol error: the other side does not speak POP3 as agreed
   6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later
+  7  another fetch of this account into this target is running
   129, 130, 143  a fetch was ended by SIGHUP, SIGINT or SIGTERM";
 
 /// Serve and fetch mail with POP3.
@@ -293,7 +294,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn parse(text: OsString) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: OsString) -> Result<Self, &'static str> {
         if text == "-" {
             return Ok(Self::Stdout);
         }

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     Protocol = 5,
     /// The server refuses for now: what is right may well work later, unchanged.
     TryLater = 6,
+    /// Another process fetches the same account into the same target.
+    Running = 7,
     /// SIGHUP came. These three are 128 and the number of the signal, as shells have it.
     HungUp = 129,
     /// SIGINT came.

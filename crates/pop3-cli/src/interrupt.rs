@@ -120,8 +120,7 @@ impl Interrupt {
         state.caught = Some(exit);
         drop(state);
         self.stop.stop();
-        let waited =
-            self.unshielded.wait_timeout_while(self.lock(), PATIENCE, |state| state.shields > 0);
+        let waited = self.unshielded.wait_timeout_while(self.lock(), PATIENCE, |state| state.shields > 0);
         // Held to the end: nobody begins anything now.
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if !state.said {

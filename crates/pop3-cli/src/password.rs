@@ -123,10 +123,12 @@ fn ask_command(command: &str, kind: &str, max: usize) -> Result<Secret<Vec<u8>>,
         .spawn()
         .map_err(|error| failed(format!("can't be run: {error}")))?;
     let id = Pid::from_child(&child);
-    let on_stop = interrupt::stop().map(|stop| stop.on_stop(move || {
-        // It may have ended just now.
-        let _ = kill_process(id, Signal::TERM);
-    }));
+    let on_stop = interrupt::stop().map(|stop| {
+        stop.on_stop(move || {
+            // It may have ended just now.
+            let _ = kill_process(id, Signal::TERM);
+        })
+    });
     let line = match child.stdout.take() {
         Some(mut stdout) => {
             let line = short_line(&mut stdout, max);

@@ -225,7 +225,7 @@ fn distinct(
 /// Gives a message a new name with the same delivery time and the same flags.
 fn rename(folders: &Folders, entry: &Entry) -> Option<Entry> {
     let digits = name::leading_digits(&entry.name);
-    let mut name = unique::base(Some(digits).filter(|digits| !digits.is_empty()));
+    let mut name = unique::base(Some(digits).filter(|digits| !digits.is_empty()), None);
     name.extend_from_slice(name::info(&entry.name));
     let folder = folders.folder(entry.folder);
     unique::rename(folder, &entry.name, folder, &name).ok()?;

@@ -36,7 +36,7 @@ pub(super) struct Print {
 }
 
 impl Print {
-    pub(super) fn is_same(self, other: Self) -> bool {
+    pub(super) fn equals(self, other: Self) -> bool {
         self.octets == other.octets && self.hash.finalize() == other.hash.finalize()
     }
 

@@ -9,6 +9,7 @@ mod inbox;
 #[cfg(test)]
 mod interrupted;
 mod listing;
+mod place;
 mod plan;
 mod report;
 mod session;
@@ -55,20 +56,19 @@ fn fetch(options: &Fetch) -> Result<Exit, Failure> {
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
     dial.kind = login.kind();
     let owner = state::account(&url, login.user());
-    let target = state::target(&options.to);
+    let target = options.to.identity();
     let path = match &options.state {
         Some(path) => path.clone(),
-        None => state::default_path(&owner, &target)?,
+        None => state::default_path(&owner, &options.to)?,
     };
+    // From here on a signal throws the switch, and all is put in order. What waits for a lock looks for it.
+    let _shield = interrupt::shield();
     let inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
     converse(options, dial, inbox, login)
 }
 
 /// Connects, fetches, and tells how it went.
-fn converse(options: &Fetch, mut dial: Dial, inbox: Inbox, login: Login) -> Result<Exit, Failure> {
-    // From here on a signal throws the switch; the inbox is dropped before the shield.
-    let _shield = interrupt::shield();
-    let mut inbox = inbox;
+fn converse(options: &Fetch, mut dial: Dial, mut inbox: Inbox, login: Login) -> Result<Exit, Failure> {
     if options.no_pipelining || inbox.traits().lost_synchronisation {
         dial.options.config.pipelining = false;
     }
@@ -87,7 +87,7 @@ fn converse(options: &Fetch, mut dial: Dial, inbox: Inbox, login: Login) -> Resu
         report: Report::default(),
     };
     let (report, result) = match dial.run(fetcher) {
-        Ok((report, result)) => (report, result.map_err(|ended| ended.failure(&dial, &options.to))),
+        Ok((report, result)) => (report, result.map_err(|ended| ended.failure(&dial))),
         Err(error) => (Report::default(), Err(dial.failure(&error))),
     };
     let caught = interrupt::caught();
@@ -105,10 +105,15 @@ fn converse(options: &Fetch, mut dial: Dial, inbox: Inbox, login: Login) -> Resu
 
 /// What is said when a signal has ended a fetch.
 fn stopped(exit: Exit) -> Failure {
-    let signal = match exit {
-        Exit::Interrupted => "SIGINT",
-        Exit::HungUp => "SIGHUP",
-        _ => "SIGTERM",
+    let signal = if exit == Exit::Interrupted {
+        "SIGINT"
+    } else if exit == Exit::HungUp {
+        "SIGHUP"
+    } else {
+        "SIGTERM"
     };
-    Failure::new(exit, format!("ended by {signal}; what is stored is remembered, the rest stays on the server"))
+    Failure::new(
+        exit,
+        format!("ended by {signal}; what is stored is remembered, the rest stays on the server"),
+    )
 }

@@ -13,7 +13,6 @@ use super::listing::list;
 use super::plan::{Wishes, census, plan};
 use super::report::Report;
 use super::storing::Storing;
-use crate::args::Target;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
@@ -42,12 +41,11 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    pub(super) fn failure(&self, dial: &Dial, target: &Target) -> Failure {
+    pub(super) fn failure(&self, dial: &Dial) -> Failure {
         match self {
-            Self::Client(Error::Store(error)) | Self::Store(error) => Failure::new(
-                Exit::Partial,
-                format!("storing in {target} failed: {} (the rest stays on the server)", reasons(error)),
-            ),
+            Self::Client(Error::Store(error)) | Self::Store(error) => {
+                Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
+            }
             Self::Client(error) => dial.failure(error),
             Self::Doubt(number) => Failure::new(
                 Exit::Protocol,

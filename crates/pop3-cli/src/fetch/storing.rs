@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Receiver, Refusal};
-use pop3_proto::MessageNumber;
 use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::{MessageNumber, Octets};
 
 use super::chunk::{self, Chunk, Doubt, Print, Received};
 use super::inbox::{Inbox, Incoming, Kept};
@@ -39,12 +39,7 @@ pub(super) struct Storing<'a> {
 }
 
 impl<'a> Storing<'a> {
-    pub(super) fn new(
-        inbox: &'a mut Inbox,
-        report: &'a mut Report,
-        progress: Progress,
-        quiet: bool,
-    ) -> Self {
+    pub(super) fn new(inbox: &'a mut Inbox, report: &'a mut Report, progress: Progress, quiet: bool) -> Self {
         Self {
             inbox,
             report,
@@ -150,30 +145,12 @@ impl<'a> Storing<'a> {
 
     /// Stores what is left of the chunk.
     fn keep(&mut self) -> Result<(), Ended> {
-        let (mut stored, mut other_size) = (Vec::new(), None);
-        for Received { task, incoming, print, doubt } in core::mem::take(&mut self.chunk).came {
-            let number = task.number;
-            if doubt == Some(Doubt::Empty) {
-                self.fail(number, "came empty, and is left on the server");
-                continue;
-            }
-            if task.size.is_some_and(|size| size != print.octets) {
-                other_size = other_size.or(Some((number, task.size.unwrap_or(0), print.octets)));
-            }
-            let id = match self.inbox.keep(incoming, &task)? {
-                Kept::New(id) => {
-                    self.report.fetched += 1;
-                    self.report.octets += print.octets;
-                    id
-                }
-                Kept::Known(id) => {
-                    self.report.known += 1;
-                    id
-                }
-            };
-            stored.push((number, id));
-        }
-        self.inbox.commit()?;
+        let mut other_size = None;
+        let kept = self.keep_each(&mut other_size);
+        let committed = self.inbox.commit();
+        (self.report.fetched, self.report.octets) = self.inbox.stored();
+        let stored = kept?;
+        committed?;
         for (number, id) in stored {
             self.owed.remove(&number);
             self.stored.push((number, id));
@@ -182,6 +159,33 @@ impl<'a> Storing<'a> {
             Some((number, listed, octets)) => self.note_estimates(number, listed, octets),
             None => Ok(()),
         }
+    }
+
+    /// Has each message appear with the next commit.
+    fn keep_each(
+        &mut self,
+        other_size: &mut Option<(MessageNumber, Octets, Octets)>,
+    ) -> io::Result<Vec<(MessageNumber, Id)>> {
+        let mut stored = Vec::new();
+        for Received { task, incoming, print, doubt } in core::mem::take(&mut self.chunk).came {
+            let number = task.number;
+            if doubt == Some(Doubt::Empty) {
+                self.fail(number, "came empty, and is left on the server");
+                continue;
+            }
+            if task.size.is_some_and(|size| size != print.octets) {
+                other_size.get_or_insert((number, task.size.unwrap_or(0), print.octets));
+            }
+            let id = match self.inbox.keep(incoming, &task)? {
+                Kept::New(id) => id,
+                Kept::Known(id) => {
+                    self.report.known += 1;
+                    id
+                }
+            };
+            stored.push((number, id));
+        }
+        Ok(stored)
     }
 
     /// Complete messages have other sizes than those that are listed.
@@ -275,5 +279,5 @@ async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Prin
         Err(error) => return Err(error.into()),
     }
     prove(client).await?;
-    if first.is_same(second) { Ok(()) } else { Err(Ended::Doubt(task.number)) }
+    if first.equals(second) { Ok(()) } else { Err(Ended::Doubt(task.number)) }
 }

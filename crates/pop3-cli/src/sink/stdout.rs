@@ -34,6 +34,10 @@ impl Sink for Stdout {
         Ok(true)
     }
 
+    fn discard(&mut self, _token: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn clean(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -59,7 +59,10 @@ fn what_does_not_arrive_whole_is_told_and_never_deleted() {
         assert_eq!(deleted(&said), marked, "{what}");
         let text = errors(&output);
         let lines = if what == "empty" { 2 } else { 1 };
-        assert!(text.contains(what) && text.lines().count() == lines && !text.contains('\x1b'), "{what}: {text}");
+        assert!(
+            text.contains(what) && text.lines().count() == lines && !text.contains('\x1b'),
+            "{what}: {text}"
+        );
         let stored = if exit == 1 { vec![B.to_vec()] } else { vec![] };
         assert_eq!(house.fetched(), stored, "{what}");
     }

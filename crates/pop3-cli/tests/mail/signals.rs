@@ -1,5 +1,6 @@
 //! Signals end a fetch in order, wherever it is.
 
+use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
@@ -7,14 +8,16 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::{House, RUNTIMES, Scripted, code, contents, errors, script, stalling};
 
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
 fn mail(count: usize) -> Vec<Vec<u8>> {
-    (1..=count).map(|index| format!("Subject: {index}\r\n\r\n{}\r\n", "x".repeat(index)).into_bytes()).collect()
+    (1..=count)
+        .map(|index| format!("Subject: {index}\r\n\r\n{}\r\n", "x".repeat(index)).into_bytes())
+        .collect()
 }
 
 fn signal(child: &Child, name: &str) {
@@ -126,7 +129,11 @@ fn quit_is_sent_where_all_that_was_sent_is_stored() {
             assert_eq!(house.fetched(), mail(4)[..stored]);
             let said = server.said();
             let asked = said.iter().filter(|line| line.starts_with("RETR")).count();
-            assert_eq!((asked, said.last().map(String::as_str)), (stored, Some("QUIT")), "{runtime}: {said:?}");
+            assert_eq!(
+                (asked, said.last().map(String::as_str)),
+                (stored, Some("QUIT")),
+                "{runtime}: {said:?}"
+            );
             assert!(!said.iter().any(|line| line.starts_with("DELE")), "{runtime}: {said:?}");
         }
     }

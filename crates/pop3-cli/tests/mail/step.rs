@@ -86,7 +86,10 @@ fn surplus(extra: &'static [u8], at: At, pipelining: bool, one_size: bool, runti
     let told = ["out of step", "asked for", "neither with", "unasked"];
     assert!(told.iter().any(|told| text.contains(told)), "{what}: {text}");
     let fetched = house.fetched();
-    assert!(fetched.len() < 4 && fetched.iter().all(|message| messages.contains(message)), "{what}: {fetched:?}");
+    assert!(
+        fetched.len() < 4 && fetched.iter().all(|message| messages.contains(message)),
+        "{what}: {fetched:?}"
+    );
 
     let output = run(&house, &server.url(), runtime, &["--delete"]);
     assert_eq!(code(&output), 0, "{what}: {}", errors(&output));
@@ -216,7 +219,8 @@ fn what_was_sent_and_not_stored_is_not_removed() {
         for pipelining in [false, true] {
             let house = House::new();
             let messages = mail(false);
-            let nothing = server(messages.clone(), pipelining, |line| (line == "RETR 2").then(|| EMPTY.to_vec()));
+            let nothing =
+                server(messages.clone(), pipelining, |line| (line == "RETR 2").then(|| EMPTY.to_vec()));
             let good = server(messages.clone(), pipelining, |_| None);
             let server = Scripted::start(b"+OK\r\n", vec![nothing, good]);
             let output = run(&house, &server.url(), runtime, &["--delete"]);
