@@ -186,8 +186,9 @@ fn host() -> String {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
     use std::process::Command;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 

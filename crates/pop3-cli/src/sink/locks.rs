@@ -172,3 +172,75 @@ impl core::error::Error for Refused {
         self.source.as_ref().map(|error| error as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Programs that are to fail while the mbox `path` is locked, and how they take the lock.
+    const PEERS: [&str; 4] = [
+        "import mailbox; mailbox.mbox(path).lock()",
+        "import fcntl; fcntl.lockf(open(path, 'a'), fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "import fcntl; fcntl.flock(open(path, 'a'), fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "import os; os.open(path + '.lock', os.O_CREAT | os.O_EXCL)",
+    ];
+
+    fn is_free(path: &Path, peer: &str) -> bool {
+        let code = format!("import sys\npath = sys.argv[1]\n{peer}");
+        let output = Command::new("python3").args(["-c", &code]).arg(path).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let locked = ["ExternalClashError", "BlockingIOError", "FileExistsError"];
+        assert!(output.status.success() || locked.iter().any(|error| text.contains(error)), "{peer}: {text}");
+        output.status.success()
+    }
+
+    #[test]
+    fn other_programs_find_it_locked_and_free_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box");
+        fs::write(&path, "").unwrap();
+        for peer in PEERS {
+            let locked = Locked::take(&path, folder.path().join("candidate"), Duration::ZERO).unwrap();
+            assert!(!is_free(&path, peer), "{peer}");
+            drop(locked);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{peer}");
+            assert!(is_free(&path, peer), "{peer}");
+            let _ = fs::remove_file(beside(&path, ".lock"));
+        }
+    }
+
+    #[test]
+    fn whoever_has_it_is_named_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box");
+        let take = || Locked::take(&path, folder.path().join("candidate"), Duration::ZERO);
+        let locked = take().unwrap();
+        // A second lock of the same process: that by flock(2) tells them apart.
+        assert!(take().unwrap_err().to_string().contains("another program has had it locked"));
+        drop(locked);
+        let parent = std::os::unix::process::parent_id();
+        fs::write(beside(&path, ".lock"), parent.to_string()).unwrap();
+        let text = take().unwrap_err().to_string();
+        assert!(text.contains(&format!("process {parent} ")) && text.contains("box.lock"), "{text}");
+        fs::remove_file(beside(&path, ".lock")).unwrap();
+        fs::create_dir(beside(&path, ".lock")).unwrap();
+        assert!(take().unwrap_err().to_string().contains("remove that file"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_opened_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("box");
+        fs::write(&path, "old").unwrap();
+        let file = File::open(&path).unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        fs::write(folder.path().join("new"), "new").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+    }
+}

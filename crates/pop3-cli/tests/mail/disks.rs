@@ -183,8 +183,12 @@ fn a_full_disk_under_the_state_file() {
 
 /// Without the right to mount, too: a file that may not grow.
 #[test]
-fn an_mbox_that_may_not_grow() {
+fn a_file_that_may_not_grow() {
     for runtime in RUNTIMES {
         survives(LARGE, Full::File(40), "mbox", runtime, true, false);
+    }
+    for (kind, runtime) in ["dir", "maildir"].into_iter().zip(RUNTIMES) {
+        survives(LARGE, Full::File(6), kind, runtime, true, false);
+        survives(MANY, Full::File(4), kind, runtime, false, true);
     }
 }

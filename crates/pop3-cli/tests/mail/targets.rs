@@ -120,7 +120,7 @@ fn a_state_file_of_an_old_name_is_taken_over() {
             text.contains("0 messages fetched") && text.contains("2 fetched earlier"),
             "{spelled}: {text}"
         );
-        assert_eq!(states(&house), [state.clone()]);
+        assert_eq!(states(&house).as_slice(), core::slice::from_ref(&state));
         let text = summary(&fetch(&house, &url, "dir:out", &here).output().unwrap());
         assert!(text.contains("2 fetched earlier"), "{spelled}: {text}");
     }
