@@ -4,6 +4,7 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 
+mod catalogue;
 mod inbox;
 #[cfg(test)]
 mod interrupted;
@@ -13,9 +14,10 @@ mod report;
 mod session;
 mod state;
 
-use crate::args::{Fetch, Target};
+use crate::args::{Fetch, RecogniseBy, Target};
 use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
+use crate::journal::RecognisedBy;
 use crate::login::Login;
 use inbox::Inbox;
 use plan::Wishes;
@@ -24,6 +26,19 @@ use session::Fetcher;
 
 /// Fetches.
 pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
+    let mut report = Report::default();
+    let result = fetch(options, &mut report);
+    let to_stderr = matches!(options.to, Target::Stdout);
+    if options.json {
+        report.print_json(&result, to_stderr);
+    } else if !options.quiet && (result.is_ok() || report.is_begun()) {
+        // Without a session there is nothing to report but the error.
+        report.print(to_stderr);
+    }
+    result
+}
+
+fn fetch(options: &Fetch, report: &mut Report) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
     let mut dial = Dial::new(account, &url)?;
@@ -49,19 +64,17 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
             delete: options.delete,
             limit: options.limit,
             max_size: options.max_size,
+            forget_after: options.forget_after,
         },
+        recognise_by: options.recognise_by.map(|by| match by {
+            RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
+            RecogniseBy::Content => RecognisedBy::Content,
+        }),
         quiet: options.quiet,
         report: Report::default(),
     };
-    let (report, result) = match dial.run(fetcher) {
-        Ok(ended) => ended,
-        Err(error) => return Err(dial.failure(&error)),
-    };
-    let result = result.map_err(|ended| ended.failure(&dial, &options.to));
-    // Without a session there is nothing to report but the error.
-    if !options.quiet && (result.is_ok() || report.is_begun()) {
-        report.print(options.json, matches!(options.to, Target::Stdout));
-    }
-    result?;
-    Ok(if report.is_complete() { Exit::Done } else { Exit::Partial })
+    let (ended, result) = dial.run(fetcher).map_err(|error| dial.failure(&error))?;
+    *report = ended;
+    result.map_err(|ended| ended.failure(&dial, &options.to))?;
+    Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
 }

@@ -8,15 +8,16 @@ use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Receiver, Refusal};
 use pop3_proto::{MessageNumber, Octets};
 
+use super::catalogue::{Catalogue, Places};
 use super::inbox::{Inbox, Incoming, Kept};
-use super::listing::list;
-use super::plan::{Task, Wishes, census, plan};
+use super::listing::{Fault, Question, list};
+use super::plan::{Task, Wishes, plan, task};
 use super::report::Report;
 use crate::args::Target;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
-use crate::journal::Id;
+use crate::journal::{Census, Id, RecognisedBy, Traits};
 use crate::login::Login;
 use crate::progress::Progress;
 
@@ -25,6 +26,8 @@ pub(super) struct Fetcher<'a> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) login: Login,
     pub(super) wishes: Wishes,
+    /// How messages are to be recognised from now on, if the user says so.
+    pub(super) recognise_by: Option<RecognisedBy>,
     pub(super) quiet: bool,
     pub(super) report: Report,
 }
@@ -36,6 +39,8 @@ pub(super) enum Ended {
     Client(Error),
     /// The target, or the state file.
     Store(io::Error),
+    /// What the server lists can't be relied on.
+    Listing(Fault),
 }
 
 impl Ended {
@@ -46,6 +51,7 @@ impl Ended {
                 format!("storing in {target} failed: {} (the rest stays on the server)", reasons(error)),
             ),
             Self::Client(error) => dial.failure(error),
+            Self::Listing(fault) => fault.failure(&dial.place),
         }
     }
 }
@@ -53,6 +59,12 @@ impl Ended {
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Self::Client(error)
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Listing(fault)
     }
 }
 
@@ -74,29 +86,31 @@ impl Session for Fetcher<'_> {
 impl Fetcher<'_> {
     async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), Ended> {
         self.login.log_in(&mut client).await?;
-        let listing = list(&mut client).await?;
-        let census = census(&listing);
+        let catalogue = self.list(&mut client).await?;
+        let census = catalogue.census();
         self.inbox.reconcile(&census)?;
-        let plan = plan(&listing, &census, self.inbox.memory(), self.wishes);
+        let plan = plan(&catalogue, &census, self.inbox.memory(), self.wishes);
         self.report.known = plan.known as u64;
         self.report.too_large = plan.too_large.len() as u64;
         let limit =
             self.wishes.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let sizes = plan.fetch.iter().take(limit).filter_map(|place| catalogue.get(place)?.size);
         // The server may list anything.
-        let octets = plan.fetch.iter().take(limit).filter_map(|task| task.size).fold(0, u64::saturating_add);
+        let octets = sizes.fold(0, u64::saturating_add);
         let mut storing = Storing {
             inbox: &mut *self.inbox,
             report: &mut self.report,
             progress: Progress::new(plan.fetch.len().min(limit), octets, self.quiet),
-            tasks: plan.fetch.iter().copied().collect(),
+            tasks: VecDeque::new(),
             current: None,
             pending: None,
             stored: Vec::new(),
         };
-        for (number, size) in &plan.too_large {
-            storing.say(*number, format_args!("skipped: {size} octets are more than --max-size allows"));
+        if !self.quiet {
+            storing.tell_too_large(&catalogue, &plan.too_large);
         }
-        let fetched = storing.fetch(&mut client, &plan.fetch, limit).await;
+        let tasks = Tasks { catalogue: &catalogue, census: &census, places: &plan.fetch };
+        let fetched = storing.fetch(&mut client, tasks, limit).await;
         storing.progress.finish();
         let stored = storing.stored;
         // What is complete is kept, whatever came after it.
@@ -107,14 +121,27 @@ impl Fetcher<'_> {
         let mut marked = Vec::new();
         if self.wishes.delete {
             let stored = stored.into_iter().filter(|&(_, id)| self.inbox.is_stored(id));
-            marked = self.mark(&mut client, plan.delete.into_iter().chain(stored).collect()).await?;
+            let known = plan.delete.iter().filter_map(|place| task(&catalogue, &census, place));
+            let known = known.filter_map(|task| Some((task.number, task.id?)));
+            marked = self.mark(&mut client, known.chain(stored).collect()).await?;
         }
         self.inbox.deleting(&marked)?;
         self.quit(client, &marked).await?;
-        if self.report.is_complete() && self.report.left == 0 {
-            self.inbox.prune(&census)?;
-        }
+        self.inbox.prune(&census, self.report.is_whole(), self.wishes.forget_after)?;
         Ok(())
+    }
+
+    /// What the server has. How it is recognised is noted before anything is fetched.
+    async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, Ended> {
+        let traits = self.inbox.traits();
+        let question = Question {
+            recognised_by: self.recognise_by.or(traits.recognised_by),
+            remembers_sizes: self.inbox.memory().iter().any(|(_, entry)| entry.size > 0),
+            chooses_by_size: self.wishes.max_size.is_some(),
+        };
+        let (catalogue, recognised_by) = list(client, question).await?;
+        self.inbox.set_traits(Traits { recognised_by: Some(recognised_by), ..traits })?;
+        Ok(catalogue)
     }
 
     /// Sends DELE for messages that are stored, and returns those that the server has marked.
@@ -159,6 +186,20 @@ impl Fetcher<'_> {
     }
 }
 
+/// What is to be fetched, made as it is needed.
+#[derive(Clone, Copy)]
+struct Tasks<'a> {
+    catalogue: &'a Catalogue,
+    census: &'a Census<'a>,
+    places: &'a Places,
+}
+
+impl<'a> Tasks<'a> {
+    fn iter(self) -> impl Iterator<Item = Task> + 'a {
+        self.places.iter().filter_map(move |place| task(self.catalogue, self.census, place))
+    }
+}
+
 /// Stores messages as they come.
 struct Storing<'a> {
     inbox: &'a mut Inbox,
@@ -180,18 +221,23 @@ impl Storing<'_> {
     async fn fetch<T: Transport>(
         &mut self,
         client: &mut Client<T>,
-        mut tasks: &[Task],
+        tasks: Tasks<'_>,
         limit: usize,
     ) -> Result<(), Error> {
+        /// How many tasks are in memory at once.
+        const ROUND: usize = 10_000;
+        let mut later = tasks.iter();
+        let mut left = tasks.places.len();
         loop {
             let fetched = usize::try_from(self.report.fetched).unwrap_or(usize::MAX);
-            let (now, later) = tasks.split_at(limit.saturating_sub(fetched).min(tasks.len()));
-            self.report.left = later.len() as u64;
+            let now = later.by_ref().take(limit.saturating_sub(fetched).min(ROUND)).collect::<VecDeque<_>>();
+            left -= now.len();
+            self.report.left = left as u64;
             if now.is_empty() {
                 return Ok(());
             }
-            tasks = later;
             let numbers: Vec<MessageNumber> = now.iter().map(|task| task.number).collect();
+            self.tasks = now;
             client.retr_all(&numbers, self).await?;
             if self.pending.is_some() {
                 match client.noop().await {
@@ -199,6 +245,14 @@ impl Storing<'_> {
                     Err(error) => return Err(error),
                 }
             }
+        }
+    }
+
+    /// Tells which messages are skipped.
+    fn tell_too_large(&self, catalogue: &Catalogue, too_large: &Places) {
+        for listed in too_large.iter().filter_map(|place| catalogue.get(place)) {
+            let size = listed.size.unwrap_or_default();
+            self.say(listed.number, format_args!("skipped: {size} octets are more than --max-size allows"));
         }
     }
 
@@ -241,7 +295,7 @@ impl Storing<'_> {
 impl Receiver for Storing<'_> {
     fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
         let task = self.task(message)?;
-        self.current = Some((task, self.inbox.begin(&task)?, 0));
+        self.current = Some((task, self.inbox.begin()?, 0));
         Ok(())
     }
 
