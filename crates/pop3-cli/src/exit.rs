@@ -10,7 +10,7 @@ use crate::escape::Escaped;
 pub(crate) enum Exit {
     /// All done.
     Done = 0,
-    /// Some messages failed or were skipped, or some requirements were not met.
+    /// Some messages failed, or some requirements were not met.
     Partial = 1,
     /// The command line, or a file that it names, can't be used.
     Usage = 2,
@@ -66,12 +66,17 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
+
+    /// The message in one line, escaped.
+    pub(crate) fn message(&self) -> String {
+        Escaped::whole(self.message.as_bytes()).to_string()
+    }
 }
 
 impl fmt::Display for Failure {
     /// One line, whatever the message contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pop3: {}", Escaped::whole(self.message.as_bytes()))
+        write!(f, "pop3: {}", self.message())
     }
 }
 

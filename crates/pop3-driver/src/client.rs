@@ -6,7 +6,9 @@ mod connect;
 mod error;
 mod fetch;
 mod language;
+mod listing;
 mod login;
+mod sizes;
 mod trace;
 
 pub use connect::{GRACE, Options, Security};
@@ -24,6 +26,7 @@ use pop3_proto::{
     Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
 };
 
+use self::sizes::Sizes;
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
@@ -57,8 +60,8 @@ pub struct Client<T> {
     without_capabilities: bool,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
-    /// What LIST told of the sizes, by number; `None` where nothing.
-    sizes: Vec<Option<Octets>>,
+    /// What LIST told of the sizes.
+    sizes: Sizes,
     /// Until when the connection has to be made, while it is; and until when it may be used, once it was
     /// told to end.
     limit: Option<Instant>,
@@ -100,19 +103,6 @@ impl<T: Transport> Client<T> {
         listing.ok_or(Error::Internal)
     }
 
-    /// The sizes of all messages by the server's count: hints (LIST).
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
-        let sizes = self.listing(&Command::List(None), |entry| {
-            if let Entry::Scan(listing) = entry { Some((listing.message, listing.octets)) } else { None }
-        });
-        let sizes = sizes.await?;
-        self.sizes = by_number(&sizes);
-        Ok(sizes)
-    }
-
     /// The size of one message by the server's count (`LIST n`).
     ///
     /// # Errors
@@ -123,24 +113,6 @@ impl<T: Transport> Client<T> {
             if let Entry::Scan(listing) = entry { Some(listing.octets) } else { None }
         });
         listing.await?.pop().ok_or(Error::Internal)
-    }
-
-    /// The unique-ids of all messages (UIDL).
-    ///
-    /// They are the server's octets: compare them, but don't make paths of them. A server may give
-    /// two messages the same.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, Error> {
-        self.listing(&Command::Uidl(None), |entry| {
-            if let Entry::UniqueId(listing) = entry {
-                Some((listing.message, listing.uid.to_vec()))
-            } else {
-                None
-            }
-        })
-        .await
     }
 
     /// The unique-id of one message (`UIDL n`).
@@ -267,17 +239,6 @@ impl<T: Transport> Client<T> {
     pub fn tls(&self) -> Option<TlsInfo> {
         self.transport.tls()
     }
-}
-
-/// Sizes by number, as far as the numbers are those of messages that a server may well have.
-fn by_number(sizes: &[(MessageNumber, Octets)]) -> Vec<Option<Octets>> {
-    let mut table = vec![None; sizes.len() + 1];
-    for (number, octets) in sizes {
-        if let Some(size) = table.get_mut(number.number() as usize) {
-            *size = Some(*octets);
-        }
-    }
-    table
 }
 
 /// How long the end of a connection may take.

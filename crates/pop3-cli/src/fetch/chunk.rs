@@ -1,5 +1,6 @@
 //! The messages that are fetched together, and what speaks for each of them.
 
+use core::iter::Peekable;
 use std::io::{self, Write};
 
 use pop3_proto::Octets;
@@ -14,16 +15,25 @@ const MOST: usize = 32;
 /// How many octets, by the server's count.
 const MOST_OCTETS: u64 = 8 << 20;
 
-/// How many of the tasks are fetched together: one where step was lost before, so that all before the place
-/// where that happens can be stored.
-pub(super) fn size(tasks: &[Task], careful: bool) -> usize {
+/// Takes those that are fetched together: one where step was lost before, so that all before the place where
+/// that happens can be stored.
+pub(super) fn take(
+    tasks: &mut Peekable<impl Iterator<Item = Task>>,
+    room: usize,
+    careful: bool,
+) -> Vec<Task> {
+    let most = room.min(if careful { 1 } else { MOST });
+    let mut taken = Vec::new();
     let mut octets: u64 = 0;
-    let fits = |task: &&Task| {
-        octets = octets.saturating_add(task.size.unwrap_or(0));
-        octets <= MOST_OCTETS
-    };
-    let most = if careful { 1 } else { MOST };
-    tasks.iter().take(most).take_while(fits).count().max(1).min(tasks.len())
+    while taken.len() < most
+        && let Some(task) = tasks.next_if(|task| {
+            octets = octets.saturating_add(task.size.unwrap_or(0));
+            taken.is_empty() || octets <= MOST_OCTETS
+        })
+    {
+        taken.push(task);
+    }
+    taken
 }
 
 /// What a content is compared by.

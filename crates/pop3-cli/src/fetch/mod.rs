@@ -4,6 +4,7 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 
+mod catalogue;
 mod chunk;
 mod inbox;
 #[cfg(test)]
@@ -16,10 +17,11 @@ mod session;
 mod state;
 mod storing;
 
-use crate::args::{Fetch, Target};
+use crate::args::{Fetch, RecogniseBy, Target};
 use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
-use crate::interrupt;
+use crate::interrupt::{self, Shield};
+use crate::journal::RecognisedBy;
 use crate::login::Login;
 use inbox::Inbox;
 use plan::Wishes;
@@ -33,22 +35,41 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
             "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
         ));
     }
-    let (quiet, json, to_stderr) = (options.quiet, options.json, matches!(options.to, Target::Stdout));
-    interrupt::watch(move |exit| {
-        eprintln!("{}", stopped(exit));
-        if !quiet {
-            Report::default().print(json, to_stderr);
+    let to_stderr = matches!(options.to, Target::Stdout);
+    let (quiet, json) = (options.quiet, options.json);
+    let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
+        if json {
+            report.print_json(result, to_stderr);
+        } else if !quiet && (always || result.is_ok() || report.is_begun()) {
+            // Without a session there is nothing to report but the error.
+            report.print(to_stderr);
         }
-    })?;
-    let result = fetch(options);
+    };
+    let tell_end = move |exit, report: &Report| {
+        let failure = stopped(exit);
+        eprintln!("{failure}");
+        tell(&Err(failure), report, true);
+    };
+    interrupt::watch(move |exit| tell_end(exit, &Report::default()))?;
+    let (mut report, mut shield) = (Report::default(), None);
+    let result = fetch(options, &mut report, &mut shield);
+    // Whatever went wrong behind a signal did so by the signal.
+    match (interrupt::caught(), shield.is_some()) {
+        (Some(exit), true) => tell_end(exit, &report),
+        (Some(_), false) => {}
+        (None, _) => tell(&result, &report, false),
+    }
+    if shield.is_some() {
+        interrupt::said();
+    }
+    drop(shield);
     if interrupt::caught().is_some() {
-        // Whatever went wrong behind the signal did so by the signal.
         interrupt::await_end()
     }
     result
 }
 
-fn fetch(options: &Fetch) -> Result<Exit, Failure> {
+fn fetch(options: &Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
     let mut dial = Dial::new(account, &url)?;
@@ -62,13 +83,19 @@ fn fetch(options: &Fetch) -> Result<Exit, Failure> {
         None => state::default_path(&owner, &options.to)?,
     };
     // From here on a signal throws the switch, and all is put in order. What waits for a lock looks for it.
-    let _shield = interrupt::shield();
+    *shield = Some(interrupt::shield());
     let inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
-    converse(options, dial, inbox, login)
+    converse(options, dial, inbox, login, report)
 }
 
-/// Connects, fetches, and tells how it went.
-fn converse(options: &Fetch, mut dial: Dial, mut inbox: Inbox, login: Login) -> Result<Exit, Failure> {
+/// Connects and fetches.
+fn converse(
+    options: &Fetch,
+    mut dial: Dial,
+    mut inbox: Inbox,
+    login: Login,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
     if options.no_pipelining || inbox.traits().lost_synchronisation {
         dial.options.config.pipelining = false;
     }
@@ -82,25 +109,19 @@ fn converse(options: &Fetch, mut dial: Dial, mut inbox: Inbox, login: Login) -> 
             delete: options.delete,
             limit: options.limit,
             max_size: options.max_size,
+            forget_after: options.forget_after,
         },
+        recognise_by: options.recognise_by.map(|by| match by {
+            RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
+            RecogniseBy::Content => RecognisedBy::Content,
+        }),
         quiet: options.quiet,
         report: Report::default(),
     };
-    let (report, result) = match dial.run(fetcher) {
-        Ok((report, result)) => (report, result.map_err(|ended| ended.failure(&dial))),
-        Err(error) => (Report::default(), Err(dial.failure(&error))),
-    };
-    let caught = interrupt::caught();
-    if let Some(exit) = caught {
-        eprintln!("{}", stopped(exit));
-    }
-    // Without a session there is nothing to report but the error.
-    if !options.quiet && (result.is_ok() || report.is_begun() || caught.is_some()) {
-        report.print(options.json, matches!(options.to, Target::Stdout));
-    }
-    interrupt::said();
-    result?;
-    Ok(if report.is_complete() { Exit::Done } else { Exit::Partial })
+    let (ended, result) = dial.run(fetcher).map_err(|error| dial.failure(&error))?;
+    *report = ended;
+    result.map_err(|ended| ended.failure(&dial))?;
+    Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
 }
 
 /// What is said when a signal has ended a fetch.

@@ -8,15 +8,16 @@ use pop3_driver::client::{Client, Error};
 use pop3_proto::MessageNumber;
 use pop3_proto::client::Error as ProtocolError;
 
+use super::catalogue::Catalogue;
 use super::inbox::Inbox;
-use super::listing::list;
-use super::plan::{Wishes, census, plan};
+use super::listing::{Fault, Question, list};
+use super::plan::{Wishes, plan, task};
 use super::report::Report;
-use super::storing::Storing;
+use super::storing::{Storing, Tasks};
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
-use crate::journal::{Id, Traits};
+use crate::journal::{Id, RecognisedBy, Traits};
 use crate::login::Login;
 use crate::progress::Progress;
 
@@ -25,6 +26,8 @@ pub(super) struct Fetcher<'a> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) login: Login,
     pub(super) wishes: Wishes,
+    /// What the user says about how messages are recognised.
+    pub(super) recognise_by: Option<RecognisedBy>,
     pub(super) quiet: bool,
     pub(super) report: Report,
 }
@@ -38,6 +41,8 @@ pub(super) enum Ended {
     Store(io::Error),
     /// This message came twice, and not the same.
     Doubt(MessageNumber),
+    /// What the server lists can't be relied on.
+    Listing(Fault),
 }
 
 impl Ended {
@@ -47,6 +52,7 @@ impl Ended {
                 Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
             }
             Self::Client(error) => dial.failure(error),
+            Self::Listing(fault) => fault.failure(&dial.place),
             Self::Doubt(number) => Failure::new(
                 Exit::Protocol,
                 format!(
@@ -65,7 +71,7 @@ impl Ended {
                 error,
                 ProtocolError::OutOfStep | ProtocolError::Unsolicited | ProtocolError::LineTooLong
             ),
-            Self::Client(_) | Self::Store(_) => false,
+            Self::Client(_) | Self::Store(_) | Self::Listing(_) => false,
         }
     }
 }
@@ -73,6 +79,12 @@ impl Ended {
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Self::Client(error)
+    }
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Listing(fault)
     }
 }
 
@@ -94,22 +106,24 @@ impl Session for Fetcher<'_> {
 impl Fetcher<'_> {
     async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), Ended> {
         self.login.log_in(&mut client).await?;
-        let listing = list(&mut client).await?;
-        let census = census(&listing);
+        let catalogue = self.list(&mut client).await?;
+        let census = catalogue.census();
         self.inbox.reconcile(&census)?;
-        let plan = plan(&listing, &census, self.inbox.memory(), self.wishes);
+        let plan = plan(&catalogue, &census, self.inbox.memory(), self.wishes);
         self.report.known = plan.known as u64;
         self.report.too_large = plan.too_large.len() as u64;
         let limit =
             self.wishes.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let sizes = plan.fetch.iter().take(limit).filter_map(|place| catalogue.get(place)?.size);
         // The server may list anything.
-        let octets = plan.fetch.iter().take(limit).filter_map(|task| task.size).fold(0, u64::saturating_add);
+        let octets = sizes.fold(0, u64::saturating_add);
         let progress = Progress::new(plan.fetch.len().min(limit), octets, self.quiet);
         let mut storing = Storing::new(&mut *self.inbox, &mut self.report, progress, self.quiet);
-        for (number, size) in &plan.too_large {
-            storing.say(*number, format_args!("skipped: {size} octets are more than --max-size allows"));
+        if !self.quiet {
+            storing.tell_too_large(&catalogue, &plan.too_large);
         }
-        let fetched = storing.fetch(&mut client, &plan.fetch, limit).await;
+        let tasks = Tasks { catalogue: &catalogue, census: &census, places: &plan.fetch };
+        let fetched = storing.fetch(&mut client, tasks, limit).await;
         let (stored, owes) = storing.finish();
         match fetched {
             Ok(()) => {}
@@ -135,15 +149,28 @@ impl Fetcher<'_> {
         let mut marked = Vec::new();
         if self.wishes.delete {
             let stored = stored.into_iter().filter(|&(_, id)| self.inbox.is_stored(id));
-            let all = plan.delete.into_iter().chain(stored).collect();
+            let known = plan.delete.iter().filter_map(|place| task(&catalogue, &census, place));
+            let known = known.filter_map(|task| Some((task.number, task.id?)));
+            let all = known.chain(stored).collect();
             marked = self.mark(&mut client, all).await.map_err(|ended| self.lost(ended))?;
         }
         self.inbox.deleting(&marked)?;
         self.quit(client, &marked).await?;
-        if self.report.is_complete() && self.report.left == 0 {
-            self.inbox.prune(&census)?;
-        }
+        self.inbox.prune(&census, self.report.is_whole(), self.wishes.forget_after)?;
         Ok(())
+    }
+
+    /// What the server has. How it is recognised is noted before anything is fetched.
+    async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, Ended> {
+        let traits = self.inbox.traits();
+        let question = Question {
+            recognised_by: self.recognise_by.or(traits.recognised_by),
+            remembers_sizes: self.inbox.memory().iter().any(|(_, entry)| entry.size > 0),
+            chooses_by_size: self.wishes.max_size.is_some(),
+        };
+        let (catalogue, recognised_by) = list(client, question).await?;
+        self.inbox.set_traits(Traits { recognised_by: Some(recognised_by), ..traits })?;
+        Ok(catalogue)
     }
 
     /// Remembers that replies and commands got out of step, if they did.

@@ -9,14 +9,29 @@ use pop3_driver::client::{Client, Error, Receiver, Refusal};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 
+use super::catalogue::{Catalogue, Places};
 use super::chunk::{self, Chunk, Doubt, Print, Received};
 use super::inbox::{Inbox, Incoming, Kept};
-use super::plan::Task;
+use super::plan::{Task, task};
 use super::report::Report;
 use super::session::Ended;
 use crate::escape::Escaped;
-use crate::journal::Id;
+use crate::journal::{Census, Id};
 use crate::progress::Progress;
+
+/// What is to be fetched, made as it is needed.
+#[derive(Clone, Copy)]
+pub(super) struct Tasks<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) census: &'a Census<'a>,
+    pub(super) places: &'a Places,
+}
+
+impl<'a> Tasks<'a> {
+    fn iter(self) -> impl Iterator<Item = Task> + 'a {
+        self.places.iter().filter_map(move |place| task(self.catalogue, self.census, place))
+    }
+}
 
 /// Stores messages as they come.
 ///
@@ -64,23 +79,24 @@ impl<'a> Storing<'a> {
     pub(super) async fn fetch<T: Transport>(
         &mut self,
         client: &mut Client<T>,
-        mut tasks: &[Task],
+        tasks: Tasks<'_>,
         limit: usize,
     ) -> Result<(), Ended> {
         let careful = self.inbox.traits().lost_synchronisation;
+        let mut later = tasks.iter().peekable();
+        let mut left = tasks.places.len();
         loop {
-            self.report.left = tasks.len() as u64;
+            self.report.left = left as u64;
             let fetched = usize::try_from(self.report.fetched).unwrap_or(usize::MAX);
-            let room = limit.saturating_sub(fetched).min(tasks.len());
-            if room == 0 {
+            let now = chunk::take(&mut later, limit.saturating_sub(fetched), careful);
+            if now.is_empty() {
                 return Ok(());
             }
-            let (now, later) = tasks.split_at(chunk::size(&tasks[..room], careful));
-            tasks = later;
+            left = left.saturating_sub(now.len());
             let before = self.done();
-            let result = self.fetch_chunk(client, now).await;
+            let result = self.fetch_chunk(client, &now).await;
             let done = self.done().saturating_sub(before);
-            self.report.left = (later.len() as u64).saturating_add((now.len() as u64).saturating_sub(done));
+            self.report.left = (left as u64).saturating_add((now.len() as u64).saturating_sub(done));
             result?;
         }
     }
@@ -205,8 +221,16 @@ impl<'a> Storing<'a> {
         Ok(self.inbox.set_traits(crate::journal::Traits { estimates_sizes: true, ..traits })?)
     }
 
+    /// Tells which messages are skipped.
+    pub(super) fn tell_too_large(&self, catalogue: &Catalogue, too_large: &Places) {
+        for listed in too_large.iter().filter_map(|place| catalogue.get(place)) {
+            let size = listed.size.unwrap_or_default();
+            self.say(listed.number, format_args!("skipped: {size} octets are more than --max-size allows"));
+        }
+    }
+
     /// Tells what is wrong with a message. What comes from the server must be escaped.
-    pub(super) fn say(&self, number: MessageNumber, what: impl Display) {
+    fn say(&self, number: MessageNumber, what: impl Display) {
         self.progress.line(&format!("pop3: message {number} {what}"));
     }
 
@@ -228,7 +252,7 @@ impl Receiver for Storing<'_> {
     fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
         self.owed.insert(message);
         let task = self.task(message)?;
-        self.current = Some((task, self.inbox.begin(&task)?, Print::default()));
+        self.current = Some((task, self.inbox.begin()?, Print::default()));
         Ok(())
     }
 

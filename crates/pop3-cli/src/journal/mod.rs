@@ -8,6 +8,8 @@
 //! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
 //! disk is damaged, and then messages are fetched again and not lost.
 
+mod census;
+mod entry;
 mod key;
 mod memory;
 mod record;
@@ -22,8 +24,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use census::Census;
+pub(crate) use entry::{Absence, Day, Entry, Id};
 pub(crate) use key::{Content, Key};
-pub(crate) use memory::{Census, Entry, Id, Memory};
+use memory::Forgetting;
+pub(crate) use memory::Memory;
 use record::Record;
 pub(crate) use traits::{RecognisedBy, Traits};
 
@@ -236,18 +241,25 @@ impl Journal {
 
     /// QUIT was answered with `+OK`: what was being deleted is gone.
     pub(crate) fn deleted(&mut self) -> io::Result<()> {
-        self.memory.deleted();
-        self.rewrite()
+        if self.memory.deleted() { self.rewrite() } else { Ok(()) }
     }
 
     /// Compares with the listing of a new session. Call it before anything is fetched.
-    pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
-        if self.memory.reconcile(census) { self.rewrite() } else { Ok(()) }
+    pub(crate) fn reconcile(&mut self, census: &Census<'_>) -> io::Result<()> {
+        let forgetting = Forgetting { today: today(), after: Day::MAX };
+        if self.memory.reconcile(census, forgetting) { self.rewrite() } else { Ok(()) }
     }
 
-    /// Forgets what the server no longer has. Call it after a run that saw all to its end.
-    pub(crate) fn prune(&mut self, census: &Census, seen: impl Fn(Id) -> bool) -> io::Result<()> {
-        if self.memory.prune(census, seen) { self.rewrite() } else { Ok(()) }
+    /// Forgets what the server has not listed for so many days. Call it at the end of a run. `seen`
+    /// tells whether a message that is known by its content is there, and `None` if it may be.
+    pub(crate) fn prune(
+        &mut self,
+        census: &Census<'_>,
+        after: Day,
+        seen: impl Fn(Id) -> Option<bool>,
+    ) -> io::Result<()> {
+        let forgetting = Forgetting { today: today(), after };
+        if self.memory.prune(census, forgetting, seen) { self.rewrite() } else { Ok(()) }
     }
 
     /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
@@ -318,6 +330,15 @@ impl Journal {
     }
 }
 
+/// The day by the clock; `None` where it can't be right, as on a machine that has no clock of its own
+/// and has not asked for the time yet.
+fn today() -> Option<Day> {
+    /// A day before this program was written: 1 January 2024.
+    const EARLIEST: Day = 19_723;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Day::try_from(now.as_secs() / 86_400).ok().filter(|&day| day >= EARLIEST)
+}
+
 /// Locks a file; a process that is just ending is waited for.
 pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
     for _ in 0..20 {
@@ -346,8 +367,11 @@ impl Log {
     fn read(input: &mut impl BufRead) -> io::Result<Self> {
         /// The longest line that is read; we write much shorter ones.
         const LONGEST: u64 = 64 * 1024;
+        /// How many messages are put into the memory at once.
+        const BATCH: usize = 16 * 1024;
         let mut log = Self::default();
         let mut line = Vec::new();
+        let mut batch = Vec::new();
         loop {
             line.clear();
             if input.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
@@ -361,17 +385,27 @@ impl Log {
                 }
                 (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
                 (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
-                    log.memory.insert(id, entry);
-                    log.tail.push(Unsure { id, token, time });
+                    batch.push((id, entry));
+                    // What was rewritten has appeared long ago, and has no token.
+                    if !token.is_empty() {
+                        log.tail.push(Unsure { id, token, time });
+                    }
+                    if batch.len() == BATCH {
+                        log.memory.extend(&mut batch);
+                    }
                 }
                 (Some(Record::Published), Some(_)) => log.tail.clear(),
-                (Some(Record::Deleting { id }), Some(_)) => log.memory.deleting(id),
+                (Some(Record::Deleting { id }), Some(_)) => {
+                    log.memory.extend(&mut batch);
+                    log.memory.deleting(id);
+                }
                 (None | Some(_), _) => {
                     log.torn = true;
                     break;
                 }
             }
         }
+        log.memory.extend(&mut batch);
         Ok(log)
     }
 
@@ -425,7 +459,7 @@ mod tests {
     fn intent(uid: &str) -> Intent {
         Intent {
             id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
-            entry: Entry { size: 7, total: 1, deleting: false },
+            entry: Entry::new(7, 1),
             token: format!("token of {uid}"),
         }
     }

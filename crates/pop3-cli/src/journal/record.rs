@@ -1,10 +1,11 @@
 //! The lines of the state file.
 
 use core::fmt::Write as _;
+use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-use super::memory::{Entry, Id};
+use super::entry::{Absence, Entry, Id};
 use super::{Key, Traits};
 
 /// A line of the state file. Each begins with a checksum of the rest.
@@ -41,9 +42,16 @@ impl Record {
                 write!(text, "{format} {name} {} {}", escape(account), escape(target))
             }
             Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
-                let Entry { size, total, deleting } = entry;
+                let Entry { size, total, digest, absence, deleting } = entry;
                 let letter = if *deleting { 'd' } else { 's' };
-                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {}", escape(token))
+                let digest = digest.map_or(0, u64::from);
+                let token = escape(token);
+                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {token} {digest:x} ")
+                    .and_then(|()| match absence {
+                        Absence::Never => write!(text, "-"),
+                        Absence::Returned => write!(text, "r"),
+                        Absence::Since(day) => write!(text, "{day}"),
+                    })
             }
             Self::Published => write!(text, "p"),
             Self::Deleting { id: Id { key, occurrence } } => write!(text, "x {key} {occurrence}"),
@@ -69,16 +77,28 @@ impl Record {
                 target: unescape(target)?,
                 is_old: format == FORMAT_1,
             }),
-            [letter @ ("s" | "d"), key, occurrence, total, size, time, token] => Some(Self::Stored {
-                id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
-                entry: Entry {
-                    size: size.parse().ok()?,
-                    total: total.parse().ok()?,
-                    deleting: letter == "d",
-                },
-                time: time.parse().ok()?,
-                token: unescape(token)?,
-            }),
+            [letter @ ("s" | "d"), key, occurrence, total, size, time, token, ref more @ ..] => {
+                Some(Self::Stored {
+                    id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
+                    entry: Entry {
+                        size: size.parse().ok()?,
+                        total: total.parse().ok()?,
+                        digest: match more.first() {
+                            Some(digits) => NonZeroU64::new(u64::from_str_radix(digits, 16).ok()?),
+                            None => None,
+                        },
+                        absence: match more.get(1) {
+                            // The first version of the file says nothing of either.
+                            None | Some(&"-") => Absence::Never,
+                            Some(&"r") => Absence::Returned,
+                            Some(day) => Absence::Since(day.parse().ok()?),
+                        },
+                        deleting: letter == "d",
+                    },
+                    time: time.parse().ok()?,
+                    token: unescape(token)?,
+                })
+            }
             ["p"] => Some(Self::Published),
             ["x", key, occurrence] => Some(Self::Deleting {
                 id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
@@ -133,6 +153,10 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written_or_not_at_all() {
         let id = Id { key: Key::of_uid(b"u"), occurrence: 3 };
+        let stored = |absence| {
+            let entry = Entry { absence, ..Entry::new(0, 0) };
+            Record::Stored { id, entry, time: 0, token: String::new() }
+        };
         for record in [
             Record::Header {
                 name: "ab".into(),
@@ -144,10 +168,12 @@ mod tests {
             Record::Traits(Traits { estimates_sizes: true, lost_synchronisation: true, ..Traits::default() }),
             Record::Stored {
                 id,
-                entry: Entry { size: u64::MAX, total: 4, deleting: true },
+                entry: Entry { digest: NonZeroU64::new(17), deleting: true, ..Entry::new(u64::MAX, 4) },
                 time: 17,
                 token: "a b".into(),
             },
+            stored(Absence::Returned),
+            stored(Absence::Since(20_786)),
             Record::Published,
             Record::Deleting { id },
         ] {

@@ -154,7 +154,7 @@ fn a_message_that_is_cut_in_front_of_what_looks_like_a_reply_is_never_deleted() 
 #[test]
 fn a_limit_lets_each_run_get_on() {
     type Change = fn(&str) -> Option<Option<Vec<u8>>>;
-    let no_ids: Change = |line| line.starts_with("UIDL").then(|| Some(b"-ERR what?\r\n".to_vec()));
+    let no_ids: Change = |line| ["CAPA", "UIDL"].contains(&line).then(|| Some(b"-ERR what?\r\n".to_vec()));
     let refusing: Change = |line| (line == "RETR 1").then(|| Some(b"-ERR no\r\n".to_vec()));
     let mail =
         || (0..5).map(|index| format!("Subject: {index}\r\n\r\nx\r\n").into_bytes()).collect::<Vec<_>>();

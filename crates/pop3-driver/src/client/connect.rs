@@ -6,6 +6,7 @@ use std::io;
 use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Command, Instant};
 
+use super::sizes::Sizes;
 use super::{Client, Error, Tracer};
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
@@ -152,7 +153,7 @@ impl<T: Transport> Client<T> {
             asks_capabilities: options.capabilities,
             without_capabilities: false,
             bound: false,
-            sizes: Vec::new(),
+            sizes: Sizes::default(),
             limit: Some(deadline),
             stop: options.stop,
             stopping: false,

@@ -54,7 +54,7 @@ impl<T: Transport> Client<T> {
         to: &mut (impl Write + Send),
     ) -> Result<Octets, Error> {
         let octets = self.body(&Command::Retr(message), to).await?;
-        if is_wrong(&self.sizes, message, octets) {
+        if self.sizes.is_wrong(message, octets) {
             self.remember(Quirk::WrongSize);
             if self.strict {
                 self.busy = true;
@@ -106,7 +106,7 @@ impl<T: Transport> Client<T> {
                     receiver.data(data)
                 }
                 Event::End { .. } => {
-                    wrong |= is_wrong(&sizes, message, octets);
+                    wrong |= sizes.is_wrong(message, octets);
                     if wrong && strict {
                         return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
                     }
@@ -235,10 +235,4 @@ impl<T: Transport> Client<T> {
             }
         }
     }
-}
-
-/// Whether LIST has told another size.
-fn is_wrong(sizes: &[Option<Octets>], message: MessageNumber, octets: Octets) -> bool {
-    let listed = sizes.get(message.number() as usize).copied().flatten();
-    listed.is_some_and(|listed| listed != octets)
 }
