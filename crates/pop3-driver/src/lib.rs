@@ -13,6 +13,7 @@ pub mod backend;
 mod buffer;
 pub mod client;
 pub mod memory;
+mod panics;
 pub mod server;
 mod stop;
 pub mod store;

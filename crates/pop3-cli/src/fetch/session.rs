@@ -20,6 +20,7 @@ use crate::exit::{Exit, Failure, reasons};
 use crate::journal::{Id, RecognisedBy, Traits};
 use crate::login::Login;
 use crate::progress::Progress;
+use crate::tell::tell;
 
 /// What a fetch needs beside the connection.
 pub(super) struct Fetcher<'a> {
@@ -194,10 +195,10 @@ impl Fetcher<'_> {
         for (number, refusal) in client.dele_all(&numbers).await? {
             ids.remove(&number);
             self.report.not_deleted += 1;
-            eprintln!(
+            tell(format_args!(
                 "pop3: message {number} is stored, but the server does not delete it: {}",
                 Escaped::new(&refusal.text)
-            );
+            ));
         }
         Ok(ids.into_values().collect())
     }
@@ -212,7 +213,7 @@ impl Fetcher<'_> {
             Err(Error::Refused(refusal)) => {
                 // Which are gone is seen from the next listing.
                 self.report.not_deleted += marked.len() as u64;
-                eprintln!("pop3: the server says at the end: {}", Escaped::new(&refusal.text));
+                tell(format_args!("pop3: the server says at the end: {}", Escaped::new(&refusal.text)));
                 Ok(())
             }
             // All that was wanted is done.

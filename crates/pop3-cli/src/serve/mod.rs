@@ -1,15 +1,18 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
 mod announced;
+mod brake;
 mod delays;
 mod external;
 mod gate;
+mod guarded;
 mod listeners;
 mod offer;
 mod policy;
 mod signals;
 mod store;
 mod tokens;
+mod workers;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -38,7 +41,7 @@ use tokens::TokenCommand;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
-    crate::logging::init(&options.log);
+    let _log = crate::logging::init(&options.log)?;
     if !options.maildrops.is_dir() {
         let folder = options.maildrops.display();
         return Err(Failure::usage(format!("the folder of the maildrops {folder} is no folder; make it")));
@@ -62,6 +65,9 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     }
     signals::watch(&stop, &users, &offer, certificate)?;
     let policy = policy(options, host, &users, offer, &role)?;
+    // Who waits for a check is told so at once, and its session ends.
+    let store = Arc::clone(&policy.store);
+    let _close = stop.on_stop(move || store.gatekeeper().close());
     announce(&listeners)?;
     listeners.serve(options.runtime, policy, &role, &stop)?;
     info!("stopped");
@@ -85,7 +91,7 @@ impl InProcess {
     ) -> Result<Self, Failure> {
         let users = Arc::new(Users::load(users)?);
         let places = Places::new(Most { total: 10, per_address: 10, per_user: 10 });
-        let gatekeeper = Gatekeeper::new(users, SaltKey::random()?, None);
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random()?, None)?;
         let folder = maildrops.to_owned();
         let store = MailStore::new(folder, gatekeeper, Offer::default(), Arc::clone(&places));
         let config = Config::new().with_starttls(matches!(role, Role::Server(_))).into();
@@ -143,7 +149,7 @@ fn policy(
     });
     let tokens = options.token_command.clone();
     let tokens = tokens.map(|command| TokenCommand::new(command, options.token_timeout));
-    let gatekeeper = Gatekeeper::new(Arc::clone(users), salt_key(options)?, tokens);
+    let gatekeeper = Gatekeeper::new(Arc::clone(users), salt_key(options)?, tokens)?;
     let expire = options.expire.map(|expiry| expiry.0);
     let announced = Announced { login_delay: options.login_delay, expire };
     let store = MailStore::new(options.maildrops.clone(), gatekeeper, offer, Arc::clone(&places))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use pop3_driver::backend::Backend;
 use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
-use pop3_driver::store::{Blocking, Pool};
+use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::{Accepted, Config, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -14,6 +14,7 @@ use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use super::guarded::Guarded;
 use super::store::MailStore;
 use crate::limits::{Guard, Limits};
 
@@ -41,7 +42,7 @@ pub(super) struct On<P> {
 }
 
 impl<P: Pool> Service for On<P> {
-    type Backend = Counted<Blocking<MailStore, P>>;
+    type Backend = Counted<Guarded<P>>;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
         contains(&self.policy.proxies, peer)
@@ -50,10 +51,11 @@ impl<P: Pool> Service for On<P> {
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
         let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
-            warn!(peer = %peer.address, "turned away: {refusal}");
+            warn!(peer = %peer.address, why = %refusal, "turned away");
             Rejection::temporary(refusal.to_string())
         })?;
-        let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
+        let login_timeout = policy.config.limits.login_timeout;
+        let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
         // A proxy that has taken the TLS off is on a network that the operator trusts.
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
@@ -65,7 +67,7 @@ impl<P: Pool> Service for On<P> {
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
             Err(fault) => {
-                error!("no random octets for APOP: {fault}");
+                error!(%fault, "no random octets for APOP");
                 Ok(welcome)
             }
         }
@@ -89,7 +91,7 @@ impl<P: Pool> Service for On<P> {
             failed_logins = totals.failed_logins,
             seconds = report.duration.as_secs_f32(),
             end = %report.close,
-            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), |fault| fault.to_string().escape_debug().to_string()),
+            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             "session"
         );
     }

@@ -1,6 +1,8 @@
 //! The program serves and fetches: through its binary, over real sockets, with real files.
 
 mod announced;
+mod attack_hash;
+mod attack_log;
 mod attacks;
 mod auth;
 mod conformance;
@@ -12,6 +14,8 @@ mod logins;
 mod mboxes;
 mod memory;
 mod odd_servers;
+mod prepared;
+mod proxies;
 mod recognition;
 mod round_trip;
 mod serving;

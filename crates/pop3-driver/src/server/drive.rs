@@ -11,6 +11,7 @@ use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Reject
 use super::sasl::{self, Exchanges, Outcome};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
+use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
@@ -45,6 +46,8 @@ pub(super) struct Ended {
     pub(super) user: Option<String>,
     pub(super) mechanism: Option<MechanismName>,
     pub(super) fault: Option<io::Error>,
+    /// Whether a panic has ended it.
+    pub(super) panicked: bool,
 }
 
 /// A session between STLS and the end of the handshake.
@@ -55,13 +58,30 @@ pub(super) struct Suspended<B> {
 }
 
 impl<B: Backend> Suspended<B> {
-    pub(super) fn resume(mut self, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
+    /// Goes on within TLS: with this backend, or with the one that it had.
+    pub(super) fn resume(mut self, backend: Option<B>, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
         // The connection has asked for the handshake, so that this is no misuse.
         let _ = self.connection.tls_established(now);
+        if let Some(backend) = backend {
+            self.backend = backend;
+        }
         if let Some(tls) = tls {
             self.backend.secured(tls);
         }
         Session::new(self.connection, self.backend, self.exchanges, tls)
+    }
+
+    /// What is left when the handshake has failed; there is no error when the server was stopped meanwhile.
+    pub(super) fn failed(self, error: Option<io::Error>) -> Ended {
+        let close = super::service::close_of(error.as_ref());
+        let fault = error.map(|error| super::service::fault_in(super::HANDSHAKE, &error));
+        Ended { fault, ..self.closed(close) }
+    }
+
+    /// What is left when it does not go on.
+    pub(super) fn closed(mut self, close: Close) -> Ended {
+        self.connection.close(close);
+        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
     }
 }
 
@@ -78,6 +98,8 @@ enum Fault {
     Network(io::Error),
     /// The core refused a call of the loop. It is a bug to see this.
     Misuse,
+    /// The backend has panicked, or the loop.
+    Panicked,
 }
 
 impl From<io::Error> for Fault {
@@ -116,9 +138,7 @@ impl<B: Backend> Session<B> {
         mut exchanges: Exchanges,
         tls: Option<&TlsInfo>,
     ) -> Self {
-        if let Some(tls) = tls {
-            exchanges.secured(tls);
-        }
+        exchanges.carried_by(tls);
         exchanges.offer(&backend, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
@@ -136,7 +156,8 @@ impl<B: Backend> Session<B> {
 
     /// Serves until the session is over or TLS is due.
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
-        let result = self.run(transport, stop).await;
+        let result = caught(self.run(transport, stop)).await.unwrap_or(Err(Fault::Panicked));
+        let panicked = matches!(result, Err(Fault::Panicked));
         match result {
             Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
             Ok(Pause::StartTls) => {
@@ -156,12 +177,17 @@ impl<B: Backend> Session<B> {
                 self.connection.close(Close::Stopped);
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
+            Err(Fault::Panicked) => {
+                self.connection.close(Close::Stopped);
+                self.fault = Some(io::Error::other("internal error: the session panicked"));
+            }
         }
         End::Closed(Ended {
             connection: self.connection,
             user: self.user,
             mechanism: self.mechanism,
             fault: self.fault,
+            panicked,
         })
     }
 
@@ -173,7 +199,7 @@ impl<B: Backend> Session<B> {
                 if let Some(tls) = tls {
                     self.backend.secured(tls);
                 }
-                self.exchanges.proxied();
+                self.exchanges.carried_by(tls);
                 self.exchanges.offer(&self.backend, &mut self.connection);
                 Answer::Proxied
             }
@@ -297,7 +323,8 @@ impl<B: Backend> Session<B> {
     fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
         if let Answer::Accept(accepted) = &outcome.answer {
             let told = accepted.user.as_ref().map(String::as_bytes);
-            self.user = told.or(outcome.user.as_deref()).map(|user| user.escape_ascii().to_string());
+            self.user =
+                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
             self.mechanism = outcome.mechanism;
         }
         Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)

@@ -31,7 +31,8 @@ pub trait Service: Send + Sync + 'static {
     /// A connection has come. It is served as the [`Welcome`] says, or turned away.
     ///
     /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
-    /// address in the [`Peer`]. Of the welcome only the backend is used then.
+    /// address in the [`Peer`]; and once more when TLS begins by STLS behind that: with the proxy's address,
+    /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
     ///
     /// This is called on the thread that accepts or serves connections, and must not block.
     ///
@@ -40,7 +41,7 @@ pub trait Service: Send + Sync + 'static {
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
 
     /// A session has ended. The maildrop is released already. Of a connection whose PROXY header could not
-    /// be read this is all that is told.
+    /// be read this is all that is told. If this panics, it is called once more, with that report.
     fn ended(&self, peer: &Peer, report: &Report);
 }
 
@@ -54,7 +55,8 @@ pub struct Peer {
     pub local: SocketAddr,
     /// The proxy that the client came through, if one has said so.
     pub proxy: Option<Proxy>,
-    /// What TLS has agreed on, once it has.
+    /// What TLS has agreed on, once it has. Behind a proxy that has said XCLIENT, or whose header says that
+    /// TLS ends at it, there are no certificates and no channel bindings: they are not the client's.
     pub tls: Option<TlsInfo>,
 }
 
@@ -85,7 +87,8 @@ pub struct Welcome<B> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whose maildrop was opened, printable ASCII; `None` without login.
+    /// Whose maildrop was opened, as the store or the client has said it; `None` without login. It may hold any
+    /// character: quote it where it is shown.
     pub user: Option<String>,
     /// The mechanism of AUTH by which that was; `None` without login, and with PASS and APOP.
     pub mechanism: Option<MechanismName>,
@@ -93,6 +96,8 @@ pub struct Report {
     pub close: Close,
     /// The fault of the network, the handshake or the store that ended it, if one did.
     pub error: Option<io::Error>,
+    /// Whether a panic has ended it, of the store, of the service or of this crate: a bug. Other sessions go on.
+    pub panicked: bool,
     /// What was done.
     pub totals: Totals,
     /// How long it took, from the accepted connection on.
@@ -100,10 +105,21 @@ pub struct Report {
 }
 
 impl Peer {
-    /// A peer without TLS.
+    /// A peer without TLS. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is taken as the IPv4
+    /// address that it is.
     #[must_use]
     pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
-        Self { address, local, proxy: None, tls: None }
+        Self { address: canonical(address), local: canonical(local), proxy: None, tls: None }
+    }
+}
+
+/// The same address, in the form of IPv4 if it is one.
+pub(super) const fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
+            SocketAddr::new(v6.ip().to_canonical(), v6.port())
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
     }
 }
 
@@ -153,6 +169,7 @@ impl Report {
             mechanism: ended.mechanism,
             close: session.closed().unwrap_or(Close::PeerClosed),
             error: ended.fault,
+            panicked: ended.panicked,
             totals: session.totals(),
             duration,
         }
@@ -161,12 +178,36 @@ impl Report {
     /// A connection that did not come to a session: what failed, and how; no error when the server was
     /// stopped meanwhile.
     pub(super) fn failed_start(what: &str, error: Option<io::Error>, duration: Duration) -> Self {
-        let close = match &error {
-            None => Close::Stopped,
-            Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
-            Some(_) => Close::PeerClosed,
-        };
-        let error = error.map(|error| io::Error::new(error.kind(), format!("{what}: {error}")));
-        Self { user: None, mechanism: None, close, error, totals: Totals::default(), duration }
+        let close = close_of(error.as_ref());
+        let error = error.map(|error| fault_in(what, &error));
+        Self {
+            user: None,
+            mechanism: None,
+            close,
+            error,
+            panicked: false,
+            totals: Totals::default(),
+            duration,
+        }
     }
+
+    /// A connection that a panic has ended outside of a session's loop.
+    pub(super) fn panicked(duration: Duration) -> Self {
+        let error = io::Error::other("internal error: the session panicked");
+        Self { panicked: true, ..Self::failed_start("serving", Some(error), duration) }
+    }
+}
+
+/// Why a connection ends whose handshake, or header, ended so: without error the server was stopped.
+pub(super) fn close_of(error: Option<&io::Error>) -> Close {
+    match error {
+        None => Close::Stopped,
+        Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
+        Some(_) => Close::PeerClosed,
+    }
+}
+
+/// The error with what has failed.
+pub(super) fn fault_in(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
