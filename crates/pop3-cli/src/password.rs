@@ -154,7 +154,7 @@ fn restoring_terminal() -> Option<OnStop> {
     let usual = tcgetattr(&terminal).ok()?;
     let restore = move || {
         let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
-        eprintln!();
+        crate::tell::tell("");
     };
     Some(interrupt::stop()?.on_stop(restore))
 }

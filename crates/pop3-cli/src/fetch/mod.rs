@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
     };
     let tell_end = move |exit, report: &Report| {
         let failure = stopped(exit);
-        eprintln!("{failure}");
+        crate::tell::tell(&failure);
         tell(&Err(failure), report, true);
     };
     interrupt::watch(move |exit| tell_end(exit, &Report::default()))?;

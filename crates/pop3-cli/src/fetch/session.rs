@@ -141,8 +141,8 @@ impl Fetcher<'_> {
             if self.wishes.delete {
                 self.report.not_deleted += (plan.delete.len() + stored.len()) as u64;
             }
-            eprintln!(
-                "pop3: the session ends without QUIT, at which the server might remove what it sent and we do not have; nothing is deleted"
+            tell(
+                "pop3: the session ends without QUIT, at which the server might remove what it sent and we do not have; nothing is deleted",
             );
             return Ok(());
         }
