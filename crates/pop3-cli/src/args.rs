@@ -28,14 +28,15 @@ use crate::tls::Fingerprint;
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all done
-  1  some messages failed or were skipped, or some requirements were not met
+  0  all done; what --max-size and --limit leave out was not wanted
+  1  some messages failed, or some requirements were not met
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
   5  protocol error: the other side does not speak POP3 as agreed
   6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later
-  7  another fetch of this account into this target is running";
+  7  another fetch of this account into this target is running
+  129, 130, 143  a fetch was ended by SIGHUP, SIGINT or SIGTERM";
 
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]
@@ -165,13 +166,22 @@ pub(crate) struct Fetch {
     /// $XDG_STATE_HOME/pop3 or ~/.local/state/pop3]
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
+    /// Remember what the server no longer lists for so many days, in case it comes back
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub(crate) forget_after: u32,
+    /// How to recognise messages in a later run: by the unique-ids of the server (UIDL), or by their
+    /// content, which is fetched each time. The first run of an account finds it out, and it stays so.
+    /// A change makes what is still there be fetched once more
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) recognise_by: Option<RecogniseBy>,
     /// Send one command at a time
     #[arg(long)]
     pub(crate) no_pipelining: bool,
-    /// Print a summary in JSON on standard output (on standard error with --to -)
+    /// Print a summary in JSON on standard output (on standard error with --to -), with --quiet and
+    /// after errors too
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print nothing but errors
+    /// Print nothing but errors; messages that are skipped on purpose are none
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -293,6 +303,13 @@ pub(crate) enum LogFormat {
     #[default]
     Text,
     Json,
+}
+
+/// How messages are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecogniseBy {
+    UniqueIds,
+    Content,
 }
 
 /// Where fetched mail goes.

@@ -115,11 +115,16 @@ impl Dial {
     /// When there is no connection. Nothing but STLS was sent then.
     pub(crate) fn run<S: Session>(&self, session: S) -> Result<S::Output, Error> {
         match self.runtime {
-            Runtime::Tokio => tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(Error::Network)?
-                .block_on(self.run_with(session, pop3_tokio::connect)),
+            Runtime::Tokio => {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(Error::Network)?;
+                let result = runtime.block_on(self.run_with(session, pop3_tokio::connect));
+                // A name that is still looked up is of no interest any more.
+                runtime.shutdown_background();
+                result
+            }
             Runtime::AsyncStd => async_std::task::block_on(
                 self.run_with(session, pop3_async_std::connect::<pop3_async_std::AsyncStd>),
             ),
@@ -127,8 +132,10 @@ impl Dial {
                 smol::block_on(self.run_with(session, pop3_async_std::connect::<pop3_async_std::Smol>))
             }
             Runtime::Std => {
+                // In a thread of its own, as nothing ends a call that connects.
                 pop3_std::wait(self.run_with(session, async |host: &str, port, security, options| {
-                    pop3_std::connect(host, port, security, options)
+                    let host = host.to_owned();
+                    smol::unblock(move || pop3_std::connect(&host, port, security, options)).await
                 }))
             }
         }
@@ -141,7 +148,11 @@ impl Dial {
     ) -> Result<S::Output, Error> {
         let mut result = Err(Error::Network(std::io::ErrorKind::NotFound.into()));
         for host in &self.hosts {
-            result = connect(host, self.port, self.security.clone(), self.options.clone()).await;
+            let connecting = connect(host, self.port, self.security.clone(), self.options.clone());
+            result = match &self.options.stop {
+                Some(stop) => stop.race(connecting).await.unwrap_or(Err(Error::Stopped)),
+                None => connecting.await,
+            };
             // Only where nobody answers, the next address may be the right one.
             if !matches!(result, Err(Error::Network(_))) {
                 break;

@@ -11,7 +11,7 @@ use crate::tell::tell;
 pub(crate) enum Exit {
     /// All done.
     Done = 0,
-    /// Some messages failed or were skipped, or some requirements were not met.
+    /// Some messages failed, or some requirements were not met.
     Partial = 1,
     /// The command line, or a file that it names, can't be used.
     Usage = 2,
@@ -25,6 +25,19 @@ pub(crate) enum Exit {
     TryLater = 6,
     /// Another process fetches the same account into the same target.
     Running = 7,
+    /// SIGHUP came. These three are 128 and the number of the signal, as shells have it.
+    HungUp = 129,
+    /// SIGINT came.
+    Interrupted = 130,
+    /// SIGTERM came.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The code as the system has it.
+    pub(crate) const fn code(self) -> i32 {
+        self as i32
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -54,12 +67,17 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
+
+    /// The message in one line, escaped.
+    pub(crate) fn message(&self) -> String {
+        Escaped::whole(self.message.as_bytes()).to_string()
+    }
 }
 
 impl fmt::Display for Failure {
     /// One line, whatever the message contains.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pop3: {}", Escaped::whole(self.message.as_bytes()))
+        write!(f, "pop3: {}", self.message())
     }
 }
 

@@ -13,6 +13,7 @@ mod exit;
 mod fetch;
 mod fuse;
 mod idn;
+mod interrupt;
 mod journal;
 mod limits;
 mod lint;

@@ -6,10 +6,14 @@ use std::io::{self, IsTerminal, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Stdio};
 
+use pop3_driver::OnStop;
 use pop3_proto::Secret;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::args::Account;
 use crate::exit::Failure;
+use crate::interrupt;
 
 /// The environment variable that holds the password where no option names another place.
 pub(crate) const VARIABLE: &str = "POP3_PASSWORD";
@@ -35,6 +39,7 @@ pub(crate) fn find(account: &Account, whose: &str) -> Result<Secret<Vec<u8>>, Fa
     } else if let Some(password) = env::var_os(VARIABLE) {
         (Secret::new(password.into_vec()), VARIABLE.to_owned())
     } else if io::stdin().is_terminal() {
+        let _restored = restoring_terminal();
         let password = rpassword::prompt_password(format!("Password of {whose}: ")).map_err(|error| {
             Failure::usage(format!("the password can't be read from the terminal: {error}"))
         })?;
@@ -117,6 +122,13 @@ fn ask_command(command: &str, kind: &str, max: usize) -> Result<Secret<Vec<u8>>,
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("can't be run: {error}")))?;
+    let id = Pid::from_child(&child);
+    let on_stop = interrupt::stop().map(|stop| {
+        stop.on_stop(move || {
+            // It may have ended just now.
+            let _ = kill_process(id, Signal::TERM);
+        })
+    });
     let line = match child.stdout.take() {
         Some(mut stdout) => {
             let line = short_line(&mut stdout, max);
@@ -126,11 +138,25 @@ fn ask_command(command: &str, kind: &str, max: usize) -> Result<Secret<Vec<u8>>,
         }
         None => Err(io::ErrorKind::BrokenPipe.into()),
     };
+    // Its number is its own until it was waited for.
+    let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    drop(on_stop);
     let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
     if !status.success() {
         return Err(failed(format!("failed ({status})")));
     }
     line.map_err(|error| failed(format!("gave no {kind}: {error}")))
+}
+
+/// Has the terminal echo again what is typed, if a signal ends the program while this lives.
+fn restoring_terminal() -> Option<OnStop> {
+    let terminal = File::open("/dev/tty").ok()?;
+    let usual = tcgetattr(&terminal).ok()?;
+    let restore = move || {
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &usual);
+        crate::tell::tell("");
+    };
+    Some(interrupt::stop()?.on_stop(restore))
 }
 
 /// Refuses what can't be sent as a password, before anything is connected.

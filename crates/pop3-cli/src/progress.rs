@@ -3,6 +3,9 @@
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pop3_driver::OnStop;
+
+use crate::interrupt;
 
 use crate::tell::tell;
 
@@ -12,6 +15,8 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     messages: usize,
     done: usize,
+    /// A signal takes the bar away at once.
+    _on_stop: Option<OnStop>,
 }
 
 impl Progress {
@@ -23,7 +28,11 @@ impl Progress {
         let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}";
         // The default style is good enough if this one has a fault.
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let progress = Self { bar, messages, done: 0 };
+        let on_stop = interrupt::stop().map(|stop| {
+            let bar = bar.clone();
+            stop.on_stop(move || bar.finish_and_clear())
+        });
+        let progress = Self { bar, messages, done: 0, _on_stop: on_stop };
         progress.show();
         progress
     }

@@ -6,10 +6,12 @@ mod connect;
 mod error;
 mod fetch;
 mod language;
+mod listing;
 mod login;
+mod sizes;
 mod trace;
 
-pub use connect::{Options, Security};
+pub use connect::{GRACE, Options, Security};
 pub use error::{Error, NoLogin, Refusal};
 pub use fetch::Receiver;
 pub use language::Language;
@@ -18,13 +20,15 @@ pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;
 pub use trace::{Trace, Tracer};
 
-use pop3_proto::client::{Connection, Entry};
+use pop3_proto::client::{Connection, Entry, Excerpt};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
     Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
 };
 
+use self::sizes::Sizes;
 use crate::buffer::{Output, ReadBuffer};
+use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
@@ -56,10 +60,14 @@ pub struct Client<T> {
     without_capabilities: bool,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
-    /// What LIST told of the sizes, by number; `None` where nothing.
-    sizes: Vec<Option<Octets>>,
-    /// Until when the connection has to be made, while it is.
+    /// What LIST told of the sizes.
+    sizes: Sizes,
+    /// Until when the connection has to be made, while it is; and until when it may be used, once it was
+    /// told to end.
     limit: Option<Instant>,
+    stop: Option<Stop>,
+    /// The switch was seen thrown, and the limit is set.
+    stopping: bool,
 }
 
 impl<T: Transport> Client<T> {
@@ -95,19 +103,6 @@ impl<T: Transport> Client<T> {
         listing.ok_or(Error::Internal)
     }
 
-    /// The sizes of all messages by the server's count: hints (LIST).
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
-        let sizes = self.listing(&Command::List(None), |entry| {
-            if let Entry::Scan(listing) = entry { Some((listing.message, listing.octets)) } else { None }
-        });
-        let sizes = sizes.await?;
-        self.sizes = by_number(&sizes);
-        Ok(sizes)
-    }
-
     /// The size of one message by the server's count (`LIST n`).
     ///
     /// # Errors
@@ -118,24 +113,6 @@ impl<T: Transport> Client<T> {
             if let Entry::Scan(listing) = entry { Some(listing.octets) } else { None }
         });
         listing.await?.pop().ok_or(Error::Internal)
-    }
-
-    /// The unique-ids of all messages (UIDL).
-    ///
-    /// They are the server's octets: compare them, but don't make paths of them. A server may give
-    /// two messages the same.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, Error> {
-        self.listing(&Command::Uidl(None), |entry| {
-            if let Entry::UniqueId(listing) = entry {
-                Some((listing.message, listing.uid.to_vec()))
-            } else {
-                None
-            }
-        })
-        .await
     }
 
     /// The unique-id of one message (`UIDL n`).
@@ -242,6 +219,23 @@ impl<T: Transport> Client<T> {
         &self.quirks
     }
 
+    /// Whether nothing is due from the server, and nothing has come that was not asked for.
+    ///
+    /// A server that sends one reply too many shifts all later ones by one. Commands and replies are in step
+    /// for certain only where this holds behind a command whose reply can't be mistaken.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        !self.busy && self.connection.is_quiet() && self.input.filled().is_empty()
+    }
+
+    /// What has come that is not taken up yet: where nothing is due, what nobody asked for.
+    #[must_use]
+    pub fn surplus(&self) -> Excerpt {
+        let octets = self.input.filled();
+        let line = octets.split(|&octet| octet == b'\n').next().unwrap_or_default();
+        Excerpt::new(None, line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
     /// What carries the connection.
     #[must_use]
     pub const fn channel(&self) -> Channel {
@@ -253,17 +247,6 @@ impl<T: Transport> Client<T> {
     pub fn tls(&self) -> Option<TlsInfo> {
         self.transport.tls()
     }
-}
-
-/// Sizes by number, as far as the numbers are those of messages that a server may well have.
-fn by_number(sizes: &[(MessageNumber, Octets)]) -> Vec<Option<Octets>> {
-    let mut table = vec![None; sizes.len() + 1];
-    for (number, octets) in sizes {
-        if let Some(size) = table.get_mut(number.number() as usize) {
-            *size = Some(*octets);
-        }
-    }
-    table
 }
 
 /// How long the end of a connection may take.

@@ -42,6 +42,7 @@ pub fn connect(host: &str, port: u16, security: Security, options: Options) -> R
     let deadline = clock.now().after(options.connect_timeout);
     let stream = dial(host, port, clock, deadline).map_err(Error::Network)?;
     let socket = Socket::new(stream, security.role(), clock).map_err(Error::Network)?;
+    let socket = socket.with_stop(options.stop.clone());
     wait(Client::open(socket, &security, options, deadline))
 }
 

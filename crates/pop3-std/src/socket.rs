@@ -1,13 +1,14 @@
 //! A TCP connection, in clear or in TLS, as a transport that blocks.
 
 use core::future::{Future, ready};
+use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
-use pop3_driver::{Clock, Transport, pause, timed_out};
+use pop3_driver::{Clock, Stop, Transport, pause, timed_out};
 use pop3_proto::Instant;
 use rustls::{ClientConnection, Connection, ServerConnection};
 
@@ -30,7 +31,13 @@ struct Timed {
     stream: Arc<TcpStream>,
     clock: Clock,
     deadline: Instant,
+    /// A read ends when this is thrown, once.
+    stop: Option<Stop>,
 }
+
+/// How often a read that blocks looks at the switch. The system has no other way to wake it that leaves the
+/// connection as it is.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Socket {
     /// A connection in clear. `role` is its side in a handshake. Small writes leave at once
@@ -41,7 +48,16 @@ impl Socket {
     pub fn new(stream: impl Into<Arc<TcpStream>>, role: Role, clock: Clock) -> io::Result<Self> {
         let stream = stream.into();
         stream.set_nodelay(true)?;
-        Ok(Self { tcp: Timed { stream, clock, deadline: clock.now() }, tls: None, info: None, role })
+        let tcp = Timed { stream, clock, deadline: clock.now(), stop: None };
+        Ok(Self { tcp, tls: None, info: None, role })
+    }
+
+    /// Has the first read that is under way or begins when the switch is thrown end with
+    /// [`io::ErrorKind::Interrupted`]; later reads are not disturbed.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Option<Stop>) -> Self {
+        self.tcp.stop = stop;
+        self
     }
 
     fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
@@ -115,7 +131,7 @@ impl Socket {
 }
 
 impl Timed {
-    fn left(&self) -> io::Result<core::time::Duration> {
+    fn left(&self) -> io::Result<Duration> {
         let left = self.clock.until(self.deadline);
         if left.is_zero() { Err(timed_out()) } else { Ok(left) }
     }
@@ -124,8 +140,15 @@ impl Timed {
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.stream.set_read_timeout(Some(self.left()?))?;
+            let left = self.left()?;
+            if self.stop.as_ref().is_some_and(Stop::is_stopped) {
+                self.stop = None;
+                return Err(interrupted());
+            }
+            let looks = self.stop.is_some() && left > LOOK;
+            self.stream.set_read_timeout(Some(if looks { LOOK } else { left }))?;
             match (&*self.stream).read(buffer) {
+                Err(error) if looks && waited_in_vain(&error) => {}
                 // A signal of the process's: with a time-out set, the system does not read on by itself.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(waited),
@@ -153,6 +176,14 @@ impl Write for Timed {
 /// A time-out of the system's is called by either name.
 fn waited(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { timed_out() } else { error }
+}
+
+fn waited_in_vain(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn interrupted() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "told to end")
 }
 
 impl Transport for Socket {

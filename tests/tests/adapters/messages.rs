@@ -80,7 +80,7 @@ impl Receiver for Kept {
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         self.complete.push(self.open.take().expect("a message has begun"));
         Ok(())
     }

@@ -6,8 +6,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, Trace, Tracer};
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::client::{Client, Error, GRACE, Options, Receiver, Refusal, Security, Trace, Tracer};
+use pop3_driver::{Stop, Transport as _, wait};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{Keyword, MessageNumber};
 
@@ -57,7 +57,7 @@ impl Receiver for Count {
         if self.fails == Some(self.complete) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         self.complete += 1;
         Ok(())
     }
@@ -195,4 +195,103 @@ fn secrets_are_not_traced() {
     let (_, digest) = sent.split_once("APOP mrose ").expect("the command");
     assert!(!traces.contains(&digest[..32]), "{traces}");
     assert!(!traces.contains("tanstaaf") && !traces.contains("secret mail"), "{traces}");
+}
+
+/// Two sessions told to end: one is answered in time, and one is not.
+#[test]
+fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more() {
+    for answered in [true, false] {
+        let stop = Stop::new();
+        let login = ["+OK hi\r\n", "+OK\r\n", "+OK\r\n", "-ERR no\r\n"].map(Incoming::from);
+        let wire = Wire::new(login);
+        let mut client = open(&wire, Options::new().with_stop(stop.clone()));
+        wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
+        let incoming: &[&str] =
+            if answered { &["+OK\r\na\r\n.\r\n", "+OK\r\n"] } else { &["+OK\r\nhalf\r\n"] };
+        wire.state().incoming.extend(incoming.iter().map(|octets| Incoming::from(*octets)));
+        if !answered {
+            wire.state().incoming.push_back(Incoming::Silence);
+        }
+        let mut count = Stopping { stop: stop.clone(), count: Count::default() };
+        let begun = wire.now();
+        let ended = wait(client.retr_all(&numbers(3), &mut count));
+        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        assert_eq!((count.count.complete, client.is_quiet()), (usize::from(answered), answered));
+        assert_eq!(wire.lines().iter().filter(|line| line.starts_with("RETR")).count(), 1);
+        if answered {
+            // The connection can be used on.
+            wait(client.quit()).expect("QUIT is answered");
+        } else {
+            assert_eq!(wire.now().since(begun), GRACE);
+            assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+        }
+    }
+}
+
+/// Throws the switch with the first octets.
+struct Stopping {
+    stop: Stop,
+    count: Count,
+}
+
+impl Receiver for Stopping {
+    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+        self.stop.stop();
+        self.count.begin(message)
+    }
+
+    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.count.data(octets)
+    }
+
+    fn end(&mut self, outstanding: usize) -> io::Result<()> {
+        self.count.end(outstanding)
+    }
+
+    fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
+        self.count.refused(message, refusal)
+    }
+}
+
+/// With octets behind a reply that nothing has asked for, nobody knows what the next reply belongs to.
+#[test]
+fn a_client_is_quiet_when_nothing_is_due_and_nothing_was_left() {
+    for (reply, quiet) in [("+OK\r\n", true), ("+OK\r\n+OK extra\r\n", false), ("+OK\r\n+", false)] {
+        let (mut client, _wire) = logged_in(CAPA, [Incoming::from(reply)]);
+        assert!(client.is_quiet());
+        wait(client.noop()).expect("it is answered");
+        assert_eq!(client.is_quiet(), quiet, "{reply:?}");
+        assert!(wait(client.noop()).is_err());
+        assert!(!client.is_quiet());
+    }
+}
+
+#[test]
+fn a_receiver_is_told_how_many_commands_run_ahead() {
+    struct Behind(Vec<usize>);
+    impl Receiver for Behind {
+        fn begin(&mut self, _message: MessageNumber) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn data(&mut self, _octets: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn end(&mut self, outstanding: usize) -> io::Result<()> {
+            self.0.push(outstanding);
+            Ok(())
+        }
+
+        fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for (capabilities, expected) in [(CAPA, [2, 1, 0]), ("-ERR no\r\n", [0, 0, 0])] {
+        let replies = (0..3).map(|_| Incoming::from("+OK\r\na\r\n.\r\n"));
+        let (mut client, _wire) = logged_in(capabilities, replies);
+        let mut behind = Behind(Vec::new());
+        wait(client.retr_all(&numbers(3), &mut behind)).expect("messages");
+        assert_eq!(behind.0, expected);
+    }
 }

@@ -163,7 +163,7 @@ impl Receiver for Comparing<'_> {
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         let Some((number, content)) = self.current.take() else { return Ok(()) };
         self.verified.octets += content.len() as Octets;
         let stored = self.messages.get(number.index()).map_or(&[][..], Vec::as_slice);

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::plan::Task;
 use crate::args::Target;
 use crate::exit::{Failure, reasons};
-use crate::journal::{Census, Content, Entry, Id, Intent, Journal, Key, Memory};
+use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
 use crate::sink::{self, Receiving, Sink, Turn};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
@@ -43,7 +43,7 @@ pub(crate) struct Inbox {
 /// leaves nothing.
 pub(crate) struct Incoming {
     receiving: Box<dyn Receiving>,
-    content: Option<Content>,
+    content: Content,
     octets: u64,
     target: Place,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Incoming {
 pub(crate) enum Kept {
     /// It will be stored with the next [commit](Inbox::commit).
     New(Id),
-    /// A message without a unique-id whose content an earlier run has stored.
+    /// An earlier run has stored this content: under the same unique-id, or of a message without one.
     Known(Id),
 }
 
@@ -96,7 +96,7 @@ impl Inbox {
     }
 
     /// Compares the memory with a new listing. Call it before the [plan](super::plan) is made.
-    pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
+    pub(crate) fn reconcile(&mut self, census: &Census<'_>) -> io::Result<()> {
         self.state.named(self.journal.reconcile(census))
     }
 
@@ -105,31 +105,40 @@ impl Inbox {
         self.journal.memory()
     }
 
+    /// What is known of the account, beside its messages.
+    pub(crate) const fn traits(&self) -> Traits {
+        self.journal.traits()
+    }
+
+    /// Notes what is known of the account. It is on the disk when this returns.
+    pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
+        self.journal.set_traits(traits)
+    }
+
     /// Begins to receive a message.
-    pub(crate) fn begin(&mut self, task: &Task) -> io::Result<Incoming> {
-        let content = task.id.is_none().then(Key::of_content);
+    pub(crate) fn begin(&mut self) -> io::Result<Incoming> {
         let receiving = self.target.named(self.sink.begin())?;
-        Ok(Incoming { receiving, content, octets: 0, target: self.target.clone() })
+        Ok(Incoming { receiving, content: Key::of_content(), octets: 0, target: self.target.clone() })
     }
 
     /// The message has arrived whole, its terminator included. It appears with the next
     /// [`commit`](Self::commit), which may be now.
     pub(crate) fn keep(&mut self, mut incoming: Incoming, task: &Task) -> io::Result<Kept> {
-        let id = match (task.id, incoming.content.take()) {
-            (Some(id), _) => id,
-            (None, content) => {
-                let key = content.unwrap_or_else(Key::of_content).key();
-                let met = self.met.entry(key).or_default();
-                let id = Id { key, occurrence: *met };
-                *met += 1;
-                if self.remember && self.journal.memory().known(id).is_some() {
-                    return Ok(Kept::Known(id));
-                }
-                id
-            }
-        };
+        let content = incoming.content.key();
+        let id = task.id.unwrap_or_else(|| {
+            let met = self.met.entry(content).or_default();
+            *met += 1;
+            Id { key: content, occurrence: *met - 1 }
+        });
+        let digest = Some(content.digest());
+        if self.remember
+            && let Some(known) = self.journal.memory().known(id)
+            && (task.id.is_none() || known.digest == digest)
+        {
+            return Ok(Kept::Known(id));
+        }
         self.target.named(incoming.receiving.seal())?;
-        let entry = Entry { size: task.size.unwrap_or(0), total: task.total, deleting: false };
+        let entry = Entry { digest, ..Entry::new(task.size.unwrap_or(0), task.total) };
         let intent = Intent { id, entry, token: incoming.receiving.token() };
         self.batch.push((incoming.receiving, intent, incoming.octets));
         self.batch_octets += incoming.octets;
@@ -213,12 +222,15 @@ impl Inbox {
         self.state.named(self.journal.deleted())
     }
 
-    /// Forgets what the server no longer has. Call it at the end of a run in which nothing failed
-    /// and nothing was left out.
-    pub(crate) fn prune(&mut self, census: &Census) -> io::Result<()> {
+    /// Takes note of what the server no longer has, and forgets what it has not had for so many days.
+    /// Call it at the end of a run. `whole` tells that each message was recognised: nothing failed and
+    /// nothing was left out.
+    pub(crate) fn prune(&mut self, census: &Census<'_>, whole: bool, after: Day) -> io::Result<()> {
         let met = &self.met;
-        let pruned =
-            self.journal.prune(census, |id| met.get(&id.key).is_some_and(|&met| id.occurrence < met));
+        let pruned = self.journal.prune(census, after, |id| {
+            let is_met = met.get(&id.key).is_some_and(|&met| id.occurrence < met);
+            (is_met || whole).then_some(is_met)
+        });
         self.state.named(pruned)
     }
 }
@@ -226,8 +238,8 @@ impl Inbox {
 impl Write for Incoming {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let written = self.target.named(self.receiving.write(octets))?;
-        if let (Some(content), Some(octets)) = (&mut self.content, octets.get(..written)) {
-            content.update(octets);
+        if let Some(octets) = octets.get(..written) {
+            self.content.update(octets);
         }
         self.octets += written as u64;
         Ok(written)

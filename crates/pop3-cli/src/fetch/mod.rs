@@ -4,18 +4,24 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 
+mod catalogue;
+mod chunk;
 mod inbox;
 #[cfg(test)]
 mod interrupted;
+mod listing;
 mod place;
 mod plan;
 mod report;
 mod session;
 mod state;
+mod storing;
 
-use crate::args::{Fetch, Target};
+use crate::args::{Fetch, RecogniseBy, Target};
 use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
+use crate::interrupt::{self, Shield};
+use crate::journal::RecognisedBy;
 use crate::login::Login;
 use inbox::Inbox;
 use plan::Wishes;
@@ -24,12 +30,49 @@ use session::Fetcher;
 
 /// Fetches.
 pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
+    if options.delete && matches!(options.to, Target::Stdout) {
+        return Err(Failure::usage(
+            "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
+        ));
+    }
+    let to_stderr = matches!(options.to, Target::Stdout);
+    let (quiet, json) = (options.quiet, options.json);
+    let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
+        if json {
+            report.print_json(result, to_stderr);
+        } else if !quiet && (always || result.is_ok() || report.is_begun()) {
+            // Without a session there is nothing to report but the error.
+            report.print(to_stderr);
+        }
+    };
+    let tell_end = move |exit, report: &Report| {
+        let failure = stopped(exit);
+        crate::tell::tell(&failure);
+        tell(&Err(failure), report, true);
+    };
+    interrupt::watch(move |exit| tell_end(exit, &Report::default()))?;
+    let (mut report, mut shield) = (Report::default(), None);
+    let result = fetch(options, &mut report, &mut shield);
+    // Whatever went wrong behind a signal did so by the signal.
+    match (interrupt::caught(), shield.is_some()) {
+        (Some(exit), true) => tell_end(exit, &report),
+        (Some(_), false) => {}
+        (None, _) => tell(&result, &report, false),
+    }
+    if shield.is_some() {
+        interrupt::said();
+    }
+    drop(shield);
+    if interrupt::caught().is_some() {
+        interrupt::await_end()
+    }
+    result
+}
+
+fn fetch(options: &Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
     let mut dial = Dial::new(account, &url)?;
-    if options.no_pipelining {
-        dial.options.config.pipelining = false;
-    }
     let login = Login::new(account, &url, &dial.place)?
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
     dial.kind = login.kind();
@@ -39,7 +82,24 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         Some(path) => path.clone(),
         None => state::default_path(&owner, &options.to)?,
     };
-    let mut inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
+    // From here on a signal throws the switch, and all is put in order. What waits for a lock looks for it.
+    *shield = Some(interrupt::shield());
+    let inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
+    converse(options, dial, inbox, login, report)
+}
+
+/// Connects and fetches.
+fn converse(
+    options: &Fetch,
+    mut dial: Dial,
+    mut inbox: Inbox,
+    login: Login,
+    report: &mut Report,
+) -> Result<Exit, Failure> {
+    if options.no_pipelining || inbox.traits().lost_synchronisation {
+        dial.options.config.pipelining = false;
+    }
+    dial.options.stop = interrupt::stop();
 
     let fetcher = Fetcher {
         inbox: &mut inbox,
@@ -49,19 +109,32 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
             delete: options.delete,
             limit: options.limit,
             max_size: options.max_size,
+            forget_after: options.forget_after,
         },
+        recognise_by: options.recognise_by.map(|by| match by {
+            RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
+            RecogniseBy::Content => RecognisedBy::Content,
+        }),
         quiet: options.quiet,
         report: Report::default(),
     };
-    let (report, result) = match dial.run(fetcher) {
-        Ok(ended) => ended,
-        Err(error) => return Err(dial.failure(&error)),
+    let (ended, result) = dial.run(fetcher).map_err(|error| dial.failure(&error))?;
+    *report = ended;
+    result.map_err(|ended| ended.failure(&dial))?;
+    Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
+}
+
+/// What is said when a signal has ended a fetch.
+fn stopped(exit: Exit) -> Failure {
+    let signal = if exit == Exit::Interrupted {
+        "SIGINT"
+    } else if exit == Exit::HungUp {
+        "SIGHUP"
+    } else {
+        "SIGTERM"
     };
-    let result = result.map_err(|ended| ended.failure(&dial));
-    // Without a session there is nothing to report but the error.
-    if !options.quiet && (result.is_ok() || report.is_begun()) {
-        report.print(options.json, matches!(options.to, Target::Stdout));
-    }
-    result?;
-    Ok(if report.is_complete() { Exit::Done } else { Exit::Partial })
+    Failure::new(
+        exit,
+        format!("ended by {signal}; what is stored is remembered, the rest stays on the server"),
+    )
 }

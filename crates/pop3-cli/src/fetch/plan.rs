@@ -1,20 +1,9 @@
 //! What a run will do: pure, from the listing, the memory and the options.
 
-use std::collections::HashMap;
-
 use pop3_proto::MessageNumber;
 
-use crate::journal::{Census, Entry, Id, Key, Memory};
-
-/// A message as the server lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) number: MessageNumber,
-    /// The size that LIST says, if it does.
-    pub(crate) size: Option<u64>,
-    /// The key of the unique-id, if UIDL gives one.
-    pub(crate) key: Option<Key>,
-}
+use super::catalogue::{Catalogue, Places};
+use crate::journal::{Absence, Census, Day, Id, Memory};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,6 +17,8 @@ pub(crate) struct Wishes {
     pub(crate) limit: Option<u64>,
     /// Skip what is larger, in octets.
     pub(crate) max_size: Option<u64>,
+    /// For how many days to remember what the server no longer lists.
+    pub(crate) forget_after: Day,
 }
 
 /// A message to fetch.
@@ -45,73 +36,65 @@ pub(crate) struct Task {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// To fetch, and to delete when they are stored, if that was asked for.
-    pub(crate) fetch: Vec<Task>,
+    pub(crate) fetch: Places,
     /// Fetched by an earlier run and still there: to delete only.
-    pub(crate) delete: Vec<(MessageNumber, Id)>,
-    /// Larger than allowed, with their sizes. A run with such ends with exit code 1.
-    pub(crate) too_large: Vec<(MessageNumber, u64)>,
+    pub(crate) delete: Places,
+    /// Larger than allowed.
+    pub(crate) too_large: Places,
     /// How many were fetched before and are to stay.
     pub(crate) known: usize,
-}
-
-/// How often each unique-id is listed.
-pub(crate) fn census(listing: &[Listed]) -> Census {
-    Census::new(listing.iter().filter_map(|listed| listed.key))
 }
 
 /// Makes the plan. The memory must be reconciled with the same census.
 ///
 /// A message counts as fetched when its unique-id is remembered. Before it is deleted without being
-/// fetched again, its size must be the remembered one too: a server that gives a unique-id a second
-/// time must not cost a message.
-pub(crate) fn plan(listing: &[Listed], census: &Census, memory: &Memory, wishes: Wishes) -> Plan {
+/// fetched again, its size must be the remembered one too, and each run must have seen it: a server
+/// that gives a unique-id a second time must not cost a message. What came back with another size is
+/// fetched again. If its content turns out to be the same, it is not stored again.
+pub(crate) fn plan(catalogue: &Catalogue, census: &Census<'_>, memory: &Memory, wishes: Wishes) -> Plan {
     let mut plan = Plan::default();
-    let mut occurrences = HashMap::<Key, u32>::new();
-    for listed in listing {
-        let total = listed.key.map_or(0, |key| census.count(key));
-        let id = listed
-            .key
-            .map(|key| Id { key, occurrence: if total > 1 { next(&mut occurrences, key) } else { 0 } });
-        let known = id.and_then(|id| memory.known(id).map(|entry| (id, entry)));
-        match known {
-            Some((id, entry)) if !wishes.all && wishes.delete && same_size(entry, listed.size) => {
-                plan.delete.push((listed.number, id));
+    for (place, listed) in catalogue.iter().enumerate() {
+        let known = id(catalogue, census, place).and_then(|(id, _)| memory.known(id));
+        if let (Some(entry), false) = (known, wishes.all) {
+            let same_size = entry.has_size(listed.size);
+            if wishes.delete && same_size && entry.absence == Absence::Never {
+                plan.delete.push(place);
                 continue;
             }
-            Some(_) if !wishes.all && !wishes.delete => {
+            if !wishes.delete && (same_size || !matches!(entry.absence, Absence::Since(_))) {
                 plan.known += 1;
                 continue;
             }
-            Some(_) | None => {}
         }
-        if let (Some(size), Some(most)) = (listed.size, wishes.max_size)
-            && size > most
-        {
-            plan.too_large.push((listed.number, size));
-        } else {
-            plan.fetch.push(Task { number: listed.number, size: listed.size, id, total });
+        match (listed.size, wishes.max_size) {
+            (Some(size), Some(most)) if size > most => plan.too_large.push(place),
+            _ => plan.fetch.push(place),
         }
     }
     plan
 }
 
-fn same_size(entry: &Entry, listed: Option<u64>) -> bool {
-    entry.size == 0 || listed.is_none_or(|size| size == entry.size)
+/// What the message at this place is remembered by, and how many are listed under its unique-id.
+fn id(catalogue: &Catalogue, census: &Census<'_>, place: usize) -> Option<(Id, u32)> {
+    let key = catalogue.get(place)?.key?;
+    let (occurrence, total) = census.occurrence(place);
+    Some((Id { key, occurrence }, total))
 }
 
-/// Counts the messages of a key that stands in the listing more than once.
-fn next(occurrences: &mut HashMap<Key, u32>, key: Key) -> u32 {
-    let count = occurrences.entry(key).or_default();
-    let occurrence = *count;
-    *count += 1;
-    occurrence
+/// The task for the message at this place.
+pub(crate) fn task(catalogue: &Catalogue, census: &Census<'_>, place: usize) -> Option<Task> {
+    let listed = catalogue.get(place)?;
+    let (id, total) = id(catalogue, census, place).unzip();
+    Some(Task { number: listed.number, size: listed.size, id, total: total.unwrap_or(0) })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue::Listed;
     use super::*;
+    use crate::journal::{Entry, Key};
 
-    fn listing(messages: &[(&str, u64)]) -> Vec<Listed> {
+    fn catalogue(messages: &[(&str, u64)]) -> Catalogue {
         let listed = |(index, &(uid, size)): (usize, &(&str, u64))| Listed {
             number: MessageNumber::from_index(index).unwrap(),
             size: Some(size),
@@ -120,57 +103,83 @@ mod tests {
         messages.iter().enumerate().map(listed).collect()
     }
 
+    fn id(uid: &str, occurrence: u32) -> Id {
+        Id { key: Key::of_uid(uid.as_bytes()), occurrence }
+    }
+
     fn memory(messages: &[(&str, u32, u32, u64)]) -> Memory {
         let mut memory = Memory::default();
         for &(uid, occurrence, total, size) in messages {
-            let id = Id { key: Key::of_uid(uid.as_bytes()), occurrence };
-            memory.insert(id, Entry { size, total, deleting: false });
+            memory.insert(id(uid, occurrence), Entry::new(size, total));
         }
         memory
     }
 
     fn planned(messages: &[(&str, u64)], memory: &Memory, wishes: Wishes) -> Plan {
-        let listing = listing(messages);
-        plan(&listing, &census(&listing), memory, wishes)
+        let catalogue = catalogue(messages);
+        plan(&catalogue, &catalogue.census(), memory, wishes)
     }
 
-    fn fetched(plan: &Plan) -> Vec<u32> {
-        plan.fetch.iter().map(|task| task.number.number()).collect()
+    /// Numbers.
+    fn numbers(places: &Places) -> Vec<usize> {
+        places.iter().map(|place| place + 1).collect()
     }
 
-    fn deleted(plan: &Plan) -> Vec<u32> {
-        plan.delete.iter().map(|(number, _)| number.number()).collect()
-    }
-
-    const MAIL: [(&str, u64); 5] = [("a", 10), ("b", 20), ("b", 30), ("", 40), ("c", 50)];
+    const MAIL: [(&str, u64); 5] = [("a", 10), ("b", 20), ("b", 30), ("d", 40), ("c", 50)];
+    const DELETE: Wishes = Wishes { delete: true, all: false, limit: None, max_size: None, forget_after: 90 };
 
     #[test]
     fn only_what_is_new() {
         let memory = memory(&[("a", 0, 1, 10), ("b", 1, 2, 30)]);
         let plan = planned(&MAIL, &memory, Wishes::default());
-        assert_eq!((fetched(&plan), plan.known), (vec![2, 4, 5], 2));
-        assert_eq!(plan.fetch[0].id.unwrap().occurrence, 0);
-        assert_eq!((plan.fetch[0].total, plan.fetch[1].total, plan.fetch[1].id), (2, 0, None));
-        assert_eq!(deleted(&plan), [0; 0]);
+        assert_eq!((numbers(&plan.fetch), plan.known), (vec![2, 4, 5], 2));
+        assert_eq!(numbers(&plan.delete), [0; 0]);
+        let catalogue = catalogue(&MAIL);
+        let task = |place| task(&catalogue, &catalogue.census(), place).unwrap();
+        assert_eq!((task(1).id, task(1).total, task(1).size), (Some(id("b", 0)), 2, Some(20)));
+        assert_eq!((task(3).id, task(3).total, task(3).number.number()), (Some(id("d", 0)), 1, 4));
         let plan = planned(&MAIL, &memory, Wishes { all: true, ..Wishes::default() });
-        assert_eq!((fetched(&plan), plan.known), (vec![1, 2, 3, 4, 5], 0));
+        assert_eq!((numbers(&plan.fetch), plan.known), (vec![1, 2, 3, 4, 5], 0));
+    }
+
+    #[test]
+    fn without_unique_ids_all_is_fetched_to_be_recognised() {
+        let mail = [("", 5), ("", 6)];
+        let plan = planned(&mail, &memory(&[("a", 0, 1, 5)]), DELETE);
+        assert_eq!(numbers(&plan.fetch), [1, 2]);
+        let catalogue = catalogue(&mail);
+        let task = task(&catalogue, &catalogue.census(), 1).unwrap();
+        assert_eq!((task.id, task.total), (None, 0));
     }
 
     #[test]
     fn what_was_fetched_before_is_deleted_only_if_it_is_the_same() {
         let memory = memory(&[("a", 0, 1, 10), ("b", 0, 2, 21), ("c", 0, 1, 0)]);
-        let plan = planned(&MAIL, &memory, Wishes { delete: true, ..Wishes::default() });
-        assert_eq!((deleted(&plan), fetched(&plan)), (vec![1, 5], vec![2, 3, 4]));
-        let plan = planned(&MAIL, &memory, Wishes { delete: true, all: true, ..Wishes::default() });
-        assert_eq!((deleted(&plan), fetched(&plan)), (vec![], vec![1, 2, 3, 4, 5]));
+        let plan = planned(&MAIL, &memory, DELETE);
+        assert_eq!((numbers(&plan.delete), numbers(&plan.fetch)), (vec![1, 5], vec![2, 3, 4]));
+        let plan = planned(&MAIL, &memory, Wishes { all: true, ..DELETE });
+        assert_eq!((numbers(&plan.delete), numbers(&plan.fetch)), (vec![], vec![1, 2, 3, 4, 5]));
+    }
+
+    #[test]
+    fn what_came_back_is_deleted_only_after_a_look_at_it() {
+        let mail = [("a", 10), ("b", 20), ("c", 30)];
+        let mut memory = Memory::default();
+        for (uid, size, absence) in
+            [("a", 10, Absence::Since(3)), ("b", 21, Absence::Since(3)), ("c", 31, Absence::Returned)]
+        {
+            memory.insert(id(uid, 0), Entry { absence, ..Entry::new(size, 1) });
+        }
+        let plan = planned(&mail, &memory, Wishes::default());
+        assert_eq!((numbers(&plan.fetch), plan.known), (vec![2], 2));
+        let plan = planned(&mail, &memory, DELETE);
+        assert_eq!((numbers(&plan.fetch), numbers(&plan.delete)), (vec![1, 2, 3], vec![]));
     }
 
     #[test]
     fn what_is_too_large_is_not_fetched() {
         let wishes = Wishes { max_size: Some(30), ..Wishes::default() };
         let plan = planned(&MAIL, &Memory::default(), wishes);
-        assert_eq!(fetched(&plan), [1, 2, 3]);
-        let large = plan.too_large.iter().map(|(number, size)| (number.number(), *size)).collect::<Vec<_>>();
-        assert_eq!(large, [(4, 40), (5, 50)]);
+        assert_eq!((numbers(&plan.fetch), numbers(&plan.too_large)), (vec![1, 2, 3], vec![4, 5]));
     }
 }

@@ -4,6 +4,8 @@ use std::io::{self, Write as _};
 
 use serde_json::json;
 
+use crate::exit::{Exit, Failure};
+
 /// The figures of a run.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -22,35 +24,48 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Whether nothing failed and nothing was skipped.
-    pub(super) const fn is_complete(&self) -> bool {
-        self.failed == 0 && self.too_large == 0 && self.not_deleted == 0
+    /// Whether all was done that was wanted. What was skipped on purpose was not wanted.
+    pub(super) const fn is_well(&self) -> bool {
+        self.failed == 0 && self.not_deleted == 0
+    }
+
+    /// Whether each message of the maildrop was recognised: none failed and none was skipped.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_well() && self.too_large == 0 && self.left == 0
     }
 
     /// Whether there is anything to tell of.
     pub(super) const fn is_begun(&self) -> bool {
-        self.fetched > 0 || self.known > 0 || !self.is_complete()
+        self.fetched > 0 || self.known > 0 || self.too_large > 0 || !self.is_well()
     }
 
     /// Prints the figures; on standard error if standard output is for messages.
-    pub(super) fn print(&self, json: bool, to_stderr: bool) {
-        let line = if json {
-            json!({
-                "fetched": self.fetched,
-                "octets": self.octets,
-                "known": self.known,
-                "failed": self.failed,
-                "too_large": self.too_large,
-                "left": self.left,
-                "deleted": self.deleted,
-                "not_deleted": self.not_deleted,
-            })
-            .to_string()
-        } else {
-            self.text()
+    pub(super) fn print(&self, to_stderr: bool) {
+        print(&self.text(), to_stderr);
+    }
+
+    /// Prints the figures and how the run ended as one line of JSON, whatever became of the run.
+    pub(super) fn print_json(&self, result: &Result<Exit, Failure>, to_stderr: bool) {
+        print(&self.json(result).to_string(), to_stderr);
+    }
+
+    fn json(&self, result: &Result<Exit, Failure>) -> serde_json::Value {
+        let (exit, error) = match result {
+            Ok(exit) => (*exit, None),
+            Err(failure) => (failure.exit(), Some(failure.message())),
         };
-        // Who closed the stream does not want to read it.
-        let _ = if to_stderr { writeln!(io::stderr(), "{line}") } else { writeln!(io::stdout(), "{line}") };
+        json!({
+            "fetched": self.fetched,
+            "octets": self.octets,
+            "known": self.known,
+            "failed": self.failed,
+            "too_large": self.too_large,
+            "left": self.left,
+            "deleted": self.deleted,
+            "not_deleted": self.not_deleted,
+            "exit": exit as u8,
+            "error": error,
+        })
     }
 
     fn text(&self) -> String {
@@ -71,6 +86,11 @@ impl Report {
     }
 }
 
+/// Who closed the stream does not want to read it.
+fn print(line: &str, to_stderr: bool) {
+    let _ = if to_stderr { writeln!(io::stderr(), "{line}") } else { writeln!(io::stdout(), "{line}") };
+}
+
 fn messages(count: u64) -> String {
     if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
@@ -83,7 +103,17 @@ mod tests {
     fn only_what_happened_is_told() {
         let report = Report { fetched: 1, octets: 5, failed: 2, ..Report::default() };
         assert_eq!(report.text(), "1 message fetched (5 octets), 2 failed");
-        assert!(!report.is_complete());
-        assert!(Report { known: 3, left: 1, deleted: 1, ..Report::default() }.is_complete());
+        assert!(!report.is_well() && !report.is_whole());
+        let report = Report { known: 3, left: 1, deleted: 1, too_large: 2, ..Report::default() };
+        assert!(report.is_well() && !report.is_whole());
+    }
+
+    #[test]
+    fn json_tells_how_the_run_ended() {
+        let report = Report { fetched: 1, ..Report::default() };
+        let json = report.json(&Ok(Exit::Partial));
+        assert_eq!((&json["fetched"], &json["exit"], &json["error"]), (&1.into(), &1.into(), &().into()));
+        let json = report.json(&Err(Failure::new(Exit::TryLater, "h: no\nmore")));
+        assert_eq!((&json["exit"], &json["error"]), (&6.into(), &"h: no\\nmore".into()));
     }
 }

@@ -1,6 +1,7 @@
 //! What a message is remembered by.
 
 use core::fmt;
+use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
@@ -10,6 +11,9 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Key([u8; 16]);
 
 impl Key {
+    /// Stands where there is no key yet: no unique-id has this one.
+    pub(crate) const NONE: Self = Self([0; 16]);
+
     /// The key of a unique-id.
     pub(crate) fn of_uid(uid: &[u8]) -> Self {
         Self::finish(Sha256::new().chain_update(b"uid\0").chain_update(uid))
@@ -18,6 +22,12 @@ impl Key {
     /// Begins the key of a content, which is handed over piece by piece.
     pub(crate) fn of_content() -> Content {
         Content(Sha256::new().chain_update(b"content\0"))
+    }
+
+    /// Half of the key, never 0: enough to compare one message with one other.
+    pub(crate) fn digest(self) -> NonZeroU64 {
+        let half = self.0.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
+        NonZeroU64::new(half).unwrap_or(NonZeroU64::MIN)
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {

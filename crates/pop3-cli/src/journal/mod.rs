@@ -8,9 +8,12 @@
 //! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
 //! disk is damaged, and then messages are fetched again and not lost.
 
+mod census;
+mod entry;
 mod key;
 mod memory;
 mod record;
+mod traits;
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -21,13 +24,18 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use census::Census;
+pub(crate) use entry::{Absence, Day, Entry, Id};
 pub(crate) use key::{Content, Key};
-pub(crate) use memory::{Census, Entry, Id, Memory};
+use memory::Forgetting;
+pub(crate) use memory::Memory;
 use record::Record;
+pub(crate) use traits::{RecognisedBy, Traits};
 
 use crate::args::Target;
 use crate::exit::{Exit, Failure};
 use crate::fuse;
+use crate::interrupt;
 use crate::sink::real_path;
 
 /// The state file, held by this process alone.
@@ -40,6 +48,7 @@ pub(crate) struct Journal {
     name: String,
     account: String,
     target: String,
+    traits: Traits,
     memory: Memory,
     tail: Vec<Unsure>,
     is_torn: bool,
@@ -126,12 +135,13 @@ impl Journal {
             name,
             account: account.to_owned(),
             target: target.to_owned(),
+            traits: log.traits(),
             memory: log.memory,
             tail: log.tail,
             is_torn: false,
         };
-        // A new file gets its header, a torn end goes.
-        if is_new || log.torn || old_target != target {
+        // A new file gets its header, a torn end goes, and so does an old form.
+        if is_new || log.torn || log.is_old || old_target != target {
             journal.rewrite().map_err(failed)?;
         }
         Ok(journal)
@@ -153,6 +163,23 @@ impl Journal {
 
     pub(crate) const fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// What is known of the account, beside its messages.
+    pub(crate) const fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Notes what is known of the account. It is on the disk when this returns.
+    pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
+        if self.traits == traits {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        Record::Traits(traits).write(&mut line);
+        self.append(&line, true)?;
+        self.traits = traits;
+        Ok(())
     }
 
     /// The messages of which it is not known whether they appeared. Ask the target about each, then
@@ -214,18 +241,25 @@ impl Journal {
 
     /// QUIT was answered with `+OK`: what was being deleted is gone.
     pub(crate) fn deleted(&mut self) -> io::Result<()> {
-        self.memory.deleted();
-        self.rewrite()
+        if self.memory.deleted() { self.rewrite() } else { Ok(()) }
     }
 
     /// Compares with the listing of a new session. Call it before anything is fetched.
-    pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
-        if self.memory.reconcile(census) { self.rewrite() } else { Ok(()) }
+    pub(crate) fn reconcile(&mut self, census: &Census<'_>) -> io::Result<()> {
+        let forgetting = Forgetting { today: today(), after: Day::MAX };
+        if self.memory.reconcile(census, forgetting) { self.rewrite() } else { Ok(()) }
     }
 
-    /// Forgets what the server no longer has. Call it after a run that saw all to its end.
-    pub(crate) fn prune(&mut self, census: &Census, seen: impl Fn(Id) -> bool) -> io::Result<()> {
-        if self.memory.prune(census, seen) { self.rewrite() } else { Ok(()) }
+    /// Forgets what the server has not listed for so many days. Call it at the end of a run. `seen`
+    /// tells whether a message that is known by its content is there, and `None` if it may be.
+    pub(crate) fn prune(
+        &mut self,
+        census: &Census<'_>,
+        after: Day,
+        seen: impl Fn(Id) -> Option<bool>,
+    ) -> io::Result<()> {
+        let forgetting = Forgetting { today: today(), after };
+        if self.memory.prune(census, forgetting, seen) { self.rewrite() } else { Ok(()) }
     }
 
     /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
@@ -277,7 +311,8 @@ impl Journal {
         let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
         let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
         let mut lines = Vec::with_capacity(BUFFER + 1_024);
-        Record::Header { name, account, target }.write(&mut lines);
+        Record::Header { name, account, target, is_old: false }.write(&mut lines);
+        Record::Traits(self.traits).write(&mut lines);
         for (id, entry) in self.memory.iter().filter(|(id, _)| !unsure.contains_key(id)) {
             Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
             if lines.len() >= BUFFER {
@@ -295,11 +330,22 @@ impl Journal {
     }
 }
 
+/// The day by the clock; `None` where it can't be right, as on a machine that has no clock of its own
+/// and has not asked for the time yet.
+fn today() -> Option<Day> {
+    /// A day before this program was written: 1 January 2024.
+    const EARLIEST: Day = 19_723;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Day::try_from(now.as_secs() / 86_400).ok().filter(|&day| day >= EARLIEST)
+}
+
 /// Locks a file; a process that is just ending is waited for.
 pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
     for _ in 0..20 {
         match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::WouldBlock) if interrupt::caught().is_none() => {
+                thread::sleep(Duration::from_millis(50));
+            }
             other => return other,
         }
     }
@@ -310,6 +356,8 @@ pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
 #[derive(Debug, Default)]
 struct Log {
     header: Option<(String, String, String)>,
+    is_old: bool,
+    traits: Option<Traits>,
     memory: Memory,
     tail: Vec<Unsure>,
     torn: bool,
@@ -319,8 +367,11 @@ impl Log {
     fn read(input: &mut impl BufRead) -> io::Result<Self> {
         /// The longest line that is read; we write much shorter ones.
         const LONGEST: u64 = 64 * 1024;
+        /// How many messages are put into the memory at once.
+        const BATCH: usize = 16 * 1024;
         let mut log = Self::default();
         let mut line = Vec::new();
+        let mut batch = Vec::new();
         loop {
             line.clear();
             if input.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
@@ -328,22 +379,45 @@ impl Log {
             }
             let record = line.strip_suffix(b"\n").and_then(Record::parse);
             match (record, &log.header) {
-                (Some(Record::Header { name, account, target }), None) => {
+                (Some(Record::Header { name, account, target, is_old }), None) => {
                     log.header = Some((name, account, target));
+                    log.is_old = is_old;
                 }
+                (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
                 (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
-                    log.memory.insert(id, entry);
-                    log.tail.push(Unsure { id, token, time });
+                    batch.push((id, entry));
+                    // What was rewritten has appeared long ago, and has no token.
+                    if !token.is_empty() {
+                        log.tail.push(Unsure { id, token, time });
+                    }
+                    if batch.len() == BATCH {
+                        log.memory.extend(&mut batch);
+                    }
                 }
                 (Some(Record::Published), Some(_)) => log.tail.clear(),
-                (Some(Record::Deleting { id }), Some(_)) => log.memory.deleting(id),
+                (Some(Record::Deleting { id }), Some(_)) => {
+                    log.memory.extend(&mut batch);
+                    log.memory.deleting(id);
+                }
                 (None | Some(_), _) => {
                     log.torn = true;
                     break;
                 }
             }
         }
+        log.memory.extend(&mut batch);
         Ok(log)
+    }
+
+    /// What is known of the account. A file of the old form tells by what it remembers how messages
+    /// are recognised.
+    fn traits(&self) -> Traits {
+        self.traits.unwrap_or_else(|| {
+            let by_uid = self.memory.iter().any(|(_, entry)| entry.total > 0);
+            let by_content = self.memory.iter().next().map(|_| RecognisedBy::Content);
+            let recognised_by = if by_uid { Some(RecognisedBy::UniqueIds) } else { by_content };
+            Traits { recognised_by, ..Traits::default() }
+        })
     }
 }
 
@@ -385,7 +459,7 @@ mod tests {
     fn intent(uid: &str) -> Intent {
         Intent {
             id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
-            entry: Entry { size: 7, total: 1, deleting: false },
+            entry: Entry::new(7, 1),
             token: format!("token of {uid}"),
         }
     }
@@ -413,6 +487,65 @@ mod tests {
         let journal = Journal::open(&path, "u@h:110", "mbox:y").unwrap();
         assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
         assert!(journal.unsure().is_empty());
+    }
+
+    #[test]
+    fn traits_survive_and_a_torn_line_changes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let open = || Journal::open(&path, "u@h:110", "dir:x").unwrap();
+        let first = Traits { estimates_sizes: true, ..Traits::default() };
+        let second =
+            Traits { recognised_by: Some(RecognisedBy::Content), lost_synchronisation: true, ..first };
+        let mut journal = open();
+        assert_eq!(journal.traits(), Traits::default());
+        journal.set_traits(first).unwrap();
+        journal.intend(&[intent("a")]).unwrap();
+        drop(journal);
+        let mut journal = open();
+        assert_eq!(journal.traits(), first);
+        // By a rewrite too.
+        journal.settle(&journal.unsure()).unwrap();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        let mut journal = open();
+        assert_eq!(journal.traits(), first);
+        journal.set_traits(second).unwrap();
+        drop(journal);
+        assert_eq!(open().traits(), second);
+        let longer = fs::read(&path).unwrap();
+        assert!(longer.starts_with(&whole));
+        fs::write(&path, &longer[..longer.len() - 1]).unwrap();
+        assert_eq!(open().traits(), first);
+    }
+
+    #[test]
+    fn a_file_of_the_old_form_is_read_and_written_anew() {
+        let by_content = Entry { total: 0, ..intent("b").entry };
+        for (entries, expected) in [
+            (&[][..], None),
+            (&[intent("a").entry], Some(RecognisedBy::UniqueIds)),
+            (&[by_content], Some(RecognisedBy::Content)),
+            (&[by_content, intent("a").entry], Some(RecognisedBy::UniqueIds)),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state");
+            let mut old = Vec::new();
+            let (name, account, target) = ("n".into(), "u@h:110".into(), "dir:x".into());
+            Record::Header { name, account, target, is_old: true }.write(&mut old);
+            for (index, &entry) in entries.iter().enumerate() {
+                let id = intent(&index.to_string()).id;
+                Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut old);
+            }
+            Record::Published.write(&mut old);
+            fs::write(&path, &old).unwrap();
+            for _ in 0..2 {
+                let journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
+                assert_eq!(journal.traits().recognised_by, expected);
+                assert_eq!((journal.memory().len(), journal.name()), (entries.len(), "n"));
+                assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("pop3-state-1"));
+            }
+        }
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! The lines of the state file.
 
 use core::fmt::Write as _;
+use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-use super::Key;
-use super::memory::{Entry, Id};
+use super::entry::{Absence, Entry, Id};
+use super::{Key, Traits};
 
 /// A line of the state file. Each begins with a checksum of the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The first line: whose file this is. The name stands in the names of unfinished files.
-    Header { name: String, account: String, target: String },
+    /// The first line: whose file this is. The name stands in the names of unfinished files. An old
+    /// file is to be written anew before anything is appended.
+    Header { name: String, account: String, target: String, is_old: bool },
     /// A message is about to appear in the target. Until [`Published`](Self::Published), whether it
     /// did is found out by what the token leads to.
     Stored { id: Id, entry: Entry, time: u64, token: String },
@@ -19,26 +21,44 @@ pub(crate) enum Record {
     Published,
     /// DELE was sent for the message.
     Deleting { id: Id },
+    /// What is known of the account; it takes the place of what an earlier line says.
+    Traits(Traits),
 }
 
-/// What the program writes as the version of the file.
-const FORMAT: &str = "pop3-state-1";
+/// What the program writes as the version of the file. A program that knows only an earlier version
+/// refuses the file; it would take a line that it does not know for a torn end.
+const FORMAT: &str = "pop3-state-2";
+
+/// The version without traits, which is read and then written anew.
+const FORMAT_1: &str = "pop3-state-1";
 
 impl Record {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = match self {
-            Self::Header { name, account, target } => {
-                write!(text, "{FORMAT} {name} {} {}", escape(account), escape(target))
+            Self::Header { name, account, target, is_old } => {
+                let format = if *is_old { FORMAT_1 } else { FORMAT };
+                write!(text, "{format} {name} {} {}", escape(account), escape(target))
             }
             Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
-                let Entry { size, total, deleting } = entry;
+                let Entry { size, total, digest, absence, deleting } = entry;
                 let letter = if *deleting { 'd' } else { 's' };
-                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {}", escape(token))
+                let digest = digest.map_or(0, u64::from);
+                let token = escape(token);
+                write!(text, "{letter} {key} {occurrence} {total} {size} {time} {token} {digest:x} ")
+                    .and_then(|()| match absence {
+                        Absence::Never => write!(text, "-"),
+                        Absence::Returned => write!(text, "r"),
+                        Absence::Since(day) => write!(text, "{day}"),
+                    })
             }
             Self::Published => write!(text, "p"),
             Self::Deleting { id: Id { key, occurrence } } => write!(text, "x {key} {occurrence}"),
+            Self::Traits(traits) => {
+                text.push('a');
+                traits.words().try_for_each(|word| write!(text, " {word}"))
+            }
         };
         out.extend_from_slice(format!("{} {text}\n", checksum(&text)).as_bytes());
     }
@@ -51,25 +71,39 @@ impl Record {
         }
         let fields = text.split(' ').collect::<Vec<_>>();
         match *fields.as_slice() {
-            [FORMAT, name, account, target] => Some(Self::Header {
+            [format @ (FORMAT | FORMAT_1), name, account, target] => Some(Self::Header {
                 name: name.to_owned(),
                 account: unescape(account)?,
                 target: unescape(target)?,
+                is_old: format == FORMAT_1,
             }),
-            [letter @ ("s" | "d"), key, occurrence, total, size, time, token] => Some(Self::Stored {
-                id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
-                entry: Entry {
-                    size: size.parse().ok()?,
-                    total: total.parse().ok()?,
-                    deleting: letter == "d",
-                },
-                time: time.parse().ok()?,
-                token: unescape(token)?,
-            }),
+            [letter @ ("s" | "d"), key, occurrence, total, size, time, token, ref more @ ..] => {
+                Some(Self::Stored {
+                    id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
+                    entry: Entry {
+                        size: size.parse().ok()?,
+                        total: total.parse().ok()?,
+                        digest: match more.first() {
+                            Some(digits) => NonZeroU64::new(u64::from_str_radix(digits, 16).ok()?),
+                            None => None,
+                        },
+                        absence: match more.get(1) {
+                            // The first version of the file says nothing of either.
+                            None | Some(&"-") => Absence::Never,
+                            Some(&"r") => Absence::Returned,
+                            Some(day) => Absence::Since(day.parse().ok()?),
+                        },
+                        deleting: letter == "d",
+                    },
+                    time: time.parse().ok()?,
+                    token: unescape(token)?,
+                })
+            }
             ["p"] => Some(Self::Published),
             ["x", key, occurrence] => Some(Self::Deleting {
                 id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
             }),
+            ["a", ref words @ ..] => Some(Self::Traits(Traits::of_words(words.iter().copied()))),
             _ => None,
         }
     }
@@ -119,14 +153,27 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written_or_not_at_all() {
         let id = Id { key: Key::of_uid(b"u"), occurrence: 3 };
+        let stored = |absence| {
+            let entry = Entry { absence, ..Entry::new(0, 0) };
+            Record::Stored { id, entry, time: 0, token: String::new() }
+        };
         for record in [
-            Record::Header { name: "ab".into(), account: "j\u{f6}rg 100%@h:1".into(), target: String::new() },
+            Record::Header {
+                name: "ab".into(),
+                account: "j\u{f6}rg 100%@h:1".into(),
+                target: String::new(),
+                is_old: false,
+            },
+            Record::Traits(Traits::default()),
+            Record::Traits(Traits { estimates_sizes: true, lost_synchronisation: true, ..Traits::default() }),
             Record::Stored {
                 id,
-                entry: Entry { size: u64::MAX, total: 4, deleting: true },
+                entry: Entry { digest: NonZeroU64::new(17), deleting: true, ..Entry::new(u64::MAX, 4) },
                 time: 17,
                 token: "a b".into(),
             },
+            stored(Absence::Returned),
+            stored(Absence::Since(20_786)),
             Record::Published,
             Record::Deleting { id },
         ] {

@@ -13,10 +13,14 @@ use rustix::io::Errno;
 
 use super::dot_lock::{Candidate, DotLock, Owner, owner};
 use super::turn::is_at;
+use crate::interrupt;
 use crate::journal::{beside, private};
 
 /// How long another program may hold a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same once a signal has come.
+const HURRY: Duration = Duration::from_secs(1);
 
 /// An mbox that no other program writes to meanwhile.
 #[derive(Debug)]
@@ -54,7 +58,9 @@ impl Locked {
                 },
             };
             kernel_unlock(&file)?;
-            if waited >= patience {
+            // Who is told to end may store what is complete, but not wait for long.
+            let hurried = interrupt::caught().is_some() && waited >= HURRY;
+            if waited >= patience || hurried {
                 return Err(Refused::busy(busy, &lock, waited));
             }
             thread::sleep(PAUSE);

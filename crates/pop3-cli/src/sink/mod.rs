@@ -96,7 +96,7 @@ pub(crate) fn open(
             .map(|sink| (Box::new(sink) as _, Some(beside(&path, &format!(".pop3-{account}.lock"))))),
         Target::Maildir(path) => maildir::Maildir::open(&path, name)
             .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
-        Target::Stdout => Ok((Box::new(stdout::Stdout::new(name)) as _, None)),
+        Target::Stdout => Ok((Box::new(stdout::Stdout) as _, None)),
     };
     let (sink, lock) = opened.map_err(failed)?;
     let Some(lock) = lock else { return Ok((sink, None)) };

@@ -1,33 +1,25 @@
 //! `-`: messages on standard output, one behind the other, as the server has them, with CRLF.
 //!
-//! A message is spooled first, so that one which arrives cut does not appear. It counts as stored
-//! when standard output has taken and flushed it; a run that is killed right then prints it again.
+//! A message is gathered first, so that one which arrives cut, or turns out to be something else, does not
+//! appear: what was printed can't be taken back. It counts as stored when standard output has taken and
+//! flushed it; a run that is killed right then prints it again.
 
 use core::time::Duration;
-use std::env;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek as _, Write};
 
-use super::dir::remove_with;
-use super::spool::{Spool, unique};
+use tempfile::SpooledTempFile;
+
 use super::{Receiving, Sink};
 
-#[derive(Debug)]
-pub(super) struct Stdout {
-    name: String,
-    counter: u64,
-}
+/// A message with more octets is gathered in a file that has no name, and so goes with the process.
+const IN_MEMORY: usize = 64 * 1024;
 
-impl Stdout {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), counter: 0 }
-    }
-}
+#[derive(Debug)]
+pub(super) struct Stdout;
 
 impl Sink for Stdout {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let name = format!(".pop3.{}", unique(&self.name, &mut self.counter));
-        Ok(Box::new(Printing { spool: Spool::create(env::temp_dir().join(name))? }))
+        Ok(Box::new(Printing { gathered: SpooledTempFile::new(IN_MEMORY) }))
     }
 
     fn sync_sealed(&mut self) -> io::Result<()> {
@@ -47,32 +39,31 @@ impl Sink for Stdout {
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        let name = format!(".{}", self.name);
-        remove_with(&env::temp_dir(), |file| file.starts_with(".pop3.") && file.ends_with(&name))
+        Ok(())
     }
 }
 
 #[derive(Debug)]
 struct Printing {
-    spool: Spool,
+    gathered: SpooledTempFile,
 }
 
 impl Write for Printing {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.spool.write(octets)
+        self.gathered.write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.spool.flush()
+        self.gathered.flush()
     }
 }
 
 impl Receiving for Printing {
     /// Prints the message: before it is noted, as a note can't be followed by a question here.
     fn seal(&mut self) -> io::Result<()> {
-        self.spool.flush()?;
+        self.gathered.rewind()?;
         let mut out = io::stdout().lock();
-        io::copy(&mut File::open(self.spool.path())?, &mut out)?;
+        io::copy(&mut self.gathered, &mut out)?;
         out.flush()
     }
 
@@ -81,6 +72,6 @@ impl Receiving for Printing {
     }
 
     fn publish(self: Box<Self>) -> io::Result<()> {
-        self.spool.remove()
+        Ok(())
     }
 }

@@ -57,7 +57,7 @@ fn our_fetcher_passes() {
     let (cert, key) = (house.path("cert.pem"), house.path("key.pem"));
     let exec = format!(
         "'{}' fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --tls $POP3_TLS --ca-file '{}' --to dir:'{}' \
-         --state '{}' --delete --quiet --timeout 5",
+         --state '{}'-$POP3_SCENARIO --delete --quiet --timeout 5",
         env!("CARGO_BIN_EXE_pop3"),
         cert.display(),
         house.path("out").display(),

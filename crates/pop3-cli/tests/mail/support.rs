@@ -242,7 +242,11 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn start(greeting: &'static [u8], scripts: Vec<Script>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), greeting, scripts)
+    }
+
+    /// The same where a listener is there already.
+    pub(crate) fn at(listener: TcpListener, greeting: &'static [u8], scripts: Vec<Script>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let thread = thread::spawn(move || {
             let mut said = Vec::new();

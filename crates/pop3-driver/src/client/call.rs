@@ -7,7 +7,8 @@ use pop3_proto::client::{Entry, Event, SendError};
 use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
 use zeroize::Zeroize as _;
 
-use super::{Client, Error, Refusal, Trace};
+use super::{Client, Error, GRACE, Refusal, Trace};
+use crate::stop::Stop;
 use crate::transport::Transport;
 
 /// What a handler of events says.
@@ -226,7 +227,18 @@ impl<T: Transport> Client<T> {
     pub(super) async fn send(&mut self) -> Result<(), Error> {
         while !self.out.is_empty() {
             let deadline = self.deadline();
-            let sent = self.transport.write(&self.out, deadline).await.map_err(Error::Network)?;
+            let write = self.transport.write(&self.out, deadline);
+            let sent = match &self.stop {
+                // What was written in part can't be taken up again.
+                Some(stop) if !self.stopping => stop.race(write).await.ok_or(Error::Stopped)?,
+                Some(_) | None => write.await,
+            };
+            let sent = match sent {
+                Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(Error::Stopped);
+                }
+                sent => sent.map_err(Error::Network)?,
+            };
             if sent == 0 {
                 return Err(Error::Network(io::ErrorKind::WriteZero.into()));
             }
@@ -240,10 +252,27 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) async fn receive(&mut self) -> Result<(), Error> {
+        if self.is_stopping() && self.limit.is_some_and(|limit| self.transport.now() >= limit) {
+            return Err(Error::Stopped);
+        }
         let deadline = self.deadline();
-        match self.transport.read(self.input.room(), deadline).await {
+        let read = self.transport.read(self.input.room(), deadline);
+        let read = match &self.stop {
+            // Who is stopped looks at the clock and reads on.
+            Some(stop) if !self.stopping => match stop.race(read).await {
+                None => return Ok(()),
+                Some(read) => read,
+            },
+            Some(_) | None => read.await,
+        };
+        match read {
             Ok(0) => self.input_ended = true,
             Ok(octets) => self.input.add(octets),
+            // A socket that blocks was woken by the switch.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
+            Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
+                return Err(Error::Stopped);
+            }
             // The core looks at the clock and says what took too long, unless the limit came first.
             Err(error)
                 if error.kind() == io::ErrorKind::TimedOut
@@ -258,6 +287,16 @@ impl<T: Transport> Client<T> {
     fn deadline(&self) -> Instant {
         let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
         self.limit.map_or(core, |limit| core.min(limit))
+    }
+
+    /// Whether the switch is thrown. The first time that this is seen, the grace begins.
+    pub(super) fn is_stopping(&mut self) -> bool {
+        if !self.stopping && self.stop.as_ref().is_some_and(Stop::is_stopped) {
+            self.stopping = true;
+            let grace = self.transport.now().after(GRACE);
+            self.limit = Some(self.limit.map_or(grace, |limit| limit.min(grace)));
+        }
+        self.stopping
     }
 
     /// Notes a departure of the server's, each once.

@@ -6,8 +6,10 @@ use std::io;
 use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Command, Instant};
 
+use super::sizes::Sizes;
 use super::{Client, Error, Tracer};
 use crate::buffer::{Output, ReadBuffer};
+use crate::stop::Stop;
 use crate::tls::{Connector, Role};
 use crate::transport::Transport;
 
@@ -39,7 +41,15 @@ pub struct Options {
     /// Whether CAPA is sent at all. Default: `true`. Without it there is no AUTH by choice and no
     /// pipelining; it is for old servers that hang up on commands they do not know.
     pub capabilities: bool,
+    /// A switch that ends the session. Once it is thrown, [`Client::retr_all`] and [`Client::dele_all`] send
+    /// nothing more, and what was sent before has [`GRACE`] to be answered; then calls fail with
+    /// [`Error::Stopped`]. Default: none.
+    pub stop: Option<Stop>,
 }
+
+/// How long a session that is [told to end](Options::stop) may wait for the replies on their way, and use the
+/// connection on, if only for QUIT.
+pub const GRACE: Duration = Duration::from_secs(3);
 
 impl Options {
     /// The defaults.
@@ -50,6 +60,7 @@ impl Options {
             connect_timeout: Duration::from_secs(60),
             tracer: None,
             capabilities: true,
+            stop: None,
         }
     }
 
@@ -69,6 +80,12 @@ impl Options {
     #[must_use]
     pub fn with_capabilities(self, capabilities: bool) -> Self {
         Self { capabilities, ..self }
+    }
+
+    /// Sets [`stop`](Self::stop).
+    #[must_use]
+    pub fn with_stop(self, stop: Stop) -> Self {
+        Self { stop: Some(stop), ..self }
     }
 
     /// Sets [`tracer`](Self::tracer).
@@ -136,8 +153,10 @@ impl<T: Transport> Client<T> {
             asks_capabilities: options.capabilities,
             without_capabilities: false,
             bound: false,
-            sizes: Vec::new(),
+            sizes: Sizes::default(),
             limit: Some(deadline),
+            stop: options.stop,
+            stopping: false,
         };
         if client.channel().is_tls() {
             client.trace_tls();

@@ -44,6 +44,10 @@ pub enum Error {
     Store(io::Error),
     /// An earlier call was dropped before its end.
     Interrupted,
+    /// The switch of [`Options::stop`](super::Options::stop) was thrown. If all that was sent is answered
+    /// ([`Client::is_quiet`](super::Client::is_quiet)), the connection can be used on, if only for QUIT;
+    /// otherwise it is in the middle of a reply.
+    Stopped,
     /// The core and this crate disagree. It is a bug to see this.
     Internal,
 }
@@ -138,6 +142,7 @@ impl fmt::Display for Error {
             Self::NoTimestamp => f.write_str("the greeting has no timestamp that APOP can use"),
             Self::Store(error) => write!(f, "storing what was received: {error}"),
             Self::Interrupted => f.write_str("an earlier call was dropped before its end"),
+            Self::Stopped => f.write_str("the session was told to end"),
             Self::Internal => f.write_str("internal error: the client core was misused"),
         }
     }
@@ -157,6 +162,7 @@ impl core::error::Error for Error {
             | Self::UnreadableChallenge
             | Self::NoTimestamp
             | Self::Interrupted
+            | Self::Stopped
             | Self::Internal => None,
         }
     }

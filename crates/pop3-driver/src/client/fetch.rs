@@ -26,11 +26,12 @@ pub trait Receiver: Send {
     /// When they can't be stored.
     fn data(&mut self, octets: &[u8]) -> io::Result<()>;
 
-    /// The message is complete: its terminator has come.
+    /// The message is complete: its terminator has come. So many commands behind the one that fetched it have
+    /// been sent: with none, nothing else can have been taken for the message but what follows later.
     ///
     /// # Errors
     /// When it can't be stored.
-    fn end(&mut self) -> io::Result<()>;
+    fn end(&mut self, outstanding: usize) -> io::Result<()>;
 
     /// The server does not give this message. The next one follows.
     ///
@@ -53,7 +54,7 @@ impl<T: Transport> Client<T> {
         to: &mut (impl Write + Send),
     ) -> Result<Octets, Error> {
         let octets = self.body(&Command::Retr(message), to).await?;
-        if is_wrong(&self.sizes, message, octets) {
+        if self.sizes.is_wrong(message, octets) {
             self.remember(Quirk::WrongSize);
             if self.strict {
                 self.busy = true;
@@ -87,10 +88,10 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
         receiver: &mut impl Receiver,
     ) -> Result<(), Error> {
-        // The listing is left here when this call is dropped or fails; nothing can be fetched then.
+        // The listing is left here when this call is dropped; nothing can be fetched then.
         let sizes = core::mem::take(&mut self.sizes);
         let (mut octets, mut wrong, strict) = (0, false, self.strict);
-        let fetch = self.pipeline(messages.iter().copied().map(Command::Retr), |command, event| {
+        let fetch = self.pipeline(messages.iter().copied().map(Command::Retr), |command, event, behind| {
             let Command::Retr(message) = *command else { return Err(Error::Internal) };
             match event {
                 Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
@@ -105,11 +106,11 @@ impl<T: Transport> Client<T> {
                     receiver.data(data)
                 }
                 Event::End { .. } => {
-                    wrong |= is_wrong(&sizes, message, octets);
+                    wrong |= sizes.is_wrong(message, octets);
                     if wrong && strict {
                         return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
                     }
-                    receiver.end()
+                    receiver.end(behind)
                 }
                 Event::Read
                 | Event::Greeting(_)
@@ -122,12 +123,12 @@ impl<T: Transport> Client<T> {
             }
             .map_err(Error::Store)
         });
-        fetch.await?;
+        let fetched = fetch.await;
         self.sizes = sizes;
         if wrong {
             self.remember(Quirk::WrongSize);
         }
-        Ok(())
+        fetched
     }
 
     /// Marks messages as deleted (DELE), in a pipeline if the server has one. Returns those that the
@@ -140,7 +141,7 @@ impl<T: Transport> Client<T> {
         messages: &[MessageNumber],
     ) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
         let mut refusals = Vec::new();
-        self.pipeline(messages.iter().copied().map(Command::Dele), |command, event| {
+        self.pipeline(messages.iter().copied().map(Command::Dele), |command, event, _| {
             if let (&Command::Dele(message), Event::Reply { keyword, reply, .. }) = (command, event)
                 && !reply.is_positive()
             {
@@ -182,11 +183,11 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends commands as far ahead as the window allows, and hands each event over with the command
-    /// that it answers.
+    /// that it answers, and with how many are sent behind that one. Told to end, it sends no more.
     async fn pipeline(
         &mut self,
         commands: impl Iterator<Item = Command<'static>> + Send,
-        mut handle: impl FnMut(&Command<'static>, Event<'_>) -> Result<(), Error> + Send,
+        mut handle: impl FnMut(&Command<'static>, Event<'_>, usize) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         let mut commands = commands.peekable();
         let mut sent = VecDeque::new();
@@ -200,7 +201,7 @@ impl<T: Transport> Client<T> {
             } else {
                 self.next(&mut |event| {
                     let command = sent.front().ok_or(Error::Internal)?;
-                    handle(command, event)?;
+                    handle(command, event, sent.len().saturating_sub(1))?;
                     Ok(completed(&event))
                 })?
             };
@@ -211,7 +212,9 @@ impl<T: Transport> Client<T> {
                 }
                 // While octets are awaited is the time to send as much as fits.
                 Next::Starved => {
-                    while let Some(command) = commands.peek() {
+                    while !self.is_stopping()
+                        && let Some(command) = commands.peek()
+                    {
                         match self.enqueue(command) {
                             Ok(()) => sent.extend(commands.next()),
                             Err(Error::Unsendable(SendError::Window)) if !sent.is_empty() => break,
@@ -224,7 +227,7 @@ impl<T: Transport> Client<T> {
                     }
                     if sent.is_empty() {
                         self.busy = false;
-                        return Ok(());
+                        return if commands.peek().is_none() { Ok(()) } else { Err(Error::Stopped) };
                     }
                     self.send().await?;
                     self.receive().await?;
@@ -232,10 +235,4 @@ impl<T: Transport> Client<T> {
             }
         }
     }
-}
-
-/// Whether LIST has told another size.
-fn is_wrong(sizes: &[Option<Octets>], message: MessageNumber, octets: Octets) -> bool {
-    let listed = sizes.get(message.number() as usize).copied().flatten();
-    listed.is_some_and(|listed| listed != octets)
 }

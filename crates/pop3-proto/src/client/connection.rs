@@ -363,6 +363,13 @@ impl Connection {
         self.outstanding.len()
     }
 
+    /// Whether nothing is due from the server, and nothing has come that was not asked for: all commands are
+    /// answered, and the last [`poll`](Self::poll) left no octet in the input.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.failed.is_none() && self.outstanding.is_empty() && self.left == 0
+    }
+
     /// The oldest command outstanding: the one that the next events are about.
     #[must_use]
     pub fn awaited(&self) -> Option<Keyword> {

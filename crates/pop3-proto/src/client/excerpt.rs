@@ -21,8 +21,9 @@ impl Excerpt {
     /// The most octets that are kept of a line.
     pub const MAX: usize = 200;
 
-    /// Takes the beginning of a line without its line end.
-    pub(super) fn new(during: Option<Keyword>, line: &[u8]) -> Self {
+    /// Takes the beginning of a line without its line end. Secrets that it may repeat are not looked for.
+    #[must_use]
+    pub fn new(during: Option<Keyword>, line: &[u8]) -> Self {
         let octets = line.get(..Self::MAX).unwrap_or(line);
         Self { during, octets: octets.into(), cut: line.len() > Self::MAX }
     }

@@ -1,0 +1,178 @@
+//! The messages that are fetched together, and what speaks for each of them.
+
+use core::iter::Peekable;
+use std::io::{self, Write};
+
+use pop3_proto::Octets;
+use sha2::{Digest as _, Sha256};
+
+use super::inbox::Incoming;
+use super::plan::Task;
+
+/// How many messages are fetched before it is proved that replies and commands are in step.
+const MOST: usize = 32;
+
+/// How many octets, by the server's count.
+const MOST_OCTETS: u64 = 8 << 20;
+
+/// Takes those that are fetched together: one where step was lost before, so that all before the place where
+/// that happens can be stored.
+pub(super) fn take(
+    tasks: &mut Peekable<impl Iterator<Item = Task>>,
+    room: usize,
+    careful: bool,
+) -> Vec<Task> {
+    let most = room.min(if careful { 1 } else { MOST });
+    let mut taken = Vec::new();
+    let mut octets: u64 = 0;
+    while taken.len() < most
+        && let Some(task) = tasks.next_if(|task| {
+            octets = octets.saturating_add(task.size.unwrap_or(0));
+            taken.is_empty() || octets <= MOST_OCTETS
+        })
+    {
+        taken.push(task);
+    }
+    taken
+}
+
+/// What a content is compared by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Print {
+    hash: Sha256,
+    pub(super) octets: Octets,
+    /// How it begins.
+    head: [u8; 4],
+}
+
+impl Print {
+    pub(super) fn equals(self, other: Self) -> bool {
+        self.octets == other.octets && self.hash.finalize() == other.hash.finalize()
+    }
+
+    /// Whether the first line begins as a reply does.
+    fn looks_like_a_reply(&self) -> bool {
+        self.head[..3].eq_ignore_ascii_case(b"+OK") || self.head.eq_ignore_ascii_case(b"-ERR")
+    }
+}
+
+impl Write for Print {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.hash.update(octets);
+        if let Some(rest) = usize::try_from(self.octets).ok().and_then(|came| self.head.get_mut(came..)) {
+            let taken = rest.len().min(octets.len());
+            rest[..taken].copy_from_slice(&octets[..taken]);
+        }
+        self.octets += octets.len() as Octets;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Why a message may be something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It begins as a reply does: a reply too many may have been taken for the first line of its own.
+    LooksLikeAReply,
+    /// It has not the size that is listed, and may be another one.
+    Size,
+    /// Nothing came, and the listing says that there is something.
+    Empty,
+}
+
+/// A message whose terminator has come.
+pub(super) struct Received {
+    pub(super) task: Task,
+    pub(super) incoming: Incoming,
+    pub(super) print: Print,
+    pub(super) doubt: Option<Doubt>,
+}
+
+impl Received {
+    /// `shifted` says that the reply may be that to another command; `estimates`, that the sizes of this
+    /// server mean nothing.
+    pub(super) fn new(task: Task, incoming: Incoming, print: Print, shifted: bool, estimates: bool) -> Self {
+        let wrong = task.size.is_some_and(|size| size != print.octets);
+        let doubt = if print.octets == 0 && task.size != Some(0) {
+            Some(Doubt::Empty)
+        } else if print.looks_like_a_reply() {
+            Some(Doubt::LooksLikeAReply)
+        } else {
+            (wrong && shifted && !estimates).then_some(Doubt::Size)
+        };
+        Self { task, incoming, print, doubt }
+    }
+
+    /// Whether LIST says another size.
+    pub(super) fn has_other_size(&self) -> bool {
+        self.task.size.is_some_and(|size| size != self.print.octets)
+    }
+}
+
+/// The messages of a chunk that have come, in the order of the replies.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) came: Vec<Received>,
+    /// So many of them are followed by a reply. Where the terminator was a dot that the server did not stuff,
+    /// no reply follows.
+    followed: usize,
+    /// So many had come when the server refused one, if it did: the refusal may be a reply too many.
+    refused: Option<usize>,
+    /// What is listed for all that was asked for.
+    sizes: Vec<Option<Octets>>,
+}
+
+impl Chunk {
+    pub(super) fn new(tasks: &[Task]) -> Self {
+        Self { sizes: tasks.iter().map(|task| task.size).collect(), ..Self::default() }
+    }
+
+    /// The first line of a reply has come.
+    pub(super) fn follow(&mut self) {
+        self.followed = self.came.len();
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.refused.get_or_insert(self.came.len());
+    }
+
+    pub(super) const fn has_refusals(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// Leaves those that are what they should be, though the session has ended without a proof: `lost` where
+    /// replies and commands were out of step, and not only the connection gone.
+    pub(super) fn keep_certain(&mut self, lost: bool) {
+        let certain = self.anchored().max(if lost { 0 } else { self.untroubled() });
+        self.came.truncate(certain);
+    }
+
+    /// Those before the first message in doubt.
+    fn undoubted(&self) -> usize {
+        let first = self.came.iter().position(|received| received.doubt.is_some());
+        first.unwrap_or(self.came.len()).min(self.followed)
+    }
+
+    /// Those before the first that may be something else.
+    fn untroubled(&self) -> usize {
+        self.undoubted().min(self.refused.unwrap_or(usize::MAX))
+    }
+
+    /// Those up to the last that has exactly the size that is listed, and is the only one to have it: it is
+    /// itself, so until then no reply too many had shifted the others.
+    fn anchored(&self) -> usize {
+        let mut anchored = 0;
+        for index in 0..self.undoubted() {
+            let Some(received) = self.came.get(index) else { break };
+            let octets = received.print.octets;
+            let alike = self.sizes.iter().filter(|size| size.is_none_or(|size| size == octets)).count();
+            if received.task.size == Some(octets) && alike == 1 {
+                anchored = index + 1;
+            }
+        }
+        anchored
+    }
+}
