@@ -3,7 +3,9 @@
 
 use std::sync::OnceLock;
 
-use pop3_proto::server::{Accepted, Answer, Credentials, Needs, OfferedMechanism, Proof, SaslRequest};
+use pop3_proto::server::{
+    Accepted, Answer, Credentials, KeyedDigest, Needs, OfferedMechanism, Proof, SaslRequest,
+};
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::server::{self as sasl, Exchange, Question, Setup, Step};
@@ -108,10 +110,9 @@ impl Leader {
                     Credentials::new(b"anonymous".to_vec(), Proof::Anonymous { trace })
                 }
                 Question::CramMd5(digest) => {
-                    let octets = digest.digest().expose().try_into().expect("16 octets");
-                    let challenge = digest.challenge().to_owned();
-                    let proof = Proof::CramMd5 { challenge, digest: Secret::new(octets) };
-                    Credentials::new(digest.name().as_bytes().to_vec(), proof)
+                    let name = digest.name().as_bytes().to_vec();
+                    let verify = KeyedDigest::new(move |secret| digest.prove(secret));
+                    Credentials::new(name, Proof::CramMd5(verify))
                 }
             };
             let token = matches!(credentials.proof, Proof::Token(_));

@@ -48,6 +48,19 @@ fn lists_of_real_servers_are_read() {
     assert!(!list.has(Capability::User));
 }
 
+// The lists are kept: what they take is bounded, however few lines they have.
+#[test]
+fn a_list_of_too_many_octets_ends_the_connection() {
+    for (lines, good) in [(8, true), (9, false)] {
+        let mut client = Client::new();
+        client.receive(b"+OK\r\n");
+        client.send("CAPA").unwrap();
+        let list = format!("X{}\r\n", "x".repeat(7_999)).repeat(lines);
+        client.receive(format!("+OK\r\n{list}.\r\n").as_bytes());
+        assert_eq!(client.error().is_none(), good, "{lines}");
+    }
+}
+
 // 2449-6.72
 #[test]
 fn what_expires_is_read_but_nonsense_is_not() {

@@ -25,8 +25,8 @@ fn timed_out(server: &mut Server) -> bool {
 #[test]
 fn the_login_has_to_come_in_time_however_busy_the_client_is() {
     let mut server = Server::new(Store::fixture());
-    assert_eq!(server.connection().deadline(), START.after(seconds(120)));
-    for _ in 0..119 {
+    assert_eq!(server.connection().deadline(), START.after(seconds(60)));
+    for _ in 0..59 {
         server.advance(seconds(1));
         server.say("CAPA");
     }
@@ -65,6 +65,8 @@ fn half_a_command_is_none() {
     }
     assert!(timed_out(&mut server));
     let mut server = Server::logged_in(Store::fixture());
+    server.feed(&[b'x'; 5000], &[]);
+    assert!(server.take().starts_with(b"-ERR "), "it is too long already");
     for _ in 0..10 {
         server.feed(&[b'x'; 5000], &[]);
         server.advance(seconds(60));
@@ -82,7 +84,7 @@ fn a_client_that_takes_its_octets_is_not_idle() {
     }
     // Before the login that does not help.
     let mut server = Server::new(Store::fixture());
-    server.advance_writing(seconds(119));
+    server.advance_writing(seconds(59));
     server.take();
     server.advance_writing(seconds(1));
     assert!(timed_out(&mut server));
@@ -91,7 +93,7 @@ fn a_client_that_takes_its_octets_is_not_idle() {
 #[test]
 fn the_clock_of_the_session_begins_with_the_login() {
     let mut server = Server::new(Store::fixture());
-    server.advance(seconds(119));
+    server.advance(seconds(59));
     let mut server = server.log_in();
     assert_eq!(server.connection().deadline(), server.now().after(seconds(600)));
     server.advance(seconds(599));
@@ -162,6 +164,26 @@ fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     server.take();
     server.say("PASS tanstaaf");
     assert_eq!(server.closed(), Some(Close::TimedOut));
+}
+
+// 1939-3.46: whatever delay a store asks for, the connection ends at its deadline, and nothing is said.
+#[test]
+fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
+    for (delay, failed_logins) in [(seconds(500), 3), (seconds(500), 1), (Duration::MAX, 3)] {
+        let limits = Limits::new().with_failed_logins(failed_logins);
+        let mut core = Connection::new(Config::new().with_limits(limits).into(), Channel::Tls, None, START);
+        let mut out = BytesMut::new();
+        let asked = START.after(seconds(50));
+        let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\nCAPA\r\n");
+        assert!(matches!(core.poll(asked, &mut input, &mut out), Step::Ask(_)));
+        core.answer(Answer::Reject(Rejection::credentials().with_delay(delay)), asked, &mut out).unwrap();
+        out.clear();
+        let Step::Pause(until) = core.poll(asked, &mut input, &mut out) else { panic!("it is held back") };
+        assert_eq!(until, START.after(seconds(60)));
+        let Step::Close(why) = core.poll(until, &mut input, &mut out) else { panic!("it is too late") };
+        assert_eq!(why, if failed_logins == 1 { Close::FailedLogins } else { Close::TimedOut });
+        assert!(out.is_empty(), "{out:?}");
+    }
 }
 
 // 1939-7.23, SEC-02: how long the store has looked is not to be seen.

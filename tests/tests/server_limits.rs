@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_proto::observer::Side;
-use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
+use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Request, Step};
 use pop3_proto::{Channel, Input};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -30,25 +30,37 @@ fn logged_in(messages: usize) -> (Connection, Watch) {
 
 // 2449-4.03, SEC-04
 #[test]
-fn a_line_of_64_megabytes_takes_no_memory() {
-    let piece = vec![b'x'; 64 * 1024];
+fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
+    let piece = vec![b'x'; 600];
     let new = Connection::new(Config::new().into(), Channel::Tls, None, START);
     for (mut core, mut watch) in [logged_in(1), (new, Watch::new(Side::Server, Channel::Tls))] {
         let mut out = BytesMut::new();
         let _ = core.poll(START, &mut Input::new(b""), &mut out);
         watch.sent(Side::Server, &out);
         out.clear();
-        for _ in 0..1024 {
-            let mut input = Input::new(&piece);
-            assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
-            assert_eq!(input.consumed(), piece.len(), "nothing is left for the caller to keep");
-            assert!(out.is_empty());
+        let limits = Limits::new();
+        let (mut sent, mut said, mut kept) = (0, Vec::new(), Vec::new());
+        let step = loop {
+            kept.extend_from_slice(&piece);
             watch.sent(Side::Client, &piece);
-        }
-        let _ = core.poll(START, &mut Input::new(b"\r\n"), &mut out);
-        assert_eq!(out, &b"-ERR command line too long\r\n"[..]);
-        watch.sent(Side::Client, b"\r\n");
-        watch.sent(Side::Server, &out);
+            let mut input = Input::new(&kept);
+            let step = core.poll(START, &mut input, &mut out);
+            sent += input.consumed();
+            let consumed = input.consumed();
+            kept.drain(..consumed);
+            watch.sent(Side::Server, &out);
+            // As soon as the limit is reached: 600 octets at a time, with the second.
+            let refused = said.is_empty() && sent > 0;
+            assert!(kept.len() < limits.command_line, "no more is to be kept than a line");
+            assert_eq!(&out[..], if refused { &b"-ERR command line too long\r\n"[..] } else { b"" });
+            said.extend_from_slice(&out);
+            if !matches!(step, Step::Read) {
+                break step;
+            }
+            out.clear();
+        };
+        assert!(matches!(step, Step::Close(Close::EndlessLine)), "{step:?}");
+        assert_eq!(sent, limits.command_line + limits.discarded_line);
     }
 }
 

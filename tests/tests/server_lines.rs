@@ -38,12 +38,16 @@ fn the_server_speaks_first_in_one_line() {
 // 2449-6.40, 2449-8.07: a text that begins with a bracket is a response code, so none else does.
 #[test]
 fn no_text_looks_like_a_response_code() {
-    let config = Config::new().with_greeting(" [IN-USE] hello");
-    let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
-    assert_eq!(server.take(), b"+OK IN-USE] hello\r\n");
-    let plain = Rejection::plain("[SYS/PERM] gone");
-    let store = Store::fixture().with_fault(Fault::Unavailable(plain));
-    assert_eq!(Server::logged_in(store).say("RETR 1"), "-ERR (SYS/PERM] gone\r\n");
+    // Nor behind what is left out of it.
+    for greeting in [" [IN-USE] hello", "\u{1}[IN-USE] hello", "<[IN-USE] hello", "\u{e9} [[IN-USE] hello"] {
+        let config = Config::new().with_greeting(greeting);
+        let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
+        assert_eq!(server.take(), b"+OK IN-USE] hello\r\n", "{greeting}");
+    }
+    for text in ["[SYS/PERM] gone", " [SYS/PERM] gone"] {
+        let store = Store::fixture().with_fault(Fault::Unavailable(Rejection::plain(text)));
+        assert_eq!(Server::logged_in(store).say("RETR 1"), "-ERR (SYS/PERM] gone\r\n");
+    }
 }
 
 // 1939-3.10, 1939-3.02, 2449-8.07: whatever a store says.
@@ -145,6 +149,24 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
     }
 }
 
+// PRS-13: the bad commands before the login are none of the session behind it.
+#[test]
+fn bad_commands_before_the_login_do_not_count_behind_it() {
+    let limits = Limits::new();
+    let mut server = Server::new(Store::fixture());
+    server.take();
+    for _ in 1..limits.bad_commands_before_login {
+        assert!(is_negative(&server.say("XYZZ")));
+    }
+    let mut server = server.log_in();
+    for _ in 1..limits.bad_commands {
+        assert!(is_negative(&server.say("XYZZ")));
+        assert_eq!(server.closed(), None);
+    }
+    assert!(is_negative(&server.say("XYZZ")));
+    assert_eq!(server.closed(), Some(Close::BadCommands));
+}
+
 // 2449-4.01, 1939-3.11
 #[test]
 fn lines_of_255_octets_are_commands() {
@@ -160,7 +182,7 @@ fn lines_of_255_octets_are_commands() {
 // 2449-4.03
 #[test]
 fn a_line_over_the_limit_gets_one_refusal_and_its_tail_is_no_command() {
-    for length in [1019, 1020, 70_000] {
+    for length in [1019, 1020, 60_000] {
         let line = ["NOOP ".as_bytes(), &vec![b'x'; length], b"\r\nNOOP\r\n"].concat();
         for lengths in [&[][..], &[1], &[1024], &[1023, 2]] {
             let mut server = logged_in();

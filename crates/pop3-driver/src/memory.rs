@@ -59,7 +59,7 @@ impl MemoryStore {
     /// Adds a user without messages, or gives one a new password. Both are prepared by SASLprep, as those
     /// are that a client sends.
     pub fn add_user(&self, name: &str, password: &str) {
-        self.shared().users.entry(prepared(name)).or_default().set_password(prepared(password));
+        self.shared().users.entry(prepared(name)).or_default().set_password(password);
     }
 
     /// Makes a bearer token good for a user, by OAUTHBEARER and XOAUTH2.
@@ -129,10 +129,10 @@ impl Shared {
             _ => {
                 let Some(user) = self.users.get(&credentials.name) else {
                     // The same work as for a user who exists.
-                    let _ = credentials.prove(b"nobody has this password");
+                    let _ = User::default().proves(credentials);
                     return None;
                 };
-                let proved = credentials.is_proved() || credentials.prove(user.password());
+                let proved = credentials.is_proved() || user.proves(credentials);
                 proved.then(|| credentials.maildrop().to_vec())
             }
         }

@@ -1,6 +1,7 @@
 //! The server: from an accepted connection to the report on its session.
 
 mod drive;
+mod link;
 mod proxy;
 mod sasl;
 mod service;
@@ -13,14 +14,16 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::server::Connection;
-use pop3_proto::{Channel, Instant, Rejection};
+use bytes::BytesMut;
+use pop3_proto::server::{Close, Connection};
+use pop3_proto::{Instant, Rejection};
 
 use crate::backend::Backend as _;
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use drive::{End, Session};
+use link::Link;
 use sasl::Exchanges;
 
 /// When TLS begins on a listener's connections.
@@ -79,8 +82,9 @@ async fn serve_to_end<T: Transport, S: Service>(
             return service.ended(&peer, &report);
         }
     }
+    let mut link = Link::new(peer);
     let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
-        match service.connect(&peer) {
+        match service.connect(link.peer()) {
             Ok(welcome) => welcome,
             Err(rejection) => return turn_away(transport, entrance, &rejection).await,
         };
@@ -89,46 +93,55 @@ async fn serve_to_end<T: Transport, S: Service>(
         transport = match secure(transport, login_deadline, stop).await {
             Ok(transport) => transport,
             Err(error) => {
-                return service.ended(&peer, &Report::failed_start("TLS handshake", error, begun.elapsed()));
+                drop(backend);
+                let report = Report::failed_start(HANDSHAKE, error, begun.elapsed());
+                return service.ended(link.peer(), &report);
             }
         };
-        peer.tls = transport.tls();
-        if let Some(tls) = &peer.tls {
+        link.secured(transport.tls());
+        if let Some(tls) = link.tls() {
             backend.secured(tls);
         }
     }
-    let channel = match (entrance, trusted) {
-        (Entrance::Implicit, _) => Channel::Tls,
-        (Entrance::Plain, true) => Channel::TrustedPlaintext,
-        (Entrance::Plain, false) => Channel::Plaintext,
-    };
+    let channel = link.channel(trusted);
     let mut connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
     connection.set_trusted_proxy(trusted_proxy);
-    let mut session = Session::new(connection, backend, Exchanges::new(sasl), peer.tls.as_ref());
+    let mut session = Session::new(connection, backend, Exchanges::new(sasl), link.tls());
     let ended = loop {
         match session.drive(&mut transport, stop).await {
             End::Closed(ended) => break ended,
             End::Proxied(mut proxied, client) => {
-                peer.speaks_for(&client);
-                let backend = service.connect(&peer).map(|welcome| welcome.backend);
-                proxied.proxied(backend, peer.tls.as_ref(), transport.now());
+                link.speaks_for(client);
+                let backend = service.connect(link.peer()).map(|welcome| welcome.backend);
+                proxied.proxied(backend, link.tls(), transport.now());
                 session = *proxied;
             }
             End::StartTls(suspended) => {
                 transport = match secure(transport, login_deadline, stop).await {
                     Ok(transport) => transport,
                     Err(error) => {
-                        return service
-                            .ended(&peer, &Report::failed_start("TLS handshake", error, begun.elapsed()));
+                        let report = Report::new(suspended.failed(error), begun.elapsed());
+                        return service.ended(link.peer(), &report);
                     }
                 };
-                peer.tls = transport.tls();
-                session = suspended.resume(peer.tls.as_ref(), transport.now());
+                let backend = if link.secured(transport.tls()) {
+                    // It was for the client that XCLIENT named in clear text.
+                    match service.connect(link.peer()) {
+                        Ok(welcome) => Some(welcome.backend),
+                        Err(rejection) => {
+                            say(&mut transport, &rejection).await;
+                            break suspended.closed(Close::Stopped);
+                        }
+                    }
+                } else {
+                    None
+                };
+                session = suspended.resume(backend, link.tls(), transport.now());
             }
         }
     };
     transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
-    service.ended(&peer, &Report::new(ended, transport.now().since(opened)));
+    service.ended(link.peer(), &Report::new(ended, transport.now().since(opened)));
 }
 
 /// Does the handshake. There is no error when it failed because the server was stopped.
@@ -145,19 +158,25 @@ async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> R
 /// How long the header of a proxy may take. Proxies send it with the first octets.
 const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What has failed when a handshake has.
+const HANDSHAKE: &str = "TLS handshake";
+
 /// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Says why the connection is not taken, where that can be said without a handshake.
 async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection: &Rejection) {
-    let deadline = transport.now().after(CLOSE_TIMEOUT);
     if entrance == Entrance::Plain {
-        let code = rejection.code().map(|code| format!("{code} ")).unwrap_or_default();
-        let text: String = rejection.text().chars().filter(|c| matches!(c, ' '..='~')).take(400).collect();
-        // Who is turned away may be gone already.
-        let _ = transport.write(format!("-ERR {code}{text}\r\n").as_bytes(), deadline).await;
+        say(&mut transport, rejection).await;
     }
-    transport.close(deadline).await;
+    transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
+}
+
+/// Says why the connection ends. Who is turned away may be gone already.
+async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
+    let mut line = BytesMut::new();
+    pop3_proto::server::turn_away(rejection, &mut line);
+    let _ = transport.write(&line, transport.now().after(CLOSE_TIMEOUT)).await;
 }
 
 /// Makes a timestamp for APOP from the system's source of random octets.

@@ -65,6 +65,11 @@ impl TlsInfo {
         }))
     }
 
+    /// The same without what tells who is at the other end: TLS with somebody who speaks for another.
+    pub(crate) fn of_nobody(self) -> Self {
+        Self { certificates: Vec::new(), bindings: ChannelBindings::none(), ..self }
+    }
+
     /// The same with channel bindings.
     ///
     /// The exporter is used with TLS 1.3 only: with TLS 1.2 it is safe only where the extended master

@@ -92,6 +92,8 @@ impl<'a> Capability<'a> {
     /// ```
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Self {
+        #[cfg(test)]
+        tests::PARSED.with(|parsed| parsed.set(parsed.get() + 1));
         let line = line.trim_ascii();
         let tag_end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (tag, rest) = line.split_at_checked(tag_end).unwrap_or((line, &[]));
@@ -209,17 +211,62 @@ fn words(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     lines: Vec<Vec<u8>>,
+    /// What [`has`](Self::has) is asked about with each command that is sent: found when a line comes in,
+    /// so that no later question reads the list again.
+    known: Known,
+    /// The octets of all lines.
+    octets: usize,
+}
+
+/// Which of the capabilities without a value are in a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known(u16);
+
+impl Known {
+    /// SASL, with whatever mechanisms.
+    const SASL: Self = Self(1 << 10);
+
+    /// What stands for this capability. `None` where its value matters.
+    const fn of(capability: Capability<'_>) -> Option<Self> {
+        let bit = match capability {
+            Capability::Top => 0,
+            Capability::User => 1,
+            Capability::RespCodes => 2,
+            Capability::Pipelining => 3,
+            Capability::Uidl => 4,
+            Capability::Stls => 5,
+            Capability::AuthRespCode => 6,
+            Capability::Utf8 { user: false } => 7,
+            Capability::Utf8 { user: true } => 8,
+            Capability::Lang => 9,
+            Capability::Sasl(_)
+            | Capability::LoginDelay(_)
+            | Capability::Expire(_)
+            | Capability::Implementation(_)
+            | Capability::Other(_) => return None,
+        };
+        Some(Self(1 << bit))
+    }
+
+    const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
 }
 
 impl Capabilities {
     /// An empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self { lines: Vec::new() }
+        Self { lines: Vec::new(), known: Known(0), octets: 0 }
     }
 
     /// Adds a line of CAPA, without its line end.
     pub fn push(&mut self, line: &[u8]) {
+        let capability = Capability::parse(line);
+        let known =
+            if matches!(capability, Capability::Sasl(_)) { Some(Known::SASL) } else { Known::of(capability) };
+        self.known.0 |= known.unwrap_or_default().0;
+        self.octets = self.octets.saturating_add(line.len());
         self.lines.push(line.to_vec());
     }
 
@@ -236,7 +283,16 @@ impl Capabilities {
     /// Whether this capability, with these arguments, is in the list.
     #[must_use]
     pub fn has(&self, capability: Capability<'_>) -> bool {
-        self.iter().any(|listed| listed == capability)
+        match Known::of(capability) {
+            Some(one) => self.known.has(one),
+            None => self.iter().any(|listed| listed == capability),
+        }
+    }
+
+    /// Whether the server announces SASL, with whatever mechanisms.
+    #[must_use]
+    pub const fn has_sasl(&self) -> bool {
+        self.known.has(Known::SASL)
     }
 
     /// The mechanisms of all SASL lines, in the server's order.
@@ -262,6 +318,12 @@ impl Capabilities {
         )
     }
 
+    /// How many octets all lines have, without line ends.
+    #[must_use]
+    pub const fn octets(&self) -> usize {
+        self.octets
+    }
+
     /// How many lines there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -277,13 +339,54 @@ impl Capabilities {
 
 impl<'a> FromIterator<&'a [u8]> for Capabilities {
     fn from_iter<T: IntoIterator<Item = &'a [u8]>>(lines: T) -> Self {
-        Self { lines: lines.into_iter().map(<[u8]>::to_vec).collect() }
+        let mut list = Self::new();
+        lines.into_iter().for_each(|line| list.push(line));
+        list
     }
 }
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use core::cell::Cell;
+
     use super::*;
+
+    std::thread_local! {
+        /// How many lines this thread has read.
+        pub(super) static PARSED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn a_list_is_read_once() {
+        let names: [(&[u8], Capability<'_>); 10] = [
+            (b"TOP", Capability::Top),
+            (b"USER", Capability::User),
+            (b"RESP-CODES", Capability::RespCodes),
+            (b"PIPELINING", Capability::Pipelining),
+            (b"UIDL", Capability::Uidl),
+            (b"STLS", Capability::Stls),
+            (b"AUTH-RESP-CODE", Capability::AuthRespCode),
+            (b"UTF8", Capability::Utf8 { user: false }),
+            (b"UTF8 USER", Capability::Utf8 { user: true }),
+            (b"LANG", Capability::Lang),
+        ];
+        for (line, listed) in names {
+            let long = [b'x'; 8000];
+            let list: Capabilities = core::iter::repeat_n(&long[..], 100).chain([line]).collect();
+            let before = PARSED.with(Cell::get);
+            for (_, other) in names {
+                assert_eq!(list.has(other), other == listed, "{listed} {other}");
+            }
+            assert!(!list.has_sasl());
+            assert_eq!(PARSED.with(Cell::get), before, "{listed}");
+        }
+        let list: Capabilities = [&b"sasl PLAIN"[..], b"EXPIRE 3"].into_iter().collect();
+        assert!(list.has_sasl() && list.has(Capability::Sasl(b"PLAIN")) && !list.has(Capability::Sasl(b"X")));
+        assert!(list.has(Capability::Expire(Expire::new(Some(3)))));
+        assert!(!list.has(Capability::Expire(Expire::new(None))));
+    }
 
     // 2449-6.52, 2449-6.72
     #[test]

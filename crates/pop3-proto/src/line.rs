@@ -23,6 +23,15 @@ pub(crate) enum Found<'b> {
     TooLong,
 }
 
+/// What [`LineFinder::skip`] threw away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skipped {
+    /// The rest of the line, its end included.
+    All,
+    /// So many octets, with no line end among them.
+    Some(usize),
+}
+
 impl LineFinder {
     pub(crate) const fn new() -> Self {
         Self { looked: 0 }
@@ -49,17 +58,19 @@ impl LineFinder {
         }
     }
 
-    /// Throws octets away up to the next line end; `true` when that was found.
-    pub(crate) fn skip(&mut self, input: &mut Input<'_>) -> bool {
+    /// Throws at most so many octets away up to the next line end.
+    pub(crate) fn skip(&mut self, input: &mut Input<'_>, most: usize) -> Skipped {
         self.looked = 0;
-        match memchr::memchr(b'\n', input.rest()) {
+        let octets = input.rest();
+        let octets = octets.get(..most).unwrap_or(octets);
+        match memchr::memchr(b'\n', octets) {
             Some(end) => {
                 input.take(end.saturating_add(1));
-                true
+                Skipped::All
             }
             None => {
-                input.take_all();
-                false
+                input.take(octets.len());
+                Skipped::Some(octets.len())
             }
         }
     }
@@ -68,6 +79,17 @@ impl LineFinder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_skipped_than_asked_for() {
+        let mut finder = LineFinder::new();
+        let mut input = Input::new(b"abcd\nNOOP\n");
+        assert_eq!(finder.skip(&mut input, 0), Skipped::Some(0));
+        assert_eq!(finder.skip(&mut input, 4), Skipped::Some(4));
+        assert_eq!(finder.skip(&mut input, 1), Skipped::All);
+        assert_eq!(input.rest(), b"NOOP\n");
+        assert_eq!(finder.skip(&mut Input::new(b"ab"), 9), Skipped::Some(2));
+    }
 
     #[test]
     fn a_line_is_found_at_every_split_and_limit() {

@@ -135,9 +135,10 @@ fn strip_token<'a>(line: &'a [u8], token: &[u8]) -> Option<(&'a [u8], bool)> {
     (whole && head.eq_ignore_ascii_case(token)).then_some((rest, head == token))
 }
 
-/// `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3): what is left, and the inner part.
+/// `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3): what is left, and the inner part. A level
+/// is of `rchar`, all that is visible but `/` and `]`.
 fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    let level = take_while1(|octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'/' | b'[' | b']'));
+    let level = take_while1(|octet: u8| matches!(octet, 0x21..=0x2e | 0x30..=0x5c | 0x5e..=0x7f));
     let levels = nom::combinator::recognize(separated_list1(tag(&b"/"[..]), level));
     delimited(tag(&b"["[..]), levels, tag(&b"]"[..])).parse(text)
 }
@@ -251,7 +252,9 @@ pub(crate) fn put_filled_reply(
         out.extend_from_slice(code.as_bytes());
         out.extend_from_slice(b"] ");
     }
-    // A bracket at the start of a text is for response codes alone (RFC 2449 section 6.4).
+    // A bracket at the start of a text is for response codes alone (RFC 2449 section 6.4), and some
+    // clients look for it behind spaces.
+    let text = text.trim_start_matches(' ');
     let rest = match text.strip_prefix('[') {
         Some(rest) if code.is_none() => {
             out.extend_from_slice(b"(");
@@ -341,6 +344,10 @@ mod tests {
             (b"-ERR [SYS/TEMP/DISK] x", ResponseCode::SysTemp, b"x"),
             (b"-ERR [AUTH/EXPIRED]", ResponseCode::Auth, b""),
             (b"-ERR [SYS] x", ResponseCode::Other(b"SYS"), b"x"),
+            // An opening bracket is an `rchar`, and so is DEL.
+            (b"-ERR [X[1] y", ResponseCode::Other(b"X[1"), b"y"),
+            (b"-ERR [[] y", ResponseCode::Other(b"["), b"y"),
+            (b"-ERR [SYS/TEMP/[\x7f]] y", ResponseCode::SysTemp, b"] y"),
             (b"+OK [XCLIENT] ready", ResponseCode::Other(b"XCLIENT"), b"ready"),
         ] {
             assert_eq!((parse(line).code, parse(line).message), (Some(code), message));
@@ -370,6 +377,7 @@ mod tests {
         assert_eq!(put("{} messages ({} octets)", &[2, 320]), "+OK 2 messages (320 octets)\r\n");
         assert_eq!(put("{} Stück", &[u64::MAX]), "+OK 18446744073709551615 Stück\r\n");
         assert_eq!(put("[{}] {}", &[7]), "+OK (7] {}\r\n");
+        assert_eq!(put("  [AUTH] x", &[]), "+OK (AUTH] x\r\n");
         assert_eq!(put("a {} b", &[]), "+OK a {} b\r\n");
         for length in 480..520 {
             let line = put(&alloc::format!("{}{{}} octets", "x".repeat(length)), &[u64::MAX]);

@@ -20,7 +20,7 @@ pub enum Kind {
     /// It is kept, or keys are made from it: such characters are refused, as a later Unicode may
     /// prepare them otherwise.
     Stored,
-    /// It is compared with what is kept: such characters pass, and match nothing.
+    /// It is compared with what is kept: such characters pass as they are, and match nothing.
     Query,
 }
 
@@ -60,6 +60,10 @@ pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
         let controls = text.bytes().any(|octet| octet.is_ascii_control());
         return if controls { Err(Error::Prohibited) } else { Ok(Cow::Borrowed(text)) };
     }
+    // Before anything is mapped: what a later Unicode makes of such a character may be another name.
+    if kind == Kind::Stored && text.chars().any(is_unassigned) {
+        return Err(Error::Unassigned);
+    }
     // U+200B is in both tables. RFC 4013 section 2.1 names the mapping to a space first.
     let mapped = text
         .chars()
@@ -67,7 +71,7 @@ pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
         .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character));
     // The form KC makes at most 11 times as many octets; so nothing is left behind by a move.
     let mut prepared = String::with_capacity(text.len().saturating_mul(11));
-    prepared.extend(mapped.nfkc());
+    form_kc(mapped, &mut prepared);
     match check(&prepared, kind) {
         Ok(()) => Ok(Cow::Owned(prepared)),
         Err(error) => {
@@ -75,6 +79,37 @@ pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
             Err(error)
         }
     }
+}
+
+/// Appends the form KC as Unicode 3.2 has it.
+///
+/// To Unicode 3.2, a character that it does not assign has no decomposition, combines with nothing, and
+/// lets nothing combine across it. So it stays as it is, and what stands before and behind it is
+/// normalized on its own. Of what Unicode 3.2 assigns, later versions change five decompositions and
+/// nothing else; [`decomposed`] brings those back.
+fn form_kc(text: impl Iterator<Item = char>, out: &mut String) {
+    let mut text = text.map(decomposed).peekable();
+    while text.peek().is_some() {
+        out.extend(core::iter::from_fn(|| text.next_if(|&character| !is_unassigned(character))).nfkc());
+        out.extend(core::iter::from_fn(|| text.next_if(|&character| is_unassigned(character))));
+    }
+}
+
+/// The five ideographs whose decomposition Corrigendum 4 has changed in Unicode 4.0, as Unicode 3.2
+/// decomposes them.
+const fn decomposed(character: char) -> char {
+    match character {
+        '\u{2f868}' => '\u{2136a}',
+        '\u{2f874}' => '\u{5f33}',
+        '\u{2f91f}' => '\u{43ab}',
+        '\u{2f95f}' => '\u{7aae}',
+        '\u{2f9bf}' => '\u{4d57}',
+        other => other,
+    }
+}
+
+fn is_unassigned(character: char) -> bool {
+    tables::contains(tables::UNASSIGNED, character)
 }
 
 /// Whether a string is fit for the message of ANONYMOUS: the trace profile, which changes nothing
@@ -94,6 +129,7 @@ fn check(prepared: &str, kind: Kind) -> Result<(), Error> {
     if !is_one_way(prepared) {
         return Err(Error::Bidirectional);
     }
+    // No normalization makes such a character; this is to hold whatever the tables of a later one say.
     if kind == Kind::Stored && any(tables::UNASSIGNED) {
         return Err(Error::Unassigned);
     }

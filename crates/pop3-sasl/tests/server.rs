@@ -177,6 +177,19 @@ fn cram_md5_with_a_long_secret() {
     assert!(!digest.prove(&[b'k'; 99]));
 }
 
+// 2195-2.01: most clients take the secret as it was typed, some prepare it. By Python's hmac.
+#[test]
+fn cram_md5_with_a_secret_that_preparation_changes() {
+    for response in ["tim 341965c67e4d150d9a507f63bb311a86", "tim 5b528c25ea73c1e7dce331c47297a028"] {
+        let mut exchange = exchange(Mechanism::CramMd5);
+        challenge(exchange.begin(None));
+        let asked = question(exchange.respond(response.as_bytes()));
+        let Question::CramMd5(digest) = asked else { panic!("no question for a digest") };
+        assert!(digest.prove("tan\u{ad}staaf".as_bytes()));
+        assert!(!digest.prove(b"tan-staaf"));
+    }
+}
+
 // 5802-5.05, 5802-5.06
 #[test]
 fn scram_firsts_that_are_none() {

@@ -1,11 +1,13 @@
 //! Names and passwords go out over TLS with the right server only.
 
+use core::time::Duration;
+
 use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::tls::Role;
 use pop3_proto::client::{Error as ProtocolError, SendError};
 use pop3_proto::observer::Side;
 use pop3_proto::server::{Close, Limits};
-use pop3_proto::{Channel, Keyword};
+use pop3_proto::{Channel, Keyword, encode_base64};
 
 use crate::certificates::Certificates;
 use crate::on_each_runtime;
@@ -20,6 +22,8 @@ on_each_runtime!(
     other_protocols,
     pop3_is_named_in_both_ways,
     a_handshake_that_is_none,
+    refusals_before_a_failed_handshake,
+    a_line_without_an_end,
     old_versions,
     the_versions_that_are_offered,
     commands_injected_before_tls,
@@ -187,6 +191,48 @@ async fn a_handshake_that_is_none<R: Runtime>() {
             assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
             assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
         }
+    }
+}
+
+// SEC-02: what was refused before STLS is in the report, however the handshake ends.
+async fn refusals_before_a_failed_handshake<R: Runtime>() {
+    let limits = Limits::new().with_failure_delay(Duration::ZERO).with_login_timeout(Duration::from_secs(5));
+    for silent in [false, true] {
+        let server = Server::<R>::start_with(Mode::Stls, limits, Certificates::good().server());
+        let mut raw = server.raw();
+        for _ in 0..2 {
+            assert!(raw.say("AUTH CRAM-MD5\r\n").starts_with("+ "));
+            let response = encode_base64(b"mrose 0123456789abcdef0123456789abcdef");
+            let response = [response.expose().as_slice(), b"\r\n"].concat();
+            assert!(raw.say(response).starts_with("-ERR [AUTH] "));
+        }
+        assert!(raw.say("STLS\r\n").starts_with("+OK"));
+        if !silent {
+            raw.send("NOOP\r\n");
+        }
+        let _ = std::io::Read::read_to_end(raw.bare(), &mut Vec::new());
+        let ended = server.report();
+        assert_eq!((ended.totals.failed_logins, ended.user), (2, None));
+        assert_eq!(ended.close, if silent { Close::TimedOut } else { Close::PeerClosed });
+        assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+    }
+}
+
+// 2449-4.03, SEC-04
+async fn a_line_without_an_end<R: Runtime>() {
+    let server = Server::<R>::start(Mode::Trusted);
+    for logged_in in [false, true] {
+        let mut raw = if logged_in { server.raw_logged_in() } else { server.raw() };
+        // Not one octet more than the limit, and no line end.
+        let limits = Limits::new();
+        assert_eq!(raw.say(vec![b'x'; limits.command_line]), "-ERR command line too long\r\n");
+        raw.send(vec![b'x'; limits.discarded_line - 2]);
+        raw.send("\r\nXYZZ\r\n");
+        assert_eq!(raw.line(), "-ERR unknown command\r\n");
+        assert_eq!(raw.say(vec![b'x'; limits.command_line]), "-ERR command line too long\r\n");
+        raw.send(vec![b'x'; limits.discarded_line]);
+        assert_eq!(raw.rest(), b"");
+        assert_eq!(server.report().close, Close::EndlessLine);
     }
 }
 

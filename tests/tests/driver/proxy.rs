@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
 use pop3_proto::Rejection;
-use pop3_proto::server::Close;
+use pop3_proto::server::{Close, Config};
 use pop3_tests::store::Store;
 use proptest::prelude::*;
 
@@ -177,6 +177,42 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     assert_eq!((welcomed[1].address, welcomed.len()), (real().0, 2));
     assert_eq!(welcomed[1].proxy.map(|proxy| proxy.address), Some(peer().address));
     assert_eq!(behind.policy.report().1, Close::Quit);
+}
+
+// PRS-13, 2595-4.16: what was said in clear text is forgotten, whoever said it.
+#[test]
+fn what_xclient_said_is_forgotten_with_stls() {
+    let mut behind = Behind { header: false, most: 3, ..Behind::new() };
+    behind.policy = behind.policy.with_config(Config::new().with_starttls(true));
+    let login = "XCLIENT ADDR=192.0.2.8\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";
+    let wire = behind.serve(
+        ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
+        Entrance::Plain,
+    );
+    let sent = wire.sent();
+    assert!(sent.contains("-ERR unknown command\r\n") && sent.ends_with("+OK bye\r\n"), "{sent}");
+    let welcomed = behind.welcomed.lock().unwrap().clone();
+    let addresses: Vec<_> = welcomed.iter().map(|peer| (peer.address, peer.proxy.is_some())).collect();
+    let client = SocketAddr::new(real().0.ip(), 0);
+    assert_eq!(addresses, [(peer().address, false), (client, true), (peer().address, false)]);
+    assert_eq!(behind.policy.report().0.as_deref(), Some("mrose"));
+
+    // Within TLS it may be said all the same, if it was not said before.
+    let mut behind = Behind { header: false, ..Behind::new() };
+    behind.policy = behind.policy.with_config(Config::new().with_starttls(true));
+    let wire = behind.serve(["STLS\r\n".into(), "ClientHello".into(), login.into()], Entrance::Plain);
+    assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
+    assert_eq!(behind.welcomed.lock().unwrap().len(), 2);
+
+    // Where there is no place for the proxy itself, the connection ends with the reason.
+    let mut behind = Behind { header: false, most: 2, ..Behind::new() };
+    behind.policy = behind.policy.with_config(Config::new().with_starttls(true));
+    let wire = behind.serve(
+        ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
+        Entrance::Plain,
+    );
+    assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
+    assert_eq!(behind.policy.report().1, Close::Stopped);
 }
 
 #[test]

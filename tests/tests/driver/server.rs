@@ -82,7 +82,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
     policy.refuses = true;
     let wire = Wire::new([]);
     policy.serve(&wire);
-    assert_eq!(wire.sent(), "-ERR [SYS/TEMP] too manyconnections\r\n");
+    assert_eq!(wire.sent(), "-ERR [SYS/TEMP] too many??connections\r\n");
     assert_eq!(wire.state().writes.len(), 1);
     assert!(wire.state().closed);
     assert!(policy.seen().reports.is_empty(), "there was no session");

@@ -187,6 +187,16 @@ mod tests {
     use crate::args::{Cli, Command, LogLevel};
 
     #[test]
+    fn the_defaults_are_those_of_the_core() {
+        let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0";
+        let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
+            panic!("not serve");
+        };
+        let limits = pop3_proto::server::Limits::new();
+        assert_eq!((serve.login_timeout, serve.idle_timeout), (limits.login_timeout, limits.idle_timeout));
+    }
+
+    #[test]
     fn every_option_of_serve() {
         let line = "pop3 serve --maildrops d --users u --listen 127.0.0.1:0 --listen [::1]:0 --listen-tls 127.0.0.1:0 \
             --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \

@@ -175,7 +175,7 @@ impl Gatekeeper {
         let name = &credentials.name;
         let user = match &credentials.proof {
             Proof::Password(_) => self.password(credentials, turn).await?,
-            Proof::Apop { .. } | Proof::CramMd5 { .. } => {
+            Proof::Apop { .. } | Proof::CramMd5(_) => {
                 self.table().prove(name, |secret| credentials.prove(secret))
             }
             // The users may have been read again meanwhile.
@@ -331,6 +331,7 @@ mod tests {
 
     use pop3_driver::wait;
     use pop3_proto::Secret;
+    use pop3_proto::server::KeyedDigest;
 
     use super::*;
 
@@ -381,7 +382,7 @@ mod tests {
     #[test]
     fn failures_of_all_kinds_are_held_back_alike() {
         let keeper = gatekeeper(Some("exit 1"));
-        let digest = || Proof::CramMd5 { challenge: "<1@h>".into(), digest: Secret::new([0; 16]) };
+        let digest = || Proof::CramMd5(KeyedDigest::new(|_| false));
         let apop = || Proof::Apop {
             timestamp: "<1@h>".into(),
             digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),

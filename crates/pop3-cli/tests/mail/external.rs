@@ -41,7 +41,7 @@ impl Authority {
     }
 }
 
-fn house(authority: &Authority) -> (House, String) {
+pub(crate) fn house(authority: &Authority) -> (House, String) {
     let house = House::new();
     let path = house.path("clients.pem");
     fs::write(&path, &authority.1).unwrap();

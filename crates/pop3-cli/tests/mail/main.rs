@@ -11,6 +11,8 @@ mod external;
 mod logins;
 mod memory;
 mod odd_servers;
+mod prepared;
+mod proxies;
 mod round_trip;
 mod serving;
 mod support;

@@ -56,12 +56,24 @@ impl Talk {
 
     /// In TLS by STLS.
     pub(crate) fn starttls(house: &House, port: u16) -> Self {
+        Self::starttls_behind(house, port, &[], None)
+    }
+
+    /// In TLS by STLS, behind commands that are to be accepted in clear.
+    pub(crate) fn starttls_behind(
+        house: &House,
+        port: u16,
+        commands: &[&str],
+        certificate: Option<(&str, &str)>,
+    ) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let mut replies = BufReader::new(stream.try_clone().unwrap()).lines();
         assert!(replies.next().unwrap().unwrap().starts_with("+OK"));
-        stream.write_all(b"STLS\r\n").unwrap();
-        assert!(replies.next().unwrap().unwrap().starts_with("+OK"));
-        let (stream, bindings) = handshake(stream, house, None).unwrap();
+        for command in commands.iter().chain(&["STLS"]) {
+            stream.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+            assert!(replies.next().unwrap().unwrap().starts_with("+OK"), "{command}");
+        }
+        let (stream, bindings) = handshake(stream, house, certificate).unwrap();
         Self { stream: BufReader::new(stream), bindings }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pop3_proto::server::Credentials;
 use pop3_proto::{Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
@@ -9,6 +10,8 @@ use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 #[derive(Debug)]
 pub(super) struct User {
     password: Secret<Vec<u8>>,
+    /// The password as SASLprep makes it.
+    prepared: Secret<Vec<u8>>,
     /// Made when they are first asked for.
     keys: Vec<Keys>,
     pub(super) messages: Vec<Message>,
@@ -24,19 +27,22 @@ pub(super) struct Message {
 
 impl Default for User {
     fn default() -> Self {
-        let password = Secret::new(Vec::new());
-        Self { password, keys: Vec::new(), messages: Vec::new(), delivered: 0, locked: false }
+        let (password, prepared) = (Secret::new(Vec::new()), Secret::new(Vec::new()));
+        Self { password, prepared, keys: Vec::new(), messages: Vec::new(), delivered: 0, locked: false }
     }
 }
 
 impl User {
-    pub(super) fn set_password(&mut self, password: Vec<u8>) {
-        self.password = Secret::new(password);
+    pub(super) fn set_password(&mut self, password: &str) {
+        self.password = Secret::new(password.as_bytes().to_vec());
+        self.prepared = Secret::new(prepared(password));
         self.keys.clear();
     }
 
-    pub(super) fn password(&self) -> &[u8] {
-        self.password.expose()
+    /// Whether the credentials prove this user's password, as it was set or as SASLprep makes it:
+    /// clients use either.
+    pub(super) fn proves(&self, credentials: &Credentials) -> bool {
+        credentials.prove(self.password.expose()) | credentials.prove(self.prepared.expose())
     }
 
     pub(super) fn deliver(&mut self, content: &[u8]) {

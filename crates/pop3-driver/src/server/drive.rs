@@ -58,13 +58,30 @@ pub(super) struct Suspended<B> {
 }
 
 impl<B: Backend> Suspended<B> {
-    pub(super) fn resume(mut self, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
+    /// Goes on within TLS: with this backend, or with the one that it had.
+    pub(super) fn resume(mut self, backend: Option<B>, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
         // The connection has asked for the handshake, so that this is no misuse.
         let _ = self.connection.tls_established(now);
+        if let Some(backend) = backend {
+            self.backend = backend;
+        }
         if let Some(tls) = tls {
             self.backend.secured(tls);
         }
         Session::new(self.connection, self.backend, self.exchanges, tls)
+    }
+
+    /// What is left when the handshake has failed; there is no error when the server was stopped meanwhile.
+    pub(super) fn failed(self, error: Option<io::Error>) -> Ended {
+        let close = super::service::close_of(error.as_ref());
+        let fault = error.map(|error| super::service::fault_in(super::HANDSHAKE, &error));
+        Ended { fault, ..self.closed(close) }
+    }
+
+    /// What is left when it does not go on.
+    pub(super) fn closed(mut self, close: Close) -> Ended {
+        self.connection.close(close);
+        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
     }
 }
 
@@ -121,9 +138,7 @@ impl<B: Backend> Session<B> {
         mut exchanges: Exchanges,
         tls: Option<&TlsInfo>,
     ) -> Self {
-        if let Some(tls) = tls {
-            exchanges.secured(tls);
-        }
+        exchanges.carried_by(tls);
         exchanges.offer(&backend, &mut connection);
         let line = connection.session().config().limits.command_line;
         Self {
@@ -184,7 +199,7 @@ impl<B: Backend> Session<B> {
                 if let Some(tls) = tls {
                     self.backend.secured(tls);
                 }
-                self.exchanges.proxied();
+                self.exchanges.carried_by(tls);
                 self.exchanges.offer(&self.backend, &mut self.connection);
                 Answer::Proxied
             }

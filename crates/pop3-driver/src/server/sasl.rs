@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use pop3_proto::server::{
-    Accepted, Answer, Connection, Credentials, Needs, OfferedMechanism, Proof, SaslRequest,
+    Accepted, Answer, Connection, Credentials, KeyedDigest, Needs, OfferedMechanism, Proof, SaslRequest,
 };
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
@@ -127,17 +127,11 @@ impl Exchanges {
         }
     }
 
-    /// Notes the TLS that has begun.
-    pub(super) fn secured(&mut self, tls: &TlsInfo) {
-        self.bindings = tls.bindings.clone();
-        self.certified = !tls.certificates.is_empty();
-    }
-
-    /// Notes that the TLS is a proxy's, and not that of the client behind it: its certificate is not the
+    /// Notes what TLS the client is in, as far as it is the client's own: a proxy's certificate is not the
     /// client's, who can't be bound to it either.
-    pub(super) fn proxied(&mut self) {
-        self.bindings = ChannelBindings::none();
-        self.certified = false;
+    pub(super) fn carried_by(&mut self, tls: Option<&TlsInfo>) {
+        self.bindings = tls.map_or_else(ChannelBindings::none, |tls| tls.bindings.clone());
+        self.certified = tls.is_some_and(|tls| !tls.certificates.is_empty());
         self.plus_offered = false;
     }
 
@@ -282,11 +276,9 @@ impl Open {
                 named(Some(name), proof).with_authorization(authorization.map(String::into_bytes))
             }
             Question::CramMd5(digest) => {
-                let mut octets = [0; 16];
-                // The exchange has read 16 octets.
-                octets.iter_mut().zip(digest.digest().expose()).for_each(|(octet, from)| *octet = *from);
-                let (challenge, octets) = (digest.challenge().to_owned(), Secret::new(octets));
-                named(Some(digest.name().to_owned()), Proof::CramMd5 { challenge, digest: octets })
+                let name = digest.name().to_owned();
+                let verify = KeyedDigest::new(move |secret| digest.prove(secret));
+                named(Some(name), Proof::CramMd5(verify))
             }
             Question::Token { name, token, .. } => {
                 let proof = Proof::Token(Secret::new(token.into_octets()));

@@ -31,7 +31,8 @@ pub trait Service: Send + Sync + 'static {
     /// A connection has come. It is served as the [`Welcome`] says, or turned away.
     ///
     /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
-    /// address in the [`Peer`]. Of the welcome only the backend is used then.
+    /// address in the [`Peer`]; and once more when TLS begins by STLS behind that: with the proxy's address,
+    /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
     ///
     /// This is called on the thread that accepts or serves connections, and must not block.
     ///
@@ -54,7 +55,8 @@ pub struct Peer {
     pub local: SocketAddr,
     /// The proxy that the client came through, if one has said so.
     pub proxy: Option<Proxy>,
-    /// What TLS has agreed on, once it has.
+    /// What TLS has agreed on, once it has. Behind a proxy that has said XCLIENT, or whose header says that
+    /// TLS ends at it, there are no certificates and no channel bindings: they are not the client's.
     pub tls: Option<TlsInfo>,
 }
 
@@ -176,21 +178,10 @@ impl Report {
     /// A connection that did not come to a session: what failed, and how; no error when the server was
     /// stopped meanwhile.
     pub(super) fn failed_start(what: &str, error: Option<io::Error>, duration: Duration) -> Self {
-        let close = match &error {
-            None => Close::Stopped,
-            Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
-            Some(_) => Close::PeerClosed,
-        };
-        let error = error.map(|error| io::Error::new(error.kind(), format!("{what}: {error}")));
-        Self {
-            user: None,
-            mechanism: None,
-            close,
-            error,
-            panicked: false,
-            totals: Totals::default(),
-            duration,
-        }
+        let close = close_of(error.as_ref());
+        let error = error.map(|error| fault_in(what, &error));
+        let totals = Totals::default();
+        Self { user: None, mechanism: None, close, error, panicked: false, totals, duration }
     }
 
     /// A connection that a panic has ended outside of a session's loop.
@@ -198,4 +189,18 @@ impl Report {
         let error = io::Error::other("internal error: the session panicked");
         Self { panicked: true, ..Self::failed_start("serving", Some(error), duration) }
     }
+}
+
+/// Why a connection ends whose handshake, or header, ended so: without error the server was stopped.
+pub(super) fn close_of(error: Option<&io::Error>) -> Close {
+    match error {
+        None => Close::Stopped,
+        Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
+        Some(_) => Close::PeerClosed,
+    }
+}
+
+/// The error with what has failed.
+pub(super) fn fault_in(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }

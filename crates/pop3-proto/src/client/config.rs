@@ -41,6 +41,9 @@ pub struct Config {
     pub max_list_entries: usize,
     /// How many lines a CAPA may have; they are kept. Default: 1000; servers send about 15.
     pub max_capabilities: usize,
+    /// How many octets the lines of a CAPA may have together, without line ends; they are kept. Default:
+    /// 65,536; servers send some hundred.
+    pub max_capability_octets: usize,
     /// How many octets of content a body may have. Default: `None`, no limit: bodies are handed out
     /// as they come, and the caller may stop at any time.
     pub max_body: Option<u64>,
@@ -71,6 +74,7 @@ impl Default for Config {
             max_sasl_line: 65_536,
             max_list_entries: 1_000_000,
             max_capabilities: 1000,
+            max_capability_octets: 65_536,
             max_body: None,
             greeting_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),
@@ -102,6 +106,7 @@ impl Config {
         with_max_sasl_line, max_sasl_line: usize;
         with_max_list_entries, max_list_entries: usize;
         with_max_capabilities, max_capabilities: usize;
+        with_max_capability_octets, max_capability_octets: usize;
         with_max_body, max_body: Option<u64>;
         with_greeting_timeout, greeting_timeout: Duration;
         with_reply_timeout, reply_timeout: Duration;

@@ -179,10 +179,7 @@ impl Connection {
     /// announced SASL, so that the server is known to follow RFC 5034 (sections 3 and 4).
     #[must_use]
     pub fn takes_initial_response(&self, mechanism: MechanismName, initial: Base64<'_>) -> bool {
-        let announced = self
-            .capabilities
-            .as_ref()
-            .is_some_and(|list| list.iter().any(|capability| matches!(capability, Capability::Sasl(_))));
+        let announced = self.capabilities.as_ref().is_some_and(Capabilities::has_sasl);
         announced && length(&Command::Auth { mechanism, initial: Some(initial) }) <= MAX_COMMAND
     }
 

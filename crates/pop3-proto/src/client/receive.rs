@@ -263,6 +263,9 @@ impl Connection {
         let messages = messages.saturating_add(u32::from(order != Some(Quirk::RepeatedNumber)));
         self.reading = Reading::Lines { count, number: own_number, messages };
         if capa {
+            if self.gathered.octets().saturating_add(text.len()) > self.config.max_capability_octets {
+                return Err(Error::TooManyEntries);
+            }
             self.gathered.push(text);
         }
         Ok(Event::Entry(entry))

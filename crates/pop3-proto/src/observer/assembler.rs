@@ -13,6 +13,8 @@ pub(super) struct Assembler {
     octets: u64,
     /// Whether the last octet was a CR.
     cr: bool,
+    /// Whether the line was given before its end, so that the rest of it is thrown away.
+    skipping: bool,
 }
 
 /// A line.
@@ -38,11 +40,16 @@ impl Assembler {
         then: impl FnOnce(Line<'_>),
     ) -> &'o [u8] {
         let Some(end) = memchr::memchr(b'\n', octets) else {
-            self.keep(octets, limit);
+            if !self.skipping {
+                self.keep(octets, limit);
+            }
             return &[];
         };
         let (line, rest) = octets.split_at_checked(end).unwrap_or((octets, &[]));
         let rest = rest.get(1..).unwrap_or_default();
+        if core::mem::take(&mut self.skipping) {
+            return rest;
+        }
         // A line that is whole in the piece is not copied.
         if self.octets == 0 && line.len() <= limit {
             let text = line.strip_suffix(b"\r");
@@ -67,6 +74,16 @@ impl Assembler {
         }
     }
 
+    /// Gives what there is of a line of more than so many octets; what is still to come of it is thrown
+    /// away.
+    pub(super) fn end_early(&mut self, over: u64, then: impl FnOnce(Line<'_>)) {
+        if self.octets > over {
+            // Nobody knows how it ends.
+            self.finish(true, then);
+            self.skipping = true;
+        }
+    }
+
     /// Whether a line has begun.
     pub(super) const fn is_partial(&self) -> bool {
         self.octets > 0
@@ -76,7 +93,7 @@ impl Assembler {
     pub(super) fn clear(&mut self) {
         self.kept.as_mut_slice().zeroize();
         self.kept.clear();
-        (self.octets, self.cr) = (0, false);
+        (self.octets, self.cr, self.skipping) = (0, false, false);
     }
 
     fn finish(&mut self, crlf: bool, then: impl FnOnce(Line<'_>)) {
@@ -140,6 +157,21 @@ mod tests {
         }
         assembler.end(&mut push);
         lines
+    }
+
+    #[test]
+    fn a_line_that_is_given_early_is_given_once() {
+        let (mut assembler, mut lines) = (Assembler::default(), Vec::new());
+        let mut push = |line: Line<'_>| lines.push((line.text.to_vec(), line.octets));
+        assembler.feed(b"a long line", 100, &mut push);
+        assembler.end_early(11, &mut push);
+        assembler.end_early(10, &mut push);
+        assembler.end_early(10, &mut push);
+        assembler.feed(b" goes on", 100, &mut push);
+        let rest = assembler.feed(b" to here\r\nNOOP\r\n", 100, &mut push);
+        assembler.feed(rest, 100, &mut push);
+        assembler.end(&mut push);
+        assert_eq!(lines, [(b"a long line".to_vec(), 11), (b"NOOP".to_vec(), 6)]);
     }
 
     #[test]

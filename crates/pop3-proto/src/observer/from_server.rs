@@ -29,6 +29,9 @@ impl Observer {
             self.greeting(line, reply, sink);
             return;
         }
+        if reply.is_some_and(|reply| !reply.is_positive()) {
+            self.refused_early(sink);
+        }
         let front = self.queue.front();
         if let Some(front) = front
             && let Some(auth) = front.auth

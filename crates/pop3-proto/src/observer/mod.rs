@@ -123,6 +123,9 @@ enum Stage {
     GaveUp,
 }
 
+/// The octets of a line that no server need take (RFC 2449 section 4).
+const LONG_LINE: u64 = 255;
+
 /// What the server's octets are.
 #[derive(Debug)]
 enum Reading {
@@ -299,6 +302,17 @@ impl Observer {
             && last.asked.keyword.is_none()
         {
             last.shape = Some(shape);
+        }
+    }
+
+    /// A refusal has come. Where none is due it may be that of a line that is too long: a server need not
+    /// wait for its end.
+    fn refused_early(&mut self, sink: Sink<'_>) {
+        let is_due = self.queue.front().is_some() && !self.exchange.is_some_and(|open| open.clients_turn);
+        if !is_due {
+            let mut lines = core::mem::take(&mut self.client_lines);
+            lines.end_early(LONG_LINE, |line| self.client_line(line, sink));
+            self.client_lines = lines;
         }
     }
 

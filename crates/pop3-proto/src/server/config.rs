@@ -64,9 +64,12 @@ pub struct Utf8 {
 #[non_exhaustive]
 pub struct Limits {
     /// The most octets of a command line, CRLF included. Default: 1024. RFC 2449 section 4 demands
-    /// 255, passwords may be longer. A longer line is discarded and answered by one `-ERR`. The
-    /// caller's input buffer must hold this many octets.
+    /// 255, passwords may be longer. A longer line is answered by one `-ERR` as soon as it is seen to be
+    /// longer, and discarded. The caller's input buffer must hold this many octets.
     pub command_line: usize,
+    /// How many octets of a line that is too long are discarded beyond its limit; a line that does not end
+    /// by then ends the connection, with [`Close::EndlessLine`](super::Close::EndlessLine). Default: 64 KiB.
+    pub discarded_line: usize,
     /// The most octets of a line within AUTH, CRLF included: of the command with its initial response,
     /// and of each response. Default: 16 KiB, enough for tokens of 12,288 octets of base64 (RFC 5034
     /// section 4 sets no bound). A longer line is discarded, and ends the exchange. The caller's input
@@ -87,7 +90,7 @@ pub struct Limits {
     /// further one is held back twice as long. Default: 1 second. A store that is done by then tells
     /// nothing by the time it took.
     pub failure_delay: Duration,
-    /// How long a connection may go without login, however busy it is. Default: 2 minutes. This
+    /// How long a connection may go without login, however busy it is. Default: 60 seconds. This
     /// departs from RFC 1939 section 3, whose 10 minutes name no state, as all servers do.
     pub login_timeout: Duration,
     /// The autologout timer after the login. Default: 10 minutes, the least that RFC 1939 section 3
@@ -230,13 +233,14 @@ impl Limits {
     pub const fn new() -> Self {
         Self {
             command_line: 1024,
+            discarded_line: 64 * 1024,
             sasl_line: 16 * 1024,
             sasl_rounds: 8,
             bad_commands_before_login: 10,
             bad_commands: 20,
             failed_logins: 3,
             failure_delay: Duration::from_secs(1),
-            login_timeout: Duration::from_secs(120),
+            login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
             high_water: 32 * 1024,
         }
@@ -246,6 +250,13 @@ impl Limits {
     #[must_use]
     pub fn with_command_line(mut self, octets: usize) -> Self {
         self.command_line = octets.max(255);
+        self
+    }
+
+    /// Sets [`discarded_line`](Self::discarded_line).
+    #[must_use]
+    pub const fn with_discarded_line(mut self, octets: usize) -> Self {
+        self.discarded_line = octets;
         self
     }
 

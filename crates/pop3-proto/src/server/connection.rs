@@ -14,7 +14,7 @@ use super::session::{Session, State};
 use super::texts;
 use super::vocabulary::{Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
 use super::write;
-use crate::line::{Found, LineFinder};
+use crate::line::{Found, LineFinder, Skipped};
 use crate::number::put_decimal;
 use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, SaslResponse};
 
@@ -27,7 +27,8 @@ use crate::{Channel, Command, CommandError, Input, Instant, MessageNumber, SaslR
 pub struct Connection {
     session: Session,
     finder: LineFinder,
-    skipping: bool,
+    /// How many octets of a line that is too long may still be thrown away before the connection ends.
+    skipping: Option<usize>,
     greeted: bool,
     listing: Option<(Column, MessageNumber)>,
     body: Option<Body>,
@@ -87,7 +88,7 @@ impl Connection {
         Self {
             session: Session::new(config, channel, timestamp),
             finder: LineFinder::new(),
-            skipping: false,
+            skipping: None,
             greeted: false,
             listing: None,
             body: None,
@@ -121,8 +122,15 @@ impl Connection {
         }
         loop {
             if let Some(held) = &self.held {
+                let deadline = self.login_deadline();
+                if now < held.until && now < deadline {
+                    return Step::Pause(held.until.min(deadline));
+                }
                 if now < held.until {
-                    return Step::Pause(held.until);
+                    // The reply is not given early, or the wait could be had for less.
+                    self.held = None;
+                    self.session.close(Close::TimedOut);
+                    continue;
                 }
                 if let Some(Held { reply, .. }) = self.held.take() {
                     write::put_line(&self.session, &reply, out);
@@ -154,6 +162,8 @@ impl Connection {
             let Some(event) = self.next_event(input) else {
                 if input.is_last() {
                     self.session.close(Close::PeerClosed);
+                } else if self.skipping == Some(0) {
+                    self.session.close(Close::EndlessLine);
                 } else if now >= self.deadline() {
                     self.session.close(Close::TimedOut);
                 } else {
@@ -220,7 +230,7 @@ impl Connection {
     pub fn tls_established(&mut self, now: Instant) -> Result<(), Misuse> {
         let Action::Nothing = self.session.step(Event::TlsEstablished)? else { return Err(Misuse) };
         self.finder = LineFinder::new();
-        self.skipping = false;
+        self.skipping = None;
         self.progress = now;
         Ok(())
     }
@@ -251,8 +261,13 @@ impl Connection {
             // The last reply is still to be sent, however long ago the connection was opened.
             self.progress.after(limits.idle_timeout.min(limits.login_timeout))
         } else {
-            self.opened.after(limits.login_timeout)
+            self.login_deadline()
         }
+    }
+
+    /// When a connection without a login is closed, whatever it waits for.
+    fn login_deadline(&self) -> Instant {
+        self.opened.after(self.session.config.limits.login_timeout)
     }
 
     /// The session underneath: its state, snapshot, marks and totals.
@@ -263,12 +278,19 @@ impl Connection {
 
     /// The next line of the input as an event.
     fn next_event<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
-        if self.skipping {
-            self.skipping = !self.finder.skip(input);
-            return (!self.skipping).then_some(Event::Malformed(CommandError::TooLong));
+        if let Some(left) = self.skipping {
+            // Answered already, when it was seen to be too long.
+            self.skipping = match self.finder.skip(input, left) {
+                Skipped::All => None,
+                Skipped::Some(octets) => Some(left.saturating_sub(octets)),
+            };
+            if self.skipping.is_some() {
+                return None;
+            }
         }
         let responding = self.session.state() == State::Responding;
-        match self.finder.next(input, self.line_limit(responding, input.rest())) {
+        let limit = self.line_limit(responding, input.rest());
+        match self.finder.next(input, limit) {
             Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
                 Ok(response) => Event::Sasl(response),
                 Err(error) => Event::Malformed(error.into()),
@@ -282,9 +304,11 @@ impl Connection {
             }),
             Found::Partial => None,
             Found::TooLong => {
-                self.give_up(input.rest());
-                self.skipping = true;
-                self.next_event(input)
+                // There is no line end within the limit.
+                let begin = input.take(limit);
+                self.give_up(begin);
+                self.skipping = Some(self.session.config.limits.discarded_line);
+                Some(Event::Malformed(CommandError::TooLong))
             }
         }
     }

@@ -253,6 +253,8 @@ impl Session {
         self.marks = Marks::new(account.maildrop.len());
         self.account = account;
         self.phase = Phase::Transaction;
+        // Those after the login are counted on their own.
+        self.bad_commands = 0;
         let (messages, octets) = self.present();
         let text = texts::fill(self.translate(texts::MAILDROP), &[messages as u64, octets]).into();
         Action::Reply(Line { text, ..Line::positive("") })

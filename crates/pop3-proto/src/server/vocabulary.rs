@@ -216,6 +216,9 @@ pub enum Close {
     PeerClosed,
     /// Too many bad commands. Nothing is removed.
     BadCommands,
+    /// A line that is too long, and did not end within [`Limits::discarded_line`](super::Limits) octets
+    /// more. Nothing is removed.
+    EndlessLine,
     /// Too many refused logins.
     FailedLogins,
     /// A message ended too soon, too late or in a fault after its first octets were sent; the
@@ -295,6 +298,7 @@ impl fmt::Display for Close {
             Self::TimedOut => "timed out",
             Self::PeerClosed => "closed by the client",
             Self::BadCommands => "too many bad commands",
+            Self::EndlessLine => "a line without an end",
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",

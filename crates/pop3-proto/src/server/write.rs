@@ -9,7 +9,7 @@ use super::texts;
 use super::vocabulary::{Column, Line};
 use crate::number::put_decimal;
 use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
-use crate::{MessageNumber, Secret, Status, encode_base64};
+use crate::{MessageNumber, Rejection, Secret, Status, encode_base64};
 
 /// The first line of a reply. Its text is in the language of the session already.
 pub(super) fn put_line(session: &Session, line: &Line, out: &mut BytesMut) {
@@ -22,6 +22,20 @@ pub(super) fn positive(session: &Session, text: &'static str, numbers: &[u64], o
     put_filled_reply(out, Status::Positive, None, text, numbers, session.language.is_some());
 }
 
+/// Appends the greeting of a connection that is not taken: a negative line with the rejection's code and
+/// text. Send it, and close. It is written as all replies are, so that a text can't pass for a code.
+///
+/// ```
+/// use pop3_proto::{Rejection, server::turn_away};
+/// let mut out = bytes::BytesMut::new();
+/// turn_away(&Rejection::temporary("too many connections"), &mut out);
+/// turn_away(&Rejection::plain("[IN-USE] x"), &mut out);
+/// assert_eq!(out, "-ERR [SYS/TEMP] too many connections\r\n-ERR (IN-USE] x\r\n");
+/// ```
+pub fn turn_away(rejection: &Rejection, out: &mut BytesMut) {
+    put_reply(out, Status::Negative, rejection.code(), rejection.text(), false);
+}
+
 /// The greeting, with the timestamp of APOP at its end if there is one.
 pub(super) fn greeting(session: &Session, out: &mut BytesMut) {
     let timestamp = session.timestamp.as_deref().unwrap_or_default();
@@ -31,9 +45,10 @@ pub(super) fn greeting(session: &Session, out: &mut BytesMut) {
     let room =
         MAX_REPLY.saturating_sub(" \r\n".len()).saturating_sub(status.len()).saturating_sub(timestamp.len());
     // Without APOP nothing in the greeting may look like a timestamp, and a bracket at its start would
-    // be a response code (RFC 2449 section 6.4).
-    let text = session.config.greeting.trim_start_matches(['[', ' ']);
-    let text = text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '<' | '>'));
+    // be a response code (RFC 2449 section 6.4): at the start of what is left of it.
+    let text = session.config.greeting.chars();
+    let text = text.filter(|c| matches!(c, ' '..='~') && !matches!(c, '<' | '>'));
+    let text = text.skip_while(|c| matches!(c, '[' | ' '));
     out.extend(text.take(room).map(|c| c as u8));
     if !timestamp.is_empty() {
         out.extend_from_slice(b" ");

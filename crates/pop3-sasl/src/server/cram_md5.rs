@@ -30,14 +30,10 @@ impl CramMd5 {
         &self.challenge
     }
 
-    /// The digest that came, 16 octets: for who compares it in another way than [`prove`](Self::prove).
-    #[must_use]
-    pub const fn digest(&self) -> &Secret {
-        &self.digest
-    }
-
-    /// Whether the client has this password. It may have used it as it is, or prepared by SASLprep: both
-    /// are right. The time taken does not tell where it is wrong.
+    /// Whether the client has this password.
+    ///
+    /// It may have used it as it is, as RFC 2195 has it and as most clients do, or prepared by SASLprep,
+    /// as the later drafts have it: both are right. The time taken does not tell where it is wrong.
     #[must_use]
     pub fn prove(&self, password: &[u8]) -> bool {
         let made = |key: &[u8]| hmac_md5(key, self.challenge.as_bytes()).same_octets(self.digest.expose());

@@ -1,0 +1,142 @@
+//! What is trusted about a connection.
+
+use pop3_proto::Channel;
+use pop3_proto::server::ClientInfo;
+
+use super::service::Peer;
+use crate::tls::TlsInfo;
+
+/// What is trusted about a connection: who is at its other end, and what carries it.
+///
+/// All that depends on it (the policy's [`Peer`], the channel, the certificate, the channel bindings) is
+/// derived by one function, anew with each thing that is learnt, so that nothing of it survives what
+/// replaced it.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Who is at the other end of the socket, as its PROXY header tells it. The header comes before any
+    /// octet of a session, from a network that the operator has named, and nowhere else: so it holds as
+    /// long as the socket does.
+    socket: Peer,
+    /// Whom a proxy speaks for by XCLIENT, within what carries the connection now.
+    client: Option<ClientInfo>,
+    /// Whether XCLIENT was ever believed. From then on a handshake may be that of the proxy or that of its
+    /// client, and no one can tell which.
+    proxied: bool,
+    /// Whether the connection is in TLS, and what that has agreed on.
+    secured: bool,
+    tls: Option<TlsInfo>,
+    /// What follows from the above.
+    peer: Peer,
+}
+
+impl Link {
+    /// A socket on which nothing has come yet but a PROXY header.
+    pub(super) fn new(socket: Peer) -> Self {
+        let peer = socket.clone();
+        Self { socket, client: None, proxied: false, secured: false, tls: None, peer }
+    }
+
+    /// Who the session is with: for the policy, its limits and its log.
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// TLS that can be taken for the client's own.
+    pub(super) const fn tls(&self) -> Option<&TlsInfo> {
+        self.peer.tls.as_ref()
+    }
+
+    /// What carries the session; `trusted` says whether it may carry passwords without TLS.
+    pub(super) const fn channel(&self, trusted: bool) -> Channel {
+        match (self.secured, trusted) {
+            (true, _) => Channel::Tls,
+            (false, true) => Channel::TrustedPlaintext,
+            (false, false) => Channel::Plaintext,
+        }
+    }
+
+    /// A trusted proxy has told whom it speaks for.
+    pub(super) fn speaks_for(&mut self, client: ClientInfo) {
+        self.client = Some(client);
+        self.proxied = true;
+        self.derive();
+    }
+
+    /// TLS has begun. What was said before it is forgotten (RFC 2595 section 4). Returns whether the peer is
+    /// another one by that.
+    pub(super) fn secured(&mut self, tls: Option<TlsInfo>) -> bool {
+        let forgotten = self.client.take().is_some();
+        self.secured = true;
+        self.tls = tls;
+        self.derive();
+        forgotten
+    }
+
+    fn derive(&mut self) {
+        self.peer = self.socket.clone();
+        if let Some(client) = &self.client {
+            self.peer.speaks_for(client);
+        }
+        let of_proxy = self.proxied || self.socket.proxy.is_some_and(|proxy| proxy.tls);
+        self.peer.tls = self.tls.clone().map(|tls| if of_proxy { tls.of_nobody() } else { tls });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pop3_sasl::ChannelBindings;
+
+    use super::super::proxy::Proxy;
+    use super::*;
+
+    fn tls() -> TlsInfo {
+        TlsInfo {
+            version: "TLSv1_3".into(),
+            cipher: "x".into(),
+            certificates: vec![vec![1, 2, 3].into()],
+            bindings: ChannelBindings::none().with_exporter([7; 32]),
+        }
+    }
+
+    fn link(proxy: Option<bool>) -> Link {
+        let address = ([127, 0, 0, 1], 1).into();
+        let mut peer = Peer::new(address, address);
+        peer.proxy = proxy.map(|tls| Proxy::new(([127, 0, 0, 2], 2).into(), tls));
+        Link::new(peer)
+    }
+
+    fn client() -> ClientInfo {
+        let mut client = ClientInfo::default();
+        client.address = Some([192, 0, 2, 7].into());
+        client
+    }
+
+    fn is_bound(link: &Link) -> bool {
+        let tls = link.tls().unwrap();
+        assert_eq!(tls.certificates.is_empty(), tls.bindings.is_empty());
+        !tls.bindings.is_empty()
+    }
+
+    #[test]
+    fn tls_is_the_clients_own_unless_a_proxy_is_in_between() {
+        for (header, own) in [(None, true), (Some(false), true), (Some(true), false)] {
+            let mut link = link(header);
+            assert_eq!(link.channel(false), Channel::Plaintext);
+            assert!(!link.secured(Some(tls())));
+            assert_eq!((is_bound(&link), link.channel(true)), (own, Channel::Tls));
+            link.speaks_for(client());
+            assert!(!is_bound(&link));
+        }
+    }
+
+    #[test]
+    fn what_xclient_said_ends_with_tls_and_what_it_took_away_does_not_come_back() {
+        let mut link = link(None);
+        link.speaks_for(client());
+        assert_eq!(link.peer().address.ip(), client().address.unwrap());
+        assert!(link.peer().proxy.is_some());
+        assert!(link.secured(Some(tls())));
+        assert_eq!((link.peer().address, link.peer().proxy), (link.socket.address, None));
+        assert!(!is_bound(&link));
+    }
+}

@@ -1,0 +1,117 @@
+//! The numbers in `docs/limits.md` are the defaults.
+
+use core::time::Duration;
+use std::fs;
+use std::path::Path;
+
+use pop3_proto::client;
+use pop3_proto::observer;
+use pop3_proto::server::Limits;
+
+/// The second columns of the table under a heading, by what stands in the first.
+fn section(page: &str, heading: &str) -> Vec<(String, String)> {
+    let begin = page.find(&format!("\n## {heading}\n")).expect("the heading");
+    let section = page[begin + 1..].lines().skip(1).take_while(|line| !line.starts_with("## "));
+    let rows = section.filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    rows.map(|(name, rest)| (name.to_owned(), rest.split(" | ").next().unwrap().to_owned())).collect()
+}
+
+fn octets(octets: usize) -> Vec<String> {
+    let grouped = match octets {
+        1000.. => format!("{},{:03}", octets / 1000, octets % 1000),
+        _ => octets.to_string(),
+    };
+    let mut forms = vec![format!("{octets} octets"), format!("{grouped} octets")];
+    if octets.is_multiple_of(1024) {
+        forms.push(format!("{} KiB", octets / 1024));
+    }
+    forms
+}
+
+fn count(count: usize) -> Vec<String> {
+    let digits = count.to_string();
+    let groups: Vec<_> =
+        digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    vec![digits.clone(), groups.join(",")]
+}
+
+fn time(time: Duration) -> Vec<String> {
+    let seconds = time.as_secs();
+    let mut forms = vec![format!("{seconds} s")];
+    if seconds.is_multiple_of(60) {
+        forms.push(format!("{} min", seconds / 60));
+    }
+    forms
+}
+
+/// Each row of the page that is named like a setting has its default, and all of these rows are there.
+fn compare(page: &str, heading: &str, defaults: &[(&str, Vec<String>)]) {
+    let rows = section(page, heading);
+    for (name, forms) in defaults {
+        let Some((_, said)) = rows.iter().find(|(row, _)| row == name) else {
+            panic!("docs/limits.md does not say {name} under {heading}");
+        };
+        // A number is followed by a word, or by nothing.
+        let says = |form: &String| {
+            said == form
+                || said.strip_prefix(form.as_str()).is_some_and(|rest| rest.starts_with([' ', ',', ';']))
+        };
+        assert!(forms.iter().any(says), "docs/limits.md says {said:?} of {name}, which is {forms:?}");
+    }
+    for (row, _) in rows {
+        assert!(defaults.iter().any(|(name, _)| *name == row), "nothing compares {row} of docs/limits.md");
+    }
+}
+
+#[test]
+fn the_page_has_the_defaults() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/limits.md")).unwrap();
+    let limits = Limits::new();
+    let number = |number: u32| count(number as usize);
+    compare(
+        &page,
+        "Server",
+        &[
+            ("command_line", octets(limits.command_line)),
+            ("discarded_line", octets(limits.discarded_line)),
+            ("sasl_line", octets(limits.sasl_line)),
+            ("sasl_rounds", number(limits.sasl_rounds)),
+            ("bad_commands_before_login", number(limits.bad_commands_before_login)),
+            ("bad_commands", number(limits.bad_commands)),
+            ("failed_logins", number(limits.failed_logins)),
+            ("failure_delay", time(limits.failure_delay)),
+            ("login_timeout", time(limits.login_timeout)),
+            ("idle_timeout", time(limits.idle_timeout)),
+            ("high_water", octets(limits.high_water)),
+        ],
+    );
+    let config = observer::Config::new();
+    compare(
+        &page,
+        "Observer",
+        &[
+            ("max_line", octets(config.max_line)),
+            ("max_outstanding", count(config.max_outstanding)),
+            ("max_messages", count(config.max_messages)),
+        ],
+    );
+    let config = client::Config::default();
+    assert_eq!(config.max_body, None);
+    let mut rows = vec![
+        ("max_in_flight", count(config.max_in_flight)),
+        ("max_octets_in_flight", octets(config.max_octets_in_flight)),
+        ("max_reply_line", octets(config.max_reply_line)),
+        ("max_list_line", octets(config.max_list_line)),
+        ("max_sasl_line", octets(config.max_sasl_line)),
+        ("max_list_entries", count(config.max_list_entries)),
+        ("max_capabilities", count(config.max_capabilities)),
+        ("max_capability_octets", octets(config.max_capability_octets)),
+        ("max_body", vec!["none".to_owned()]),
+        ("greeting_timeout", time(config.greeting_timeout)),
+        ("reply_timeout", time(config.reply_timeout)),
+        ("quit_timeout", time(config.quit_timeout)),
+    ];
+    rows.sort_by_key(|(name, _)| *name);
+    compare(&page, "Client", &rows);
+}
