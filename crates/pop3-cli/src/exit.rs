@@ -21,6 +21,10 @@ pub(crate) enum Exit {
     Login = 4,
     /// The other side does not speak POP3 as agreed.
     Protocol = 5,
+    /// The server refuses for now: what is right may well work later, unchanged.
+    TryLater = 6,
+    /// Another process fetches the same account into the same target.
+    Running = 7,
 }
 
 impl From<Exit> for ExitCode {

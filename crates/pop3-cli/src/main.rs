@@ -12,6 +12,7 @@ mod escape;
 mod exit;
 mod fetch;
 mod fuse;
+mod idn;
 mod journal;
 mod limits;
 mod lint;

@@ -24,4 +24,4 @@ mod wait;
 pub use backend::{Backend, Message};
 pub use stop::{OnStop, Stop};
 pub use transport::{Clock, Transport, timed_out};
-pub use wait::wait;
+pub use wait::{pause, wait};

@@ -11,7 +11,6 @@ use pop3_proto::{MessageNumber, Octets};
 use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Listed, Task, Wishes, census, plan};
 use super::report::Report;
-use crate::args::Target;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
@@ -39,12 +38,11 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    pub(super) fn failure(&self, dial: &Dial, target: &Target) -> Failure {
+    pub(super) fn failure(&self, dial: &Dial) -> Failure {
         match self {
-            Self::Client(Error::Store(error)) | Self::Store(error) => Failure::new(
-                Exit::Partial,
-                format!("storing in {target} failed: {} (the rest stays on the server)", reasons(error)),
-            ),
+            Self::Client(Error::Store(error)) | Self::Store(error) => {
+                Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
+            }
             Self::Client(error) => dial.failure(error),
         }
     }
@@ -101,6 +99,7 @@ impl Fetcher<'_> {
         let stored = storing.stored;
         // What is complete is kept, whatever came after it.
         let committed = self.inbox.commit();
+        (self.report.fetched, self.report.octets) = self.inbox.stored();
         fetched?;
         committed?;
 

@@ -3,6 +3,7 @@
 mod announced;
 mod brake;
 mod delays;
+mod descriptors;
 mod external;
 mod gate;
 mod guarded;
@@ -56,7 +57,9 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let host = options.hostname.clone().unwrap_or_else(host_name);
     let certificate = certificate(options, &host)?;
     let role = certificate.as_ref().map_or(Role::None, |certificate| Role::Server(certificate.config()));
+    let open_files = descriptors::raise();
     let listeners = Listeners::bind(options, &role)?;
+    listeners.warn();
 
     let stop = Stop::new();
     let offer = Offer::new(options)?;
@@ -64,7 +67,9 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
         warn!("{advice}");
     }
     signals::watch(&stop, &users, &offer, certificate)?;
-    let policy = policy(options, host, &users, offer, &role)?;
+    let most = descriptors::bound(options.max_connections, open_files);
+    info!(max_connections = most, open_files, "limits");
+    let policy = policy(options, host, &users, offer, &role, most)?;
     // Who waits for a check is told so at once, and its session ends.
     let store = Arc::clone(&policy.store);
     let _close = stop.on_stop(move || store.gatekeeper().close());
@@ -126,6 +131,7 @@ fn policy(
     users: &Arc<Users>,
     offer: Offer,
     role: &Role,
+    most: u32,
 ) -> Result<Policy, Failure> {
     let limits =
         Limits::new().with_login_timeout(options.login_timeout).with_idle_timeout(options.idle_timeout);
@@ -143,7 +149,7 @@ fn policy(
             .with_language(Language::GERMAN);
     }
     let places = Places::new(Most {
-        total: options.max_connections,
+        total: most,
         per_address: options.max_connections_per_ip,
         per_user: options.max_connections_per_user,
     });

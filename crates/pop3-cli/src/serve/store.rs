@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;
 use super::delays::LoginDelays;
+use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::Offer;
 use crate::limits::{Limits, UserGuard};
@@ -128,7 +129,9 @@ impl MailStore {
         let table = self.gatekeeper.table();
         let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
         // What was read is to be known later on, too.
-        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        let mut config = Config::new()
+            .with_seen_flag(expire.is_some_and(|days| days > 0))
+            .with_on_shortage(descriptors::short);
         if self.utf8 && !credentials.utf8 {
             config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
         }

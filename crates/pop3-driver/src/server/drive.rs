@@ -9,6 +9,7 @@ use pop3_proto::server::{
 use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
 use super::sasl::{self, Exchanges, Outcome};
+use super::switches::{Failure, Switches, made_room};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
@@ -71,10 +72,9 @@ impl<B: Backend> Suspended<B> {
         Session::new(self.connection, self.backend, self.exchanges, tls)
     }
 
-    /// What is left when the handshake has failed; there is no error when the server was stopped meanwhile.
-    pub(super) fn failed(self, error: Option<io::Error>) -> Ended {
-        let close = super::service::close_of(error.as_ref());
-        let fault = error.map(|error| super::service::fault_in(super::HANDSHAKE, &error));
+    /// What is left when the handshake has failed.
+    pub(super) fn failed(self, failure: Failure) -> Ended {
+        let (close, fault) = failure.outcome(super::HANDSHAKE);
         Ended { fault, ..self.closed(close) }
     }
 
@@ -100,6 +100,8 @@ enum Fault {
     Misuse,
     /// The backend has panicked, or the loop.
     Panicked,
+    /// The service has ended this session.
+    Ended,
 }
 
 impl From<io::Error> for Fault {
@@ -155,9 +157,14 @@ impl<B: Backend> Session<B> {
     }
 
     /// Serves until the session is over or TLS is due.
-    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
-        let result = caught(self.run(transport, stop)).await.unwrap_or(Err(Fault::Panicked));
+    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
+        let run = caught(switches.end.before(self.run(transport, switches))).await;
+        let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
         let panicked = matches!(result, Err(Fault::Panicked));
+        if switches.end.is_stopped() && !panicked {
+            // Where reading blocks, throwing the switch shows as the end of input or as a fault.
+            result = Err(Fault::Ended);
+        }
         match result {
             Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
             Ok(Pause::StartTls) => {
@@ -176,6 +183,10 @@ impl<B: Backend> Session<B> {
             Err(Fault::Misuse) => {
                 self.connection.close(Close::Stopped);
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
+            }
+            Err(Fault::Ended) => {
+                self.connection.close(Close::Stopped);
+                self.fault = Some(made_room());
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
@@ -215,8 +226,17 @@ impl<B: Backend> Session<B> {
     }
 
     /// Returns why it does not go on.
-    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<Pause, Fault> {
+    async fn run<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        switches: &Switches<'_>,
+    ) -> Result<Pause, Fault> {
+        let stop = switches.stop;
         loop {
+            if switches.end.is_stopped() {
+                // Commands that have come already are not begun, nor is anything sent.
+                return Err(Fault::Ended);
+            }
             if stop.is_stopped() {
                 // No request is open here. Commands that have come already are not begun any more: a
                 // client that never stops sending would never be stopped.
