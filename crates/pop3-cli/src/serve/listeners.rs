@@ -101,7 +101,13 @@ impl Listeners {
     }
 
     fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        // What comes back from the blocking pool, or from the network, must not wait behind a crowd of sessions:
+        // by default tokio looks at these after 61 tasks.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .global_queue_interval(5)
+            .event_interval(5)
+            .build()?;
         let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
         runtime.block_on(async {
             let mut tasks = Vec::new();
