@@ -6,6 +6,7 @@ mod client_auth;
 mod client_utf8;
 mod faults;
 mod hostile_login;
+mod logins_once;
 mod proxy;
 mod sasl_server;
 mod server;

@@ -3,6 +3,7 @@
 mod announced;
 mod attacks;
 mod auth;
+mod bindings;
 mod conformance;
 mod crash;
 mod external;

@@ -39,6 +39,10 @@ pub struct Options {
     /// Whether CAPA is sent at all. Default: `true`. Without it there is no AUTH by choice and no
     /// pipelining; it is for old servers that hang up on commands they do not know.
     pub capabilities: bool,
+    /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the line of AUTH (RFC 5034
+    /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
+    /// refuses it, which looks like wrong credentials, or asks for the secret once more.
+    pub initial_response: bool,
 }
 
 impl Options {
@@ -50,6 +54,7 @@ impl Options {
             connect_timeout: Duration::from_secs(60),
             tracer: None,
             capabilities: true,
+            initial_response: false,
         }
     }
 
@@ -69,6 +74,12 @@ impl Options {
     #[must_use]
     pub fn with_capabilities(self, capabilities: bool) -> Self {
         Self { capabilities, ..self }
+    }
+
+    /// Sets [`initial_response`](Self::initial_response).
+    #[must_use]
+    pub fn with_initial_response(self, initial_response: bool) -> Self {
+        Self { initial_response, ..self }
     }
 
     /// Sets [`tracer`](Self::tracer).
@@ -135,6 +146,7 @@ impl<T: Transport> Client<T> {
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
+            initial_response: options.initial_response,
             bound: false,
             sizes: Vec::new(),
             limit: Some(deadline),
