@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Challenge, Config, Connection, Entry, Error, Event, SendError, State};
+use pop3_proto::client::{Challenge, Config, Connection, Entry, Error, Event, Excerpt, SendError, State};
 use pop3_proto::{
     Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
     Status,
@@ -202,7 +202,9 @@ impl Client {
                     if error == Error::Injected && self.log.last() == Some(&Seen::StartTls) {
                         self.log.pop();
                     }
-                    self.error = Some(error);
+                    // How much of a line is there depends on how it was cut.
+                    let error = without_excerpt(error);
+                    self.error = Some(error.clone());
                     Some(Seen::Failed(error))
                 }
             };
@@ -228,10 +230,10 @@ impl Client {
         &self.log
     }
 
-    /// The error that ended the connection.
+    /// The error that ended the connection, without the line that was the fault.
     #[must_use]
-    pub const fn error(&self) -> Option<Error> {
-        self.error
+    pub fn error(&self) -> Option<Error> {
+        self.error.clone()
     }
 
     /// The octets received and not consumed.
@@ -311,4 +313,18 @@ fn text(entry: &Entry<'_>) -> String {
         Entry::Mechanism(name) => name.escape_ascii().to_string(),
         Entry::Capability(_) | _ => format!("{entry:?}"),
     }
+}
+
+/// The same fault, wherever it was.
+fn without_excerpt(mut error: Error) -> Error {
+    if let Error::OutOfStep(line)
+    | Error::LineTooLong(line)
+    | Error::Entry(line)
+    | Error::WrongNumber(line)
+    | Error::Unsolicited(line)
+    | Error::Dismissed(line) = &mut error
+    {
+        *line = Excerpt::default();
+    }
+    error
 }

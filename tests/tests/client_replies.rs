@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::client::{Config, Error, Protocol, SendError};
+use pop3_proto::client::{Config, Error, Excerpt, Protocol, SendError};
 use pop3_proto::{Channel, Keyword, Quirk, ReplyShape};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -91,7 +91,12 @@ fn what_is_no_reply_ends_the_session() {
         b"NOOP xxx\r\n",
         b"\x00\r\n",
     ] {
-        assert_eq!(answer("NOOP", line), [Seen::Failed(Error::OutOfStep)], "{}", line.escape_ascii());
+        assert_eq!(
+            answer("NOOP", line),
+            [Seen::Failed(Error::OutOfStep(Excerpt::default()))],
+            "{}",
+            line.escape_ascii()
+        );
     }
     for (line, protocol) in [
         (&b"220 mail ESMTP\r\n"[..], Protocol::Smtp),
@@ -204,9 +209,14 @@ fn listings_are_read_or_refused() {
     for bad in
         [&b"+OK\r\n"[..], b"+OK x y\r\n", b"+OK 7\r\n", b"+OK -1 5\r\n", b"+OK 1 99999999999999999999999\r\n"]
     {
-        assert_eq!(answer("STAT", bad), [Seen::Failed(Error::Entry)], "{}", bad.escape_ascii());
+        assert_eq!(
+            answer("STAT", bad),
+            [Seen::Failed(Error::Entry(Excerpt::default()))],
+            "{}",
+            bad.escape_ascii()
+        );
     }
-    assert_eq!(answer("UIDL 2", b"+OK 3 x\r\n"), [Seen::Failed(Error::WrongNumber)]);
+    assert_eq!(answer("UIDL 2", b"+OK 3 x\r\n"), [Seen::Failed(Error::WrongNumber(Excerpt::default()))]);
     let seen =
         answer("LIST", b"+OK POP3 clients that break here, they violate STD53.\r\n2 10\r\n5 20 foo\r\n.\r\n");
     let skipped = || Seen::Warning(Quirk::SkippedNumber);
@@ -222,7 +232,7 @@ fn listings_are_read_or_refused() {
     );
     for bad in ["3", "x 5", "0 5", "1 x"] {
         let seen = answer("LIST", format!("+OK\r\n{bad}\r\n.\r\n").as_bytes());
-        assert_eq!(seen.last(), Some(&Seen::Failed(Error::Entry)), "{bad}");
+        assert_eq!(seen.last(), Some(&Seen::Failed(Error::Entry(Excerpt::default()))), "{bad}");
     }
 }
 
@@ -267,18 +277,22 @@ fn octets_that_nobody_asked_for_end_the_session() {
     let mut client = logged_in();
     client.send("NOOP").unwrap();
     client.receive(b"+OK\r\n+OK\r\n");
-    assert_eq!(client.error(), Some(Error::Unsolicited));
+    assert_eq!(client.error(), Some(Error::Unsolicited(Excerpt::default())));
     assert!(client.send("DELE 1").is_err());
     // A body that ended too early: its rest is taken for no reply.
     let seen = answer("RETR 1", b"+OK\r\na\r\n.\r\nb\r\n.\r\n");
     assert_eq!(
         seen[1..],
-        [Seen::Data(b"a\r\n".to_vec()), Seen::End(Keyword::Retr), Seen::Failed(Error::Unsolicited)]
+        [
+            Seen::Data(b"a\r\n".to_vec()),
+            Seen::End(Keyword::Retr),
+            Seen::Failed(Error::Unsolicited(Excerpt::default()))
+        ]
     );
     let mut client = logged_in();
     client.receive(b"-ERR Disconnected for inactivity.\r\n");
     client.end();
-    assert_eq!(client.error(), Some(Error::Dismissed));
+    assert_eq!(client.error(), Some(Error::Dismissed(Excerpt::default())));
 }
 
 // 2449-3.04, SEC-08
@@ -299,9 +313,15 @@ fn whatever_a_server_sends_is_bounded() {
         }
         client.error()
     };
-    assert_eq!(endless(None, b"+OK ", &[b'x'; 1000], 20_000), Some(Error::LineTooLong));
-    assert_eq!(endless(Some("NOOP"), b"-ERR ", &[b'x'; 1000], 20_000), Some(Error::LineTooLong));
-    assert_eq!(endless(Some("LIST"), b"+OK\r\n1 ", &[b'1'; 1000], 20_000), Some(Error::LineTooLong));
+    assert_eq!(endless(None, b"+OK ", &[b'x'; 1000], 20_000), Some(Error::LineTooLong(Excerpt::default())));
+    assert_eq!(
+        endless(Some("NOOP"), b"-ERR ", &[b'x'; 1000], 20_000),
+        Some(Error::LineTooLong(Excerpt::default()))
+    );
+    assert_eq!(
+        endless(Some("LIST"), b"+OK\r\n1 ", &[b'1'; 1000], 20_000),
+        Some(Error::LineTooLong(Excerpt::default()))
+    );
     assert_eq!(endless(Some("CAPA"), b"+OK\r\n", b"X-A\r\n", 10_000), Some(Error::TooManyEntries));
     assert_eq!(
         endless(Some("XTND"), b"+OK\r\n", &b"x\r\n".repeat(1000), 4_000_000),
@@ -350,7 +370,7 @@ fn deadlines_are_kept() {
     client.receive(b"+OK\r\n");
     for _ in 0..100 {
         client.advance(Duration::from_secs(59));
-        client.receive(b"x");
+        client.receive(&[b'x'; 1000]);
     }
     assert_eq!(client.error(), None, "a slow message is no fault");
     client.advance(Duration::from_secs(60));

@@ -2,7 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::Channel;
-use pop3_proto::client::{self, Error};
+use pop3_proto::client::{self, Error, Excerpt};
 use pop3_proto::server::{Close, Config, Limits};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::pair::Pair;
@@ -282,7 +282,7 @@ fn a_reply_too_many_ends_the_session() {
                 injected,
             );
             pair.run(["USER mrose", "PASS tanstaaf", "RETR 1", "DELE 1", "QUIT"]);
-            assert_eq!(pair.client.error(), Some(Error::Unsolicited));
+            assert_eq!(pair.client.error(), Some(Error::Unsolicited(Excerpt::default())));
             assert_eq!(pair.server.store.messages.len(), 3);
         }
     }

@@ -53,7 +53,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
     let (mut taken, mut unsent) = (0, 0);
     for exchange in exchanges(dialogue) {
         if let Some(error) = client.error() {
-            writeln!(text, "  {}: not reached after: {error}", exchange.name).unwrap();
+            writeln!(text, "  {}: not reached after: {error:#}", exchange.name).unwrap();
             break;
         }
         if exchange.commands.len() > 1 && client.connection().state() == State::Transaction {
@@ -86,7 +86,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
         for seen in seen {
             match seen {
                 Seen::Warning(quirk) => writeln!(text, "  {}: warning: {quirk}", exchange.name).unwrap(),
-                Seen::Failed(error) => writeln!(text, "  {}: error: {error}", exchange.name).unwrap(),
+                Seen::Failed(error) => writeln!(text, "  {}: error: {error:#}", exchange.name).unwrap(),
                 _ => {}
             }
         }

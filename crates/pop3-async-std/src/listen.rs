@@ -9,7 +9,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_driver::server::{Entrance, Peer, Service, serve as serve_one};
+use pop3_driver::server::{Entrance, Peer, Service, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, store};
 
@@ -31,16 +31,23 @@ pub async fn serve<R: Runtime, S: Service>(
     let mut sessions: Vec<R::Task> = Vec::new();
     while let Some(accepted) = stop.race(R::accept(&listener)).await {
         forget_ended(&mut sessions).await;
-        let Ok((stream, address, local)) = accepted else {
-            // Out of file descriptors, or the like: give running sessions time to end.
-            R::sleep(ACCEPT_RETRY).await;
-            continue;
+        let (stream, address, local) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                // Out of descriptors, or the like: give running sessions time to end.
+                service.accept_failed(&error);
+                R::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
         };
         let socket = Socket::<R>::new(stream, role.clone(), clock);
+        // Here, and not in the task: no more than one is open that has no place.
+        let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
+            continue;
+        };
         let (service, stop) = (Arc::clone(&service), stop.clone());
-        sessions.push(R::spawn(async move {
-            serve_one(socket, entrance, Peer::new(address, local), &*service, &stop).await;
-        }));
+        sessions.push(R::spawn(async move { admitted.serve(&*service, &stop).await }));
     }
     drop(listener);
     for session in sessions {

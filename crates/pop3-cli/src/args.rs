@@ -3,6 +3,7 @@
 
 mod conformance;
 mod passwd;
+mod rate;
 mod serve;
 
 use core::fmt;
@@ -18,9 +19,11 @@ use pop3_sasl::Mechanism;
 
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
+pub(crate) use rate::Rate;
 pub(crate) use serve::{Mechanisms, Serve};
 
 use crate::exit::Failure;
+use crate::tls::Fingerprint;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
@@ -30,7 +33,9 @@ Exit codes:
   2  usage: the command line, or a file that it names, can't be used
   3  no connection: the name, the network, the listener or TLS
   4  the login was refused, or is not to be believed
-  5  protocol error: the other side does not speak POP3 as agreed";
+  5  protocol error: the other side does not speak POP3 as agreed
+  6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later
+  7  another fetch of this account into this target is running";
 
 /// Serve and fetch mail with POP3.
 #[derive(Debug, Parser)]
@@ -74,7 +79,7 @@ pub(crate) struct Log {
 #[derive(Debug, Args)]
 pub(crate) struct Account {
     /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); @ in the user's
-    /// name is written %40
+    /// name is written %40; the host may be an internationalized name
     // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
     // An option, as `conformance` can do without.
     #[arg(value_name = "URL", required = true)]
@@ -89,9 +94,13 @@ pub(crate) struct Account {
     /// the server is on this machine]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) tls: Option<Tls>,
-    /// Trust the certificates in this file too
+    /// Trust the certificates in this file too: authorities, and certificates of servers themselves
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Trust the certificate with this fingerprint and no other, whatever its names, dates and issuer;
+    /// sha256: and 64 hexadecimal digits, as check shows it; may be repeated
+    #[arg(long, value_name = "HASH")]
+    pub(crate) tls_fingerprint: Vec<Fingerprint>,
     /// The first line that this shell command prints is an OAuth 2.0 token, for OAUTHBEARER and XOAUTH2
     #[arg(long, value_name = "CMD", conflicts_with_all = ["password_file", "password_command"])]
     pub(crate) token_command: Option<String>,
@@ -121,9 +130,14 @@ pub(crate) struct Account {
     /// Send the password or token in the line of AUTH, which saves a round trip; some servers refuse that
     #[arg(long)]
     pub(crate) initial_response: bool,
-    /// Give up when a command makes no progress for so long; the handshake counts
+    /// Give up when connecting, or the first line of a reply, takes so long as a whole, or when a listing
+    /// or a message stands still for so long
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    /// Give up when fewer octets of a listing or a message come in a minute, or in so many seconds; 0 takes
+    /// any rate [default: 1000 in a minute, or in the time of --timeout where that is longer]
+    #[arg(long, value_name = "N[/SECS]")]
+    pub(crate) min_rate: Option<Rate>,
     /// What drives the connection
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
@@ -294,7 +308,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    fn parse(text: OsString) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: OsString) -> Result<Self, &'static str> {
         if text == "-" {
             return Ok(Self::Stdout);
         }
@@ -334,7 +348,7 @@ impl Account {
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
         let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
-        Url::parse(url).map_err(|error| Failure::usage(format!("bad URL: {error}")))
+        Url::parse(&crate::idn::to_ascii(url)?).map_err(|error| Failure::usage(format!("bad URL: {error}")))
     }
 }
 

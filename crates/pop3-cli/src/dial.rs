@@ -7,16 +7,17 @@ use std::net::ToSocketAddrs;
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, NoLogin, Options, Security};
 use pop3_driver::tls::Connector;
-use pop3_proto::Keyword;
-use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
 use pop3_proto::url::Url;
+use pop3_proto::{Advice, Keyword, Reply};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
-use crate::args::{Account, Runtime, Tls};
+use crate::args::{Account, Rate, Runtime, Tls};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::login::Kind;
 use crate::refused;
+use crate::tls::Refused;
 
 /// A server, how it is reached, and how the connection is protected.
 #[derive(Clone, Debug)]
@@ -47,15 +48,11 @@ impl Dial {
     /// # Errors
     /// When the trusted certificates can't be read or the name is none.
     pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
-        let place = format!("{}:{}", url.host(), url.port());
+        let place = format!("{}:{}", crate::idn::to_text(url.host()), url.port());
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
-            let ca_file = account.ca_file.as_deref();
-            let config = match (&account.client_cert, &account.client_key) {
-                (Some(cert), Some(key)) => crate::tls::client_as(ca_file, cert, key)?,
-                _ => crate::tls::client(ca_file)?,
-            };
+            let config = crate::tls::client(account)?;
             Connector::new(config, url.host()).map_err(|_| {
                 Failure::usage(format!(
                     "{} is neither a host name nor an address, so TLS can't check it",
@@ -63,22 +60,30 @@ impl Dial {
                 ))
             })
         };
+        let pinned = !account.tls_fingerprint.is_empty();
         let security = match account.tls {
             Some(Tls::Implicit) => Security::Implicit(connector()?),
             Some(Tls::Starttls) => Security::StartTls(connector()?),
+            Some(Tls::Off) if pinned => {
+                return Err(Failure::usage("without TLS there is no certificate for --tls-fingerprint"));
+            }
             Some(Tls::Off) => Security::TrustedPlaintext,
             None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
-            None if !loopback.is_empty() => {
+            // Who knows the certificate wants to see it.
+            None if !loopback.is_empty() && !pinned => {
                 // The addresses that were looked at are dialled, not the name: it could mean another by then.
                 hosts = loopback.iter().map(ToString::to_string).collect();
                 Security::TrustedPlaintext
             }
             None => Security::StartTls(connector()?),
         };
+        let rate = account.min_rate.unwrap_or_else(|| Rate::patient_for(account.timeout));
         let config = Config::default()
             .with_strict(account.strict)
             .with_reply_timeout(account.timeout)
-            .with_quit_timeout(account.timeout);
+            .with_quit_timeout(account.timeout)
+            .with_min_octets(rate.octets)
+            .with_min_octets_period(rate.period);
         let options = Options::new()
             .with_connect_timeout(account.timeout)
             .with_config(config)
@@ -152,8 +157,19 @@ impl Dial {
         match error {
             Error::Refused(refusal) => {
                 let text = Escaped::new(&refusal.text);
+                // Whatever was refused: what the server says will pass is to be tried again as it is.
+                let passing = refusal.advice() == Advice::RetryLater;
+                let exit = |lasting| if passing { Exit::TryLater } else { lasting };
                 match refusal.keyword {
+                    None if passing => Failure::new(
+                        Exit::TryLater,
+                        format!("{place} turns connections away for now: {text} (try again later)"),
+                    ),
                     None => Failure::new(Exit::Connect, format!("{place} turns connections away: {text}")),
+                    Some(Keyword::Stls) if passing => Failure::new(
+                        Exit::TryLater,
+                        format!("{place} has no TLS for now: {text} (try again later)"),
+                    ),
                     Some(Keyword::Stls) => Failure::new(
                         Exit::Connect,
                         format!(
@@ -164,7 +180,12 @@ impl Dial {
                         refused::failure(place, refusal, self.kind)
                     }
                     Some(keyword) => {
-                        Failure::new(Exit::Protocol, format!("{place} refused {}: {text}", keyword.as_str()))
+                        let keyword = keyword.as_str();
+                        let advice = if passing { " (try again later)" } else { "" };
+                        Failure::new(
+                            exit(Exit::Protocol),
+                            format!("{place} refused {keyword}: {text}{advice}"),
+                        )
                     }
                 }
             }
@@ -204,20 +225,23 @@ impl Dial {
                     reasons(error)
                 ),
             ),
-            Error::Tls(error) => Failure::new(
-                Exit::Connect,
-                format!(
-                    "{place}: TLS failed: {} ({}; no password was sent)",
-                    reasons(error),
-                    tls_advice(error)
-                ),
-            ),
+            Error::Tls(error) => {
+                let (what, advice) = match Refused::find(error) {
+                    Some(refused) => (refused.to_string(), refused.advice()),
+                    None => (reasons(error), tls_advice(error).to_owned()),
+                };
+                let text = format!("{place}: TLS failed: {what} ({advice}; no password was sent)");
+                Failure::new(Exit::Connect, text)
+            }
             Error::Protocol(ProtocolError::TimedOut { during: None }) => Failure::new(
                 Exit::Connect,
                 format!(
                     "{place}: {error} (if the port wants TLS from the first octet, say pop3s:// or --tls implicit)"
                 ),
             ),
+            Error::Protocol(ProtocolError::TooSlow { .. }) => {
+                Failure::new(Exit::Connect, format!("{place}: {error} (--min-rate takes less)"))
+            }
             Error::Network(_)
             | Error::Protocol(
                 ProtocolError::Closed { .. }
@@ -238,11 +262,33 @@ impl Dial {
             Error::Argument(_) | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
-            Error::Protocol(_) | Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
+            Error::Protocol(ProtocolError::Dismissed(line)) if will_pass(line.octets()) => Failure::new(
+                Exit::TryLater,
+                format!("{place} ended the session: {} (try again later)", shown(line)),
+            ),
+            Error::Protocol(fault) => {
+                // For people what the server said is shown in its own letters, not in ASCII.
+                let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();
+                Failure::new(Exit::Protocol, format!("{place}: {fault:#}{line}"))
+            }
+            Error::Store(_) | Error::Interrupted | Error::Internal | _ => {
                 Failure::new(Exit::Protocol, format!("{place}: {}", reasons(error)))
             }
         }
     }
+}
+
+/// Whether a negative reply says by its code that it will pass.
+fn will_pass(line: &[u8]) -> bool {
+    let code = Reply::parse(line).ok().and_then(|reply| reply.code);
+    code.is_some_and(|code| code.advice() == Advice::RetryLater)
+}
+
+/// A line of the server's, between quotation marks.
+fn shown(line: &Excerpt) -> String {
+    let text = Escaped::new(line.octets()).to_string();
+    let dots = if line.is_cut() && !text.ends_with("...") { "..." } else { "" };
+    format!("\"{text}{dots}\"")
 }
 
 /// All addresses of the host, if each is on this machine; else none.
@@ -256,12 +302,28 @@ fn loopback_addresses(url: &Url) -> Vec<IpAddr> {
 fn tls_advice(error: &std::io::Error) -> &'static str {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            "the certificate is not to be believed; if it is your own, name its authority by --ca-file"
-        }
         Some(rustls::Error::InvalidMessage(_)) => {
             "the port may not speak TLS from the first octet; pop3:// or --tls starttls begin it by STLS"
         }
         _ => "server and client do not agree",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_name_outside_ascii_is_dialled_and_checked_by_its_a_labels() {
+        let line = ["pop3", "check", "pop3s://alice@B\u{fc}cher.invalid"];
+        let Command::Check(check) = Cli::try_parse_from(line).unwrap().command else { panic!("not check") };
+        let dial = Dial::new(&check.account, &check.account.url().unwrap()).unwrap();
+        assert_eq!(dial.hosts, ["xn--bcher-kva.invalid"]);
+        assert_eq!(dial.place, "b\u{fc}cher.invalid:995");
+        let Security::Implicit(connector) = dial.security else { panic!("no TLS") };
+        assert_eq!(connector.name(), "xn--bcher-kva.invalid".try_into().unwrap());
     }
 }

@@ -34,7 +34,10 @@ impl fmt::Display for Escaped<'_> {
         let whole = self.limit == usize::MAX;
         for chunk in self.octets.utf8_chunks() {
             for character in chunk.valid().chars() {
-                put(f, &mut left, |text| escape(text, character, whole))?;
+                put(f, &mut left, |text| {
+                    escape(text, character, whole);
+                    Ok(())
+                })?;
             }
             for octet in chunk.invalid() {
                 put(f, &mut left, |text| write!(text, "\\x{octet:02x}"))?;
@@ -71,15 +74,16 @@ fn put(
     }
 }
 
-fn escape(text: &mut String, character: char, keep_backslash: bool) -> fmt::Result {
+/// Appends a character as it is shown.
+pub(crate) fn escape(text: &mut String, character: char, keep_backslash: bool) {
     match character {
-        '\\' if !keep_backslash => text.write_str("\\\\"),
-        '\n' => text.write_str("\\n"),
-        '\r' => text.write_str("\\r"),
-        '\t' => text.write_str("\\t"),
-        '\0'..='\x1f' | '\x7f' => write!(text, "\\x{:02x}", u32::from(character)),
-        _ if is_hidden(character) => write!(text, "\\u{{{:x}}}", u32::from(character)),
-        _ => text.write_char(character),
+        '\\' if !keep_backslash => text.push_str("\\\\"),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        '\0'..='\x1f' | '\x7f' => text.push_str(&format!("\\x{:02x}", u32::from(character))),
+        _ if is_hidden(character) => text.push_str(&format!("\\u{{{:x}}}", u32::from(character))),
+        _ => text.push(character),
     }
 }
 

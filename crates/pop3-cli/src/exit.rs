@@ -4,6 +4,7 @@ use core::fmt;
 use std::process::ExitCode;
 
 use crate::escape::Escaped;
+use crate::tell::tell;
 
 /// The exit codes. They are documented in the help text and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +21,10 @@ pub(crate) enum Exit {
     Login = 4,
     /// The other side does not speak POP3 as agreed.
     Protocol = 5,
+    /// The server refuses for now: what is right may well work later, unchanged.
+    TryLater = 6,
+    /// Another process fetches the same account into the same target.
+    Running = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -90,7 +95,7 @@ pub(crate) fn report_usage(error: &clap::Error) -> Exit {
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    eprintln!("{}", Failure::usage(format!("{line} (pop3 --help tells more)")));
+    tell(Failure::usage(format!("{line} (pop3 --help tells more)")));
     Exit::Usage
 }
 

@@ -1,5 +1,8 @@
 //! The program `pop3`: serves and fetches mail with POP3.
 
+// They panic where nothing can be written, as on a closed pipe.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod args;
 mod check;
 mod conformance;
@@ -9,6 +12,7 @@ mod escape;
 mod exit;
 mod fetch;
 mod fuse;
+mod idn;
 mod journal;
 mod limits;
 mod lint;
@@ -21,6 +25,7 @@ mod refused;
 mod serve;
 mod sink;
 mod source;
+mod tell;
 mod throttle;
 mod tls;
 mod users;
@@ -31,6 +36,7 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Failure, report_usage};
+use crate::tell::tell;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -40,7 +46,7 @@ fn main() -> ExitCode {
     match run(&cli.command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("{failure}");
+            tell(&failure);
             failure.exit().into()
         }
     }

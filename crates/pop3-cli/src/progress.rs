@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::tell::tell;
+
 /// The progress of a fetch, on standard error, if that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -39,7 +41,7 @@ impl Progress {
 
     /// Prints a line above the bar, or just prints it. It must be escaped already.
     pub(crate) fn line(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| tell(line));
     }
 
     /// Takes the bar away.

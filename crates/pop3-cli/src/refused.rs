@@ -32,7 +32,8 @@ pub(crate) fn failure(place: &str, refusal: &Refusal, kind: Kind) -> Failure {
         Some(advice) => advice,
         None => advice(refusal, kind).to_owned(),
     };
-    Failure::new(Exit::Login, format!("{place} refused the login: {text} ({advice}{details})"))
+    let exit = if refusal.advice() == Advice::RetryLater { Exit::TryLater } else { Exit::Login };
+    Failure::new(exit, format!("{place} refused the login: {text} ({advice}{details})"))
 }
 
 /// What to do where the server has refused AUTH before it could see a secret or a proof. Nothing that shows

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 /// An IPv4 address, or the /64 of an IPv6 address: one customer has at least that many, and could
 /// take another one for each try. An IPv4 address in IPv6 form is the IPv4 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
     V4(Ipv4Addr),
     V6([u8; 8]),

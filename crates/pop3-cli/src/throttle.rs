@@ -76,6 +76,11 @@ impl Throttle {
         Ok(wait)
     }
 
+    /// Whether a try of this address has failed lately.
+    pub(crate) fn has_failed(&mut self, address: IpAddr, now: Instant) -> bool {
+        self.tries(address, now).failures > 0
+    }
+
     /// The password was wrong: how long to hold the answer back.
     pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
         let tries = self.tries(address, now);

@@ -1,16 +1,26 @@
 //! Certificates: from files, or made on the spot; and whom a client believes.
 
+pub(crate) mod certificate;
+mod fingerprint;
+mod refused;
+mod trust;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pop3_driver::tls::{client_config, client_verifier, harden_server, provider};
+use pop3_driver::tls::{client_config, client_config_with, client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::args::Account;
 use crate::exit::{Exit, Failure};
+use trust::Trust;
+
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use refused::Refused;
 
 /// A server's certificate, which can be read again while it is in use.
 #[derive(Debug)]
@@ -119,51 +129,48 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// The same as [`client`], which shows the certificate in one file, whose key is in the other.
+/// The TLS of an account: it believes the authorities that this system knows, those in `--ca-file`, and the
+/// certificates themselves that are in it; or those only that have a `--tls-fingerprint`. It shows the
+/// certificate in `--client-cert`.
 ///
 /// # Errors
-/// As [`client`], and when these files can't be read, or do not belong together.
-pub(crate) fn client_as(
-    ca_file: Option<&Path>,
-    cert: &Path,
-    key: &Path,
-) -> Result<Arc<ClientConfig>, Failure> {
-    let mut config = ClientConfig::clone(&*client(ca_file)?);
+/// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
+/// at all.
+pub(crate) fn client(account: &Account) -> Result<Arc<ClientConfig>, Failure> {
+    let config = believing(account.ca_file.as_deref(), &account.tls_fingerprint)?;
+    let (Some(cert), Some(key)) = (&account.client_cert, &account.client_key) else { return Ok(config) };
+    let mut config = ClientConfig::clone(&config);
     config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(read(cert, key)?));
     Ok(Arc::new(config))
 }
 
-/// A client's TLS: it believes the authorities that this system knows, and those in `ca_file`.
-///
-/// # Errors
-/// When the file can't be read or has no certificate, or nobody is believed at all.
-pub(crate) fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
+fn believing(ca_file: Option<&Path>, fingerprints: &[Fingerprint]) -> Result<Arc<ClientConfig>, Failure> {
+    let named = ca_file.map(certificates).transpose()?.unwrap_or_default();
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(native.certs);
-    if let Some(path) = ca_file {
-        for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|error| unusable(path, &error))?;
-        }
+    for (certificate, path) in named.iter().zip(ca_file.iter().cycle()) {
+        roots.add(certificate.clone()).map_err(|error| unusable(path, &error))?;
     }
-    if roots.is_empty() {
+    if roots.is_empty() && fingerprints.is_empty() {
         return Err(Failure::new(
             Exit::Connect,
             "this system has no list of trusted certificates; install one (ca-certificates) or give --ca-file",
         ));
     }
-    client_with(roots)
+    let trust = Trust::new(fingerprints.to_vec(), named, roots);
+    trust.and_then(|trust| client_config_with(Arc::new(trust))).map_err(|error| unset(&error))
 }
 
 /// A client's TLS that believes these certificates only.
 pub(crate) fn client_for(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(chain);
-    client_with(roots)
+    client_config(roots).map_err(|error| unset(&error))
 }
 
-fn client_with(roots: RootCertStore) -> Result<Arc<ClientConfig>, Failure> {
-    client_config(roots).map_err(|error| Failure::usage(format!("TLS can't be set up: {error}")))
+fn unset(error: &rustls::Error) -> Failure {
+    Failure::usage(format!("TLS can't be set up: {error}"))
 }
 
 fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, Failure> {
@@ -261,7 +268,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (cert, key) = write(folder.path());
         let certificate = Certificate::from_files(&cert, &key).unwrap();
-        handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        handshake(certificate.config(), believing(Some(&cert), &[]).unwrap(), "localhost").unwrap();
         let before = certificate.chain();
         fs::write(&cert, "no certificate").unwrap();
         assert!(certificate.reload().unwrap_err().to_string().contains("cert.pem"));
@@ -269,14 +276,14 @@ mod tests {
         write(folder.path());
         certificate.reload().unwrap();
         assert_ne!(certificate.chain(), before);
-        handshake(certificate.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        handshake(certificate.config(), believing(Some(&cert), &[]).unwrap(), "localhost").unwrap();
         // Who asks for certificates of clients serves those without, and reads its own again as well.
         let asking = Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
         let before = asking.chain();
         write(folder.path());
         asking.reload().unwrap();
         assert_ne!(asking.chain(), before);
-        handshake(asking.config(), client(Some(&cert)).unwrap(), "localhost").unwrap();
+        handshake(asking.config(), believing(Some(&cert), &[]).unwrap(), "localhost").unwrap();
         let empty = folder.path().join("empty.pem");
         fs::write(&empty, "").unwrap();
         let error =

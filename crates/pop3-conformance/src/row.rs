@@ -129,6 +129,8 @@ impl fmt::Display for Outcome {
 #[derive(Clone, Debug)]
 pub(crate) enum Stop {
     Failed(String),
+    /// The server says that it will pass: to a row it is a failure as any other.
+    Later(String),
     NotApplicable(String),
 }
 
@@ -139,7 +141,7 @@ impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
         match verdict {
             Ok(note) => Self::Passed { note },
-            Err(Stop::Failed(reason)) => Self::Failed { reason },
+            Err(Stop::Failed(reason) | Stop::Later(reason)) => Self::Failed { reason },
             Err(Stop::NotApplicable(reason)) => Self::NotApplicable { reason },
         }
     }

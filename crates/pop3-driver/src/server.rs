@@ -1,22 +1,27 @@
 //! The server: from an accepted connection to the report on its session.
 
+mod admitted;
 mod drive;
 mod link;
+mod place;
 mod proxy;
 mod sasl;
 mod service;
+mod switches;
 
+pub use admitted::{Admitted, admit};
+pub use place::Place;
 pub use proxy::Proxy;
 pub use sasl::Sasl;
-pub use service::{Peer, Report, Service, Welcome};
+pub use service::{Peer, Report, Service, Welcome, is_of_one_connection};
 
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Connection};
-use pop3_proto::{Instant, Rejection};
 
 use crate::backend::Backend as _;
 use crate::stop::Stop;
@@ -24,6 +29,7 @@ use crate::transport::Transport;
 use drive::{End, Session};
 use link::Link;
 use sasl::Exchanges;
+use switches::Switches;
 
 /// When TLS begins on a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,32 +41,28 @@ pub enum Entrance {
     Plain,
 }
 
-/// Serves one connection to its end.
-///
-/// When this returns, the maildrop is released and the transport is closed. The service was told
-/// how the session ended.
+/// Serves one connection to its end: [`admit`], then [`Admitted::serve`].
 pub async fn serve<T: Transport, S: Service>(
-    mut transport: T,
+    transport: T,
     entrance: Entrance,
-    mut peer: Peer,
+    peer: Peer,
     service: &S,
     stop: &Stop,
 ) {
-    let opened = transport.now();
-    // A handshake that fails takes the transport and its clock along.
-    let begun = std::time::Instant::now();
+    if let Some(admitted) = admit(transport, entrance, peer, service).await {
+        admitted.serve(service, stop).await;
+    }
+}
+
+async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: &S, stop: &Stop) {
+    let Admitted { mut transport, entrance, mut peer, end, opened, begun } = admitted;
+    let switches = Switches { stop, end: &end };
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
-        let read = stop.race(peer.read_proxy_header(&mut transport, deadline)).await;
-        let fault = match read {
-            Some(Ok(())) => None,
-            // Where reading blocks, throwing the switch shows as the end of input.
-            Some(Err(_)) if stop.is_stopped() => Some(None),
-            Some(Err(error)) => Some(Some(error)),
-            None => Some(None),
-        };
-        if let Some(error) = fault {
-            let report = Report::failed_start("PROXY header", error, begun.elapsed());
+        if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
+            drop(transport);
+            peer.place = Place::none();
+            let report = Report::failed_start("PROXY header", failure, begun.elapsed());
             return service.ended(&peer, &report);
         }
     }
@@ -72,12 +74,12 @@ pub async fn serve<T: Transport, S: Service>(
         };
     let login_deadline = opened.after(config.limits.login_timeout);
     if entrance == Entrance::Implicit {
-        transport = match secure(transport, login_deadline, stop).await {
+        transport = match switches.race(transport.secure(login_deadline)).await {
             Ok(transport) => transport,
-            Err(error) => {
+            Err(failure) => {
                 drop(backend);
-                let report = Report::failed_start(HANDSHAKE, error, begun.elapsed());
-                return service.ended(link.peer(), &report);
+                let report = Report::failed_start(HANDSHAKE, failure, begun.elapsed());
+                return service.ended(&link.into_peer(), &report);
             }
         };
         link.secured(transport.tls());
@@ -90,7 +92,7 @@ pub async fn serve<T: Transport, S: Service>(
     connection.set_trusted_proxy(trusted_proxy);
     let mut session = Session::new(connection, backend, Exchanges::new(sasl), link.tls());
     let ended = loop {
-        match session.drive(&mut transport, stop).await {
+        match session.drive(&mut transport, &switches).await {
             End::Closed(ended) => break ended,
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
@@ -99,11 +101,11 @@ pub async fn serve<T: Transport, S: Service>(
                 session = *proxied;
             }
             End::StartTls(suspended) => {
-                transport = match secure(transport, login_deadline, stop).await {
+                transport = match switches.race(transport.secure(login_deadline)).await {
                     Ok(transport) => transport,
-                    Err(error) => {
-                        let report = Report::new(suspended.failed(error), begun.elapsed());
-                        return service.ended(link.peer(), &report);
+                    Err(failure) => {
+                        let report = Report::new(suspended.failed(failure), begun.elapsed());
+                        return service.ended(&link.into_peer(), &report);
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
@@ -122,19 +124,14 @@ pub async fn serve<T: Transport, S: Service>(
             }
         }
     };
-    transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
-    service.ended(link.peer(), &Report::new(ended, transport.now().since(opened)));
-}
-
-/// Does the handshake. There is no error when it failed because the server was stopped.
-async fn secure<T: Transport>(transport: T, deadline: Instant, stop: &Stop) -> Result<T, Option<io::Error>> {
-    match stop.race(transport.secure(deadline)).await {
-        Some(Ok(transport)) => Ok(transport),
-        // Where reading blocks, throwing the switch shows as the end of input.
-        Some(Err(_)) if stop.is_stopped() => Err(None),
-        Some(Err(error)) => Err(Some(error)),
-        None => Err(None),
+    let duration = transport.now().since(opened);
+    if end.is_stopped() {
+        // Another connection has the place already: no farewell.
+        drop(transport);
+    } else {
+        transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
+    service.ended(&link.into_peer(), &Report::new(ended, duration));
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

@@ -83,6 +83,14 @@ impl Stop {
         .await
     }
 
+    /// The same, and once the switch is thrown the future is not polled any more.
+    pub async fn before<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let unless_stopped =
+            poll_fn(|context| if self.is_stopped() { Poll::Pending } else { future.as_mut().poll(context) });
+        self.race(unless_stopped).await
+    }
+
     /// Has the action done when the switch is thrown, at once if it is so already. This is for
     /// sockets that block: the action unblocks them.
     pub fn on_stop(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
@@ -152,6 +160,8 @@ mod tests {
         waiter.join().unwrap();
         assert_eq!(wait(stop.race(core::future::pending::<u8>())), None);
         assert_eq!(wait(stop.race(async { 2 })), Some(2));
+        assert_eq!(wait(stop.before(async { 3 })), None);
+        assert_eq!(wait(Stop::new().before(async { 4 })), Some(4));
         assert!(stop.lock().waiting.is_empty());
     }
 

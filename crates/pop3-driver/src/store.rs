@@ -1,7 +1,9 @@
 //! Stores that block, and how they become backends.
 
 use core::future::Future;
+use core::panic::AssertUnwindSafe;
 use std::io::{self, Read};
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use pop3_proto::server::{Accepted, Credentials, Extent};
@@ -75,7 +77,7 @@ pub trait Pool: Clone + Send + Sync + 'static {
     /// call still runs to its end.
     ///
     /// # Errors
-    /// When the call panicked or the pool is shut down.
+    /// When the pool is shut down.
     fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
@@ -97,18 +99,20 @@ impl Pool for Inline {
 const CHUNK: usize = 64 * 1024;
 
 /// A blocking store as the [`Backend`] of one session.
+///
+/// All of a login is done in one visit to the pool, the check of the credentials included. A store whose
+/// checks take long keeps threads of the pool from other sessions by that; see [`Pooled`].
 #[derive(Debug)]
 pub struct Blocking<S: Store, P> {
     store: Arc<S>,
-    pool: P,
     peer: Peer,
-    maildrop: Option<S::Maildrop>,
+    maildrop: Pooled<S::Maildrop, P>,
 }
 
 impl<S: Store, P: Pool> Blocking<S, P> {
     /// The backend of a session with this peer.
     pub const fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
-        Self { store, pool, peer, maildrop: None }
+        Self { store, peer, maildrop: Pooled::new(pool) }
     }
 }
 
@@ -125,7 +129,8 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
 
     async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
         let (store, name, peer) = (Arc::clone(&self.store), name.to_owned(), self.peer.clone());
-        self.pool.run(move || store.scram_keys(&name, hash, &peer)).await.map_err(|_| fault())?
+        let call = move || store.scram_keys(&name, hash, &peer);
+        run(&self.maildrop.pool, call).await.map_err(|_| fault())?
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
@@ -138,13 +143,60 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
         let (store, peer) = (Arc::clone(&self.store), self.peer.clone());
-        let opened = self.pool.run(move || store.open(&credentials, &peer)).await;
-        let (accepted, maildrop) = opened.map_err(|_| fault())??;
+        self.maildrop.open(move || store.open(&credentials, &peer)).await
+    }
+
+    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection> {
+        self.maildrop.fetch(message, extent).await
+    }
+
+    async fn commit(&mut self, deletions: Deletions) -> usize {
+        self.maildrop.commit(deletions).await
+    }
+}
+
+/// The maildrop of one session, whose calls are made in a pool: for a [`Backend`] that awaits the check of the
+/// credentials, and then opens a maildrop that blocks.
+#[derive(Debug)]
+pub struct Pooled<M, P> {
+    pool: P,
+    maildrop: Option<M>,
+}
+
+impl<M: Maildrop, P: Pool> Pooled<M, P> {
+    /// No maildrop yet.
+    pub const fn new(pool: P) -> Self {
+        Self { pool, maildrop: None }
+    }
+
+    /// Opens the maildrop by this call.
+    ///
+    /// # Errors
+    /// What the client is told.
+    ///
+    /// # Panics
+    /// When the call does.
+    pub async fn open(
+        &mut self,
+        open: impl FnOnce() -> Result<(Accepted, M), Rejection> + Send + 'static,
+    ) -> Result<Accepted, Rejection> {
+        let (accepted, maildrop) = run(&self.pool, open).await.map_err(|_| fault())??;
         self.maildrop = Some(maildrop);
         Ok(accepted)
     }
 
-    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection> {
+    /// See [`Backend::fetch`].
+    ///
+    /// # Errors
+    /// What the client is told.
+    ///
+    /// # Panics
+    /// When the maildrop does.
+    pub async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Result<Chunks<M::Message, P>, Rejection> {
         let mut maildrop = self.maildrop.take().ok_or_else(fault)?;
         // Opening, the first octets and, for a small message, the end: one visit to the pool.
         let call = move || {
@@ -154,17 +206,33 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
             });
             (maildrop, first)
         };
-        let (maildrop, first) = self.pool.run(call).await.map_err(|_| fault())?;
+        let (maildrop, first) = run(&self.pool, call).await.map_err(|_| fault())?;
         self.maildrop = Some(maildrop);
         // Nothing was sent yet: a fault at the very beginning can still be told.
         let source = first?.map_err(|_| fault())?;
         Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
+    /// See [`Backend::commit`].
+    ///
+    /// # Panics
+    /// When the maildrop does.
+    pub async fn commit(&mut self, deletions: Deletions) -> usize {
         let marked = deletions.len();
         let Some(maildrop) = self.maildrop.take() else { return marked };
-        self.pool.run(move || maildrop.commit(&deletions)).await.unwrap_or(marked)
+        run(&self.pool, move || maildrop.commit(&deletions)).await.unwrap_or(marked)
+    }
+}
+
+/// Makes a call in the pool. If it panics, the panic goes on here, whatever the pool does with panics: it ends
+/// the session, and no other.
+async fn run<P: Pool, T: Send + 'static>(
+    pool: &P,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    match pool.run(move || catch_unwind(AssertUnwindSafe(call))).await? {
+        Ok(value) => Ok(value),
+        Err(panic) => resume_unwind(panic),
     }
 }
 
@@ -208,7 +276,7 @@ impl<R: Read + Send + 'static, P: Pool> Message for Chunks<R, P> {
                 self.source = Some(source);
             } else {
                 let call = move || source.advance().map(|()| source);
-                self.source = Some(self.pool.run(call).await??);
+                self.source = Some(run(&self.pool, call).await??);
             }
         }
         self.source.as_ref().map(|source| &*source.chunk).ok_or_else(broken)

@@ -13,6 +13,7 @@ mod handshake;
 pub use handshake::ServerHandshake;
 
 use pop3_sasl::ChannelBindings;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -166,10 +167,26 @@ pub fn harden_server(mut config: ServerConfig) -> Arc<ServerConfig> {
 /// When rustls refuses the settings.
 pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    Ok(harden_client(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// A client's TLS that leaves it to the caller which certificates are believed, and for which names.
+///
+/// # Errors
+/// When rustls refuses the settings.
+pub fn client_config_with(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    Ok(harden_client(builder.with_no_client_auth()))
+}
+
+/// Gives a client's rustls configuration, however it was made, what mail wants: ALPN `pop3`, no early
+/// data.
+#[must_use]
+pub fn harden_client(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.enable_early_data = false;
-    Ok(Arc::new(config))
+    Arc::new(config)
 }
 
 /// The cryptography that is used.

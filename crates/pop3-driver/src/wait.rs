@@ -1,24 +1,67 @@
 //! Futures without a runtime.
 
-use core::future::Future;
+use core::cell::Cell;
+use core::future::{Future, poll_fn};
 use core::task::{Context, Poll};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Wake;
 use std::thread::{self, Thread};
+use std::time::Instant;
+
+thread_local! {
+    /// Whether [`wait`] runs on this thread, and when it is to look at its future again.
+    static ALARM: Cell<Option<Alarm>> = const { Cell::new(None) };
+}
+
+/// When a future is to be looked at again, though nobody has woken it.
+#[derive(Clone, Copy)]
+struct Alarm(Option<Instant>);
 
 /// Runs a future to its end on this thread, which sleeps while the future is pending.
 ///
-/// Over a blocking transport nothing is pending but what the backend makes so.
+/// Over a blocking transport nothing is pending but what the backend makes so, and a [`pause`].
 pub fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let waker = Arc::new(Unpark(thread::current())).into();
     let mut context = Context::from_waker(&waker);
+    let _outer = Outer(ALARM.get());
     loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+        ALARM.set(Some(Alarm(None)));
+        match (future.as_mut().poll(&mut context), ALARM.get()) {
+            (Poll::Ready(output), _) => return output,
+            (Poll::Pending, Some(Alarm(Some(at)))) => {
+                thread::park_timeout(at.saturating_duration_since(Instant::now()));
+            }
+            (Poll::Pending, _) => thread::park(),
         }
+    }
+}
+
+/// Sleeps until then: for transports that block. Within [`wait`] it is pending meanwhile, so that a race with a
+/// [`Stop`](crate::Stop) can be lost; elsewhere it blocks the thread.
+pub async fn pause(until: Instant) {
+    poll_fn(|_| {
+        let left = until.saturating_duration_since(Instant::now());
+        match ALARM.get() {
+            _ if left.is_zero() => return Poll::Ready(()),
+            Some(Alarm(at)) => ALARM.set(Some(Alarm(Some(at.map_or(until, |at| at.min(until)))))),
+            None => {
+                thread::sleep(left);
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Gives the alarm back to a [`wait`] that this one runs within.
+struct Outer(Option<Alarm>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        ALARM.set(self.0);
     }
 }
 
@@ -27,5 +70,32 @@ struct Unpark(Thread);
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::Stop;
+
+    #[test]
+    fn a_pause_ends_in_time_or_with_the_race() {
+        let begun = Instant::now();
+        wait(pause(begun + Duration::from_millis(20)));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        let stop = Stop::new();
+        let waiter = thread::spawn({
+            let stop = stop.clone();
+            move || wait(stop.race(pause(Instant::now() + Duration::from_secs(600))))
+        });
+        stop.stop();
+        assert_eq!(waiter.join().unwrap(), None);
+        // Within another, and without any.
+        wait(async { wait(pause(Instant::now() + Duration::from_millis(1))) });
+        let mut context = Context::from_waker(core::task::Waker::noop());
+        let mut alone = pin!(pause(Instant::now() + Duration::from_millis(1)));
+        assert!(alone.as_mut().poll(&mut context).is_ready());
     }
 }

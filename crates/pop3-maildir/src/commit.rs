@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::folders::{Folders, Stamp};
 use crate::name::{self, Folder};
+use crate::patience::Patience;
 use crate::scan::{self, Entry};
 use crate::unique;
 
@@ -113,8 +114,28 @@ enum Outcome {
     Failed(CommitError),
 }
 
+/// The report when nothing can be removed.
+pub(crate) fn nothing(deleted: &[MessageNumber], error: io::Error) -> CommitReport {
+    let mut report = CommitReport::default();
+    // Without folders there are no messages either.
+    if error.kind() == io::ErrorKind::NotFound {
+        report.gone = deleted.len();
+        return report;
+    }
+    let errno = Errno::from_io_error(&error);
+    for &number in deleted {
+        report.fail(number, CommitError::Io(errno.map_or_else(|| error.kind().into(), io::Error::from)));
+    }
+    report
+}
+
 /// Removes these messages and no other.
-pub(crate) fn remove(folders: &Folders, entries: &[Entry], deleted: &[MessageNumber]) -> CommitReport {
+pub(crate) fn remove(
+    folders: &Folders<'_>,
+    entries: &[Entry],
+    deleted: &[MessageNumber],
+    patience: Patience,
+) -> CommitReport {
     let mut report = CommitReport::default();
     // Messages that are not where they were, and those with more names than one.
     let (mut lost, mut linked) = (Vec::new(), Vec::new());
@@ -138,7 +159,7 @@ pub(crate) fn remove(folders: &Folders, entries: &[Entry], deleted: &[MessageNum
         if lost.is_empty() && linked.is_empty() {
             break;
         }
-        if let Err(error) = search(folders, entries, &mut lost, &mut linked, &mut report) {
+        if let Err(error) = search(folders, entries, &mut lost, &mut linked, &mut report, patience) {
             let kind = error.kind();
             for number in lost.drain(..).chain(linked.drain(..)) {
                 report.fail(number, CommitError::Io(kind.into()));
@@ -156,17 +177,19 @@ pub(crate) fn remove(folders: &Folders, entries: &[Entry], deleted: &[MessageNum
 ///
 /// What is found under no name is gone. What was renamed meanwhile stays `lost`.
 fn search(
-    folders: &Folders,
+    folders: &Folders<'_>,
     entries: &[Entry],
     lost: &mut Vec<MessageNumber>,
     linked: &mut Vec<MessageNumber>,
     report: &mut CommitReport,
+    patience: Patience,
 ) -> io::Result<()> {
     let wanted = lost.iter().chain(&*linked).filter_map(|number| {
         let index = number.index();
         Some((index, entries.get(index)?))
     });
-    let (mut found, settled) = scan::candidates(folders, wanted, |_, _, _| false)?;
+    let find = || scan::candidates(folders, wanted.clone(), |_, _, _| false);
+    let (mut found, settled) = patience.insist(find)?;
     found.sort_by_key(|candidate| candidate.index);
     let names_of = |number: MessageNumber| {
         let start = found.partition_point(|candidate| candidate.index < number.index());
@@ -223,7 +246,7 @@ fn search(
 ///
 /// The system has no way to do both in one step. Who puts another file under the same name in
 /// between loses it; delivery never does, because it never uses a name twice.
-fn unlink(folders: &Folders, folder: Folder, name: &[u8], message: &Stamp) -> Outcome {
+fn unlink(folders: &Folders<'_>, folder: Folder, name: &[u8], message: &Stamp) -> Outcome {
     let found = match folders.stamp(folder, name) {
         Ok(Some(found)) => found,
         Ok(None) => return Outcome::Elsewhere,
@@ -245,7 +268,7 @@ fn unlink(folders: &Folders, folder: Folder, name: &[u8], message: &Stamp) -> Ou
 /// Moves messages from `new` to `cur` with the flag S. What does not work is left: the flag is a
 /// courtesy to mail readers.
 pub(crate) fn mark_seen<'e>(
-    folders: &Folders,
+    folders: &Folders<'_>,
     entries: impl Iterator<Item = &'e Entry>,
     report: &mut CommitReport,
 ) {
@@ -262,7 +285,7 @@ pub(crate) fn mark_seen<'e>(
 }
 
 /// Brings the changes of the folders to the disk.
-pub(crate) fn sync(folders: &Folders, report: &mut CommitReport) {
+pub(crate) fn sync(folders: &Folders<'_>, report: &mut CommitReport) {
     if report.removed == 0 && report.seen == 0 {
         return;
     }

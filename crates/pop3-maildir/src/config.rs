@@ -1,6 +1,7 @@
 //! How a Maildir is opened.
 
 use core::time::Duration;
+use std::io;
 
 /// How a [`Maildir`](crate::Maildir) is opened and what happens at its commit.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct Config {
     /// Move messages that were sent whole and not deleted from `new` to `cur` with the flag S at the
     /// commit. Default `false`: who reads the same mail by IMAP wants to see what is new.
     pub seen_flag: bool,
+    /// Called when the process or the system has no descriptor left (EMFILE, ENFILE): it is waited for, and the
+    /// call is made again, for a login up to 5 s, for a session up to 30 s. Default: nothing is done. It may be
+    /// called often.
+    pub on_shortage: fn(&io::Error),
 }
 
 /// What becomes of a message whose header is not ASCII (RFC 6856 section 2.1).
@@ -55,6 +60,7 @@ impl Config {
             trusted_wire_sizes: false,
             eight_bit_headers: EightBitHeaders::Send,
             seen_flag: false,
+            on_shortage: |_| {},
         }
     }
 
@@ -97,6 +103,13 @@ impl Config {
     #[must_use]
     pub const fn with_seen_flag(mut self, seen_flag: bool) -> Self {
         self.seen_flag = seen_flag;
+        self
+    }
+
+    /// Sets [`on_shortage`](Self::on_shortage).
+    #[must_use]
+    pub const fn with_on_shortage(mut self, on_shortage: fn(&io::Error)) -> Self {
+        self.on_shortage = on_shortage;
         self
     }
 }

@@ -38,6 +38,7 @@ const BUFFER: usize = 64 * 1024;
 pub struct Delivery {
     folders: Arc<Folders>,
     lf: bool,
+    label: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Delivery {
             Ok(Folders { path: path.to_path_buf(), tmp: folder("tmp")?, new: folder("new")? })
         };
         let folders = open().map_err(|source| DeliveryError::new("open the Maildir", path, source))?;
-        Ok(Self { folders: Arc::new(folders), lf: false })
+        Ok(Self { folders: Arc::new(folders), lf: false, label: None })
     }
 
     /// Whether each CRLF is stored as LF, which other programs expect in a Maildir. Default `false`:
@@ -79,12 +80,21 @@ impl Delivery {
         self
     }
 
+    /// Puts this number into the names of messages, instead of a random one for each, so that
+    /// [`clean_labelled`](Self::clean_labelled) finds what a delivery left that was killed. Two processes
+    /// that deliver at the same time must not have the same label.
+    #[must_use]
+    pub const fn with_label(mut self, label: u64) -> Self {
+        self.label = Some(label);
+        self
+    }
+
     /// Begins a message: a new file under `tmp`, for the owner only.
     ///
     /// # Errors
     /// When the file can't be made.
     pub fn begin(&self) -> Result<Delivering, DeliveryError> {
-        let name = unique::base(None);
+        let name = unique::base(None, self.label);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.folders.tmp, &name, flags, Mode::RUSR | Mode::WUSR).map_err(
             |error| DeliveryError::new("create", &path(&self.folders, "tmp", &name), error.into()),
@@ -100,9 +110,23 @@ impl Delivery {
     /// # Errors
     /// When `tmp` can't be read. A file that can't be removed is left.
     pub fn clean_tmp(&self, age: Duration) -> Result<usize, DeliveryError> {
-        let fail = |error| DeliveryError::new("clean", &self.folders.path.join("tmp"), error);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let limit = i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX);
+        self.clean(|_, modified| modified < limit)
+    }
+
+    /// Removes files in `tmp` that deliveries with this [label](Self::with_label) left, whatever their age.
+    /// No such delivery may be going on. Returns how many.
+    ///
+    /// # Errors
+    /// When `tmp` can't be read. A file that can't be removed is left.
+    pub fn clean_labelled(&self, label: u64) -> Result<usize, DeliveryError> {
+        self.clean(|name, _| unique::is_labelled(name, label))
+    }
+
+    /// Removes files by their names and the times of their last change.
+    fn clean(&self, is_left: impl Fn(&[u8], i64) -> bool) -> Result<usize, DeliveryError> {
+        let fail = |error| DeliveryError::new("clean", &self.folders.path.join("tmp"), error);
         let tmp = self.folders.tmp.as_fd();
         let mut removed = 0;
         for entry in Dir::read_from(tmp).map_err(|error| fail(error.into()))? {
@@ -112,8 +136,9 @@ impl Delivery {
                 continue;
             }
             let Ok(Some(stamp)) = stamp_at(tmp, name.to_bytes()) else { continue };
-            let old = stamp.kind == FileType::RegularFile && stamp.modified.max(stamp.changed) < limit;
-            if old && rustix::fs::unlinkat(tmp, name, AtFlags::empty()).is_ok() {
+            let left = stamp.kind == FileType::RegularFile
+                && is_left(name.to_bytes(), stamp.modified.max(stamp.changed));
+            if left && rustix::fs::unlinkat(tmp, name, AtFlags::empty()).is_ok() {
                 removed += 1;
             }
         }
@@ -153,6 +178,16 @@ impl Delivering {
     /// # Errors
     /// When a step failed, an earlier write included. Nothing is delivered then.
     pub fn finish(mut self) -> Result<Delivered, DeliveryError> {
+        self.deliver()
+    }
+
+    /// Does what [`finish`](Self::finish) does, and lets the caller decide what becomes of the file under
+    /// `tmp` when that fails: it stays until this value is dropped, or for good if it is
+    /// [left](Self::leave). After a success nothing is left to do.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn deliver(&mut self) -> Result<Delivered, DeliveryError> {
         let written = match self.body.take() {
             Some(Body::AsIs(file)) => Ok(file),
             Some(Body::Lf(file)) => file.finish(),
@@ -163,14 +198,21 @@ impl Delivering {
         file.and_then(|file| file.sync_all())
             .and_then(|()| unique::rename(tmp.as_fd(), &self.name, new.as_fd(), &self.name))
             .map_err(|error| self.error("deliver", error))?;
-        // From here the name under `tmp` is none of ours.
-        self.unfinished = false;
         if let Err(error) = rustix::fs::fsync(new) {
             // It must not be there if we say that it is not.
-            rustix::fs::unlinkat(new, &self.name, AtFlags::empty()).ok();
+            if unique::rename(new.as_fd(), &self.name, tmp.as_fd(), &self.name).is_err() {
+                rustix::fs::unlinkat(new, &self.name, AtFlags::empty()).ok();
+            }
             return Err(self.error("deliver", error.into()));
         }
+        // From here the name under `tmp` is none of ours.
+        self.unfinished = false;
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
+    }
+
+    /// Leaves the file under `tmp` where it is, as a process would that is killed.
+    pub fn leave(mut self) {
+        self.unfinished = false;
     }
 
     fn error(&self, action: &'static str, source: io::Error) -> DeliveryError {

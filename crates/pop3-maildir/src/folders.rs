@@ -23,31 +23,42 @@ const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// An open Maildir.
+/// The directory of a Maildir, open: all that an idle session needs of it.
 #[derive(Debug)]
-pub(crate) struct Folders {
+pub(crate) struct Root {
     path: PathBuf,
-    root: OwnedFd,
+    directory: OwnedFd,
+}
+
+/// An open Maildir with its folders, for as long as something is done in them.
+#[derive(Debug)]
+pub(crate) struct Folders<'r> {
+    root: &'r Root,
     new: OwnedFd,
     cur: OwnedFd,
 }
 
-impl Folders {
-    /// Opens a Maildir. The path itself may be a link (it is the administrator's), what lies below
-    /// may not (it is the user's).
+impl Root {
+    /// Opens the directory of a Maildir. The path itself may be a link (it is the administrator's), what lies
+    /// below may not (it is the user's).
+    pub(crate) fn open(path: &Path, create: bool) -> io::Result<Self> {
+        Ok(Self { path: path.to_path_buf(), directory: open_root(path, create)? })
+    }
+
+    /// Opens the folders beneath this directory, whatever its path leads to by now.
     ///
     /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
     /// Maildir, unless `create` asks for one.
-    pub(crate) fn open(path: &Path, create: bool) -> io::Result<Self> {
-        let root = open_root(path, create)?;
-        let (new, cur) = (subfolder(&root, "new"), subfolder(&root, "cur"));
+    pub(crate) fn folders(&self, create: bool) -> io::Result<Folders<'_>> {
+        let root = &self.directory;
+        let (new, cur) = (subfolder(root, "new"), subfolder(root, "cur"));
         let neither = [&new, &cur].iter().all(|folder| is_missing(folder));
         if neither && !create {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let new = or_make(new, &root, "new")?;
-        let cur = or_make(cur, &root, "cur")?;
-        Ok(Self { path: path.to_path_buf(), root, new, cur })
+        let new = or_make(new, root, "new")?;
+        let cur = or_make(cur, root, "cur")?;
+        Ok(Folders { root: self, new, cur })
     }
 
     /// The path of a message, for people to read.
@@ -56,6 +67,12 @@ impl Folders {
         self.path.join(folder.name()).join(std::ffi::OsStr::from_bytes(name))
     }
 
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl Folders<'_> {
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }

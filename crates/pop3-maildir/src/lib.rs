@@ -27,6 +27,7 @@ mod lock;
 mod maildir;
 mod message;
 mod name;
+mod patience;
 mod scan;
 mod sizes;
 mod snapshot;

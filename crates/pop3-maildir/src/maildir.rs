@@ -9,9 +9,10 @@ use pop3_proto::{Deletions, Maildrop, MessageNumber};
 use crate::commit::{self, CommitReport};
 use crate::config::{Config, EightBitHeaders};
 use crate::error::{FetchError, OpenError};
-use crate::folders::Folders;
+use crate::folders::{Folders, Root};
 use crate::lock::Lock;
 use crate::message::MessageFile;
+use crate::patience::Patience;
 use crate::scan::{self, Entry, Skipped, SkippedFiles};
 use crate::snapshot::Snapshot;
 use crate::substitute;
@@ -22,6 +23,9 @@ use crate::substitute;
 /// dies. Nothing is removed but by [`commit`](Self::commit).
 ///
 /// All calls block on the file system, so an async server makes them on threads for such work.
+///
+/// While no call is made, a Maildir holds two descriptors: its directory and the lock. A message that is being
+/// read holds one more, until its end was read.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -42,7 +46,7 @@ use crate::substitute;
 /// ```
 #[derive(Debug)]
 pub struct Maildir {
-    folders: Folders,
+    root: Root,
     entries: Vec<Entry>,
     maildrop: Maildrop,
     summary: Summary,
@@ -50,6 +54,7 @@ pub struct Maildir {
     cache_error: Option<io::Error>,
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
+    patience: Patience,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -81,10 +86,19 @@ impl Maildir {
     /// See [`OpenError`]. The lock is free again then.
     pub fn open_with(path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let folders = Folders::open(path, config.create).map_err(|error| OpenError::new(path, error))?;
-        match Lock::take(folders.root()) {
-            Ok(Some(lock)) => Self::snapshot(folders, lock, config),
-            Ok(None) => return Err(OpenError::Locked { path: path.to_path_buf() }),
+        Patience::new(config.on_shortage, Patience::LOGIN).insist(|| Self::try_open_with(path, config))
+    }
+
+    fn try_open_with(path: &Path, config: &Config) -> Result<Self, OpenError> {
+        let open = || {
+            let root = Root::open(path, config.create)?;
+            // Looked for before the lock file is made, which belongs into a Maildir only.
+            drop(root.folders(config.create)?);
+            Ok((Lock::take(root.as_fd())?, root))
+        };
+        match open() {
+            Ok((Some(lock), root)) => Self::snapshot(root, lock, config),
+            Ok((None, _)) => return Err(OpenError::Locked { path: path.to_path_buf() }),
             Err(error) => Err(error),
         }
         .map_err(|error| OpenError::new(path, error))
@@ -133,23 +147,31 @@ impl Maildir {
     /// # Errors
     /// When the message is not there any more, or not the same; see [`FetchError`].
     pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
+        self.patience.insist(|| self.try_message(number))
+    }
+
+    fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
         let index = number.index();
-        let io_error = |maildir: &Self, source| match maildir.path_of(index) {
-            Some(path) => FetchError::Io { path, source },
-            None => FetchError::NoSuchMessage(number),
+        let Some(path) = self.path_of(index) else { return Err(FetchError::NoSuchMessage(number)) };
+        let io_error = |source| FetchError::Io { path: path.clone(), source };
+        let Self { root, entries, .. } = self;
+        let folders = match root.folders(false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(FetchError::Vanished { path });
+            }
+            folders => folders.map_err(io_error)?,
         };
         for _ in 0..scan::SEARCHES {
-            if let Some(message) = self.try_open(index).map_err(|error| io_error(self, error))? {
+            if let Some(message) = try_open(&folders, entries, index).map_err(io_error)? {
                 return self.prepared(index, message);
             }
-            if !self.search(index).map_err(|error| io_error(self, error))? {
+            if !search(&folders, entries, index).map_err(io_error)? {
                 break;
             }
         }
-        let (Some(path), Some(entry)) = (self.path_of(index), self.entries.get(index)) else {
-            return Err(FetchError::NoSuchMessage(number));
-        };
-        match self.folders.stamp(entry.folder, &entry.name) {
+        let Some(entry) = entries.get(index) else { return Err(FetchError::NoSuchMessage(number)) };
+        let path = root.path_of(entry.folder, &entry.name);
+        match folders.stamp(entry.folder, &entry.name) {
             Ok(Some(_)) => Err(FetchError::Changed { path }),
             Ok(None) => Err(FetchError::Vanished { path }),
             Err(source) => Err(FetchError::Io { path, source }),
@@ -201,7 +223,11 @@ impl Maildir {
         retrieved: impl IntoIterator<Item = MessageNumber>,
     ) -> CommitReport {
         let deleted: Vec<MessageNumber> = deleted.into_iter().collect();
-        let mut report = commit::remove(&self.folders, &self.entries, &deleted);
+        let folders = match self.patience.insist(|| self.root.folders(false)) {
+            Ok(folders) => folders,
+            Err(error) => return commit::nothing(&deleted, error),
+        };
+        let mut report = commit::remove(&folders, &self.entries, &deleted, self.patience);
         if self.seen_flag {
             let mut seen = vec![false; self.entries.len()];
             let set = |seen: &mut Vec<bool>, number: MessageNumber, value| {
@@ -212,19 +238,19 @@ impl Maildir {
             retrieved.into_iter().for_each(|number| set(&mut seen, number, true));
             deleted.iter().for_each(|&number| set(&mut seen, number, false));
             let entries = self.entries.iter().zip(seen).filter_map(|(entry, seen)| seen.then_some(entry));
-            commit::mark_seen(&self.folders, entries, &mut report);
+            commit::mark_seen(&folders, entries, &mut report);
         }
-        commit::sync(&self.folders, &mut report);
+        commit::sync(&folders, &mut report);
         report
     }
 
-    fn snapshot(folders: Folders, lock: Lock, config: &Config) -> io::Result<Self> {
+    fn snapshot(root: Root, lock: Lock, config: &Config) -> io::Result<Self> {
         let Snapshot { entries, maildrop, measured, skipped, cache_error } =
-            Snapshot::take(&folders, config)?;
+            Snapshot::take(&root.folders(config.create)?, config)?;
         let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
         let Config { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
-            folders,
+            root,
             entries,
             maildrop,
             summary,
@@ -232,6 +258,7 @@ impl Maildir {
             cache_error,
             seen_flag,
             eight_bit_headers,
+            patience: Patience::new(config.on_shortage, Patience::SESSION),
             _lock: lock,
         })
     }
@@ -254,35 +281,35 @@ impl Maildir {
         }
     }
 
-    /// Looks where a message is now; `false` when it is under no other name.
-    fn search(&mut self, index: usize) -> io::Result<bool> {
-        let before = self.entries.get(index).map(Entry::place);
-        let settled = scan::relocate(&self.folders, &mut self.entries)?;
-        if self.entries.get(index).map(Entry::place) != before {
-            return Ok(true);
-        }
-        if !settled {
-            self.folders.wait_for_tick()?;
-        }
-        Ok(!settled)
-    }
-
-    /// Opens the file where the snapshot has it, `None` when something else or nothing is there.
-    fn try_open(&self, index: usize) -> io::Result<Option<MessageFile>> {
-        let Some(entry) = self.entries.get(index) else { return Ok(None) };
-        // Asked by name first, so that nothing but the file is opened.
-        match self.folders.stamp(entry.folder, &entry.name)? {
-            Some(stamp) if stamp.same_message(&entry.stamp) => {}
-            _ => return Ok(None),
-        }
-        match self.folders.open_message(entry.folder, &entry.name) {
-            Ok((file, stamp)) => Ok(stamp.same_message(&entry.stamp).then(|| MessageFile::new(file, stamp))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     fn path_of(&self, index: usize) -> Option<PathBuf> {
-        self.entries.get(index).map(|entry| self.folders.path_of(entry.folder, &entry.name))
+        self.entries.get(index).map(|entry| self.root.path_of(entry.folder, &entry.name))
+    }
+}
+
+/// Looks where a message is now; `false` when it is under no other name.
+fn search(folders: &Folders<'_>, entries: &mut [Entry], index: usize) -> io::Result<bool> {
+    let before = entries.get(index).map(Entry::place);
+    let settled = scan::relocate(folders, entries)?;
+    if entries.get(index).map(Entry::place) != before {
+        return Ok(true);
+    }
+    if !settled {
+        folders.wait_for_tick()?;
+    }
+    Ok(!settled)
+}
+
+/// Opens the file where the snapshot has it, `None` when something else or nothing is there.
+fn try_open(folders: &Folders<'_>, entries: &[Entry], index: usize) -> io::Result<Option<MessageFile>> {
+    let Some(entry) = entries.get(index) else { return Ok(None) };
+    // Asked by name first, so that nothing but the file is opened.
+    match folders.stamp(entry.folder, &entry.name)? {
+        Some(stamp) if stamp.same_message(&entry.stamp) => {}
+        _ => return Ok(None),
+    }
+    match folders.open_message(entry.folder, &entry.name) {
+        Ok((file, stamp)) => Ok(stamp.same_message(&entry.stamp).then(|| MessageFile::new(file, stamp))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }

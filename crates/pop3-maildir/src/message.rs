@@ -12,7 +12,8 @@ use crate::folders::Stamp;
 /// not take what it got for a whole message: end the connection without the final line.
 #[derive(Debug)]
 pub struct MessageFile {
-    file: File,
+    /// Closed when all was read: who sends the last octets to a slow client needs no descriptor for it.
+    file: Option<File>,
     stamp: Stamp,
     /// What comes before the rest of the file: a header that stands for the file's.
     front: Cursor<Vec<u8>>,
@@ -31,7 +32,13 @@ enum State {
 
 impl MessageFile {
     pub(crate) const fn new(file: File, stamp: Stamp) -> Self {
-        Self { file, stamp, front: Cursor::new(Vec::new()), remaining: stamp.len, state: State::Reading }
+        Self {
+            file: Some(file),
+            stamp,
+            front: Cursor::new(Vec::new()),
+            remaining: stamp.len,
+            state: State::Reading,
+        }
     }
 
     /// Gives these octets first, and then what was not read yet.
@@ -68,15 +75,17 @@ impl Read for MessageFile {
             State::Whole => return Ok(0),
             State::Broken => return Err(self.broken()),
         }
+        let Some(file) = &mut self.file else { return Err(self.broken()) };
         if self.remaining == 0 {
-            if !Stamp::of_open(&self.file)?.same_message(&self.stamp) {
+            if !Stamp::of_open(&*file)?.same_message(&self.stamp) {
                 return Err(self.broken());
             }
             self.state = State::Whole;
+            self.file = None;
             return Ok(0);
         }
         let most = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(buf.len());
-        let count = self.file.read(&mut buf[..most])?;
+        let count = file.read(&mut buf[..most])?;
         if count == 0 {
             return Err(self.broken());
         }

@@ -141,7 +141,7 @@ impl SkippedFiles {
 }
 
 /// Finds all messages, in the order of their numbers, no two with the same identity.
-pub(crate) fn scan(folders: &Folders, skipped: &mut SkippedFiles) -> io::Result<Vec<Entry>> {
+pub(crate) fn scan(folders: &Folders<'_>, skipped: &mut SkippedFiles) -> io::Result<Vec<Entry>> {
     let mut messages = Vec::new();
     for entry in found(folders)? {
         let kind = entry.stamp.kind;
@@ -162,7 +162,7 @@ pub(crate) fn scan(folders: &Folders, skipped: &mut SkippedFiles) -> io::Result<
 }
 
 /// All names in both folders that stand for something.
-fn found(folders: &Folders) -> io::Result<Vec<Entry>> {
+fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
     let mut all = Vec::new();
     for round in 0..ROUNDS {
         let before = folders.changed()?;
@@ -194,7 +194,7 @@ fn found(folders: &Folders) -> io::Result<Vec<Entry>> {
 /// put back leaves them, are two messages, and the younger one gets a new name for good: any other
 /// way to tell them apart ends when one of them is removed. Dovecot does the same.
 fn distinct(
-    folders: &Folders,
+    folders: &Folders<'_>,
     sorted: Vec<Entry>,
     skipped: &mut SkippedFiles,
 ) -> io::Result<(Vec<Entry>, Vec<Entry>)> {
@@ -223,9 +223,9 @@ fn distinct(
 }
 
 /// Gives a message a new name with the same delivery time and the same flags.
-fn rename(folders: &Folders, entry: &Entry) -> Option<Entry> {
+fn rename(folders: &Folders<'_>, entry: &Entry) -> Option<Entry> {
     let digits = name::leading_digits(&entry.name);
-    let mut name = unique::base(Some(digits).filter(|digits| !digits.is_empty()));
+    let mut name = unique::base(Some(digits).filter(|digits| !digits.is_empty()), None);
     name.extend_from_slice(name::info(&entry.name));
     let folder = folders.folder(entry.folder);
     unique::rename(folder, &entry.name, folder, &name).ok()?;
@@ -247,7 +247,7 @@ pub(crate) struct Candidate {
 /// those that `known` says are known. The second value tells whether the folders kept still
 /// meanwhile, so that nothing was missed.
 pub(crate) fn candidates<'e>(
-    folders: &Folders,
+    folders: &Folders<'_>,
     wanted: impl Iterator<Item = (usize, &'e Entry)>,
     known: impl Fn(&Entry, Folder, &[u8]) -> bool,
 ) -> io::Result<(Vec<Candidate>, bool)> {
@@ -281,7 +281,7 @@ pub(crate) fn candidates<'e>(
 /// that a maildrop full of renamed messages costs one pass and not one for each.
 ///
 /// Returns whether the folders kept still meanwhile: then what was not found is gone.
-pub(crate) fn relocate(folders: &Folders, entries: &mut [Entry]) -> io::Result<bool> {
+pub(crate) fn relocate(folders: &Folders<'_>, entries: &mut [Entry]) -> io::Result<bool> {
     let known = |entry: &Entry, folder, name: &[u8]| entry.folder == folder && *entry.name == *name;
     let (found, settled) = candidates(folders, entries.iter().enumerate(), known)?;
     for Candidate { index, folder, name, stamp } in found {

@@ -109,7 +109,7 @@ pub(crate) fn store<'e>(
 ///
 /// `None` when the file changed meanwhile.
 pub(crate) fn measure(
-    folders: &Folders,
+    folders: &Folders<'_>,
     entry: &Entry,
     buffer: &mut [u8],
 ) -> io::Result<Option<(Count, Stamp)>> {

@@ -37,7 +37,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn take(folders: &Folders, config: &Config) -> io::Result<Self> {
+    pub(crate) fn take(folders: &Folders<'_>, config: &Config) -> io::Result<Self> {
         let settled = settled_before(SystemTime::now(), config.settle_time);
         let mut skipped = SkippedFiles::default();
         let mut entries = scan::scan(folders, &mut skipped)?;
@@ -94,7 +94,7 @@ struct Measured {
 
 /// Counts what is not known.
 fn measure(
-    folders: &Folders,
+    folders: &Folders<'_>,
     config: &Config,
     entries: &mut [Entry],
     counts: &mut [Option<Count>],

@@ -20,7 +20,7 @@ const PIECE: usize = 16 * 1024;
 /// The wire size of the message with the header that it will be sent with; `None` where it is its own or
 /// can't be made.
 pub(crate) fn wire_size(
-    folders: &Folders,
+    folders: &Folders<'_>,
     entry: &Entry,
     whole: Octets,
     headers: EightBitHeaders,

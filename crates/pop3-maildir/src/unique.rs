@@ -18,18 +18,25 @@ const HOST_MAX: usize = 64;
 /// A new base: `seconds.M<micros>P<process>Q<counter>R<random>.host`, all of which maildir(5)
 /// proposes. Two processes, two threads, and two machines on one file system get different ones.
 ///
-/// `seconds` are the delivery time to show, now if there are none.
-pub(crate) fn base(seconds: Option<&[u8]>) -> Vec<u8> {
+/// `seconds` are the delivery time to show, now if there are none. A `label` stands for the random part.
+pub(crate) fn base(seconds: Option<&[u8]>, label: Option<u64>) -> Vec<u8> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let random = RandomState::new().build_hasher().finish();
+    let random = label.unwrap_or_else(|| RandomState::new().build_hasher().finish());
     let mut base = seconds.map_or_else(|| now.as_secs().to_string().into_bytes(), <[u8]>::to_vec);
     base.extend_from_slice(
         format!(".M{:06}P{}Q{count}R{random:016x}.", now.subsec_micros(), process::id()).as_bytes(),
     );
     host(rustix::system::uname().nodename().to_bytes(), &mut base);
     base
+}
+
+/// Whether this is a [base] with this label.
+pub(crate) fn is_labelled(name: &[u8], label: u64) -> bool {
+    let mark = format!("R{label:016x}");
+    let unique = name.split(|&octet| octet == b'.').nth(1);
+    unique.is_some_and(|unique| unique.starts_with(b"M") && unique.ends_with(mark.as_bytes()))
 }
 
 /// Appends a host name, with `/` and `:` written as maildir(5) says.
@@ -95,8 +102,18 @@ mod tests {
 
     #[test]
     fn bases_differ_and_keep_the_time_asked_for() {
-        let (a, b) = (base(Some(b"12")), base(Some(b"12")));
+        let (a, b) = (base(Some(b"12"), None), base(Some(b"12"), None));
         assert_ne!(a, b);
         assert!(a.starts_with(b"12.M") && b.starts_with(b"12.M"));
+    }
+
+    #[test]
+    fn a_label_is_found_where_it_stands_and_nowhere_else() {
+        let (ours, other) = (base(None, Some(0xab)), base(None, None));
+        assert!(is_labelled(&ours, 0xab) && !is_labelled(&ours, 0xb) && !is_labelled(&other, 0xab));
+        assert_ne!(ours, base(None, Some(0xab)));
+        for name in ["", "R00000000000000ab", "1.R00000000000000ab.h", "1.M2.R00000000000000ab", "1.M2Q3.h"] {
+            assert!(!is_labelled(name.as_bytes(), 0xab), "{name}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::server::{Entrance, Peer, Service, serve as serve_one};
+use pop3_driver::server::{Admitted, Entrance, Peer, Service, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, wait};
 
@@ -38,18 +38,23 @@ pub fn serve<S: Service>(
         if stop.is_stopped() {
             break;
         }
-        let spawned = accepted.and_then(|(stream, address)| {
-            let (role, service, stop) = (role.clone(), Arc::clone(service), stop.clone());
-            let local = stream.local_addr()?;
-            thread::Builder::new().name(format!("pop3 {address}")).spawn(move || {
-                // A fault here means that the client is gone already.
-                let _ = session(stream, Peer::new(address, local), entrance, role, clock, &*service, &stop);
-            })
+        let begun = accepted.and_then(|(stream, address)| {
+            let (peer, stream) = (Peer::new(address, stream.local_addr()?), Arc::new(stream));
+            let socket = Socket::new(Arc::clone(&stream), role.clone(), clock)?;
+            // Here, and not in the thread: no more than one is open that has no place.
+            let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(None) };
+            let (service, stop) = (Arc::clone(service), stop.clone());
+            let session = move || session(admitted, &stream, &*service, &stop);
+            thread::Builder::new().name(format!("pop3 {address}")).spawn(session).map(Some)
         });
-        match spawned {
-            Ok(session) => sessions.push(session),
-            // Out of file descriptors or threads: give running sessions time to end.
-            Err(_) => thread::sleep(ACCEPT_RETRY),
+        match begun {
+            Ok(session) => sessions.extend(session),
+            Err(error) if is_of_one_connection(&error) => {}
+            // Out of descriptors or threads: give running sessions time to end.
+            Err(error) => {
+                service.accept_failed(&error);
+                thread::sleep(ACCEPT_RETRY);
+            }
         }
     }
     for session in sessions {
@@ -62,21 +67,15 @@ pub fn serve<S: Service>(
 /// How long to wait when a connection can't be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-fn session<S: Service>(
-    stream: TcpStream,
-    peer: Peer,
-    entrance: Entrance,
-    role: Role,
-    clock: Clock,
-    service: &S,
-    stop: &Stop,
-) -> io::Result<()> {
-    let reader = stream.try_clone()?;
+fn session<S: Service>(admitted: Admitted<Socket>, stream: &Arc<TcpStream>, service: &S, stop: &Stop) {
+    let shut = |how| {
+        let stream = Arc::clone(stream);
+        move || drop(stream.shutdown(how))
+    };
     // Reading blocks; the end of input gets the session to look at the switch. It still can write.
-    let _unblock = stop.on_stop(move || drop(reader.shutdown(Shutdown::Read)));
-    let socket = Socket::new(stream, role, clock)?;
-    wait(serve_one(socket, entrance, peer, service, stop));
-    Ok(())
+    let _unblock = stop.on_stop(shut(Shutdown::Read));
+    let _cut = admitted.end().on_stop(shut(Shutdown::Both));
+    wait(admitted.serve(service, stop));
 }
 
 /// An address at which the listener is reached from this machine.

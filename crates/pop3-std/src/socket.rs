@@ -3,16 +3,18 @@
 use core::future::{Future, ready};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::thread;
+use std::sync::Arc;
+use std::time::Instant as StdInstant;
 
 use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
-use pop3_driver::{Clock, Transport, timed_out};
+use pop3_driver::{Clock, Transport, pause, timed_out};
 use pop3_proto::Instant;
 use rustls::{ClientConnection, Connection, ServerConnection};
 
 /// A blocking TCP connection, before or after the TLS handshake.
 ///
-/// Its futures are never pending: they block until they are done or their deadline has come.
+/// Its futures are never pending: they block until they are done or their deadline has come. Only a pause is
+/// pending within [`wait`](crate::wait), so that it can be ended from outside.
 #[derive(Debug)]
 pub struct Socket {
     tcp: Timed,
@@ -24,18 +26,20 @@ pub struct Socket {
 /// A TCP connection on which no call goes beyond the deadline.
 #[derive(Debug)]
 struct Timed {
-    stream: TcpStream,
+    /// Shared, so that who ends the connection from outside needs no descriptor of his own.
+    stream: Arc<TcpStream>,
     clock: Clock,
     deadline: Instant,
 }
 
 impl Socket {
     /// A connection in clear. `role` is its side in a handshake. Small writes leave at once
-    /// (TCP_NODELAY).
+    /// (TCP_NODELAY). The stream may be shared with who wants to shut it down.
     ///
     /// # Errors
     /// When the system refuses that.
-    pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
+    pub fn new(stream: impl Into<Arc<TcpStream>>, role: Role, clock: Clock) -> io::Result<Self> {
+        let stream = stream.into();
         stream.set_nodelay(true)?;
         Ok(Self { tcp: Timed { stream, clock, deadline: clock.now() }, tls: None, info: None, role })
     }
@@ -121,7 +125,7 @@ impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.stream.set_read_timeout(Some(self.left()?))?;
-            match self.stream.read(buffer) {
+            match (&*self.stream).read(buffer) {
                 // A signal of the process's: with a time-out set, the system does not read on by itself.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(waited),
@@ -134,7 +138,7 @@ impl Write for Timed {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         loop {
             self.stream.set_write_timeout(Some(self.left()?))?;
-            match self.stream.write(octets) {
+            match (&*self.stream).write(octets) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(waited),
             }
@@ -142,7 +146,7 @@ impl Write for Timed {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        (&*self.stream).flush()
     }
 }
 
@@ -169,8 +173,7 @@ impl Transport for Socket {
     }
 
     fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send {
-        thread::sleep(self.tcp.clock.until(until));
-        ready(())
+        pause(StdInstant::now() + self.tcp.clock.until(until))
     }
 
     fn close(&mut self, deadline: Instant) -> impl Future<Output = ()> + Send {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_driver::server::{Entrance, Peer, Service, serve as serve_one};
+use pop3_driver::server::{Entrance, Peer, Service, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, store};
 use tokio::net::TcpListener;
@@ -28,18 +28,25 @@ pub async fn serve<S: Service>(
     let mut sessions = JoinSet::new();
     while let Some(accepted) = stop.race(listener.accept()).await {
         while sessions.try_join_next().is_some() {}
-        let Ok((stream, address)) = accepted else {
-            // Out of file descriptors, or the like: give running sessions time to end.
-            tokio::time::sleep(ACCEPT_RETRY).await;
-            continue;
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                // Out of descriptors, or the like: give running sessions time to end.
+                service.accept_failed(&error);
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
         };
         let (Ok(local), Ok(socket)) = (stream.local_addr(), Socket::new(stream, role.clone(), clock)) else {
             continue; // The client is gone already.
         };
+        // Here, and not in the task: no more than one is open that has no place.
+        let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
+            continue;
+        };
         let (service, stop) = (Arc::clone(&service), stop.clone());
-        sessions.spawn(async move {
-            serve_one(socket, entrance, Peer::new(address, local), &*service, &stop).await;
-        });
+        sessions.spawn(async move { admitted.serve(&*service, &stop).await });
     }
     drop(listener);
     while sessions.join_next().await.is_some() {}

@@ -8,6 +8,7 @@ mod endings;
 mod memory;
 mod messages;
 mod overheard;
+mod panics;
 mod records;
 mod runtime;
 mod security;

@@ -335,7 +335,7 @@ async fn a_reply_that_was_not_asked_for<R: Runtime>() {
     let mut client = R::connect(port, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
     assert!(client.capabilities().await.expect("a refusal").is_none());
     let out_of_step = client.login(b"mrose", b"tanstaaf").await;
-    assert!(matches!(out_of_step, Err(Error::Protocol(ProtocolError::Unsolicited))), "{out_of_step:?}");
+    assert!(matches!(out_of_step, Err(Error::Protocol(ProtocolError::Unsolicited(_)))), "{out_of_step:?}");
     drop(client);
     assert_eq!(scripted.join().expect("no panic"), ("CAPA\r\n".to_owned(), Vec::new()));
 }

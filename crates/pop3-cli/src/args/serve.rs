@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) users: PathBuf,
     /// Where to listen for POP3, STLS included where there is a certificate; may be repeated; port 0
-    /// takes a free one [default: 127.0.0.1:1110 where no listener is named]
+    /// takes a free one; an IPv6 address takes IPv6 only [default: 127.0.0.1:1110 where no listener is named]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<SocketAddr>,
     /// Where to listen for POP3 in TLS from the first octet; may be repeated
@@ -99,7 +99,8 @@ pub(crate) struct Serve {
     /// Close a connection that has not logged in after so long
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) login_timeout: Duration,
-    /// The most connections at one time
+    /// The most connections at one time, fewer where the limit of open files (ulimit -n) allows no more; when
+    /// all are taken, one without a login is closed for a new one
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
     /// The most connections of one user at one time

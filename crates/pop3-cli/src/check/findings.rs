@@ -88,9 +88,9 @@ impl Findings {
         }
     }
 
-    pub(super) fn uids(&mut self, messages: usize, uids: &[(MessageNumber, Vec<u8>)]) {
-        if uids.len() != messages {
-            self.find(format!("LIST has {messages} messages, UIDL {}", uids.len()));
+    pub(super) fn uids(&mut self, messages: u32, uids: &[(MessageNumber, Vec<u8>)]) {
+        if uids.len() as u64 != u64::from(messages) {
+            self.find(format!("STAT counts {messages} messages, UIDL {}", uids.len()));
         }
         let mut seen = HashSet::new();
         for (number, uid) in uids {
@@ -104,6 +104,14 @@ impl Findings {
                 return self.find("more such are not listed");
             }
         }
+    }
+
+    pub(super) fn no_list(&mut self, text: &[u8]) {
+        self.find(format!("LIST is refused: {}", Escaped::new(text)));
+    }
+
+    pub(super) fn hang_up_at_quit(&mut self) {
+        self.find("the connection is closed at QUIT, which is not answered (RFC 1939 section 6)");
     }
 
     pub(super) fn no_uidl(&mut self, text: &[u8]) {

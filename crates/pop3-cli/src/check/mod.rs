@@ -1,6 +1,5 @@
 //! `pop3 check`: what a server can do, and what is odd about it.
 
-mod certificate;
 mod findings;
 
 use std::io::{self, Write as _};
@@ -8,12 +7,15 @@ use std::io::{self, Write as _};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
+use pop3_proto::client::Error as Fault;
+use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::login::Login;
+use crate::tls::{Refused, certificate};
 use findings::Findings;
 
 /// Checks.
@@ -36,7 +38,16 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     }
     let checker = Checker { page: &mut page, findings: &mut findings, login };
     let checked = dial.run(checker).and_then(|result| result);
-    page.findings(&findings);
+    // Who wonders why a certificate is refused wants to see it.
+    if let Err(Error::Tls(error)) = &checked
+        && let Some(refused) = Refused::find(error)
+    {
+        page.line("TLS", "the certificate is refused");
+        page.certificate(refused.certificate());
+    }
+    if checked.is_ok() || !findings.lines().is_empty() {
+        page.findings(&findings);
+    }
     // Who closed the stream does not want to read it.
     let _ = io::stdout().write_all(page.0.as_bytes());
     checked.map(|()| Exit::Done).map_err(|error| dial.failure(&error))
@@ -67,9 +78,16 @@ impl Session for Checker<'_> {
     type Output = Result<(), Error>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
-        let result = Self { ..self }.check(&mut client).await;
-        result?;
-        client.quit().await
+        let Self { page, findings, login } = self;
+        Checker { page, findings: &mut *findings, login }.check(&mut client).await?;
+        match client.quit().await {
+            // Nothing was marked, so that nothing depends on how the session ends.
+            Err(error) if is_hang_up(&error) => {
+                findings.hang_up_at_quit();
+                Ok(())
+            }
+            result => result,
+        }
     }
 }
 
@@ -84,8 +102,8 @@ impl Checker<'_> {
         match client.tls() {
             Some(tls) => {
                 page.line("TLS", format_args!("{} {}", tls.version, tls.cipher));
-                for line in tls.certificates.first().map(certificate::describe).unwrap_or_default() {
-                    page.line("", line);
+                if let Some(certificate) = tls.certificates.first() {
+                    page.certificate(certificate);
                 }
             }
             None => page.line("TLS", "none"),
@@ -115,14 +133,28 @@ async fn maildrop<T: Transport>(
 ) -> Result<(), Error> {
     let stat = client.stat().await?;
     page.line("maildrop", format_args!("{} messages, {} octets", stat.messages, stat.octets));
-    let sizes = client.list().await?;
-    findings.sizes(stat.messages, stat.octets, &sizes);
+    match client.list().await {
+        Ok(sizes) => findings.sizes(stat.messages, stat.octets, &sizes),
+        Err(Error::Refused(refusal)) => findings.no_list(&refusal.text),
+        Err(error) => return Err(error),
+    }
     match client.uidl().await {
-        Ok(uids) => findings.uids(sizes.len(), &uids),
+        Ok(uids) => findings.uids(stat.messages, &uids),
         Err(Error::Refused(refusal)) => findings.no_uidl(&refusal.text),
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Whether the connection has ended where a reply was due, in whatever way.
+fn is_hang_up(error: &Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Error::Protocol(fault) = error {
+        return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
+    }
+    // Within TLS an end that was not announced is told as one of the network.
+    let Error::Network(error) = error else { return false };
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 /// What will be printed.
@@ -132,6 +164,12 @@ struct Page(String);
 impl Page {
     fn line(&mut self, title: &str, text: impl core::fmt::Display) {
         self.0.push_str(&format!("{title:<18}{text}\n"));
+    }
+
+    fn certificate(&mut self, certificate: &CertificateDer<'_>) {
+        for line in certificate::describe(certificate) {
+            self.line("", line);
+        }
     }
 
     fn capabilities(&mut self, when: &str, list: Option<&Capabilities>) {

@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure};
+use crate::tell::tell;
 use crate::tls::Certificate;
 
 /// Plays the scripts to whoever connects, or to the command.
@@ -32,7 +33,7 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(failed)?;
     }
-    eprintln!("listening pop3 {bound}");
+    tell(format_args!("listening pop3 {bound}"));
     stage.run(selection, &stop, &mut super::progress).map_err(failed)
 }
 

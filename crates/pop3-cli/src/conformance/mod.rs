@@ -9,6 +9,7 @@ use pop3_conformance::{Group, Outcome, Report, Row, Selection};
 
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure};
+use crate::tell::tell;
 
 /// Tries the rows, or lists them.
 pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
@@ -30,7 +31,7 @@ pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
 
 /// Says how a row ended, as it ends.
 fn progress(row: &Row, outcome: &Outcome) {
-    eprintln!("{:<12} {outcome}", row.id);
+    tell(format_args!("{:<12} {outcome}", row.id));
 }
 
 fn list(groups: &[Group], selection: &Selection) -> String {

@@ -36,14 +36,17 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
         Security::Plaintext | Security::TrustedPlaintext | _ => Tls::Off,
     };
     // In clear text too: STLS is tried where it is offered.
-    if let (Ok(config), Ok(name)) =
-        (crate::tls::client(account.ca_file.as_deref()), ServerName::try_from(url.host().to_owned()))
+    if let (Ok(config), Ok(name)) = (crate::tls::client(account), ServerName::try_from(url.host().to_owned()))
     {
         connect = connect.with_tls(tls, config, name);
     }
     let target = Target::new(connect).destructive(options.destructive);
     target.run(selection, &mut super::progress).map_err(|error| {
-        let exit = if matches!(error, Error::Login(_)) { Exit::Login } else { Exit::Connect };
+        let exit = match error {
+            Error::Login(_) => Exit::Login,
+            Error::Later(_) => Exit::TryLater,
+            Error::Connect(_) | _ => Exit::Connect,
+        };
         Failure::new(exit, format!("{place}: {error}"))
     })
 }

@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::place::Place;
 use super::plan::Task;
 use crate::args::Target;
-use crate::exit::Failure;
+use crate::exit::{Failure, reasons};
 use crate::journal::{Census, Content, Entry, Id, Intent, Journal, Key, Memory};
-use crate::sink::{self, Receiving, Sink};
+use crate::sink::{self, Receiving, Sink, Turn};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
 /// disk costs as much for all as for one.
@@ -23,11 +24,19 @@ const BATCH_OCTETS: u64 = 8 << 20;
 pub(crate) struct Inbox {
     journal: Journal,
     sink: Box<dyn Sink>,
-    batch: Vec<(Box<dyn Receiving>, Intent)>,
+    /// Nobody else fetches the account into the target meanwhile.
+    _turn: Option<Turn>,
+    target: Place,
+    state: Place,
+    batch: Vec<(Box<dyn Receiving>, Intent, u64)>,
     batch_octets: u64,
     /// How often each content was met in this run, for messages without a unique-id.
     met: HashMap<Key, u32>,
     remember: bool,
+    /// Messages of which it is not known whether they have appeared, as something failed.
+    unsure: Vec<Id>,
+    /// New messages that have appeared, and their octets.
+    stored: (u64, u64),
 }
 
 /// A message that is being received: write it, then [`Inbox::keep`] it. Dropped before that, it
@@ -36,6 +45,7 @@ pub(crate) struct Incoming {
     receiving: Box<dyn Receiving>,
     content: Option<Content>,
     octets: u64,
+    target: Place,
 }
 
 /// What became of a message.
@@ -61,19 +71,33 @@ impl Inbox {
         all: bool,
     ) -> Result<Self, Failure> {
         let mut journal = Journal::open(state, account, target_name)?;
-        let mut sink = sink::open(target, journal.name())?;
-        recover(&mut journal, sink.as_mut()).map_err(|error| {
+        let (mut sink, turn) = sink::open(target, journal.name(), account)?;
+        let state = Place::state(journal.path());
+        let target = Place::target(target);
+        recover(&mut journal, sink.as_mut(), &target, &state).map_err(|error| {
             Failure::usage(format!(
-                "what an interrupted fetch left in {target} and {} can't be put in order: {error}",
-                state.display()
+                "what an interrupted fetch left can't be put in order: {}",
+                reasons(&error)
             ))
         })?;
-        Ok(Self { journal, sink, batch: Vec::new(), batch_octets: 0, met: HashMap::new(), remember: !all })
+        Ok(Self {
+            journal,
+            sink,
+            _turn: turn,
+            target,
+            state,
+            batch: Vec::new(),
+            batch_octets: 0,
+            met: HashMap::new(),
+            remember: !all,
+            unsure: Vec::new(),
+            stored: (0, 0),
+        })
     }
 
     /// Compares the memory with a new listing. Call it before the [plan](super::plan) is made.
     pub(crate) fn reconcile(&mut self, census: &Census) -> io::Result<()> {
-        self.journal.reconcile(census)
+        self.state.named(self.journal.reconcile(census))
     }
 
     /// What is remembered.
@@ -84,7 +108,8 @@ impl Inbox {
     /// Begins to receive a message.
     pub(crate) fn begin(&mut self, task: &Task) -> io::Result<Incoming> {
         let content = task.id.is_none().then(Key::of_content);
-        Ok(Incoming { receiving: self.sink.begin()?, content, octets: 0 })
+        let receiving = self.target.named(self.sink.begin())?;
+        Ok(Incoming { receiving, content, octets: 0, target: self.target.clone() })
     }
 
     /// The message has arrived whole, its terminator included. It appears with the next
@@ -103,10 +128,10 @@ impl Inbox {
                 id
             }
         };
-        incoming.receiving.seal()?;
+        self.target.named(incoming.receiving.seal())?;
         let entry = Entry { size: task.size.unwrap_or(0), total: task.total, deleting: false };
         let intent = Intent { id, entry, token: incoming.receiving.token() };
-        self.batch.push((incoming.receiving, intent));
+        self.batch.push((incoming.receiving, intent, incoming.octets));
         self.batch_octets += incoming.octets;
         if self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS {
             self.commit()?;
@@ -122,51 +147,85 @@ impl Inbox {
         if batch.is_empty() {
             return Ok(());
         }
-        self.sink.sync_sealed()?;
-        let intents = batch.iter().map(|(_, intent)| intent.clone()).collect::<Vec<_>>();
-        self.journal.intend(&intents)?;
-        let mut failed = Vec::new();
+        self.target.named(self.sink.sync_sealed())?;
+        let intents = batch.iter().map(|(_, intent, _)| intent.clone()).collect::<Vec<_>>();
+        if let Err(error) = self.journal.intend(&intents) {
+            if self.journal.is_torn() {
+                // The next run may find the notes, and takes a message whose file is gone for published.
+                batch.into_iter().for_each(|(receiving, ..)| receiving.leave());
+            }
+            return self.state.named(Err(error));
+        }
+        self.publish(batch)
+    }
+
+    fn publish(&mut self, batch: Vec<(Box<dyn Receiving>, Intent, u64)>) -> io::Result<()> {
+        let (mut appeared, mut failed) = (Vec::new(), Vec::new());
         let mut result = Ok(());
-        for (receiving, intent) in batch {
-            if let Err(error) = receiving.publish() {
-                failed.push(intent.id);
-                result = result.and(Err(error));
+        for (receiving, intent, octets) in batch {
+            match self.target.named(receiving.publish()) {
+                Ok(()) => appeared.push((intent.id, octets)),
+                Err(error) => {
+                    failed.push(intent);
+                    result = result.and(Err(error));
+                }
             }
         }
-        let synced = self.sink.sync_published();
+        let synced = self.target.named(self.sink.sync_published());
         if synced.is_err() {
             // Nothing can be said of the batch: what is there is found out by the next run.
+            self.unsure
+                .extend(appeared.iter().map(|(id, _)| id).chain(failed.iter().map(|intent| &intent.id)));
             return result.and(synced);
         }
-        result.and(self.journal.published(&failed))
+        self.stored.0 += appeared.len() as u64;
+        self.stored.1 += appeared.iter().map(|(_, octets)| octets).sum::<u64>();
+        let ids = failed.iter().map(|intent| intent.id).collect::<Vec<_>>();
+        let noted = self.state.named(self.journal.published(&ids));
+        if noted.is_ok() {
+            for intent in failed {
+                // What can't be removed now is removed by the next run.
+                let _ = self.sink.discard(&intent.token);
+            }
+        }
+        result.and(noted)
     }
 
     /// Whether the message is stored, by this run or an earlier one, and not only kept.
     pub(crate) fn is_stored(&self, id: Id) -> bool {
-        self.journal.memory().known(id).is_some() && !self.batch.iter().any(|(_, intent)| intent.id == id)
+        let kept = || self.batch.iter().any(|(_, intent, _)| intent.id == id);
+        self.journal.memory().known(id).is_some() && !self.unsure.contains(&id) && !kept()
+    }
+
+    /// How many new messages this run has stored, and how many octets; those that are only kept do not
+    /// count.
+    pub(crate) const fn stored(&self) -> (u64, u64) {
+        self.stored
     }
 
     /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
     pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
-        self.journal.deleting(ids)
+        self.state.named(self.journal.deleting(ids))
     }
 
     /// QUIT was answered with `+OK`.
     pub(crate) fn deleted(&mut self) -> io::Result<()> {
-        self.journal.deleted()
+        self.state.named(self.journal.deleted())
     }
 
     /// Forgets what the server no longer has. Call it at the end of a run in which nothing failed
     /// and nothing was left out.
     pub(crate) fn prune(&mut self, census: &Census) -> io::Result<()> {
         let met = &self.met;
-        self.journal.prune(census, |id| met.get(&id.key).is_some_and(|&met| id.occurrence < met))
+        let pruned =
+            self.journal.prune(census, |id| met.get(&id.key).is_some_and(|&met| id.occurrence < met));
+        self.state.named(pruned)
     }
 }
 
 impl Write for Incoming {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let written = self.receiving.write(octets)?;
+        let written = self.target.named(self.receiving.write(octets))?;
         if let (Some(content), Some(octets)) = (&mut self.content, octets.get(..written)) {
             content.update(octets);
         }
@@ -175,21 +234,22 @@ impl Write for Incoming {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.receiving.flush()
+        self.target.named(self.receiving.flush())
     }
 }
 
 /// Finds out what became of the messages that were about to appear when the last run ended.
-fn recover(journal: &mut Journal, sink: &mut dyn Sink) -> io::Result<()> {
+fn recover(journal: &mut Journal, sink: &mut dyn Sink, target: &Place, state: &Place) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut gone = Vec::new();
     for unsure in journal.unsure() {
-        if !sink.appeared(&unsure.token, now.saturating_sub(Duration::from_secs(unsure.time)))? {
+        let age = now.saturating_sub(Duration::from_secs(unsure.time));
+        if !target.named(sink.appeared(&unsure.token, age))? {
             gone.push(unsure);
         }
     }
     // What appeared must be on the disk before it counts as stored.
-    sink.sync_published()?;
-    journal.settle(&gone)?;
-    sink.clean()
+    target.named(sink.sync_published())?;
+    state.named(journal.settle(&gone))?;
+    target.named(sink.clean())
 }

@@ -125,10 +125,9 @@ fn stored(target: &Target) -> BTreeMap<String, usize> {
 /// What lies beside the messages.
 fn leftovers(target: &Target) -> usize {
     match target {
-        Target::Dir(folder) => fs::read_dir(folder.join("tmp")).unwrap().count(),
+        Target::Dir(folder) | Target::Maildir(folder) => fs::read_dir(folder.join("tmp")).unwrap().count(),
         Target::Mbox(path) => fs::read_dir(path.parent().unwrap()).unwrap().count() - 1,
-        // What was received by halves stays for 36 hours, as in every Maildir.
-        Target::Maildir(_) | Target::Stdout => 0,
+        Target::Stdout => 0,
     }
 }
 

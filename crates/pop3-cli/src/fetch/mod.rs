@@ -7,6 +7,7 @@
 mod inbox;
 #[cfg(test)]
 mod interrupted;
+mod place;
 mod plan;
 mod report;
 mod session;
@@ -33,10 +34,10 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
     dial.kind = login.kind();
     let owner = state::account(&url, login.user());
-    let target = state::target(&options.to);
+    let target = options.to.identity();
     let path = match &options.state {
         Some(path) => path.clone(),
-        None => state::default_path(&owner, &target)?,
+        None => state::default_path(&owner, &options.to)?,
     };
     let mut inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
 
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         Ok(ended) => ended,
         Err(error) => return Err(dial.failure(&error)),
     };
-    let result = result.map_err(|ended| ended.failure(&dial, &options.to));
+    let result = result.map_err(|ended| ended.failure(&dial));
     // Without a session there is nothing to report but the error.
     if !options.quiet && (result.is_ok() || report.is_begun()) {
         report.print(options.json, matches!(options.to, Target::Stdout));

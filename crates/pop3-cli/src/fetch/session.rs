@@ -11,13 +11,13 @@ use pop3_proto::{MessageNumber, Octets};
 use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Listed, Task, Wishes, census, plan};
 use super::report::Report;
-use crate::args::Target;
 use crate::dial::{Dial, Session};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::journal::{Id, Key};
 use crate::login::Login;
 use crate::progress::Progress;
+use crate::tell::tell;
 
 /// What a fetch needs beside the connection.
 pub(super) struct Fetcher<'a> {
@@ -38,12 +38,11 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    pub(super) fn failure(&self, dial: &Dial, target: &Target) -> Failure {
+    pub(super) fn failure(&self, dial: &Dial) -> Failure {
         match self {
-            Self::Client(Error::Store(error)) | Self::Store(error) => Failure::new(
-                Exit::Partial,
-                format!("storing in {target} failed: {} (the rest stays on the server)", reasons(error)),
-            ),
+            Self::Client(Error::Store(error)) | Self::Store(error) => {
+                Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
+            }
             Self::Client(error) => dial.failure(error),
         }
     }
@@ -100,6 +99,7 @@ impl Fetcher<'_> {
         let stored = storing.stored;
         // What is complete is kept, whatever came after it.
         let committed = self.inbox.commit();
+        (self.report.fetched, self.report.octets) = self.inbox.stored();
         fetched?;
         committed?;
 
@@ -127,10 +127,10 @@ impl Fetcher<'_> {
         for (number, refusal) in client.dele_all(&numbers).await? {
             ids.remove(&number);
             self.report.not_deleted += 1;
-            eprintln!(
+            tell(format_args!(
                 "pop3: message {number} is stored, but the server does not delete it: {}",
                 Escaped::new(&refusal.text)
-            );
+            ));
         }
         Ok(ids.into_values().collect())
     }
@@ -145,7 +145,7 @@ impl Fetcher<'_> {
             Err(Error::Refused(refusal)) => {
                 // Which are gone is seen from the next listing.
                 self.report.not_deleted += marked.len() as u64;
-                eprintln!("pop3: the server says at the end: {}", Escaped::new(&refusal.text));
+                tell(format_args!("pop3: the server says at the end: {}", Escaped::new(&refusal.text)));
                 Ok(())
             }
             // All that was wanted is done.

@@ -25,8 +25,10 @@ pub(crate) use key::{Content, Key};
 pub(crate) use memory::{Census, Entry, Id, Memory};
 use record::Record;
 
-use crate::exit::Failure;
+use crate::args::Target;
+use crate::exit::{Exit, Failure};
 use crate::fuse;
+use crate::sink::real_path;
 
 /// The state file, held by this process alone.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub(crate) struct Journal {
     target: String,
     memory: Memory,
     tail: Vec<Unsure>,
+    is_torn: bool,
 }
 
 /// A message that was about to appear when the last run ended.
@@ -67,6 +70,8 @@ impl Journal {
     /// # Errors
     /// When it can't be read or written, another process has it, or it is of another account.
     pub(crate) fn open(path: &Path, account: &str, target: &str) -> Result<Self, Failure> {
+        // However it is spelled, it has one lock, and a link to it stays one.
+        let path = &real_path(path);
         let failed = |error: io::Error| {
             Failure::usage(format!("the state file {} can't be used: {error}", path.display()))
         };
@@ -75,10 +80,13 @@ impl Journal {
         }
         let lock = private().truncate(false).open(beside(path, ".lock")).map_err(failed)?;
         wait_for(&lock).map_err(|error| match error {
-            TryLockError::WouldBlock => Failure::usage(format!(
-                "another fetch is running with the state file {}; wait for it, or give another --state",
-                path.display()
-            )),
+            TryLockError::WouldBlock => Failure::new(
+                Exit::Running,
+                format!(
+                    "another fetch with the state file {} is running; wait until it has ended",
+                    path.display()
+                ),
+            ),
             TryLockError::Error(error) => failed(error),
         })?;
         let (mut log, is_new) = match File::open(path) {
@@ -103,7 +111,8 @@ impl Journal {
                 path.display()
             )));
         }
-        if old_target != target && !log.tail.is_empty() {
+        let is_moved = !Target::is_named_by(target, &old_target);
+        if is_moved && !log.tail.is_empty() {
             return Err(Failure::usage(format!(
                 "the state file {} notes an interrupted fetch to {old_target}; run that once more first",
                 path.display()
@@ -119,12 +128,22 @@ impl Journal {
             target: target.to_owned(),
             memory: log.memory,
             tail: log.tail,
+            is_torn: false,
         };
         // A new file gets its header, a torn end goes.
         if is_new || log.torn || old_target != target {
             journal.rewrite().map_err(failed)?;
         }
         Ok(journal)
+    }
+
+    /// Whether a failed write may have left notes that the next run believes.
+    pub(crate) const fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A name that no other state file has, for the names of unfinished files.
@@ -160,10 +179,13 @@ impl Journal {
         let mut lines = Vec::new();
         for Intent { id, entry, token } in intents {
             Record::Stored { id: *id, entry: *entry, time, token: token.clone() }.write(&mut lines);
+        }
+        self.append(&lines, true)?;
+        for Intent { id, entry, token } in intents {
             self.tail.push(Unsure { id: *id, token: token.clone(), time });
             self.memory.insert(*id, *entry);
         }
-        self.append(&lines, true)
+        Ok(())
     }
 
     /// Notes that the messages of all intents have appeared, except those in `failed`.
@@ -206,13 +228,27 @@ impl Journal {
         if self.memory.prune(census, seen) { self.rewrite() } else { Ok(()) }
     }
 
+    /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
+    /// [torn](Self::is_torn).
     fn append(&mut self, lines: &[u8], durably: bool) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
+        if self.is_torn {
+            return Err(io::Error::other("an earlier write failed, and could not be taken back"));
+        }
         fuse::step()?;
-        fuse::write_all(&mut self.file, lines)?;
-        if durably { fuse::sync(&self.file) } else { Ok(()) }
+        let length = self.file.metadata()?.len();
+        let mut appended = fuse::write_all(&mut self.file, lines);
+        if durably {
+            appended = appended.and_then(|()| fuse::sync(&self.file));
+        }
+        if appended.is_err() && !fuse::is_burnt() {
+            // What was written of them must not be believed by the next run, nor stand before other lines.
+            let taken_back = self.file.set_len(length).and_then(|()| fuse::sync(&self.file));
+            self.is_torn |= taken_back.is_err();
+        }
+        appended
     }
 
     /// Writes the file anew, in one step for all who look.
@@ -220,13 +256,18 @@ impl Journal {
         let new = beside(&self.path, ".new");
         fuse::step()?;
         let mut file = private().truncate(true).open(&new)?;
-        self.write_to(&mut file)?;
-        fuse::sync(&file)?;
+        let written = self.write_to(&mut file).and_then(|()| fuse::sync(&file));
+        if written.is_err() && !fuse::is_burnt() {
+            // On a full disk it would take the room that others need.
+            let _ = fs::remove_file(&new);
+        }
+        written?;
         // What is written from here on goes to the new file, even if the rest fails.
         let file = OpenOptions::new().append(true).open(&new)?;
         fuse::step()?;
         fs::rename(&new, &self.path)?;
         self.file = file;
+        self.is_torn = false;
         sync_folder_of(&self.path)
     }
 
@@ -255,7 +296,7 @@ impl Journal {
 }
 
 /// Locks a file; a process that is just ending is waited for.
-fn wait_for(lock: &File) -> Result<(), TryLockError> {
+pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
     for _ in 0..20 {
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
@@ -381,7 +422,7 @@ mod tests {
         let refusal =
             |account, target| Journal::open(&path, account, target).map(|_| ()).unwrap_err().to_string();
         let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        assert!(refusal("u@h:110", "dir:x").contains("another fetch is running"));
+        assert!(refusal("u@h:110", "dir:x").contains("another fetch with the state file"));
         journal.intend(&[intent("a")]).unwrap();
         drop(journal);
         assert!(refusal("v@h:110", "dir:x").contains("is of u@h:110"));

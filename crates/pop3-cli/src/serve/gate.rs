@@ -1,27 +1,39 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
-use pop3_driver::Clock;
 use pop3_driver::server::Peer;
+use pop3_proto::Rejection;
 use pop3_proto::server::{Credentials, Proof};
-use pop3_proto::{Rejection, Secret};
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use super::brake::{Attempt, Brake};
 use super::external;
-use super::tokens::{Question, TokenCommand, Verdict};
-use crate::throttle::{LONGEST_WAIT, Throttle, TooMany};
+use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
+use super::workers::{Bounds, Client, Undone, Workers};
+use crate::exit::Failure;
+use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{SaltKey, Table, UserName, Users};
 
-/// Checks credentials.
+/// Checks credentials. What takes long is done by workers of its own, and awaited: no thread that others need
+/// waits for it.
 #[derive(Debug)]
 pub(super) struct Gatekeeper {
     users: Arc<Users>,
-    salt_key: SaltKey,
-    tokens: Option<TokenCommand>,
-    throttle: Mutex<Throttle>,
-    clock: Clock,
+    salt_key: Arc<SaltKey>,
+    hashes: Workers,
+    tokens: Option<Tokens>,
+    brake: Brake,
+}
+
+/// The command that checks tokens, and the threads that wait for it.
+#[derive(Debug)]
+struct Tokens {
+    command: Arc<TokenCommand>,
+    workers: Workers,
 }
 
 /// Why nobody is let in.
@@ -30,14 +42,38 @@ enum Refused {
     Credentials(&'static str),
     /// They could not be checked.
     Fault,
+    /// Their turn to be checked did not come.
+    Undone(Undone),
+}
+
+impl From<Undone> for Refused {
+    fn from(undone: Undone) -> Self {
+        Self::Undone(undone)
+    }
 }
 
 /// The name of the maildrop of ANONYMOUS.
 const ANONYMOUS: &[u8] = b"anonymous";
 
 impl Gatekeeper {
-    pub(super) fn new(users: Arc<Users>, salt_key: SaltKey, tokens: Option<TokenCommand>) -> Self {
-        Self { users, salt_key, tokens, throttle: Throttle::new().into(), clock: Clock::start() }
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub(super) fn new(
+        users: Arc<Users>,
+        salt_key: SaltKey,
+        tokens: Option<TokenCommand>,
+    ) -> Result<Self, Failure> {
+        let start = |bounds| {
+            let cant = |error| Failure::usage(format!("can't start the threads that check logins: {error}"));
+            Workers::start(bounds).map_err(cant)
+        };
+        let tokens = match tokens {
+            Some(command) => Some(Tokens { command: Arc::new(command), workers: start(TOKENS)? }),
+            None => None,
+        };
+        Ok(Self { users, salt_key: salt_key.into(), hashes: start(hashes())?, tokens, brake: Brake::new() })
     }
 
     /// The users as they are now.
@@ -45,49 +81,81 @@ impl Gatekeeper {
         self.users.table()
     }
 
-    /// The user whose credentials these are.
-    pub(super) fn check(&self, credentials: &Credentials, peer: &Peer) -> Result<UserName, Rejection> {
-        let address = peer.address.ip();
+    /// Begins no check any more, and refuses those that wait for one.
+    pub(super) fn close(&self) {
+        self.hashes.close();
+        if let Some(tokens) = &self.tokens {
+            tokens.workers.close();
+        }
+    }
+
+    /// The user whose credentials these are. A check whose turn has not come by `until` is given up.
+    pub(super) async fn check(
+        &self,
+        credentials: &Arc<Credentials>,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<UserName, Rejection> {
         // The try was counted when the keys were asked for.
         let counted = credentials.is_proved();
+        let attempt = if counted { self.brake.resumed(peer.address.ip()) } else { self.attempt(peer)? };
         // The wait is not slept here, where it would hold up others: it holds the answer back.
-        let wait = if counted { None } else { Some(self.attempt(peer)?) }.unwrap_or_default();
-        match self.user(credentials, peer) {
+        let turn = Turn { client: client(peer, &attempt), until };
+        match self.user(credentials, peer, turn).await {
             Ok(user) => {
-                self.throttle().succeeded(address);
+                attempt.succeeded();
                 Ok(user)
             }
             Err(Refused::Credentials(why)) => {
-                let mechanism = mechanism(credentials);
-                let user = credentials.name.escape_ascii();
-                warn!(peer = %address, %user, mechanism, why, "login refused");
-                let delay = self.throttle().failed(address, self.clock.now());
-                Err(Rejection::credentials().with_delay(wait + delay))
+                let delay = attempt.failed();
+                let user = String::from_utf8_lossy(&credentials.name);
+                let (peer, mechanism) = (peer.address.ip(), mechanism(credentials));
+                warn!(%peer, user = &*user, mechanism, why, "login refused");
+                Err(Rejection::credentials().with_delay(delay))
             }
-            Err(Refused::Fault) => Err(Rejection::temporary("the credentials can't be checked now")),
+            Err(Refused::Fault) => {
+                attempt.left_open();
+                Err(Rejection::temporary("the credentials can't be checked now"))
+            }
+            Err(Refused::Undone(undone)) => {
+                attempt.left_open();
+                Err(not_tried(peer, undone))
+            }
         }
     }
 
     /// The keys for this name, whether there is such a user or not. It counts as a try.
-    pub(super) fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Keys, Rejection> {
-        self.attempt(peer)?;
-        Ok(self.users.scram_keys(name.as_bytes(), hash, &self.salt_key, peer.address.ip()))
+    pub(super) async fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<Keys, Rejection> {
+        let attempt = self.attempt(peer)?;
+        let table = self.table();
+        let keys = if table.makes_keys(hash) {
+            let (name, salt_key) = (name.to_owned(), Arc::clone(&self.salt_key));
+            let work = move || table.scram_keys(name.as_bytes(), hash, &salt_key);
+            self.hashes.run(client(peer, &attempt), until, work).await
+        } else {
+            Ok(table.scram_keys(name.as_bytes(), hash, &self.salt_key))
+        };
+        attempt.left_open();
+        keys.map_err(|undone| not_tried(peer, undone))
     }
 
     /// The keys did not fit.
     pub(super) fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
         let address = peer.address.ip();
-        let user = name.as_bytes().escape_ascii();
-        warn!(peer = %address, %user, mechanism = "SCRAM", why = WRONG, "login refused");
-        let now = self.clock.now();
-        let mut throttle = self.throttle();
-        let wait = throttle.backlog(address, now);
-        Rejection::credentials().with_delay(wait + throttle.failed(address, now))
+        let delay = self.brake.resumed(address).failed();
+        warn!(peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
+        Rejection::credentials().with_delay(delay)
     }
 
-    fn attempt(&self, peer: &Peer) -> Result<core::time::Duration, Rejection> {
+    fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
         let address = peer.address.ip();
-        self.throttle().attempt(address, self.clock.now()).map_err(|TooMany| {
+        self.brake.attempt(address).map_err(|TooMany| {
             warn!(peer = %address, "login not tried: too many from this address");
             // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
             let text = "too many logins from your address, try again later";
@@ -95,22 +163,27 @@ impl Gatekeeper {
         })
     }
 
-    fn user(&self, credentials: &Credentials, peer: &Peer) -> Result<UserName, Refused> {
+    async fn user(
+        &self,
+        credentials: &Arc<Credentials>,
+        peer: &Peer,
+        turn: Turn,
+    ) -> Result<UserName, Refused> {
         if credentials.authorization.is_some() {
             return Err(Refused::Credentials("nobody may act for another"));
         }
         let name = &credentials.name;
         let user = match &credentials.proof {
-            Proof::Password(password) => self.users.verify(name, password.expose(), peer.address.ip()),
+            Proof::Password(_) => self.password(credentials, turn).await?,
             Proof::Apop { .. } | Proof::CramMd5(_) => {
                 self.table().prove(name, |secret| credentials.prove(secret))
             }
             // The users may have been read again meanwhile.
             Proof::Scram => self.table().find(name),
-            Proof::Token(token) => return self.token(name, token, mechanism(credentials), peer),
+            Proof::Token(_) => return self.token(credentials, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer),
             Proof::Anonymous { trace } => {
-                info!(peer = %peer.address.ip(), trace = %trace.escape_debug(), "anonymous");
+                info!(peer = %peer.address.ip(), trace = trace.as_str(), "anonymous");
                 UserName::parse(ANONYMOUS)
             }
             // A kind of proof that is not known proves nothing.
@@ -119,34 +192,54 @@ impl Gatekeeper {
         user.ok_or(Refused::Credentials(WRONG))
     }
 
+    /// The user whose password this is.
+    async fn password(&self, credentials: &Arc<Credentials>, turn: Turn) -> Result<Option<UserName>, Undone> {
+        let table = self.table();
+        let credentials = Arc::clone(credentials);
+        let costly = table.computes_hashes();
+        let work = move || {
+            let Proof::Password(password) = &credentials.proof else { return None };
+            table.verify(&credentials.name, password.expose())
+        };
+        if costly { self.hashes.run(turn.client, turn.until, work).await } else { Ok(work()) }
+    }
+
     fn certificate(&self, name: &[u8], peer: &Peer) -> Result<UserName, Refused> {
         let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
         let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
         external::user(shown, name, &self.table()).map_err(Refused::Credentials)
     }
 
-    fn token(
+    async fn token(
         &self,
-        name: &[u8],
-        token: &Secret<Vec<u8>>,
-        mechanism: &str,
+        credentials: &Arc<Credentials>,
         peer: &Peer,
+        turn: Turn,
     ) -> Result<UserName, Refused> {
         let wrong = Refused::Credentials;
-        let command = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
+        let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
+        let name = &credentials.name;
         let asked = UserName::parse(name);
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name can't be a user's"));
         }
-        // Asked for unknown users too, so that they cost the same.
-        let asked_name = asked.as_ref().map_or("", UserName::as_str);
         let peer = peer.address.ip();
-        let verdict = command.ask(&Question { mechanism, name: asked_name, peer, token });
+        let (command, credentials, name) =
+            (Arc::clone(&tokens.command), Arc::clone(credentials), asked.clone());
+        let ask = move || {
+            let Proof::Token(token) = &credentials.proof else { return Ok(Verdict::Bad) };
+            let mechanism = mechanism(&credentials);
+            // Asked for unknown users too, so that they cost the same.
+            let name = name.as_ref().map_or("", UserName::as_str);
+            command.ask(&Question { mechanism, name, peer, token })
+        };
+        let verdict = tokens.workers.run(turn.client, turn.until, ask).await?;
         let said = match verdict {
             Ok(Verdict::Good(said)) => said,
             Ok(Verdict::Bad) => return Err(wrong("the token is bad")),
             Err(fault) => {
-                error!(%peer, user = asked_name, "{fault}");
+                let user = asked.as_ref().map_or("", UserName::as_str);
+                error!(%peer, user, fault = %fault, "a token can't be checked");
                 return Err(Refused::Fault);
             }
         };
@@ -164,11 +257,61 @@ impl Gatekeeper {
             .find(user.as_str().as_bytes())
             .ok_or(wrong("the token is good, but there is no such user"))
     }
+}
 
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whose turn a check is, and when it is too late for it.
+#[derive(Clone, Copy)]
+struct Turn {
+    client: Client,
+    until: Instant,
+}
+
+/// For whom a check is made.
+fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
+    Client { source: peer.address.ip().into(), suspect: attempt.is_suspect() }
+}
+
+/// What a client is told whose credentials were not looked at.
+fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
+    let peer = peer.address.ip();
+    let text = "too many logins are checked now, try again later";
+    match undone {
+        Undone::Full => {
+            warn!(%peer, "login not tried: too many wait for their check");
+            // Held back as those are that come too often.
+            Rejection::temporary(text).with_delay(LONGEST_WAIT)
+        }
+        Undone::Late => {
+            warn!(%peer, "login not tried: its time was over before it could be checked");
+            Rejection::temporary(text)
+        }
+        Undone::Closed => Rejection::temporary("the server ends"),
     }
 }
+
+/// The workers that compute hashes: one for each processor, as each takes memory too.
+fn hashes() -> Bounds {
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    Bounds {
+        name: "hash",
+        threads,
+        // Of several one is kept for others.
+        running_of_one: threads.saturating_sub(1).max(1),
+        waiting_of_one: 32,
+        waiting: 512,
+        yielding: true,
+    }
+}
+
+/// The workers that wait for token commands.
+const TOKENS: Bounds = Bounds {
+    name: "tokens",
+    threads: MOST,
+    running_of_one: MOST_OF_ONE,
+    waiting_of_one: 32,
+    waiting: 256,
+    yielding: false,
+};
 
 const WRONG: &str = "unknown name or wrong secret";
 
@@ -186,6 +329,8 @@ mod tests {
     use core::time::Duration;
     use std::fs;
 
+    use pop3_driver::wait;
+    use pop3_proto::Secret;
     use pop3_proto::server::KeyedDigest;
 
     use super::*;
@@ -198,7 +343,15 @@ mod tests {
         fs::write(&path, USERS).unwrap();
         let users = Users::load(&path).unwrap().into();
         let tokens = tokens.map(|command| TokenCommand::new(command.into(), Duration::from_secs(60)));
-        Gatekeeper::new(users, SaltKey::random().unwrap(), tokens)
+        Gatekeeper::new(users, SaltKey::random().unwrap(), tokens).unwrap()
+    }
+
+    fn until() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    fn refused(keeper: &Gatekeeper, credentials: Credentials, peer: &Peer) -> Rejection {
+        wait(keeper.check(&Arc::new(credentials), peer, until())).unwrap_err()
     }
 
     fn peer() -> Peer {
@@ -217,11 +370,11 @@ mod tests {
     #[test]
     fn who_is_turned_away_waits_too() {
         let keeper = gatekeeper(None);
-        let tries = || (0..100).map(|_| keeper.check(&of("alice", password("wrong")), &peer()).unwrap_err());
-        let refused: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
-        assert!(refused.len() > 10, "{}", refused.len());
-        assert!(refused.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
-        let keys = keeper.scram_keys("alice", Hash::Sha256, &peer()).unwrap_err();
+        let tries = || (0..100).map(|_| refused(&keeper, of("alice", password("wrong")), &peer()));
+        let turned_away: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
+        assert!(turned_away.len() > 10, "{}", turned_away.len());
+        assert!(turned_away.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
+        let keys = wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap_err();
         assert!(keys.delay() >= LONGEST_WAIT);
     }
 
@@ -257,7 +410,7 @@ mod tests {
             let mut peer = peer();
             peer.address.set_ip([192, 0, 2, 10 + number as u8].into());
             let delays = [0; 3].map(|_| {
-                let rejection = keeper.check(&make(), &peer).unwrap_err();
+                let rejection = refused(&keeper, make(), &peer);
                 assert!(rejection.is_of_credentials(), "{kind}");
                 assert_eq!(rejection.text(), Rejection::credentials().text(), "{kind}");
                 rejection.delay().as_secs()
@@ -266,7 +419,7 @@ mod tests {
         }
         // SCRAM, whose keys did not fit.
         let delays = [0; 3].map(|_| {
-            assert!(keeper.scram_keys("alice", Hash::Sha1, &peer()).is_ok());
+            assert!(wait(keeper.scram_keys("alice", Hash::Sha1, &peer(), until())).is_ok());
             keeper.scram_refused("alice", &peer()).delay().as_secs()
         });
         assert_eq!(delays, [1, 2, 4]);

@@ -9,6 +9,8 @@ use std::thread;
 use pop3_driver::Stop;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::warn;
 
 use super::policy::{On, Policy};
 use crate::args::{Runtime, Serve};
@@ -40,7 +42,7 @@ impl Listeners {
 
     fn bind_all(wanted: Vec<(Entrance, SocketAddr)>) -> Result<Self, Failure> {
         let bind = |(entrance, address)| {
-            let listener = TcpListener::bind(address)?;
+            let listener = bind(address)?;
             let address = listener.local_addr()?;
             Ok((entrance, listener, address))
         };
@@ -52,8 +54,18 @@ impl Listeners {
         bound.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Says where clients may be expected that no listener takes.
+    pub(super) fn warn(&self) {
+        for address in ipv6_only(self.addresses().map(|(_, address)| address)) {
+            warn!(
+                "{address} takes IPv6 only; add a listener on 0.0.0.0:{} for IPv4, if clients need it",
+                address.port()
+            );
+        }
+    }
+
     /// The scheme and the address of each.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> + Clone {
         self.0.iter().map(|&(entrance, _, address)| match entrance {
             Entrance::Plain => ("pop3", address),
             Entrance::Implicit => ("pop3s", address),
@@ -140,5 +152,56 @@ impl Listeners {
                 thread.join().unwrap_or_else(|_| Err(io::Error::other("a listener's thread panicked")))
             })
         })
+    }
+}
+
+/// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,
+/// whatever the system does by itself. An IPv4 address in the form of IPv6 is the IPv4 address.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // What is left of old connections must not keep a new start waiting.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The most connections that the system keeps until they are accepted; it may have a lower limit of its own.
+const BACKLOG: i32 = 1024;
+
+/// The listeners on all IPv6 addresses that have none on all IPv4 addresses beside them.
+fn ipv6_only(addresses: impl Iterator<Item = SocketAddr> + Clone) -> impl Iterator<Item = SocketAddr> {
+    let all = |address: &SocketAddr| address.ip().is_unspecified();
+    let v4 = addresses.clone().filter(move |address| address.is_ipv4() && all(address));
+    let has_v4: Vec<u16> = v4.map(|address| address.port()).collect();
+    addresses.filter(move |address| address.is_ipv6() && all(address) && !has_v4.contains(&address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_on_ipv6_alone_is_told() {
+        for (listeners, told) in [
+            (&["[::]:110"][..], &["[::]:110"][..]),
+            (&["[::]:110", "0.0.0.0:110"], &[]),
+            (&["[::]:110", "0.0.0.0:995", "127.0.0.1:110"], &["[::]:110"]),
+            (&["[::1]:110", "0.0.0.0:110"], &[]),
+        ] {
+            let addresses = listeners.iter().map(|text| text.parse().unwrap());
+            let found: Vec<_> = ipv6_only(addresses).map(|address| address.to_string()).collect();
+            assert_eq!(found, told, "{listeners:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_the_form_of_ipv6_is_one() {
+        let listener = bind("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
+        assert!(listener.local_addr().unwrap().is_ipv4());
     }
 }

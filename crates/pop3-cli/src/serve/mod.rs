@@ -1,15 +1,19 @@
 //! `pop3 serve`: Maildirs for mail clients.
 
 mod announced;
+mod brake;
 mod delays;
+mod descriptors;
 mod external;
 mod gate;
+mod guarded;
 mod listeners;
 mod offer;
 mod policy;
 mod signals;
 mod store;
 mod tokens;
+mod workers;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -38,7 +42,7 @@ use tokens::TokenCommand;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
-    crate::logging::init(&options.log);
+    let _log = crate::logging::init(&options.log)?;
     if !options.maildrops.is_dir() {
         let folder = options.maildrops.display();
         return Err(Failure::usage(format!("the folder of the maildrops {folder} is no folder; make it")));
@@ -53,7 +57,9 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let host = options.hostname.clone().unwrap_or_else(host_name);
     let certificate = certificate(options, &host)?;
     let role = certificate.as_ref().map_or(Role::None, |certificate| Role::Server(certificate.config()));
+    let open_files = descriptors::raise();
     let listeners = Listeners::bind(options, &role)?;
+    listeners.warn();
 
     let stop = Stop::new();
     let offer = Offer::new(options)?;
@@ -61,7 +67,12 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
         warn!("{advice}");
     }
     signals::watch(&stop, &users, &offer, certificate)?;
-    let policy = policy(options, host, &users, offer, &role)?;
+    let most = descriptors::bound(options.max_connections, open_files);
+    info!(max_connections = most, open_files, "limits");
+    let policy = policy(options, host, &users, offer, &role, most)?;
+    // Who waits for a check is told so at once, and its session ends.
+    let store = Arc::clone(&policy.store);
+    let _close = stop.on_stop(move || store.gatekeeper().close());
     announce(&listeners)?;
     listeners.serve(options.runtime, policy, &role, &stop)?;
     info!("stopped");
@@ -85,7 +96,7 @@ impl InProcess {
     ) -> Result<Self, Failure> {
         let users = Arc::new(Users::load(users)?);
         let places = Places::new(Most { total: 10, per_address: 10, per_user: 10 });
-        let gatekeeper = Gatekeeper::new(users, SaltKey::random()?, None);
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random()?, None)?;
         let folder = maildrops.to_owned();
         let store = MailStore::new(folder, gatekeeper, Offer::default(), Arc::clone(&places));
         let config = Config::new().with_starttls(matches!(role, Role::Server(_))).into();
@@ -120,6 +131,7 @@ fn policy(
     users: &Arc<Users>,
     offer: Offer,
     role: &Role,
+    most: u32,
 ) -> Result<Policy, Failure> {
     let limits =
         Limits::new().with_login_timeout(options.login_timeout).with_idle_timeout(options.idle_timeout);
@@ -137,13 +149,13 @@ fn policy(
             .with_language(Language::GERMAN);
     }
     let places = Places::new(Most {
-        total: options.max_connections,
+        total: most,
         per_address: options.max_connections_per_ip,
         per_user: options.max_connections_per_user,
     });
     let tokens = options.token_command.clone();
     let tokens = tokens.map(|command| TokenCommand::new(command, options.token_timeout));
-    let gatekeeper = Gatekeeper::new(Arc::clone(users), salt_key(options)?, tokens);
+    let gatekeeper = Gatekeeper::new(Arc::clone(users), salt_key(options)?, tokens)?;
     let expire = options.expire.map(|expiry| expiry.0);
     let announced = Announced { login_delay: options.login_delay, expire };
     let store = MailStore::new(options.maildrops.clone(), gatekeeper, offer, Arc::clone(&places))

@@ -1,12 +1,15 @@
 //! Who is served, and what is logged of it.
 
+use core::future::pending;
 use core::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use pop3_driver::Stop;
 use pop3_driver::backend::Backend;
-use pop3_driver::server::{Peer, Report, Service, Welcome, timestamp};
-use pop3_driver::store::{Blocking, Pool};
+use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
+use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::{Accepted, Config, Credentials, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -14,8 +17,10 @@ use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
+use super::descriptors;
+use super::guarded::Guarded;
 use super::store::MailStore;
-use crate::limits::{Guard, Limits};
+use crate::limits::{self, Caller, Limits, Refusal};
 
 /// The policy of `pop3 serve`, whatever the runtime.
 #[derive(Clone, Debug)]
@@ -41,31 +46,43 @@ pub(super) struct On<P> {
 }
 
 impl<P: Pool> Service for On<P> {
-    type Backend = Counted<Blocking<MailStore, P>>;
+    type Backend = Counted<Guarded<P>>;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
         contains(&self.policy.proxies, peer)
     }
 
+    fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        let address = peer.address.ip();
+        let from = if self.expects_proxy(peer) { Caller::Proxy(address) } else { Caller::Client(address) };
+        let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
+        Ok(Place::new(Arc::new(place)))
+    }
+
+    fn accept_failed(&self, error: &io::Error) {
+        descriptors::short(error);
+    }
+
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
-        let place = policy.places.admit(peer.address.ip()).map_err(|refusal| {
-            warn!(peer = %peer.address, "turned away: {refusal}");
-            Rejection::temporary(refusal.to_string())
-        })?;
-        let backend = Blocking::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone());
+        // Accepting has given it one.
+        let place: Arc<limits::Place> =
+            peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
+        place.speaks_for(peer.address.ip()).map_err(|refusal| turned_away(peer, refusal))?;
+        let login_timeout = policy.config.limits.login_timeout;
+        let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
         // A proxy that has taken the TLS off is on a network that the operator trusts.
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);
-        let welcome = Welcome::new(config.into(), Counted { backend, _place: place })
+        let welcome = Welcome::new(config.into(), Counted { backend, place })
             .with_trusted(trusted)
             .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
         let Some(host) = &policy.apop_host else { return Ok(welcome) };
         match timestamp(host) {
             Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
             Err(fault) => {
-                error!("no random octets for APOP: {fault}");
+                error!(%fault, "no random octets for APOP");
                 Ok(welcome)
             }
         }
@@ -89,10 +106,15 @@ impl<P: Pool> Service for On<P> {
             failed_logins = totals.failed_logins,
             seconds = report.duration.as_secs_f32(),
             end = %report.close,
-            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), |fault| fault.to_string().escape_debug().to_string()),
+            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             "session"
         );
     }
+}
+
+fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
+    warn!(peer = %peer.address, why = %refusal, "turned away");
+    Rejection::temporary(refusal.to_string())
 }
 
 fn contains(networks: &[IpNet], peer: &Peer) -> bool {
@@ -106,11 +128,19 @@ fn is_local(peer: &Peer) -> bool {
     is_loopback(peer.address) && peer.proxy.is_none_or(|proxy| is_loopback(proxy.address))
 }
 
-/// A backend whose connection is counted as long as it lives.
+/// A backend whose connection keeps its place while a login is checked, and behind a good one.
 #[derive(Debug)]
 pub(super) struct Counted<B> {
     backend: B,
-    _place: Guard,
+    place: Arc<limits::Place>,
+}
+
+/// Who has lost the place is not checked any more. It is pending, as the session is about to end.
+async fn check(place: &limits::Place) -> limits::Check<'_> {
+    match place.check() {
+        Some(check) => check,
+        None => pending().await,
+    }
 }
 
 impl<B: Backend> Backend for Counted<B> {
@@ -125,6 +155,7 @@ impl<B: Backend> Backend for Counted<B> {
     }
 
     async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+        let _check = check(&self.place).await;
         self.backend.scram_keys(name, hash).await
     }
 
@@ -137,7 +168,10 @@ impl<B: Backend> Backend for Counted<B> {
     }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
-        self.backend.authenticate(credentials).await
+        let check = check(&self.place).await;
+        let accepted = self.backend.authenticate(credentials).await?;
+        check.succeeded();
+        Ok(accepted)
     }
 
     async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<B::Message, Rejection> {

@@ -1,9 +1,9 @@
 //! SIGTERM and SIGINT end the server, SIGHUP has it read its files again.
 
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
-use std::process;
 use std::sync::Arc;
-use std::thread;
+use std::{panic, process, thread};
 
 use pop3_driver::Stop;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::offer::Offer;
 use crate::exit::Failure;
+use crate::logging;
 use crate::tls::Certificate;
 use crate::users::Users;
 
@@ -31,34 +32,44 @@ pub(super) fn watch(
     let work = move || {
         for signal in &mut signals {
             if signal == SIGHUP {
-                match users.reload() {
-                    Ok(count) => {
-                        info!("read the users file again: {count} users");
-                        if let Some(advice) = offer.advice(&users.table()) {
-                            warn!("{advice}");
-                        }
-                    }
-                    Err(failure) => error!("the old users are kept: {failure}"),
-                }
-                if let Some(certificate) = &certificate {
-                    match certificate.reload() {
-                        Ok(()) => info!("read the certificate again"),
-                        Err(failure) => error!("the old certificate is kept: {failure}"),
-                    }
+                // Whatever is wrong with the files, the signals to end must be heard.
+                let read = || read_again(&users, &offer, certificate.as_ref());
+                if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
+                    error!("the files could not be read again");
                 }
             } else if stop.is_stopped() {
                 // The second signal: whoever sends it does not want to wait.
                 process::exit(0);
             } else {
-                info!("stopping");
-                stop.stop();
                 let _ = thread::Builder::new().name("grace".into()).spawn(|| {
                     thread::sleep(GRACE);
                     warn!("some sessions were busy for too long and are cut off");
+                    logging::flush();
                     process::exit(0);
                 });
+                stop.stop();
+                info!("stopping");
             }
         }
     };
     thread::Builder::new().name("signals".into()).spawn(work).map(drop).map_err(cant)
+}
+
+/// Reads the users and the certificate again; what can't be read stays as it was.
+fn read_again(users: &Users, offer: &Offer, certificate: Option<&Certificate>) {
+    match users.reload() {
+        Ok(count) => {
+            info!("read the users file again: {count} users");
+            if let Some(advice) = offer.advice(&users.table()) {
+                warn!("{advice}");
+            }
+        }
+        Err(failure) => error!("the old users are kept: {failure}"),
+    }
+    if let Some(certificate) = certificate {
+        match certificate.reload() {
+            Ok(()) => info!("read the certificate again"),
+            Err(failure) => error!("the old certificate is kept: {failure}"),
+        }
+    }
 }

@@ -1,23 +1,22 @@
 //! The users' Maildirs as a store.
 
 use core::time::Duration;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use pop3_driver::Clock;
-use pop3_driver::server::Peer;
-use pop3_driver::store::{Maildrop, Store};
+use pop3_driver::store::Maildrop;
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
-use pop3_sasl::scram::{Hash, Keys};
 use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;
 use super::delays::LoginDelays;
+use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::Offer;
 use crate::limits::{Limits, UserGuard};
@@ -93,12 +92,33 @@ impl MailStore {
         let delay = self.announced.login_delay_of(user, &self.gatekeeper.table());
         let Some(wait) = self.delays().wait(user, delay, self.clock.now()) else { return Ok(()) };
         let seconds = wait.as_millis().div_ceil(1_000);
-        info!(%user, seconds, "too soon after the last login");
+        info!(user = user.as_str(), seconds, "too soon after the last login");
         let text = format!("too soon after the last login, wait {seconds} seconds");
         Err(Rejection::login_delay().with_text(text))
     }
 
-    /// Opens the Maildir of a user who is who he says.
+    /// Who checks credentials.
+    pub(super) fn gatekeeper(&self) -> &Gatekeeper {
+        &self.gatekeeper
+    }
+
+    /// What AUTH offers.
+    pub(super) fn mechanisms(&self) -> Vec<Mechanism> {
+        self.offer.mechanisms(&self.gatekeeper.table())
+    }
+
+    /// Opens the Maildir of a user who is who he says: the gatekeeper has let him in.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub(super) fn open(
+        &self,
+        user: UserName,
+        credentials: &Credentials,
+    ) -> Result<(Accepted, OpenMaildir), Rejection> {
+        self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
+    }
+
     fn open_of(
         &self,
         user: UserName,
@@ -109,7 +129,9 @@ impl MailStore {
         let table = self.gatekeeper.table();
         let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
         // What was read is to be known later on, too.
-        let mut config = Config::new().with_seen_flag(expire.is_some_and(|days| days > 0));
+        let mut config = Config::new()
+            .with_seen_flag(expire.is_some_and(|days| days > 0))
+            .with_on_shortage(descriptors::short);
         if self.utf8 && !credentials.utf8 {
             config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
         }
@@ -117,12 +139,20 @@ impl MailStore {
         let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
             .map_err(|error| refuse(&user, error))?;
         let summary = maildir.summary();
-        debug!(%user, messages = summary.messages, measured = summary.measured, "maildrop opened");
+        debug!(
+            user = user.as_str(),
+            messages = summary.messages,
+            measured = summary.measured,
+            "maildrop opened"
+        );
         for skipped in maildir.skipped() {
-            warn!(%user, "not served: {skipped}");
+            let file = Path::new(skipped.folder.name()).join(&skipped.name);
+            let (file, why) = (file.to_string_lossy(), skipped.reason);
+            warn!(user = user.as_str(), file = &*file, %why, "a file is not served");
         }
         if let Some(error) = maildir.cache_error() {
-            warn!(%user, "the sizes could not be remembered for the next login: {error}");
+            let user = user.as_str();
+            warn!(user, %error, "the sizes could not be remembered for the next login");
         }
         self.delays().logged_in(&user, self.clock.now());
         let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
@@ -136,37 +166,10 @@ impl MailStore {
     }
 }
 
-impl Store for MailStore {
-    type Maildrop = OpenMaildir;
-
-    fn mechanisms(&self) -> Vec<Mechanism> {
-        self.offer.mechanisms(&self.gatekeeper.table())
-    }
-
-    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
-        self.gatekeeper.scram_keys(name, hash, peer).map(Some)
-    }
-
-    fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
-        self.gatekeeper.scram_refused(name, peer)
-    }
-
-    fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
-        // Nobody may. The gatekeeper says so, who counts it as a failure and logs it.
-        true
-    }
-
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let user = self.gatekeeper.check(credentials, peer)?;
-        self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
-    }
-}
-
 /// Logs why the Maildir can't be opened; the client is told less.
 fn refuse(user: &UserName, error: OpenError) -> Rejection {
     if !matches!(error, OpenError::Locked { .. }) {
-        let cause = core::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        error!(%user, "{error}{cause}");
+        error!(user = user.as_str(), error = crate::exit::reasons(&error), "a Maildir can't be opened");
     }
     error.into()
 }
@@ -192,32 +195,33 @@ impl Maildrop for OpenMaildir {
 
     fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
-            warn!(user = %self.user, %message, "{error}");
+            let (user, error_text) = (self.user.as_str(), crate::exit::reasons(&error));
+            warn!(user, number = %message, error = error_text, "a message can't be sent");
             error.into()
         })
     }
 
     fn commit(self, deletions: &Deletions) -> usize {
-        let user = &self.user;
+        let user = self.user.as_str();
         if self.read_only {
             if !deletions.is_empty() {
-                warn!(%user, "not removed: who logs in by ANONYMOUS may only read");
+                warn!(user, "not removed: who logs in by ANONYMOUS may only read");
             }
             return deletions.len();
         }
         let expired = self.expired(deletions);
         if !expired.is_empty() {
-            info!(%user, messages = expired.len(), "expired messages are removed");
+            info!(user, messages = expired.len(), "expired messages are removed");
         }
         let report = self.maildir.remove(deletions.iter().chain(expired), deletions.retrieved());
         for failure in report.failures() {
-            error!(%user, "not removed: {failure}");
+            error!(user, number = %failure.number, why = %failure.reason, "a message was not removed");
         }
         // What the client did not ask for, it need not know of.
         let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
         match report.unsynced() {
             Some(error) => {
-                error!(%user, "the removals may not outlast a loss of power: {error}");
+                error!(user, %error, "the removals may not outlast a loss of power");
                 failed.max(usize::from(!deletions.is_empty()))
             }
             None => failed,
@@ -246,13 +250,13 @@ mod tests {
         let users = folder.path().join("users");
         fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
         let users = Users::load(&users).unwrap().into();
-        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap(), None);
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap(), None).unwrap();
         let places = Limits::new(Most { total: 9, per_address: 9, per_user: 9 });
         let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
-        let peer = Peer::new("192.0.2.1:1".parse().unwrap(), "192.0.2.2:110".parse().unwrap());
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
-            store.open(&Credentials::new(name.as_bytes().to_vec(), password), &peer)
+            let user = UserName::parse(name.as_bytes()).unwrap();
+            store.open(user, &Credentials::new(name.as_bytes().to_vec(), password))
         };
         let _open = open("alice").unwrap();
         for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {

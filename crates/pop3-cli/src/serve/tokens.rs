@@ -3,26 +3,27 @@
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pop3_proto::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use crate::password::VARIABLE;
-use crate::source::Source;
 
-/// How many commands run at one time. One more is not begun: who waited for its turn here would hold
-/// up other people's logins.
-const MOST: usize = 16;
+/// How many commands run at one time.
+pub(super) const MOST: usize = 16;
 
 /// How many of them are of one address, so that one guesser does not keep all others from logging in.
-const MOST_OF_ONE: usize = 8;
+pub(super) const MOST_OF_ONE: usize = 8;
+
+/// How many commands may have left something behind that keeps their output open. Each is a thread that waits
+/// for its end.
+const MOST_LEFT: usize = 32;
 
 /// The most octets that are read of what the command prints; the rest is thrown away.
 const MAX_OUTPUT: u64 = 1_024;
@@ -32,11 +33,9 @@ const MAX_OUTPUT: u64 = 1_024;
 pub(super) struct TokenCommand {
     command: String,
     timeout: Duration,
-    running: Running,
+    /// There is one more of this for each output that is still open.
+    open: Arc<()>,
 }
-
-/// How many commands run, by the address that they run for.
-type Running = Arc<Mutex<HashMap<Source, usize>>>;
 
 /// What the command is told.
 #[derive(Debug)]
@@ -59,8 +58,8 @@ pub(super) enum Verdict {
 /// Why there is no verdict.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Too many commands run already.
-    Busy,
+    /// Too many commands have ended, but left their output open.
+    LeftOpen,
     /// It could not be started.
     NotStarted(io::Error),
     /// It did not end in time and was killed.
@@ -71,13 +70,15 @@ pub(super) enum Fault {
 
 impl TokenCommand {
     pub(super) fn new(command: String, timeout: Duration) -> Self {
-        Self { command, timeout, running: Arc::default() }
+        Self { command, timeout, open: Arc::default() }
     }
 
     /// Runs the command and waits for its end. It gets the token on standard input, followed by a line
     /// end, and the rest in its environment, where others may see it.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<Verdict, Fault> {
-        let place = Place::take(&self.running, question.peer).ok_or(Fault::Busy)?;
+        if Arc::strong_count(&self.open) > MOST + MOST_LEFT {
+            return Err(Fault::LeftOpen);
+        }
         let mut child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .env_remove(VARIABLE)
@@ -97,7 +98,7 @@ impl TokenCommand {
             line,
             pid: Pid::from_child(&child),
             sender,
-            _place: place,
+            _open: Arc::clone(&self.open),
         };
         if let Err(error) = thread::Builder::new().name("token".into()).spawn(move || talk.run()) {
             kill(&mut child);
@@ -122,8 +123,8 @@ impl TokenCommand {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => {
-                write!(f, "{MOST} token commands run already, or {MOST_OF_ONE} of them for this address")
+            Self::LeftOpen => {
+                write!(f, "{MOST_LEFT} token commands have left programs behind that keep their output open")
             }
             Self::NotStarted(error) => write!(f, "the token command can't be started: {error}"),
             Self::TooSlow => f.write_str("the token command took too long and was killed"),
@@ -139,7 +140,7 @@ struct Talk {
     line: Secret<Vec<u8>>,
     pid: Pid,
     sender: Sender<Vec<u8>>,
-    _place: Place,
+    _open: Arc<()>,
 }
 
 impl Talk {
@@ -165,37 +166,6 @@ fn kill(child: &mut Child) {
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.kill();
     let _ = child.wait();
-}
-
-/// A place among the commands that run.
-struct Place {
-    running: Running,
-    source: Source,
-}
-
-impl Place {
-    fn take(running: &Running, address: IpAddr) -> Option<Self> {
-        let source = Source::from(address);
-        let mut counts = running.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = counts.get(&source).copied().unwrap_or_default();
-        if own >= MOST_OF_ONE || counts.values().sum::<usize>() >= MOST {
-            return None;
-        }
-        counts.insert(source, own + 1);
-        Some(Self { running: Arc::clone(running), source })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = counts.get_mut(&self.source) {
-            *own -= 1;
-            if *own == 0 {
-                counts.remove(&self.source);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -263,24 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn places_are_bounded_and_given_back() {
-        let running = Running::default();
-        let (guesser, owner) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
-        let fill = |address| core::iter::from_fn(|| Place::take(&running, address)).collect::<Vec<_>>();
-        let places = fill(guesser);
-        assert_eq!(places.len(), MOST_OF_ONE);
-        assert!(Place::take(&running, "2001:db8::2".parse().unwrap()).is_none(), "a neighbour in its /64");
-        let others = fill(owner);
-        assert_eq!(others.len(), MOST - MOST_OF_ONE);
-        assert!(Place::take(&running, [0; 4].into()).is_none());
-        drop(places);
-        assert!(Place::take(&running, guesser).is_some());
-        drop(others);
-        assert!(running.lock().unwrap().is_empty());
-        let command = TokenCommand::new("exit 0".into(), Duration::from_secs(60));
+    fn what_commands_leave_behind_is_bounded() {
+        let command = TokenCommand::new("exit 1".into(), Duration::from_secs(60));
+        let held: Vec<_> = (0..MOST + MOST_LEFT).map(|_| Arc::clone(&command.open)).collect();
         let token = Secret::new(Vec::new());
         let question = Question { mechanism: "XOAUTH2", name: "", peer: [0; 4].into(), token: &token };
-        for _ in 0..2 * MOST {
+        assert!(matches!(command.ask(&question), Err(Fault::LeftOpen)));
+        drop(held);
+        let command = TokenCommand { command: "exit 0".into(), ..command };
+        for _ in 0..2 * (MOST + MOST_LEFT) {
             assert_eq!(command.ask(&question).unwrap(), Verdict::Good(None));
         }
     }

@@ -54,6 +54,11 @@ impl Sink for Dir {
         Ok(!exists(&self.tmp().join(token))?)
     }
 
+    fn discard(&mut self, token: &str) -> io::Result<()> {
+        fuse::step()?;
+        fs::remove_file(self.tmp().join(token))
+    }
+
     fn clean(&mut self) -> io::Result<()> {
         remove_with(&self.tmp(), |name| name.ends_with(&format!(".{}.eml", self.name)))
     }
@@ -107,6 +112,10 @@ impl Receiving for InDir {
 
     fn publish(self: Box<Self>) -> io::Result<()> {
         self.spool.rename(&self.place)
+    }
+
+    fn leave(self: Box<Self>) {
+        self.spool.leave();
     }
 }
 

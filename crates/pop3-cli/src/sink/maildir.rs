@@ -20,18 +20,22 @@ const MAY_BE_CLEANED: Duration = Duration::from_secs(30 * 60 * 60);
 pub(super) struct Maildir {
     delivery: Delivery,
     folder: PathBuf,
+    /// The name of the state file, as a number.
+    label: u64,
     /// Unfinished files of an interrupted run, to be removed.
     leftovers: Vec<PathBuf>,
 }
 
 impl Maildir {
-    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, name: &str) -> io::Result<Self> {
+        let label = u64::from_str_radix(name, 16)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the state file has no proper name"))?;
         if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
             fs::create_dir_all(above)?;
         }
         // The source says what the system said; the sink's error names the target.
-        let delivery = Delivery::open(folder, true)?.with_lf(true);
-        Ok(Self { delivery, folder: folder.to_owned(), leftovers: Vec::new() })
+        let delivery = Delivery::open(folder, true)?.with_lf(true).with_label(label);
+        Ok(Self { delivery, folder: folder.to_owned(), label, leftovers: Vec::new() })
     }
 
     /// Whether a message with this base lies in `new` or `cur`, whatever its flags.
@@ -83,11 +87,19 @@ impl Sink for Maildir {
         Ok(age < MAY_BE_CLEANED || self.is_delivered(token)?)
     }
 
+    fn discard(&mut self, token: &str) -> io::Result<()> {
+        fuse::step()?;
+        fs::remove_file(self.folder.join("tmp").join(token))
+    }
+
     fn clean(&mut self) -> io::Result<()> {
         for path in self.leftovers.drain(..) {
             fuse::step()?;
             fs::remove_file(path)?;
         }
+        fuse::step()?;
+        self.delivery.clean_labelled(self.label)?;
+        // Of state files that are gone, and of other programs.
         self.delivery.clean_tmp(Delivery::ABANDONED)?;
         Ok(())
     }
@@ -128,11 +140,18 @@ impl Receiving for InMaildir {
     }
 
     fn publish(mut self: Box<Self>) -> io::Result<()> {
-        fuse::step()?;
-        if let Some(delivering) = self.delivering.take() {
-            delivering.finish()?;
+        let delivered = fuse::step().and_then(|()| Ok(self.delivering()?.deliver()?));
+        match self.delivering.take() {
+            Some(delivering) if delivered.is_err() => delivering.leave(),
+            _ => {}
         }
-        Ok(())
+        delivered.map(|_| ())
+    }
+
+    fn leave(mut self: Box<Self>) {
+        if let Some(delivering) = self.delivering.take() {
+            delivering.leave();
+        }
     }
 }
 
@@ -152,7 +171,7 @@ mod tests {
     #[test]
     fn a_message_that_a_reader_moved_has_appeared() {
         let folder = tempfile::tempdir().unwrap();
-        let mut maildir = Maildir::open(&folder.path().join("a/mail")).unwrap();
+        let mut maildir = Maildir::open(&folder.path().join("a/mail"), "0123").unwrap();
         let mut message = maildir.begin().unwrap();
         message.write_all(b"a: b\r\n\r\nbody\r\n").unwrap();
         message.seal().unwrap();

@@ -2,38 +2,36 @@
 //!
 //! An append can be torn, so what is about to be appended, and where, is noted beside the file
 //! (`FILE.pop3-append`). The next run that opens the file takes back what is not whole. The file is
-//! locked with flock(2) meanwhile, which ends with the process; a program that only honours dot
-//! locks must not write at the same time.
+//! [locked](super::locks) meanwhile in all ways that mail programs use.
 
 use core::time::Duration;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::SystemTime;
 
 use super::dir::{exists, remove_with};
+use super::locks::{Locked, PATIENCE};
 use super::mboxrd::Mboxrd;
 use super::spool::{Spool, unique};
 use super::{Receiving, Sink};
 use crate::fuse;
 use crate::journal::{beside, private, sync_folder_of};
 
-/// How long another program may hold the lock.
-const LOCK_WAIT: Duration = Duration::from_secs(20);
-
 #[derive(Debug)]
 pub(super) struct Mbox {
     place: Arc<Place>,
-    name: String,
     counter: u64,
 }
 
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
+    /// The name of the state file.
+    name: String,
+    patience: Duration,
 }
 
 impl Mbox {
@@ -41,16 +39,15 @@ impl Mbox {
         if path.file_name().is_none() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let place = Place { path: path.to_owned() };
-        let mut file = place.lock()?;
-        place.repair(&mut file)?;
-        Ok(Self { place: Arc::new(place), name: name.to_owned(), counter: 0 })
+        let place = Place { path: path.to_owned(), name: name.to_owned(), patience: PATIENCE };
+        place.repair(&mut place.lock()?.file)?;
+        Ok(Self { place: Arc::new(place), counter: 0 })
     }
 }
 
 impl Sink for Mbox {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let token = unique(&self.name, &mut self.counter);
+        let token = unique(&self.place.name, &mut self.counter);
         let mut spool = Spool::create(self.place.spool(&token))?;
         let mut buffer = Vec::new();
         Mboxrd::begin(SystemTime::now(), &mut buffer);
@@ -69,10 +66,18 @@ impl Sink for Mbox {
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
-        if token.contains('/') || !token.contains(&self.name) {
+        if token.contains('/') || !token.contains(&self.place.name) {
             return Ok(true);
         }
         Ok(!exists(&self.place.spool(token))?)
+    }
+
+    fn discard(&mut self, token: &str) -> io::Result<()> {
+        // An append that could not be taken back is known by its unfinished file.
+        let mut locked = self.place.lock()?;
+        self.place.repair(&mut locked.file)?;
+        fuse::step()?;
+        fs::remove_file(self.place.spool(token))
     }
 
     fn clean(&mut self) -> io::Result<()> {
@@ -80,7 +85,7 @@ impl Sink for Mbox {
         let Some(prefix) = self.place.spool("").file_name().and_then(OsStr::to_str).map(str::to_owned) else {
             return Ok(()); // A name that is no UTF-8: leftovers stay.
         };
-        let suffix = format!(".{}", self.name);
+        let suffix = format!(".{}", self.place.name);
         remove_with(folder.unwrap_or(Path::new(".")), |file| {
             file.starts_with(&prefix) && file.ends_with(&suffix)
         })
@@ -103,24 +108,10 @@ impl Place {
         fs::remove_file(self.note())
     }
 
-    /// Opens the mbox, or makes it, and locks it.
-    fn lock(&self) -> io::Result<File> {
-        const PAUSE: Duration = Duration::from_millis(50);
-        let file = private().read(true).truncate(false).open(&self.path)?;
-        let mut waited = Duration::ZERO;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if waited < LOCK_WAIT => {
-                    thread::sleep(PAUSE);
-                    waited += PAUSE;
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(io::Error::new(io::ErrorKind::WouldBlock, "another program has locked it"));
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
+    fn lock(&self) -> io::Result<Locked> {
+        // Named as an unfinished file, so that it is cleaned up as one.
+        let candidate = self.spool(&format!("lock-{}.{}", std::process::id(), self.name));
+        Locked::take(&self.path, candidate, self.patience)
     }
 
     /// Takes back an append that is not whole; finishes one that is.
@@ -135,6 +126,7 @@ impl Place {
             match File::open(self.spool(token)) {
                 Ok(mut spool) => match self.compare(file, offset, &mut spool)? {
                     Found::Whole => {
+                        fuse::sync(file)?;
                         fuse::step()?;
                         fs::remove_file(self.spool(token))?;
                     }
@@ -173,25 +165,40 @@ impl Place {
         }
     }
 
-    /// Appends a spool, whole or not at all, and removes it. The lock is held to the end, so that
-    /// nobody else takes up a note that is still ours.
+    /// Appends a spool, whole or not at all, and removes it. On an error the spool stays. The locks are
+    /// held to the end, so that nobody else takes up a note that is still ours.
     fn append(&self, spool: Spool, token: &str) -> io::Result<()> {
-        let mut file = self.lock()?;
+        let appended = self.lock().and_then(|mut locked| {
+            self.write(&mut locked.file, &spool, token)?;
+            Ok(locked)
+        });
+        let _locked = match appended {
+            Ok(locked) => locked,
+            Err(error) => {
+                spool.leave();
+                return Err(error);
+            }
+        };
+        spool.remove()?;
+        sync_folder_of(&self.path)?;
+        self.remove_note()
+    }
+
+    fn write(&self, file: &mut File, spool: &Spool, token: &str) -> io::Result<()> {
+        // An append that failed could perhaps not be taken back then.
+        self.repair(file)?;
         let offset = file.metadata()?.len();
         fuse::step()?;
         let mut note = private().truncate(true).open(self.note())?;
         fuse::write_all(&mut note, format!("{offset} {token}\n").as_bytes())?;
         fuse::sync(&note)?;
-        if let Err(error) = self.copy(&mut file, offset, &spool) {
-            if !fuse::is_burnt() {
-                file.set_len(offset)?;
-                fuse::sync(&file)?;
-            }
-            return Err(error);
+        let copied = self.copy(file, offset, spool);
+        if copied.is_err() && !fuse::is_burnt() {
+            // If that fails, the note stays, and whoever opens the mbox next takes it up.
+            let taken_back = file.set_len(offset).and_then(|()| fuse::sync(file));
+            let _ = taken_back.and_then(|()| self.remove_note());
         }
-        spool.remove()?;
-        sync_folder_of(&self.path)?;
-        self.remove_note()
+        copied
     }
 
     fn copy(&self, file: &mut File, offset: u64, spool: &Spool) -> io::Result<()> {
@@ -279,6 +286,10 @@ impl Receiving for InMbox {
 
     fn publish(self: Box<Self>) -> io::Result<()> {
         self.place.append(self.spool, &self.token)
+    }
+
+    fn leave(self: Box<Self>) {
+        self.spool.leave();
     }
 }
 

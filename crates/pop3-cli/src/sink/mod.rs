@@ -6,17 +6,26 @@
 //! a later run can tell what a run that was killed had done.
 
 mod dir;
+mod dot_lock;
+mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
+mod place;
 mod spool;
 mod stdout;
+mod turn;
 
 use core::time::Duration;
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Once};
 
 use crate::args::Target;
-use crate::exit::{Failure, reasons};
+use crate::exit::{Exit, Failure, reasons};
+use crate::journal::{Key, beside};
+pub(crate) use place::real_path;
+pub(crate) use turn::Turn;
 
 /// Where fetched mail goes.
 pub(crate) trait Sink: Send {
@@ -35,7 +44,12 @@ pub(crate) trait Sink: Send {
     /// since the message was noted.
     fn appeared(&mut self, token: &str, age: Duration) -> io::Result<bool>;
 
-    /// Removes the unfinished files of earlier runs. What [`appeared`](Self::appeared) said must be
+    /// Removes the unfinished file of a message that could not be [published](Receiving::publish). That it
+    /// did not appear must be written down before.
+    fn discard(&mut self, token: &str) -> io::Result<()>;
+
+    /// Removes the unfinished files of earlier runs with the same state file, and no others: those of a
+    /// run with another one tell that run what has appeared. What [`appeared`](Self::appeared) said must be
     /// written down before.
     fn clean(&mut self) -> io::Result<()>;
 }
@@ -48,23 +62,51 @@ pub(crate) trait Receiving: Write + Send {
     /// What [`Sink::appeared`] finds the message by.
     fn token(&self) -> String;
 
-    /// Makes the message appear, whole.
+    /// Makes the message appear, whole. On an error the unfinished file stays, as its absence would say
+    /// that the message has appeared; [`Sink::discard`] removes it.
     fn publish(self: Box<Self>) -> io::Result<()>;
+
+    /// Leaves the unfinished file to the next run, as a note about it may be on the disk.
+    fn leave(self: Box<Self>) {}
 }
 
-/// Opens a target. `name` is the name of the state file, which stands in the names of unfinished
-/// files, so that those of another account are let alone.
+/// Opens a target for an account. `name` is the name of the state file, which stands in the names of
+/// unfinished files, so that those of another account are let alone. Hold the turn as long as the sink.
 ///
 /// # Errors
-/// When the target can't be used; the message names it.
-pub(crate) fn open(target: &Target, name: &str) -> Result<Box<dyn Sink>, Failure> {
-    let opened: io::Result<Box<dyn Sink>> = match target {
-        Target::Dir(path) => dir::Dir::open(path, name).map(|sink| Box::new(sink) as _),
-        Target::Mbox(path) => mbox::Mbox::open(path, name).map(|sink| Box::new(sink) as _),
-        Target::Maildir(path) => maildir::Maildir::open(path).map(|sink| Box::new(sink) as _),
-        Target::Stdout => Ok(Box::new(stdout::Stdout::new(name))),
+/// When the target can't be used, or another process fetches the account into it; the message names it.
+pub(crate) fn open(
+    target: &Target,
+    name: &str,
+    account: &str,
+) -> Result<(Box<dyn Sink>, Option<Turn>), Failure> {
+    static FILE_SIZE: Once = Once::new();
+
+    let failed = |error| Failure::usage(format!("{target} can't be used: {}", reasons(&error)));
+    // Where a file may not grow, as with `ulimit -f`, a write is to fail and not to end the program. If
+    // that can't be had, the next run puts in order what was written.
+    FILE_SIZE.call_once(|| {
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    });
+    let account = Key::of_uid(account.as_bytes());
+    let opened: io::Result<(Box<dyn Sink>, Option<PathBuf>)> = match target.real() {
+        Target::Dir(path) => dir::Dir::open(&path, name)
+            .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
+        Target::Mbox(path) => mbox::Mbox::open(&path, name)
+            .map(|sink| (Box::new(sink) as _, Some(beside(&path, &format!(".pop3-{account}.lock"))))),
+        Target::Maildir(path) => maildir::Maildir::open(&path, name)
+            .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
+        Target::Stdout => Ok((Box::new(stdout::Stdout::new(name)) as _, None)),
     };
-    opened.map_err(|error| Failure::usage(format!("{target} can't be used: {}", reasons(&error))))
+    let (sink, lock) = opened.map_err(failed)?;
+    let Some(lock) = lock else { return Ok((sink, None)) };
+    match Turn::take(&lock).map_err(failed)? {
+        Some(turn) => Ok((sink, Some(turn))),
+        None => Err(Failure::new(
+            Exit::Running,
+            format!("another fetch of this account into {target} is running; wait until it has ended"),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +125,7 @@ mod tests {
             Target::Mbox(file.join("x")),
             Target::Mbox(folder.path().to_owned()),
         ] {
-            let error = open(&target, "0123").map(|_| ()).unwrap_err().to_string();
+            let error = open(&target, "0123", "u@h").map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(&target.to_string()) && error.contains("os error"), "{error}");
         }
     }

@@ -46,12 +46,16 @@ impl Spool {
         fs::remove_file(&self.path)
     }
 
-    /// Moves the file to its place.
+    /// Moves the file to its place. If that fails, the file stays where it is.
     pub(super) fn rename(mut self, path: &Path) -> io::Result<()> {
-        fuse::step()?;
-        fs::rename(&self.path, path)?;
         self.unfinished = false;
-        Ok(())
+        fuse::step()?;
+        fs::rename(&self.path, path)
+    }
+
+    /// Leaves the file where it is.
+    pub(super) fn leave(mut self) {
+        self.unfinished = false;
     }
 }
 

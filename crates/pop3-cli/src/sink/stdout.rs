@@ -42,6 +42,10 @@ impl Sink for Stdout {
         Ok(true)
     }
 
+    fn discard(&mut self, _token: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn clean(&mut self) -> io::Result<()> {
         let name = format!(".{}", self.name);
         remove_with(&env::temp_dir(), |file| file.starts_with(".pop3.") && file.ends_with(&name))

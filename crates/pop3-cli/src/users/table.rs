@@ -121,6 +121,11 @@ impl Table {
         name.filter(|_| right)
     }
 
+    /// Whether [`verify`](Self::verify) takes long, for any name.
+    pub(crate) const fn computes_hashes(&self) -> bool {
+        self.decoy.is_some()
+    }
+
     /// Whether a digest of APOP or CRAM-MD5 is right, of users that the file keeps as `{PLAIN}`: `prove`
     /// says so of a secret. It is asked about the password as it stands in the file, and about what
     /// SASLprep makes of it (RFC 6856 section 2.2); of an unknown name, about an empty one.

@@ -1,14 +1,27 @@
 //! The program serves and fetches: through its binary, over real sockets, with real files.
 
 mod announced;
+mod answers;
+mod attack_hash;
+mod attack_log;
+mod attack_table;
 mod attacks;
 mod auth;
 mod bindings;
+mod certificates;
+mod checks;
 mod conformance;
 mod crash;
+mod crowd;
+mod descriptors;
+mod disks;
+mod drips;
+mod dual_stack;
 mod external;
 mod logins;
+mod mboxes;
 mod memory;
+mod names;
 mod odd_servers;
 mod prepared;
 mod proxies;
@@ -16,4 +29,5 @@ mod round_trip;
 mod serving;
 mod support;
 mod talk;
+mod targets;
 mod tokens;

@@ -1,8 +1,9 @@
 //! A server, a fetcher and a scripted server for the tests.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -27,7 +28,7 @@ pub(crate) struct House {
 pub(crate) struct Server {
     pub(crate) child: Child,
     /// Kept, as a server that can't write to it would not be one that a person started.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     pub(crate) plain: u16,
     pub(crate) tls: u16,
 }
@@ -66,7 +67,13 @@ impl House {
     }
 
     pub(crate) fn serve(&self, options: &[&str]) -> Server {
-        let mut child = program()
+        self.start(&mut self.server(options))
+    }
+
+    /// The same, still to be started.
+    pub(crate) fn server(&self, options: &[&str]) -> Command {
+        let mut server = program();
+        server
             .args(["serve", "--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"])
             .arg("--maildrops")
             .arg(self.path("mail"))
@@ -78,21 +85,25 @@ impl House {
             .arg(self.path("key.pem"))
             .args(options)
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(self.path("log")).unwrap())
-            .spawn()
-            .unwrap();
+            .stderr(fs::File::create(self.path("log")).unwrap());
+        server
+    }
+
+    /// Starts a server of this house, and waits until it is ready.
+    pub(crate) fn start(&self, server: &mut Command) -> Server {
+        let mut child = server.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut ports = BTreeMap::new();
         let mut line = String::new();
         while line != "ready\n" {
             line.clear();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{}", self.log());
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{:?}", fs::read_to_string(self.path("log")));
             if let [_, scheme, address] = line.split_whitespace().collect::<Vec<_>>()[..] {
                 let port = address.rsplit(':').next().unwrap().parse().unwrap();
                 ports.insert(scheme.to_owned(), port);
             }
         }
-        Server { child, _stdout: stdout, plain: ports["pop3"], tls: ports["pop3s"] }
+        Server { child, stdout, plain: ports["pop3"], tls: ports["pop3s"] }
     }
 
     pub(crate) fn log(&self) -> String {
@@ -143,6 +154,23 @@ impl Server {
 
     pub(crate) fn connect(&self) -> Raw {
         Raw::connect(self.plain)
+    }
+
+    /// Asks the server to end, and says whether it does so within a minute, with exit code 0.
+    pub(crate) fn ends_well(mut self) -> bool {
+        self.signal("-TERM");
+        let (ended, end) = channel();
+        let mut rest = String::new();
+        thread::scope(|scope| {
+            let (stdout, child) = (&mut self.stdout, &mut self.child);
+            // Standard output ends with the process.
+            scope.spawn(move || ended.send(stdout.read_to_string(&mut rest)));
+            let in_time = end.recv_timeout(Duration::from_secs(60)).is_ok();
+            if !in_time {
+                let _ = child.kill();
+            }
+            in_time && child.wait().unwrap().success()
+        })
     }
 }
 

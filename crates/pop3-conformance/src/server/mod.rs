@@ -75,13 +75,16 @@ pub enum Error {
     Connect(String),
     /// The login or what follows it at once does not work; the text says what.
     Login(String),
+    /// The login is refused for a reason that will pass, as the server's response code says; the text has
+    /// the reply.
+    Later(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(text) => write!(f, "the server can't be tried: {text}"),
-            Self::Login(text) => write!(f, "the maildrop can't be tried: {text}"),
+            Self::Login(text) | Self::Later(text) => write!(f, "the maildrop can't be tried: {text}"),
         }
     }
 }
@@ -174,7 +177,10 @@ impl Target {
 /// Finds out what the rows need to know.
 fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
     let connect = |stop| Error::Connect(text(stop));
-    let login = |stop| Error::Login(text(stop));
+    let login = |stop| match stop {
+        Stop::Later(text) => Error::Later(text),
+        Stop::Failed(text) | Stop::NotApplicable(text) => Error::Login(text),
+    };
     let mut facts = Facts { tls: bench.connect.tls != Tls::Off, ..Facts::default() };
     if facts.tls && bench.connect.trust.is_none() {
         return Err(Error::Connect("TLS is wanted, but was not configured".to_owned()));
@@ -192,7 +198,7 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
             Ok(wire) => wire.quit(),
             Err(Stop::NotApplicable(fault)) => facts.trust = Err(fault),
             // Rows will tell.
-            Err(Stop::Failed(_)) => {}
+            Err(Stop::Failed(_) | Stop::Later(_)) => {}
         }
     }
     bench.facts = Rc::new(facts.clone());
@@ -254,6 +260,6 @@ fn check(bench: &mut Bench<'_>, check: &Check) -> Verdict {
 
 fn text(stop: Stop) -> String {
     match stop {
-        Stop::Failed(text) | Stop::NotApplicable(text) => text,
+        Stop::Failed(text) | Stop::Later(text) | Stop::NotApplicable(text) => text,
     }
 }

@@ -87,9 +87,10 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The refusal with what the server has announced about refusals.
+    /// The refusal with what the server has announced about refusals, and without secrets that it repeats.
     pub(super) fn judged(&self, refusal: Refusal) -> Refusal {
-        Refusal { auth_resp_code: self.has(Capability::AuthRespCode), ..refusal }
+        let text = self.connection.masked(&refusal.text);
+        Refusal { auth_resp_code: self.has(Capability::AuthRespCode), text, ..refusal }
     }
 
     /// Sends a command and gathers the entries of its reply.

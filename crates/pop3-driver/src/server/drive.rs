@@ -9,8 +9,10 @@ use pop3_proto::server::{
 use pop3_proto::{Deletions, Input, Instant, MechanismName, MessageNumber, Rejection};
 
 use super::sasl::{self, Exchanges, Outcome};
+use super::switches::{Failure, Switches, made_room};
 use crate::backend::{Backend, Message};
 use crate::buffer::ReadBuffer;
+use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
@@ -45,6 +47,8 @@ pub(super) struct Ended {
     pub(super) user: Option<String>,
     pub(super) mechanism: Option<MechanismName>,
     pub(super) fault: Option<io::Error>,
+    /// Whether a panic has ended it.
+    pub(super) panicked: bool,
 }
 
 /// A session between STLS and the end of the handshake.
@@ -68,17 +72,16 @@ impl<B: Backend> Suspended<B> {
         Session::new(self.connection, self.backend, self.exchanges, tls)
     }
 
-    /// What is left when the handshake has failed; there is no error when the server was stopped meanwhile.
-    pub(super) fn failed(self, error: Option<io::Error>) -> Ended {
-        let close = super::service::close_of(error.as_ref());
-        let fault = error.map(|error| super::service::fault_in(super::HANDSHAKE, &error));
+    /// What is left when the handshake has failed.
+    pub(super) fn failed(self, failure: Failure) -> Ended {
+        let (close, fault) = failure.outcome(super::HANDSHAKE);
         Ended { fault, ..self.closed(close) }
     }
 
     /// What is left when it does not go on.
     pub(super) fn closed(mut self, close: Close) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, mechanism: None, fault: None }
+        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
     }
 }
 
@@ -95,6 +98,10 @@ enum Fault {
     Network(io::Error),
     /// The core refused a call of the loop. It is a bug to see this.
     Misuse,
+    /// The backend has panicked, or the loop.
+    Panicked,
+    /// The service has ended this session.
+    Ended,
 }
 
 impl From<io::Error> for Fault {
@@ -150,8 +157,14 @@ impl<B: Backend> Session<B> {
     }
 
     /// Serves until the session is over or TLS is due.
-    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, stop: &Stop) -> End<B> {
-        let result = self.run(transport, stop).await;
+    pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
+        let run = caught(switches.end.before(self.run(transport, switches))).await;
+        let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
+        let panicked = matches!(result, Err(Fault::Panicked));
+        if switches.end.is_stopped() && !panicked {
+            // Where reading blocks, throwing the switch shows as the end of input or as a fault.
+            result = Err(Fault::Ended);
+        }
         match result {
             Ok(Pause::Proxied(client)) => return End::Proxied(Box::new(self), client),
             Ok(Pause::StartTls) => {
@@ -171,12 +184,21 @@ impl<B: Backend> Session<B> {
                 self.connection.close(Close::Stopped);
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
+            Err(Fault::Ended) => {
+                self.connection.close(Close::Stopped);
+                self.fault = Some(made_room());
+            }
+            Err(Fault::Panicked) => {
+                self.connection.close(Close::Stopped);
+                self.fault = Some(io::Error::other("internal error: the session panicked"));
+            }
         }
         End::Closed(Ended {
             connection: self.connection,
             user: self.user,
             mechanism: self.mechanism,
             fault: self.fault,
+            panicked,
         })
     }
 
@@ -204,8 +226,17 @@ impl<B: Backend> Session<B> {
     }
 
     /// Returns why it does not go on.
-    async fn run<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<Pause, Fault> {
+    async fn run<T: Transport>(
+        &mut self,
+        transport: &mut T,
+        switches: &Switches<'_>,
+    ) -> Result<Pause, Fault> {
+        let stop = switches.stop;
         loop {
+            if switches.end.is_stopped() {
+                // Commands that have come already are not begun, nor is anything sent.
+                return Err(Fault::Ended);
+            }
             if stop.is_stopped() {
                 // No request is open here. Commands that have come already are not begun any more: a
                 // client that never stops sending would never be stopped.
@@ -312,7 +343,8 @@ impl<B: Backend> Session<B> {
     fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
         if let Answer::Accept(accepted) = &outcome.answer {
             let told = accepted.user.as_ref().map(String::as_bytes);
-            self.user = told.or(outcome.user.as_deref()).map(|user| user.escape_ascii().to_string());
+            self.user =
+                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
             self.mechanism = outcome.mechanism;
         }
         Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)

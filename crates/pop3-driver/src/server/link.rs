@@ -3,6 +3,7 @@
 use pop3_proto::Channel;
 use pop3_proto::server::ClientInfo;
 
+use super::Place;
 use super::service::Peer;
 use crate::tls::TlsInfo;
 
@@ -39,6 +40,11 @@ impl Link {
     /// Who the session is with: for the policy, its limits and its log.
     pub(super) const fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Who the session was with, without the place that the service keeps for the connection.
+    pub(super) fn into_peer(self) -> Peer {
+        Peer { place: Place::none(), ..self.peer }
     }
 
     /// TLS that can be taken for the client's own.

@@ -9,6 +9,7 @@ use pop3_proto::server::ClientInfo;
 use ppp::{v1, v2};
 
 use super::Peer;
+use super::service::canonical;
 use crate::transport::Transport;
 
 /// The proxy that a client came through.
@@ -57,8 +58,8 @@ impl Peer {
         let (addresses, tls) = parse(&header)?;
         self.proxy = Some(Proxy::new(self.address, tls));
         if let Some((client, local)) = addresses {
-            self.address = client;
-            self.local = local;
+            self.address = canonical(client);
+            self.local = canonical(local);
         }
         Ok(())
     }
@@ -72,7 +73,7 @@ impl Peer {
             self.proxy = Some(Proxy::new(self.address, false));
         }
         // The port that is known is the proxy's own.
-        self.address = SocketAddr::new(address, client.port.unwrap_or_default());
+        self.address = canonical(SocketAddr::new(address, client.port.unwrap_or_default()));
     }
 }
 

@@ -9,15 +9,41 @@ use pop3_proto::server::{Close, Config, Totals};
 use pop3_proto::{MechanismName, Rejection, Secret};
 
 use super::drive::Ended;
+use super::place::Place;
 use super::proxy::Proxy;
 use super::sasl::Sasl;
+use super::switches::Failure;
 use crate::backend::Backend;
+use crate::stop::Stop;
 use crate::tls::TlsInfo;
 
 /// A server's policy: who is let in, with which settings, and to which store.
 pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
+
+    /// A connection was accepted, and nothing was read from it. It gets a place, or it is told why not and
+    /// closed at once. If there is a proxy, the peer is still that proxy. Default: it gets a place, and nothing
+    /// is counted.
+    ///
+    /// Throwing `end` ends this connection, whatever it waits for: nothing more is read or answered, what is
+    /// under way in the backend is dropped, and the peer is told nothing. That is for a service that takes the
+    /// place of one connection for another.
+    ///
+    /// This is called on the thread that accepts connections, and must not block.
+    ///
+    /// # Errors
+    /// What the client is told: [`Rejection::temporary`] for a limit.
+    fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        let _ = (peer, end);
+        Ok(Place::default())
+    }
+
+    /// A connection can't be accepted, for want of descriptors or of memory, as a rule. It stays in the queue of
+    /// the system, and accepting is tried again a moment later. Default: nothing is done.
+    fn accept_failed(&self, error: &io::Error) {
+        let _ = error;
+    }
 
     /// Whether this peer is a proxy that begins each connection with a PROXY header of HAProxy (version 1
     /// or 2), in clear text before anything else. Default: no. Say yes only for addresses that are the
@@ -28,20 +54,21 @@ pub trait Service: Send + Sync + 'static {
         false
     }
 
-    /// A connection has come. It is served as the [`Welcome`] says, or turned away.
+    /// A connection has come that has a place, and now is known whom it is from: a proxy's header has been read.
+    /// It is served as the [`Welcome`] says, or turned away.
     ///
     /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
     /// address in the [`Peer`]; and once more when TLS begins by STLS behind that: with the proxy's address,
     /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
     ///
-    /// This is called on the thread that accepts or serves connections, and must not block.
+    /// This is called on the thread that serves connections, and must not block.
     ///
     /// # Errors
     /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
 
     /// A session has ended. The maildrop is released already. Of a connection whose PROXY header could not
-    /// be read this is all that is told.
+    /// be read this is all that is told. If this panics, it is called once more, with that report.
     fn ended(&self, peer: &Peer, report: &Report);
 }
 
@@ -58,6 +85,8 @@ pub struct Peer {
     /// What TLS has agreed on, once it has. Behind a proxy that has said XCLIENT, or whose header says that
     /// TLS ends at it, there are no certificates and no channel bindings: they are not the client's.
     pub tls: Option<TlsInfo>,
+    /// What [`Service::accept`] has given to this connection.
+    pub place: Place,
 }
 
 /// How a connection is to be served.
@@ -87,7 +116,8 @@ pub struct Welcome<B> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whose maildrop was opened, printable ASCII; `None` without login.
+    /// Whose maildrop was opened, as the store or the client has said it; `None` without login. It may hold any
+    /// character: quote it where it is shown.
     pub user: Option<String>,
     /// The mechanism of AUTH by which that was; `None` without login, and with PASS and APOP.
     pub mechanism: Option<MechanismName>,
@@ -95,17 +125,49 @@ pub struct Report {
     pub close: Close,
     /// The fault of the network, the handshake or the store that ended it, if one did.
     pub error: Option<io::Error>,
+    /// Whether a panic has ended it, of the store, of the service or of this crate: a bug. Other sessions go on.
+    pub panicked: bool,
     /// What was done.
     pub totals: Totals,
     /// How long it took, from the accepted connection on.
     pub duration: Duration,
 }
 
+/// Whether an error of accepting is the fault of the one connection that was to be accepted, and the next can be
+/// accepted at once. Otherwise wait a moment, and tell the service by [`Service::accept_failed`].
+#[must_use]
+pub fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NotConnected
+    )
+}
+
 impl Peer {
-    /// A peer without TLS.
+    /// A peer without TLS. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is taken as the IPv4
+    /// address that it is.
     #[must_use]
     pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
-        Self { address, local, proxy: None, tls: None }
+        Self {
+            address: canonical(address),
+            local: canonical(local),
+            proxy: None,
+            tls: None,
+            place: Place::none(),
+        }
+    }
+}
+
+/// The same address, in the form of IPv4 if it is one.
+pub(super) const fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
+            SocketAddr::new(v6.ip().to_canonical(), v6.port())
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
     }
 }
 
@@ -155,30 +217,29 @@ impl Report {
             mechanism: ended.mechanism,
             close: session.closed().unwrap_or(Close::PeerClosed),
             error: ended.fault,
+            panicked: ended.panicked,
             totals: session.totals(),
             duration,
         }
     }
 
-    /// A connection that did not come to a session: what failed, and how; no error when the server was
-    /// stopped meanwhile.
-    pub(super) fn failed_start(what: &str, error: Option<io::Error>, duration: Duration) -> Self {
-        let close = close_of(error.as_ref());
-        let error = error.map(|error| fault_in(what, &error));
-        Self { user: None, mechanism: None, close, error, totals: Totals::default(), duration }
+    /// A connection that did not come to a session: what failed, and how.
+    pub(super) fn failed_start(what: &str, failure: Failure, duration: Duration) -> Self {
+        let (close, error) = failure.outcome(what);
+        Self {
+            user: None,
+            mechanism: None,
+            close,
+            error,
+            panicked: false,
+            totals: Totals::default(),
+            duration,
+        }
     }
-}
 
-/// Why a connection ends whose handshake, or header, ended so: without error the server was stopped.
-pub(super) fn close_of(error: Option<&io::Error>) -> Close {
-    match error {
-        None => Close::Stopped,
-        Some(error) if error.kind() == io::ErrorKind::TimedOut => Close::TimedOut,
-        Some(_) => Close::PeerClosed,
+    /// A connection that a panic has ended outside of a session's loop.
+    pub(super) fn panicked(duration: Duration) -> Self {
+        let error = io::Error::other("internal error: the session panicked");
+        Self { panicked: true, ..Self::failed_start("serving", Failure::Fault(error), duration) }
     }
-}
-
-/// The error with what has failed.
-pub(super) fn fault_in(what: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {error}"))
 }

@@ -123,6 +123,45 @@ fn only_what_is_abandoned_is_cleaned_from_tmp() {
     assert_eq!(names(&folder, "tmp"), [".dot", "directory"]);
 }
 
+#[test]
+fn what_a_labelled_delivery_left_is_cleaned_and_nothing_else() {
+    let folder = maildir();
+    let delivery = |label| Delivery::open(folder.path(), false).unwrap().with_label(label);
+    let (ours, theirs) = (delivery(0xab), delivery(0xabc));
+    ours.begin().unwrap().leave();
+    ours.begin().unwrap().leave();
+    theirs.begin().unwrap().leave();
+    Delivery::open(folder.path(), false).unwrap().begin().unwrap().leave();
+    put(&folder, "tmp/1.M2P3Q4R5.h", "of another program");
+    assert_eq!(names(&folder, "tmp").len(), 5);
+    assert_eq!(ours.clean_labelled(0xab).unwrap(), 2);
+    assert_eq!(ours.clean_labelled(0xab).unwrap(), 0);
+    assert_eq!(names(&folder, "tmp").len(), 3);
+    assert_eq!(names(&folder, "new").len(), 0);
+}
+
+#[test]
+fn a_delivery_that_failed_stays_until_it_is_dropped_or_left() {
+    let folder = maildir();
+    let delivery = Delivery::open(folder.path(), false).unwrap();
+    for left in [false, true] {
+        let mut message = delivery.begin().unwrap();
+        message.write_all(b"x").unwrap();
+        let name = message.path().file_name().unwrap().to_owned();
+        // Never over another message.
+        put(&folder, &format!("new/{}", name.to_str().unwrap()), "other");
+        assert_eq!(message.deliver().unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(names(&folder, "tmp").len(), 1);
+        if left {
+            message.leave()
+        } else {
+            drop(message)
+        }
+        assert_eq!(names(&folder, "tmp").len(), usize::from(left));
+        fs::remove_file(folder.path().join("new").join(name)).unwrap();
+    }
+}
+
 proptest! {
     #[test]
     fn crlf_becomes_lf_at_any_cut(

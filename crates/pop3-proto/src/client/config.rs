@@ -49,10 +49,19 @@ pub struct Config {
     pub max_body: Option<u64>,
     /// How long the whole greeting may take. Default: 60 seconds, as servers look up names before.
     pub greeting_timeout: Duration,
-    /// How long the server may send nothing while a reply is due. Default: 60 seconds. Each octet
-    /// starts it anew, so that a long message on a slow line is no fault; but before the login a whole
-    /// reply, or challenge of AUTH, has no more time than this.
+    /// How long the first line of a reply may take as a whole, and how long the server may send nothing
+    /// behind it. Default: 60 seconds. Of replies in a row, each has this time from the end of the one
+    /// before on. In a listing or a body each octet starts it anew, so that a long message on a slow line is
+    /// no fault; but before the login a whole reply, or challenge of AUTH, has no more time than this.
     pub reply_timeout: Duration,
+    /// How many octets of a listing or a body must come in each
+    /// [`min_octets_period`](Self::min_octets_period) after the login, unless it ends before. Default:
+    /// 1000, which is less than the handshake of TLS needs in a minute, and a server that gives a message
+    /// octet by octet is not followed for ever. 0 takes any rate.
+    pub min_octets: u64,
+    /// The period in which [`min_octets`](Self::min_octets) must come. Default: 60 seconds. It bounds silence
+    /// too: where [`reply_timeout`](Self::reply_timeout) is longer, this should be as long.
+    pub min_octets_period: Duration,
     /// The same for the reply to QUIT. Default: 300 seconds, as the server removes the messages
     /// before it answers, and giving up leaves it unknown which are gone.
     pub quit_timeout: Duration,
@@ -78,6 +87,8 @@ impl Default for Config {
             max_body: None,
             greeting_timeout: Duration::from_secs(60),
             reply_timeout: Duration::from_secs(60),
+            min_octets: 1000,
+            min_octets_period: Duration::from_secs(60),
             quit_timeout: Duration::from_secs(300),
             apop_after_stls: false,
         }
@@ -110,6 +121,8 @@ impl Config {
         with_max_body, max_body: Option<u64>;
         with_greeting_timeout, greeting_timeout: Duration;
         with_reply_timeout, reply_timeout: Duration;
+        with_min_octets, min_octets: u64;
+        with_min_octets_period, min_octets_period: Duration;
         with_quit_timeout, quit_timeout: Duration;
         with_apop_after_stls, apop_after_stls: bool;
     }

@@ -11,7 +11,9 @@ use super::event::Event;
 use super::first_line::FirstLine;
 use super::lines::Lines;
 use super::outgoing::{MAX_COMMAND, Outstanding, check_text, length};
+use super::patience::{Overdue, Patience};
 use super::session::{Session, Signal, State};
+use super::shown::Shown;
 use crate::apop::Timestamp;
 use crate::capability::{Capabilities, Capability};
 use crate::channel::Channel;
@@ -54,11 +56,11 @@ pub struct Connection {
     /// The list that is under way.
     pub(super) gathered: Capabilities,
     failed: Option<Error>,
+    /// The secrets that the server has got, for the excerpts of faults.
+    pub(super) shown: Shown,
     /// How many octets the last poll left in the input.
     left: usize,
-    opened: Instant,
-    /// When octets came last, or when the oldest command was sent; before the login the latter alone.
-    progress: Instant,
+    pub(super) patience: Patience,
 }
 
 /// What is due from the server.
@@ -111,9 +113,9 @@ impl Connection {
             listed_after_login: false,
             gathered: Capabilities::new(),
             failed: None,
+            shown: Shown::default(),
             left: 0,
-            opened: now,
-            progress: now,
+            patience: Patience::new(now),
         }
     }
 
@@ -156,10 +158,12 @@ impl Connection {
         out: &mut BytesMut,
     ) -> Result<(), SendError> {
         let (outstanding, session) = self.check(command, signal)?;
+        // Behind another command, its reply is due when that of the other is complete.
         if self.outstanding.is_empty() {
-            self.progress = now;
+            self.patience.sent(now);
         }
         command.write(out);
+        self.shown.command(command);
         self.session = session;
         self.census.deleting |= outstanding.keyword == Keyword::Dele;
         self.octets_in_flight = self.octets_in_flight.saturating_add(outstanding.octets);
@@ -229,8 +233,11 @@ impl Connection {
             return Err(SendError::Unread);
         }
         response.write(out);
+        if let SaslResponse::Octets(text) = response {
+            self.shown.response(text);
+        }
         self.session = session;
-        self.progress = now;
+        self.patience.sent(now);
         Ok(())
     }
 
@@ -270,25 +277,36 @@ impl Connection {
     /// # Errors
     /// See [`Error`]. Each is final, and told again by every later call.
     pub fn poll<'b>(&mut self, now: Instant, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
-        let before = input.consumed();
+        self.patience.polled(now);
+        let came = input.rest().len().saturating_sub(self.left);
+        if came > 0 {
+            self.patience.came(came, now, &self.config);
+        }
+        let before = self.part();
         let result = self.receive(input).and_then(|event| {
-            let came = input.consumed() > before || input.rest().len() > self.left;
-            // Before the login replies are short: a server that gives them octet by octet means no good.
-            if (came || event != Event::Read) && self.session.state() != State::Authorization {
-                self.progress = now;
+            if self.part() != before {
+                self.patience.begin(now);
             }
-            match (event, self.deadline()) {
-                (Event::Read, Some(deadline)) if now >= deadline => {
+            if event != Event::Read {
+                return Ok(event);
+            }
+            self.patience.wait();
+            match self.due().map(|due| self.patience.deadline(due, &self.config)) {
+                Some((deadline, Overdue::Silent)) if now >= deadline => {
                     Err(Error::TimedOut { during: self.awaited() })
+                }
+                Some((deadline, Overdue::Slow)) if now >= deadline => {
+                    Err(Error::TooSlow { during: self.awaited() })
                 }
                 _ => Ok(event),
             }
         });
         self.left = input.rest().len();
-        self.failed = result.err();
+        let result = result.map_err(|error| error.in_line(|| self.excerpt(input.rest())));
+        self.failed = result.as_ref().err().cloned();
         result
     }
 
@@ -311,7 +329,7 @@ impl Connection {
         }
         self.lines = Lines::new(self.config.strict);
         self.left = 0;
-        self.progress = now;
+        self.patience.sent(now);
         Ok(())
     }
 
@@ -322,15 +340,7 @@ impl Connection {
         if self.failed.is_some() {
             return None;
         }
-        match self.session.state() {
-            State::Greeting => Some(self.opened.after(self.config.greeting_timeout)),
-            State::Authorization | State::Transaction | State::Closing => {
-                let quit = self.awaited()? == Keyword::Quit;
-                let timeout = if quit { self.config.quit_timeout } else { self.config.reply_timeout };
-                Some(self.progress.after(timeout))
-            }
-            State::Challenged | State::Handshake | State::Closed => None,
-        }
+        self.due().map(|due| self.patience.deadline(due, &self.config).0)
     }
 
     /// The timestamp for APOP in the greeting, if it has one (RFC 1939 section 7). It is forgotten at

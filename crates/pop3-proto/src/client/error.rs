@@ -2,38 +2,42 @@
 
 use core::fmt;
 
+use super::excerpt::Excerpt;
 use super::session::State;
 use crate::command::Keyword;
 use crate::quirk::Quirk;
 
 /// A fault of the server or the line. It is final: the connection answers with it ever after, and
 /// nothing more can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Where a line was the fault, it is told with its beginning; in [`Display`](fmt::Display) it stands at the
+/// end, and is left out by the alternate form (`{:#}`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The greeting is of another protocol.
     OtherProtocol(Protocol),
     /// A line where a reply was due is none. Either the server speaks no POP3, or it takes a part
     /// of a message for its end, so that replies and commands can't be paired any more.
-    OutOfStep,
+    OutOfStep(Excerpt),
     /// A departure from the protocol that is refused: any in strict mode; in lenient mode, a line of
     /// an extension that ends in a bare LF.
     Quirk(Quirk),
     /// A line is longer than the limit.
-    LineTooLong,
+    LineTooLong(Excerpt),
     /// A listing has more lines than the limit.
     TooManyEntries,
     /// A body has more octets than the limit. Those up to the limit were handed out.
     BodyTooLong,
     /// A line of a listing, or the reply to STAT, LAST, LIST or UIDL, can't be read.
-    Entry,
+    Entry(Excerpt),
     /// The reply to LIST or UIDL with a number is about another message.
-    WrongNumber,
+    WrongNumber(Excerpt),
     /// Octets that no command asked for.
-    Unsolicited,
+    Unsolicited(Excerpt),
     /// A negative reply that no command asked for: the server ends the session, most often because
     /// it was idle for too long. The line is still at the front of the input.
-    Dismissed,
+    Dismissed(Excerpt),
     /// Octets behind the positive reply to STLS, before TLS. Anybody on the way can have put them
     /// there (RFC 2595 section 4).
     Injected,
@@ -48,9 +52,16 @@ pub enum Error {
         /// The command whose reply it was; `None` for the greeting.
         during: Option<Keyword>,
     },
-    /// The server sent nothing for too long.
+    /// The server sent nothing for too long, or did not end a line in time: see
+    /// [`Config::reply_timeout`](super::Config::reply_timeout).
     TimedOut {
         /// The command whose reply was awaited; `None` for the greeting.
+        during: Option<Keyword>,
+    },
+    /// A listing or a body came with fewer octets than [`Config::min_octets`](super::Config::min_octets)
+    /// in the time for these.
+    TooSlow {
+        /// The command whose reply it was.
         during: Option<Keyword>,
     },
 }
@@ -148,26 +159,79 @@ impl fmt::Display for To {
     }
 }
 
+impl Error {
+    /// The line that was the fault, if one was.
+    #[must_use]
+    pub const fn excerpt(&self) -> Option<&Excerpt> {
+        match self {
+            Self::OutOfStep(line)
+            | Self::LineTooLong(line)
+            | Self::Entry(line)
+            | Self::WrongNumber(line)
+            | Self::Unsolicited(line)
+            | Self::Dismissed(line) => Some(line),
+            Self::OtherProtocol(_)
+            | Self::Quirk(_)
+            | Self::TooManyEntries
+            | Self::BodyTooLong
+            | Self::Injected
+            | Self::Closed { .. }
+            | Self::Truncated { .. }
+            | Self::TimedOut { .. }
+            | Self::TooSlow { .. } => None,
+        }
+    }
+
+    /// A line is no reply; which one is told by [`in_line`](Self::in_line).
+    pub(super) fn out_of_step() -> Self {
+        Self::OutOfStep(Excerpt::default())
+    }
+
+    /// A line of a listing can't be read; the same holds.
+    pub(super) fn entry() -> Self {
+        Self::Entry(Excerpt::default())
+    }
+
+    /// The same fault in this line, if it is one of a line.
+    pub(super) fn in_line(mut self, excerpt: impl FnOnce() -> Excerpt) -> Self {
+        if let Self::OutOfStep(line)
+        | Self::LineTooLong(line)
+        | Self::Entry(line)
+        | Self::WrongNumber(line)
+        | Self::Unsolicited(line)
+        | Self::Dismissed(line) = &mut self
+        {
+            *line = excerpt();
+        }
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
-            Self::OutOfStep => {
-                f.write_str("a line where a reply was due begins neither with +OK nor with -ERR")
+            Self::OutOfStep(line) => {
+                write!(f, "a line where {} was due begins neither with +OK nor with -ERR", To(line.during()))
             }
             Self::Quirk(quirk) => write!(f, "the server departs from the protocol: {quirk}"),
-            Self::LineTooLong => f.write_str("the server sent too long a line"),
+            Self::LineTooLong(line) => write!(f, "the server sent too long a line in {}", To(line.during())),
             Self::TooManyEntries => f.write_str("the server sent too long a listing"),
             Self::BodyTooLong => f.write_str("the message is too long"),
-            Self::Entry => f.write_str("the server sent a listing that can't be read"),
-            Self::WrongNumber => f.write_str("the server's reply is about another message"),
-            Self::Unsolicited => f.write_str("the server sent what no command asked for"),
-            Self::Dismissed => f.write_str("the server ended the session unasked"),
+            Self::Entry(line) => write!(f, "a line in {} can't be read", To(line.during())),
+            Self::WrongNumber(line) => write!(f, "{} is about another message", To(line.during())),
+            Self::Unsolicited(_) => f.write_str("the server sent what no command asked for"),
+            Self::Dismissed(_) => f.write_str("the server ended the session unasked"),
             Self::Injected => f.write_str("there was plaintext between the reply to STLS and TLS"),
             Self::Closed { during: None } => f.write_str("the connection was closed"),
             Self::Closed { during } => write!(f, "the connection was closed instead of {}", To(*during)),
             Self::Truncated { during } => write!(f, "the connection was closed within {}", To(*during)),
             Self::TimedOut { during } => write!(f, "the server took too long with {}", To(*during)),
+            Self::TooSlow { during } => write!(f, "the server sends {} too slowly", To(*during)),
+        }?;
+        match self.excerpt() {
+            Some(line) if !f.alternate() => write!(f, ": {line}"),
+            _ => Ok(()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::challenge::Challenge;
 use super::error::Error;
+use super::excerpt::Excerpt;
 use crate::capability::Capability;
 use crate::command::{Keyword, ReplyShape};
 use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing};
@@ -94,12 +95,12 @@ impl<'b> Entry<'b> {
         text: &'b [u8],
     ) -> Result<Option<Self>, Error> {
         let entry = match (keyword, message) {
-            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or(Error::Entry)?),
-            (Keyword::Last, _) => Self::Last(last(text).ok_or(Error::Entry)?),
+            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or_else(Error::entry)?),
+            (Keyword::Last, _) => Self::Last(last(text).ok_or_else(Error::entry)?),
             (Keyword::List, Some(message)) => {
-                let listing = ScanListing::parse(text).ok_or(Error::Entry)?;
+                let listing = ScanListing::parse(text).ok_or_else(Error::entry)?;
                 if listing.message != message {
-                    return Err(Error::WrongNumber);
+                    return Err(Error::WrongNumber(Excerpt::default()));
                 }
                 Self::Scan(listing)
             }
@@ -124,7 +125,7 @@ impl<'b> Entry<'b> {
         } else {
             return Ok(None);
         };
-        entry.ok_or(Error::Entry).map(Some)
+        entry.ok_or_else(Error::entry).map(Some)
     }
 
     /// What the lenient reader overlooked, but for capabilities.
@@ -161,12 +162,12 @@ fn last(text: &[u8]) -> Option<Option<MessageNumber>> {
 fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, Error> {
     match UniqueIdListing::parse(text) {
         Some(listing) if listing.message == message => Ok(listing),
-        Some(_) => Err(Error::WrongNumber),
+        Some(_) => Err(Error::WrongNumber(Excerpt::default())),
         None => {
             let uid = text.trim_ascii();
             let word = !uid.is_empty() && !uid.iter().any(u8::is_ascii_whitespace);
             if !word || uid.iter().all(u8::is_ascii_digit) {
-                return Err(Error::Entry);
+                return Err(Error::entry());
             }
             Ok(UniqueIdListing { message, uid, quirk: Some(Quirk::MissingNumber) })
         }

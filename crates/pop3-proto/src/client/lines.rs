@@ -1,6 +1,7 @@
 //! Lines that are looked at before they are taken, so that warnings can come first.
 
 use super::error::Error;
+use super::excerpt::Excerpt;
 use crate::input::Input;
 use crate::line::{Found, LineFinder};
 use crate::quirk::Quirk;
@@ -37,7 +38,7 @@ impl Lines {
                 Ok(Some(Line { text, quirk: bare.then_some(Quirk::BareLineFeed), octets: ahead.consumed() }))
             }
             Found::Partial => Ok(None),
-            Found::TooLong => Err(Error::LineTooLong),
+            Found::TooLong => Err(Error::LineTooLong(Excerpt::default())),
         }
     }
 

@@ -4,6 +4,7 @@ use super::challenge::Challenge;
 use super::connection::{Connection, Reading};
 use super::error::{Error, Protocol};
 use super::event::{Entry, Event};
+use super::excerpt::Excerpt;
 use super::first_line::FirstLine;
 use super::lines::{Line, Lines};
 use super::outgoing::Outstanding;
@@ -42,7 +43,7 @@ impl Connection {
     }
 
     fn greeting<'b>(&mut self, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
-        let Reading::Status { mut empty_lines } = self.reading else { return Err(Error::OutOfStep) };
+        let Reading::Status { mut empty_lines } = self.reading else { return Err(Error::out_of_step()) };
         loop {
             // A TLS record has no line end to wait for.
             if let [0x14..=0x17, 0x03, ..] = input.rest() {
@@ -59,7 +60,7 @@ impl Connection {
                     return Ok(Event::Warning(quirk));
                 }
                 if empty_lines >= MAX_EMPTY_LINES {
-                    return Err(Error::OutOfStep);
+                    return Err(Error::out_of_step());
                 }
                 empty_lines = empty_lines.saturating_add(1);
                 self.reading = Reading::Status { empty_lines };
@@ -67,14 +68,14 @@ impl Connection {
                 continue;
             }
             let Ok(reply) = Reply::parse(line.text) else {
-                return Err(Protocol::guess(line.text).map_or(Error::OutOfStep, Error::OtherProtocol));
+                return Err(Protocol::guess(line.text).map_or_else(Error::out_of_step, Error::OtherProtocol));
             };
             if let Some(quirk) = self.lines.warn([line.quirk, reply.quirk, None, None])? {
                 return Ok(Event::Warning(quirk));
             }
-            self.lines.take(input, &line);
             // Whether it is the end is told by the state.
-            let _ = self.session.step(Signal::Greeting(reply.status)).map_err(|_| Error::OutOfStep)?;
+            let _ = self.session.step(Signal::Greeting(reply.status)).map_err(|_| Error::out_of_step())?;
+            self.lines.take(input, &line);
             if reply.is_positive() {
                 self.timestamp = Timestamp::find(reply.text).map(|timestamp| timestamp.as_bytes().to_vec());
             }
@@ -113,7 +114,7 @@ impl Connection {
             Err(_) if line.quirk == Some(Quirk::UnendedLine) => {
                 return Err(Error::Truncated { during: Some(keyword) });
             }
-            Err(_) => return Err(Error::OutOfStep),
+            Err(_) => return Err(Error::out_of_step()),
         };
         // Nobody can be logged in before anything was said.
         if command.bare_auth && reply.is_positive() {
@@ -127,6 +128,8 @@ impl Connection {
         if let Some(quirk) = self.lines.warn([line.quirk, reply.quirk, own, None])? {
             return Ok(Event::Warning(quirk));
         }
+        let step = self.session.step(Signal::Reply(keyword, reply.status));
+        let action = step.map_err(|_| Error::out_of_step())?;
         self.lines.take(input, &line);
         if let Some(Entry::Drop(listing)) = entry {
             self.census.messages = Some(listing.messages);
@@ -142,7 +145,7 @@ impl Connection {
                 self.first_line = FirstLine::new();
             }
         }
-        match self.session.step(Signal::Reply(keyword, reply.status)).map_err(|_| Error::OutOfStep)? {
+        match action {
             Action::StartTls => handshake(input),
             Action::Continue | Action::Close => Ok(Event::Reply { keyword, reply, entry, follows }),
         }
@@ -163,8 +166,8 @@ impl Connection {
         if let Some(quirk) = self.lines.warn([line.quirk, quirk, None, None])? {
             return Ok(Event::Warning(quirk));
         }
+        let _ = self.session.step(Signal::Challenge).map_err(|_| Error::out_of_step())?;
         self.lines.take(input, line);
-        let _ = self.session.step(Signal::Challenge).map_err(|_| Error::OutOfStep)?;
         self.unreadable = challenge == Challenge::Unreadable;
         if let Some(command) = self.outstanding.front_mut() {
             command.bare_auth = false;
@@ -200,7 +203,9 @@ impl Connection {
 
     /// A line of a listing, or of an extension's reply.
     fn line<'b>(&mut self, command: Outstanding, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
-        let Reading::Lines { count, number, messages } = self.reading else { return Err(Error::OutOfStep) };
+        let Reading::Lines { count, number, messages } = self.reading else {
+            return Err(Error::out_of_step());
+        };
         let keyword = command.keyword;
         let Some(line) = self.lines.peek(input, self.config.max_list_line)? else {
             return within(input, keyword);
@@ -332,7 +337,13 @@ impl Connection {
 
     /// The reply to the oldest command is complete.
     fn complete(&mut self, ended_with: ReplyShape) {
-        self.outstanding.pop_front();
+        let answered = self.outstanding.pop_front();
+        // With the first reply behind the login all that the server may repeat of it is there.
+        let login =
+            |command: Outstanding| matches!(command.keyword, Keyword::Pass | Keyword::Apop | Keyword::Auth);
+        if self.session.state() == State::Transaction && !answered.is_some_and(login) {
+            self.shown.clear();
+        }
         self.after_body = ended_with == ReplyShape::Body;
         self.reading = Reading::Status { empty_lines: 0 };
     }
@@ -355,9 +366,9 @@ fn idle<'b>(input: &Input<'b>) -> Result<Event<'b>, Error> {
     match behind.first() {
         None if negative && !input.is_last() => Ok(Event::Read),
         None if rest.is_empty() => Err(Error::Closed { during: None }),
-        Some(b' ' | b'\t' | b'\r' | b'\n') if negative => Err(Error::Dismissed),
-        None if negative && word.len() == 4 => Err(Error::Dismissed),
-        _ => Err(Error::Unsolicited),
+        Some(b' ' | b'\t' | b'\r' | b'\n') if negative => Err(Error::Dismissed(Excerpt::default())),
+        None if negative && word.len() == 4 => Err(Error::Dismissed(Excerpt::default())),
+        _ => Err(Error::Unsolicited(Excerpt::default())),
     }
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use pop3_proto::client::{Config, State};
 use pop3_proto::{Base64, Channel, Command, Instant, MechanismName};
 
-use crate::support::{Player, retr, user};
+use crate::support::{Player, number, retr, user};
 
 fn config() -> Config {
     Config::default()
@@ -47,15 +47,16 @@ fn idle_has_no_deadline() {
 }
 
 /// TOL-24:
-/// Each octet starts the time for a reply anew; silence ends it.
+/// Each octet of a message starts the time anew; silence ends it.
 #[test]
 fn a_slow_message_is_no_fault_but_silence_is() {
-    let mut player = Player::ready(config());
+    let mut player = Player::ready(config().with_min_octets(0));
     player.after(5);
     player.try_send(&retr(1)).unwrap();
     player.try_send(&retr(2)).unwrap();
     assert_eq!(player.client.deadline(), at(25));
-    for octet in b"+OK\r\nabcdef\r\n." {
+    player.feed(b"+OK\r\n");
+    for octet in b"abcdef\r\n." {
         player.after(19);
         player.feed(&[*octet]);
     }
@@ -67,6 +68,121 @@ fn a_slow_message_is_no_fault_but_silence_is() {
     player.feed(b"");
     assert_eq!(player.told(), ["error TimedOut { during: Some(Retr) }"]);
     assert_eq!(player.client.deadline(), None);
+}
+
+/// TOL-24, SEC-08:
+/// A first line must be whole in time after the login too, whatever the command.
+#[test]
+fn a_first_line_that_drips_is_given_up() {
+    let uidl = Command::Uidl(Some(number(1)));
+    for command in
+        [Command::Stat, Command::List(None), retr(1), Command::Noop, uidl, Command::Dele(number(1))]
+    {
+        let mut player = Player::ready(config());
+        player.after(5);
+        player.try_send(&command).unwrap();
+        for _ in 0..19 {
+            player.after(1);
+            player.feed(b"+");
+            assert_eq!(player.client.deadline(), at(25));
+        }
+        player.after(1);
+        player.feed(b"+");
+        let keyword = command.keyword();
+        assert_eq!(player.told(), [format!("error TimedOut {{ during: Some({keyword:?}) }}")]);
+    }
+}
+
+/// An empty line that is overlooked gives no more time.
+#[test]
+fn an_empty_line_before_a_reply_gains_nothing() {
+    let mut player = Player::ready(config());
+    player.try_send(&Command::Noop).unwrap();
+    player.after(19);
+    player.feed(b"\r\n");
+    assert_eq!(player.client.deadline(), at(20));
+}
+
+/// With pipelining, a first line is due when the reply before it is complete, however long that took.
+#[test]
+fn the_time_of_a_reply_begins_behind_the_one_before() {
+    let mut player = Player::ready(config());
+    for message in 1..=3 {
+        player.try_send(&retr(message)).unwrap();
+    }
+    player.feed(b"+OK\r\n");
+    for _ in 0..100 {
+        player.after(15);
+        player.feed(&[b'x'; 1000]);
+    }
+    player.feed(b"\r\n.\r\n");
+    assert_eq!(player.client.deadline(), at(1520));
+    player.after(19);
+    player.feed(b"+OK\r\n.\r\n+O");
+    assert_eq!(player.client.deadline(), at(1539));
+    player.after(19);
+    player.feed(b"K");
+    assert_eq!(player.client.deadline(), at(1539));
+    player.after(1);
+    player.feed(b" ");
+    assert_eq!(player.told().last().unwrap(), "error TimedOut { during: Some(Retr) }");
+}
+
+/// SEC-08:
+/// Listings and bodies must come with a rate, reckoned over a period; silence is told as that.
+#[test]
+fn what_drips_behind_a_first_line_is_given_up() {
+    let rate = || config().with_min_octets(100).with_min_octets_period(Duration::from_secs(60));
+    for (command, line) in [(Command::List(None), &b"1 1\r\n"[..]), (retr(1), b"a b\r\n")] {
+        // 5 octets in 4 seconds are 75 in a minute, in 3 seconds 100.
+        for (pause, enough) in [(4, false), (3, true)] {
+            let mut player = Player::ready(rate());
+            player.exchange(&command, b"+OK\r\n");
+            for _ in 0..60 {
+                player.after(pause);
+                player.feed(line);
+            }
+            let told = player.told().pop().unwrap();
+            let slow = format!("error TooSlow {{ during: Some({:?}) }}", command.keyword());
+            assert_eq!(told == slow, !enough, "{pause}: {told}");
+            assert!(player.now == at(60 * pause).unwrap());
+        }
+        // Many octets at first pay for no minute later on.
+        let mut player = Player::ready(rate());
+        player.exchange(&command, b"+OK\r\n");
+        player.feed(&line.repeat(10_000));
+        player.told();
+        for second in 1..=59 {
+            player.after(1);
+            player.feed(if second % 15 == 0 { b"1" } else { b"" });
+            assert!(!player.told().iter().any(|line| line.starts_with("error")), "{second}");
+        }
+        player.after(1);
+        player.feed(b"1");
+        assert!(player.told().pop().unwrap().starts_with("error TooSlow"));
+    }
+}
+
+/// What the caller does with what it was given takes as long as it takes.
+#[test]
+fn the_callers_own_time_is_not_the_servers() {
+    for rest in [&b".\r\n"[..], b"", b".\r\n+O"] {
+        let mut player = Player::ready(config());
+        player.try_send(&retr(1)).unwrap();
+        player.try_send(&retr(2)).unwrap();
+        player.after(10);
+        // The caller is told of the beginning, stores it for an hour, and looks for more that is not there.
+        player.busy = 3600;
+        player.feed(&[b"+OK\r\na\r\n", rest].concat());
+        player.busy = 0;
+        let told = player.told();
+        assert!(!told.iter().any(|line| line.starts_with("error")), "{told:?}");
+        let left = player.client.deadline().unwrap().since(player.now);
+        assert!(left == Duration::from_secs(20), "{left:?}");
+        player.after(20);
+        player.feed(b"");
+        assert!(player.told().pop().unwrap().starts_with("error TimedOut"));
+    }
 }
 
 /// SEC-08:

@@ -5,6 +5,7 @@
 mod auth;
 mod deadlines;
 mod endings;
+mod excerpts;
 mod injection;
 mod leniency;
 mod limits;

@@ -34,6 +34,8 @@ pub(crate) struct Player {
     pub(crate) sent: BytesMut,
     pub(crate) log: Vec<String>,
     pub(crate) now: Instant,
+    /// How many seconds the caller is busy after each event.
+    pub(crate) busy: u64,
     input: Vec<u8>,
     data: Option<Vec<u8>>,
 }
@@ -46,6 +48,7 @@ impl Player {
             sent: BytesMut::new(),
             log: Vec::new(),
             now: Instant::EPOCH,
+            busy: 0,
             input: Vec::new(),
             data: None,
         }
@@ -100,6 +103,7 @@ impl Player {
             if !goes_on {
                 return;
             }
+            self.after(self.busy);
         }
     }
 
@@ -134,7 +138,11 @@ impl Player {
             Ok(Event::StartTls) => ("start tls".to_owned(), false),
             Ok(Event::Warning(quirk)) => (format!("warning {quirk:?}"), true),
             Ok(Event::Closed) => ("closed".to_owned(), false),
-            Err(error) => (format!("error {error:?}"), false),
+            // What the server said depends on how it was cut, and is a matter of other tests.
+            Err(error) => {
+                let text = format!("error {error:?}");
+                (text.split("(Excerpt").next().unwrap_or(&text).to_owned(), false)
+            }
         };
         if goes_on || self.log.last() != Some(&line) {
             self.log.push(line);

@@ -1,0 +1,159 @@
+//! Guessers keep the server busy with checks, and nobody else notices much.
+
+use core::time::Duration;
+use std::fs;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::thread;
+
+use pop3_sasl::Mechanism;
+use pop3_sasl::client::Credentials;
+
+use crate::support::{House, RUNTIMES, Raw, Server, program};
+use crate::talk::Talk;
+
+/// From how many addresses the attack comes, and by how many connections from each.
+const ADDRESSES: usize = 8;
+const CONNECTIONS: usize = 8;
+
+/// Users who do nothing wrong.
+const OTHERS: [&str; 3] = ["bob", "carol", "dave"];
+
+/// A house where alice and the others have the same password, kept as argon2id.
+fn house() -> House {
+    let house = House::new();
+    house.deliver(&[b"Subject: a\n\nb\n".to_vec()]);
+    let mut passwd = program();
+    let mut passwd = passwd
+        .args(["passwd", "alice", "--form", "argon2id"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    passwd.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let line = String::from_utf8(passwd.wait_with_output().unwrap().stdout).unwrap();
+    let mut users = line.clone();
+    for name in OTHERS {
+        for folder in ["new", "cur", "tmp"] {
+            fs::create_dir_all(house.path("mail").join(name).join(folder)).unwrap();
+        }
+        users += &line.replace("alice:", &format!("{name}:"));
+    }
+    fs::write(house.path("users"), users).unwrap();
+    house
+}
+
+/// A connection that comes from this address; the greeting is read.
+fn come_from(server: &Server, address: &str) -> Raw {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.plain)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    write!(stream, "PROXY TCP4 {address} 127.0.0.1 4711 110\r\n").unwrap();
+    let mut raw = Raw { reader: BufReader::new(stream.try_clone().unwrap()), stream };
+    assert!(raw.line().starts_with("+OK"));
+    raw
+}
+
+fn log_in(raw: &mut Raw, name: &str) {
+    raw.stream.write_all(format!("USER {name}\r\nPASS secret\r\n").as_bytes()).unwrap();
+    assert!(raw.line().starts_with("+OK"));
+    let reply = raw.line();
+    assert!(reply.starts_with("+OK"), "{name}: {reply}");
+}
+
+/// How many wrong passwords have been checked so far.
+fn checked(house: &House) -> usize {
+    house.log().matches("login refused").count()
+}
+
+#[test]
+fn guessers_keep_nobody_from_his_mail() {
+    for runtime in RUNTIMES {
+        attacked(runtime);
+    }
+}
+
+fn attacked(runtime: &str) {
+    let house = house();
+    // Few threads, so that few connections take them all where they take any. It is async-std and smol that
+    // look at this.
+    let options = ["--runtime", runtime, "--proxy-from", "127.0.0.0/8", "--allow-insecure-auth"];
+    let server = house.start(house.server(&options).env("BLOCKING_MAX_THREADS", "4"));
+    let mut session = come_from(&server, "192.0.2.1");
+    log_in(&mut session, "alice");
+    let mut others: Vec<_> =
+        (0..OTHERS.len()).map(|at| come_from(&server, &format!("192.0.2.{}", 2 + at))).collect();
+    let mut attack = Vec::new();
+    for number in 0..ADDRESSES * CONNECTIONS {
+        let mut raw = come_from(&server, &format!("198.51.100.{}", number % ADDRESSES));
+        raw.stream.write_all(if number % 2 == 0 { b"USER alice\r\n" } else { b"USER nobody\r\n" }).unwrap();
+        assert!(raw.line().starts_with("+OK"));
+        attack.push(raw);
+    }
+    for raw in &mut attack {
+        raw.stream.write_all(b"PASS wrong\r\n").unwrap();
+    }
+    // By then it is known of each address that it guesses.
+    while checked(&house) < 2 * ADDRESSES {
+        thread::yield_now();
+    }
+    let before = checked(&house);
+    for _ in 0..20 {
+        assert!(session.say("RETR 1").starts_with("+OK"), "{runtime}");
+        while session.line() != ".\r\n" {}
+    }
+    let checked_for_mail = checked(&house) - before;
+    assert!(checked_for_mail < ADDRESSES * CONNECTIONS / 2, "{runtime}: {checked_for_mail}");
+    for (raw, name) in others.iter_mut().zip(OTHERS) {
+        let before = checked(&house);
+        log_in(raw, name);
+        let first = checked(&house) - before;
+        assert!(first <= ADDRESSES, "{runtime}: {name} came behind {first}");
+    }
+    let done = checked(&house);
+    assert!(done < ADDRESSES * CONNECTIONS, "{runtime}: all were checked, and the test has seen nothing");
+    assert!(session.say("QUIT").starts_with("+OK"));
+    // Those that still wait hold up the end no more than the others.
+    assert!(server.ends_well(), "{runtime}");
+    // Who waited for his check when the server ended was told that this is no fault of his.
+    let mut replies = attack.iter_mut().map(|raw| {
+        let mut reply = String::new();
+        let _ = raw.reader.read_to_string(&mut reply);
+        reply
+    });
+    assert!(replies.all(|reply| !reply.contains("+OK")), "{runtime}");
+}
+
+#[test]
+fn who_sends_bad_tokens_waits_and_others_do_not() {
+    thread::scope(|scope| {
+        for runtime in RUNTIMES {
+            scope.spawn(move || {
+                let house = House::new();
+                fs::write(house.path("users"), "alice:{TOKEN}\n").unwrap();
+                let begun = house.path("begun");
+                let command = format!(
+                    "read -r token; test $token = good || {{ echo >> {}; sleep 1; exit 1; }}",
+                    begun.display()
+                );
+                let options =
+                    ["--runtime", runtime, "--proxy-from", "127.0.0.0/8", "--token-command", &command];
+                let server = house.serve(&options);
+                let mut guessers: Vec<_> =
+                    (0..36).map(|number| Talk::proxied(server.plain, 1 + number % 3)).collect();
+                for talk in &mut guessers {
+                    talk.send("AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciBiYWQBAQ==");
+                }
+                // All commands that may run do so.
+                while fs::read(&begun).is_ok_and(|lines| lines.len() < 16) || !begun.exists() {
+                    thread::yield_now();
+                }
+                let mut talk = Talk::proxied(server.plain, 99);
+                let login = talk.auth(Mechanism::XOAuth2, &Credentials::new("alice").with_token("good"));
+                assert!(login.is_good(), "{runtime}: {login:?}");
+                assert!(talk.say("QUIT").starts_with("+OK"));
+            });
+        }
+    });
+}

@@ -1,0 +1,282 @@
+//! Which certificates of servers are believed, and what is said of those that are not.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Output;
+use std::sync::Arc;
+use std::thread;
+
+use pop3_driver::tls::{harden_server, provider};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ServerConfig, ServerConnection};
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{House, PASSWORD, RUNTIMES, Server, code, errors, program};
+
+/// A house whose server has a certificate of this making; also the certificate's fingerprint.
+fn house(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> (House, String) {
+    let house = House::new();
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "Mail of M\u{fc}ller\x1b[1m");
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(house.path("cert.pem"), certificate.pem()).unwrap();
+    fs::write(house.path("key.pem"), key.serialize_pem()).unwrap();
+    house.deliver(&[b"Subject: a\n\nx\n".to_vec()]);
+    let digits = Sha256::digest(certificate.der()).into_iter().map(|octet| format!("{octet:02x}"));
+    (house, digits.collect())
+}
+
+/// What `openssl req -x509` makes.
+fn authority(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+}
+
+fn expired(params: &mut CertificateParams) {
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 2, 3);
+}
+
+/// Each way into TLS.
+fn ways(server: &Server) -> [(String, &'static [&'static str]); 2] {
+    [(server.url("pop3s"), &[]), (server.url("pop3"), &["--tls", "starttls"])]
+}
+
+/// Runs on each runtime, each way.
+fn everywhere(house: &House, server: &Server, options: &[&str], judge: impl Fn(&Output, &str)) {
+    for runtime in RUNTIMES {
+        for (url, way) in ways(server) {
+            let mut command = program();
+            command.args(["check", &url, "--runtime", runtime]).args(way).args(options);
+            command.current_dir(house.path("")).env("POP3_PASSWORD", PASSWORD);
+            judge(&command.output().unwrap(), &format!("{runtime} {url}"));
+        }
+    }
+}
+
+fn succeeds(output: &Output, what: &str) {
+    assert_eq!(code(output), 0, "{what}: {}", errors(output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 messages"), "{what}");
+}
+
+#[test]
+fn a_certificate_that_is_named_is_believed_for_its_own_names() {
+    let (house, _) = house(&["127.0.0.1"], authority);
+    let server = house.serve(&[]);
+    everywhere(&house, &server, &["--ca-file", "cert.pem"], succeeds);
+    // By no other name.
+    let url = server.url("pop3s").replace("127.0.0.1", "localhost");
+    let output = house.fetch(&url, &["--to", "-"]).output().unwrap();
+    let text = errors(&output);
+    assert_eq!(code(&output), 3, "{text}");
+    assert!(text.contains("the certificate is for 127.0.0.1, and not for localhost"), "{text}");
+}
+
+#[test]
+fn a_certificate_that_is_refused_is_shown_and_gets_no_name() {
+    type Change = fn(&mut CertificateParams);
+    let nothing: Change = |_| {};
+    let early: Change = |params| {
+        params.not_before = date_time_ymd(2090, 1, 1);
+        params.not_after = date_time_ymd(2091, 2, 3);
+    };
+    let nameless: &[&str] = &[];
+    for (names, change, named, what) in [
+        (
+            &["127.0.0.1"][..],
+            nothing,
+            false,
+            "issued by CN=Mail of M\u{fc}ller\\x1b[1m, whom nobody here knows",
+        ),
+        (
+            &["127.0.0.1"],
+            authority,
+            false,
+            "that of an authority (CN=Mail of M\u{fc}ller\\x1b[1m), and not one for a server",
+        ),
+        (&["127.0.0.1"], expired, true, "has expired on 2021-02-03 00:00:00 UTC (here it is 20"),
+        (&["127.0.0.1"], early, true, "not valid before 2090-01-01 00:00:00 UTC (here it is 20"),
+        (
+            &["mail.example", "xn--bcher-kva.example", "192.0.2.1"],
+            nothing,
+            true,
+            "is for mail.example, b\u{fc}cher.example, 192.0.2.1, and not for 127.0.0.1",
+        ),
+        (nameless, nothing, true, "names no host, and so not 127.0.0.1: its subject is CN=Mail"),
+    ] {
+        let (house, digits) = house(names, change);
+        let mut server = house.serve(&[]);
+        // Named or not, it is the same to what does not depend on it.
+        let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        fs::write(house.path("other.pem"), other.cert.pem()).unwrap();
+        let ca_file = if named { "cert.pem" } else { "other.pem" };
+        everywhere(&house, &server, &["--ca-file", ca_file], |output, place| {
+            let (text, page) = (errors(output), String::from_utf8(output.stdout.clone()).unwrap());
+            assert_eq!((code(output), text.lines().count()), (3, 1), "{place}: {text}");
+            assert!(text.contains(what), "{place}: {what}: {text}");
+            // Only what can help is said.
+            assert_eq!(text.contains("--ca-file"), !named, "{place}: {text}");
+            assert!(text.contains(&format!("--tls-fingerprint sha256:{digits}")), "{place}: {text}");
+            assert!(page.contains(&format!("fingerprint sha256:{digits}\n")), "{place}: {page}");
+            assert!(page.contains("valid from ") && !(page + &text).contains('\x1b'), "{place}");
+        });
+        server.signal("-TERM");
+        server.child.wait().unwrap();
+        assert!(!house.log().contains("alice"), "{}", house.log());
+    }
+}
+
+#[test]
+fn a_fingerprint_is_enough_and_nothing_else_is() {
+    // Of another host, expired, and marked as an authority's.
+    let (house, digits) = house(&["mail.example"], |params| {
+        authority(params);
+        expired(params);
+    });
+    let server = house.serve(&[]);
+    let colons: Vec<String> =
+        digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect();
+    everywhere(&house, &server, &["--tls-fingerprint", &format!("sha256:{digits}")], succeeds);
+    let other = format!("{:064x}", 1);
+    everywhere(&house, &server, &["--tls-fingerprint", &other], |output, place| {
+        let text = errors(output);
+        assert_eq!((code(output), text.lines().count()), (3, 1), "{place}: {text}");
+        assert!(text.contains(&format!("another fingerprint than the one given: sha256:{digits}")), "{text}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("logged in"), "{place}");
+    });
+    // One of several, and in clear text nothing goes: a server on this machine is asked for TLS, too.
+    let pin = colons.join(":");
+    let options = ["--tls-fingerprint", &other, "--tls-fingerprint", &pin, "--to", "-", "--json"];
+    let output = house.fetch(&server.url("pop3"), &options).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    assert!(house.log().contains("TLSv1_3"), "{}", house.log());
+    for options in
+        [["--tls", "off", "--tls-fingerprint", &pin], ["--tls", "implicit", "--tls-fingerprint", "sha256:12"]]
+    {
+        let output = house.fetch(&server.url("pop3"), &options).args(["--to", "-"]).output().unwrap();
+        assert_eq!(code(&output), 2, "{}", errors(&output));
+        assert!(errors(&output).contains("--tls-fingerprint"), "{}", errors(&output));
+    }
+    // The conformance runner knows it by the same option.
+    let output = program()
+        .args(["conformance", &server.url("pop3s"), "--only", "1939-5.28", "--tls-fingerprint", &digits])
+        .env("POP3_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{} {}", errors(&output), String::from_utf8_lossy(&output.stdout));
+    // A certificate that is good by its issuer is not the one that was meant.
+    let good = House::new();
+    let server = good.serve(&[]);
+    let output =
+        good.fetch(&server.url("pop3s"), &["--tls-fingerprint", &digits, "--to", "-"]).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", errors(&output));
+}
+
+/// Anybody can send a certificate that he has seen; its key is another matter.
+#[test]
+fn a_certificate_without_its_key_is_not_believed() {
+    let (house, digits) = house(&["127.0.0.1"], authority);
+    let chain = CertificateDer::from_pem_file(house.path("cert.pem")).unwrap();
+    let foreign = KeyPair::generate().unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for trust in [&["--ca-file", "cert.pem"][..], &["--tls-fingerprint", &digits]] {
+            let (port, server) = presenting(&chain, &foreign, version);
+            let text = shaken(&house, port, trust);
+            assert!(text.contains("TLS failed"), "{version:?} {text}");
+            assert!(server.join().unwrap().is_err(), "{version:?}");
+        }
+    }
+}
+
+/// Old devices have certificates of version 1, which have neither names nor extensions.
+#[test]
+fn a_fingerprint_is_enough_for_a_certificate_of_version_1() {
+    let house = House::new();
+    let key = KeyPair::generate().unwrap();
+    let made = CertificateParams::new(vec!["old.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let old = CertificateDer::from(version_1(made.der()));
+    let digits: String = Sha256::digest(&old).into_iter().map(|octet| format!("{octet:02x}")).collect();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (key, good) in [(&key, true), (&KeyPair::generate().unwrap(), false)] {
+            let (port, server) = presenting(&old, key, version);
+            let text = shaken(&house, port, &["--tls-fingerprint", &digits]);
+            assert_eq!(server.join().unwrap().is_ok(), good, "{version:?} {text}");
+            // There is no greeting.
+            assert!(text.contains(if good { "connection was closed" } else { "TLS failed" }), "{text}");
+        }
+    }
+    let (port, server) = presenting(&old, &key, &rustls::version::TLS13);
+    let text = shaken(&house, port, &["--ca-file", "cert.pem"]);
+    assert!(text.contains("certificate is not valid") && server.join().unwrap().is_err(), "{text}");
+}
+
+/// What is said of a server that has nothing to say.
+fn shaken(house: &House, port: u16, trust: &[&str]) -> String {
+    let mut command = program();
+    command.args(["check", &format!("pop3s://alice@127.0.0.1:{port}")]).args(trust);
+    let output = command.current_dir(house.path("")).env("POP3_PASSWORD", PASSWORD).output().unwrap();
+    assert_eq!(code(&output), 3, "{}", errors(&output));
+    errors(&output)
+}
+
+/// A server that shows this certificate, has this key, and does no more than a handshake.
+fn presenting(
+    certificate: &CertificateDer<'static>,
+    key: &KeyPair,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> (u16, thread::JoinHandle<std::io::Result<()>>) {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    let resolver = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.clone()], key));
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap();
+    let config = harden_server(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut tcp = listener.accept().unwrap().0;
+        let mut tls = ServerConnection::new(config).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut tcp)?;
+        }
+        tls.send_close_notify();
+        tls.complete_io(&mut tcp).map(drop)
+    });
+    (port, server)
+}
+
+/// The certificate without its extensions and as one of version 1. Its signature is wrong then.
+fn version_1(der: &[u8]) -> Vec<u8> {
+    let (certificate, _) = element(der);
+    let (content, behind) = element(certificate);
+    let mut kept = Vec::new();
+    let mut rest = content;
+    while !rest.is_empty() {
+        let (_, next) = element(rest);
+        let whole = &rest[..rest.len() - next.len()];
+        // [0] is the version, [3] are the extensions.
+        if !matches!(whole[0], 0xa0 | 0xa3) {
+            kept.extend_from_slice(whole);
+        }
+        rest = next;
+    }
+    sequence(&[sequence(&kept), behind.to_vec()].concat())
+}
+
+fn sequence(content: &[u8]) -> Vec<u8> {
+    [&[0x30, 0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
+}
+
+/// The content of the element in front, and what is behind it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (length, head) = match der[1] {
+        length @ 0..=0x7f => (usize::from(length), 2),
+        0x81 => (usize::from(der[2]), 3),
+        _ => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
+    };
+    der[head..].split_at(length)
+}

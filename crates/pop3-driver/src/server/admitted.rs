@@ -1,0 +1,79 @@
+//! Connections that were let in, and are to be served.
+
+use core::fmt;
+use std::time::Instant as StdInstant;
+
+use pop3_proto::{Instant, Rejection};
+
+use super::{Entrance, Peer, Place, Report, Service, serve_to_end, turn_away};
+use crate::panics::caught;
+use crate::stop::Stop;
+use crate::transport::Transport;
+
+/// A connection that the service has let in.
+///
+/// Accept loops ask the service by [`admit`] before they start a task or a thread, so that no more
+/// connections are open at any time than the service has places for, however fast they come.
+#[must_use = "it is to be served"]
+pub struct Admitted<T> {
+    pub(super) transport: T,
+    pub(super) entrance: Entrance,
+    pub(super) peer: Peer,
+    /// Thrown by the service when this connection is to end.
+    pub(super) end: Stop,
+    pub(super) opened: Instant,
+    /// A handshake that fails takes the transport and its clock along.
+    pub(super) begun: StdInstant,
+}
+
+/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed:
+/// that takes no time, as nothing was sent on it before.
+pub async fn admit<T: Transport, S: Service>(
+    transport: T,
+    entrance: Entrance,
+    mut peer: Peer,
+    service: &S,
+) -> Option<Admitted<T>> {
+    let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
+    let place = caught(async { service.accept(&peer, &end) }).await;
+    match place.unwrap_or_else(|_| Err(Rejection::temporary("internal error"))) {
+        Ok(place) => {
+            peer.place = place;
+            Some(Admitted { transport, entrance, peer, end, opened, begun })
+        }
+        Err(rejection) => {
+            turn_away(transport, entrance, &rejection).await;
+            None
+        }
+    }
+}
+
+impl<T: Transport> Admitted<T> {
+    /// The switch by which the service ends this connection, see [`Service::accept`]. Where reading blocks,
+    /// have the socket shut down when it is thrown.
+    #[must_use]
+    pub const fn end(&self) -> &Stop {
+        &self.end
+    }
+
+    /// Serves the connection to its end.
+    ///
+    /// When this returns, the maildrop is released and the transport is closed. The service was told how the
+    /// session ended. A panic of the service or of its backend ends this session only: it goes no further than
+    /// here.
+    pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
+        let (begun, mut known) = (self.begun, self.peer.clone());
+        known.place = Place::none();
+        if caught(serve_to_end(self, service, stop)).await.is_err() {
+            let report = Report::panicked(begun.elapsed());
+            // There is nobody to tell but the service.
+            let _ = caught(async { service.ended(&known, &report) }).await;
+        }
+    }
+}
+
+impl<T> fmt::Debug for Admitted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! What a service keeps of a connection.
+
+use core::any::Any;
+use core::fmt;
+use std::sync::Arc;
+
+/// What a service keeps of a connection from its first moment on, as a place among those that are served: a value
+/// of any type, or none. Clones are the same value.
+///
+/// The driver drops it when the connection is closed, whatever has ended it, and before
+/// [`Service::ended`](super::Service::ended) is called.
+#[derive(Clone, Default)]
+pub struct Place(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Place {
+    /// A place that nothing is kept in.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// A place that keeps this value.
+    #[must_use]
+    pub fn new<T: Any + Send + Sync>(value: Arc<T>) -> Self {
+        Self(Some(value))
+    }
+
+    /// The value, if there is one and it is of this type.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.as_ref().and_then(|value| Arc::clone(value).downcast().ok())
+    }
+}
+
+impl PartialEq for Place {
+    /// Whether both keep the same value, or none.
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(value), Some(other)) => Arc::ptr_eq(value, other),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
+impl Eq for Place {}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Place(..)" } else { "Place(none)" })
+    }
+}

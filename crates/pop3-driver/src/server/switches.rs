@@ -1,0 +1,63 @@
+//! What ends a session from outside.
+
+use core::future::Future;
+use std::io;
+
+use pop3_proto::server::Close;
+
+use crate::stop::Stop;
+
+/// The two switches of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switches<'s> {
+    /// Stops the server: sessions that are busy finish what they do.
+    pub(super) stop: &'s Stop,
+    /// Ends this session, whatever it does.
+    pub(super) end: &'s Stop,
+}
+
+/// Why something was not done.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server was stopped.
+    Stopped,
+    /// The service has ended the session.
+    Ended,
+    Fault(io::Error),
+}
+
+impl Failure {
+    /// How the connection ends by it, and with which error; `what` has failed.
+    pub(super) fn outcome(self, what: &str) -> (Close, Option<io::Error>) {
+        match self {
+            Self::Stopped => (Close::Stopped, None),
+            Self::Ended => (Close::Stopped, Some(made_room())),
+            Self::Fault(error) => {
+                let timed_out = error.kind() == io::ErrorKind::TimedOut;
+                let close = if timed_out { Close::TimedOut } else { Close::PeerClosed };
+                (close, Some(io::Error::new(error.kind(), format!("{what}: {error}"))))
+            }
+        }
+    }
+}
+
+impl Switches<'_> {
+    /// Awaits the result, but not beyond the throw of a switch.
+    pub(super) async fn race<T>(&self, result: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
+        let raced = self.end.before(self.stop.race(result)).await;
+        match raced.flatten() {
+            _ if self.end.is_stopped() => Err(Failure::Ended),
+            Some(Ok(done)) => Ok(done),
+            // Where reading blocks, throwing the switch shows as the end of input.
+            Some(Err(_)) | None if self.stop.is_stopped() => Err(Failure::Stopped),
+            Some(Err(error)) => Err(Failure::Fault(error)),
+            // A race is lost to a switch only.
+            None => Err(Failure::Stopped),
+        }
+    }
+}
+
+/// What the report says of a session whose place another connection has got.
+pub(super) fn made_room() -> io::Error {
+    io::Error::other("closed to make room for another connection")
+}

@@ -1,0 +1,183 @@
+//! The secrets that were shown to the server, so that they are not told when it repeats them.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::connection::Connection;
+use super::excerpt::Excerpt;
+use crate::command::Command;
+use crate::sasl::Base64;
+use crate::secret::Secret;
+
+/// How many secrets are kept, and how many octets of one. A login has fewer, but for long tokens.
+const MAX_SECRETS: usize = 32;
+const MAX_OCTETS: usize = 4096;
+
+/// What stands for a secret.
+const MASK: &[u8] = b"***";
+
+/// What was sent for the login. It is kept until the first reply behind the login is complete, as a server
+/// that repeats what it gets does so at once.
+#[derive(Default)]
+pub(super) struct Shown {
+    secrets: Vec<Secret<Vec<u8>>>,
+    /// There were too many, or too long ones: nothing of what the server says is told.
+    overflow: bool,
+}
+
+impl Shown {
+    /// Takes what is secret in a command.
+    pub(super) fn command(&mut self, command: &Command<'_>) {
+        if let Command::Pass(password) = command {
+            self.add(password.expose());
+            self.add(password.expose().trim_ascii());
+        } else if let Command::Apop { digest, .. } = command {
+            self.add(&digest.to_hex());
+        } else if let Command::Auth { initial: Some(initial), .. } = command {
+            self.response(*initial);
+        }
+    }
+
+    /// Takes a response of AUTH, and what is secret in it: what stands behind the last NUL, as in PLAIN, or
+    /// else the last word, as in CRAM-MD5, XOAUTH2 and OAUTHBEARER. Names are no secrets.
+    pub(super) fn response(&mut self, text: Base64<'_>) {
+        if text.expose().len() > MAX_OCTETS {
+            self.overflow = true;
+            return;
+        }
+        self.add(text.expose());
+        let decoded = text.decode();
+        let whole = decoded.expose().as_slice();
+        self.add(whole);
+        if let Some(at) = memchr::memrchr(0, whole) {
+            self.add(whole.get(at.saturating_add(1)..).unwrap_or_default());
+        } else {
+            let mut words = whole.split(|octet| matches!(octet, 0..=b' '));
+            self.add(words.rfind(|word| !word.is_empty()).unwrap_or_default());
+        }
+    }
+
+    fn add(&mut self, secret: &[u8]) {
+        if secret.is_empty() || self.secrets.iter().any(|known| known.expose() == secret) {
+            return;
+        }
+        if self.secrets.len() >= MAX_SECRETS || secret.len() > MAX_OCTETS {
+            self.overflow = true;
+            return;
+        }
+        self.secrets.push(Secret::new(secret.to_vec()));
+        // Where one holds another, the whole of it is masked.
+        self.secrets.sort_by_key(|secret| usize::MAX.saturating_sub(secret.expose().len()));
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The text with each secret masked. Of one that goes on, the end may be the beginning of a secret.
+    pub(super) fn mask(&self, text: &[u8], goes_on: bool) -> Vec<u8> {
+        if self.overflow {
+            return MASK.to_vec();
+        }
+        let mut masked = Vec::new();
+        let mut rest = text;
+        while let Some((&first, behind)) = rest.split_first() {
+            let mut secrets = self.secrets.iter().map(Secret::expose);
+            let found = secrets.find_map(|secret| {
+                let begun = goes_on && secret.starts_with(rest);
+                rest.strip_prefix(secret.as_slice()).or(begun.then_some(&[][..]))
+            });
+            if found.is_some() {
+                masked.extend_from_slice(MASK);
+            } else {
+                masked.push(first);
+            }
+            rest = found.unwrap_or(behind);
+        }
+        masked
+    }
+}
+
+impl Connection {
+    /// The line at the front of these octets, without the secrets that were sent.
+    pub(super) fn excerpt(&self, rest: &[u8]) -> Excerpt {
+        let end = memchr::memchr(b'\n', rest);
+        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
+        let line = self.shown.mask(line.strip_suffix(b"\r").unwrap_or(line), end.is_none());
+        Excerpt::new(self.awaited(), &line)
+    }
+
+    /// A text of the server's, where each password and token that was sent for the login and that it may
+    /// repeat is replaced by `***`.
+    #[must_use]
+    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
+        self.shown.mask(text, false)
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Password;
+    use crate::sasl::encode_base64;
+
+    fn mask(shown: &Shown, text: &str, goes_on: bool) -> alloc::string::String {
+        alloc::string::String::from_utf8(shown.mask(text.as_bytes(), goes_on)).unwrap()
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let mut shown = Shown::default();
+        assert_eq!(mask(&shown, "PASS tanstaaf", false), "PASS tanstaaf");
+        shown.command(&Command::Pass(Password::parse(b"tanstaaf").unwrap()));
+        assert_eq!(mask(&shown, "PASS tanstaaf, tanstaaftanstaaf", false), "PASS ***, ******");
+        assert_eq!(mask(&shown, "PASS tanst", false), "PASS tanst");
+        assert_eq!(mask(&shown, "PASS tanst", true), "PASS ***");
+        assert_eq!(mask(&shown, "PASS x t", true), "PASS x ***");
+        shown.clear();
+        assert_eq!(mask(&shown, "PASS tanstaaf", true), "PASS tanstaaf");
+    }
+
+    #[test]
+    fn responses_are_masked_in_base64_and_without() {
+        for (response, secret) in [
+            (&b"\0mrose\0x"[..], "x"),
+            (b"\0mrose\0two words", "two words"),
+            (b"user=mrose\x01auth=Bearer ya29.token\x01\x01", "ya29.token"),
+            (b"n,a=mrose,\x01auth=Bearer ya29.token\x01\x01", "ya29.token"),
+            (b"tanstaaf", "tanstaaf"),
+            (b"mrose 0123456789abcdef", "0123456789abcdef"),
+        ] {
+            let mut shown = Shown::default();
+            let text = encode_base64(response);
+            shown.response(Base64::parse(text.expose()).unwrap());
+            let encoded = alloc::string::String::from_utf8(text.expose().clone()).unwrap();
+            for told in [secret, &encoded] {
+                assert_eq!(mask(&shown, &alloc::format!("-- {told}"), false), "-- ***", "{secret}");
+            }
+            assert_eq!(mask(&shown, "mrose may not", false), "mrose may not");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_nothing_is_told_then() {
+        let text = encode_base64(&[b'a'; 4000]);
+        let mut shown = Shown::default();
+        shown.response(Base64::parse(text.expose()).unwrap());
+        assert_eq!(mask(&shown, "anything", false), "***");
+        let mut shown = Shown::default();
+        for number in 0_u32..100 {
+            let text = encode_base64(&number.to_be_bytes());
+            shown.response(Base64::parse(text.expose()).unwrap());
+        }
+        assert!(shown.secrets.len() <= MAX_SECRETS);
+        assert_eq!(mask(&shown, "anything", false), "***");
+    }
+}

@@ -1,0 +1,99 @@
+//! A session that the service ends: from then on it does nothing more.
+
+use core::pin::pin;
+use core::task::{Context, Waker};
+use std::sync::{Arc, Mutex};
+
+use pop3_driver::Stop;
+use pop3_driver::server::{Entrance, Peer, Place, Report, Service, Welcome, serve};
+use pop3_proto::Rejection;
+use pop3_proto::server::{Close, Config};
+use pop3_tests::store::Store;
+
+use crate::store::{self, Policy, Session, peer};
+use crate::wire::{Incoming, Wire};
+
+/// A policy that keeps the switches of its connections, and something for each.
+struct Keeper {
+    policy: Policy,
+    ends: Arc<Mutex<Vec<Stop>>>,
+    kept: Arc<()>,
+    proxy: bool,
+}
+
+impl Service for Keeper {
+    type Backend = Session;
+
+    fn accept(&self, _peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        self.ends.lock().unwrap().push(end.clone());
+        Ok(Place::new(Arc::new(Arc::clone(&self.kept))))
+    }
+
+    fn expects_proxy(&self, _peer: &Peer) -> bool {
+        self.proxy
+    }
+
+    fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+        assert!(peer.place.get::<Arc<()>>().is_some() && peer.place.get::<u8>().is_none());
+        self.policy.connect(peer)
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        assert_eq!((Arc::strong_count(&self.kept), &peer.place), (1, &Place::none()), "the place is free");
+        self.policy.ended(peer, report);
+    }
+}
+
+impl Keeper {
+    fn new(policy: Policy) -> Self {
+        Self { policy, ends: Arc::default(), kept: Arc::default(), proxy: false }
+    }
+
+    fn throw(&self) -> Incoming {
+        let ends = Arc::clone(&self.ends);
+        Incoming::Do(Box::new(move || ends.lock().unwrap()[0].stop()))
+    }
+
+    /// Serves; the switch is thrown where the session waits, if it does.
+    fn serve(&self, wire: &Wire) {
+        let stop = Stop::new();
+        let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), self, &stop));
+        let mut context = Context::from_waker(Waker::noop());
+        if session.as_mut().poll(&mut context).is_pending() {
+            self.ends.lock().unwrap()[0].stop();
+            assert!(session.as_mut().poll(&mut context).is_ready());
+        }
+        let (user, close, error, totals) = self.policy.report();
+        assert_eq!((user, close, totals.removed), (None, Close::Stopped, 0));
+        assert_eq!(error.as_deref(), Some("closed to make room for another connection"));
+        assert!(!wire.state().closed, "there is no farewell");
+    }
+}
+
+const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
+
+#[test]
+fn it_ends_wherever_it_waits() {
+    let tls = Config::new().with_starttls(true);
+    for (policy, said) in [
+        (Policy::new(Store::fixture()), ""),
+        (Policy::new(Store::fixture()), "USER mrose\r\nPASS tans"),
+        (Policy::new(Store::fixture()).with_config(tls), "STLS\r\n"),
+        (Policy::new(Store::fixture()).waiting(store::Place::Authenticate), LOGIN),
+    ] {
+        let said = Some(Incoming::from(said)).filter(|_| !said.is_empty());
+        Keeper::new(policy).serve(&Wire::new(said.into_iter().chain([Incoming::Never])));
+    }
+    // Before a proxy has said whom it speaks for.
+    let keeper = Keeper { proxy: true, ..Keeper::new(Policy::new(Store::fixture())) };
+    keeper.serve(&Wire::new([Incoming::from("PROXY TCP4 1"), Incoming::Never]));
+}
+
+#[test]
+fn what_was_sent_before_is_not_begun() {
+    let keeper = Keeper::new(Policy::new(Store::fixture()));
+    let wire = Wire::new([keeper.throw(), LOGIN.into(), "DELE 1\r\nQUIT\r\n".into()]);
+    keeper.serve(&wire);
+    assert_eq!(wire.sent().lines().count(), 1, "{}", wire.sent());
+    assert_eq!(keeper.policy.seen().store.messages.len(), 3);
+}
