@@ -13,7 +13,7 @@ from pathlib import Path
 import corpus
 from checks import Report, expect
 from clients import Failed
-from logins import CLEAR, OWN_CHOICE, TOKENS, Credentials, LoginClient, Refused
+from logins import CLEAR, DEFAULTS, OWN_CHOICE, TOKENS, Credentials, LoginClient, Refused
 from relay import Relays
 
 MESSAGES = 3
@@ -96,6 +96,14 @@ class AuthChecks:
         self.server.fill(client.user + CLEAR, corpus.small(MESSAGES))
         self.login(replace(client, user=client.user + CLEAR), "", "tls", OWN_CHOICE[client.name])
 
+    def defaults(self) -> None:
+        """Clients as they are, at a server as it is."""
+        for client in self.clients:
+            self.server.fill(client.user, corpus.small(MESSAGES))
+            for mode in MODES:
+                self.check(f"{client.name} with default settings, {mode}",
+                           lambda c=client, mode=mode: self.login(c, "", mode, DEFAULTS[c.name]))
+
     def login(self, client: LoginClient, mechanism: str, mode: str, taken: str = "") -> None:
         """All messages are there, and the server says that it was this mechanism."""
         own = client.user_for(mechanism)
@@ -140,8 +148,10 @@ class FetchAuthChecks:
     work: Path
     fetcher: Callable[[Path], object]
     offered: tuple[str, ...]
-    # What `auto` comes to; None where it is refused.
-    strongest: str | None
+    # What `auto` comes to.
+    strongest: str
+    # Whether -PLUS is offered, by a type of binding that we do not have.
+    unknown_binding: bool = False
 
     def check(self, name: str, run: Callable[[], None]) -> None:
         self.report.check(f"{self.label}: {name}", run)
@@ -153,13 +163,12 @@ class FetchAuthChecks:
             if mechanism != "ANONYMOUS":
                 self.check(f"--auth {mechanism.lower()}, wrong", lambda m=mechanism: self.refused(m))
         for mode in MODES:
-            if self.strongest:
-                self.check(f"--auth auto, {mode}", lambda mode=mode: self.login("auto", self.strongest, mode))
-            else:
-                self.check(f"--auth auto is refused, {mode}", lambda mode=mode: self.no_binding(mode))
+            self.check(f"--auth auto, {mode}", lambda mode=mode: self.login("auto", self.strongest, mode))
+            if self.unknown_binding:
+                self.check(f"--require-binding is refused, {mode}", lambda mode=mode: self.no_binding(mode))
 
-    def run(self, mechanism: str, who: Credentials, mode: str, codes: tuple[int, ...]) -> list[bytes]:
-        options = ["--auth", mechanism.lower()]
+    def run(self, mechanism: str, who: Credentials, mode: str, codes: tuple[int, ...], *more: str) -> list[bytes]:
+        options = ["--auth", mechanism.lower(), *more]
         if mechanism == "EXTERNAL":
             options += ["--client-cert", str(who.cert), "--client-key", str(who.key)]
         if mechanism in TOKENS:
@@ -179,8 +188,8 @@ class FetchAuthChecks:
         expect(f"the server's log names {found}, not {wanted}", wanted in found)
 
     def no_binding(self, mode: str) -> None:
-        """Cyrus offers -PLUS and has no binding that we have: nobody is let in, as that may be an attack, too."""
-        got = self.run("auto", self.credentials(USER), mode, (4,))
+        """Cyrus offers -PLUS and has no binding that we have, so nobody is let in who has to be bound."""
+        got = self.run("auto", self.credentials(USER), mode, (4,), "--require-binding")
         expect("something was fetched", not got)
 
     def refused(self, mechanism: str) -> None:

@@ -161,7 +161,7 @@ def ours(runner: Runner, processes: Processes, work: Path, cert: Path, key: Path
     of its own for each, as a server slows down for an address that fails to log in."""
 
     def one(runtime: str, name: str, mode: str, serve: list[str], options: list[str], user: str = "alice") -> Run:
-        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, *serve)
+        server = start_serve(processes, runner.program, work, runtime, USERS, cert, key, "--channel-binding", *serve)
         server.fill("alice", messages())
         run = runner.run(f"pop3 serve, {runtime}, {name}", mode, server.tls if mode == "tls" else server.plain, *options,
                          user=user)

@@ -146,7 +146,7 @@ def by_poplib(server: Server, who: Credentials, mechanism: str, mode: str, _dire
 # mutt
 
 
-def by_mutt(server: Server, who: Credentials, mechanism: str, mode: str, directory: Path) -> int:
+def by_mutt(server: Server, who: Credentials, mechanism: str, mode: str, directory: Path, program: str = "mutt") -> int:
     mailbox = directory / "mbox"
     mailbox.touch()
     quoted = who.password.replace("\\", "\\\\").replace('"', '\\"')
@@ -174,17 +174,19 @@ set sleep_time=0
 set wait_key=no
 set quit=yes
 """)
+    log = directory / ".muttdebug0"
     screen = on_terminal(
-        ["mutt", "-d", "2", "-n", "-F", str(rc), "-f", str(mailbox), "-e", 'push "<fetch-mail><sync-mailbox><exit>"'], directory
+        [program, "-d", "2", *(["-l", str(log)] if program == "neomutt" else []), "-n", "-F", str(rc), "-f", str(mailbox),
+         "-e", 'push "<fetch-mail><sync-mailbox><exit>"'], directory
     )
     count = len(re.findall(rb"^From ", mailbox.read_bytes(), re.MULTILINE))
     if count:
         return count
-    debug = (directory / ".muttdebug0").read_text(errors="replace")
+    debug = log.read_text(errors="replace")
     refusals = re.findall(r"< (-ERR.*)", debug)
     if refusals:
         raise Refused(refusals[-1])
-    raise Failed(f"mutt fetched nothing: {screen[-600:]}")
+    raise Failed(f"{program} fetched nothing: {screen[-600:]}")
 
 
 def client_pem(who: Credentials, directory: Path) -> Path:
@@ -286,10 +288,12 @@ def by_library(server: Server, who: Credentials, mechanism: str, mode: str, _dir
 
 # The table
 
-# What a client takes by itself when our server offers everything, by its name. mutt is not here: it takes
-# SCRAM-SHA-256-PLUS, which it cannot do, and loses step with the server.
+# What a client takes by itself when our server offers everything, by its name. mutt and neomutt are not here: they take
+# SCRAM with -PLUS, which they cannot do, and lose step with the server. See DEFAULTS.
 OWN_CHOICE = {"curl": "CRAM-MD5", "mpop 1.4.18": "PLAIN", "mpop 1.4.21": "SCRAM-SHA-256-PLUS", "fetchmail": "CRAM-MD5",
               "JavaMail": "USER"}
+# What these take when our server offers what it does by itself.
+DEFAULTS = {"mutt": "SCRAM-SHA-256", "neomutt": "SCRAM-SHA-256"}
 NEEDS_CLEAR = ("CRAM-MD5",)
 CLEAR = "-clear"
 
@@ -339,6 +343,18 @@ def library_clients() -> list[LoginClient]:
         one("aiosasl", SCRAM_PLUS, "tls-exporter"),
         one("aiosasl", SCRAM_PLUS, "tls-server-end-point"),
     ]
+
+
+def default_clients() -> list[LoginClient]:
+    """Clients that choose -PLUS wherever it is offered, and can't."""
+
+    def one(program: str) -> LoginClient:
+        def login(*arguments: object) -> int:
+            return by_mutt(*arguments, program=program)  # type: ignore[arg-type]
+
+        return LoginClient(program, program, (), login)
+
+    return [one(program) for program in DEFAULTS]
 
 
 def login_clients(new_mpop: tuple[str, ...] | None, javamail: JavaMail) -> list[LoginClient]:

@@ -128,6 +128,9 @@ pub(crate) struct Account {
     /// Do not send CAPA, for old servers that hang up on it
     #[arg(long)]
     pub(crate) no_capa: bool,
+    /// Send the password or token in the line of AUTH, which saves a round trip; some servers refuse that
+    #[arg(long)]
+    pub(crate) initial_response: bool,
     /// Give up when connecting, or the first line of a reply, takes so long as a whole, or when a listing
     /// or a message stands still for so long
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]

@@ -5,18 +5,18 @@ use core::net::IpAddr;
 use std::net::ToSocketAddrs;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, NoLogin, Options, Refusal, Security};
+use pop3_driver::client::{Client, Error, NoLogin, Options, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
 use pop3_proto::url::Url;
-use pop3_proto::{Advice, Keyword, Reply, ResponseCode};
-use pop3_sasl::Mechanism;
+use pop3_proto::{Advice, Keyword, Reply};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 
 use crate::args::{Account, Rate, Runtime, Tls};
 use crate::escape::Escaped;
 use crate::exit::{Exit, Failure, reasons};
 use crate::login::Kind;
+use crate::refused;
 use crate::tls::Refused;
 
 /// A server, how it is reached, and how the connection is protected.
@@ -87,7 +87,8 @@ impl Dial {
         let options = Options::new()
             .with_connect_timeout(account.timeout)
             .with_config(config)
-            .with_capabilities(!account.no_capa);
+            .with_capabilities(!account.no_capa)
+            .with_initial_response(account.initial_response);
         let (port, runtime) = (url.port(), account.runtime);
         Ok(Self { place, hosts, port, security, options, runtime, kind: Kind::default() })
     }
@@ -187,13 +188,7 @@ impl Dial {
                         ),
                     ),
                     Some(Keyword::User | Keyword::Pass | Keyword::Apop | Keyword::Auth) => {
-                        let advice = advice(refusal, self.kind);
-                        let details = refusal.details.as_ref();
-                        let details = details.map(|told| format!("; it says {}", Escaped::new(told)));
-                        let details = details.unwrap_or_default();
-                        let binding = refusal.mechanism.map_or("", binding_advice);
-                        let text = format!("{place} refused the login: {text} ({advice}{binding}{details})");
-                        Failure::new(exit(Exit::Login), text)
+                        refused::failure(place, refusal, self.kind)
                     }
                     Some(keyword) => {
                         let keyword = keyword.as_str();
@@ -268,7 +263,14 @@ impl Dial {
                 Exit::Protocol,
                 format!("{place} speaks TLS from the first octet (try pop3s:// or --tls implicit)"),
             ),
-            Error::Argument(_) | Error::NoTimestamp | Error::Unsendable(_) | Error::Unusable(_) => {
+            Error::NoTimestamp => Failure::new(
+                Exit::Login,
+                format!(
+                    "{place} offers no APOP: {} (pop3 check lists what it offers; --auth names another way)",
+                    reasons(error)
+                ),
+            ),
+            Error::Argument(_) | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
             Error::Protocol(ProtocolError::Dismissed(line)) if will_pass(line.octets()) => Failure::new(
@@ -315,39 +317,6 @@ fn tls_advice(error: &std::io::Error) -> &'static str {
             "the port may not speak TLS from the first octet; pop3:// or --tls starttls begin it by STLS"
         }
         _ => "server and client do not agree",
-    }
-}
-
-/// What else it may be, where the login was bound to TLS: Cyrus, for one, offers -PLUS in TLS 1.3 and knows
-/// no binding that TLS 1.3 has. No other mechanism is tried unasked, as one who is in between wants just that.
-fn binding_advice(mechanism: Mechanism) -> &'static str {
-    if mechanism.needs_channel_binding() {
-        ", or the server can't bind logins to TLS as we do: --auth scram-sha-256 does without, if you trust the line"
-    } else {
-        ""
-    }
-}
-
-/// What to do about a refused login.
-fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
-    match (refusal.code(), refusal.blames_credentials()) {
-        (Some(ResponseCode::InUse), _) => "another session has the maildrop; try again later",
-        (Some(ResponseCode::LoginDelay), _) => "too soon after the last login; try again later",
-        (Some(ResponseCode::SysTemp), _) => "a fault of the server that will likely pass; try again later",
-        (Some(ResponseCode::SysPerm), _) => "a fault of the server; tell who runs it",
-        (_, Some(false)) => "the server would say if it were the credentials: it is something else",
-        (_, Some(true)) => match kind {
-            Kind::Password => "name or password is wrong",
-            Kind::Token => "the token is wrong or has expired",
-            Kind::Certificate => "the certificate is not taken for this user",
-            Kind::Nothing => "nobody may come in so",
-        },
-        (_, None) => match kind {
-            Kind::Password => "most often the name or the password is wrong",
-            Kind::Token => "most often the token is wrong or has expired",
-            Kind::Certificate => "most often the certificate is not taken for this user",
-            Kind::Nothing => "most often nobody may come in so",
-        },
     }
 }
 

@@ -2,8 +2,8 @@
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method};
-use pop3_proto::Secret;
 use pop3_proto::url::{AuthChoice, Url};
+use pop3_proto::{Quirk, Secret};
 
 use crate::args::{Account, Auth};
 use crate::exit::Failure;
@@ -20,6 +20,8 @@ pub(crate) struct Login {
     policy: LoginPolicy,
     utf8: bool,
     kind: Kind,
+    /// The server, for people.
+    place: String,
 }
 
 /// What a server may refuse.
@@ -77,7 +79,8 @@ impl Login {
             Kind::Certificate | Kind::Nothing => {}
         }
         let policy = LoginPolicy::default().with_require_binding(account.require_binding);
-        Ok(Some(Self { way, user: user.to_vec(), password, credentials, policy, utf8: account.utf8, kind }))
+        let (user, utf8, place) = (user.to_vec(), account.utf8, place.to_owned());
+        Ok(Some(Self { way, user, password, credentials, policy, utf8, kind, place }))
     }
 
     /// Whose maildrop it is, as far as the client says so.
@@ -90,11 +93,25 @@ impl Login {
         self.kind
     }
 
-    /// Logs in, and says how.
+    /// Logs in, and says how. Warns where the server's words about binding do not hold.
     pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, Error> {
         if self.utf8 {
             client.utf8().await?;
         }
+        let method = self.choose(client).await?;
+        if let Method::Sasl(mechanism) = method
+            && client.quirks().contains(&Quirk::UnknownBinding)
+        {
+            eprintln!(
+                "pop3: warning: {} offers {mechanism}-PLUS and refuses our kind of channel binding, so the login is not bound to TLS (--require-binding forbids that; --auth {} asks for it, without this warning)",
+                self.place,
+                mechanism.name().to_ascii_lowercase()
+            );
+        }
+        Ok(method)
+    }
+
+    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, Error> {
         let password = self.password.as_ref().map_or(&[][..], |password| password.expose());
         match self.way {
             Auth::Auto if self.is_text() => client.login_with(&self.credentials, &self.policy).await,

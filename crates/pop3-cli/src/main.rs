@@ -22,6 +22,7 @@ mod login;
 mod passwd;
 mod password;
 mod progress;
+mod refused;
 mod serve;
 mod sink;
 mod source;

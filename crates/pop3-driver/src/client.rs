@@ -58,6 +58,8 @@ pub struct Client<T> {
     asks_capabilities: bool,
     /// There was no answer to CAPA, so that before the login there is no use in asking again.
     without_capabilities: bool,
+    /// A secret goes along with AUTH.
+    initial_response: bool,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
     /// What LIST told of the sizes.

@@ -69,13 +69,19 @@ pub enum Quirk {
     ChallengeWords,
     /// AUTH was refused for its initial response, and accepted without.
     InitialResponseRefused,
+    /// AUTH had an initial response, and the server asked for it by an empty challenge all the same, as
+    /// servers do that are older than RFC 5034; it was sent again.
+    InitialResponseIgnored,
+    /// A -PLUS mechanism was offered, and refused before a proof was sent: the server does not know the
+    /// type of binding. The same mechanism without binding logged in.
+    UnknownBinding,
     /// LANG is accepted without naming the language.
     UnnamedLanguage,
 }
 
 impl Quirk {
     /// All that have a name.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::StatusCase,
         Self::Spacing,
         Self::BareLineFeed,
@@ -104,6 +110,8 @@ impl Quirk {
         Self::PositiveReplyForChallenge,
         Self::ChallengeWords,
         Self::InitialResponseRefused,
+        Self::InitialResponseIgnored,
+        Self::UnknownBinding,
         Self::UnnamedLanguage,
     ];
 }
@@ -139,6 +147,10 @@ impl fmt::Display for Quirk {
             Self::PositiveReplyForChallenge => "+OK where a challenge of AUTH is due",
             Self::ChallengeWords => "a challenge of AUTH is words and not base64",
             Self::InitialResponseRefused => "AUTH is refused with an initial response and accepted without",
+            Self::InitialResponseIgnored => "AUTH has an initial response, and the server asks for it again",
+            Self::UnknownBinding => {
+                "a mechanism with -PLUS is offered, and its channel binding is refused; the login is not bound to TLS"
+            }
             Self::UnnamedLanguage => "LANG is accepted without naming the language",
         })
     }

@@ -7,6 +7,7 @@ mod client_utf8;
 mod evicted;
 mod faults;
 mod hostile_login;
+mod logins_once;
 mod proxy;
 mod sasl_server;
 mod server;

@@ -51,14 +51,14 @@ pub(crate) struct Serve {
     /// What drives the connections
     #[arg(long, value_enum, default_value_t)]
     pub(crate) runtime: Runtime,
-    /// The mechanisms of AUTH, with commas between, or none; SCRAM-... brings SCRAM-...-PLUS along
+    /// The mechanisms of AUTH, with commas between, or none
     /// [default: PLAIN, LOGIN, and those of SCRAM that every user of the users file can use]
     #[arg(long, value_name = "LIST", value_parser = Mechanisms::parse)]
     pub(crate) auth_mechanisms: Option<Mechanisms>,
-    /// Offer no mechanism with -PLUS, which binds a login to its TLS connection: for clients that choose it
-    /// and then can't, as mutt 2.2 does
+    /// Offer SCRAM with -PLUS over TLS, which binds a login to its connection. mutt 2.2 and neomutt choose
+    /// it and then can't, so with their default settings they get in no more
     #[arg(long)]
-    pub(crate) no_channel_binding: bool,
+    pub(crate) channel_binding: bool,
     /// The key of the salts of those who have no SCRAM keys; it is made where there is none
     /// [default: the users file with .salt-key appended]
     #[arg(long, value_name = "FILE")]

@@ -16,8 +16,8 @@ pub(super) struct Offer {
     certificates: bool,
     /// Whether tokens can be checked.
     tokens: bool,
-    /// Whether no -PLUS is offered.
-    unbound: bool,
+    /// Whether -PLUS is offered: some clients choose it by themselves and then can't.
+    binding: bool,
 }
 
 /// What is offered beside SCRAM where there is no list: what needs a password, and no weak hash.
@@ -33,7 +33,7 @@ impl Offer {
             list: options.auth_mechanisms.clone(),
             certificates: options.tls_client_ca.is_some(),
             tokens: options.token_command.is_some(),
-            unbound: options.no_channel_binding,
+            binding: options.channel_binding,
         };
         for (mechanism, there, option) in [
             (Mechanism::External, offer.certificates, "--tls-client-ca"),
@@ -54,7 +54,7 @@ impl Offer {
     pub(super) fn mechanisms(&self, table: &Table) -> Vec<Mechanism> {
         let named = |mechanism| self.list.as_ref().map(|list| list.has(mechanism));
         let offered = |&mechanism: &Mechanism| {
-            if self.unbound && mechanism.needs_channel_binding() {
+            if !self.binding && mechanism.needs_channel_binding() {
                 return false;
             }
             if let Some(hash) = mechanism.scram_hash() {
@@ -121,15 +121,17 @@ mod tests {
     fn scram_is_offered_where_everybody_can_use_it() {
         let all = "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS \
             SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN";
-        assert_eq!(names("", PLAIN), all);
-        assert_eq!(names("", &[PLAIN, "t:{TOKEN}\n"].concat()), all);
-        let unbound = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN";
-        assert_eq!(names("--no-channel-binding", PLAIN), unbound);
+        assert_eq!(names("--channel-binding", PLAIN), all);
+        assert_eq!(names("--channel-binding", &[PLAIN, "t:{TOKEN}\n"].concat()), all);
+        // Clients that choose -PLUS and then can't would be locked out.
+        assert_eq!(names("", PLAIN), "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN");
         assert_eq!(names("", ""), "PLAIN LOGIN");
         assert_eq!(names("", HASH), "PLAIN LOGIN");
         assert_eq!(names("", &[PLAIN, HASH].concat()), "PLAIN LOGIN");
         let list = "--auth-mechanisms scram-sha-256,login";
-        assert_eq!(names(list, &[PLAIN, HASH].concat()), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 LOGIN");
+        assert_eq!(names(list, &[PLAIN, HASH].concat()), "SCRAM-SHA-256 LOGIN");
+        let bound = format!("{list} --channel-binding");
+        assert_eq!(names(&bound, &[PLAIN, HASH].concat()), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 LOGIN");
         assert_eq!(names(list, HASH), "LOGIN");
     }
 

@@ -83,7 +83,7 @@ fn a_good_certificate_logs_in() {
 fn without_a_certificate_external_is_not_offered() {
     let authority = Authority::new();
     let (house, path) = house(&authority);
-    let server = house.serve(&["--tls-client-ca", &path]);
+    let server = house.serve(&["--channel-binding", "--tls-client-ca", &path]);
     let mut talk = Talk::tls(&house, server.tls, None);
     assert!(!talk.mechanisms().contains(&Mechanism::External));
     assert!(talk.say("AUTH EXTERNAL =").starts_with("-ERR"));

@@ -65,7 +65,7 @@ fn every_mechanism_of_passwords_fetches() {
         let house = House::new();
         house.deliver(&[A.to_vec()]);
         let runtime = RUNTIMES[index % 4];
-        let server = house.serve(&[ALL]);
+        let server = house.serve(&[ALL, "--channel-binding"]);
         let name = mechanism.name().to_ascii_lowercase();
         for (scheme, tls) in [("pop3s", "implicit"), ("pop3", "starttls"), ("pop3", "off")] {
             if tls == "off" && mechanism.needs_channel_binding() || tls != "off" && name == "cram-md5" {
@@ -83,7 +83,7 @@ fn every_mechanism_of_passwords_fetches() {
 #[test]
 fn the_strongest_is_chosen_and_bound_to_the_connection() {
     let house = House::new();
-    let server = house.serve(&[ALL]);
+    let server = house.serve(&[ALL, "--channel-binding"]);
     for runtime in RUNTIMES {
         for (scheme, tls, expected) in [
             ("pop3s", "implicit", "SCRAM-SHA-512-PLUS"),
@@ -170,7 +170,7 @@ fn a_token_fetches_and_a_wrong_one_is_told_as_such() {
 fn a_wrong_password_is_one_clear_line() {
     let house = House::new();
     fs::write(house.path("users"), "alice:{PLAIN}another\n").unwrap();
-    let server = house.serve(&[ALL]);
+    let server = house.serve(&[ALL, "--channel-binding"]);
     for auth in ["auto", "plain", "user"] {
         let text = told(&fetch(&house, &server.url("pop3s"), &["--auth", auth]), 4);
         assert!(text.contains("name or password is wrong"), "{auth}: {text}");
@@ -292,7 +292,7 @@ fn stripping(house: &House, behind: &Server) -> (u16, thread::JoinHandle<Vec<Str
 #[test]
 fn a_list_without_plus_is_noticed() {
     let house = House::new();
-    let server = house.serve(&[ALL]);
+    let server = house.serve(&[ALL, "--channel-binding"]);
     for (options, what, auths) in
         [(&["--require-binding"][..], "may have taken it off the list", 0), (&[], "refused the login", 2)]
     {
@@ -328,7 +328,7 @@ fn an_exchange_that_is_cut_is_told_as_such() {
 #[test]
 fn the_url_names_the_only_mechanism() {
     let house = House::new();
-    let server = house.serve(&[ALL]);
+    let server = house.serve(&[ALL, "--channel-binding"]);
     for (auth, expected) in [("SCRAM-SHA-1", "SCRAM-SHA-1"), ("plain", "PLAIN"), ("*", "SCRAM-SHA-512-PLUS")]
     {
         let url = format!("pop3s://alice;AUTH={auth}@127.0.0.1:{}", server.tls);
@@ -343,13 +343,79 @@ fn the_url_names_the_only_mechanism() {
     );
     let url = format!("pop3://alice;AUTH=SCRAM-SHA-256@127.0.0.1:{}", scripted.port);
     let text = told(&fetch(&house, &url, &[]), 4);
-    assert!(text.contains("no such mechanism"), "{text}");
+    assert!(text.contains("does not offer SCRAM-SHA-256") && text.contains("no such mechanism"), "{text}");
     assert_eq!(scripted.said(), ["CAPA", "AUTH SCRAM-SHA-256"]);
     for (options, what) in
         [(&["--require-binding", "--auth", "plain"][..], "-PLUS"), (&["--auth", "gssapi"], "none of")]
     {
         let text = told(&fetch(&house, "pop3s://alice@127.0.0.1:1", options), 2);
         assert!(text.contains(what), "{text}");
+    }
+}
+
+#[test]
+fn a_way_that_is_not_offered_is_told_as_such() {
+    for (auth, what) in [
+        ("plain", "does not offer PLAIN"),
+        ("scram-sha-1", "does not offer SCRAM-SHA-1"),
+        ("user", "does not offer a login by USER and PASS"),
+        ("apop", "offers no APOP"),
+    ] {
+        for runtime in RUNTIMES {
+            let house = House::new();
+            let refuse = |line: &str| {
+                (line.starts_with("AUTH") || line.starts_with("USER"))
+                    .then(|| Some(b"-ERR what?\r\n".to_vec()))
+            };
+            let server = Scripted::start(b"+OK <no timestamp\r\n", vec![auth_script("SASL LOGIN", refuse)]);
+            let text = told(&fetch(&house, &server.url(), &["--auth", auth, "--runtime", runtime]), 4);
+            assert!(text.contains(what) && text.contains("--auth"), "{text}");
+            let said = server.said();
+            assert!(!said.iter().any(|line| line.contains(PASSWORD.trim())), "{said:?}");
+        }
+    }
+}
+
+/// A server that announces this and refuses every AUTH.
+fn without_auth(sasl: &'static str) -> Scripted {
+    let refuse = |line: &str| line.starts_with("AUTH").then(|| Some(b"-ERR unknown command\r\n".to_vec()));
+    Scripted::start(b"+OK\r\n", vec![auth_script(sasl, refuse)])
+}
+
+#[test]
+fn a_server_that_refuses_every_auth_gets_user_and_pass_where_that_reveals_no_more() {
+    for runtime in RUNTIMES {
+        let house = House::new();
+        let server = without_auth("SASL PLAIN LOGIN\r\nUSER");
+        let output = fetch(&house, &server.url(), &["--runtime", runtime]);
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        assert_eq!(house.fetched(), [A]);
+        let said = server.said();
+        assert_eq!(said.iter().filter(|line| line.contains(PASSWORD.trim())).count(), 1, "{said:?}");
+
+        for sasl in ["SASL SCRAM-SHA-256\r\nUSER", "SASL SCRAM-SHA-256 PLAIN LOGIN\r\nUSER", "SASL PLAIN"] {
+            let server = without_auth(sasl);
+            let text = told(&fetch(&house, &server.url(), &["--runtime", runtime]), 4);
+            assert!(text.contains("--auth user"), "{text}");
+            let said = server.said();
+            assert!(!said.iter().any(|line| line.contains(PASSWORD.trim())), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn the_password_is_in_the_line_of_auth_on_demand() {
+    for (options, expected) in [(&[][..], false), (&["--initial-response"], true)] {
+        let house = House::new();
+        let answer = |line: &str| {
+            let done = line.starts_with("AUTH PLAIN ") || line.starts_with("AGFsaWNl");
+            let reply: &[u8] = if done { b"+OK\r\n" } else { b"+ \r\n" };
+            (done || line == "AUTH PLAIN").then(|| Some(reply.to_vec()))
+        };
+        let server = Scripted::start(b"+OK\r\n", vec![auth_script("SASL PLAIN", answer)]);
+        let output = fetch(&house, &server.url(), options);
+        assert_eq!(code(&output), 0, "{}", errors(&output));
+        assert_eq!(server.said().iter().any(|line| line.starts_with("AUTH PLAIN ")), expected);
     }
 }
 

@@ -139,7 +139,7 @@ impl Talk {
 
     /// Runs an exchange to its end. `initial` says whether the first message goes with the command.
     pub(crate) fn auth_with(&mut self, mechanism: Mechanism, who: &Credentials, initial: bool) -> Login {
-        // Our server offers -PLUS wherever it can be used.
+        // A client that could bind must not say so with the flag `y` where -PLUS may be offered.
         self.exchange(mechanism, who, initial, !self.bindings.is_empty())
     }
 

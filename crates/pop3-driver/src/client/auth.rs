@@ -2,7 +2,7 @@
 
 use pop3_proto::client::{Challenge, Error as ProtocolError, Event};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
-use pop3_sasl::client::{Credentials, Exchange, Setup, offers_plus};
+use pop3_sasl::client::{Credentials, Denial, Error as ExchangeError, Exchange, Setup, offers_plus};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 use super::call::{Flow, completed};
@@ -11,18 +11,32 @@ use crate::transport::Transport;
 
 /// How a login by a mechanism failed.
 pub(super) enum Attempt {
-    /// The server does not want the mechanism. Neither a secret nor a proof was sent.
+    /// The server does not want the mechanism. Neither a secret nor a proof was sent, and the refusal is
+    /// not about the user.
     TurnedDown(Refusal),
+    /// The server refused a -PLUS mechanism before it got a proof: it may not know our type of binding.
+    Unbound(Error),
     /// Anything else.
     Failed(Error),
 }
 
 /// How an exchange failed.
-enum Failure {
-    /// The line of AUTH itself was refused, `inline` when it had an initial response.
-    AtOnce { refusal: Refusal, inline: bool },
-    /// Anything else.
-    Later(Error),
+struct Failure {
+    error: Error,
+    shown: Shown,
+    /// The line of AUTH had an initial response, and nothing was sent behind it.
+    inline: bool,
+}
+
+/// What an exchange has told the server so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// The name of the mechanism.
+    Nothing,
+    /// Who logs in: what the server says may be about the user.
+    User,
+    /// The secret, or a proof of it; with EXTERNAL and ANONYMOUS all that there is.
+    Credentials,
 }
 
 /// What the server says in an exchange.
@@ -39,14 +53,20 @@ impl<T: Transport> Client<T> {
     /// Logs in by AUTH with this mechanism, whether or not the server has announced it, and asks for the
     /// capabilities again.
     ///
-    /// The initial response goes along where the line has 255 octets at most and the server has
-    /// announced the mechanism. When that is refused for another reason than the credentials, it is
-    /// tried once more in two lines, but not in strict mode. With SCRAM, deriving the keys takes some
-    /// milliseconds of computing within this call.
+    /// A password or token is sent once at most: PLAIN, XOAUTH2 and OAUTHBEARER send it behind the server's
+    /// empty challenge, unless [`Options::initial_response`](super::Options::initial_response) wants it in
+    /// the line of AUTH. The other mechanisms have no secret in their first message. It goes along where
+    /// the line has 255 octets at most and the server has announced the mechanism; when that is refused
+    /// without a response code, it is tried once more in two lines, but not in strict mode. A server that
+    /// asks for an initial response that it has got is sent it again
+    /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, deriving the keys
+    /// takes some milliseconds of computing within this call.
     ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
-    /// [`details`](Refusal::details). [`Error::Unsendable`] with
+    /// [`details`](Refusal::details), whether it offers the mechanism in
+    /// [`unoffered`](Refusal::unoffered), and whether it has seen the credentials in
+    /// [`before_credentials`](Refusal::before_credentials). [`Error::Unsendable`] with
     /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
     /// passwords, and [`Error::Unusable`] when the credentials do not suit the mechanism: nothing was
     /// sent. [`Error::Exchange`] and [`Error::UnreadableChallenge`] when the
@@ -62,7 +82,7 @@ impl<T: Transport> Client<T> {
         match self.attempt(mechanism, credentials).await {
             Ok(()) => self.capabilities().await.map(drop),
             Err(Attempt::TurnedDown(refusal)) => Err(Error::Refused(refusal)),
-            Err(Attempt::Failed(error)) => Err(error),
+            Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
     }
 
@@ -74,72 +94,119 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// One exchange, or two if the server wants another form of it.
+    /// One exchange, or two if the server wants another form of one that shows no secret.
     pub(super) async fn attempt(
         &mut self,
         mechanism: Mechanism,
         credentials: &Credentials,
     ) -> Result<(), Attempt> {
-        let announced = self.mechanisms().iter().any(|name| Mechanism::parse(name) == Some(mechanism));
-        let first = match self.exchange(mechanism, credentials, announced).await {
-            Ok(()) => return Ok(()),
-            Err(Failure::Later(error)) => return Err(Attempt::Failed(error)),
-            Err(Failure::AtOnce { refusal, .. }) if refusal.advice() != Advice::Unknown => {
-                return Err(Attempt::Failed(Error::Refused(refusal)));
-            }
-            Err(Failure::AtOnce { refusal, inline: false }) => return Err(Attempt::TurnedDown(refusal)),
-            Err(Failure::AtOnce { refusal, inline: true }) => refusal,
-        };
-        if self.strict {
-            return Err(Attempt::Failed(Error::Refused(first)));
+        let announced = self.announces(mechanism);
+        let early = announced && (self.initial_response || !mechanism.exposes_secret());
+        let Err(first) = self.exchange(mechanism, credentials, early).await else { return Ok(()) };
+        let bare = matches!(&first.error, Error::Refused(refusal) if refusal.advice() == Advice::Unknown);
+        if !(first.inline && bare) || mechanism.exposes_secret() || self.strict {
+            return Err(judged(mechanism, first));
         }
         match self.exchange(mechanism, credentials, false).await {
             Ok(()) => {
                 self.remember(Quirk::InitialResponseRefused);
                 Ok(())
             }
-            // It is not the form.
-            Err(Failure::AtOnce { .. }) if !mechanism.exposes_secret() => Err(Attempt::TurnedDown(first)),
-            Err(
-                Failure::AtOnce { .. }
-                | Failure::Later(
-                    Error::Network(_)
-                    | Error::Protocol(ProtocolError::Closed { .. } | ProtocolError::Truncated { .. }),
-                ),
-            ) => Err(Attempt::Failed(Error::Refused(first))),
-            Err(Failure::Later(error)) => Err(Attempt::Failed(error)),
+            // It is not the form, or the server has had enough: the first refusal tells more.
+            Err(second)
+                if second.shown == Shown::Nothing
+                    && matches!(
+                        second.error,
+                        Error::Refused(_)
+                            | Error::Network(_)
+                            | Error::Protocol(ProtocolError::Closed { .. } | ProtocolError::Truncated { .. })
+                    ) =>
+            {
+                match second.error {
+                    // The server would have said if it were the credentials, and takes neither form.
+                    Error::Refused(refusal) if refusal.blames_credentials() == Some(false) => {
+                        Err(judged(mechanism, Failure { shown: Shown::Nothing, ..first }))
+                    }
+                    Error::Refused(_) => Err(judged(mechanism, first)),
+                    _ => Err(Attempt::Failed(first.error)),
+                }
+            }
+            Err(second) => Err(judged(mechanism, second)),
         }
+    }
+
+    /// Whether the server is known to offer the mechanism.
+    fn announces(&self, mechanism: Mechanism) -> bool {
+        self.mechanisms().iter().any(|name| Mechanism::parse(name) == Some(mechanism))
     }
 
     async fn exchange(
         &mut self,
         mechanism: Mechanism,
         credentials: &Credentials,
-        announced: bool,
+        early: bool,
     ) -> Result<(), Failure> {
+        let mut shown = Shown::Nothing;
+        let mut inline = false;
+        match self.converse(mechanism, credentials, early, &mut shown, &mut inline).await {
+            Ok(()) => Ok(()),
+            Err(Error::Refused(refusal)) => {
+                let refusal = Refusal {
+                    mechanism: Some(mechanism),
+                    unoffered: self.known_capabilities().is_some() && !self.announces(mechanism),
+                    before_credentials: shown != Shown::Credentials,
+                    ..refusal
+                };
+                Err(Failure { error: Error::Refused(refusal), shown, inline })
+            }
+            Err(error) => Err(Failure { error, shown, inline }),
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+        early: bool,
+        shown: &mut Shown,
+        inline: &mut bool,
+    ) -> Result<(), Error> {
         let setup = self.setup(mechanism)?;
         let mut exchange = Exchange::new(mechanism, credentials, &setup).map_err(Error::Unusable)?;
         let name = MechanismName::parse(mechanism.name().as_bytes()).map_err(|_| Error::Internal)?;
-        let text = exchange.initial().filter(|_| announced).map(|first| encode_base64(first.expose()));
+        let text = exchange.initial().filter(|_| early).map(|first| encode_base64(first.expose()));
         let initial = match &text {
             Some(text) => Some(Base64::parse(text.expose()).map_err(|_| Error::Internal)?),
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
         self.begin_auth(mechanism, name, initial)?;
-        let inline = initial.is_some();
-        if inline {
-            exchange.take_initial();
+        *inline = initial.is_some();
+        let mut sent = None;
+        if *inline {
+            sent = exchange.take_initial();
+            *shown = shown.after(mechanism);
         }
-        let mut at_once = true;
         loop {
-            let answer = match self.listen().await? {
-                Said::Accepted => return self.believe(&exchange).await.map_err(Failure::Later),
-                Said::Refused(refusal) if at_once => return Err(Failure::AtOnce { refusal, inline }),
+            let said = self.listen().await?;
+            // An empty challenge is due in no mechanism behind its first message.
+            let ignored = match &said {
+                Said::Challenge(octets) => octets.expose().is_empty(),
+                Said::Words => true,
+                Said::Unreadable | Said::Accepted | Said::Refused(_) => false,
+            };
+            let again = sent.take().filter(|_| ignored && !self.strict);
+            let answer = match said {
+                Said::Accepted => return self.believe(&exchange).await,
                 Said::Refused(refusal) => {
                     let details = exchange.failure_details().map(<[u8]>::to_vec);
-                    let mechanism = Some(exchange.mechanism());
-                    return Err(Error::Refused(Refusal { details, mechanism, ..refusal }).into());
+                    return Err(Error::Refused(Refusal { details, ..refusal }));
+                }
+                Said::Challenge(_) | Said::Words if again.is_some() => {
+                    self.remember(Quirk::InitialResponseIgnored);
+                    *inline = false;
+                    self.respond(again.unwrap_or_default().expose())?;
+                    continue;
                 }
                 Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(Error::Exchange),
                 // Where the mechanism wants an empty challenge, or does not look at it.
@@ -148,13 +215,14 @@ impl<T: Transport> Client<T> {
                 }
                 Said::Words | Said::Unreadable => Err(Error::UnreadableChallenge),
             };
-            at_once = false;
+            *inline = false;
             match answer {
                 Ok(response) => {
                     self.bound |= mechanism.needs_channel_binding();
                     self.respond(response.expose())?;
+                    *shown = shown.after(mechanism);
                 }
-                Err(error) => return Err(self.cancel(error).await.into()),
+                Err(error) => return Err(self.cancel(error).await),
             }
         }
     }
@@ -260,8 +328,40 @@ impl<T: Transport> Client<T> {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Later(error)
+impl Shown {
+    /// What the server knows after the next message of the client.
+    fn after(self, mechanism: Mechanism) -> Self {
+        let user_first = mechanism.scram_hash().is_some() || mechanism == Mechanism::Login;
+        if self == Self::Nothing && user_first { Self::User } else { Self::Credentials }
     }
+}
+
+/// What may follow the failure. Nothing does where the credentials may be to blame, or the server says
+/// that it has another trouble.
+fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
+    let Failure { error, shown, .. } = failure;
+    if shown == Shown::Credentials {
+        return Attempt::Failed(error);
+    }
+    match error {
+        Error::Refused(refusal)
+            if !matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) =>
+        {
+            Attempt::Failed(Error::Refused(refusal))
+        }
+        Error::Refused(refusal) if mechanism.needs_channel_binding() => {
+            Attempt::Unbound(Error::Refused(refusal))
+        }
+        // Behind the user's name it may be the user, or the flag for channel binding.
+        Error::Refused(refusal) if shown == Shown::Nothing => Attempt::TurnedDown(refusal),
+        Error::Exchange(ExchangeError::Denied(
+            Denial::UnsupportedChannelBindingType | Denial::ChannelBindingNotSupported,
+        )) if mechanism.needs_channel_binding() => Attempt::Unbound(error),
+        error => Attempt::Failed(error),
+    }
+}
+
+/// The mechanism of SCRAM without binding that belongs to one with it.
+pub(super) fn unbound(mechanism: Mechanism) -> Option<Mechanism> {
+    Mechanism::parse(mechanism.name().strip_suffix("-PLUS")?.as_bytes())
 }

@@ -45,6 +45,10 @@ pub struct Options {
     /// nothing more, and what was sent before has [`GRACE`] to be answered; then calls fail with
     /// [`Error::Stopped`]. Default: none.
     pub stop: Option<Stop>,
+    /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the line of AUTH (RFC 5034
+    /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
+    /// refuses it, which looks like wrong credentials, or asks for the secret once more.
+    pub initial_response: bool,
 }
 
 /// How long a session that is [told to end](Options::stop) may wait for the replies on their way, and use the
@@ -61,6 +65,7 @@ impl Options {
             tracer: None,
             capabilities: true,
             stop: None,
+            initial_response: false,
         }
     }
 
@@ -86,6 +91,12 @@ impl Options {
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop: Some(stop), ..self }
+    }
+
+    /// Sets [`initial_response`](Self::initial_response).
+    #[must_use]
+    pub fn with_initial_response(self, initial_response: bool) -> Self {
+        Self { initial_response, ..self }
     }
 
     /// Sets [`tracer`](Self::tracer).
@@ -152,6 +163,7 @@ impl<T: Transport> Client<T> {
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
+            initial_response: options.initial_response,
             bound: false,
             sizes: Sizes::default(),
             limit: Some(deadline),

@@ -68,6 +68,12 @@ pub struct Refusal {
     /// Whether the server has announced AUTH-RESP-CODE, so that it tells by `[AUTH]` when it refuses
     /// credentials, and only then (RFC 3206 section 6).
     pub auth_resp_code: bool,
+    /// Whether the server does not offer what was refused: a mechanism that its list of capabilities has
+    /// not, or USER where the list is known to be without it.
+    pub unoffered: bool,
+    /// Whether a login by AUTH was refused before the server got a secret or a proof, so that it can't
+    /// have found the password wrong.
+    pub before_credentials: bool,
 }
 
 /// Why there is no way to log in.
@@ -83,7 +89,15 @@ pub enum NoLogin {
 
 impl Refusal {
     pub(super) fn new(keyword: Option<Keyword>, reply: Reply<'_>) -> Self {
-        Self { keyword, mechanism: None, text: reply.text.to_vec(), details: None, auth_resp_code: false }
+        Self {
+            keyword,
+            mechanism: None,
+            text: reply.text.to_vec(),
+            details: None,
+            auth_resp_code: false,
+            unoffered: false,
+            before_credentials: false,
+        }
     }
 
     /// The response code, if there is one.

@@ -2,14 +2,14 @@
 
 use pop3_proto::apop::Digest;
 use pop3_proto::client::SendError;
-use pop3_proto::{Capability, Command, Name, Password};
+use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
 use pop3_sasl::saslprep::{Kind, prepare};
 use zeroize::Zeroizing;
 
-use super::auth::Attempt;
-use super::{Client, Error, NoLogin};
+use super::auth::{Attempt, unbound};
+use super::{Client, Error, NoLogin, Refusal};
 use crate::transport::Transport;
 
 /// What a login may use.
@@ -77,8 +77,17 @@ impl<T: Transport> Client<T> {
     /// again. The ways are, in this order: the mechanisms of SASL as [`candidates`] has them, APOP if the
     /// policy has it, USER and PASS.
     ///
-    /// After a refusal of the credentials nothing weaker is tried: only a server that turns a mechanism
-    /// down before anything was said in it is offered the next one.
+    /// A password or token is sent once at most, and after a refusal that may be about the credentials
+    /// nothing weaker is tried: only a server that turns a mechanism down before anything was said in it
+    /// is offered the next one. With AUTH-RESP-CODE that may be behind a refused initial response. USER and PASS
+    /// follow PLAIN and LOGIN, which reveal as much, and no other mechanism; the server has to announce
+    /// USER then.
+    ///
+    /// A server that refuses a -PLUS mechanism before it got a proof may not know our type of binding.
+    /// The same mechanism without binding follows where the server offers it, and
+    /// [`quirks`](Self::quirks) has [`Quirk::UnknownBinding`] after the login; not so where the policy
+    /// requires a binding, or in strict mode. Cyrus, by its announcement (IMPLEMENTATION), is logged in to
+    /// without binding at once, as it refuses other types than tls-unique only behind the proof. RFC 5802 section 6 does not have this.
     ///
     /// ```
     /// # use pop3_driver::Transport;
@@ -110,30 +119,74 @@ impl<T: Transport> Client<T> {
             .with_binding_required(policy.require_binding)
             .with_cram_md5(policy.cram_md5);
         let mut turned_down = None;
+        let unbound_offered = |mechanism| {
+            unbound(mechanism).filter(|same| offered.iter().any(|name| Mechanism::parse(name) == Some(*same)))
+        };
         for mechanism in candidates(&offered, credentials, &permitted) {
+            if !policy.require_binding
+                && !self.strict
+                && self.knows_tls_unique_only()
+                && let Some(same) = unbound_offered(mechanism)
+            {
+                return self.unbind(same, credentials).await;
+            }
             match self.attempt(mechanism, credentials).await {
                 Ok(()) => {
                     self.capabilities().await?;
                     return Ok(Method::Sasl(mechanism));
                 }
                 Err(Attempt::TurnedDown(refusal)) => turned_down = Some(refusal),
+                Err(Attempt::Unbound(error)) if policy.require_binding || self.strict => return Err(error),
+                Err(Attempt::Unbound(error)) => {
+                    let same = unbound_offered(mechanism);
+                    return self.unbind(same.ok_or(error)?, credentials).await;
+                }
                 Err(Attempt::Failed(error)) => return Err(error),
             }
         }
         if policy.require_binding {
             return Err(turned_down.map_or(Error::NoLogin(NoLogin::BindingNotOffered), Error::Refused));
         }
-        let password = credentials.name().zip(credentials.password());
-        match password {
-            Some((name, secret)) if policy.apop && self.offers_apop() => {
-                self.login_apop(name.as_bytes(), secret.expose()).await?;
-                Ok(Method::Apop)
+        let Some((name, password)) = credentials.name().zip(credentials.password()) else {
+            return Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused));
+        };
+        let (name, password) = (name.as_bytes(), password.expose());
+        if let Some(refusal) = turned_down {
+            let revealing = [Mechanism::Plain, Mechanism::Login].map(Some).contains(&refusal.mechanism);
+            if !revealing || !self.has(Capability::User) || self.fits(password).is_err() {
+                return Err(Error::Refused(refusal));
             }
-            Some((name, password)) => {
-                self.login(name.as_bytes(), password.expose()).await?;
-                Ok(Method::Password)
+        }
+        if policy.apop && self.offers_apop() {
+            self.login_apop(name, password).await?;
+            return Ok(Method::Apop);
+        }
+        self.login(name, password).await?;
+        Ok(Method::Password)
+    }
+
+    /// Whether it is Cyrus, by what it announces. It knows no type of binding but tls-unique, and refuses the
+    /// others only behind the proof, when it looks like a wrong password. Who says so and is not Cyrus gains
+    /// nothing: a refusal before the proof would do the same.
+    fn knows_tls_unique_only(&self) -> bool {
+        let list = self.known_capabilities();
+        list.iter().flat_map(|list| list.iter()).any(|capability| {
+            matches!(capability, Capability::Implementation(text)
+                if text.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"Cyrus")))
+        })
+    }
+
+    /// Logs in without the binding that the server does not know.
+    async fn unbind(&mut self, mechanism: Mechanism, credentials: &Credentials) -> Result<Method, Error> {
+        match self.attempt(mechanism, credentials).await {
+            Ok(()) => {
+                self.remember(Quirk::UnknownBinding);
+                self.capabilities().await?;
+                Ok(Method::Sasl(mechanism))
             }
-            None => Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused)),
+            // One who is in between gets no further by this than to a proof.
+            Err(Attempt::TurnedDown(refusal)) => Err(Error::Refused(refusal)),
+            Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
     }
 
@@ -154,7 +207,15 @@ impl<T: Transport> Client<T> {
         let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
         // The password is looked at before the name is sent.
         self.fits(&password)?;
-        self.call(&user, |_| Ok(())).await?;
+        match self.call(&user, |_| Ok(())).await {
+            Err(Error::Refused(refusal)) => {
+                // Where it hangs up at that, what it has said is told all the same.
+                let _ = self.learn_capabilities().await;
+                let unoffered = self.known_capabilities().is_some() && !self.has(Capability::User);
+                return Err(Error::Refused(Refusal { unoffered, ..refusal }));
+            }
+            result => result?,
+        }
         self.call(&pass, |_| Ok(())).await?;
         self.capabilities().await.map(drop)
     }

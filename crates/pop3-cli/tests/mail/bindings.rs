@@ -1,0 +1,272 @@
+//! A server that offers -PLUS and does not know our type of binding, as Cyrus does; and who may use that.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::Output;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use base64ct::{Base64, Encoding as _};
+use pop3_sasl::scram::{Hash, Keys};
+use pop3_sasl::server::{Answer, Exchange, Setup, Step};
+use pop3_sasl::{Mechanism, Nonce};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConnection, StreamOwned};
+
+use crate::support::{House, PASSWORD, RUNTIMES, code, errors, program};
+
+/// What the server does at AUTH SCRAM-SHA-256-PLUS.
+#[derive(Clone, Copy, Debug)]
+enum Plus {
+    /// Refuses the line.
+    Refuses(&'static str),
+    /// Says so in SCRAM's words, before a proof.
+    Says(&'static str),
+    /// Takes the proof, and refuses then.
+    Late(&'static str),
+}
+
+/// A server in TLS for one connection. It returns what was said to it.
+struct Odd {
+    port: u16,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Odd {
+    fn start(house: &House, list: &'static str, plus: Plus) -> Self {
+        let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(house.path("key.pem")).unwrap();
+        let config = pop3_driver::tls::server_config(chain, key).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let thread = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut front = BufReader::new(StreamOwned::new(tls, stream));
+            front.get_mut().write_all(b"+OK\r\n").unwrap();
+            let (mut said, mut answer) = (Vec::new(), answers(list, plus));
+            loop {
+                let mut line = String::new();
+                if front.read_line(&mut line).unwrap_or(0) == 0 {
+                    return said;
+                }
+                let line = line.trim_end_matches("\r\n");
+                said.push(line.to_owned());
+                let reply = answer(line) + "\r\n";
+                if front.get_mut().write_all(reply.as_bytes()).is_err() {
+                    return said;
+                }
+            }
+        });
+        Self { port, thread }
+    }
+
+    fn check(&self, house: &House, options: &[&str]) -> Output {
+        program()
+            .args(["check", &format!("pop3s://alice@127.0.0.1:{}", self.port), "--ca-file"])
+            .arg(house.path("cert.pem"))
+            .args(options)
+            .env("POP3_PASSWORD", PASSWORD)
+            .output()
+            .unwrap()
+    }
+
+    /// The lines of logins: verb and mechanism.
+    fn logins(self) -> Vec<String> {
+        let said = self.thread.join().unwrap();
+        let of_login = |line: &&String| ["AUTH", "USER", "PASS"].iter().any(|verb| line.starts_with(verb));
+        let words = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        said.iter().filter(of_login).map(words).collect()
+    }
+}
+
+fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send {
+    let mut exchange: Option<Exchange> = None;
+    let mut bound = false;
+    move |line| {
+        let step = if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256 ") {
+            let first = Base64::decode_vec(first).unwrap();
+            // `y` would tell a server that offers -PLUS of an attack.
+            if !first.starts_with(b"n,,") {
+                return "-ERR [AUTH] not the flag n".to_owned();
+            }
+            let setup = Setup::new(Nonce::from_text("servers").unwrap(), "0123456789abcdef");
+            exchange.insert(Exchange::new(Mechanism::ScramSha256, setup)).begin(Some(&first)).unwrap()
+        } else if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256-PLUS ") {
+            let first = String::from_utf8(Base64::decode_vec(first).unwrap()).unwrap();
+            assert!(first.starts_with("p="), "{first}");
+            return match plus {
+                Plus::Refuses(reply) => reply.to_owned(),
+                Plus::Says(word) => {
+                    bound = true;
+                    format!("+ {}", Base64::encode_string(word.as_bytes()))
+                }
+                Plus::Late(_) => {
+                    bound = true;
+                    let nonce = first.split_once("r=").unwrap().1;
+                    let challenge = format!("r={nonce}x,s=c2FsdA==,i=4096");
+                    format!("+ {}", Base64::encode_string(challenge.as_bytes()))
+                }
+            };
+        } else if bound {
+            bound = false;
+            return match plus {
+                Plus::Late(reply) if line != "*" => reply.to_owned(),
+                _ => "-ERR cancelled".to_owned(),
+            };
+        } else if let Some(running) = exchange.as_mut() {
+            running.respond(&Base64::decode_vec(line).unwrap()).unwrap()
+        } else {
+            return match line.split(' ').next().unwrap() {
+                "CAPA" => format!("+OK\r\n{list}\r\nUIDL\r\n."),
+                "STAT" => "+OK 0 0".to_owned(),
+                "LIST" | "UIDL" => "+OK\r\n.".to_owned(),
+                "AUTH" => "-ERR no".to_owned(),
+                _ => "+OK".to_owned(),
+            };
+        };
+        follow(&mut exchange, step)
+    }
+}
+
+fn follow(exchange: &mut Option<Exchange>, mut step: Step) -> String {
+    loop {
+        step = match step {
+            Step::Ask(_) => {
+                let keys = Keys::derive(Hash::Sha256, PASSWORD.as_bytes(), b"salt", 4096);
+                exchange.as_mut().unwrap().answer(Answer::Keys(Some(keys.unwrap()))).unwrap()
+            }
+            Step::Challenge(octets) => return format!("+ {}", Base64::encode_string(octets.expose())),
+            Step::Done(_) => {
+                *exchange = None;
+                return "+OK".to_owned();
+            }
+            Step::Fail(_) => {
+                *exchange = None;
+                return "-ERR [AUTH] no".to_owned();
+            }
+        };
+    }
+}
+
+const BOTH: &str = "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN\r\nUSER";
+
+/// How Cyrus refuses a type of binding that it does not know.
+const CYRUS: Plus = Plus::Refuses("-ERR [AUTH] authenticating: bad protocol / cancel");
+
+// 5802-6.01
+#[test]
+fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
+    let house = House::new();
+    let refusals = [
+        CYRUS,
+        Plus::Refuses("-ERR no"),
+        Plus::Says("e=unsupported-channel-binding-type"),
+        Plus::Says("e=channel-binding-not-supported"),
+    ];
+    for plus in refusals {
+        for runtime in RUNTIMES {
+            let server = Odd::start(&house, BOTH, plus);
+            let output = server.check(&house, &["--runtime", runtime]);
+            let (page, text) = (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output));
+            assert_eq!(code(&output), 0, "{runtime} {plus:?}: {text}");
+            assert!(
+                page.lines().any(|line| line.starts_with("logged in by") && line.ends_with("SCRAM-SHA-256")),
+                "{page}"
+            );
+            assert!(text.contains("warning") && text.contains("not bound to TLS"), "{text}");
+            let logins = server.logins();
+            assert_eq!(logins.last().map(String::as_str), Some("AUTH SCRAM-SHA-256"));
+            assert_eq!(logins[0], "AUTH SCRAM-SHA-256-PLUS");
+        }
+    }
+    // Cyrus refuses behind the proof, where it looks like a wrong password: it is known by its name.
+    let cyrus = "SASL SCRAM-SHA-256-PLUS SCRAM-SHA-256\r\nIMPLEMENTATION Cyrus POP3 server v3.6.1";
+    for runtime in RUNTIMES {
+        let server = Odd::start(&house, cyrus, Plus::Late("-ERR [AUTH] bad protocol / cancel"));
+        let output = server.check(&house, &["--runtime", runtime]);
+        assert_eq!(code(&output), 0, "{runtime}: {}", errors(&output));
+        assert!(errors(&output).contains("not bound to TLS"), "{}", errors(&output));
+        assert_eq!(server.logins(), ["AUTH SCRAM-SHA-256"]);
+    }
+    let server = Odd::start(&house, cyrus, Plus::Late("-ERR [AUTH] bad protocol / cancel"));
+    assert_eq!(code(&server.check(&house, &["--require-binding"])), 4);
+    assert_eq!(server.logins(), ["AUTH SCRAM-SHA-256-PLUS"]);
+    // Who asks for it is not warned.
+    let server = Odd::start(&house, BOTH, CYRUS);
+    let output = server.check(&house, &["--auth", "scram-sha-256"]);
+    assert_eq!((code(&output), errors(&output)), (0, String::new()));
+    server.logins();
+}
+
+#[test]
+fn a_binding_is_left_out_only_before_a_proof_and_unasked() {
+    let house = House::new();
+    let only = "SASL SCRAM-SHA-256-PLUS PLAIN LOGIN\r\nUSER";
+    for (list, plus, options) in [
+        // After a proof a refusal is one.
+        (BOTH, Plus::Late("-ERR no"), &[][..]),
+        (BOTH, Plus::Late("-ERR [AUTH] no"), &[]),
+        (BOTH, Plus::Late("+ ZT11bnN1cHBvcnRlZC1jaGFubmVsLWJpbmRpbmctdHlwZQ=="), &[]),
+        // Another trouble.
+        (BOTH, Plus::Refuses("-ERR [SYS/TEMP] later"), &[]),
+        (BOTH, Plus::Refuses("-ERR [IN-USE] later"), &[]),
+        // Somebody in between is noticed.
+        (BOTH, Plus::Says("e=channel-bindings-dont-match"), &[]),
+        // What the user or the standard says.
+        (BOTH, CYRUS, &["--require-binding"]),
+        (BOTH, CYRUS, &["--strict"]),
+        (BOTH, CYRUS, &["--auth", "scram-sha-256-plus"]),
+        // Nothing but the same mechanism will do.
+        (only, CYRUS, &[]),
+    ] {
+        let server = Odd::start(&house, list, plus);
+        let output = server.check(&house, options);
+        let text = errors(&output);
+        assert!(matches!(code(&output), 4 | 6), "{plus:?} {options:?}: {text}");
+        assert!(!text.contains("warning"), "{text}");
+        let logins = server.logins();
+        assert_eq!(logins, ["AUTH SCRAM-SHA-256-PLUS"], "{plus:?} {options:?}");
+    }
+}
+
+// A list of which the refusal is all that somebody in between needs: he still gets no more than a proof.
+#[test]
+fn nothing_weaker_follows_a_login_that_is_not_bound() {
+    let house = House::new();
+    let tells = "SASL SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN\r\nUSER\r\nRESP-CODES\r\nAUTH-RESP-CODE";
+    let server = Odd::start(&house, tells, CYRUS);
+    let output = server.check(&house, &[]);
+    assert_eq!(code(&output), 4, "{}", errors(&output));
+    let logins = server.logins();
+    assert!(logins.iter().all(|line| line.starts_with("AUTH SCRAM-SHA-1")), "{logins:?}");
+    assert!(logins.contains(&"AUTH SCRAM-SHA-1".to_owned()), "{logins:?}");
+}
+
+// mutt 2.2 and neomutt choose -PLUS wherever it is offered, and then can't.
+#[test]
+fn serve_offers_bindings_on_demand_and_ours_uses_them() {
+    let house = House::new();
+    for (options, expected) in [(&[][..], false), (&["--channel-binding"], true)] {
+        let server = house.serve(options);
+        for (scheme, tls) in [("pop3s", "implicit"), ("pop3", "starttls")] {
+            let output = program()
+                .args(["check", &server.url(scheme), "--tls", tls, "--ca-file"])
+                .arg(house.path("cert.pem"))
+                .env("POP3_PASSWORD", PASSWORD)
+                .output()
+                .unwrap();
+            assert_eq!(code(&output), 0, "{}", errors(&output));
+            let page = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(page.contains("-PLUS"), expected, "{page}");
+            let way = if expected { "SCRAM-SHA-512-PLUS" } else { "SCRAM-SHA-512" };
+            assert!(
+                page.lines().any(|line| line.starts_with("logged in by") && line.ends_with(way)),
+                "{page}"
+            );
+        }
+    }
+    let output = program().args(["serve", "--no-channel-binding"]).output().unwrap();
+    assert_eq!(code(&output), 2);
+}
