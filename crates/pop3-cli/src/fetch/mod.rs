@@ -30,11 +30,6 @@ use session::Fetcher;
 
 /// Fetches.
 pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
-    if options.delete && matches!(options.to, Target::Stdout) {
-        return Err(Failure::usage(
-            "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
-        ));
-    }
     let to_stderr = matches!(options.to, Target::Stdout);
     let (quiet, json) = (options.quiet, options.json);
     let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
@@ -70,6 +65,11 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
 }
 
 fn fetch(options: &Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
+    if options.delete && matches!(options.to, Target::Stdout) {
+        return Err(Failure::usage(
+            "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
+        ));
+    }
     let account = &options.account;
     let url = account.url()?;
     let mut dial = Dial::new(account, &url)?;

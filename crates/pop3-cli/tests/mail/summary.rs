@@ -84,6 +84,9 @@ fn json_is_printed_without_a_session_too() {
         assert!(told["error"].is_string() && told["fetched"] == 0, "{told}");
         assert_eq!(errors(&output).lines().count(), 1);
     }
+    let output =
+        house.fetch("pop3://alice@127.0.0.1:1", &["--to", "-", "--delete", "--json"]).output().unwrap();
+    assert_eq!(json(errors(&output).lines().next().unwrap().as_bytes())["exit"], 2);
     // Where standard output is for messages, on standard error.
     let output = house.fetch("pop3://alice@127.0.0.1:1", &["--to", "-", "--json"]).output().unwrap();
     assert!(output.stdout.is_empty());
