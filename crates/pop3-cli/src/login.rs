@@ -8,6 +8,7 @@ use pop3_proto::{Quirk, Secret};
 use crate::args::{Account, Auth};
 use crate::exit::Failure;
 use crate::password;
+use crate::tell::tell;
 
 /// A way to log in, with all that it takes.
 #[derive(Clone, Debug)]
@@ -102,11 +103,11 @@ impl Login {
         if let Method::Sasl(mechanism) = method
             && client.quirks().contains(&Quirk::UnknownBinding)
         {
-            eprintln!(
+            tell(format_args!(
                 "pop3: warning: {} offers {mechanism}-PLUS and refuses our kind of channel binding, so the login is not bound to TLS (--require-binding forbids that; --auth {} asks for it, without this warning)",
                 self.place,
                 mechanism.name().to_ascii_lowercase()
-            );
+            ));
         }
         Ok(method)
     }

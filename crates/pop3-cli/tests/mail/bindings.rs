@@ -113,7 +113,7 @@ fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send 
             bound = false;
             return match plus {
                 Plus::Late(reply) if line != "*" => reply.to_owned(),
-                _ => "-ERR cancelled".to_owned(),
+                Plus::Refuses(_) | Plus::Says(_) | Plus::Late(_) => "-ERR cancelled".to_owned(),
             };
         } else if let Some(running) = exchange.as_mut() {
             running.respond(&Base64::decode_vec(line).unwrap()).unwrap()

@@ -122,14 +122,11 @@ impl<T: Transport> Client<T> {
                             | Error::Protocol(ProtocolError::Closed { .. } | ProtocolError::Truncated { .. })
                     ) =>
             {
-                match second.error {
-                    // The server would have said if it were the credentials, and takes neither form.
-                    Error::Refused(refusal) if refusal.blames_credentials() == Some(false) => {
-                        Err(judged(mechanism, Failure { shown: Shown::Nothing, ..first }))
-                    }
-                    Error::Refused(_) => Err(judged(mechanism, first)),
-                    _ => Err(Attempt::Failed(first.error)),
-                }
+                let Error::Refused(refusal) = second.error else { return Err(Attempt::Failed(first.error)) };
+                // Else the server would have said if it were the credentials, and takes neither form.
+                let shown =
+                    if refusal.blames_credentials() == Some(false) { Shown::Nothing } else { first.shown };
+                Err(judged(mechanism, Failure { shown, ..first }))
             }
             Err(second) => Err(judged(mechanism, second)),
         }
@@ -343,22 +340,25 @@ fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
     if shown == Shown::Credentials {
         return Attempt::Failed(error);
     }
-    match error {
-        Error::Refused(refusal)
-            if !matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) =>
-        {
-            Attempt::Failed(Error::Refused(refusal))
-        }
-        Error::Refused(refusal) if mechanism.needs_channel_binding() => {
+    let bound = mechanism.needs_channel_binding();
+    if let Error::Refused(refusal) = error {
+        let lasting = matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials);
+        return if lasting && bound {
             Attempt::Unbound(Error::Refused(refusal))
-        }
-        // Behind the user's name it may be the user, or the flag for channel binding.
-        Error::Refused(refusal) if shown == Shown::Nothing => Attempt::TurnedDown(refusal),
-        Error::Exchange(ExchangeError::Denied(
-            Denial::UnsupportedChannelBindingType | Denial::ChannelBindingNotSupported,
-        )) if mechanism.needs_channel_binding() => Attempt::Unbound(error),
-        error => Attempt::Failed(error),
+        } else if lasting && shown == Shown::Nothing {
+            Attempt::TurnedDown(refusal)
+        } else {
+            // Behind the user's name it may be the user, or the flag for channel binding.
+            Attempt::Failed(Error::Refused(refusal))
+        };
     }
+    let about_binding = matches!(
+        error,
+        Error::Exchange(ExchangeError::Denied(
+            Denial::UnsupportedChannelBindingType | Denial::ChannelBindingNotSupported
+        ))
+    );
+    if bound && about_binding { Attempt::Unbound(error) } else { Attempt::Failed(error) }
 }
 
 /// The mechanism of SCRAM without binding that belongs to one with it.

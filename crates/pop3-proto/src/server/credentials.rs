@@ -65,8 +65,11 @@ pub enum Proof {
 /// there is one, and all stores agree on which secrets are right.
 #[derive(Clone)]
 pub struct KeyedDigest {
-    verify: Arc<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    verify: Arc<Check>,
 }
+
+/// Whether a digest was made with this secret.
+type Check = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 impl KeyedDigest {
     /// A digest with its check: whether it was made with this secret. The time that the check takes must
