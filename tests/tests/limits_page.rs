@@ -111,6 +111,8 @@ fn the_page_has_the_defaults() {
         ("max_body", vec!["none".to_owned()]),
         ("greeting_timeout", time(config.greeting_timeout)),
         ("reply_timeout", time(config.reply_timeout)),
+        ("min_octets", octets(config.min_octets as usize)),
+        ("min_octets_period", time(config.min_octets_period)),
         ("quit_timeout", time(config.quit_timeout)),
     ];
     rows.sort_by_key(|(name, _)| *name);
