@@ -11,14 +11,17 @@
 mod census;
 mod entry;
 mod key;
+mod log;
 mod memory;
 mod record;
+#[cfg(test)]
+mod tests;
 mod traits;
 
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -27,6 +30,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) use census::Census;
 pub(crate) use entry::{Absence, Day, Entry, Id};
 pub(crate) use key::{Content, Key};
+use log::Log;
 use memory::Forgetting;
 pub(crate) use memory::Memory;
 use record::Record;
@@ -352,75 +356,6 @@ pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
     lock.try_lock()
 }
 
-/// What a state file says.
-#[derive(Debug, Default)]
-struct Log {
-    header: Option<(String, String, String)>,
-    is_old: bool,
-    traits: Option<Traits>,
-    memory: Memory,
-    tail: Vec<Unsure>,
-    torn: bool,
-}
-
-impl Log {
-    fn read(input: &mut impl BufRead) -> io::Result<Self> {
-        /// The longest line that is read; we write much shorter ones.
-        const LONGEST: u64 = 64 * 1024;
-        /// How many messages are put into the memory at once.
-        const BATCH: usize = 16 * 1024;
-        let mut log = Self::default();
-        let mut line = Vec::new();
-        let mut batch = Vec::new();
-        loop {
-            line.clear();
-            if input.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            let record = line.strip_suffix(b"\n").and_then(Record::parse);
-            match (record, &log.header) {
-                (Some(Record::Header { name, account, target, is_old }), None) => {
-                    log.header = Some((name, account, target));
-                    log.is_old = is_old;
-                }
-                (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
-                (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
-                    batch.push((id, entry));
-                    // What was rewritten has appeared long ago, and has no token.
-                    if !token.is_empty() {
-                        log.tail.push(Unsure { id, token, time });
-                    }
-                    if batch.len() == BATCH {
-                        log.memory.extend(&mut batch);
-                    }
-                }
-                (Some(Record::Published), Some(_)) => log.tail.clear(),
-                (Some(Record::Deleting { id }), Some(_)) => {
-                    log.memory.extend(&mut batch);
-                    log.memory.deleting(id);
-                }
-                (None | Some(_), _) => {
-                    log.torn = true;
-                    break;
-                }
-            }
-        }
-        log.memory.extend(&mut batch);
-        Ok(log)
-    }
-
-    /// What is known of the account. A file of the old form tells by what it remembers how messages
-    /// are recognised.
-    fn traits(&self) -> Traits {
-        self.traits.unwrap_or_else(|| {
-            let by_uid = self.memory.iter().any(|(_, entry)| entry.total > 0);
-            let by_content = self.memory.iter().next().map(|_| RecognisedBy::Content);
-            let recognised_by = if by_uid { Some(RecognisedBy::UniqueIds) } else { by_content };
-            Traits { recognised_by, ..Traits::default() }
-        })
-    }
-}
-
 /// Brings the names in the folder of a file to the disk.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -450,139 +385,4 @@ fn fresh_name() -> String {
         octets = (now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 40)).to_be_bytes();
     }
     format!("{:016x}", u64::from_be_bytes(octets))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn intent(uid: &str) -> Intent {
-        Intent {
-            id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
-            entry: Entry::new(7, 1),
-            token: format!("token of {uid}"),
-        }
-    }
-
-    #[test]
-    fn what_was_noted_is_there_in_the_next_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/er/state");
-        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        let name = journal.name().to_owned();
-        journal.intend(&[intent("a"), intent("b")]).unwrap();
-        journal.published(&[]).unwrap();
-        journal.deleting(&[intent("a").id]).unwrap();
-        journal.intend(&[intent("c")]).unwrap();
-        let memory = journal.memory().clone();
-        drop(journal);
-        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        assert_eq!(journal.memory(), &memory);
-        assert_eq!(journal.name(), name);
-        let unsure = journal.unsure();
-        assert_eq!(unsure.iter().map(|unsure| unsure.token.as_str()).collect::<Vec<_>>(), ["token of c"]);
-        journal.settle(&unsure).unwrap();
-        journal.deleted().unwrap();
-        drop(journal);
-        let journal = Journal::open(&path, "u@h:110", "mbox:y").unwrap();
-        assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
-        assert!(journal.unsure().is_empty());
-    }
-
-    #[test]
-    fn traits_survive_and_a_torn_line_changes_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let open = || Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        let first = Traits { estimates_sizes: true, ..Traits::default() };
-        let second =
-            Traits { recognised_by: Some(RecognisedBy::Content), lost_synchronisation: true, ..first };
-        let mut journal = open();
-        assert_eq!(journal.traits(), Traits::default());
-        journal.set_traits(first).unwrap();
-        journal.intend(&[intent("a")]).unwrap();
-        drop(journal);
-        let mut journal = open();
-        assert_eq!(journal.traits(), first);
-        // By a rewrite too.
-        journal.settle(&journal.unsure()).unwrap();
-        drop(journal);
-        let whole = fs::read(&path).unwrap();
-        let mut journal = open();
-        assert_eq!(journal.traits(), first);
-        journal.set_traits(second).unwrap();
-        drop(journal);
-        assert_eq!(open().traits(), second);
-        let longer = fs::read(&path).unwrap();
-        assert!(longer.starts_with(&whole));
-        fs::write(&path, &longer[..longer.len() - 1]).unwrap();
-        assert_eq!(open().traits(), first);
-    }
-
-    #[test]
-    fn a_file_of_the_old_form_is_read_and_written_anew() {
-        let by_content = Entry { total: 0, ..intent("b").entry };
-        for (entries, expected) in [
-            (&[][..], None),
-            (&[intent("a").entry], Some(RecognisedBy::UniqueIds)),
-            (&[by_content], Some(RecognisedBy::Content)),
-            (&[by_content, intent("a").entry], Some(RecognisedBy::UniqueIds)),
-        ] {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("state");
-            let mut old = Vec::new();
-            let (name, account, target) = ("n".into(), "u@h:110".into(), "dir:x".into());
-            Record::Header { name, account, target, is_old: true }.write(&mut old);
-            for (index, &entry) in entries.iter().enumerate() {
-                let id = intent(&index.to_string()).id;
-                Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut old);
-            }
-            Record::Published.write(&mut old);
-            fs::write(&path, &old).unwrap();
-            for _ in 0..2 {
-                let journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-                assert_eq!(journal.traits().recognised_by, expected);
-                assert_eq!((journal.memory().len(), journal.name()), (entries.len(), "n"));
-                assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("pop3-state-1"));
-            }
-        }
-    }
-
-    #[test]
-    fn refuses_what_is_not_its_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let refusal =
-            |account, target| Journal::open(&path, account, target).map(|_| ()).unwrap_err().to_string();
-        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        assert!(refusal("u@h:110", "dir:x").contains("another fetch with the state file"));
-        journal.intend(&[intent("a")]).unwrap();
-        drop(journal);
-        assert!(refusal("v@h:110", "dir:x").contains("is of u@h:110"));
-        assert!(refusal("u@h:110", "dir:y").contains("interrupted fetch to dir:x"));
-        fs::write(&path, "something else\n").unwrap();
-        assert!(refusal("u@h:110", "dir:x").contains("no state file"));
-        assert_eq!(fs::read(&path).unwrap(), b"something else\n");
-    }
-
-    #[test]
-    fn a_torn_end_is_cut_off() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
-        let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-        journal.intend(&[intent("a")]).unwrap();
-        journal.published(&[]).unwrap();
-        drop(journal);
-        let whole = fs::read(&path).unwrap();
-        for garbage in [&b"12345678 s 00"[..], b"\0\0\0\0", b"12345678 p\n12345678 p\n", b"\xff\n"] {
-            fs::write(&path, [&whole, garbage].concat()).unwrap();
-            let mut journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-            assert_eq!(journal.memory().len(), 1);
-            // What comes next is not glued to what was torn.
-            journal.intend(&[intent("b")]).unwrap();
-            drop(journal);
-            let journal = Journal::open(&path, "u@h:110", "dir:x").unwrap();
-            assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
-        }
-    }
 }
