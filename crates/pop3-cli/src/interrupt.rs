@@ -41,7 +41,7 @@ struct State {
 pub(crate) struct Shield(());
 
 /// Watches for the signals from now on. `farewell` is what is said when the process ends and nobody has
-/// [said](said) it.
+/// [said] it.
 ///
 /// SIGHUP is left alone where it is ignored, as under nohup(1).
 ///
