@@ -38,8 +38,7 @@ class Serve:
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
         """By which mechanisms the user has logged in since the log was so long; the log has `-` for USER and PASS."""
-        escaped = re.sub(rb"[^ -~]", lambda octet: b"\\x%02x" % octet[0][0], user.encode()).decode()
-        mine = [fields for fields in self.sessions(mark) if fields["user"].replace("\\\\", "\\") == escaped]
+        mine = [fields for fields in self.sessions(mark) if fields["user"] == user]
         return ["USER" if fields["mechanism"] == "-" else fields["mechanism"] for fields in mine]
 
     def sessions(self, mark: int = 0) -> list[dict[str, str]]:
