@@ -227,8 +227,9 @@ def in_parallel(report: Report, jobs: list[Job]) -> list[Run]:
 def try_client(report: Report, program: Path, work: Path, cert: Path, key: Path, ca: Path, runtime: str) -> None:
     """The scripts for clients, met by `pop3 fetch --delete`."""
     home = work / f"client-{runtime}"
+    # Each script is another server at one address, so that each has a state file of its own.
     command = (
-        f"{program} fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --to dir:{home}/mail --state {home}/state --delete "
+        f"{program} fetch pop3://$POP3_USER@$POP3_HOST:$POP3_PORT --to dir:{home}/mail --state {home}/state-$POP3_SCENARIO --delete "
         f"--tls $POP3_TLS --ca-file {ca} --timeout 8 --quiet --runtime {runtime}"
     )
     done = subprocess.run(
