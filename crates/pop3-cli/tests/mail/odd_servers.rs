@@ -236,28 +236,6 @@ fn no_login_no_messages() {
     }
 }
 
-/// A refusal for now has one exit code, whatever was refused.
-#[test]
-fn what_is_refused_for_now_is_told_as_that() {
-    for command in ["STLS", "STAT"] {
-        let house = House::new();
-        let reply = b"-ERR [SYS/TEMP] disk\r\n".to_vec();
-        let answer = script(mail(), move |line| (line == command).then(|| Some(reply.clone())));
-        let server = Scripted::start(b"+OK\r\n", vec![answer]);
-        let url = server.url();
-        let output = if command == "STAT" {
-            program().args(["check", &url]).env("POP3_PASSWORD", PASSWORD).output().unwrap()
-        } else {
-            let tls = if command == "STLS" { "starttls" } else { "off" };
-            house.fetch(&url, &["--tls", tls, "--to", &house.to("dir")]).output().unwrap()
-        };
-        let text = errors(&output);
-        assert_eq!(code(&output), 6, "{command}: {text}");
-        assert!(text.contains("try again later") && text.contains("[SYS/TEMP] disk"), "{text}");
-        server.said();
-    }
-}
-
 #[test]
 fn other_protocols_and_silence() {
     for (greeting, exit, what) in [
