@@ -125,12 +125,11 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
         }
     };
     let duration = transport.now().since(opened);
-    if end.is_stopped() {
-        // Another connection has the place already: no farewell.
-        drop(transport);
-    } else {
+    // Where another connection has the place already, there is no farewell.
+    if !end.is_stopped() {
         transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
+    drop(transport);
     service.ended(&link.into_peer(), &Report::new(ended, duration));
 }
 
