@@ -283,4 +283,23 @@ mod tests {
         drop(places);
         assert!(limits.now().is_empty(), "{limits:?}");
     }
+
+    // SEC-03
+    #[test]
+    fn those_who_come_back_leave_room_for_others_to_come_in() {
+        let limits = limits(8, 8);
+        let mut places: Vec<_> = (0..8).map(|_| take(&limits, client(1)).unwrap()).collect();
+        // None of those who leave is closed yet.
+        for _ in 0..2 {
+            places.push(take(&limits, client(1)).unwrap());
+        }
+        assert_eq!(take(&limits, client(1)).unwrap_err(), Refusal::Total);
+        for last in 2..4 {
+            places.push(take(&limits, client(last)).unwrap());
+        }
+        assert_eq!(take(&limits, client(4)).unwrap_err(), Refusal::Total);
+        assert_eq!(lost(&places), [0, 1, 2, 3]);
+        drop(places);
+        assert!(limits.now().is_empty(), "{limits:?}");
+    }
 }

@@ -69,7 +69,7 @@ impl Table {
         } else {
             None
         };
-        let victim = self.take_from(most, victim)?;
+        let victim = self.take_from(most, victim, source)?;
         let id = self.next;
         self.next += 1;
         self.present += 1;
@@ -91,7 +91,7 @@ impl Table {
         } else {
             None
         };
-        let victim = self.take_from(most, victim)?;
+        let victim = self.take_from(most, victim, source)?;
         self.exit(before, id);
         self.enter(source, id, waiting);
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -177,10 +177,13 @@ impl Table {
     }
 
     /// Takes its place from a connection, unless too many are on their way out: each of them still has its
-    /// descriptor.
-    fn take_from(&mut self, most: &Most, victim: Option<u64>) -> Result<Victim, Refusal> {
+    /// descriptor. Half of that room is left to newcomers whose source has nothing else without a login: those
+    /// who come back as fast as they lose their places would fill it.
+    fn take_from(&mut self, most: &Most, victim: Option<u64>, newcomer: Source) -> Result<Victim, Refusal> {
         let Some(id) = victim else { return Ok(None) };
-        if self.leaving >= Limits::most_leaving(most.total) {
+        let room = Limits::most_leaving(most.total);
+        let is_first = self.sources.get(&newcomer).is_none_or(|held| held.waiting.is_empty());
+        if self.leaving >= if is_first { room } else { room / 2 } {
             return Err(Refusal::Total);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(None) };
