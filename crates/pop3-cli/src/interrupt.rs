@@ -40,27 +40,31 @@ struct State {
 #[must_use]
 pub(crate) struct Shield(());
 
-/// Watches for the signals from now on. `farewell` is what is said when the process ends and nobody has
-/// [said] it.
+/// Watches for the signals from now on. `notice` is what is said at the first signal while something is
+/// [shielded](shield), so that the end takes a while; `farewell` is what is said when the process ends and
+/// nobody has [said] it.
 ///
 /// SIGHUP is left alone where it is ignored, as under nohup(1).
 ///
 /// # Errors
 /// When the system refuses that.
-pub(crate) fn watch(farewell: impl FnOnce(Exit) + Send + 'static) -> Result<(), Failure> {
+pub(crate) fn watch(
+    notice: impl FnOnce(Exit) + Send + 'static,
+    farewell: impl FnOnce(Exit) + Send + 'static,
+) -> Result<(), Failure> {
     let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
     let interrupt = INTERRUPT.get_or_init(Interrupt::default);
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(cant)?;
     let work = move || {
-        let mut farewell = Some(farewell);
+        let mut words = Some((notice, farewell));
         for signal in &mut signals {
             let exit = meaning(signal);
-            let Some(farewell) = farewell.take() else {
+            let Some((notice, farewell)) = words.take() else {
                 // The second signal: whoever sends it does not want to wait.
                 process::exit(exit.code());
             };
-            let end = move || interrupt.end(exit, farewell);
+            let end = move || interrupt.end(exit, notice, farewell);
             if thread::Builder::new().name("end".into()).spawn(end).is_err() {
                 process::exit(exit.code());
             }
@@ -115,11 +119,16 @@ impl Interrupt {
     }
 
     /// Ends the process as soon as nothing is shielded.
-    fn end(&self, exit: Exit, farewell: impl FnOnce(Exit)) {
+    fn end(&self, exit: Exit, notice: impl FnOnce(Exit) + Send + 'static, farewell: impl FnOnce(Exit)) {
         let mut state = self.lock();
         state.caught = Some(exit);
+        let takes_a_while = state.shields > 0;
         drop(state);
         self.stop.stop();
+        if takes_a_while {
+            // In a thread of its own: who reads it may be slow. Without one nothing is said.
+            let _ = thread::Builder::new().spawn(move || notice(exit));
+        }
         let waited = self.unshielded.wait_timeout_while(self.lock(), PATIENCE, |state| state.shields > 0);
         // Held to the end: nobody begins anything now.
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);

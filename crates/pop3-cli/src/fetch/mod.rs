@@ -45,7 +45,15 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
         crate::tell::tell(&failure);
         tell(&Err(failure), report, true);
     };
-    interrupt::watch(move |exit| tell_end(exit, &Report::default()))?;
+    let notice = move |exit| {
+        if !quiet {
+            crate::tell::tell(format_args!(
+                "pop3: {}: the fetch ends when what is on its way has come, in a few seconds (a second signal ends it at once)",
+                signal(exit)
+            ));
+        }
+    };
+    interrupt::watch(notice, move |exit| tell_end(exit, &Report::default()))?;
     let (mut report, mut shield) = (Report::default(), None);
     let result = fetch(options, &mut report, &mut shield);
     // Whatever went wrong behind a signal did so by the signal.
@@ -124,15 +132,20 @@ fn converse(
     Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
 }
 
-/// What is said when a signal has ended a fetch.
-fn stopped(exit: Exit) -> Failure {
-    let signal = if exit == Exit::Interrupted {
+/// The name of the signal by which the program ends.
+fn signal(exit: Exit) -> &'static str {
+    if exit == Exit::Interrupted {
         "SIGINT"
     } else if exit == Exit::HungUp {
         "SIGHUP"
     } else {
         "SIGTERM"
-    };
+    }
+}
+
+/// What is said when a signal has ended a fetch.
+fn stopped(exit: Exit) -> Failure {
+    let signal = signal(exit);
     Failure::new(
         exit,
         format!("ended by {signal}; what is stored is remembered, the rest stays on the server"),

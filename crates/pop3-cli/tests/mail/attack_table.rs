@@ -4,12 +4,14 @@ use core::time::Duration;
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
 use base64ct::{Base64, Encoding as _};
 
-use crate::crowd::{from, house_of, is_closed, log_in, retrieve, stream_from, until};
+use crate::changes::until;
+use crate::crowd::{await_end, from, house_of, is_closed, log_in, retrieve, stream_from};
 use crate::support::{House, RUNTIMES, Server};
 
 /// The places of the server.
@@ -78,7 +80,8 @@ fn silent_connections_give_way() {
         for user in 0..PLACES {
             sessions.push(log_in(10 + user as u8, server.plain, user));
             // No more of them than were needed, but for those that were too slow.
-            until("one is closed", || closed() > user);
+            let gave_way = || house.log().matches("closed to make room").count();
+            until(&house, "one is closed", || gave_way() > user);
         }
         assert_eq!(closed(), PLACES, "{runtime}");
         // Who is logged in stays, and who comes now is told so.
@@ -96,14 +99,13 @@ fn silent_connections_give_way() {
             assert!(session.say("QUIT").starts_with("+OK"));
             assert_eq!(session.line(), "");
         }
-        let mut again = Vec::new();
-        until("all places are free again", || {
-            let (raw, greeting) = from(20 + again.len() as u8, server.plain);
-            if greeting.starts_with("+OK") {
-                again.push(raw);
-            }
-            again.len() == PLACES
+        until(&house, "all sessions have ended", || house.log().matches("end=quit").count() == PLACES);
+        let again: Vec<_> = (0..PLACES).map(|index| from(20 + index as u8, server.plain)).collect();
+        let again = again.into_iter().map(|(raw, greeting)| {
+            assert!(greeting.starts_with("+OK"), "{runtime}: {greeting}");
+            raw
         });
+        let again: Vec<_> = again.collect();
         assert!(again.iter().all(|raw| !is_closed(&raw.stream)), "{runtime}");
     });
 }
@@ -152,14 +154,15 @@ fn who_waits_for_a_check_keeps_the_place() {
         fs::create_dir_all(house.path("mail/bob/new")).unwrap();
         fs::write(house.path("users"), "bob:{TOKEN}\n").unwrap();
         let (begun, go) = (house.path("begun"), house.path("go"));
-        let command =
-            format!("touch {}; while [ ! -e {} ]; do sleep 0.02; done", begun.display(), go.display());
+        let command = format!("touch {}; read -r word < {}", begun.display(), go.display());
+        // Reading from it waits for who writes.
+        assert!(Command::new("mkfifo").arg(&go).status().unwrap().success());
         let options = ["--token-command", &command, "--token-timeout", "120"];
         let server = serve(&house, runtime, &[&options[..], &["--login-timeout", "120"]].concat());
         let (mut bob, _) = from(9, server.plain);
         let token = Base64::encode_string(b"user=bob\x01auth=Bearer token\x01\x01");
         bob.stream.write_all(format!("AUTH XOAUTH2 {token}\r\n").as_bytes()).unwrap();
-        until("the check has begun", || begun.exists());
+        until(&house, "the check has begun", || begun.exists());
         let mut crowd = Vec::new();
         let mut let_in = 0;
         for round in 0..5 * PLACES {
@@ -168,7 +171,7 @@ fn who_waits_for_a_check_keeps_the_place() {
             crowd.push(raw.stream);
         }
         assert!(let_in > 2 * PLACES, "{runtime}: {let_in}");
-        fs::write(&go, "").unwrap();
+        fs::write(&go, "word\n").unwrap();
         let reply = bob.line();
         assert!(reply.starts_with("+OK"), "{runtime}: {reply}");
         let open = crowd.iter().filter(|stream| !is_closed(stream)).count();
@@ -186,7 +189,7 @@ fn a_silent_neighbour_does_not_use_up_the_address() {
         let mut sessions: Vec<_> = Vec::new();
         for (user, oldest) in silent[..2].iter().enumerate() {
             sessions.push(log_in(9, server.plain, user));
-            until("the oldest is closed", || is_closed(oldest));
+            await_end(oldest);
         }
         assert!(!is_closed(&silent[2]), "{runtime}");
         // One for one of the same address would be nothing won.

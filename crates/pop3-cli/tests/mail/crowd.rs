@@ -1,18 +1,14 @@
 //! Many users, and connections from many addresses of this machine.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::fs;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
+use crate::changes::PATIENCE;
 use crate::support::{House, Raw};
-
-/// How long anything may take that should take no time at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A house of these many users, `u0` and so on, with the password `secret`. Each has one small message.
 pub(crate) fn house_of(users: usize) -> House {
@@ -87,11 +83,10 @@ pub(crate) fn is_closed(mut stream: &TcpStream) -> bool {
     closed
 }
 
-/// Waits until it is so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+/// Waits until the server has closed this connection. What it sends is thrown away.
+pub(crate) fn await_end(mut stream: &TcpStream) {
+    match io::copy(&mut stream, &mut io::sink()) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}"),
     }
 }

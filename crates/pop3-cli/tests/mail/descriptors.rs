@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 
-use crate::crowd::{from, house_of, is_closed, log_in, retrieve, stream_from, until};
-use crate::support::{House, RUNTIMES, Server};
+use crate::changes::until;
+use crate::crowd::{from, house_of, is_closed, log_in, retrieve, stream_from};
+use crate::support::{House, RUNTIMES, Raw, Server};
 
 /// What an idle session may hold: its socket, the directory of its maildrop, the lock.
 const OF_A_SESSION: usize = 3;
@@ -46,7 +47,7 @@ fn set_limit(server: &Server, limit: &str) {
 /// The places that the server says it has.
 fn places(house: &House) -> usize {
     let mut places = None;
-    until("the log tells the places", || {
+    until(house, "the log tells the places", || {
         let log = house.log();
         let line = log.lines().find(|line| line.contains("fewer connections than")).map(str::to_owned);
         let value = line.as_deref().and_then(|line| line.split("max_connections=").nth(1)).map(str::to_owned);
@@ -86,24 +87,16 @@ fn crowded(runtime: &str) {
     assert!((18..33).contains(&places), "{runtime}: {places}");
     // What a runtime makes when it is used first is no session's.
     drop(log_in(9, server.plain, 0));
-    let mut before = 0;
-    until("nobody is there", || {
-        let now = descriptors(&server);
-        core::mem::replace(&mut before, now) == now
-    });
+    until(&house, "nobody is there", || house.log().contains(" session "));
+    let before = descriptors(&server);
 
-    // All at once.
-    let mut sessions: Vec<_> = thread::scope(|scope| {
-        let port = server.plain;
-        let logins: Vec<_> = (0..places).map(|user| scope.spawn(move || log_in(9, port, user))).collect();
-        logins.into_iter().map(|login| login.join().unwrap()).collect()
-    });
-    let mut held = 0;
-    until("each session holds no more than it needs", || {
-        held = descriptors(&server) - before;
-        held <= places * OF_A_SESSION
-    });
-    assert!(held >= places, "{runtime}: {held}");
+    let mut sessions = all_at_once(&server, places);
+    // What logging in takes is given back behind the reply to it.
+    for session in &mut sessions {
+        assert!(session.say("NOOP").starts_with("+OK"));
+    }
+    let held = descriptors(&server) - before;
+    assert!((places..=places * OF_A_SESSION).contains(&held), "{runtime}: {held} for {places}");
 
     // One does not read what it has asked for; all others fetch while connections rush in.
     sessions[0].stream.write_all(b"RETR 1\r\n").unwrap();
@@ -135,8 +128,22 @@ fn crowded(runtime: &str) {
         assert!(session.say("QUIT").starts_with("+OK"), "{runtime}");
         assert_eq!(session.line(), "");
     }
-    until("all descriptors are given back", || descriptors(&server) <= before);
+    // All is given back: there is room for as many once more.
+    let ended = || house.log().matches("end=quit").count() == places;
+    until(&house, "all sessions have ended", ended);
+    for (user, session) in all_at_once(&server, places).iter_mut().enumerate() {
+        assert!(session.say("STAT").starts_with("+OK 0 "), "{runtime}: u{user}");
+    }
     assert!(!house.log().contains("ERROR"), "{}", house.log());
+}
+
+/// Logs in the first users, all at one time.
+fn all_at_once(server: &Server, users: usize) -> Vec<Raw> {
+    thread::scope(|scope| {
+        let port = server.plain;
+        let logins: Vec<_> = (0..users).map(|user| scope.spawn(move || log_in(9, port, user))).collect();
+        logins.into_iter().map(|login| login.join().unwrap()).collect()
+    })
 }
 
 #[test]
@@ -160,11 +167,10 @@ fn starved(runtime: &str) {
     sessions[2].stream.write_all(b"DELE 1\r\nQUIT\r\n").unwrap();
     let late = stream_from(9, server.plain);
     let shortages = || house.log().lines().filter(|line| line.contains("no file can be opened")).count();
-    until("it is logged", || shortages() > 0);
-    // Long enough for some tries. The others go on meanwhile.
-    for _ in 0..20 {
+    until(&house, "it is logged", || shortages() > 0);
+    // The others go on meanwhile.
+    for _ in 0..200 {
         assert!(sessions[3].say("STAT").starts_with("+OK 1 "));
-        thread::sleep(core::time::Duration::from_millis(20));
     }
     assert!(!is_closed(&late) && sessions[..3].iter().all(|session| !is_closed_unread(&session.stream)));
     set_limit(&server, "1000");

@@ -3,16 +3,33 @@
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use crate::support::{House, RUNTIMES, code, errors, script};
 
 /// A server that sends its answer to this command in such pieces, ten in a second, and the last one again
-/// and again if it is to go on for ever. Returns how many pieces it could send.
-fn dripping(at: &'static str, pieces: Vec<&'static [u8]>, for_ever: bool) -> (u16, JoinHandle<usize>) {
+/// and again if it is to go on for ever.
+struct Dripping {
+    port: u16,
+    /// Dropped when nobody listens any more.
+    listened_to: Sender<()>,
+    sent: JoinHandle<usize>,
+}
+
+impl Dripping {
+    /// How many pieces it could send. The client has ended.
+    fn end(self) -> usize {
+        drop(self.listened_to);
+        self.sent.join().unwrap()
+    }
+}
+
+fn dripping(at: &'static str, pieces: Vec<&'static [u8]>, for_ever: bool) -> Dripping {
+    let (listened_to, goes_on) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let thread = thread::spawn(move || {
+    let sent = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_nodelay(true).unwrap();
         let mut answer = script(vec![b"Subject: a\r\n\r\nx\r\n".to_vec()], |_| None);
@@ -31,19 +48,21 @@ fn dripping(at: &'static str, pieces: Vec<&'static [u8]>, for_ever: bool) -> (u1
                     return sent;
                 }
                 sent += 1;
-                thread::sleep(Duration::from_millis(100));
+                if goes_on.recv_timeout(Duration::from_millis(100)) != Err(RecvTimeoutError::Timeout) {
+                    return sent;
+                }
             }
         }
         sent
     });
-    (port, thread)
+    Dripping { port, listened_to, sent }
 }
 
 fn drips(at: &'static str, first: &'static [u8], options: &[&str], what: &str) {
     let runs = RUNTIMES.map(|runtime| {
         let house = House::new();
-        let (port, server) = dripping(at, vec![first, b"1"], true);
-        let url = format!("pop3://alice@127.0.0.1:{port}");
+        let server = dripping(at, vec![first, b"1"], true);
+        let url = format!("pop3://alice@127.0.0.1:{}", server.port);
         let to = house.to("dir");
         let options = [options, &["--runtime", runtime, "--to", &to, "--delete"]].concat();
         (runtime, house.fetch(&url, &options).spawn().unwrap(), server, house)
@@ -54,7 +73,7 @@ fn drips(at: &'static str, first: &'static [u8], options: &[&str], what: &str) {
         assert_eq!(code(&output), 3, "{runtime}: {text}");
         assert!(text.contains(what) && text.lines().count() == 1, "{runtime}: {text}");
         // The server was sending when it was given up.
-        assert!((5..3000).contains(&server.join().unwrap()), "{runtime}");
+        assert!((5..3000).contains(&server.end()), "{runtime}");
         assert!(house.fetched().is_empty());
     }
 }
@@ -82,8 +101,8 @@ fn a_slow_line_is_no_fault() {
     let pieces = [vec![&b"+OK\r\nSubject: a\r\n\r\n"[..]], vec![body; 60], vec![b"\r\n.\r\n"]].concat();
     let runs = RUNTIMES.map(|runtime| {
         let house = House::new();
-        let (port, server) = dripping("RETR 1", pieces.clone(), false);
-        let url = format!("pop3://alice@127.0.0.1:{port}");
+        let server = dripping("RETR 1", pieces.clone(), false);
+        let url = format!("pop3://alice@127.0.0.1:{}", server.port);
         let to = house.to("dir");
         let options = ["--timeout", "5", "--min-rate", "100/5", "--runtime", runtime, "--to", &to];
         (runtime, house.fetch(&url, &options).spawn().unwrap(), server, house)
@@ -91,7 +110,7 @@ fn a_slow_line_is_no_fault() {
     for (runtime, child, server, house) in runs {
         let output = child.wait_with_output().unwrap();
         assert_eq!(code(&output), 0, "{runtime}: {}", errors(&output));
-        assert_eq!(server.join().unwrap(), 62, "{runtime}");
+        assert_eq!(server.end(), 62, "{runtime}");
         assert_eq!(house.fetched()[0].len(), b"Subject: a\r\n\r\n".len() + 6000 + 2, "{runtime}");
     }
 }

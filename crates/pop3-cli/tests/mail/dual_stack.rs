@@ -6,7 +6,8 @@ use std::net::TcpStream;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::crowd::{house_of, until};
+use crate::changes::until;
+use crate::crowd::house_of;
 use crate::support::RUNTIMES;
 
 /// A port that is free for both, `None` where there is no IPv6.
@@ -65,7 +66,7 @@ fn ipv6_alone_takes_no_ipv4_and_says_so() {
     let house = house_of(0);
     let address = format!("[::]:{port}");
     let _server = house.serve(&["--listen", &address]);
-    until("the log says so", || house.log().contains(&format!("{address} takes IPv6 only")));
+    until(&house, "the log says so", || house.log().contains(&format!("{address} takes IPv6 only")));
     assert_eq!(greeting(Ipv4Addr::LOCALHOST, port), None);
     assert!(greeting(Ipv6Addr::LOCALHOST, port).is_some_and(|line| line.starts_with("+OK")));
 }

@@ -9,6 +9,7 @@ mod attacks;
 mod auth;
 mod bindings;
 mod certificates;
+mod changes;
 mod checks;
 mod conformance;
 mod crash;

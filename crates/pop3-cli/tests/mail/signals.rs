@@ -1,6 +1,5 @@
 //! Signals end a fetch in order, wherever it is.
 
-use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
@@ -8,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Instant;
 
+use crate::changes::until;
 use crate::support::{House, RUNTIMES, Scripted, code, contents, errors, script, stalling};
 
 const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
@@ -25,24 +24,13 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-/// Waits for something that takes no time but that of the machine.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Waits until the process knows of the signal.
-fn caught(child: &Child) {
-    until("the signal is caught", || {
-        let Ok(tasks) = fs::read_dir(format!("/proc/{}/task", child.id())) else { return true };
-        let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-        // The name goes first in a process that has ended.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-        tasks.map_while(Result::ok).any(|task| name(task) == "end\n") || stat.contains(") Z ")
-    });
+/// Waits until the process says that it knows of the signal.
+fn caught(child: &mut Child) {
+    // Octet by octet, as the rest is read by others.
+    let mut stderr = BufReader::with_capacity(1, child.stderr.as_mut().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("a second signal ends it at once"), "{line}");
 }
 
 fn text(output: &Output) -> String {
@@ -119,10 +107,10 @@ fn quit_is_sent_where_all_that_was_sent_is_stored() {
             let house = House::new();
             let (server, reached, go) = waiting(at);
             let options = ["--runtime", runtime, "--delete", "--json", "--to", &house.to("dir")];
-            let child = house.fetch(&server.url(), &options).spawn().unwrap();
+            let mut child = house.fetch(&server.url(), &options).spawn().unwrap();
             reached.recv().unwrap();
             signal(&child, "TERM");
-            caught(&child);
+            caught(&mut child);
             go.send(()).unwrap();
             let output = end(child, 143, at);
             assert!(text(&output).contains(&format!("\"fetched\":{stored}")), "{at}: {}", text(&output));
@@ -160,12 +148,13 @@ fn before_the_session_it_ends_at_once() {
         let command = format!("echo $$ > '{0}.new'; mv '{0}.new' '{0}'; exec sleep 1000", started.display());
         let mut fetch = house.fetch(&url, &[&options[..], &["--password-command", &command]].concat());
         let child = fetch.env_remove("POP3_PASSWORD").spawn().unwrap();
-        until("the command runs", || started.exists());
+        until(&house, "the command runs", || started.exists());
         let id = fs::read_to_string(&started).unwrap();
         signal(&child, "TERM");
         end(child, 143, runtime);
+        // Its standard error was that of the fetch, which was read to its end.
         let process = format!("/proc/{}/cmdline", id.trim());
-        until("the command is gone", || fs::read(&process).unwrap_or_default().is_empty());
+        assert_eq!(fs::read(&process).unwrap_or_default(), b"", "the command is gone");
     }
 }
 
@@ -176,7 +165,7 @@ fn who_waits_for_a_lock_can_be_ended() {
     mbox.lock().unwrap();
     let url = "pop3://alice@127.0.0.1:1";
     let child = house.fetch(url, &["--to", &house.to("mbox")]).spawn().unwrap();
-    until("the state file is there", || house.path("state-1").exists());
+    until(&house, "the state file is there", || house.path("state-1").exists());
     signal(&child, "INT");
     end(child, 130, "lock");
 }
@@ -191,7 +180,7 @@ fn the_second_signal_ends_at_once() {
     let mut stdout = BufReader::with_capacity(16, child.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
     signal(&child, "INT");
-    caught(&child);
+    caught(&mut child);
     signal(&child, "TERM");
     let status: ExitStatus = child.wait().unwrap();
     assert_eq!(status.code(), Some(143));
