@@ -9,6 +9,7 @@ mod heard;
 mod mail;
 mod mail_rows;
 mod player;
+mod script;
 mod scripts;
 mod session_rows;
 mod stage;

@@ -2,7 +2,7 @@
 
 use super::mail::{Mail, three};
 use super::mail_rows::*;
-use super::player::{Act, Ask, Script};
+use super::script::{Act, Ask, Script};
 use super::session_rows::*;
 use crate::Group;
 

@@ -14,6 +14,7 @@ use rustls::ServerConfig;
 
 use super::heard::Heard;
 use super::player::Player;
+use super::script::Script;
 use super::scripts::{GROUPS, SCRIPTS};
 use crate::report::{Entry, Report};
 use crate::row::{Check, Outcome, Row, Stop};
@@ -127,12 +128,7 @@ impl Stage {
     }
 
     /// Plays one script: to one client, or to all connections of the command.
-    fn play(
-        &self,
-        group: &Group,
-        script: &super::player::Script,
-        stop: &AtomicBool,
-    ) -> io::Result<Option<Heard>> {
+    fn play(&self, group: &Group, script: &Script, stop: &AtomicBool) -> io::Result<Option<Heard>> {
         let unique: String =
             crate::sasl::unique().iter().take(4).map(|octet| format!("{octet:02x}")).collect();
         let mail = (script.mail)(&format!("{}-{unique}", group.name));
@@ -181,7 +177,7 @@ impl Stage {
         }
     }
 
-    fn spawn(&self, command: &str, name: &str, script: &super::player::Script) -> io::Result<Child> {
+    fn spawn(&self, command: &str, name: &str, script: &Script) -> io::Result<Child> {
         let address = self.address()?;
         Command::new("/bin/sh")
             .args(["-c", command])

@@ -1,0 +1,101 @@
+//! What leaves: messages and all other output, in pieces that suit TLS.
+
+use std::io;
+
+use bytes::{Buf as _, BytesMut};
+use pop3_proto::server::{Answer, Connection, Extent, Wanted};
+use pop3_proto::{MessageNumber, Rejection};
+
+use super::{Fault, Session};
+use crate::backend::{Backend, Message as _};
+use crate::transport::Transport;
+
+/// How much of a message is encoded between two looks at the amount of output.
+const PIECE: usize = 32 * 1024;
+
+/// The most octets in a TLS record.
+const RECORD: usize = 16 * 1024;
+
+/// The most octets in a write: what rustls takes at once while nothing waits in it, so that records
+/// begin and end where they are expected to.
+const WRITE: usize = 4 * RECORD;
+
+/// The octets of the end of a message: CRLF, dot, CRLF. They leave in one piece.
+const TERMINATOR: usize = 5;
+
+impl<B: Backend> Session<B> {
+    /// Answers a request for a message, with the message.
+    pub(super) async fn fetch<T: Transport>(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        transport: &mut T,
+    ) -> Result<(), Fault> {
+        let answer = match self.backend.fetch(message, extent).await {
+            Ok(mut content) => {
+                self.connection.answer(Answer::Message, transport.now(), &mut self.out)?;
+                self.body(&mut content, transport).await?
+            }
+            Err(rejection) => Answer::Unavailable(rejection),
+        };
+        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
+    }
+
+    /// Sends a message as far as it is wanted, and returns how it ended.
+    async fn body<T: Transport>(
+        &mut self,
+        content: &mut B::Message,
+        transport: &mut T,
+    ) -> Result<Answer, Fault> {
+        loop {
+            let chunk = match content.chunk().await {
+                Ok([]) => return Ok(Answer::EndOfMessage),
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    let text = format!("reading a message: {error}");
+                    self.fault = Some(io::Error::new(error.kind(), text));
+                    return Ok(Answer::Unavailable(Rejection::temporary("the message can't be read")));
+                }
+            };
+            for piece in chunk.chunks(PIECE) {
+                let wanted = self.connection.body(piece, &mut self.out)?;
+                if wanted == Wanted::Enough {
+                    return Ok(Answer::EndOfMessage);
+                }
+                if self.out.len() >= PIECE {
+                    // The last CRLF stays behind, to leave together with the dot if that follows.
+                    send(&mut self.connection, &mut self.out, transport, TERMINATOR).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends the output but for so many octets at its end.
+    pub(super) async fn send<T: Transport>(&mut self, transport: &mut T, keep: usize) -> Result<(), Fault> {
+        send(&mut self.connection, &mut self.out, transport, keep).await
+    }
+}
+
+/// Sends the output but for so many octets at its end.
+async fn send<T: Transport>(
+    connection: &mut Connection,
+    out: &mut BytesMut,
+    transport: &mut T,
+    keep: usize,
+) -> Result<(), Fault> {
+    while out.len() > keep {
+        let mut piece = out.len() - keep;
+        let over = piece % RECORD;
+        if piece > RECORD && over < TERMINATOR && transport.is_tls() {
+            // A record begins with each write: begin one early, so that none ends within the terminator.
+            piece -= RECORD / 2;
+        }
+        let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;
+        if sent == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        out.advance(sent.min(out.len()));
+        connection.wrote(transport.now());
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Lines out of the input, and what becomes of those that are too long.
+
+use super::super::session::State;
+use super::super::vocabulary::Event;
+use super::Connection;
+use crate::line::{Found, Skipped};
+use crate::{Command, CommandError, Input, SaslResponse};
+
+impl Connection {
+    /// The next line of the input as an event.
+    pub(super) fn next_event<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
+        if let Some(left) = self.skipping {
+            // Answered already, when it was seen to be too long.
+            self.skipping = match self.finder.skip(input, left) {
+                Skipped::All => None,
+                Skipped::Some(octets) => Some(left.saturating_sub(octets)),
+            };
+            if self.skipping.is_some() {
+                return None;
+            }
+        }
+        let responding = self.session.state() == State::Responding;
+        let limit = self.line_limit(responding, input.rest());
+        match self.finder.next(input, limit) {
+            Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
+                Ok(response) => Event::Sasl(response),
+                Err(error) => Event::Malformed(error.into()),
+            }),
+            Found::Line { line, .. } => Some(match Command::parse(line) {
+                Ok(command) => Event::Command(command),
+                Err(error) => {
+                    self.give_up(line);
+                    Event::Malformed(error)
+                }
+            }),
+            Found::Partial => None,
+            Found::TooLong => {
+                // There is no line end within the limit.
+                let begin = input.take(limit);
+                self.give_up(begin);
+                self.skipping = Some(self.session.config.limits.discarded_line);
+                Some(Event::Malformed(CommandError::TooLong))
+            }
+        }
+    }
+
+    /// Notes that a line can't be read which begins so.
+    fn give_up(&mut self, line: &[u8]) {
+        let (word, rest) = line.split_at_checked(4).unwrap_or((line, &[]));
+        if word.eq_ignore_ascii_case(b"USER") && !rest.first().is_some_and(u8::is_ascii_alphanumeric) {
+            self.session.forget_name();
+        }
+    }
+
+    /// The most octets of the line that begins the input.
+    fn line_limit(&self, responding: bool, input: &[u8]) -> usize {
+        let limits = &self.session.config.limits;
+        // AUTH has an argument that other commands have not, where there is a mechanism for it.
+        let auth = || {
+            let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
+            begin && !self.session.is_logged_in() && self.session.mechanisms().next().is_some()
+        };
+        if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
+    }
+}
