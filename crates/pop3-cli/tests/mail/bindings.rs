@@ -1,20 +1,16 @@
 //! A server that offers -PLUS and does not know our type of binding, as Cyrus does; and who may use that.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::process::Output;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 
 use base64ct::{Base64, Encoding as _};
 use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::server::{Answer, Exchange, Setup, Step};
 use pop3_sasl::{Mechanism, Nonce};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConnection, StreamOwned};
 
-use crate::support::{House, PASSWORD, RUNTIMES, code, errors, program};
+use crate::in_tls::InTls;
+use crate::logins::{ALL, fetch, told};
+use crate::support::{House, PASSWORD, RUNTIMES, Server, code, errors, program};
+use crate::talk::Talk;
 
 /// What the server does at AUTH SCRAM-SHA-256-PLUS.
 #[derive(Clone, Copy, Debug)]
@@ -27,44 +23,17 @@ enum Plus {
     Late(&'static str),
 }
 
-/// A server in TLS for one connection. It returns what was said to it.
-struct Odd {
-    port: u16,
-    thread: JoinHandle<Vec<String>>,
-}
+/// A server for one connection that offers -PLUS.
+struct Odd(InTls);
 
 impl Odd {
     fn start(house: &House, list: &'static str, plus: Plus) -> Self {
-        let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(house.path("key.pem")).unwrap();
-        let config = pop3_driver::tls::server_config(chain, key).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let thread = thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut front = BufReader::new(StreamOwned::new(tls, stream));
-            front.get_mut().write_all(b"+OK\r\n").unwrap();
-            let (mut said, mut answer) = (Vec::new(), answers(list, plus));
-            loop {
-                let mut line = String::new();
-                if front.read_line(&mut line).unwrap_or(0) == 0 {
-                    return said;
-                }
-                let line = line.trim_end_matches("\r\n");
-                said.push(line.to_owned());
-                let reply = answer(line) + "\r\n";
-                if front.get_mut().write_all(reply.as_bytes()).is_err() {
-                    return said;
-                }
-            }
-        });
-        Self { port, thread }
+        Self(InTls::start(house, answers(list, plus)))
     }
 
     fn check(&self, house: &House, options: &[&str]) -> Output {
         program()
-            .args(["check", &format!("pop3s://alice@127.0.0.1:{}", self.port), "--ca-file"])
+            .args(["check", &self.0.url(), "--ca-file"])
             .arg(house.path("cert.pem"))
             .args(options)
             .env("POP3_PASSWORD", PASSWORD)
@@ -74,14 +43,14 @@ impl Odd {
 
     /// The lines of logins: verb and mechanism.
     fn logins(self) -> Vec<String> {
-        let said = self.thread.join().unwrap();
+        let said = self.0.said();
         let of_login = |line: &&String| ["AUTH", "USER", "PASS"].iter().any(|verb| line.starts_with(verb));
         let words = |line: &String| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
         said.iter().filter(of_login).map(words).collect()
     }
 }
 
-fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send {
+fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send + 'static {
     let mut exchange: Option<Exchange> = None;
     let mut bound = false;
     move |line| {
@@ -269,4 +238,37 @@ fn serve_offers_bindings_on_demand_and_ours_uses_them() {
     }
     let output = program().args(["serve", "--no-channel-binding"]).output().unwrap();
     assert_eq!(code(&output), 2);
+}
+
+/// Somebody in between whose certificate is believed, and who takes -PLUS off the list.
+fn stripping(house: &House, behind: &Server) -> InTls {
+    let mut back = Talk::tls(house, behind.tls, None);
+    InTls::start(house, move |line| {
+        if line != "CAPA" {
+            return back.say(line);
+        }
+        let lines = back.list("CAPA").into_iter().map(|line| {
+            let words = line.split(' ').filter(|word| !word.ends_with("-PLUS"));
+            words.collect::<Vec<_>>().join(" ") + "\r\n"
+        });
+        format!("+OK\r\n{}.", lines.collect::<String>())
+    })
+}
+
+// 5802-6.01: with the option the client refuses; without it, it says that it could bind, and the real
+// server refuses, the initial response first and then the same behind a challenge. Neither gets weaker.
+#[test]
+fn a_list_without_plus_is_noticed() {
+    let house = House::new();
+    let server = house.serve(&[ALL, "--channel-binding"]);
+    for (options, what, auths) in
+        [(&["--require-binding"][..], "may have taken it off the list", 0), (&[], "refused the login", 2)]
+    {
+        let between = stripping(&house, &server);
+        let text = told(&fetch(&house, &between.url(), options), 4);
+        assert!(text.contains(what), "{text}");
+        let said = between.said();
+        assert_eq!(said.iter().filter(|line| line.starts_with("AUTH")).count(), auths, "{said:?}");
+        assert!(!said.iter().any(|line| line.starts_with("AUTH PLAIN") || line.starts_with("USER")));
+    }
 }

@@ -1,36 +1,28 @@
 //! The fetcher's logins: by every mechanism to our server, and against servers that play false.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
-use std::net::TcpListener;
 use std::process::Output;
-use std::sync::Arc;
-use std::thread;
 
 use base64ct::{Base64, Encoding as _};
 use pop3_sasl::scram::Keys;
 use pop3_sasl::server::{Answer, Exchange, Setup, Step};
 use pop3_sasl::{Mechanism, Nonce};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConnection, StreamOwned};
 
 use crate::external::Authority;
 use crate::support::{House, PASSWORD, RUNTIMES, Script, Scripted, Server, code, errors, program, script};
-use crate::talk::Talk;
 
 const A: &[u8] = b"Subject: a\r\n\r\nfirst\r\n";
 
-const ALL: &str = "--auth-mechanisms=PLAIN,LOGIN,CRAM-MD5,SCRAM-SHA-1,SCRAM-SHA-256,SCRAM-SHA-512";
+pub(crate) const ALL: &str = "--auth-mechanisms=PLAIN,LOGIN,CRAM-MD5,SCRAM-SHA-1,SCRAM-SHA-256,SCRAM-SHA-512";
 
 /// A fetch of everything into a folder.
-fn fetch(house: &House, url: &str, options: &[&str]) -> Output {
+pub(crate) fn fetch(house: &House, url: &str, options: &[&str]) -> Output {
     let to = house.to("dir");
     house.fetch(url, &[&["--all", "--to", &to], options].concat()).output().unwrap()
 }
 
 /// The one line that is told, with this exit code.
-fn told(output: &Output, exit: i32) -> String {
+pub(crate) fn told(output: &Output, exit: i32) -> String {
     let text = errors(output);
     assert_eq!((code(output), text.lines().count()), (exit, 1), "{text}");
     assert!(!text.contains(PASSWORD.trim()), "{text}");
@@ -247,62 +239,6 @@ fn a_server_that_does_not_know_the_password_gets_no_further() {
     assert!(text.contains("does not prove that it knows the password"), "{text}");
     assert_eq!(server.said().len(), 2, "CAPA and AUTH");
     assert!(house.fetched().is_empty());
-}
-
-/// Somebody in between whose certificate is believed, and who takes -PLUS off the list.
-fn stripping(house: &House, behind: &Server) -> (u16, thread::JoinHandle<Vec<String>>) {
-    let chain = vec![CertificateDer::from_pem_file(house.path("cert.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(house.path("key.pem")).unwrap();
-    let config = pop3_driver::tls::server_config(chain, key).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let mut back = Talk::tls(house, behind.tls, None);
-    let thread = thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
-        let mut front = BufReader::new(StreamOwned::new(tls, stream));
-        front.get_mut().write_all(b"+OK\r\n").unwrap();
-        let mut said = Vec::new();
-        loop {
-            let mut line = String::new();
-            if front.read_line(&mut line).unwrap_or(0) == 0 {
-                return said;
-            }
-            let line = line.trim_end_matches("\r\n");
-            said.push(line.to_owned());
-            let reply = if line == "CAPA" {
-                let lines = back.list("CAPA").into_iter().map(|line| {
-                    let words = line.split(' ').filter(|word| !word.ends_with("-PLUS"));
-                    words.collect::<Vec<_>>().join(" ") + "\r\n"
-                });
-                format!("+OK\r\n{}.\r\n", lines.collect::<String>())
-            } else {
-                back.say(line) + "\r\n"
-            };
-            if front.get_mut().write_all(reply.as_bytes()).is_err() {
-                return said;
-            }
-        }
-    });
-    (port, thread)
-}
-
-// 5802-6.01: with the option the client refuses; without it, it says that it could bind, and the real
-// server refuses, the initial response first and then the same behind a challenge. Neither gets weaker.
-#[test]
-fn a_list_without_plus_is_noticed() {
-    let house = House::new();
-    let server = house.serve(&[ALL, "--channel-binding"]);
-    for (options, what, auths) in
-        [(&["--require-binding"][..], "may have taken it off the list", 0), (&[], "refused the login", 2)]
-    {
-        let (port, thread) = stripping(&house, &server);
-        let text = told(&fetch(&house, &format!("pop3s://alice@127.0.0.1:{port}"), options), 4);
-        assert!(text.contains(what), "{text}");
-        let said = thread.join().unwrap();
-        assert_eq!(said.iter().filter(|line| line.starts_with("AUTH")).count(), auths, "{said:?}");
-        assert!(!said.iter().any(|line| line.starts_with("AUTH PLAIN") || line.starts_with("USER")));
-    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod disks;
 mod drips;
 mod dual_stack;
 mod external;
+mod in_tls;
 mod listings;
 mod logins;
 mod mboxes;
