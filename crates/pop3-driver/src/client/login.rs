@@ -86,8 +86,9 @@ impl<T: Transport> Client<T> {
     /// A server that refuses a -PLUS mechanism before it got a proof may not know our type of binding.
     /// The same mechanism without binding follows where the server offers it, and
     /// [`quirks`](Self::quirks) has [`Quirk::UnknownBinding`] after the login; not so where the policy
-    /// requires a binding, or in strict mode. Cyrus, by its announcement (IMPLEMENTATION), is logged in to
-    /// without binding at once, as it refuses other types than tls-unique only behind the proof. RFC 5802 section 6 does not have this.
+    /// requires a binding, or in strict mode. The client logs in to Cyrus, which it knows by IMPLEMENTATION,
+    /// without binding at once: Cyrus refuses other types than tls-unique only behind the proof. RFC 5802
+    /// section 6 does not have this.
     ///
     /// ```
     /// # use pop3_driver::Transport;
