@@ -112,7 +112,7 @@ impl Inbox {
 
     /// Notes what is known of the account. It is on the disk when this returns.
     pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
-        self.journal.set_traits(traits)
+        self.state.named(self.journal.set_traits(traits))
     }
 
     /// Begins to receive a message.
@@ -264,4 +264,31 @@ fn recover(journal: &mut Journal, sink: &mut dyn Sink, target: &Place, state: &P
     target.named(sink.sync_published())?;
     state.named(journal.settle(&gone))?;
     target.named(sink.clean())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuse;
+
+    /// Nobody is to look for the full disk under the target.
+    #[test]
+    fn what_can_not_be_noted_names_the_state_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let target = Target::Dir(folder.path().join("mail"));
+        let mut inbox = Inbox::open(&target, &state, "u@h", "t", false).unwrap();
+        fuse::light(Some(0));
+        let traits = Traits { estimates_sizes: true, ..inbox.traits() };
+        let notes =
+            [inbox.set_traits(traits), inbox.deleting(&[Id { key: Key::of_uid(b"a"), occurrence: 0 }])];
+        fuse::light(None);
+        for note in notes {
+            let text = reasons(&note.unwrap_err());
+            assert!(
+                text.starts_with(&format!("writing the state file {} failed", state.display())),
+                "{text}"
+            );
+        }
+    }
 }
