@@ -204,3 +204,32 @@ fn under_nohup_a_hangup_is_none() {
     assert_eq!(contents(Path::new(&house.path("out"))).len(), 4);
     server.said();
 }
+
+/// On a terminal, nothing of the progress bar is left in front of what is said.
+#[test]
+fn a_terminal_gets_clean_lines() {
+    let house = House::new();
+    let (port, stalled) = stalling(mail(4), "RETR 3", b"+OK\r\nSubject: 3\r\n\r\nx");
+    let fetch = house.fetch(&format!("pop3://alice@127.0.0.1:{port}"), &["--to", &house.to("dir")]);
+    let words = [fetch.get_program()].into_iter().chain(fetch.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let id = house.path("id");
+    // script(1) runs a command on a terminal of its own.
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("echo $$ > '{}'; exec {}", id.display(), line.join(" ")), "/dev/null"]);
+    script.env("POP3_PASSWORD", crate::support::PASSWORD).env("TERM", "xterm").env("COLUMNS", "80");
+    let child = script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    stalled.recv().unwrap();
+    let id = fs::read_to_string(id).unwrap();
+    assert!(Command::new("kill").args(["-INT", id.trim()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130);
+    let text = text(&output);
+    let (bar, lines) =
+        text.rsplit_once("\r\u{1b}[2K").unwrap_or_else(|| panic!("no bar was taken away: {text:?}"));
+    assert!(bar.contains("3/4"), "{bar:?}");
+    let begins = ["pop3: SIGINT: ", "pop3: ended by SIGINT; ", "2 messages fetched "];
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines.len(), begins.len(), "{lines:?}");
+    assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{lines:?}");
+}
