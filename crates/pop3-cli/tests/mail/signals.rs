@@ -205,23 +205,35 @@ fn under_nohup_a_hangup_is_none() {
     server.said();
 }
 
+/// A fetch on a terminal of its own, which script(1) makes, and what is run there behind it. The file `id` of
+/// the house has the number of its process.
+fn on_terminal(house: &House, fetch: &Command, behind: &str) -> Command {
+    let words = [fetch.get_program()].into_iter().chain(fetch.get_args());
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let line =
+        format!("sh -c 'echo $$ > \"$0\"; exec \"$@\"' '{}' {}", house.path("id").display(), words.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &format!("{line}{behind}"), "/dev/null"]);
+    script.env("TERM", "xterm").env_remove("POP3_PASSWORD");
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    script
+}
+
+fn interrupt(house: &House) {
+    let id = fs::read_to_string(house.path("id")).unwrap();
+    assert!(Command::new("kill").args(["-INT", id.trim()]).status().unwrap().success());
+}
+
 /// On a terminal, nothing of the progress bar is left in front of what is said.
 #[test]
 fn a_terminal_gets_clean_lines() {
     let house = House::new();
     let (port, stalled) = stalling(mail(4), "RETR 3", b"+OK\r\nSubject: 3\r\n\r\nx");
     let fetch = house.fetch(&format!("pop3://alice@127.0.0.1:{port}"), &["--to", &house.to("dir")]);
-    let words = [fetch.get_program()].into_iter().chain(fetch.get_args());
-    let line: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
-    let id = house.path("id");
-    // script(1) runs a command on a terminal of its own.
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("echo $$ > '{}'; exec {}", id.display(), line.join(" ")), "/dev/null"]);
-    script.env("POP3_PASSWORD", crate::support::PASSWORD).env("TERM", "xterm").env("COLUMNS", "80");
-    let child = script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut script = on_terminal(&house, &fetch, "");
+    let child = script.env("POP3_PASSWORD", crate::support::PASSWORD).spawn().unwrap();
     stalled.recv().unwrap();
-    let id = fs::read_to_string(id).unwrap();
-    assert!(Command::new("kill").args(["-INT", id.trim()]).status().unwrap().success());
+    interrupt(&house);
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 130);
     let text = text(&output);
@@ -232,4 +244,24 @@ fn a_terminal_gets_clean_lines() {
     let lines: Vec<&str> = lines.lines().collect();
     assert_eq!(lines.len(), begins.len(), "{lines:?}");
     assert!(lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{lines:?}");
+}
+
+/// The prompt for a password turns the terminal's echo off, and a signal turns it on again.
+#[test]
+fn a_terminal_echoes_behind_a_prompt_that_was_interrupted() {
+    let house = House::new();
+    let fetch = house.fetch("pop3://alice@127.0.0.1:1", &["--to", &house.to("dir")]);
+    let mut child = on_terminal(&house, &fetch, "; stty -a").spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut prompt = Vec::new();
+    stdout.read_until(b':', &mut prompt).unwrap();
+    assert!(String::from_utf8(prompt).unwrap().contains("Password of"));
+    interrupt(&house);
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    assert!(
+        text.contains("ended by SIGINT") && text.contains(" echo ") && !text.contains("-echo "),
+        "{text}"
+    );
+    child.wait().unwrap();
 }
