@@ -8,7 +8,6 @@ mod check;
 mod conformance;
 mod demo;
 mod dial;
-mod escape;
 mod exit;
 mod fetch;
 mod fuse;

@@ -6,10 +6,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_text::reasons;
+
 use super::place::Place;
 use super::plan::Task;
 use crate::args::Target;
-use crate::exit::{Failure, reasons};
+use crate::exit::Failure;
 use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
 use crate::sink::{self, Receiving, Sink, Turn};
 

@@ -7,10 +7,10 @@
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Refusal};
 use pop3_proto::{Advice, Capability};
+use pop3_text::Escaped;
 
 use super::catalogue::{Catalogue, Disagreement, Sizes, UniqueIds};
 use super::session::Ended;
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::journal::{Key, RecognisedBy};
 

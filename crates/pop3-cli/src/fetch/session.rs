@@ -7,6 +7,7 @@ use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error};
 use pop3_proto::MessageNumber;
 use pop3_proto::client::Error as ProtocolError;
+use pop3_text::{Escaped, reasons};
 
 use super::catalogue::Catalogue;
 use super::inbox::Inbox;
@@ -15,8 +16,7 @@ use super::plan::{Wishes, plan, task};
 use super::report::Report;
 use super::storing::{Storing, Tasks};
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
-use crate::exit::{Exit, Failure, reasons};
+use crate::exit::{Exit, Failure};
 use crate::journal::{Id, RecognisedBy, Traits};
 use crate::login::Login;
 use crate::progress::Progress;

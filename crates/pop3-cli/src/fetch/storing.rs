@@ -8,6 +8,7 @@ use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Receiver, Refusal};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
+use pop3_text::Escaped;
 
 use super::catalogue::{Catalogue, Places};
 use super::chunk::{self, Chunk, Doubt, Print, Received};
@@ -15,7 +16,6 @@ use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Task, task};
 use super::report::Report;
 use super::session::Ended;
-use crate::escape::Escaped;
 use crate::journal::{Census, Id};
 use crate::progress::Progress;
 

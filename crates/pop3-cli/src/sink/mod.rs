@@ -22,9 +22,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use crate::args::Target;
-use crate::exit::{Exit, Failure, reasons};
+use crate::exit::{Exit, Failure};
 use crate::journal::{Key, beside};
 pub(crate) use place::real_path;
+use pop3_text::reasons;
 pub(crate) use turn::Turn;
 
 /// Where fetched mail goes.
