@@ -14,7 +14,6 @@ mod fuse;
 mod idn;
 mod interrupt;
 mod journal;
-mod limits;
 mod lint;
 mod logging;
 mod login;
@@ -24,11 +23,8 @@ mod progress;
 mod refused;
 mod serve;
 mod sink;
-mod source;
 mod tell;
-mod throttle;
 mod tls;
-mod users;
 
 use std::process::ExitCode;
 

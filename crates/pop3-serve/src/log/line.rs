@@ -11,19 +11,19 @@ use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-use crate::args::LogFormat;
+use super::Format;
 
 /// The most characters that are shown of a value.
 const LIMIT: usize = 1_000;
 
 /// The line for this event, its end included.
-pub(super) fn line(event: &Event<'_>, time: &str, format: LogFormat, colours: bool) -> String {
+pub(super) fn line(event: &Event<'_>, time: &str, format: Format, colours: bool) -> String {
     let mut parts = Parts::default();
     event.record(&mut parts);
     let level = *event.metadata().level();
     match format {
-        LogFormat::Text => parts.text(time, level, colours),
-        LogFormat::Json => parts.json(time, level),
+        Format::Text => parts.text(time, level, colours),
+        Format::Json => parts.json(time, level),
     }
 }
 
