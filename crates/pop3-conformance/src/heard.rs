@@ -1,12 +1,12 @@
 //! What a client has sent.
 
-use crate::row::{Stop, Verdict, done, ensure, fail, skip};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, skip};
 
 /// What a client has sent to one script, and how it ended.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Heard {
+pub(crate) struct Heard {
     pub(crate) lines: Vec<Line>,
     /// What came before the greeting was sent.
     pub(crate) before_greeting: Vec<u8>,
