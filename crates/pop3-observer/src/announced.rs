@@ -2,16 +2,16 @@
 
 use alloc::vec::Vec;
 
-use super::rule::Rule;
-use crate::capability::Capability;
-use crate::sasl::MechanismName;
+use crate::rule::Rule;
+use pop3_proto::Capability;
+use pop3_proto::MechanismName;
 
 /// How many mechanisms are remembered.
 const MAX_MECHANISMS: usize = 64;
 
 /// The lists of capabilities of a connection, since TLS began if it did.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Announced {
+pub(crate) struct Announced {
     /// The last list that was complete.
     current: Option<List>,
     /// The tags of the last list before the login.
@@ -30,7 +30,7 @@ struct List {
 
 /// A tag, by its bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(crate) enum Tag {
     Top = 1,
     User = 1 << 1,
     Sasl = 1 << 2,
@@ -48,37 +48,37 @@ pub(super) enum Tag {
 
 /// Where the session is when a list comes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) tls: bool,
-    pub(super) clear: bool,
-    pub(super) logged_in: bool,
+pub(crate) struct Place {
+    pub(crate) tls: bool,
+    pub(crate) clear: bool,
+    pub(crate) logged_in: bool,
 }
 
 impl Announced {
     /// Whether the last list has a tag; `None` when there is no list.
-    pub(super) fn has(&self, tag: Tag) -> Option<bool> {
+    pub(crate) fn has(&self, tag: Tag) -> Option<bool> {
         self.current.as_ref().map(|list| list.tags & tag as u16 != 0)
     }
 
     /// Whether names may be UTF-8.
-    pub(super) fn utf8_user(&self) -> bool {
+    pub(crate) fn utf8_user(&self) -> bool {
         self.current.as_ref().is_some_and(|list| list.utf8_user)
     }
 
     /// Whether the last list has a mechanism; `None` when there is no list.
-    pub(super) fn lists(&self, mechanism: MechanismName) -> Option<bool> {
+    pub(crate) fn lists(&self, mechanism: MechanismName) -> Option<bool> {
         self.current
             .as_ref()
             .map(|list| list.mechanisms.len() >= MAX_MECHANISMS || list.mechanisms.contains(&mechanism))
     }
 
     /// A list begins.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.gathered = List::default();
     }
 
     /// A line of the list, of so many octets with its line end.
-    pub(super) fn line(&mut self, line: &[u8], octets: u64, place: Place, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn line(&mut self, line: &[u8], octets: u64, place: Place, flag: &mut dyn FnMut(Rule)) {
         let spaced = line.split(|&octet| octet == b' ').any(<[u8]>::is_empty);
         if octets > 512 || spaced || line.iter().any(u8::is_ascii_control) {
             flag(Rule::CapabilitySyntax);
@@ -120,7 +120,7 @@ impl Announced {
     }
 
     /// The list is complete.
-    pub(super) fn end(&mut self, place: Place, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn end(&mut self, place: Place, flag: &mut dyn FnMut(Rule)) {
         let list = core::mem::take(&mut self.gathered);
         if !place.logged_in {
             self.before = Some(list.tags);
@@ -150,11 +150,13 @@ impl Tag {
             Capability::Utf8 { .. } => Self::Utf8,
             Capability::Lang => Self::Lang,
             Capability::Other(_) => return None,
+            // One that this version does not know.
+            _ => return None,
         })
     }
 }
 
 /// Whether a mechanism sends a password or a token as it is.
-pub(super) fn shows_secret(mechanism: MechanismName) -> bool {
+pub(crate) fn shows_secret(mechanism: MechanismName) -> bool {
     matches!(mechanism.as_str(), "PLAIN" | "LOGIN" | "OAUTHBEARER" | "XOAUTH2")
 }

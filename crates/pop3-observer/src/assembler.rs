@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 /// Puts lines together. What it keeps may be a password: it is zeroed when the line is done.
 #[derive(Default)]
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     kept: Vec<u8>,
     /// Octets of the line so far, those not kept included.
     octets: u64,
@@ -19,13 +19,13 @@ pub(super) struct Assembler {
 
 /// A line.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// Without its line end; of a line that is too long, the beginning.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
     /// How many octets it has, line end included.
-    pub(super) octets: u64,
+    pub(crate) octets: u64,
     /// Whether it ended in CRLF.
-    pub(super) crlf: bool,
+    pub(crate) crlf: bool,
 }
 
 impl Assembler {
@@ -33,7 +33,7 @@ impl Assembler {
     /// is no line end, it keeps what it may.
     ///
     /// Returns what is left of the octets.
-    pub(super) fn feed<'o>(
+    pub(crate) fn feed<'o>(
         &mut self,
         octets: &'o [u8],
         limit: usize,
@@ -68,7 +68,7 @@ impl Assembler {
     }
 
     /// Gives what there is as a line without its end, if there is something.
-    pub(super) fn end(&mut self, then: impl FnOnce(Line<'_>)) {
+    pub(crate) fn end(&mut self, then: impl FnOnce(Line<'_>)) {
         if self.octets > 0 {
             self.finish(false, then);
         }
@@ -76,7 +76,7 @@ impl Assembler {
 
     /// Gives what there is of a line of more than so many octets; what is still to come of it is thrown
     /// away.
-    pub(super) fn end_early(&mut self, over: u64, then: impl FnOnce(Line<'_>)) {
+    pub(crate) fn end_early(&mut self, over: u64, then: impl FnOnce(Line<'_>)) {
         if self.octets > over {
             // Nobody knows how it ends.
             self.finish(true, then);
@@ -85,12 +85,12 @@ impl Assembler {
     }
 
     /// Whether a line has begun.
-    pub(super) const fn is_partial(&self) -> bool {
+    pub(crate) const fn is_partial(&self) -> bool {
         self.octets > 0
     }
 
     /// Forgets what there is.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.kept.as_mut_slice().zeroize();
         self.kept.clear();
         (self.octets, self.cr, self.skipping) = (0, false, false);

@@ -1,11 +1,11 @@
 //! A message on the wire: where it ends, how many octets and lines it has, and how it is stuffed.
 
-use super::rule::Rule;
-use crate::dots::{Decoded, Unstuffer};
+use crate::rule::Rule;
+use pop3_proto::dots::{Decoded, Unstuffer};
 
 /// Reads a message as it comes; its state has a fixed size.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(crate) struct Body {
     unstuffer: Unstuffer,
     at: At,
     /// The line so far has nothing in it.
@@ -29,7 +29,7 @@ enum At {
 }
 
 impl Body {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             unstuffer: Unstuffer::new(),
             at: At::Start,
@@ -45,7 +45,7 @@ impl Body {
 
     /// Takes octets up to the end of the message, gives its content to `data`, and returns what is
     /// left, and whether the end is reached.
-    pub(super) fn feed<'o>(&mut self, octets: &'o [u8], data: &mut dyn FnMut(&[u8])) -> (&'o [u8], bool) {
+    pub(crate) fn feed<'o>(&mut self, octets: &'o [u8], data: &mut dyn FnMut(&[u8])) -> (&'o [u8], bool) {
         let mut rest = octets;
         loop {
             let (consumed, decoded) = self.unstuffer.decode(rest);
@@ -61,22 +61,22 @@ impl Body {
     }
 
     /// Octets of content so far.
-    pub(super) const fn octets(&self) -> u64 {
+    pub(crate) const fn octets(&self) -> u64 {
         self.unstuffer.octets()
     }
 
     /// Lines so far.
-    pub(super) const fn lines(&self) -> u64 {
+    pub(crate) const fn lines(&self) -> u64 {
         self.lines
     }
 
     /// Lines behind the first empty one so far.
-    pub(super) const fn body_lines(&self) -> u64 {
+    pub(crate) const fn body_lines(&self) -> u64 {
         self.body_lines
     }
 
     /// What is wrong with it.
-    pub(super) fn faults(&self) -> impl Iterator<Item = Rule> {
+    pub(crate) fn faults(&self) -> impl Iterator<Item = Rule> {
         [
             self.unstuffed.then_some(Rule::Unstuffed),
             self.bare_lf.then_some(Rule::BodyLineEnd),

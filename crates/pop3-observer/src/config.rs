@@ -1,11 +1,12 @@
 //! The settings of an observer.
 
-use crate::channel::Channel;
+use pop3_proto::Channel;
 
-/// The settings of an [`Observer`](super::Observer): what it may keep, and what it cannot see itself.
+/// The settings of an [`Observer`](crate::Observer): what it may keep, and what it cannot see itself.
 ///
 /// ```
-/// use pop3_proto::{Channel, observer::Config};
+/// use pop3_observer::Config;
+/// use pop3_proto::Channel;
 /// let config = Config::new().with_channel(Channel::Tls).with_max_messages(1000);
 /// assert!(!config.data);
 /// ```

@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use super::rule::{Side, Violation};
-use crate::client::Entry;
-use crate::command::{CommandError, Keyword, ReplyShape};
-use crate::reply::Reply;
-use crate::sasl::MechanismName;
+use crate::asked::Asked;
+use crate::rule::{Side, Violation};
+use pop3_proto::MechanismName;
+use pop3_proto::Reply;
+use pop3_proto::client::Entry;
+use pop3_proto::{CommandError, ReplyShape};
 
 /// What happened on the connection. Octets are borrowed for the call.
 ///
@@ -63,7 +64,7 @@ pub enum Event<'a> {
         /// The line read, where it can be.
         entry: Option<Entry<'a>>,
     },
-    /// Octets of a message, un-stuffed. Only with [`Config::data`](super::Config::data).
+    /// Octets of a message, un-stuffed. Only with [`Config::data`](crate::Config::data).
     Data {
         /// The command.
         asked: Asked,
@@ -85,7 +86,7 @@ pub enum Event<'a> {
         line: &'a [u8],
     },
     /// From here on the octets are not looked at, until
-    /// [`tls_established`](super::Observer::tls_established): STLS was accepted, or the connection
+    /// [`tls_established`](crate::Observer::tls_established): STLS was accepted, or the connection
     /// began with TLS.
     Opaque,
     /// The caller said that what follows is what TLS carries.
@@ -96,16 +97,6 @@ pub enum Event<'a> {
     Ended(Side),
     /// A rule was broken.
     Violation(Violation),
-}
-
-/// A command that is answered: its number on this connection, from 1, and its keyword.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Asked {
-    /// Which of the client's commands it is, from 1; 0 when that can't be told.
-    pub number: u64,
-    /// The keyword, `None` when it is none that this crate knows.
-    pub keyword: Option<Keyword>,
 }
 
 /// A command as it may be shown: without password, digest, initial response.

@@ -1,24 +1,25 @@
 //! AUTH under way (RFC 5034 section 4). What is in its lines is not looked at, only whether it is base64.
 
-use super::assembler::Line;
-use super::event::{Asked, Event};
-use super::queue::{Auth, Begins, Outstanding};
-use super::rule::Rule;
-use super::{Observer, Sink, flag};
-use crate::reply::Reply;
-use crate::sasl::Base64;
+use crate::asked::Asked;
+use crate::assembler::Line;
+use crate::event::Event;
+use crate::queue::{Auth, Begins, Outstanding};
+use crate::rule::Rule;
+use crate::{Observer, Sink, flag};
+use pop3_proto::Base64;
+use pop3_proto::Reply;
 
 /// Where an exchange is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     /// The client has the next line.
-    pub(super) clients_turn: bool,
+    pub(crate) clients_turn: bool,
     challenges: u32,
     last: Said,
     /// The last challenge can't be decoded.
     bad_challenge: bool,
     /// What was taken as a challenge may have been the end.
-    pub(super) guessed: bool,
+    pub(crate) guessed: bool,
 }
 
 /// What the client said last.
@@ -56,7 +57,7 @@ impl Exchange {
 
 impl Observer {
     /// A line of the server's that begins with a plus sign, while AUTH is the oldest command.
-    pub(super) fn challenge(&mut self, command: Outstanding, auth: Auth, line: Line<'_>, sink: Sink<'_>) {
+    pub(crate) fn challenge(&mut self, command: Outstanding, auth: Auth, line: Line<'_>, sink: Sink<'_>) {
         let asked = Some(command.asked);
         let text = line.text.strip_prefix(b"+ ");
         sink(Event::Challenge { asked: command.asked, octets: text.unwrap_or_default().len() as u64 });
@@ -86,7 +87,7 @@ impl Observer {
     /// A positive reply to AUTH, and the client has said nothing yet: some servers mean an empty challenge.
     ///
     /// Returns whether it is one.
-    pub(super) fn is_challenge(&mut self, command: &Outstanding, line: Line<'_>, sink: Sink<'_>) -> bool {
+    pub(crate) fn is_challenge(&mut self, command: &Outstanding, line: Line<'_>, sink: Sink<'_>) -> bool {
         let silent = command.good && command.auth.is_some_and(|auth| !auth.initial);
         if !silent || self.exchange.is_some() {
             return false;
@@ -103,7 +104,7 @@ impl Observer {
     }
 
     /// A line of the client's that answers a challenge.
-    pub(super) fn response(&mut self, mut exchange: Exchange, line: Line<'_>, sink: Sink<'_>) {
+    pub(crate) fn response(&mut self, mut exchange: Exchange, line: Line<'_>, sink: Sink<'_>) {
         let Some(command) = self.queue.front() else { return };
         let asked = Some(command.asked);
         let (text, end) = (line.text, if line.crlf { 2 } else { 1 });
@@ -130,7 +131,7 @@ impl Observer {
     }
 
     /// The reply that ends an exchange.
-    pub(super) fn judge_auth(&mut self, about: Asked, auth: Auth, reply: &Reply<'_>, sink: Sink<'_>) {
+    pub(crate) fn judge_auth(&mut self, about: Asked, auth: Auth, reply: &Reply<'_>, sink: Sink<'_>) {
         let exchange = self.exchange.unwrap_or(Exchange::new());
         if reply.is_positive() {
             if let Some(rule) = exchange.wrong(auth) {
@@ -147,7 +148,7 @@ impl Observer {
     }
 
     /// Whether a refusal of this exchange is one of the credentials.
-    pub(super) fn was_answered(&self, auth: Auth) -> bool {
+    pub(crate) fn was_answered(&self, auth: Auth) -> bool {
         let exchange = self.exchange.unwrap_or(Exchange::new());
         (auth.initial || exchange.challenges > 0)
             && exchange.last == Said::Something

@@ -1,14 +1,15 @@
 //! What the client sends.
 
-use super::assembler::Line;
-use super::event::{Asked, Event, Sent};
-use super::queue::{Auth, Begins, Outstanding};
-use super::rule::Rule;
-use super::{Naming, Observer, Sink, Stage, announced, flag, words};
-use crate::command::{Command, CommandError, Keyword, ReplyShape};
+use crate::asked::Asked;
+use crate::assembler::Line;
+use crate::event::{Event, Sent};
+use crate::queue::{Auth, Begins, Outstanding};
+use crate::rule::Rule;
+use crate::{Naming, Observer, Sink, Stage, announced, flag, words};
+use pop3_proto::{Command, CommandError, Keyword, ReplyShape};
 
 impl Observer {
-    pub(super) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
+    pub(crate) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
         match self.exchange {
             // The client takes the login as done.
             Some(exchange) if exchange.guessed && Command::parse(line.text).is_ok() => {
@@ -42,7 +43,7 @@ impl Observer {
             redacted,
             octets: line.octets,
             error,
-            message: message.map(crate::MessageNumber::number),
+            message: message.map(pop3_proto::MessageNumber::number),
             mechanism,
         }));
         let about = Some(asked);
@@ -207,6 +208,8 @@ fn judge_error(line: &[u8], about: Option<Asked>, error: CommandError, sink: Sin
         | CommandError::Language => flag(sink, about, Rule::CommandSyntax),
         // Told already.
         CommandError::Control | CommandError::EightBit | CommandError::TooLong => {}
+        // One that this version does not know.
+        _ => {}
     }
 }
 
@@ -216,7 +219,7 @@ const fn is_login_word(keyword: Keyword) -> bool {
 }
 
 /// Which command a state has.
-pub(super) const fn is_allowed(keyword: Keyword, transaction: bool) -> bool {
+pub(crate) const fn is_allowed(keyword: Keyword, transaction: bool) -> bool {
     match keyword {
         Keyword::User
         | Keyword::Pass
@@ -236,6 +239,8 @@ pub(super) const fn is_allowed(keyword: Keyword, transaction: bool) -> bool {
         | Keyword::Uidl
         | Keyword::Last => transaction,
         Keyword::Capa | Keyword::Lang | Keyword::Quit | Keyword::Extension => true,
+        // One that this version does not know.
+        _ => true,
     }
 }
 
@@ -261,10 +266,12 @@ const fn shape(keyword: Keyword) -> ReplyShape {
         | Keyword::Xclient
         | Keyword::Quit
         | Keyword::Extension => ReplyShape::Line,
+        // One that this version does not know.
+        _ => ReplyShape::Line,
     }
 }
 
-const fn message(command: &Command<'_>) -> Option<crate::MessageNumber> {
+const fn message(command: &Command<'_>) -> Option<pop3_proto::MessageNumber> {
     match *command {
         Command::List(message) | Command::Uidl(message) => message,
         Command::Retr(message) | Command::Dele(message) | Command::Top { message, .. } => Some(message),
@@ -284,5 +291,7 @@ const fn message(command: &Command<'_>) -> Option<crate::MessageNumber> {
         | Command::Xclient(_)
         | Command::Quit
         | Command::Extension(_) => None,
+        // One that this version does not know.
+        _ => None,
     }
 }

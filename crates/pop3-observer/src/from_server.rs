@@ -2,24 +2,24 @@
 
 use alloc::boxed::Box;
 
-use super::announced::{Announced, Place};
-use super::assembler::Line;
-use super::body::Body;
-use super::event::{Asked, Event};
-use super::known::Known;
-use super::queue::Outstanding;
-use super::rule::Rule;
-use super::{Before, Lines, Naming, Observer, Reading, Sink, Stage, flag};
-use crate::apop::Timestamp;
-use crate::client::Entry;
-use crate::command::{Keyword, ReplyShape};
-use crate::listing::{DropListing, ScanListing, UniqueIdListing};
-use crate::number::decimal;
-use crate::reply::{Reply, Status};
-use crate::{MessageNumber, Quirk};
+use crate::announced::{Announced, Place};
+use crate::asked::Asked;
+use crate::assembler::Line;
+use crate::body::Body;
+use crate::event::Event;
+use crate::known::Known;
+use crate::queue::Outstanding;
+use crate::rule::Rule;
+use crate::{Before, Lines, Naming, Observer, Reading, Sink, Stage, flag};
+use pop3_proto::MessageNumber;
+use pop3_proto::Reply;
+use pop3_proto::apop::Timestamp;
+use pop3_proto::client::Entry;
+use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
+use pop3_proto::{Keyword, ReplyShape};
 
 impl Observer {
-    pub(super) fn server_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
+    pub(crate) fn server_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
         if let Reading::Lines(lines) = self.reading {
             self.listing(lines, line, sink);
             return;
@@ -153,7 +153,7 @@ impl Observer {
     }
 
     /// What a reply changes.
-    pub(super) fn settle(&mut self, command: &Outstanding, positive: bool, sink: Sink<'_>) {
+    pub(crate) fn settle(&mut self, command: &Outstanding, positive: bool, sink: Sink<'_>) {
         let Some(keyword) = command.asked.keyword else { return };
         match (keyword, positive) {
             (Keyword::User, _) => {
@@ -201,14 +201,14 @@ impl Observer {
     }
 
     /// The reply to the oldest command is complete.
-    pub(super) fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         self.queue.pop();
         self.exchange = None;
         self.reading = Reading::Status;
     }
 
     /// Octets of a message.
-    pub(super) fn body<'o>(&mut self, command: Outstanding, octets: &'o [u8], sink: Sink<'_>) -> &'o [u8] {
+    pub(crate) fn body<'o>(&mut self, command: Outstanding, octets: &'o [u8], sink: Sink<'_>) -> &'o [u8] {
         let Reading::Body(_, body) = &mut self.reading else { return &[] };
         let asked = command.asked;
         let data = self.config.data;
@@ -242,40 +242,26 @@ impl Observer {
         rest
     }
 
-    pub(super) fn line_end(&self, line: Line<'_>, about: Option<Asked>, sink: Sink<'_>) {
+    pub(crate) fn line_end(&self, line: Line<'_>, about: Option<Asked>, sink: Sink<'_>) {
         if !line.crlf {
             flag(sink, about, Rule::ServerLineEnd);
         }
     }
 
     /// Where a list of capabilities comes.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place { tls: self.tls, clear: self.is_readable(), logged_in: self.stage == Stage::Transaction }
     }
 
     /// What was announced.
-    pub(super) const fn announced(&self) -> &Announced {
+    pub(crate) const fn announced(&self) -> &Announced {
         &self.announced
     }
 }
 
 /// Reads a line as a reply, also one whose text stands too near.
 fn read(line: &[u8]) -> Option<Reply<'_>> {
-    if let Ok(reply) = Reply::parse(line) {
-        return Some(reply);
-    }
-    let status = [(&b"+OK"[..], Status::Positive), (b"-ERR", Status::Negative)];
-    status.into_iter().find_map(|(token, status)| {
-        let (head, text) = line.split_at_checked(token.len())?;
-        let spaced = Some(Quirk::Spacing);
-        head.eq_ignore_ascii_case(token).then_some(Reply {
-            status,
-            code: None,
-            text,
-            message: text,
-            quirk: spaced,
-        })
-    })
+    Reply::parse(line).ok().or_else(|| Reply::parse_joined(line))
 }
 
 /// What a positive reply of one line says.
@@ -286,8 +272,10 @@ fn entry_of_reply<'l>(command: &Outstanding, text: &'l [u8]) -> Option<Entry<'l>
         (Keyword::Uidl, Some(_)) => UniqueIdListing::parse(text).map(Entry::UniqueId),
         (Keyword::Last, _) => {
             let word = text.split(|&octet| octet == b' ').next().unwrap_or_default();
-            let number = u32::try_from(decimal(word)?).ok()?;
-            Some(Entry::Last(MessageNumber::new(number)))
+            if !word.is_empty() && word.iter().all(|&octet| octet == b'0') {
+                return Some(Entry::Last(None));
+            }
+            MessageNumber::parse(word).map(|message| Entry::Last(Some(message)))
         }
         _ => None,
     }

@@ -1,21 +1,21 @@
 //! Which rules a reply breaks.
 
-use super::announced::Tag;
-use super::assembler::Line;
-use super::event::Asked;
-use super::from_client::is_allowed;
-use super::listing::flag_when;
-use super::queue::Outstanding;
-use super::rule::Rule;
-use super::{Observer, Sink, Stage, flag};
-use crate::Quirk;
-use crate::client::Entry;
-use crate::command::Keyword;
-use crate::reply::{MAX_REPLY, Reply, ResponseCode};
+use crate::announced::Tag;
+use crate::asked::Asked;
+use crate::assembler::Line;
+use crate::from_client::is_allowed;
+use crate::listing::flag_when;
+use crate::queue::Outstanding;
+use crate::rule::Rule;
+use crate::{Observer, Sink, Stage, flag};
+use pop3_proto::Keyword;
+use pop3_proto::Quirk;
+use pop3_proto::client::Entry;
+use pop3_proto::{Reply, ResponseCode};
 
 impl Observer {
     /// The first line of a reply, as such.
-    pub(super) fn judge_status(
+    pub(crate) fn judge_status(
         &self,
         line: Line<'_>,
         reply: &Reply<'_>,
@@ -23,7 +23,7 @@ impl Observer {
         sink: Sink<'_>,
     ) {
         let joined = Reply::parse(line.text).is_err();
-        if line.octets > MAX_REPLY as u64 {
+        if line.octets > Reply::MAX_OCTETS as u64 {
             flag(sink, about, Rule::StatusLength);
         }
         if joined {
@@ -73,13 +73,15 @@ impl Observer {
             | ResponseCode::SysPerm
             | ResponseCode::Utf8
             | ResponseCode::Other(_) => return,
+            // One that this version does not know.
+            _ => return,
         };
         if known {
             flag(sink, about, rule);
         }
     }
 
-    pub(super) fn judge_positive(
+    pub(crate) fn judge_positive(
         &mut self,
         command: &Outstanding,
         reply: &Reply<'_>,
@@ -143,16 +145,20 @@ impl Observer {
             | Keyword::Xclient
             | Keyword::Quit
             | Keyword::Extension => return,
+            // One that this version does not know.
+            _ => return,
         };
         flag_when(self.announced().has(tag) == Some(false), about, rule, sink);
     }
 
-    pub(super) fn judge_negative(&self, command: &Outstanding, reply: &Reply<'_>, sink: Sink<'_>) {
+    pub(crate) fn judge_negative(&self, command: &Outstanding, reply: &Reply<'_>, sink: Sink<'_>) {
         let about = command.asked;
         let system = reply.code.is_some_and(|code| match code {
             ResponseCode::SysTemp | ResponseCode::SysPerm => true,
             ResponseCode::Other(code) => code.get(..3).is_some_and(|sys| sys.eq_ignore_ascii_case(b"SYS")),
             ResponseCode::LoginDelay | ResponseCode::InUse | ResponseCode::Auth | ResponseCode::Utf8 => false,
+            // One that this version does not know.
+            _ => false,
         });
         let Some(keyword) = about.keyword.filter(|_| command.good && !system) else { return };
         if self.stage == Stage::Closed {

@@ -4,12 +4,12 @@ use alloc::collections::BTreeMap;
 
 use md5::{Digest as _, Md5};
 
-use super::rule::Rule;
-use crate::MessageNumber;
+use crate::rule::Rule;
+use pop3_proto::MessageNumber;
 
 /// What was told of the maildrop since the login.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     messages: BTreeMap<u32, Message>,
     /// Which message has a unique-id. Of these the hash is kept: they are the server's octets.
     uids: BTreeMap<Hash, u32>,
@@ -45,7 +45,7 @@ struct Sum {
 }
 
 impl Known {
-    pub(super) const fn new(max: usize) -> Self {
+    pub(crate) const fn new(max: usize) -> Self {
         Self {
             messages: BTreeMap::new(),
             uids: BTreeMap::new(),
@@ -59,22 +59,22 @@ impl Known {
         }
     }
 
-    pub(super) fn is_marked(&self, message: MessageNumber) -> bool {
+    pub(crate) fn is_marked(&self, message: MessageNumber) -> bool {
         self.messages.get(&message.number()).is_some_and(|known| known.marked == self.epoch)
     }
 
     /// Whether something is marked.
-    pub(super) const fn has_marks(&self) -> bool {
+    pub(crate) const fn has_marks(&self) -> bool {
         self.marked > 0
     }
 
     /// Whether there is no such message for certain.
-    pub(super) fn is_missing(&self, message: MessageNumber) -> bool {
+    pub(crate) fn is_missing(&self, message: MessageNumber) -> bool {
         !self.incomplete && self.total.is_some_and(|total| message.number() > total)
     }
 
     /// DELE was accepted.
-    pub(super) fn mark(&mut self, message: MessageNumber) {
+    pub(crate) fn mark(&mut self, message: MessageNumber) {
         let epoch = self.epoch;
         let size = self.entry(message.number()).and_then(|known| {
             let new = known.marked != epoch;
@@ -88,13 +88,13 @@ impl Known {
     }
 
     /// RSET was accepted.
-    pub(super) const fn unmark(&mut self) {
+    pub(crate) const fn unmark(&mut self) {
         self.epoch = self.epoch.saturating_add(1);
         (self.marked, self.marked_octets) = (0, Some(0));
     }
 
     /// STAT told this.
-    pub(super) fn stat(&mut self, count: u32, octets: u64, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn stat(&mut self, count: u32, octets: u64, flag: &mut dyn FnMut(Rule)) {
         let expected = self.total.map(|total| total.saturating_sub(self.marked));
         let with_marked = self.marked > 0 && self.total == Some(count);
         let counted = expected.is_none_or(|expected| expected == count) || self.incomplete;
@@ -120,7 +120,7 @@ impl Known {
     }
 
     /// LIST without a number ended with so many messages of so many octets.
-    pub(super) fn listed(&mut self, count: u32, octets: u64, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn listed(&mut self, count: u32, octets: u64, flag: &mut dyn FnMut(Rule)) {
         if self.incomplete {
             return;
         }
@@ -137,12 +137,12 @@ impl Known {
     }
 
     /// Whether so many messages are there, as far as is known.
-    pub(super) fn is_count(&self, count: u32) -> bool {
+    pub(crate) fn is_count(&self, count: u32) -> bool {
         self.incomplete || self.total.is_none_or(|total| total.saturating_sub(self.marked) == count)
     }
 
     /// LIST told the size of a message.
-    pub(super) fn size(&mut self, message: MessageNumber, octets: u64, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn size(&mut self, message: MessageNumber, octets: u64, flag: &mut dyn FnMut(Rule)) {
         let Some(known) = self.entry(message.number()) else { return };
         if known.size.is_some_and(|size| size != octets) {
             flag(Rule::SizeChanged);
@@ -153,7 +153,7 @@ impl Known {
     }
 
     /// RETR gave so many octets.
-    pub(super) fn sent(&mut self, message: MessageNumber, octets: u64, flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn sent(&mut self, message: MessageNumber, octets: u64, flag: &mut dyn FnMut(Rule)) {
         let Some(known) = self.entry(message.number()) else { return };
         if known.size.is_some_and(|size| size != octets) {
             flag(Rule::SizeWrong);
@@ -165,7 +165,7 @@ impl Known {
     }
 
     /// UIDL told the unique-id of a message.
-    pub(super) fn uid(&mut self, message: MessageNumber, uid: &[u8], flag: &mut dyn FnMut(Rule)) {
+    pub(crate) fn uid(&mut self, message: MessageNumber, uid: &[u8], flag: &mut dyn FnMut(Rule)) {
         // A hash that nobody can choose freely: two unique-ids of at most 70 octets do not collide.
         let hash: Hash = Md5::digest(uid).into();
         let Some(known) = self.entry(message.number()) else { return };

@@ -11,7 +11,7 @@
 //! be sure of something that was not seen is not applied.
 //!
 //! ```
-//! use pop3_proto::observer::{Config, Event, Level, Observer};
+//! use pop3_observer::{Config, Event, Level, Observer};
 //!
 //! let mut observer = Observer::new(Config::new());
 //! let mut found = Vec::new();
@@ -34,8 +34,22 @@
 //!     ]
 //! );
 //! ```
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
 
 mod announced;
+mod asked;
 mod assembler;
 mod body;
 mod config;
@@ -50,8 +64,9 @@ mod queue;
 mod rule;
 mod words;
 
+pub use asked::Asked;
 pub use config::Config;
-pub use event::{Asked, Event, Sent};
+pub use event::{Event, Sent};
 pub use rule::{Level, Rule, Side, Violation};
 
 use alloc::boxed::Box;
@@ -63,8 +78,8 @@ use exchange::Exchange;
 use known::Known;
 use queue::{Outstanding, Queue};
 
-use crate::channel::Channel;
-use crate::command::ReplyShape;
+use pop3_proto::Channel;
+use pop3_proto::ReplyShape;
 
 /// Takes the events.
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);

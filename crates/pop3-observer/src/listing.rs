@@ -1,18 +1,19 @@
 //! The lines of LIST, UIDL, CAPA and of what is not known.
 
-use super::assembler::Line;
-use super::event::{Asked, Event};
-use super::rule::Rule;
-use super::{Lines, Observer, Reading, Sink, flag};
-use crate::capability::Capability;
-use crate::client::Entry;
-use crate::command::Keyword;
-use crate::listing::{ScanListing, UniqueIdListing};
-use crate::{MessageNumber, Quirk};
+use crate::asked::Asked;
+use crate::assembler::Line;
+use crate::event::Event;
+use crate::rule::Rule;
+use crate::{Lines, Observer, Reading, Sink, flag};
+use pop3_proto::Capability;
+use pop3_proto::Keyword;
+use pop3_proto::client::Entry;
+use pop3_proto::listing::{ScanListing, UniqueIdListing};
+use pop3_proto::{MessageNumber, Quirk};
 
 impl Observer {
     /// A line of a reply of several lines, or its end.
-    pub(super) fn listing(&mut self, mut lines: Lines, line: Line<'_>, sink: Sink<'_>) {
+    pub(crate) fn listing(&mut self, mut lines: Lines, line: Line<'_>, sink: Sink<'_>) {
         let asked = lines.of.asked;
         let about = Some(asked);
         if line.text == b"." {
@@ -97,7 +98,7 @@ impl Observer {
     }
 
     /// What a positive reply to STAT, or to LIST or UIDL with a number, says.
-    pub(super) fn judge_entry(
+    pub(crate) fn judge_entry(
         &mut self,
         about: Asked,
         asked_for: Option<MessageNumber>,
@@ -183,7 +184,7 @@ fn uid_rule(quirk: Option<Quirk>, other: Rule) -> Option<Rule> {
 }
 
 /// Tells that a text breaks a rule when it does.
-pub(super) fn flag_when(broken: bool, about: Asked, rule: Rule, sink: Sink<'_>) {
+pub(crate) fn flag_when(broken: bool, about: Asked, rule: Rule, sink: Sink<'_>) {
     if broken {
         flag(sink, Some(about), rule);
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::event::Asked;
+use crate::asked::Asked;
 
 /// Who of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

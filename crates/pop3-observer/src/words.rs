@@ -1,9 +1,9 @@
 //! What stands in a line of the client's, as far as an observer goes beyond [`Command::parse`]: what
 //! may be shown of it, and which rule a server breaks that takes it.
 
-use super::rule::Rule;
-use crate::command::{Command, CommandError, Keyword};
-use crate::sasl::MechanismName;
+use crate::rule::Rule;
+use pop3_proto::MechanismName;
+use pop3_proto::{Command, CommandError, Keyword};
 
 const KEYWORDS: [Keyword; 19] = [
     Keyword::User,
@@ -28,14 +28,14 @@ const KEYWORDS: [Keyword; 19] = [
 ];
 
 /// The keyword that a line begins with, whatever follows it.
-pub(super) fn keyword(line: &[u8]) -> Option<Keyword> {
+pub(crate) fn keyword(line: &[u8]) -> Option<Keyword> {
     let word = line.split(|&octet| octet == b' ').next().unwrap_or_default();
     KEYWORDS.into_iter().find(|keyword| word.eq_ignore_ascii_case(keyword.as_str().as_bytes()))
 }
 
 /// What may be shown of a line, and whether a secret stands behind it. `wary` hides what is no
 /// command: it may be a password or a response that went astray.
-pub(super) fn shown<'l>(
+pub(crate) fn shown<'l>(
     line: &'l [u8],
     parsed: Result<&Command<'_>, CommandError>,
     wary: bool,
@@ -71,7 +71,7 @@ pub(super) fn shown<'l>(
 }
 
 /// The rule that a server breaks which answers such a line positively.
-pub(super) fn wrong(line: &[u8], keyword: Option<Keyword>, error: CommandError) -> Option<Rule> {
+pub(crate) fn wrong(line: &[u8], keyword: Option<Keyword>, error: CommandError) -> Option<Rule> {
     use Keyword::{Capa, Noop, Quit, Rset, Stat, Stls, User, Utf8};
     match error {
         CommandError::Empty => Some(Rule::PositiveEmpty),
@@ -90,6 +90,8 @@ pub(super) fn wrong(line: &[u8], keyword: Option<Keyword>, error: CommandError) 
         | CommandError::Digest
         | CommandError::Mechanism
         | CommandError::Language => Some(Rule::PositiveSyntax),
+        // One that this version does not know.
+        _ => None,
     }
 }
 
@@ -105,13 +107,13 @@ fn wrong_number(line: &[u8]) -> Rule {
 }
 
 /// Whether the first argument is the number 0.
-pub(super) fn is_zero(line: &[u8]) -> bool {
+pub(crate) fn is_zero(line: &[u8]) -> bool {
     let mut words = line.split(|&octet| octet == b' ').skip(1).filter(|word| !word.is_empty());
     words.next().is_some_and(|word| word.iter().all(|&octet| octet == b'0'))
 }
 
 /// Whether not exactly one space stands between the words, or one at an end.
-pub(super) fn is_spaced(line: &[u8], keyword: Option<Keyword>) -> bool {
+pub(crate) fn is_spaced(line: &[u8], keyword: Option<Keyword>) -> bool {
     // All behind `PASS ` is the password.
     if keyword == Some(Keyword::Pass) || line.is_empty() {
         return false;

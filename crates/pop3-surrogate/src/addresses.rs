@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::words;
+use crate::words;
 
 /// What stands for an address that can't be written in ASCII. Nobody can be reached under it
 /// (RFC 2606 section 2).
@@ -24,7 +24,7 @@ enum Piece<'a> {
 ///
 /// Names become encoded words. An address that is not ASCII becomes a part of the name, and a
 /// [`SUBSTITUTE`] takes its place.
-pub(super) fn encode(value: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(value: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
     while !rest.is_empty() {
         let (piece, behind) = next(rest);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{addresses, parameters, words};
+use crate::{addresses, parameters, words};
 
 /// The fields whose values are addresses.
 const ADDRESSES: [&str; 13] = [

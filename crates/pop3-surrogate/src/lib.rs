@@ -9,7 +9,7 @@
 //! are counted, and [`surrogate`] makes the other one of it.
 //!
 //! ```
-//! use pop3_proto::surrogate::{HeaderScan, surrogate};
+//! use pop3_surrogate::{HeaderScan, surrogate};
 //! let message = "Subject: Gr\u{fc}\u{df}e\n\nK\u{f6}rper\n";
 //! let mut scan = HeaderScan::new();
 //! scan.update(message.as_bytes());
@@ -17,6 +17,19 @@
 //! let (header, _body) = message.as_bytes().split_at(scan.octets());
 //! assert_eq!(surrogate(header), b"Subject: =?UTF-8?B?R3LDvMOfZQ==?=\n\n");
 //! ```
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
 
 mod addresses;
 mod fields;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 /// Appends the value of a field with parameters: those that are not ASCII in the form `name*=`.
-pub(super) fn encode(value: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
     loop {
         let end = end_of_part(rest);

@@ -11,7 +11,7 @@ const UTF8_OCTETS: usize = 45;
 const UNKNOWN_OCTETS: usize = 42;
 
 /// Appends a text as encoded words, on lines of their own from the second on.
-pub(super) fn encode(text: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(text: &[u8], line_end: &[u8], out: &mut Vec<u8>) {
     let (charset, most) = match core::str::from_utf8(text) {
         Ok(_) => ("UTF-8", UTF8_OCTETS),
         Err(_) => ("unknown-8bit", UNKNOWN_OCTETS),

@@ -1,6 +1,6 @@
 //! Headers in ASCII that say what headers in UTF-8 say.
 
-use pop3_proto::surrogate::{HeaderScan, surrogate};
+use pop3_surrogate::{HeaderScan, surrogate};
 use proptest::prelude::*;
 
 fn made(header: &str) -> String {

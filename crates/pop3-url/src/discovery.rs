@@ -3,7 +3,7 @@
 //! is set up, not for each connection.
 //!
 //! ```
-//! use pop3_proto::discovery::{Record, Service, candidates};
+//! use pop3_url::discovery::{Record, Service, candidates};
 //! assert_eq!(Service::Pop3s.query("example.org").unwrap(), "_pop3s._tcp.example.org");
 //! let records = [
 //!     (Service::Pop3, Record { priority: 0, weight: 1, port: 110, target: "mail.example.org" }),
@@ -132,7 +132,7 @@ pub fn candidates(
 /// (RFC 6186 section 4). The second only when the server refused the credentials, not on other faults.
 ///
 /// ```
-/// let names: Vec<_> = pop3_proto::discovery::user_names("a@b@example.org").collect();
+/// let names: Vec<_> = pop3_url::discovery::user_names("a@b@example.org").collect();
 /// assert_eq!(names, ["a@b@example.org", "a@b"]);
 /// ```
 pub fn user_names(address: &str) -> impl Iterator<Item = &str> {

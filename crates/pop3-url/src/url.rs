@@ -9,10 +9,12 @@ use core::fmt::{self, Write as _};
 use core::net::Ipv6Addr;
 use core::num::NonZeroU16;
 
+use crate::scheme::Scheme;
+
 /// A POP URL: `pop://[user[;AUTH=mechanism]@]host[:port]` (RFC 2384 section 3).
 ///
 /// ```
-/// use pop3_proto::url::{AuthChoice, Scheme, Url};
+/// use pop3_url::{AuthChoice, Scheme, Url};
 /// let url = Url::parse("pop://rg;AUTH=+APOP@mail.eudora.com:8110").unwrap();
 /// assert_eq!(url.scheme(), Scheme::Pop);
 /// assert_eq!(url.user(), Some(&b"rg"[..]));
@@ -27,20 +29,6 @@ pub struct Url {
     auth: AuthChoice,
     host: String,
     port: Option<NonZeroU16>,
-}
-
-/// The scheme of a [`Url`]: how the connection begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Scheme {
-    /// `pop://` (RFC 2384): plain TCP first, port 110.
-    Pop,
-    /// `pop3://`: the same under the name that curl and others use.
-    Pop3,
-    /// `pops://`: TLS from the first octet, port 995. Used in practice, in no RFC.
-    Pops,
-    /// `pop3s://`: the same under the name that curl and others use.
-    Pop3s,
 }
 
 /// How the URL wants the user to log in (RFC 2384 section 4).
@@ -84,37 +72,6 @@ pub enum UrlError {
     Port,
     /// There is a path, a query or a fragment.
     Path,
-}
-
-impl Scheme {
-    /// Whether TLS begins with the first octet.
-    #[must_use]
-    pub const fn implicit_tls(self) -> bool {
-        matches!(self, Self::Pops | Self::Pop3s)
-    }
-
-    /// The port where the URL names none: 110, or 995 with implicit TLS.
-    #[must_use]
-    pub const fn default_port(self) -> u16 {
-        if self.implicit_tls() { 995 } else { 110 }
-    }
-
-    /// The name, without `://`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pop => "pop",
-            Self::Pop3 => "pop3",
-            Self::Pops => "pops",
-            Self::Pop3s => "pop3s",
-        }
-    }
-
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Pop, Self::Pop3, Self::Pops, Self::Pop3s]
-            .into_iter()
-            .find(|scheme| scheme.name().eq_ignore_ascii_case(name))
-    }
 }
 
 impl Url {

@@ -1,6 +1,6 @@
 //! Finding the server of a mail domain: names, order, consent.
 
-use pop3_proto::discovery::{Candidate, Record, Service, candidates, domain_of, user_names};
+use pop3_url::discovery::{Candidate, Record, Service, candidates, domain_of, user_names};
 
 const fn record(priority: u16, weight: u16, port: u16, target: &str) -> Record<'_> {
     Record { priority, weight, port, target }

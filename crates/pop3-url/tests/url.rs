@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU16;
 
-use pop3_proto::url::{AuthChoice, Scheme, Url, UrlError};
+use pop3_url::{AuthChoice, Scheme, Url, UrlError};
 use proptest::prelude::*;
 
 fn url(text: &str) -> Url {
