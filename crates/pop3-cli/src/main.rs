@@ -10,10 +10,8 @@ mod demo;
 mod dial;
 mod exit;
 mod fetch;
-mod fuse;
 mod idn;
 mod interrupt;
-mod journal;
 mod lint;
 mod logging;
 mod login;
@@ -22,7 +20,6 @@ mod password;
 mod progress;
 mod refused;
 mod serve;
-mod sink;
 mod tell;
 mod tls;
 

@@ -46,7 +46,6 @@ mod quirk;
 mod rejection;
 mod reply;
 mod sasl;
-mod secret;
 pub mod server;
 mod unique_id;
 
@@ -60,9 +59,9 @@ pub use instant::Instant;
 pub use language::{LanguageError, LanguageRange};
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
+pub use pop3_secret::Secret;
 pub use quirk::Quirk;
 pub use rejection::Rejection;
 pub use reply::{Advice, Reply, ReplyError, ResponseCode, Status};
 pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
-pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};
