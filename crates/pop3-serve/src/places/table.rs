@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use pop3_driver::Stop;
 
-use super::{Caller, Limits, Most, Refusal};
+use super::{Caller, Places, Refusal};
+use crate::config::Limits;
 use crate::source::Source;
 use crate::users::UserName;
 
@@ -57,7 +58,12 @@ struct Held {
 type Victim = Option<Stop>;
 
 impl Table {
-    pub(super) fn admit(&mut self, most: &Most, from: Caller, end: &Stop) -> Result<(u64, Victim), Refusal> {
+    pub(super) fn admit(
+        &mut self,
+        most: &Limits,
+        from: Caller,
+        end: &Stop,
+    ) -> Result<(u64, Victim), Refusal> {
         let (source, limited) = match from {
             Caller::Client(address) => (Source::from(address), true),
             Caller::Proxy(address) => (Source::from(address), false),
@@ -79,7 +85,7 @@ impl Table {
     }
 
     /// Moves a connection to the source of a client.
-    pub(super) fn speaks_for(&mut self, most: &Most, id: u64, client: IpAddr) -> Result<Victim, Refusal> {
+    pub(super) fn speaks_for(&mut self, most: &Limits, id: u64, client: IpAddr) -> Result<Victim, Refusal> {
         let source = Source::from(client);
         let Some(connection) = self.connections.get(&id) else { return Ok(None) };
         let (before, waiting) = (connection.source, connection.state == State::Waiting);
@@ -127,7 +133,7 @@ impl Table {
         }
     }
 
-    pub(super) fn log_in(&mut self, most: &Most, user: &UserName) -> Result<(), Refusal> {
+    pub(super) fn log_in(&mut self, most: &Limits, user: &UserName) -> Result<(), Refusal> {
         let count = self.users.entry(user.clone()).or_default();
         if *count >= most.per_user {
             return Err(Refusal::User);
@@ -179,9 +185,9 @@ impl Table {
     /// Takes its place from a connection, unless too many are on their way out: each of them still has its
     /// descriptor. Half of that room is left to newcomers whose source has nothing else without a login: those
     /// who come back as fast as they lose their places would fill it.
-    fn take_from(&mut self, most: &Most, victim: Option<u64>, newcomer: Source) -> Result<Victim, Refusal> {
+    fn take_from(&mut self, most: &Limits, victim: Option<u64>, newcomer: Source) -> Result<Victim, Refusal> {
         let Some(id) = victim else { return Ok(None) };
-        let room = Limits::most_leaving(most.total);
+        let room = Places::most_leaving(most.total);
         let is_first = self.sources.get(&newcomer).is_none_or(|held| held.waiting.is_empty());
         if self.leaving >= if is_first { room } else { room / 2 } {
             return Err(Refusal::Total);

@@ -13,8 +13,6 @@ use std::thread;
 use pop3_proto::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::password::VARIABLE;
-
 /// How many commands run at one time.
 pub(super) const MOST: usize = 16;
 
@@ -30,9 +28,10 @@ const MAX_OUTPUT: u64 = 1_024;
 
 /// A shell command that checks tokens.
 #[derive(Debug)]
-pub(super) struct TokenCommand {
+pub struct TokenCommand {
     command: String,
     timeout: Duration,
+    hidden: Vec<String>,
     /// There is one more of this for each output that is still open.
     open: Arc<()>,
 }
@@ -69,8 +68,19 @@ pub(super) enum Fault {
 }
 
 impl TokenCommand {
-    pub(super) fn new(command: String, timeout: Duration) -> Self {
-        Self { command, timeout, open: Arc::default() }
+    /// The command, which `/bin/sh` runs for each token, and is killed after so long.
+    ///
+    /// It reads the token from standard input, and `POP3_MECHANISM`, `POP3_USER` and `POP3_PEER` from its environment.
+    /// It may print the user's name, and ends with 0 for a good token, 1 for a bad one.
+    pub fn new(command: impl Into<String>, timeout: Duration) -> Self {
+        Self { command: command.into(), timeout, hidden: Vec::new(), open: Arc::default() }
+    }
+
+    /// Takes a variable out of the command's environment, such as one that holds a secret.
+    #[must_use]
+    pub fn hide(mut self, variable: impl Into<String>) -> Self {
+        self.hidden.push(variable.into());
+        self
     }
 
     /// Runs the command and waits for its end. It gets the token on standard input, followed by a line
@@ -79,9 +89,12 @@ impl TokenCommand {
         if Arc::strong_count(&self.open) > MOST + MOST_LEFT {
             return Err(Fault::LeftOpen);
         }
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", &self.command])
-            .env_remove(VARIABLE)
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &self.command]);
+        for variable in &self.hidden {
+            shell.env_remove(variable);
+        }
+        let mut child = shell
             .env("POP3_MECHANISM", question.mechanism)
             .env("POP3_USER", question.name)
             .env("POP3_PEER", question.peer.to_canonical().to_string())
@@ -179,7 +192,7 @@ mod tests {
         let token = Secret::new(b"ya29.tanstaaf".to_vec());
         let peer = IpAddr::from([192, 0, 2, 1]);
         let question = Question { mechanism: "XOAUTH2", name: "alice", peer, token: &token };
-        TokenCommand::new(command.to_owned(), timeout).ask(&question)
+        TokenCommand::new(command, timeout).ask(&question)
     }
 
     fn ask(command: &str) -> Result<Verdict, Fault> {
@@ -234,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_commands_leave_behind_is_bounded() {
-        let command = TokenCommand::new("exit 1".into(), Duration::from_secs(60));
+        let command = TokenCommand::new("exit 1", Duration::from_secs(60));
         let held: Vec<_> = (0..MOST + MOST_LEFT).map(|_| Arc::clone(&command.open)).collect();
         let token = Secret::new(Vec::new());
         let question = Question { mechanism: "XOAUTH2", name: "", peer: [0; 4].into(), token: &token };

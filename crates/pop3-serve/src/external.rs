@@ -4,11 +4,11 @@
 //! one is that of the users whose names are its e-mail addresses, or where it has none, its common
 //! name; but not of users who name certificates themselves. Names are taken whole and as they are.
 
-use sha2::{Digest, Sha256};
+use pop3_certificates::Fingerprint;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::users::{Fingerprint, Table, UserName};
+use crate::users::{Table, UserName};
 
 /// The user whom this certificate stands for. `wanted` is the name that the client gave, which may be
 /// empty where there is only one.
@@ -16,7 +16,7 @@ use crate::users::{Fingerprint, Table, UserName};
 /// # Errors
 /// Why there is none, for the log.
 pub(super) fn user(certificate: &[u8], wanted: &[u8], table: &Table) -> Result<UserName, &'static str> {
-    let mut owners = table.certificate_owners(&Fingerprint(Sha256::digest(certificate).into()));
+    let mut owners = table.certificate_owners(&Fingerprint::of(certificate));
     if owners.is_empty() {
         let users = names(certificate).ok_or("the certificate can't be read")?;
         owners = users.iter().filter_map(|name| table.find(name)).collect();
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn certificates_that_the_users_file_names() {
         let (one, two) = (certificate(&[], &["carol"]), certificate(&[], &["alice"]));
-        let fingerprint = format!("{:?}", Fingerprint(Sha256::digest(&one).into()));
+        let fingerprint = Fingerprint::of(&one).to_string().replace("sha256:", "");
         let users =
             table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
         let user = |certificate: &[u8], wanted: &str| {

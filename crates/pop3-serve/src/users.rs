@@ -22,16 +22,16 @@ use std::{fs, io};
 
 use pop3_proto::Secret;
 
-pub(crate) use form::{Fingerprint, parse_days};
-pub(crate) use name::UserName;
-pub(crate) use salt::SaltKey;
-pub(crate) use table::Table;
+pub use form::parse_days;
+pub use name::UserName;
+pub use salt::SaltKey;
+pub use table::{Table, TableError};
 
-use crate::exit::Failure;
+use crate::error::Error;
 
 /// The users file, which can be read again while it is in use.
 #[derive(Debug)]
-pub(crate) struct Users {
+pub struct Users {
     path: PathBuf,
     table: RwLock<Arc<Table>>,
 }
@@ -41,7 +41,7 @@ impl Users {
     ///
     /// # Errors
     /// When it can't be read, or a line can't be; the message names the file and the line.
-    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+    pub fn load(path: &Path) -> Result<Self, Error> {
         let table = RwLock::new(Arc::new(read(path)?));
         Ok(Self { path: path.to_owned(), table })
     }
@@ -50,21 +50,27 @@ impl Users {
     ///
     /// # Errors
     /// As [`load`](Self::load); the old users are kept then.
-    pub(crate) fn reload(&self) -> Result<usize, Failure> {
+    pub fn reload(&self) -> Result<usize, Error> {
         let table = Arc::new(read(&self.path)?);
         let count = table.len();
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         Ok(count)
     }
 
+    /// What is unwise about the file, as one line, if anything.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        warning(&self.path)
+    }
+
     /// The users as they are now.
-    pub(crate) fn table(&self) -> Arc<Table> {
+    pub fn table(&self) -> Arc<Table> {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// What is unwise about the users file, as one line, if anything.
-pub(crate) fn warning(path: &Path) -> Option<String> {
+fn warning(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.permissions().mode();
     let whom = match (mode & 0o022 != 0, mode & 0o004 != 0) {
         (true, _) => "written by others than its owner",
@@ -74,14 +80,14 @@ pub(crate) fn warning(path: &Path) -> Option<String> {
     Some(format!("{} can be {whom}; chmod 600 it", path.display()))
 }
 
-fn read(path: &Path) -> Result<Table, Failure> {
+fn read(path: &Path) -> Result<Table, Error> {
     let octets = fs::read(path).map(Secret::new).map_err(|error| unreadable(path, &error))?;
     Table::parse(octets.expose())
-        .map_err(|error| Failure::usage(format!("{}:{}: {}", path.display(), error.line, error.what)))
+        .map_err(|error| Error::unusable(format!("{}:{}: {}", path.display(), error.line, error.what)))
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::usage(format!("the users file {} can't be read: {error}", path.display()))
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::unusable(format!("the users file {} can't be read: {error}", path.display()))
 }
 
 #[cfg(test)]

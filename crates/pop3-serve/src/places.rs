@@ -1,4 +1,4 @@
-//! How many connections there may be at one time: in all, from one address, of one user.
+//! The places for connections, as many as the limits allow.
 
 mod table;
 
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::Stop;
 
+use crate::config::Limits;
 use crate::users::UserName;
 use table::Table;
 
@@ -17,17 +18,9 @@ use table::Table;
 /// silence: that of the source that holds the most of them, and of those the oldest. Who waits for the check of
 /// a password and who has logged in keeps his place.
 #[derive(Debug)]
-pub(crate) struct Limits {
-    most: Most,
+pub(crate) struct Places {
+    most: Limits,
     now: Mutex<Table>,
-}
-
-/// The limits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Most {
-    pub(crate) total: u32,
-    pub(crate) per_address: u32,
-    pub(crate) per_user: u32,
 }
 
 /// Which limit is reached.
@@ -51,7 +44,7 @@ pub(crate) enum Caller {
 /// The place of a connection, which is given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    limits: Arc<Limits>,
+    places: Arc<Places>,
     id: u64,
 }
 
@@ -63,12 +56,12 @@ pub(crate) struct Check<'p>(&'p Place);
 /// A session of a user that is counted until this is dropped.
 #[derive(Debug)]
 pub(crate) struct UserGuard {
-    limits: Arc<Limits>,
+    places: Arc<Places>,
     user: UserName,
 }
 
-impl Limits {
-    pub(crate) fn new(most: Most) -> Arc<Self> {
+impl Places {
+    pub(crate) fn new(most: Limits) -> Arc<Self> {
         Arc::new(Self { most, now: Mutex::default() })
     }
 
@@ -84,7 +77,7 @@ impl Limits {
     /// Gives a place to a connection, if need be that of another. `end` is thrown when it has to give it up.
     pub(crate) fn admit(self: &Arc<Self>, from: Caller, end: &Stop) -> Result<Place, Refusal> {
         let (id, victim) = self.now().admit(&self.most, from, end)?;
-        let place = Place { limits: Arc::clone(self), id };
+        let place = Place { places: Arc::clone(self), id };
         end_now(victim);
         Ok(place)
     }
@@ -92,7 +85,7 @@ impl Limits {
     /// Counts a session of the user, if there may be one more.
     pub(crate) fn log_in(self: &Arc<Self>, user: &UserName) -> Result<UserGuard, Refusal> {
         self.now().log_in(&self.most, user)?;
-        Ok(UserGuard { limits: Arc::clone(self), user: user.clone() })
+        Ok(UserGuard { places: Arc::clone(self), user: user.clone() })
     }
 
     fn now(&self) -> MutexGuard<'_, Table> {
@@ -111,7 +104,7 @@ fn end_now(victim: Option<Stop>) {
 impl Place {
     /// Counts the connection for a client from now on, whom a proxy has named.
     pub(crate) fn speaks_for(&self, client: IpAddr) -> Result<(), Refusal> {
-        let victim = self.limits.now().speaks_for(&self.limits.most, self.id, client)?;
+        let victim = self.places.now().speaks_for(&self.places.most, self.id, client)?;
         end_now(victim);
         Ok(())
     }
@@ -119,7 +112,7 @@ impl Place {
     /// Begins the check of a login; `None` if the place is lost already, and nothing is to be checked any more.
     pub(crate) fn check(&self) -> Option<Check<'_>> {
         // Not `then_some`: a check that is dropped takes the lock.
-        let has_place = self.limits.now().begin_check(self.id);
+        let has_place = self.places.now().begin_check(self.id);
         has_place.then(|| Check(self))
     }
 }
@@ -127,25 +120,25 @@ impl Place {
 impl Check<'_> {
     /// The login was good: the place is kept to the end.
     pub(crate) fn succeeded(self) {
-        self.0.limits.now().logged_in(self.0.id);
+        self.0.places.now().logged_in(self.0.id);
     }
 }
 
 impl Drop for Check<'_> {
     fn drop(&mut self) {
-        self.0.limits.now().end_check(self.0.id);
+        self.0.places.now().end_check(self.0.id);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.limits.now().leave(self.id);
+        self.places.now().leave(self.id);
     }
 }
 
 impl Drop for UserGuard {
     fn drop(&mut self) {
-        self.limits.now().log_out(&self.user);
+        self.places.now().log_out(&self.user);
     }
 }
 
@@ -164,8 +157,8 @@ impl fmt::Display for Refusal {
 mod tests {
     use super::*;
 
-    fn limits(total: u32, per_address: u32) -> Arc<Limits> {
-        Limits::new(Most { total, per_address, per_user: 1 })
+    fn limits(total: u32, per_address: u32) -> Arc<Places> {
+        Places::new(Limits::new(total, per_address, 1))
     }
 
     fn client(last: u8) -> Caller {
@@ -173,7 +166,7 @@ mod tests {
     }
 
     /// A place, and the switch that shows whether it is lost.
-    fn take(limits: &Arc<Limits>, from: Caller) -> Result<(Place, Stop), Refusal> {
+    fn take(limits: &Arc<Places>, from: Caller) -> Result<(Place, Stop), Refusal> {
         let end = Stop::new();
         limits.admit(from, &end).map(|place| (place, end))
     }

@@ -20,14 +20,14 @@ use tracing::{error, info, warn};
 use super::descriptors;
 use super::guarded::Guarded;
 use super::store::MailStore;
-use crate::limits::{self, Caller, Limits, Refusal};
+use crate::places::{self, Caller, Places, Refusal};
 
 /// The policy of `pop3 serve`, whatever the runtime.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) config: Arc<Config>,
     pub(super) store: Arc<MailStore>,
-    pub(super) places: Arc<Limits>,
+    pub(super) places: Arc<Places>,
     /// The host's name in the timestamp, where APOP is offered.
     pub(super) apop_host: Option<String>,
     /// Where proxies are that name the client in a header.
@@ -66,7 +66,7 @@ impl<P: Pool> Service for On<P> {
     fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
         // Accepting has given it one.
-        let place: Arc<limits::Place> =
+        let place: Arc<places::Place> =
             peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
         place.speaks_for(peer.address.ip()).map_err(|refusal| turned_away(peer, refusal))?;
         let login_timeout = policy.config.limits.login_timeout;
@@ -132,11 +132,11 @@ fn is_local(peer: &Peer) -> bool {
 #[derive(Debug)]
 pub(super) struct Counted<B> {
     backend: B,
-    place: Arc<limits::Place>,
+    place: Arc<places::Place>,
 }
 
 /// Who has lost the place is not checked any more. It is pending, as the session is about to end.
-async fn check(place: &limits::Place) -> limits::Check<'_> {
+async fn check(place: &places::Place) -> places::Check<'_> {
     match place.check() {
         Some(check) => check,
         None => pending().await,

@@ -19,8 +19,14 @@ const OF_THE_RUNTIME: u64 = 8;
 /// How often a shortage is logged.
 const ONCE: Duration = Duration::from_secs(60);
 
-/// Raises the limit of descriptors as far as the process may, and returns it. `None` where there is none.
-pub(super) fn raise() -> Option<u64> {
+/// The limit of descriptors of this process; `None` where there is none.
+pub(super) fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Raises the limit of files that this process may have open as far as the system allows it, and returns it. `None`
+/// where there is none. A program that serves many connections calls it once, before [`Server::bind`](crate::Server).
+pub fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return current;

@@ -14,7 +14,7 @@ use super::brake::{Attempt, Brake};
 use super::external;
 use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
-use crate::exit::Failure;
+use crate::error::Error;
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{SaltKey, Table, UserName, Users};
 
@@ -62,18 +62,18 @@ impl Gatekeeper {
     /// When the system gives no threads.
     pub(super) fn new(
         users: Arc<Users>,
-        salt_key: SaltKey,
-        tokens: Option<TokenCommand>,
-    ) -> Result<Self, Failure> {
+        salt_key: Arc<SaltKey>,
+        tokens: Option<Arc<TokenCommand>>,
+    ) -> Result<Self, Error> {
         let start = |bounds| {
-            let cant = |error| Failure::usage(format!("can't start the threads that check logins: {error}"));
+            let cant = |error| Error::system(format!("can't start the threads that check logins: {error}"));
             Workers::start(bounds).map_err(cant)
         };
         let tokens = match tokens {
-            Some(command) => Some(Tokens { command: Arc::new(command), workers: start(TOKENS)? }),
+            Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
             None => None,
         };
-        Ok(Self { users, salt_key: salt_key.into(), hashes: start(hashes())?, tokens, brake: Brake::new() })
+        Ok(Self { users, salt_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
     }
 
     /// The users as they are now.
@@ -342,8 +342,8 @@ mod tests {
         let path = folder.path().join("users");
         fs::write(&path, USERS).unwrap();
         let users = Users::load(&path).unwrap().into();
-        let tokens = tokens.map(|command| TokenCommand::new(command.into(), Duration::from_secs(60)));
-        Gatekeeper::new(users, SaltKey::random().unwrap(), tokens).unwrap()
+        let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
+        Gatekeeper::new(users, SaltKey::random().unwrap().into(), tokens).unwrap()
     }
 
     fn until() -> Instant {

@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use password_auth::verify_password;
+use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
 
-use super::form::{Fingerprint, Form, Plain};
+use super::form::{Form, Plain};
 
 /// All forms of one user.
 #[derive(Default)]

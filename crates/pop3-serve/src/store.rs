@@ -19,7 +19,7 @@ use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::Offer;
-use crate::limits::{Limits, UserGuard};
+use crate::places::{Places, UserGuard};
 use crate::users::UserName;
 
 /// The folder of the Maildirs, and who may open which.
@@ -27,7 +27,7 @@ use crate::users::UserName;
 pub(super) struct MailStore {
     folder: PathBuf,
     gatekeeper: Gatekeeper,
-    places: Arc<Limits>,
+    places: Arc<Places>,
     offer: Offer,
     announced: Announced,
     /// Whether messages that have expired are removed.
@@ -58,7 +58,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl MailStore {
     /// Announces nothing, and removes what clients delete only.
-    pub(super) fn new(folder: PathBuf, gatekeeper: Gatekeeper, offer: Offer, places: Arc<Limits>) -> Self {
+    pub(super) fn new(folder: PathBuf, gatekeeper: Gatekeeper, offer: Offer, places: Arc<Places>) -> Self {
         Self {
             folder,
             gatekeeper,
@@ -237,7 +237,7 @@ mod tests {
     use pop3_proto::{ResponseCode, Secret};
 
     use super::*;
-    use crate::limits::Most;
+    use crate::Limits;
     use crate::users::{SaltKey, Users};
 
     // SEC-02
@@ -250,8 +250,8 @@ mod tests {
         let users = folder.path().join("users");
         fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
         let users = Users::load(&users).unwrap().into();
-        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap(), None).unwrap();
-        let places = Limits::new(Most { total: 9, per_address: 9, per_user: 9 });
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap().into(), None).unwrap();
+        let places = Places::new(Limits::new(9, 9, 9));
         let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));

@@ -11,21 +11,21 @@ use pop3_sasl::saslprep::{Kind, prepare};
 /// not hidden. Two ways to write the same letters are the same name; names that differ in case are
 /// different names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct UserName(String);
+pub struct UserName(String);
 
 impl UserName {
     /// The most characters that a name has.
-    pub(crate) const MAX: usize = 64;
+    pub const MAX: usize = 64;
 
     /// The most octets that a name has: what file systems take for one component of a path.
     const MAX_OCTETS: usize = 255;
 
     /// The rule, for errors.
-    pub(crate) const RULE: &str = "a name has 1 to 64 letters, digits and . _ - + @, and no dot first; \
+    pub const RULE: &str = "a name has 1 to 64 letters, digits and . _ - + @, and no dot first; \
         letters that are not ASCII are as SASLprep takes them";
 
     /// Reads a name, `None` where it breaks the rule above.
-    pub(crate) fn parse(octets: &[u8]) -> Option<Self> {
+    pub fn parse(octets: &[u8]) -> Option<Self> {
         // What has no form that fits is not prepared at all.
         let text = str::from_utf8(octets).ok().filter(|text| text.len() <= 2 * Self::MAX_OCTETS)?;
         // Checked behind the preparation, which makes slashes and dots out of other characters.
@@ -40,7 +40,9 @@ impl UserName {
         good.then(|| Self(prepared.into_owned()))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The name as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

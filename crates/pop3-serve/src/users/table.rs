@@ -5,14 +5,15 @@ use core::hint::black_box;
 use core::time::Duration;
 use std::collections::HashMap;
 
+use pop3_certificates::Fingerprint;
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 
-use super::form::{Fingerprint, parse_line};
+use super::form::parse_line;
 use super::user::{Given, User, Verifier};
 use super::{SaltKey, UserName};
 
 /// The users of one reading of the users file.
-pub(crate) struct Table {
+pub struct Table {
     users: HashMap<String, User>,
     /// What to compute where there is nothing to check, so that the answer takes as long: of the
     /// commonest cost in the file, `None` where the file has {PLAIN} only.
@@ -36,11 +37,11 @@ struct Offer {
 
 /// Why a users file can't be read. It holds no password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TableError {
+pub struct TableError {
     /// The line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// What is wrong with it.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
 }
 
 impl Table {
@@ -48,7 +49,7 @@ impl Table {
     ///
     /// # Errors
     /// At the first line that can't be read.
-    pub(crate) fn parse(octets: &[u8]) -> Result<Self, TableError> {
+    pub fn parse(octets: &[u8]) -> Result<Self, TableError> {
         let mut users = HashMap::<String, User>::new();
         let mut first_lines = Vec::new();
         for (index, line) in octets.split(|&octet| octet == b'\n').enumerate() {
@@ -89,12 +90,12 @@ impl Table {
     }
 
     /// How many users there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.users.len()
     }
 
     /// The checked name, if there is such a user.
-    pub(crate) fn find(&self, name: &[u8]) -> Option<UserName> {
+    pub fn find(&self, name: &[u8]) -> Option<UserName> {
         UserName::parse(name).filter(|name| self.users.contains_key(name.as_str()))
     }
 
@@ -103,7 +104,7 @@ impl Table {
     /// An unknown name costs as much as a known one: a check of the kind that is commonest in the
     /// file is made for it, and in a file with hashes or keys for users without them too. In a file
     /// whose hashes have different costs, the cost of a known name is that of its own.
-    pub(crate) fn verify(&self, name: &[u8], password: &[u8]) -> Option<UserName> {
+    pub fn verify(&self, name: &[u8], password: &[u8]) -> Option<UserName> {
         let name = UserName::parse(name);
         let password = Given::new(password);
         let user = name.as_ref().and_then(|name| self.users.get(name.as_str()));
@@ -122,14 +123,14 @@ impl Table {
     }
 
     /// Whether [`verify`](Self::verify) takes long, for any name.
-    pub(crate) const fn computes_hashes(&self) -> bool {
+    pub const fn computes_hashes(&self) -> bool {
         self.decoy.is_some()
     }
 
     /// Whether a digest of APOP or CRAM-MD5 is right, of users that the file keeps as `{PLAIN}`: `prove`
     /// says so of a secret. It is asked about the password as it stands in the file, and about what
     /// SASLprep makes of it (RFC 6856 section 2.2); of an unknown name, about an empty one.
-    pub(crate) fn prove(&self, name: &[u8], prove: impl Fn(&[u8]) -> bool) -> Option<UserName> {
+    pub fn prove(&self, name: &[u8], prove: impl Fn(&[u8]) -> bool) -> Option<UserName> {
         let name = UserName::parse(name);
         let user = name.as_ref().and_then(|name| self.users.get(name.as_str()));
         let plain = user.and_then(|user| user.plain.as_ref());
@@ -144,7 +145,7 @@ impl Table {
     /// clear, else some that nothing fits, which look the same and cost the same.
     ///
     /// The salt is always the same for the same name: as the file has it, or made of the salt key.
-    pub(crate) fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
+    pub fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
         let offer = self.offer(hash);
         let parsed = UserName::parse(name);
         let user = parsed.as_ref().and_then(|name| self.users.get(name.as_str()));
@@ -165,17 +166,17 @@ impl Table {
     }
 
     /// Whether a look-up of keys for this hash computes some.
-    pub(crate) fn makes_keys(&self, hash: Hash) -> bool {
+    pub fn makes_keys(&self, hash: Hash) -> bool {
         self.offer(hash).made
     }
 
     /// How many users have a password, and how many of them can log in by SCRAM with this hash.
-    pub(crate) fn scram_users(&self, hash: Hash) -> (usize, usize) {
+    pub fn scram_users(&self, hash: Hash) -> (usize, usize) {
         (self.with_password, self.offer(hash).able)
     }
 
     /// The users who own this certificate, in the order of their names.
-    pub(crate) fn certificate_owners(&self, certificate: &Fingerprint) -> Vec<UserName> {
+    pub fn certificate_owners(&self, certificate: &Fingerprint) -> Vec<UserName> {
         let owners = self.users.iter().filter(|(_, user)| user.certificates.contains(certificate));
         let mut owners: Vec<_> = owners.filter_map(|(name, _)| UserName::parse(name.as_bytes())).collect();
         owners.sort();
@@ -183,28 +184,28 @@ impl Table {
     }
 
     /// Whether the file says which certificates this user has.
-    pub(crate) fn has_certificates(&self, name: &UserName) -> bool {
+    pub fn has_certificates(&self, name: &UserName) -> bool {
         self.users.get(name.as_str()).is_some_and(|user| !user.certificates.is_empty())
     }
 
     /// The user's own delay between logins.
-    pub(crate) fn login_delay(&self, name: &UserName) -> Option<Duration> {
+    pub fn login_delay(&self, name: &UserName) -> Option<Duration> {
         self.users.get(name.as_str())?.login_delay
     }
 
     /// All delays that users have of their own.
-    pub(crate) fn login_delays(&self) -> impl Iterator<Item = Duration> {
+    pub fn login_delays(&self) -> impl Iterator<Item = Duration> {
         self.users.values().filter_map(|user| user.login_delay)
     }
 
     /// For how many days the user's messages are kept, inner `None` for ever; outer `None` where the
     /// file does not say.
-    pub(crate) fn expire(&self, name: &UserName) -> Option<Option<u32>> {
+    pub fn expire(&self, name: &UserName) -> Option<Option<u32>> {
         self.users.get(name.as_str())?.expire
     }
 
     /// All days that users have of their own.
-    pub(crate) fn expires(&self) -> impl Iterator<Item = Option<u32>> {
+    pub fn expires(&self) -> impl Iterator<Item = Option<u32>> {
         self.users.values().filter_map(|user| user.expire)
     }
 
@@ -373,7 +374,7 @@ mod tests {
         let table = Table::parse(text.as_bytes()).unwrap();
         assert_eq!(table.len(), 3);
         let name = |name: &str| UserName::parse(name.as_bytes()).unwrap();
-        let owners = |octet| table.certificate_owners(&Fingerprint([octet; 32]));
+        let owners = |octet| table.certificate_owners(&Fingerprint::new([octet; 32]));
         assert_eq!((owners(1), owners(2)), (vec![name("alice")], vec![name("alice"), name("bob")]));
         assert_eq!(owners(3), []);
         assert!(table.has_certificates(&name("alice")) && !table.has_certificates(&name("carol")));

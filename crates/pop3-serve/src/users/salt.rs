@@ -9,19 +9,19 @@ use std::process;
 
 use pop3_proto::Secret;
 
-use crate::exit::Failure;
+use crate::error::Error;
 
 /// What salts are made of that the users file does not have. It has to be secret, so that nobody
 /// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
 #[derive(Debug)]
-pub(crate) struct SaltKey(Secret<Vec<u8>>);
+pub struct SaltKey(Secret<Vec<u8>>);
 
 /// How many octets the key has. The file has twice as many hexadecimal digits and a line end.
 const OCTETS: usize = 32;
 
 impl SaltKey {
     /// The place of the key where no option names another: beside the users file.
-    pub(crate) fn default_path(users: &Path) -> PathBuf {
+    pub fn default_path(users: &Path) -> PathBuf {
         let mut path = OsString::from(users);
         path.push(".salt-key");
         path.into()
@@ -31,10 +31,10 @@ impl SaltKey {
     ///
     /// # Errors
     /// When the system has no random octets.
-    pub(crate) fn random() -> Result<Self, Failure> {
+    pub fn random() -> Result<Self, Error> {
         let mut octets = vec![0; OCTETS];
         getrandom::fill(&mut octets)
-            .map_err(|error| Failure::usage(format!("the system gives no random octets: {error}")))?;
+            .map_err(|error| Error::system(format!("the system gives no random octets: {error}")))?;
         Ok(Self(Secret::new(octets)))
     }
 
@@ -43,7 +43,7 @@ impl SaltKey {
     ///
     /// # Errors
     /// When there is a file that is no key or can't be read. `Ok(Err(_))` when none can be written.
-    pub(crate) fn load_or_make(path: &Path) -> Result<Result<Self, io::Error>, Failure> {
+    pub fn load_or_make(path: &Path) -> Result<Result<Self, io::Error>, Error> {
         if let Some(key) = Self::load(path)? {
             return Ok(Ok(key));
         }
@@ -52,7 +52,7 @@ impl SaltKey {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Ok(Err(error)),
         }
-        let vanished = || Failure::usage(format!("{} was made and is gone", path.display()));
+        let vanished = || Error::unusable(format!("{} was made and is gone", path.display()));
         Self::load(path)?.ok_or_else(vanished).map(Ok)
     }
 
@@ -60,8 +60,8 @@ impl SaltKey {
         self.0.expose()
     }
 
-    fn load(path: &Path) -> Result<Option<Self>, Failure> {
-        let wrong = |why: &str| Failure::usage(format!("{} is no salt key: {why}", path.display()));
+    fn load(path: &Path) -> Result<Option<Self>, Error> {
+        let wrong = |why: &str| Error::unusable(format!("{} is no salt key: {why}", path.display()));
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,9 +1,10 @@
 //! The listeners, and the runtimes that serve them.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+#[cfg(feature = "threads")]
 use std::thread;
 
 use pop3_driver::Stop;
@@ -12,43 +13,41 @@ use pop3_driver::tls::Role;
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
-use super::policy::{On, Policy};
-use crate::args::{Runtime, Serve};
-use crate::exit::{Exit, Failure};
+use crate::error::{Error, ErrorKind};
+use crate::policy::{On, Policy};
+
+/// What drives the connections, as far as the features of this crate bring it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// tokio, on all processors.
+    #[cfg(feature = "tokio")]
+    Tokio,
+    /// async-std.
+    #[cfg(feature = "async-std")]
+    AsyncStd,
+    /// smol.
+    #[cfg(feature = "smol")]
+    Smol,
+    /// Blocking sockets, and a thread for each connection.
+    #[cfg(feature = "threads")]
+    Threads,
+}
 
 /// The sockets that listen.
 #[derive(Debug)]
 pub(super) struct Listeners(Vec<(Entrance, TcpListener, SocketAddr)>);
 
 impl Listeners {
-    /// Binds all addresses of the command line; without any, port 1110 of this machine.
-    pub(super) fn bind(options: &Serve, role: &Role) -> Result<Self, Failure> {
-        let plain = options.listen.iter().map(|&address| (Entrance::Plain, address));
-        let tls = options.listen_tls.iter().map(|&address| (Entrance::Implicit, address));
-        let mut wanted: Vec<_> = plain.chain(tls).collect();
-        if wanted.is_empty() {
-            wanted.push((Entrance::Plain, (Ipv4Addr::LOCALHOST, 1110).into()));
-            if matches!(role, Role::Server(_)) {
-                wanted.push((Entrance::Implicit, (Ipv4Addr::LOCALHOST, 1995).into()));
-            }
-        }
-        Self::bind_all(wanted)
-    }
-
-    /// One listener on a free port of this machine.
-    pub(super) fn on_loopback() -> Result<Self, Failure> {
-        Self::bind_all(vec![(Entrance::Plain, (Ipv4Addr::LOCALHOST, 0).into())])
-    }
-
-    fn bind_all(wanted: Vec<(Entrance, SocketAddr)>) -> Result<Self, Failure> {
-        let bind = |(entrance, address)| {
-            let listener = bind(address)?;
-            let address = listener.local_addr()?;
-            Ok((entrance, listener, address))
-        };
-        let bound = wanted.into_iter().map(|(entrance, address)| {
-            bind((entrance, address)).map_err(|error: io::Error| {
-                Failure::new(Exit::Connect, format!("can't listen on {address}: {error}"))
+    /// Binds these addresses.
+    pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, Error> {
+        let bound = wanted.iter().map(|&(entrance, address)| {
+            let listener = bind(address).and_then(|listener| {
+                let address = listener.local_addr()?;
+                Ok((entrance, listener, address))
+            });
+            listener.map_err(|error| {
+                Error::new(ErrorKind::Network, format!("can't listen on {address}: {error}"))
             })
         });
         bound.collect::<Result<_, _>>().map(Self)
@@ -64,12 +63,9 @@ impl Listeners {
         }
     }
 
-    /// The scheme and the address of each.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> + Clone {
-        self.0.iter().map(|&(entrance, _, address)| match entrance {
-            Entrance::Plain => ("pop3", address),
-            Entrance::Implicit => ("pop3s", address),
-        })
+    /// When TLS begins on each, and its address.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
+        self.0.iter().map(|&(entrance, _, address)| (entrance, address))
     }
 
     /// Serves until the switch is thrown and busy sessions have ended.
@@ -79,9 +75,11 @@ impl Listeners {
         policy: Policy,
         role: &Role,
         stop: &Stop,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         match runtime {
+            #[cfg(feature = "tokio")]
             Runtime::Tokio => self.serve_tokio(policy, role, stop),
+            #[cfg(feature = "async-std")]
             Runtime::AsyncStd => {
                 let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
                 async_std::task::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
@@ -89,17 +87,20 @@ impl Listeners {
                     Ok(listener.into())
                 }))
             }
+            #[cfg(feature = "smol")]
             Runtime::Smol => {
                 let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
                 smol::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
                     smol::Async::new(listener).map(Into::into)
                 }))
             }
-            Runtime::Std => self.serve_std(policy, role, stop),
+            #[cfg(feature = "threads")]
+            Runtime::Threads => self.serve_std(policy, role, stop),
         }
-        .map_err(|error| Failure::new(Exit::Connect, format!("serving failed: {error}")))
+        .map_err(|error| Error::new(ErrorKind::Network, format!("serving failed: {error}")))
     }
 
+    #[cfg(feature = "tokio")]
     fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         // What comes back from the blocking pool, or from the network, must not wait behind a crowd of sessions:
         // by default tokio looks at these after 61 tasks.
@@ -125,6 +126,7 @@ impl Listeners {
         })
     }
 
+    #[cfg(any(feature = "async-std", feature = "smol"))]
     async fn serve_futures<R: pop3_async_std::Runtime>(
         self,
         policy: Policy,
@@ -146,6 +148,7 @@ impl Listeners {
         Ok(())
     }
 
+    #[cfg(feature = "threads")]
     fn serve_std(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
         thread::scope(|scope| {

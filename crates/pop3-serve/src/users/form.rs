@@ -1,9 +1,9 @@
 //! What stands behind the colon of a line of the users file.
 
-use core::fmt;
 use core::time::Duration;
 
 use password_auth::is_hash_obsolete;
+use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Keys, KeysError};
@@ -33,10 +33,6 @@ pub(super) struct Plain {
     pub(super) prepared: Option<Secret<String>>,
 }
 
-/// The SHA-256 of a certificate in DER.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Fingerprint(pub(crate) [u8; 32]);
-
 /// Reads a line that is not empty and no comment.
 ///
 /// # Errors
@@ -56,7 +52,7 @@ impl Form {
         let text = str::from_utf8(form).map_or("", str::trim);
         let braced = text.strip_prefix('{').and_then(|text| text.split_once('}'));
         match braced.map(|(kind, rest)| (kind, rest.trim_start())) {
-            Some(("CERT", rest)) => Fingerprint::parse(rest)
+            Some(("CERT", rest)) => parse_fingerprint(rest)
                 .map(Self::Certificate)
                 .ok_or("behind {CERT} stand the 64 hexadecimal digits of a certificate's SHA-256"),
             Some(("TOKEN", "")) => Ok(Self::Token),
@@ -89,30 +85,16 @@ impl Plain {
     }
 }
 
-impl Fingerprint {
-    /// Reads hexadecimal digits, with colons between them as some programs print them.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let digits = text.bytes().filter(|&octet| octet != b':');
-        let digits: Vec<u8> = digits
-            .map(|octet| (octet as char).to_digit(16).map(|digit| digit as u8))
-            .collect::<Option<_>>()?;
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let octets: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        rest.is_empty().then_some(Self(octets.try_into().ok()?))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-    }
+/// Reads the hexadecimal digits of a fingerprint, with colons between them as some programs print them.
+fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
+    text.replace(':', "").parse().ok()
 }
 
 /// Reads a number of days or `never`.
 ///
 /// # Errors
 /// When it is neither.
-pub(crate) fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
+pub fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
     if text.eq_ignore_ascii_case("never") {
         return Ok(None);
     }
@@ -169,11 +151,11 @@ mod tests {
     fn fingerprints_as_programs_print_them() {
         let plain = "00".repeat(31) + "aF";
         let colons = "00:".repeat(31) + "Af";
-        let read = Fingerprint::parse(&plain).unwrap();
-        assert_eq!((read.0[30], read.0[31]), (0, 0xaf));
-        assert_eq!(Fingerprint::parse(&colons), Some(read));
+        let read = parse_fingerprint(&plain).unwrap();
+        assert_eq!((read.octets()[30], read.octets()[31]), (0, 0xaf));
+        assert_eq!(parse_fingerprint(&colons), Some(read));
         for bad in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00".repeat(33)] {
-            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+            assert_eq!(parse_fingerprint(bad), None, "{bad}");
         }
     }
 

@@ -6,24 +6,24 @@
 
 use core::fmt;
 
+use pop3_text::escape;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-use crate::args::LogFormat;
-use pop3_text::escape;
+use super::Format;
 
 /// The most characters that are shown of a value.
 const LIMIT: usize = 1_000;
 
 /// The line for this event, its end included.
-pub(super) fn line(event: &Event<'_>, time: &str, format: LogFormat, colours: bool) -> String {
+pub(super) fn line(event: &Event<'_>, time: &str, format: Format, colours: bool) -> String {
     let mut parts = Parts::default();
     event.record(&mut parts);
     let level = *event.metadata().level();
     match format {
-        LogFormat::Text => parts.text(time, level, colours),
-        LogFormat::Json => parts.json(time, level),
+        Format::Text => parts.text(time, level, colours),
+        Format::Json => parts.json(time, level),
     }
 }
 
