@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Config, Connection, Request, SaslRequest, Step, Wanted};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use crate::START;
 use crate::credentials::Credentials;

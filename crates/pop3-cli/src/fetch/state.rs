@@ -5,7 +5,7 @@ use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{self, Path, PathBuf};
 
-use pop3_proto::url::Url;
+use pop3_url::Url;
 
 use crate::args::Target;
 use crate::exit::{Exit, Failure};

@@ -10,9 +10,9 @@ use pop3_driver::backend::Credentials;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Extent};
-use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
+use pop3_surrogate::surrogate;
 use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;
