@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_proto::server::{Accepted, Credentials, Extent, Proof};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 use rustls::pki_types::CertificateDer;
 
+use crate::backend::{Credentials, Proof};
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
 use account::{Message, User, prepared};

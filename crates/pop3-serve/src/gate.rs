@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use pop3_driver::backend::{Credentials, Proof};
 use pop3_driver::server::Peer;
 use pop3_proto::Rejection;
-use pop3_proto::server::{Credentials, Proof};
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
@@ -316,9 +316,9 @@ const TOKENS: Bounds = Bounds {
 const WRONG: &str = "unknown name or wrong secret";
 
 /// How the credentials came, for the log.
-fn mechanism(credentials: &Credentials) -> &str {
+fn mechanism(credentials: &Credentials) -> &'static str {
     match (&credentials.mechanism, &credentials.proof) {
-        (Some(mechanism), _) => mechanism.as_str(),
+        (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",
         (None, _) => "PASS",
     }
@@ -330,8 +330,8 @@ mod tests {
     use std::fs;
 
     use pop3_driver::wait;
-    use pop3_proto::Secret;
-    use pop3_proto::server::KeyedDigest;
+    use pop3_proto::{Secret, apop};
+    use pop3_sasl::server::CramMd5;
 
     use super::*;
 
@@ -382,10 +382,13 @@ mod tests {
     #[test]
     fn failures_of_all_kinds_are_held_back_alike() {
         let keeper = gatekeeper(Some("exit 1"));
-        let digest = || Proof::CramMd5(KeyedDigest::new(|_| false));
-        let apop = || Proof::Apop {
-            timestamp: "<1@h>".into(),
-            digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),
+        let digest = || {
+            let response = b"alice 00000000000000000000000000000000";
+            Proof::CramMd5(CramMd5::parse(response, "<1@h>").unwrap())
+        };
+        let apop = || {
+            let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
+            Proof::Apop(apop::Answer::new("<1@h>", digest))
         };
         type Make = Box<dyn Fn() -> Credentials>;
         let kinds: Vec<(&str, Make)> = vec![

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use pop3_driver::Stop;
-use pop3_driver::backend::Backend;
+use pop3_driver::backend::{Backend, Credentials};
 use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::server::{Accepted, Config, Credentials, Extent};
+use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};

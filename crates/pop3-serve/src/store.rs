@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use pop3_driver::Clock;
+use pop3_driver::backend::Credentials;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
-use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_surrogate::surrogate;
@@ -157,7 +158,7 @@ impl MailStore {
         self.delays().logged_in(&user, self.clock.now());
         let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
         (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
-        let read_only = matches!(credentials.proof, pop3_proto::server::Proof::Anonymous { .. });
+        let read_only = matches!(credentials.proof, pop3_driver::backend::Proof::Anonymous { .. });
         Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
     }
 
@@ -233,7 +234,7 @@ impl Maildrop for OpenMaildir {
 mod tests {
     use std::fs;
 
-    use pop3_proto::server::Proof;
+    use pop3_driver::backend::Proof;
     use pop3_proto::{ResponseCode, Secret};
 
     use super::*;

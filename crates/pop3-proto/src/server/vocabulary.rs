@@ -6,7 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::client_info::ClientInfo;
-use super::credentials::Credentials;
+use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
@@ -112,10 +112,10 @@ pub enum Column {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum Request {
-    /// Check the credentials, lock the maildrop, make the snapshot.
+    /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
-    Authenticate(Credentials),
+    Authenticate(Login),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
