@@ -1,5 +1,6 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+use core::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -98,7 +99,7 @@ impl Gatekeeper {
     ) -> Result<UserName, Rejection> {
         // The try was counted when the keys were asked for.
         let counted = credentials.is_proved();
-        let attempt = if counted { self.brake.resumed(peer.address.ip()) } else { self.attempt(peer)? };
+        let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // The wait is not slept here, where it would hold up others: it holds the answer back.
         let turn = Turn { client: client(peer, &attempt), until };
         match self.user(credentials, peer, turn).await {
@@ -109,8 +110,8 @@ impl Gatekeeper {
             Err(Refused::Credentials(why)) => {
                 let delay = attempt.failed();
                 let user = String::from_utf8_lossy(&credentials.name);
-                let (peer, mechanism) = (peer.address.ip(), mechanism(credentials));
-                warn!(%peer, user = &*user, mechanism, why, "login refused");
+                let (session, peer, mechanism) = (peer.session, ip(peer), mechanism(credentials));
+                warn!(%session, %peer, user = &*user, mechanism, why, "login refused");
                 Err(Rejection::credentials().with_delay(delay))
             }
             Err(Refused::Fault) => {
@@ -147,16 +148,16 @@ impl Gatekeeper {
 
     /// The keys did not fit.
     pub(super) fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
-        let address = peer.address.ip();
+        let address = ip(peer);
         let delay = self.brake.resumed(address).failed();
-        warn!(peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
+        warn!(session = %peer.session, peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
         Rejection::credentials().with_delay(delay)
     }
 
     fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
-        let address = peer.address.ip();
+        let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
-            warn!(peer = %address, "login not tried: too many from this address");
+            warn!(session = %peer.session, peer = %address, "login not tried: too many from this address");
             // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
@@ -183,7 +184,7 @@ impl Gatekeeper {
             Proof::Token(_) => return self.token(credentials, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer),
             Proof::Anonymous { trace } => {
-                info!(peer = %peer.address.ip(), trace = trace.as_str(), "anonymous");
+                info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
                 UserName::parse(ANONYMOUS)
             }
             // A kind of proof that is not known proves nothing.
@@ -223,7 +224,7 @@ impl Gatekeeper {
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name can't be a user's"));
         }
-        let peer = peer.address.ip();
+        let (session, peer) = (peer.session, ip(peer));
         let (command, credentials, name) =
             (Arc::clone(&tokens.command), Arc::clone(credentials), asked.clone());
         let ask = move || {
@@ -239,7 +240,7 @@ impl Gatekeeper {
             Ok(Verdict::Bad) => return Err(wrong("the token is bad")),
             Err(fault) => {
                 let user = asked.as_ref().map_or("", UserName::as_str);
-                error!(%peer, user, fault = %fault, "a token can't be checked");
+                error!(%session, %peer, user, fault = %fault, "a token can't be checked");
                 return Err(Refused::Fault);
             }
         };
@@ -259,6 +260,11 @@ impl Gatekeeper {
     }
 }
 
+/// The address that logins are counted by, and that is logged. Peers without an address count as one.
+pub(super) fn ip(peer: &Peer) -> IpAddr {
+    peer.ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 /// Whose turn a check is, and when it is too late for it.
 #[derive(Clone, Copy)]
 struct Turn {
@@ -268,21 +274,21 @@ struct Turn {
 
 /// For whom a check is made.
 fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
-    Client { source: peer.address.ip().into(), suspect: attempt.is_suspect() }
+    Client { source: ip(peer).into(), suspect: attempt.is_suspect() }
 }
 
 /// What a client is told whose credentials were not looked at.
 fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
-    let peer = peer.address.ip();
+    let (session, peer) = (peer.session, ip(peer));
     let text = "too many logins are checked now, try again later";
     match undone {
         Undone::Full => {
-            warn!(%peer, "login not tried: too many wait for their check");
+            warn!(%session, %peer, "login not tried: too many wait for their check");
             // Held back as those are that come too often.
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
         }
         Undone::Late => {
-            warn!(%peer, "login not tried: its time was over before it could be checked");
+            warn!(%session, %peer, "login not tried: its time was over before it could be checked");
             Rejection::temporary(text)
         }
         Undone::Closed => Rejection::temporary("the server ends"),
@@ -320,7 +326,7 @@ fn mechanism(credentials: &Credentials) -> &'static str {
     match (&credentials.mechanism, &credentials.proof) {
         (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",
-        (None, _) => "PASS",
+        (None, _) => "USER",
     }
 }
 
@@ -411,7 +417,7 @@ mod tests {
         ];
         for (number, (kind, make)) in kinds.iter().enumerate() {
             let mut peer = peer();
-            peer.address.set_ip([192, 0, 2, 10 + number as u8].into());
+            peer.address = Some((([192, 0, 2, 10 + number as u8]), 4711).into());
             let delays = [0; 3].map(|_| {
                 let rejection = refused(&keeper, make(), &peer);
                 assert!(rejection.is_of_credentials(), "{kind}");

@@ -104,7 +104,7 @@ pub(crate) fn peer() -> Peer {
 impl Service for Policy {
     type Backend = Session;
 
-    fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         if self.refuses {
             return Err(Rejection::temporary("too many\r\nconnections"));
         }
