@@ -105,7 +105,7 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.write(|connection, now, out| connection.send(&command, now, out))?;
+        self.write(|connection, now, out| connection.send(command, now, out))?;
         self.watch.expect(shape);
         Ok(())
     }

@@ -32,6 +32,7 @@
 extern crate alloc;
 
 pub mod apop;
+mod capabilities;
 mod capability;
 mod channel;
 pub mod client;
@@ -57,7 +58,8 @@ pub mod surrogate;
 mod unique_id;
 pub mod url;
 
-pub use capability::{Capabilities, Capability, Expire, LoginDelay};
+pub use capabilities::Capabilities;
+pub use capability::{Capability, Expire, LoginDelay};
 pub use channel::Channel;
 pub use command::{
     ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
