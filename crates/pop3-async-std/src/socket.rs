@@ -49,6 +49,10 @@ impl<R: Runtime> Transport for Socket<R> {
         }
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let clock = self.clock;
         match &mut self.stream {

@@ -64,6 +64,10 @@ impl Transport for Socket {
         }
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let clock = self.clock;
         match &mut self.stream {
