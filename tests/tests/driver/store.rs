@@ -41,6 +41,8 @@ pub(crate) struct Policy {
     seen: Arc<Mutex<Seen>>,
     pub(crate) config: Arc<Config>,
     pub(crate) refuses: bool,
+    /// Whether a good login is answered by a take-over.
+    pub(crate) hands_over: bool,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,12 @@ pub(crate) struct Content {
 impl Policy {
     pub(crate) fn new(store: Store) -> Self {
         let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
-        Self { seen: Arc::new(Mutex::new(seen)), config: Arc::new(Config::new()), refuses: false }
+        Self {
+            seen: Arc::new(Mutex::new(seen)),
+            config: Arc::new(Config::new()),
+            refuses: false,
+            hands_over: false,
+        }
     }
 
     pub(crate) fn waiting(self, place: Place) -> Self {
@@ -129,7 +136,8 @@ impl Backend for Session {
     ) -> Result<Login, Rejection> {
         self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
-        self.0.seen().store.login(&credentials).map(Login::Accept)
+        let accepted = self.0.seen().store.login(&credentials)?;
+        Ok(if self.0.hands_over { Login::TakeOver } else { accepted.into() })
     }
 
     async fn fetch(
