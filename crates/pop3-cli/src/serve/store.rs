@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::Clock;
 use pop3_driver::store::Maildrop;
+use pop3_driver::{Clock, Context};
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
 use pop3_proto::surrogate::surrogate;
@@ -193,7 +193,12 @@ impl OpenMaildir {
 impl Maildrop for OpenMaildir {
     type Message = MessageFile;
 
-    fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
             let (user, error_text) = (self.user.as_str(), crate::exit::reasons(&error));
             warn!(user, number = %message, error = error_text, "a message can't be sent");
@@ -201,7 +206,7 @@ impl Maildrop for OpenMaildir {
         })
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
         let user = self.user.as_str();
         if self.read_only {
             if !deletions.is_empty() {

@@ -4,14 +4,15 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use pop3_proto::server::{
-    Accepted, Answer, Connection, Credentials, KeyedDigest, Needs, OfferedMechanism, Proof, SaslRequest,
+    Answer, Connection, Credentials, KeyedDigest, Needs, OfferedMechanism, Proof, SaslRequest,
 };
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Setup, Step, TokenRefusal};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Login};
+use crate::context::Context;
 use crate::tls::TlsInfo;
 
 /// What a server's exchanges of SASL have in common. One value serves all connections.
@@ -100,8 +101,8 @@ struct Open {
     name: MechanismName,
     /// Whose keys the backend was asked for.
     keys_of: Option<String>,
-    /// The maildrop, once it is open.
-    accepted: Option<Accepted>,
+    /// What the backend has said, once it has let the client in.
+    login: Option<Login>,
     /// Why the backend has refused, while the client is still told of it.
     rejection: Option<Rejection>,
 }
@@ -165,6 +166,7 @@ impl Exchanges {
         request: SaslRequest,
         backend: &mut B,
         connection: &mut Connection,
+        context: &Context,
     ) -> Outcome {
         let utf8 = connection.session().is_utf8();
         let step = match request {
@@ -186,7 +188,7 @@ impl Exchanges {
         };
         let Ok(step) = step else { return self.end(Outcome::misused(), backend, connection) };
         let Some(open) = &mut self.open else { return Outcome::misused() };
-        let outcome = open.follow(step, backend, utf8).await;
+        let outcome = open.follow(step, backend, utf8, context).await;
         if matches!(outcome.answer, Answer::Challenge(_)) {
             return outcome;
         }
@@ -215,7 +217,17 @@ impl Exchanges {
             setup = setup.with_fake_iterations(iterations);
         }
         let exchange = Exchange::new(mechanism, setup);
-        Ok(Open { exchange, name, keys_of: None, accepted: None, rejection: None })
+        Ok(Open { exchange, name, keys_of: None, login: None, rejection: None })
+    }
+
+    /// Forgets the exchange, as the backend does not answer.
+    pub(super) fn give_up<B: Backend>(
+        &mut self,
+        rejection: Rejection,
+        backend: &B,
+        connection: &mut Connection,
+    ) -> Outcome {
+        self.end(Outcome::of(Answer::Reject(rejection)), backend, connection)
     }
 
     /// Forgets the exchange. One with channel binding that has failed is the last of its kind.
@@ -231,17 +243,23 @@ impl Exchanges {
 
 impl Open {
     /// Goes from step to step until the client is to hear something.
-    async fn follow<B: Backend>(&mut self, mut step: Step, backend: &mut B, utf8: bool) -> Outcome {
+    async fn follow<B: Backend>(
+        &mut self,
+        mut step: Step,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Outcome {
         loop {
             let question = match step {
                 Step::Challenge(octets) => {
                     return Outcome::of(Answer::Challenge(Secret::new(octets.into_octets())));
                 }
-                Step::Done(identity) => return self.done(identity, backend, utf8).await,
+                Step::Done(identity) => return self.done(identity, backend, utf8, context).await,
                 Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
                 Step::Ask(question) => question,
             };
-            let answer = match self.ask(question, backend, utf8).await {
+            let answer = match self.ask(question, backend, utf8, context).await {
                 Ok(answer) => answer,
                 Err(rejection) => return Outcome::of(Answer::Reject(rejection)),
             };
@@ -264,10 +282,11 @@ impl Open {
         question: Question,
         backend: &mut B,
         utf8: bool,
+        context: &Context,
     ) -> Result<sasl::Answer, Rejection> {
         let credentials = match question {
             Question::Keys { name, hash, .. } => {
-                let keys = backend.scram_keys(&name, hash).await.map(sasl::Answer::Keys);
+                let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Answer::Keys);
                 self.keys_of = Some(name);
                 return keys;
             }
@@ -283,9 +302,9 @@ impl Open {
             Question::Token { name, token, .. } => {
                 let proof = Proof::Token(Secret::new(token.into_octets()));
                 let credentials = named(name, proof).with_mechanism(self.name).with_utf8(utf8);
-                return match authenticate(credentials, backend).await {
-                    Ok(accepted) => {
-                        self.accepted = Some(accepted);
+                return match authenticate(credentials, backend, context).await {
+                    Ok(login) => {
+                        self.login = Some(login);
                         Ok(sasl::Answer::Granted)
                     }
                     // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
@@ -300,26 +319,30 @@ impl Open {
             Question::Anonymous { trace } => named(Some("anonymous".to_owned()), Proof::Anonymous { trace }),
         };
         let credentials = credentials.with_mechanism(self.name).with_utf8(utf8);
-        self.accepted = Some(authenticate(credentials, backend).await?);
+        self.login = Some(authenticate(credentials, backend, context).await?);
         Ok(sasl::Answer::Granted)
     }
 
     /// The client is who it says: the maildrop is open already, but after SCRAM.
-    async fn done<B: Backend>(&mut self, identity: Identity, backend: &mut B, utf8: bool) -> Outcome {
+    async fn done<B: Backend>(
+        &mut self,
+        identity: Identity,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Outcome {
         let maildrop = identity.acts_as().map(|name| name.as_bytes().to_vec());
-        let accepted = match self.accepted.take() {
-            Some(accepted) => Ok(accepted),
+        let login = match self.login.take() {
+            Some(login) => Ok(login),
             None => {
                 let credentials = named(identity.name, Proof::Scram)
                     .with_authorization(identity.authorization.map(String::into_bytes))
                     .with_mechanism(self.name);
-                authenticate(credentials.with_utf8(utf8), backend).await
+                authenticate(credentials.with_utf8(utf8), backend, context).await
             }
         };
-        match accepted {
-            Ok(accepted) => {
-                Outcome { answer: Answer::Accept(accepted), user: maildrop, mechanism: Some(self.name) }
-            }
+        match login {
+            Ok(login) => Outcome { answer: login.into(), user: maildrop, mechanism: Some(self.name) },
             Err(rejection) => Outcome::of(Answer::Reject(rejection)),
         }
     }
@@ -358,13 +381,17 @@ fn named(name: Option<String>, proof: Proof) -> Credentials {
 }
 
 /// Asks the backend, but not on behalf of another whom the user may not act for.
-async fn authenticate<B: Backend>(credentials: Credentials, backend: &mut B) -> Result<Accepted, Rejection> {
+async fn authenticate<B: Backend>(
+    credentials: Credentials,
+    backend: &mut B,
+    context: &Context,
+) -> Result<Login, Rejection> {
     if let Some(other) = &credentials.authorization
         && !backend.may_act_for(&credentials.name, other)
     {
         return Err(Rejection::credentials());
     }
-    backend.authenticate(credentials).await
+    backend.authenticate(credentials, context).await
 }
 
 /// Prepares a name and a password that were typed after USER and PASS as those within AUTH are, if they are
