@@ -3,14 +3,15 @@
 #[cfg(test)]
 mod tests;
 
+use core::net::{IpAddr, Ipv4Addr};
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use pop3_driver::backend::{Credentials, Proof};
 use pop3_driver::server::Peer;
 use pop3_proto::Rejection;
-use pop3_proto::server::{Credentials, Proof};
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
@@ -114,7 +115,7 @@ impl Gatekeeper {
     ) -> Result<UserName, Rejection> {
         // The try was counted when the keys were asked for.
         let counted = credentials.is_proved();
-        let attempt = if counted { self.brake.resumed(peer.address.ip()) } else { self.attempt(peer)? };
+        let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
         // The wait is not slept here, where it would hold up others: it holds the answer back.
         let turn = Turn { client: client(peer, &attempt), until };
         match self.user(credentials, peer, turn).await {
@@ -125,8 +126,8 @@ impl Gatekeeper {
             Err(Refused::Credentials(why)) => {
                 let delay = attempt.failed();
                 let user = String::from_utf8_lossy(&credentials.name);
-                let (peer, mechanism) = (peer.address.ip(), mechanism(credentials));
-                warn!(%peer, user = &*user, mechanism, why, "login refused");
+                let (session, peer, mechanism) = (peer.session, ip(peer), mechanism(credentials));
+                warn!(%session, %peer, user = &*user, mechanism, why, "login refused");
                 Err(Rejection::credentials().with_delay(delay))
             }
             Err(Refused::Fault) => {
@@ -167,16 +168,16 @@ impl Gatekeeper {
 
     /// The client has not proved that it knows the password of the keys. The answer is what it is told.
     pub fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
-        let address = peer.address.ip();
+        let address = ip(peer);
         let delay = self.brake.resumed(address).failed();
-        warn!(peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
+        warn!(session = %peer.session, peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
         Rejection::credentials().with_delay(delay)
     }
 
     fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
-        let address = peer.address.ip();
+        let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
-            warn!(peer = %address, "login not tried: too many from this address");
+            warn!(session = %peer.session, peer = %address, "login not tried: too many from this address");
             // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
@@ -207,7 +208,7 @@ impl Gatekeeper {
             Proof::Token(_) => return self.token(credentials, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
-                info!(peer = %peer.address.ip(), trace = trace.as_str(), "anonymous");
+                info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
                 UserName::parse(ANONYMOUS)
             }
             // A kind of proof that is not known proves nothing.
@@ -278,7 +279,7 @@ impl Gatekeeper {
         if asked.is_none() && !name.is_empty() {
             return Err(wrong("the name can't be a user's"));
         }
-        let peer = peer.address.ip();
+        let (session, peer) = (peer.session, ip(peer));
         let (command, credentials, name) =
             (Arc::clone(&tokens.command), Arc::clone(credentials), asked.clone());
         let ask = move || {
@@ -294,7 +295,7 @@ impl Gatekeeper {
             Ok(Verdict::Bad) => return Err(wrong("the token is bad")),
             Err(fault) => {
                 let user = asked.as_ref().map_or("", UserName::as_str);
-                error!(%peer, user, fault = %fault, "a token can't be checked");
+                error!(%session, %peer, user, fault = %fault, "a token can't be checked");
                 return Err(Refused::Fault);
             }
         };
@@ -313,6 +314,11 @@ impl Gatekeeper {
     }
 }
 
+/// The address that logins are counted by, and that is logged. Peers without an address count as one.
+pub(super) fn ip(peer: &Peer) -> IpAddr {
+    peer.ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 /// Whose turn a check is, and when it is too late for it.
 #[derive(Clone, Copy)]
 struct Turn {
@@ -322,7 +328,7 @@ struct Turn {
 
 /// For whom a check is made.
 fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
-    Client { source: peer.address.ip().into(), suspect: attempt.is_suspect() }
+    Client { source: ip(peer).into(), suspect: attempt.is_suspect() }
 }
 
 /// What a client is told whose credentials can't be checked.
@@ -332,16 +338,16 @@ fn cant_check() -> Rejection {
 
 /// What a client is told whose credentials were not looked at.
 fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
-    let peer = peer.address.ip();
+    let (session, peer) = (peer.session, ip(peer));
     let text = "too many logins are checked now, try again later";
     match undone {
         Undone::Full => {
-            warn!(%peer, "login not tried: too many wait for their check");
+            warn!(%session, %peer, "login not tried: too many wait for their check");
             // Held back as those are that come too often.
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
         }
         Undone::Late => {
-            warn!(%peer, "login not tried: its time was over before it could be checked");
+            warn!(%session, %peer, "login not tried: its time was over before it could be checked");
             Rejection::temporary(text)
         }
         Undone::Closed => Rejection::temporary("the server ends"),
@@ -375,10 +381,10 @@ const TOKENS: Bounds = Bounds {
 const WRONG: &str = "unknown name or wrong secret";
 
 /// How the credentials came, for the log.
-fn mechanism(credentials: &Credentials) -> &str {
+fn mechanism(credentials: &Credentials) -> &'static str {
     match (&credentials.mechanism, &credentials.proof) {
-        (Some(mechanism), _) => mechanism.as_str(),
+        (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",
-        (None, _) => "PASS",
+        (None, _) => "USER",
     }
 }

@@ -6,18 +6,19 @@ use std::io;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use pop3_driver::Stop;
-use pop3_driver::backend::Backend;
-use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
+use pop3_driver::backend::{Backend, Credentials};
+use pop3_driver::server::{LoginMethod, Peer, Place, Report, Service, Welcome, timestamp};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::server::{Accepted, Config, Credentials, Extent};
+use pop3_driver::{Context, Login, Stop};
+use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 use tracing::{error, info, warn};
 
 use super::descriptors;
+use super::gate::ip;
 use super::guarded::Guarded;
 use super::store::MailStore;
 use crate::places::{self, Caller, Places, Refusal};
@@ -53,8 +54,9 @@ impl<P: Pool> Service for On<P> {
     }
 
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
-        let address = peer.address.ip();
-        let from = if self.expects_proxy(peer) { Caller::Proxy(address) } else { Caller::Client(address) };
+        // Who has no address shares none with anybody, so that the limit of an address is not theirs either.
+        let shared = peer.ip().is_none() || self.expects_proxy(peer);
+        let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
         let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
         Ok(Place::new(Arc::new(place)))
     }
@@ -63,12 +65,14 @@ impl<P: Pool> Service for On<P> {
         descriptors::short(error);
     }
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let policy = &self.policy;
         // Accepting has given it one.
         let place: Arc<places::Place> =
             peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
-        place.speaks_for(peer.address.ip()).map_err(|refusal| turned_away(peer, refusal))?;
+        if let Some(address) = peer.ip() {
+            place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
+        }
         let login_timeout = policy.config.limits.login_timeout;
         let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
         // A proxy that has taken the TLS off is on a network that the operator trusts.
@@ -89,12 +93,17 @@ impl<P: Pool> Service for On<P> {
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
+        if report.close == Close::Refused && report.error.is_none() && !report.panicked {
+            // It was logged when it was turned away.
+            return;
+        }
         let totals = report.totals;
         info!(
-            peer = %peer.address,
-            proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.to_string()),
+            session = %peer.session,
+            peer = %peer,
+            proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.map_or_else(|| "local".to_owned(), |address| address.to_string())),
             user = report.user.as_deref().unwrap_or("-"),
-            mechanism = report.mechanism.as_ref().map_or("-", |mechanism| mechanism.as_str()),
+            mechanism = report.method.map_or("-", LoginMethod::name),
             tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             retr = totals.retrieved,
             retr_octets = totals.retrieved_octets,
@@ -113,18 +122,20 @@ impl<P: Pool> Service for On<P> {
 }
 
 fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
-    warn!(peer = %peer.address, why = %refusal, "turned away");
+    warn!(session = %peer.session, peer = %peer, why = %refusal, "turned away");
     Rejection::temporary(refusal.to_string())
 }
 
 fn contains(networks: &[IpNet], peer: &Peer) -> bool {
-    let address = peer.address.ip().to_canonical();
-    networks.iter().any(|network| network.contains(&address))
+    peer.ip().is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))
 }
 
 /// Whether all of the way lies within this machine. Of a proxy elsewhere, `localhost` is another one.
 fn is_local(peer: &Peer) -> bool {
-    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    let is_loopback = |address: Option<SocketAddr>| {
+        // Where there is no address, nothing tells what is behind it.
+        address.is_some_and(|address| address.ip().to_canonical().is_loopback())
+    };
     is_loopback(peer.address) && peer.proxy.is_none_or(|proxy| is_loopback(proxy.address))
 }
 
@@ -154,9 +165,14 @@ impl<B: Backend> Backend for Counted<B> {
         self.backend.mechanisms()
     }
 
-    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         let _check = check(&self.place).await;
-        self.backend.scram_keys(name, hash).await
+        self.backend.scram_keys(name, hash, context).await
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
@@ -167,19 +183,28 @@ impl<B: Backend> Backend for Counted<B> {
         self.backend.may_act_for(user, other)
     }
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        context: &Context,
+    ) -> Result<Login, Rejection> {
         let check = check(&self.place).await;
-        let accepted = self.backend.authenticate(credentials).await?;
+        let login = self.backend.authenticate(credentials, context).await?;
         check.succeeded();
-        Ok(accepted)
+        Ok(login)
     }
 
-    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<B::Message, Rejection> {
-        self.backend.fetch(message, extent).await
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<B::Message, Rejection> {
+        self.backend.fetch(message, extent, context).await
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
-        self.backend.commit(deletions).await
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.backend.commit(deletions, context).await
     }
 }
 
@@ -193,7 +218,7 @@ mod tests {
     fn a_way_is_local_if_both_of_its_ends_are() {
         let peer = |client: &str, proxy: Option<&str>| {
             let mut peer = Peer::new(client.parse().unwrap(), "127.0.0.1:110".parse().unwrap());
-            peer.proxy = proxy.map(|address| Proxy::new(address.parse().unwrap(), false));
+            peer.proxy = proxy.map(|address| Proxy::new(Some(address.parse().unwrap()), false));
             peer
         };
         for (client, proxy, local) in [
@@ -205,5 +230,11 @@ mod tests {
         ] {
             assert_eq!(is_local(&peer(client, proxy)), local, "{client} {proxy:?}");
         }
+        // Without an address nobody knows.
+        let mut peer = Peer::without_address();
+        assert!(!is_local(&peer) && !contains(&["0.0.0.0/0".parse().unwrap()], &peer));
+        peer.address = Some("127.0.0.1:1".parse().unwrap());
+        peer.proxy = Some(Proxy::new(None, false));
+        assert!(!is_local(&peer));
     }
 }

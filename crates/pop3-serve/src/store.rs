@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::Clock;
+use pop3_driver::backend::Credentials;
 use pop3_driver::store::Maildrop;
+use pop3_driver::{Clock, Context};
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
-use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_surrogate::surrogate;
@@ -162,7 +163,7 @@ impl MailStore {
         let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
-        let read_only = matches!(credentials.proof, pop3_proto::server::Proof::Anonymous { .. });
+        let read_only = matches!(credentials.proof, pop3_driver::backend::Proof::Anonymous { .. });
         Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
     }
 
@@ -198,7 +199,12 @@ impl OpenMaildir {
 impl Maildrop for OpenMaildir {
     type Message = MessageFile;
 
-    fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
             let (user, error_text) = (self.user.as_str(), pop3_text::reasons(&error));
             warn!(user, number = %message, error = error_text, "a message can't be sent");
@@ -206,7 +212,7 @@ impl Maildrop for OpenMaildir {
         })
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
         let user = self.user.as_str();
         if self.read_only {
             if !deletions.is_empty() {
@@ -238,7 +244,7 @@ impl Maildrop for OpenMaildir {
 mod tests {
     use std::fs;
 
-    use pop3_proto::server::Proof;
+    use pop3_driver::backend::Proof;
     use pop3_proto::{ResponseCode, Secret};
 
     use super::*;

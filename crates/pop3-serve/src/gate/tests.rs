@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Mutex;
 
 use pop3_driver::wait;
-use pop3_proto::server::KeyedDigest;
-use pop3_proto::{ResponseCode, Secret};
+use pop3_proto::{ResponseCode, Secret, apop};
+use pop3_sasl::server::CramMd5;
 
 use super::*;
 use crate::{Profile, Table, User, UsersFile};
@@ -57,10 +57,13 @@ fn who_is_turned_away_waits_too() {
 #[test]
 fn failures_of_all_kinds_are_held_back_alike() {
     let keeper = gatekeeper(Some("exit 1"));
-    let digest = || Proof::CramMd5(KeyedDigest::new(|_| false));
-    let apop = || Proof::Apop {
-        timestamp: "<1@h>".into(),
-        digest: Secret::new(pop3_proto::apop::Digest::parse(&[b'0'; 32]).unwrap()),
+    let digest = || {
+        let response = b"alice 00000000000000000000000000000000";
+        Proof::CramMd5(CramMd5::parse(response, "<1@h>").unwrap())
+    };
+    let apop = || {
+        let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
+        Proof::Apop(apop::Answer::new("<1@h>", digest))
     };
     type Make = Box<dyn Fn() -> Credentials>;
     let kinds: Vec<(&str, Make)> = vec![
@@ -80,7 +83,7 @@ fn failures_of_all_kinds_are_held_back_alike() {
     ];
     for (number, (kind, make)) in kinds.iter().enumerate() {
         let mut peer = peer();
-        peer.address.set_ip([192, 0, 2, 10 + number as u8].into());
+        peer.address = Some((([192, 0, 2, 10 + number as u8]), 4711).into());
         let delays = [0; 3].map(|_| {
             let rejection = refused(&keeper, make(), &peer);
             assert!(rejection.is_of_credentials(), "{kind}");

@@ -1,19 +1,18 @@
 //! What a client brings to log in.
 
-use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::fmt;
+use pop3_proto::server::{Login, LoginProof};
+use pop3_proto::{Secret, apop};
+use pop3_sasl::Mechanism;
+use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::server::CramMd5;
 
-use crate::apop::{Digest, Timestamp};
-use crate::{MechanismName, Secret};
-
-/// A name, and the proof that its owner is at the other end.
+/// A name, and the proof that its owner is at the other end, however it came: by PASS, by APOP, or by a
+/// mechanism of AUTH.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The name as the client gave it, octets without controls. Check it before it is used for
-    /// anything, as a part of a path above all.
+    /// The name, prepared by SASLprep if it came as UTF-8: octets without controls. Check it before it is
+    /// used for anything, as a part of a path above all.
     ///
     /// It is never empty, but for two proofs that tell the name themselves: a bearer token and a
     /// certificate.
@@ -21,12 +20,10 @@ pub struct Credentials {
     /// Whose maildrop is to be opened, if that is not the one of `name` (RFC 4422 section 3.4.1).
     pub authorization: Option<Vec<u8>>,
     /// The mechanism of AUTH in which they came; `None` from PASS and APOP.
-    pub mechanism: Option<MechanismName>,
+    pub mechanism: Option<Mechanism>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1). Without it, messages with UTF-8
-    /// in their headers are to be replaced by surrogates, or refused by
-    /// [`Rejection::utf8`](crate::Rejection::utf8), and the snapshot has the sizes of what is sent.
+    /// Whether the client has asked for UTF-8, see [`Login::utf8`].
     pub utf8: bool,
 }
 
@@ -37,14 +34,9 @@ pub enum Proof {
     /// By the password itself (PASS, PLAIN, LOGIN).
     Password(Secret),
     /// By a digest that only who has the secret can compute (APOP).
-    Apop {
-        /// The timestamp of the greeting.
-        timestamp: String,
-        /// The digest that came.
-        digest: Secret<Digest>,
-    },
+    Apop(apop::Answer),
     /// By a keyed digest that only who has the secret can compute (CRAM-MD5, RFC 2195).
-    CramMd5(KeyedDigest),
+    CramMd5(CramMd5),
     /// By a bearer token (OAUTHBEARER, RFC 7628, and XOAUTH2).
     Token(Secret),
     /// By the client's certificate, which TLS has verified (EXTERNAL). Which name it stands for is the
@@ -59,45 +51,11 @@ pub enum Proof {
     Scram,
 }
 
-/// A digest that a client has made with its secret, and how its mechanism verifies it.
-///
-/// The core knows mechanisms by their names only: whoever leads the exchange brings the check, so that
-/// there is one, and all stores agree on which secrets are right.
-#[derive(Clone)]
-pub struct KeyedDigest {
-    verify: Arc<Check>,
-}
-
-/// Whether a digest was made with this secret.
-type Check = dyn Fn(&[u8]) -> bool + Send + Sync;
-
-impl KeyedDigest {
-    /// A digest with its check: whether it was made with this secret. The time that the check takes must
-    /// not tell where the secret is wrong.
-    #[must_use]
-    pub fn new(verify: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
-        Self { verify: Arc::new(verify) }
-    }
-
-    /// Whether the digest was made with this secret.
-    #[must_use]
-    pub fn is_made_with(&self, secret: &[u8]) -> bool {
-        (self.verify)(secret)
-    }
-}
-
-/// Shows neither the digest nor the challenge.
-impl fmt::Debug for KeyedDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyedDigest").finish_non_exhaustive()
-    }
-}
-
 impl Credentials {
     /// A name with its proof, for the name's own maildrop, without UTF-8.
     #[must_use]
-    pub const fn new(name: Vec<u8>, proof: Proof) -> Self {
-        Self { name, authorization: None, mechanism: None, proof, utf8: false }
+    pub fn new(name: impl Into<Vec<u8>>, proof: Proof) -> Self {
+        Self { name: name.into(), authorization: None, mechanism: None, proof, utf8: false }
     }
 
     /// Sets [`authorization`](Self::authorization); what is the same as the name counts as none.
@@ -109,7 +67,7 @@ impl Credentials {
 
     /// Sets [`mechanism`](Self::mechanism).
     #[must_use]
-    pub const fn with_mechanism(mut self, mechanism: MechanismName) -> Self {
+    pub const fn with_mechanism(mut self, mechanism: Mechanism) -> Self {
         self.mechanism = Some(mechanism);
         self
     }
@@ -119,6 +77,26 @@ impl Credentials {
     pub const fn with_utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;
         self
+    }
+
+    /// Prepares a name and a password that were typed after USER and PASS as those within AUTH are, if they
+    /// are not ASCII (RFC 6856 section 2.2, RFC 4013). `None` where they can't be anybody's.
+    pub(crate) fn prepared(mut self) -> Option<Self> {
+        let own = |octets: &[u8]| {
+            let text = core::str::from_utf8(octets).ok()?;
+            prepare(text, Kind::Query).ok().map(|text| text.into_owned().into_bytes())
+        };
+        if !self.name.is_ascii() {
+            self.name = own(&self.name)?;
+        }
+        if let Proof::Password(password) = &mut self.proof
+            && !password.expose().is_ascii()
+            // One in another charset is as it was set.
+            && let Some(prepared) = own(password.expose())
+        {
+            *password = Secret::new(prepared);
+        }
+        Some(self)
     }
 
     /// Whose maildrop is to be opened.
@@ -133,9 +111,8 @@ impl Credentials {
     pub fn prove(&self, secret: &[u8]) -> bool {
         match &self.proof {
             Proof::Password(password) => password.same_octets(secret),
-            Proof::Apop { timestamp, digest } => Timestamp::parse(timestamp.as_bytes())
-                .is_some_and(|timestamp| Digest::new(timestamp, secret) == *digest.expose()),
-            Proof::CramMd5(digest) => digest.is_made_with(secret),
+            Proof::Apop(answer) => answer.is_made_with(secret),
+            Proof::CramMd5(digest) => digest.prove(secret),
             Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
         }
     }
@@ -151,7 +128,7 @@ impl Credentials {
     pub const fn password(&self) -> Option<&Secret> {
         match &self.proof {
             Proof::Password(password) => Some(password),
-            Proof::Apop { .. }
+            Proof::Apop(_)
             | Proof::CramMd5(_)
             | Proof::Token(_)
             | Proof::Certificate
@@ -161,25 +138,49 @@ impl Credentials {
     }
 }
 
+impl From<Login> for Credentials {
+    fn from(login: Login) -> Self {
+        let proof = match login.proof {
+            LoginProof::Password(password) => Proof::Password(password),
+            LoginProof::Apop(answer) => Proof::Apop(answer),
+        };
+        Self::new(login.name, proof).with_utf8(login.utf8)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CHALLENGE: &str = "<1896.697170952@postoffice.reston.mci.net>";
+
+    // The example of RFC 2195 section 2.
     #[test]
-    fn a_keyed_digest_is_proved_by_its_own_check() {
-        let proof = Proof::CramMd5(KeyedDigest::new(|secret| secret == b"tanstaaf"));
-        let credentials = Credentials::new(b"tim".to_vec(), proof);
-        assert!(credentials.prove(b"tanstaaf") && !credentials.prove(b"tanstaa"));
+    fn a_keyed_digest_is_proved_by_its_mechanism() {
+        let response = b"tim b913a602c7eda7a495b4e6e7334d3890";
+        let digest = CramMd5::parse(response, CHALLENGE).unwrap();
+        let credentials = Credentials::new("tim", Proof::CramMd5(digest));
+        assert!(credentials.prove(b"tanstaaftanstaaf") && !credentials.prove(b"tanstaaf"));
         assert!(credentials.password().is_none());
-        assert!(!alloc::format!("{credentials:?}").contains("tanstaaf"));
+        let shown = format!("{credentials:?}");
+        assert!(!shown.contains("b913") && !shown.contains("185"), "{shown}");
     }
 
     #[test]
     fn what_is_no_proof_of_a_secret_proves_none() {
-        let proofs = [Proof::Token(Secret::new(b"t".to_vec())), Proof::Certificate, Proof::Scram];
+        let proofs = [Proof::Token("t".into()), Proof::Certificate, Proof::Scram];
         for proof in proofs {
-            let credentials = Credentials::new(b"t".to_vec(), proof);
+            let credentials = Credentials::new("t", proof);
             assert!(!credentials.prove(b"t") && !credentials.prove(b"") && credentials.password().is_none());
         }
+    }
+
+    #[test]
+    fn a_digest_over_what_is_no_timestamp_proves_nothing() {
+        let digest = apop::Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
+        let by =
+            |timestamp: &str| Credentials::new("mrose", Proof::Apop(apop::Answer::new(timestamp, digest)));
+        assert!(by("<1896.697170952@dbc.mtview.ca.us>").prove(b"tanstaaf"));
+        assert!(!by("1896.697170952@dbc.mtview.ca.us").prove(b"tanstaaf"));
     }
 }
