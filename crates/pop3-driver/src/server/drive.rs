@@ -364,7 +364,14 @@ impl<B: Backend> Session<B> {
         let told = match &outcome.answer {
             Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
             Answer::TakeOver => Some(None),
-            _ => None,
+            Answer::Reject(_)
+            | Answer::Challenge(_)
+            | Answer::Abandon(_)
+            | Answer::Proxied
+            | Answer::Message
+            | Answer::EndOfMessage
+            | Answer::Unavailable(_)
+            | Answer::Committed { .. } => None,
         };
         if let Some(told) = told {
             self.user =
