@@ -119,7 +119,6 @@ pub trait Backend: Send {
 /// What becomes of a client who is who he says.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a client is served here or elsewhere")]
-#[expect(clippy::large_enum_variant, reason = "it is passed on once in a session, and nearly always large")]
 pub enum Login {
     /// His maildrop is open: here is the snapshot, and what holds for him.
     Accept(Accepted),

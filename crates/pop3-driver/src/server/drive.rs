@@ -372,7 +372,14 @@ impl<B: Backend> Session<B> {
         let told = match &answer {
             Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
             Answer::TakeOver => Some(None),
-            _ => None,
+            Answer::Reject(_)
+            | Answer::Challenge(_)
+            | Answer::Abandon(_)
+            | Answer::Proxied
+            | Answer::Message
+            | Answer::EndOfMessage
+            | Answer::Unavailable(_)
+            | Answer::Committed { .. } => None,
         };
         if let Some(told) = told {
             self.user = told.or(user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());

@@ -1,6 +1,7 @@
 //! The events that a session takes, and the actions that it gives.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
@@ -198,7 +199,7 @@ pub struct Accepted {
     pub user: Option<String>,
     /// The user's own limits, which hold from the login on in place of all those in
     /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
-    pub limits: Option<Limits>,
+    pub limits: Option<Box<Limits>>,
 }
 
 /// How much of a message is wanted.
@@ -314,8 +315,8 @@ impl Accepted {
     /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
     /// ```
     #[must_use]
-    pub const fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(limits);
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(Box::new(limits));
         self
     }
 }
