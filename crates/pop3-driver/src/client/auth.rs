@@ -62,6 +62,9 @@ impl<T: Transport> Client<T> {
     /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, deriving the keys
     /// takes some milliseconds of computing within this call.
     ///
+    /// The future must not be dropped: once the exchange has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
+    ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
     /// [`details`](Refusal::details), whether it offers the mechanism in
@@ -177,8 +180,24 @@ impl<T: Transport> Client<T> {
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
+        self.drain().await?;
         self.begin_auth(mechanism, name, initial)?;
-        *inline = initial.is_some();
+        // From here to the end of the exchange nobody else can go on.
+        self.exchanging = true;
+        let result = self.talk(mechanism, &mut exchange, initial.is_some(), shown, inline).await;
+        self.exchanging = self.connection.outstanding() > 0;
+        result
+    }
+
+    async fn talk(
+        &mut self,
+        mechanism: Mechanism,
+        exchange: &mut Exchange,
+        early: bool,
+        shown: &mut Shown,
+        inline: &mut bool,
+    ) -> Result<(), Error> {
+        *inline = early;
         let mut sent = None;
         if *inline {
             sent = exchange.take_initial();
@@ -194,7 +213,7 @@ impl<T: Transport> Client<T> {
             };
             let again = sent.take().filter(|_| ignored && !self.strict);
             let answer = match said {
-                Said::Accepted => return self.believe(&exchange).await,
+                Said::Accepted => return self.believe(exchange).await,
                 Said::Refused(refusal) => {
                     let details = exchange.failure_details().map(<[u8]>::to_vec);
                     return Err(Error::Refused(Refusal { details, ..refusal }));
@@ -242,10 +261,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<(), Error> {
         let command = Command::Auth { mechanism: name, initial };
         if mechanism.exposes_secret() {
-            return self.begin(&command);
-        }
-        if self.busy {
-            return Err(Error::Interrupted);
+            return self.enqueue(&command);
         }
         let now = self.transport.now();
         let sent = self.connection.send_sealed_auth(name, initial, now, &mut self.out);
@@ -318,7 +334,7 @@ impl<T: Transport> Client<T> {
     /// Whether the user is logged in, as the server says. If not, the connection is closed.
     async fn believe(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let Err(error) = exchange.finish() else { return Ok(()) };
-        self.busy = true;
+        self.lost = true;
         let deadline = self.transport.now().after(super::CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
         Err(Error::ServerNotVerified(error))

@@ -1,14 +1,10 @@
 //! Sending a command and following its reply.
 
-use std::io;
-
-use bytes::Buf as _;
 use pop3_proto::client::{Entry, Event, SendError};
-use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
-use zeroize::Zeroize as _;
+use pop3_proto::{Capability, Command, Extension, Quirk};
 
-use super::{Client, Error, GRACE, Refusal, Trace};
-use crate::stop::Stop;
+use super::parts::poll;
+use super::{Client, Error, Refusal, Trace};
 use crate::transport::Transport;
 
 /// What a handler of events says.
@@ -49,7 +45,7 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call(
         &mut self,
         command: &Command<'_>,
-        take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.call_for_text(command, take).await.map(drop)
     }
@@ -58,9 +54,9 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call_for_text(
         &mut self,
         command: &Command<'_>,
-        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        mut take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Vec<u8>, Error> {
-        self.begin(command)?;
+        self.begin(command).await?;
         let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
             match event {
@@ -95,10 +91,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a command and gathers the entries of its reply.
-    pub(super) async fn listing<E: Send>(
+    pub(super) async fn listing<E>(
         &mut self,
         command: &Command<'_>,
-        pick: impl Fn(Entry<'_>) -> Option<E> + Send + Sync,
+        pick: impl Fn(Entry<'_>) -> Option<E>,
     ) -> Result<Vec<E>, Error> {
         let mut entries = Vec::new();
         self.call(command, |entry| {
@@ -113,7 +109,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         extension: Extension<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        self.begin(&Command::Extension(extension))?;
+        self.begin(&Command::Extension(extension)).await?;
         let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
         self.follow(|event| {
             match event {
@@ -141,11 +137,9 @@ impl<T: Transport> Client<T> {
         refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
     }
 
-    /// Puts a command into the output.
-    pub(super) fn begin(&mut self, command: &Command<'_>) -> Result<(), Error> {
-        if self.busy {
-            return Err(Error::Interrupted);
-        }
+    /// Takes what an earlier call has left, and puts a command into the output.
+    pub(super) async fn begin(&mut self, command: &Command<'_>) -> Result<(), Error> {
+        self.drain().await?;
         self.enqueue(command)
     }
 
@@ -166,24 +160,17 @@ impl<T: Transport> Client<T> {
         sent.map_err(Error::Unsendable)
     }
 
-    /// Handles events until the handler is done. If this future is dropped before, or fails, the
-    /// client is of no use any more.
+    /// Handles events until the handler is done. If this future is dropped before, the reply is left to
+    /// [`drain`](Self::drain).
     pub(super) async fn follow(
         &mut self,
-        mut handle: impl FnMut(Event<'_>) -> Result<Flow, Error> + Send,
+        mut handle: impl FnMut(Event<'_>) -> Result<Flow, Error>,
     ) -> Result<(), Error> {
-        self.busy = true;
         loop {
             match self.next(&mut handle)? {
-                Next::Done => {
-                    self.busy = false;
-                    return Ok(());
-                }
+                Next::Done => return Ok(()),
                 Next::More => {}
-                Next::Starved => {
-                    self.send().await?;
-                    self.receive().await?;
-                }
+                Next::Starved => self.progress().await?,
             }
         }
     }
@@ -191,12 +178,15 @@ impl<T: Transport> Client<T> {
     /// Polls once and hands the event over.
     pub(super) fn next(
         &mut self,
-        handle: &mut (impl FnMut(Event<'_>) -> Result<Flow, Error> + Send),
+        handle: &mut impl FnMut(Event<'_>) -> Result<Flow, Error>,
     ) -> Result<Next, Error> {
-        let octets = self.input.filled();
-        let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
-        let event = self.connection.poll(self.transport.now(), &mut input)?;
-        let consumed = input.consumed();
+        self.release();
+        let now = self.transport.now();
+        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
+        let (event, consumed) = polled.map_err(|error| {
+            self.lost = true;
+            Error::Protocol(error)
+        })?;
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);
         }
@@ -214,86 +204,17 @@ impl<T: Transport> Client<T> {
             | Event::End { .. }
             | Event::Challenge(_)
             | Event::StartTls
-            | Event::Closed => match handle(event)? {
-                Flow::On => Next::More,
-                Flow::Done => Next::Done,
+            | Event::Closed => match handle(event) {
+                Ok(Flow::On) => Next::More,
+                Ok(Flow::Done) => Next::Done,
+                Err(error) => {
+                    self.lost = true;
+                    return Err(error);
+                }
             },
         };
         self.input.consume(consumed);
         Ok(next)
-    }
-
-    /// Sends the output, which may hold a password, and leaves no trace of it.
-    pub(super) async fn send(&mut self) -> Result<(), Error> {
-        while !self.out.is_empty() {
-            let deadline = self.deadline();
-            self.unflushed = true;
-            let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            let sent = given(stop, self.stopping, self.transport.write(&self.out, deadline)).await?;
-            if sent == 0 {
-                return Err(Error::Network(io::ErrorKind::WriteZero.into()));
-            }
-            let sent = sent.min(self.out.len());
-            self.out[..sent].zeroize();
-            self.out.advance(sent);
-        }
-        // With nothing left in it, the buffer goes back to its beginning.
-        self.out.clear();
-        if self.unflushed {
-            let deadline = self.deadline();
-            let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            given(stop, self.stopping, self.transport.flush(deadline)).await?;
-            self.unflushed = false;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn receive(&mut self) -> Result<(), Error> {
-        if self.is_stopping() && self.limit.is_some_and(|limit| self.transport.now() >= limit) {
-            return Err(Error::Stopped);
-        }
-        let deadline = self.deadline();
-        let read = self.transport.read(self.input.room(), deadline);
-        let read = match &self.stop {
-            // Who is stopped looks at the clock and reads on.
-            Some(stop) if !self.stopping => match stop.race(read).await {
-                None => return Ok(()),
-                Some(read) => read,
-            },
-            Some(_) | None => read.await,
-        };
-        match read {
-            Ok(0) => self.input_ended = true,
-            Ok(octets) => self.input.add(octets),
-            // A socket that blocks was woken by the switch.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
-            Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
-                return Err(Error::Stopped);
-            }
-            // The core looks at the clock and says what took too long, unless the limit came first.
-            Err(error)
-                if error.kind() == io::ErrorKind::TimedOut
-                    && self.connection.deadline().is_some_and(|core| self.transport.now() >= core) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.input_ended = true,
-            Err(error) => return Err(Error::Network(error)),
-        }
-        Ok(())
-    }
-
-    /// Until when octets may be under way.
-    fn deadline(&self) -> Instant {
-        let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
-        self.limit.map_or(core, |limit| core.min(limit))
-    }
-
-    /// Whether the switch is thrown. The first time that this is seen, the grace begins.
-    pub(super) fn is_stopping(&mut self) -> bool {
-        if !self.stopping && self.stop.as_ref().is_some_and(Stop::is_stopped) {
-            self.stopping = true;
-            let grace = self.transport.now().after(GRACE);
-            self.limit = Some(self.limit.map_or(grace, |limit| limit.min(grace)));
-        }
-        self.stopping
     }
 
     /// Notes a departure of the server's, each once.
@@ -307,22 +228,6 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.tell(Trace::Tls);
         }
-    }
-}
-
-/// Awaits a write or a flush, but not beyond the throw of the switch. `stopping` says that it was thrown before.
-async fn given<R>(
-    stop: Option<&Stop>,
-    stopping: bool,
-    done: impl Future<Output = io::Result<R>> + Send,
-) -> Result<R, Error> {
-    let done = match stop {
-        Some(stop) => stop.race(done).await.ok_or(Error::Stopped)?,
-        None => done.await,
-    };
-    match done {
-        Err(error) if stopping && error.kind() == io::ErrorKind::TimedOut => Err(Error::Stopped),
-        done => done.map_err(Error::Network),
     }
 }
 

@@ -40,13 +40,15 @@ pub enum Error {
     ServerNotVerified(ExchangeError),
     /// The greeting had no timestamp, or it was forgotten at STLS, so that there is no APOP.
     NoTimestamp,
-    /// What was received could not be stored. The connection is in the middle of a message.
+    /// A receiver could not store what was received. The next call throws away the rest of the message.
     Store(io::Error),
-    /// An earlier call was dropped before its end.
+    /// The connection is of no use any more: an earlier call has failed for good, or was dropped where
+    /// nobody can go on, or left more than comes within
+    /// [`Options::drain_timeout`](super::Options::drain_timeout).
     Interrupted,
-    /// The switch of [`Options::stop`](super::Options::stop) was thrown. If all that was sent is answered
-    /// ([`Client::is_quiet`](super::Client::is_quiet)), the connection can be used on, if only for QUIT;
-    /// otherwise it is in the middle of a reply.
+    /// The switch of [`Options::stop`](super::Options::stop) was thrown. The connection can be used on within
+    /// [`GRACE`](super::GRACE), if only for QUIT: at once if all that was sent is answered
+    /// ([`Client::is_quiet`](super::Client::is_quiet)); else the next call waits for the rest first.
     Stopped,
     /// The core and this crate disagree. It is a bug to see this.
     Internal,
@@ -155,7 +157,9 @@ impl fmt::Display for Error {
             Self::ServerNotVerified(error) => write!(f, "the login is not to be believed: {error}"),
             Self::NoTimestamp => f.write_str("the greeting has no timestamp that APOP can use"),
             Self::Store(error) => write!(f, "storing what was received: {error}"),
-            Self::Interrupted => f.write_str("an earlier call was dropped before its end"),
+            Self::Interrupted => f.write_str(
+                "an earlier call has failed or was dropped, and left the connection unusable; connect anew",
+            ),
             Self::Stopped => f.write_str("the session was told to end"),
             Self::Internal => f.write_str("internal error: the client core was misused"),
         }
