@@ -4,6 +4,7 @@
 mod auth;
 mod calls;
 mod certificates;
+mod dropped;
 mod endings;
 mod memory;
 mod messages;
@@ -13,6 +14,7 @@ mod records;
 mod runtime;
 mod security;
 mod server;
+mod sinks;
 mod timing;
 
 /// Makes tests of scenarios: each on all runtimes, in all modes.
