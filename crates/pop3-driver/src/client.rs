@@ -92,8 +92,6 @@ pub struct Client<T> {
     held: Vec<u8>,
     /// The connection is of no use any more.
     lost: bool,
-    /// An exchange of AUTH is under way. If its call is dropped, it can't be taken up again.
-    exchanging: bool,
     /// Until when the replies to a dropped call have to be here, while they are waited for.
     draining: Option<Instant>,
     drain_timeout: Duration,
@@ -295,7 +293,7 @@ impl<T: Transport> Client<T> {
     /// for certain only where this holds behind a command whose reply can't be mistaken.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        !self.lost && !self.exchanging && self.connection.is_quiet() && self.untaken().is_empty()
+        !self.lost && self.connection.is_quiet() && self.untaken().is_empty()
     }
 
     /// What has come that is not taken up yet: where nothing is due, what nobody asked for.

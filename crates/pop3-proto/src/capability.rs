@@ -92,9 +92,31 @@ impl<'a> Capability<'a> {
     /// ```
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Self {
+        Self::read(line).0
+    }
+
+    /// The same, and what the lenient reader overlooks.
+    pub(crate) fn read(line: &'a [u8]) -> (Self, Option<Quirk>) {
+        let trimmed = line.trim_ascii();
+        let capability = Self::of_words(trimmed);
+        let quirk = if trimmed.is_empty() {
+            Some(Quirk::EmptyListingLine)
+        } else if trimmed.eq_ignore_ascii_case(b"EXPIRENEVER") {
+            Some(Quirk::JoinedCapability)
+        } else if trimmed.eq_ignore_ascii_case(b"PIPELINE") {
+            Some(Quirk::MisnamedCapability)
+        } else if trimmed.len() != line.len() || line.contains(&b'\t') {
+            Some(Quirk::Spacing)
+        } else {
+            None
+        };
+        (capability, quirk)
+    }
+
+    /// Reads a line without spaces around it.
+    fn of_words(line: &'a [u8]) -> Self {
         #[cfg(test)]
         tests::PARSED.with(|parsed| parsed.set(parsed.get() + 1));
-        let line = line.trim_ascii();
         let tag_end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (tag, rest) = line.split_at_checked(tag_end).unwrap_or((line, &[]));
         let rest = rest.trim_ascii();
@@ -131,21 +153,6 @@ impl<'a> Capability<'a> {
             None
         };
         known.unwrap_or(Self::Other(line))
-    }
-
-    /// What the lenient reader overlooks in such a line.
-    pub(crate) fn quirk(line: &[u8]) -> Option<Quirk> {
-        if line.trim_ascii().is_empty() {
-            Some(Quirk::EmptyListingLine)
-        } else if line.trim_ascii().eq_ignore_ascii_case(b"EXPIRENEVER") {
-            Some(Quirk::JoinedCapability)
-        } else if line.trim_ascii().eq_ignore_ascii_case(b"PIPELINE") {
-            Some(Quirk::MisnamedCapability)
-        } else if line.trim_ascii().len() != line.len() || line.contains(&b'\t') {
-            Some(Quirk::Spacing)
-        } else {
-            None
-        }
     }
 }
 
@@ -262,7 +269,11 @@ impl Capabilities {
 
     /// Adds a line of CAPA, without its line end.
     pub fn push(&mut self, line: &[u8]) {
-        let capability = Capability::parse(line);
+        self.push_read(line, Capability::parse(line));
+    }
+
+    /// Adds a line that was read already.
+    pub(crate) fn push_read(&mut self, line: &[u8], capability: Capability<'_>) {
         let known =
             if matches!(capability, Capability::Sasl(_)) { Some(Known::SASL) } else { Known::of(capability) };
         self.known.0 |= known.unwrap_or_default().0;

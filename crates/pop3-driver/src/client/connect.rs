@@ -175,7 +175,6 @@ impl<T: Transport> Client<T> {
             taken: 0,
             held: Vec::new(),
             lost: false,
-            exchanging: false,
             draining: None,
             drain_timeout: options.drain_timeout,
             strict,

@@ -17,11 +17,15 @@ impl<T: Transport> Client<T> {
     /// connection is of no use then. Else see [`Error`].
     pub async fn drain(&mut self) -> Result<(), Error> {
         self.draining = None;
-        if self.lost || self.exchanging {
+        if self.lost {
             return Err(Error::Interrupted);
         }
         if self.connection.outstanding() == 0 {
             return Ok(());
+        }
+        if !self.connection.can_drain() {
+            self.lost = true;
+            return Err(Error::Interrupted);
         }
         // Nobody has waited since the call was dropped.
         let now = self.transport.now();

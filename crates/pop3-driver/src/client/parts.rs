@@ -5,6 +5,7 @@ use core::ops::Range;
 use pop3_proto::client::{Connection, Error as ProtocolError, Event};
 use pop3_proto::{Input, Instant, Octets, ReplyShape};
 
+use super::call::remember;
 use super::{Client, Error, Refusal};
 use crate::buffer::ReadBuffer;
 use crate::transport::Transport;
@@ -48,6 +49,9 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);
         }
+        for quirk in event.quirks().iter() {
+            remember(&mut self.quirks, quirk);
+        }
         let part = match event {
             Event::Read => Part::Starved,
             Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
@@ -69,15 +73,11 @@ impl<T: Transport> Client<T> {
                 return Ok(Part::Data(piece));
             }
             Event::End { .. } => Part::End,
-            Event::Warning(quirk) => {
-                self.remember(quirk);
-                Part::Nothing
-            }
-            Event::Greeting(_)
-            | Event::Entry(_)
+            Event::Greeting { .. }
+            | Event::Entry { .. }
             | Event::Line(_)
-            | Event::Challenge(_)
-            | Event::StartTls
+            | Event::Challenge { .. }
+            | Event::StartTls { .. }
             | Event::Closed => Part::Nothing,
         };
         self.input.consume(consumed);

@@ -126,7 +126,7 @@ fn a_long_listing_needs_no_memory() {
             if event == Event::Read {
                 break;
             }
-            entries += usize::from(matches!(event, Event::Entry(_)));
+            entries += usize::from(matches!(event, Event::Entry { .. }));
         }
         assert!(input.rest().is_empty());
         entries

@@ -117,26 +117,28 @@ impl Player {
             return false;
         }
         self.flush();
+        if let Ok(event) = result {
+            self.log.extend(event.quirks().iter().map(|quirk| format!("warning {quirk:?}")));
+        }
         let (line, goes_on) = match result {
             Ok(Event::Read | Event::Data(_)) => return true,
-            Ok(Event::Greeting(reply)) => {
+            Ok(Event::Greeting { reply, .. }) => {
                 (format!("greeting {:?} {}", reply.status, reply.text.escape_ascii()), true)
             }
-            Ok(Event::Reply { keyword, reply, entry, follows }) => {
+            Ok(Event::Reply { keyword, reply, entry, follows, quirks: _ }) => {
                 let text = reply.text.escape_ascii();
                 let entry = entry.map(|entry| format!(" {entry:?}")).unwrap_or_default();
                 let follows = if *follows == ReplyShape::Line { "" } else { " …" };
                 (format!("{keyword:?} {:?} {text}{entry}{follows}", reply.status), true)
             }
-            Ok(Event::Challenge(Challenge::Octets(text))) => {
+            Ok(Event::Challenge { challenge: Challenge::Octets(text), .. }) => {
                 (format!("challenge {}", text.expose().escape_ascii()), true)
             }
-            Ok(Event::Challenge(challenge)) => (format!("challenge {challenge:?}"), true),
-            Ok(Event::Entry(entry)) => (format!("{entry:?}"), true),
+            Ok(Event::Challenge { challenge, .. }) => (format!("challenge {challenge:?}"), true),
+            Ok(Event::Entry { entry, .. }) => (format!("{entry:?}"), true),
             Ok(Event::Line(line)) => (format!("line {}", line.escape_ascii()), true),
-            Ok(Event::End { keyword }) => (format!("end {keyword:?}"), true),
-            Ok(Event::StartTls) => ("start tls".to_owned(), false),
-            Ok(Event::Warning(quirk)) => (format!("warning {quirk:?}"), true),
+            Ok(Event::End { keyword, .. }) => (format!("end {keyword:?}"), true),
+            Ok(Event::StartTls { .. }) => ("start tls".to_owned(), false),
             Ok(Event::Closed) => ("closed".to_owned(), false),
             // What the server said depends on how it was cut, and is a matter of other tests.
             Err(error) => {
