@@ -28,18 +28,17 @@ async fn pending_at_most<F: Future>(mut times: usize, call: F) -> Option<F::Outp
     .await
 }
 
-/// Large enough that no buffer of a socket holds them all.
-fn stored() -> Vec<String> {
-    (0..3_u8).map(|n| format!("Subject: {n}\n\n.{}\n", format!("{n}.x\n.\n").repeat(100_000))).collect()
+fn stored(lines: usize) -> Vec<String> {
+    (0..3_u8).map(|n| format!("Subject: {n}\n\n.{}\n", format!("{n}.x\n.\n").repeat(lines))).collect()
 }
 
 async fn dropped_calls<R: Runtime>(mode: Mode) {
-    let stored = stored();
+    let stored = stored(3_000);
     let server = Server::<R>::start(mode).deliver(&stored);
     let mut client = server.log_in().await;
     let number = |n: u32| MessageNumber::new(n).expect("not zero");
     let all = [number(1), number(2), number(3)];
-    for times in 0..12 {
+    for times in 0..4 {
         // On blocking sockets nothing is pending, and each call comes to its end.
         let mut kept = Kept::default();
         pending_at_most(times, client.retr_all(&all, &mut kept)).await;
@@ -51,7 +50,7 @@ async fn dropped_calls<R: Runtime>(mode: Mode) {
         assert_eq!(client.list().await.expect("its own reply").len(), 3);
     }
     // A message is dropped behind each of its first pieces.
-    for pieces in 0..5 {
+    for pieces in 0..3 {
         let mut message = client.message(number(2)).await.expect("a message");
         for _ in 0..pieces {
             message.chunk().await.expect("a piece").expect("more than one");
@@ -72,7 +71,7 @@ async fn dropped_calls<R: Runtime>(mode: Mode) {
 }
 
 async fn pieces_of_a_message<R: Runtime>(mode: Mode) {
-    let stored = stored();
+    let stored = stored(10_000);
     let server = Server::<R>::start(mode).deliver(&stored[..1]);
     let mut client = server.log_in().await;
     let wanted = content(stored[0].as_bytes());
@@ -95,7 +94,7 @@ everywhere!(dropped_calls, pieces_of_a_message);
 fn a_select_of_tokio_drops_a_call_and_the_session_goes_on() {
     for mode in [Mode::Trusted, Mode::Stls] {
         Tokio::run(async {
-            let stored = stored();
+            let stored = stored(10_000);
             let server = Server::<Tokio>::start(mode).deliver(&stored);
             let mut client = server.log_in().await;
             let mut dropped = 0;

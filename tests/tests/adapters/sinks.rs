@@ -17,7 +17,7 @@ use crate::{everywhere, on_each_runtime};
 const FIRST: MessageNumber = MessageNumber::FIRST;
 
 fn stored() -> String {
-    format!("Subject: large\n\n{}", "a line\n.\n".repeat(50_000))
+    format!("Subject: large\n\n{}", "a line\n.\n".repeat(10_000))
 }
 
 async fn closures_and_progress<R: Runtime>(mode: Mode) {
