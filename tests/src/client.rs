@@ -11,7 +11,7 @@ use pop3_proto::{
     Status,
 };
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use crate::START;
 use crate::observed::Watch;
@@ -105,7 +105,7 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.write(|connection, now, out| connection.send(&command, now, out))?;
+        self.write(|connection, now, out| connection.send(command, now, out))?;
         self.watch.expect(shape);
         Ok(())
     }

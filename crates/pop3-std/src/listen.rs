@@ -5,11 +5,13 @@ use core::time::Duration;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use pop3_driver::server::{Admitted, Entrance, Peer, Service, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, wait};
+use pop3_proto::Rejection;
 
 use crate::socket::Socket;
 
@@ -43,9 +45,25 @@ pub fn serve<S: Service>(
             let socket = Socket::new(Arc::clone(&stream), role.clone(), clock)?;
             // Here, and not in the thread: no more than one is open that has no place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(None) };
-            let (service, stop) = (Arc::clone(service), stop.clone());
-            let session = move || session(admitted, &stream, &*service, &stop);
-            thread::Builder::new().name(format!("pop3 {address}")).spawn(session).map(Some)
+            let (give, take) = sync_channel::<Admitted<Socket>>(1);
+            let (own, stop) = (Arc::clone(service), stop.clone());
+            let session = move || {
+                if let Ok(admitted) = take.recv() {
+                    session(admitted, &stream, &*own, &stop);
+                }
+            };
+            // The thread gets the connection only once it is there: without a thread, its client is told so.
+            match thread::Builder::new().name(format!("pop3 {address}")).spawn(session) {
+                Ok(thread) => {
+                    let _ = give.send(admitted);
+                    Ok(Some(thread))
+                }
+                Err(error) => {
+                    let rejection = Rejection::temporary("too many connections, try again later");
+                    wait(admitted.turn_away(&**service, &rejection));
+                    Err(error)
+                }
+            }
         });
         match begun {
             Ok(session) => sessions.extend(session),

@@ -11,6 +11,7 @@ mod messages;
 mod overheard;
 mod panics;
 mod records;
+mod reporting;
 mod runtime;
 mod security;
 mod server;

@@ -10,6 +10,7 @@ mod faults;
 mod hostile_login;
 mod logins_once;
 mod proxy;
+mod reporting;
 mod sasl_server;
 mod server;
 mod stopping;

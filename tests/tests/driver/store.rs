@@ -6,9 +6,10 @@ use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
 use pop3_driver::{Backend, Message, Stop};
-use pop3_proto::server::{Accepted, Close, Config, Credentials, Extent, Totals};
+use pop3_proto::server::{Accepted, Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
 
@@ -103,7 +104,7 @@ pub(crate) fn peer() -> Peer {
 impl Service for Policy {
     type Backend = Session;
 
-    fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         if self.refuses {
             return Err(Rejection::temporary("too many\r\nconnections"));
         }
@@ -122,7 +123,11 @@ impl Backend for Session {
 
     async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
         self.0.pass(Place::Authenticate).await;
-        self.0.seen().store.login(&credentials)
+        let store = &self.0.seen().store;
+        if credentials.name != store.name || !credentials.prove(&store.password) {
+            return Err(Rejection::credentials());
+        }
+        store.accept()
     }
 
     async fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<Content, Rejection> {

@@ -3,9 +3,11 @@
 use core::fmt;
 use std::time::Instant as StdInstant;
 
+use pop3_proto::server::Close;
 use pop3_proto::{Instant, Rejection};
 
-use super::{Entrance, Peer, Place, Report, Service, serve_to_end, turn_away};
+use super::telling::Telling;
+use super::{Entrance, Peer, Report, Service, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -26,8 +28,8 @@ pub struct Admitted<T> {
     pub(super) begun: StdInstant,
 }
 
-/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed:
-/// that takes no time, as nothing was sent on it before.
+/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed, and
+/// the service hears of its end: that takes no time, as nothing was sent on it before.
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -35,17 +37,24 @@ pub async fn admit<T: Transport, S: Service>(
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
+    let telling = Telling::new(service, &peer, begun);
     let place = caught(async { service.accept(&peer, &end) }).await;
-    match place.unwrap_or_else(|_| Err(Rejection::temporary("internal error"))) {
-        Ok(place) => {
+    let (rejection, panicked) = match place {
+        Ok(Ok(place)) => {
+            telling.leave();
             peer.place = place;
-            Some(Admitted { transport, entrance, peer, end, opened, begun })
+            return Some(Admitted { transport, entrance, peer, end, opened, begun });
         }
-        Err(rejection) => {
-            turn_away(transport, entrance, &rejection).await;
-            None
-        }
+        Ok(Err(rejection)) => (rejection, false),
+        Err(_) => (Rejection::temporary("internal error"), true),
+    };
+    turn_away(transport, entrance, &rejection).await;
+    if panicked {
+        telling.panicked();
+    } else {
+        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
     }
+    None
 }
 
 impl<T: Transport> Admitted<T> {
@@ -59,16 +68,24 @@ impl<T: Transport> Admitted<T> {
     /// Serves the connection to its end.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
-    /// session ended. A panic of the service or of its backend ends this session only: it goes no further than
-    /// here.
+    /// session ended, also if the future is dropped. A panic of the service or of its backend ends this session
+    /// only: it goes no further than here.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
-        let (begun, mut known) = (self.begun, self.peer.clone());
-        known.place = Place::none();
-        if caught(serve_to_end(self, service, stop)).await.is_err() {
-            let report = Report::panicked(begun.elapsed());
-            // There is nobody to tell but the service.
-            let _ = caught(async { service.ended(&known, &report) }).await;
+        let telling = Telling::new(service, &self.peer, self.begun);
+        match caught(serve_to_end(self, service, stop)).await {
+            Ok((peer, report)) => telling.tell(&peer, &report),
+            Err(_) => telling.panicked(),
         }
+    }
+
+    /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
+    /// for accept loops that can't get a thread for it.
+    pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
+        let telling = Telling::new(service, &self.peer, self.begun);
+        let Self { transport, entrance, peer, begun, .. } = self;
+        turn_away(transport, entrance, rejection).await;
+        drop(peer);
+        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
     }
 }
 

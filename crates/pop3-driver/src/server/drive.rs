@@ -5,14 +5,15 @@ mod sending;
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Connection, Credentials, Misuse, Request, SaslRequest, Step,
-};
-use pop3_proto::{Deletions, Input, Instant, MechanismName, Rejection};
+use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Login, Misuse, Request, SaslRequest, Step};
+use pop3_proto::{Deletions, Input, Instant, Rejection};
 
-use super::sasl::{self, Exchanges, Outcome};
-use super::switches::{Failure, Switches, made_room};
-use crate::backend::Backend;
+use pop3_sasl::Mechanism;
+
+use super::report::LoginMethod;
+use super::sasl::{Exchanges, Outcome};
+use super::switches::{Failure, Switches};
+use crate::backend::{Backend, Credentials, Proof};
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
 use crate::stop::Stop;
@@ -28,7 +29,7 @@ pub(super) struct Session<B> {
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
-    mechanism: Option<MechanismName>,
+    method: Option<LoginMethod>,
     fault: Option<io::Error>,
 }
 
@@ -47,7 +48,7 @@ pub(super) enum End<B> {
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
-    pub(super) mechanism: Option<MechanismName>,
+    pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
     /// Whether a panic has ended it.
     pub(super) panicked: bool,
@@ -76,14 +77,14 @@ impl<B: Backend> Suspended<B> {
 
     /// What is left when the handshake has failed.
     pub(super) fn failed(self, failure: Failure) -> Ended {
-        let (close, fault) = failure.outcome(super::HANDSHAKE);
+        let (close, fault) = failure.of_handshake();
         Ended { fault, ..self.closed(close) }
     }
 
     /// What is left when it does not go on.
     pub(super) fn closed(mut self, close: Close) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
+        Ended { connection: self.connection, user: None, method: None, fault: None, panicked: false }
     }
 }
 
@@ -140,7 +141,7 @@ impl<B: Backend> Session<B> {
             input_ended: false,
             out: BytesMut::new(),
             user: None,
-            mechanism: None,
+            method: None,
             fault: None,
         }
     }
@@ -174,8 +175,7 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
             Err(Fault::Ended) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(made_room());
+                self.connection.close(Close::Evicted);
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
@@ -185,7 +185,7 @@ impl<B: Backend> Session<B> {
         End::Closed(Ended {
             connection: self.connection,
             user: self.user,
-            mechanism: self.mechanism,
+            method: self.method,
             fault: self.fault,
             panicked,
         })
@@ -210,7 +210,7 @@ impl<B: Backend> Session<B> {
         let _ = self.connection.answer(answer, now, &mut self.out);
         if refused {
             // It must not go on as if the proxy itself were the client.
-            self.connection.close(Close::Stopped);
+            self.connection.close(Close::Refused);
         }
     }
 
@@ -237,9 +237,9 @@ impl<B: Backend> Session<B> {
                     self.receive(transport, stop).await?;
                 }
                 Step::Flush => self.send(transport, 0).await?,
-                Step::Ask(Request::Authenticate(credentials)) => {
+                Step::Ask(Request::Authenticate(login)) => {
                     self.send(transport, 0).await?;
-                    self.authenticate(credentials, transport).await?;
+                    self.authenticate(login, transport).await?;
                 }
                 Step::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
@@ -306,37 +306,42 @@ impl<B: Backend> Session<B> {
         Ok(())
     }
 
-    async fn authenticate<T: Transport>(
-        &mut self,
-        credentials: Credentials,
-        transport: &T,
-    ) -> Result<(), Fault> {
-        let Some(credentials) = sasl::prepared(credentials) else {
+    async fn authenticate<T: Transport>(&mut self, login: Login, transport: &T) -> Result<(), Fault> {
+        let Some(credentials) = Credentials::from(login).prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };
         let name = credentials.name.clone();
+        let apop = matches!(credentials.proof, Proof::Apop { .. });
+        let method = if apop { LoginMethod::Apop } else { LoginMethod::User };
         let answer = match self.backend.authenticate(credentials).await {
             Ok(accepted) => Answer::Accept(accepted),
             Err(rejection) => Answer::Reject(rejection),
         };
-        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
+        self.conclude(answer, Some(name), Some(method), transport)
     }
 
     async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
         let outcome = self.exchanges.step(request, &mut self.backend, &mut self.connection).await;
-        self.conclude(outcome, transport)
+        let Outcome { answer, user, mechanism } = outcome;
+        let mechanism = mechanism.and_then(|name| Mechanism::parse(name.as_str().as_bytes()));
+        self.conclude(answer, user, mechanism.map(LoginMethod::Auth), transport)
     }
 
     /// Gives the answer to a login, and notes who has come in.
-    fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
-        if let Answer::Accept(accepted) = &outcome.answer {
+    fn conclude<T: Transport>(
+        &mut self,
+        answer: Answer,
+        user: Option<Vec<u8>>,
+        method: Option<LoginMethod>,
+        transport: &T,
+    ) -> Result<(), Fault> {
+        if let Answer::Accept(accepted) = &answer {
             let told = accepted.user.as_ref().map(String::as_bytes);
-            self.user =
-                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
-            self.mechanism = outcome.mechanism;
+            self.user = told.or(user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
+            self.method = method;
         }
-        Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
+        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
 
     async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {

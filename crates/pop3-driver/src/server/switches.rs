@@ -31,12 +31,20 @@ impl Failure {
     pub(super) fn outcome(self, what: &str) -> (Close, Option<io::Error>) {
         match self {
             Self::Stopped => (Close::Stopped, None),
-            Self::Ended => (Close::Stopped, Some(made_room())),
+            Self::Ended => (Close::Evicted, None),
             Self::Fault(error) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 let close = if timed_out { Close::TimedOut } else { Close::PeerClosed };
                 (close, Some(io::Error::new(error.kind(), format!("{what}: {error}"))))
             }
+        }
+    }
+
+    /// The same for a TLS handshake.
+    pub(super) fn of_handshake(self) -> (Close, Option<io::Error>) {
+        match (matches!(self, Self::Fault(_)), self.outcome("TLS handshake")) {
+            (true, (_, error)) => (Close::Handshake, error),
+            (false, outcome) => outcome,
         }
     }
 }
@@ -55,9 +63,4 @@ impl Switches<'_> {
             None => Err(Failure::Stopped),
         }
     }
-}
-
-/// What the report says of a session whose place another connection has got.
-pub(super) fn made_room() -> io::Error {
-    io::Error::other("closed to make room for another connection")
 }

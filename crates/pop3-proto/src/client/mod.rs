@@ -59,6 +59,7 @@ mod lines;
 mod masking;
 mod misuse;
 mod outgoing;
+mod outstanding;
 mod patience;
 mod receive;
 mod sending;

@@ -4,10 +4,12 @@ use bytes::BytesMut;
 
 use super::connection::Connection;
 use super::misuse::SendError;
-use super::outgoing::{MAX_COMMAND, Outgoing, Outstanding, check_text, length};
+use super::outgoing::Outgoing;
+use super::outstanding::{MAX_COMMAND, Outstanding, check_text, length};
 use super::session::{Session, Signal};
 use super::state::State;
-use crate::capability::{Capabilities, Capability};
+use crate::capabilities::Capabilities;
+use crate::capability::Capability;
 use crate::command::{Command, Keyword};
 use crate::instant::Instant;
 use crate::sasl::{Base64, MechanismName, SaslResponse};

@@ -29,7 +29,11 @@ impl Player {
 
     fn sealed(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let initial = initial.map(base64);
-        self.client.send(Outgoing::sealed_auth(name(mechanism), initial), self.now, &mut self.sent)
+        let command = Outgoing::sealed_auth(name(mechanism), initial);
+        let expected = self.client.can_send(command);
+        let result = self.client.send(command, self.now, &mut self.sent);
+        assert_eq!(result, expected);
+        result
     }
 }
 

@@ -93,7 +93,11 @@ impl Player {
         loop {
             let buffer = core::mem::take(&mut self.input);
             let mut input = if last { Input::last(&buffer) } else { Input::new(&buffer) };
+            let owed = self.client.outstanding();
             let result = self.client.poll(self.now, &mut input);
+            if let Ok(event) = &result {
+                self.check_end(event, owed);
+            }
             let consumed = input.consumed();
             assert!(consumed + input.rest().len() == buffer.len());
             idle_events = if consumed == 0 { idle_events + 1 } else { 0 };
@@ -104,6 +108,24 @@ impl Player {
                 return;
             }
             self.after(self.busy);
+        }
+    }
+
+    /// An event ends a reply exactly when one reply less is owed; greetings and challenges are owed to no command.
+    fn check_end(&self, event: &Event<'_>, owed: usize) {
+        let answered = owed - self.client.outstanding();
+        match event {
+            Event::Reply { .. } | Event::End { .. } => {
+                assert_eq!(answered, usize::from(event.ends_reply()), "{event:?}");
+            }
+            // It is told again.
+            Event::StartTls { .. } => assert!(answered <= 1 && event.ends_reply()),
+            Event::Greeting { .. } | Event::Challenge { .. } | Event::Closed => {
+                assert!(answered == 0 && event.ends_reply(), "{event:?}");
+            }
+            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) => {
+                assert!(answered == 0 && !event.ends_reply(), "{event:?}");
+            }
         }
     }
 

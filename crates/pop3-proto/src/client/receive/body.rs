@@ -3,7 +3,7 @@
 use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::event::Event;
-use crate::client::outgoing::Outstanding;
+use crate::client::outstanding::Outstanding;
 use crate::command::ReplyShape;
 use crate::dots::Decoded;
 use crate::input::Input;

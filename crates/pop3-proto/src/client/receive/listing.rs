@@ -6,7 +6,7 @@ use crate::client::entry::{Entry, Listed};
 use crate::client::error::Error;
 use crate::client::event::Event;
 use crate::client::lines::Line;
-use crate::client::outgoing::Outstanding;
+use crate::client::outstanding::Outstanding;
 use crate::client::state::State;
 use crate::command::{Keyword, ReplyShape};
 use crate::input::Input;

@@ -8,7 +8,7 @@ use crate::client::error::Error;
 use crate::client::event::Event;
 use crate::client::first_line::FirstLine;
 use crate::client::lines::{Line, Lines};
-use crate::client::outgoing::Outstanding;
+use crate::client::outstanding::Outstanding;
 use crate::client::session::{Action, Signal};
 use crate::client::state::State;
 use crate::command::{Keyword, ReplyShape};
