@@ -99,7 +99,6 @@ fn a_command_is_one_write_however_little_it_takes() {
     assert_eq!(wire.state().writes.concat(), b"STAT\r\nSTAT\r\n");
 }
 
-// 1939-3.47
 #[test]
 fn a_call_that_is_dropped_leaves_its_reply_to_the_next() {
     let mess = ["+OK\r\nhalf a mess".into(), Incoming::Never];
