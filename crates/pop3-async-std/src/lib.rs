@@ -26,6 +26,7 @@ mod runtime;
 #[cfg(feature = "smol")]
 mod smol;
 mod socket;
+mod writer;
 
 #[cfg(feature = "async-std")]
 pub use self::async_std::AsyncStd;
@@ -35,6 +36,7 @@ pub use listen::{Pool, serve, serve_or_hand_over};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use runtime::Runtime;
 pub use socket::Socket;
+pub use writer::Writer;
 
 use pop3_driver::client::Client;
 

@@ -4,6 +4,7 @@ mod auth;
 mod client;
 mod client_auth;
 mod client_utf8;
+mod dropped;
 mod evicted;
 mod faults;
 mod hostile_login;

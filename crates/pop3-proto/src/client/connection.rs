@@ -169,6 +169,13 @@ impl Connection {
         result
     }
 
+    /// Tells that the caller begins to wait anew for what is due: the time that has passed since the last poll
+    /// was not the server's, even if that said [`Event::Read`]. It is for who has left a reply alone for a
+    /// while.
+    pub const fn resume(&mut self, now: Instant) {
+        self.patience.sent(now);
+    }
+
     /// Tells that the TLS handshake after [`Event::StartTls`] is finished and the certificate
     /// verified. What was learnt before is forgotten (RFC 2595 section 4): ask for the capabilities
     /// again. The input begins anew.
