@@ -3,8 +3,9 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use crate::tell::tell;
 use pop3_text::Escaped;
+
+use crate::tell::tell;
 
 /// The exit codes. They are documented in the help text and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
