@@ -14,10 +14,10 @@ use pop3_driver::tls::{Connector, Role};
 use pop3_driver::{Stop, Transport};
 use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
+use pop3_text::Escaped;
 
 use crate::args::{Demo, Runtime};
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::serve::InProcess;
 use crate::tls::{self, Certificate};

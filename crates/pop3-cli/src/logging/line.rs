@@ -6,12 +6,12 @@
 
 use core::fmt;
 
+use pop3_text::escape;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
 use crate::args::LogFormat;
-use crate::escape::escape;
 
 /// The most characters that are shown of a value.
 const LIMIT: usize = 1_000;

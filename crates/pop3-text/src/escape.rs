@@ -8,22 +8,22 @@ use core::fmt::{self, Write as _};
 /// Shows octets as one line of text: C0, DEL, C1, line separators, invisible and bidirectional
 /// controls, and what is no UTF-8 are written as escapes; a backslash is doubled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Escaped<'a> {
+pub struct Escaped<'a> {
     octets: &'a [u8],
     limit: usize,
 }
 
 impl<'a> Escaped<'a> {
     /// The most characters that are shown of a text from the other side.
-    pub(crate) const LIMIT: usize = 200;
+    pub const LIMIT: usize = 200;
 
     /// Shows at most [`LIMIT`](Self::LIMIT) characters, and `...` for the rest.
-    pub(crate) const fn new(octets: &'a [u8]) -> Self {
+    pub const fn new(octets: &'a [u8]) -> Self {
         Self { octets, limit: Self::LIMIT }
     }
 
     /// Shows all. For text of our own in which a file name or an argument may stand.
-    pub(crate) const fn whole(octets: &'a [u8]) -> Self {
+    pub const fn whole(octets: &'a [u8]) -> Self {
         Self { octets, limit: usize::MAX }
     }
 }
@@ -75,7 +75,7 @@ fn put(
 }
 
 /// Appends a character as it is shown.
-pub(crate) fn escape(text: &mut String, character: char, keep_backslash: bool) {
+pub fn escape(text: &mut String, character: char, keep_backslash: bool) {
     match character {
         '\\' if !keep_backslash => text.push_str("\\\\"),
         '\n' => text.push_str("\\n"),

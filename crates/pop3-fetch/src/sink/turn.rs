@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use pop3_driver::Stop;
+
 use crate::fuse;
 use crate::journal::{private, wait_for};
 
@@ -19,11 +21,11 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Takes the turn, or `None` where another process has it. One that is just ending is waited for.
-    pub(super) fn take(path: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn take(path: &Path, stop: &Stop) -> io::Result<Option<Self>> {
         loop {
             fuse::step()?;
             let file = private().truncate(false).open(path)?;
-            match wait_for(&file) {
+            match wait_for(&file, stop) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 // There are file systems without locks. Then the state file alone is locked.
@@ -65,12 +67,12 @@ mod tests {
     fn one_has_it_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let turn = Turn::take(&path).unwrap().unwrap();
-        assert!(Turn::take(&path).unwrap().is_none());
+        let turn = Turn::take(&path, &Stop::new()).unwrap().unwrap();
+        assert!(Turn::take(&path, &Stop::new()).unwrap().is_none());
         drop(turn);
         assert!(!path.exists());
         // What a killed process left is no hindrance.
         fs::write(&path, "").unwrap();
-        assert!(Turn::take(&path).unwrap().is_some());
+        assert!(Turn::take(&path, &Stop::new()).unwrap().is_some());
     }
 }

@@ -5,15 +5,15 @@ use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{self, Path, PathBuf};
 
+use pop3_driver::Stop;
 use pop3_proto::url::Url;
 
-use crate::args::Target;
-use crate::exit::{Exit, Failure};
 use crate::journal::{Key, beside, private, sync_folder_of, wait_for};
+use crate::{Error, Target};
 
 /// The text by which a state file knows its account: user, host, and port. The two standard ports lead
 /// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
-pub(crate) fn account(url: &Url, user: &[u8]) -> String {
+pub fn account(url: &Url, user: &[u8]) -> String {
     let (user, host) = (user.escape_ascii(), url.host());
     match url.port() {
         110 | 995 => format!("{user}@{host}"),
@@ -26,17 +26,17 @@ pub(crate) fn account(url: &Url, user: &[u8]) -> String {
 ///
 /// # Errors
 /// When there is no home, or the file can't be renamed.
-pub(crate) fn default_path(account: &str, target: &Target) -> Result<PathBuf, Failure> {
+pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, Error> {
     // A path that is not absolute is to be ignored (XDG Base Directory Specification).
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
     let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
-        Failure::usage("there is no home folder to remember in what was fetched; give --state FILE")
+        Error::unusable("there is no home folder to remember in what was fetched; name a state file")
     })?;
     path_in(&state.join("pop3"), account, target)
 }
 
-fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Failure> {
+fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
     let file = |target: &str| {
         let key = Key::of_uid(format!("{account}\0{target}").as_bytes());
         folder.join(format!("{key}.state"))
@@ -63,9 +63,9 @@ fn as_spelled(target: &Target) -> String {
 }
 
 /// Gives a state file its new name, unless a process is using it.
-fn take_over(old: &Path, new: &Path) -> Result<(), Failure> {
+fn take_over(old: &Path, new: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| {
-        Failure::usage(format!(
+        Error::unusable(format!(
             "the state file {} can't be renamed to {}: {error}",
             old.display(),
             new.display()
@@ -73,16 +73,13 @@ fn take_over(old: &Path, new: &Path) -> Result<(), Failure> {
     };
     let lock_path = beside(old, ".lock");
     let lock = private().truncate(false).open(&lock_path).map_err(failed)?;
-    match wait_for(&lock) {
+    match wait_for(&lock, &Stop::new()) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            return Err(Failure::new(
-                Exit::Running,
-                format!(
-                    "another fetch with the state file {} is running; wait until it has ended",
-                    old.display()
-                ),
-            ));
+            return Err(Error::Running(format!(
+                "another fetch with the state file {} is running; wait until it has ended",
+                old.display()
+            )));
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }

@@ -4,40 +4,32 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 
-mod catalogue;
-mod chunk;
-mod inbox;
-#[cfg(test)]
-mod interrupted;
-mod listing;
-mod place;
-mod plan;
-mod report;
-mod session;
-mod state;
-mod storing;
+mod failure;
+mod summary;
 
-use crate::args::{Fetch, RecogniseBy, Target};
-use crate::dial::Dial;
+use std::sync::{Arc, Once};
+
+use pop3_driver::client::Client;
+use pop3_driver::{Stop, Transport};
+use pop3_fetch::{Fetch, Options, RecognisedBy, Report, Target};
+
+use crate::args::{self, RecogniseBy};
+use crate::dial::{Dial, Session};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Shield};
-use crate::journal::RecognisedBy;
 use crate::login::Login;
-use inbox::Inbox;
-use plan::Wishes;
-use report::Report;
-use session::Fetcher;
+use crate::progress::Progress;
 
 /// Fetches.
-pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
+pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
     let to_stderr = matches!(options.to, Target::Stdout);
     let (quiet, json) = (options.quiet, options.json);
     let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
         if json {
-            report.print_json(result, to_stderr);
-        } else if !quiet && (always || result.is_ok() || report.is_begun()) {
+            summary::print_json(report, result, to_stderr);
+        } else if !quiet && (always || result.is_ok() || summary::is_begun(report)) {
             // Without a session there is nothing to report but the error.
-            report.print(to_stderr);
+            summary::print(report, to_stderr);
         }
     };
     let tell_end = move |exit, report: &Report| {
@@ -72,7 +64,7 @@ pub(crate) fn run(options: &Fetch) -> Result<Exit, Failure> {
     result
 }
 
-fn fetch(options: &Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
+fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
     if options.delete && matches!(options.to, Target::Stdout) {
         return Err(Failure::usage(
             "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
@@ -84,52 +76,65 @@ fn fetch(options: &Fetch, report: &mut Report, shield: &mut Option<Shield>) -> R
     let login = Login::new(account, &url, &dial.place)?
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
     dial.kind = login.kind();
-    let owner = state::account(&url, login.user());
-    let target = options.to.identity();
+    let owner = pop3_fetch::account(&url, login.user());
     let path = match &options.state {
         Some(path) => path.clone(),
-        None => state::default_path(&owner, &options.to)?,
+        None => pop3_fetch::default_state(&owner, &options.to).map_err(|error| failure::unopened(&error))?,
     };
     // From here on a signal throws the switch, and all is put in order. What waits for a lock looks for it.
     *shield = Some(interrupt::shield());
-    let inbox = Inbox::open(&options.to, &path, &owner, &target, options.all)?;
-    converse(options, dial, inbox, login, report)
-}
-
-/// Connects and fetches.
-fn converse(
-    options: &Fetch,
-    mut dial: Dial,
-    mut inbox: Inbox,
-    login: Login,
-    report: &mut Report,
-) -> Result<Exit, Failure> {
-    if options.no_pipelining || inbox.traits().lost_synchronisation {
+    let_writes_fail();
+    let stop = interrupt::stop().unwrap_or_default();
+    let fetch = Fetch::open(&options.to, &path, &owner, wishes(options, stop.clone()))
+        .map_err(|error| failure::unopened(&error))?;
+    if options.no_pipelining || fetch.lost_synchronisation() {
         dial.options.config.pipelining = false;
     }
-    dial.options.stop = interrupt::stop();
-
-    let fetcher = Fetcher {
-        inbox: &mut inbox,
-        login,
-        wishes: Wishes {
-            all: options.all,
-            delete: options.delete,
-            limit: options.limit,
-            max_size: options.max_size,
-            forget_after: options.forget_after,
-        },
-        recognise_by: options.recognise_by.map(|by| match by {
-            RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
-            RecogniseBy::Content => RecognisedBy::Content,
-        }),
-        quiet: options.quiet,
-        report: Report::default(),
-    };
-    let (ended, result) = dial.run(fetcher).map_err(|error| dial.failure(&error))?;
-    *report = ended;
-    result.map_err(|ended| ended.failure(&dial))?;
+    dial.options.stop = Some(stop);
+    let mut fetch = fetch.on_event(Progress::new(options.quiet).listener());
+    let fetched = dial.run(Fetcher { fetch: &mut fetch, login }).map_err(|error| dial.failure(&error));
+    *report = *fetch.report();
+    let report = fetched?.map_err(|error| failure::failure(&error, &dial))?;
     Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
+}
+
+fn wishes(options: &args::Fetch, stop: Stop) -> Options {
+    let recognised_by = options.recognise_by.map(|by| match by {
+        RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
+        RecogniseBy::Content => RecognisedBy::Content,
+    });
+    Options::new()
+        .with_all(options.all)
+        .with_delete(options.delete)
+        .with_limit(options.limit)
+        .with_max_size(options.max_size)
+        .with_forget_after(options.forget_after)
+        .with_recognised_by(recognised_by)
+        .with_stop(stop)
+}
+
+/// Where a file may not grow, as with `ulimit -f`, a write is to fail and not to end the program. If that can't be
+/// had, the next run puts in order what was written.
+fn let_writes_fail() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    });
+}
+
+/// Logs in and fetches, on any transport.
+struct Fetcher<'a> {
+    fetch: &'a mut Fetch,
+    login: Login,
+}
+
+impl Session for Fetcher<'_> {
+    type Output = Result<Report, pop3_fetch::Error>;
+
+    async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
+        self.login.log_in(&mut client).await?;
+        self.fetch.run(client).await
+    }
 }
 
 /// The name of the signal by which the program ends.

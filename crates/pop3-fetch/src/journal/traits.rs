@@ -13,7 +13,8 @@ pub(crate) struct Traits {
 
 /// How the messages of an account are recognised in a later run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RecognisedBy {
+#[non_exhaustive]
+pub enum RecognisedBy {
     /// By the unique-ids of the server.
     UniqueIds,
     /// By their content, which has to be fetched for that.

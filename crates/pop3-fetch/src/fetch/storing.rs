@@ -1,11 +1,10 @@
 //! Storing messages as they come, once they are proved to be what was asked for.
 
-use core::fmt::Display;
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write as _};
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, Receiver, Refusal};
+use pop3_driver::client::{self, Client, Receiver, Refusal};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 
@@ -13,11 +12,8 @@ use super::catalogue::{Catalogue, Places};
 use super::chunk::{self, Chunk, Doubt, Print, Received};
 use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Task, task};
-use super::report::Report;
-use super::session::Ended;
-use crate::escape::Escaped;
 use crate::journal::{Census, Id};
-use crate::progress::Progress;
+use crate::{Error, Event, Notice, Report};
 
 /// What is to be fetched, made as it is needed.
 #[derive(Clone, Copy)]
@@ -40,8 +36,7 @@ impl<'a> Tasks<'a> {
 pub(super) struct Storing<'a> {
     inbox: &'a mut Inbox,
     report: &'a mut Report,
-    pub(super) progress: Progress,
-    quiet: bool,
+    tell: &'a mut (dyn FnMut(Event<'_>) + Send),
     /// What was asked for and has not come.
     tasks: VecDeque<Task>,
     current: Option<(Task, Incoming, Print)>,
@@ -54,12 +49,15 @@ pub(super) struct Storing<'a> {
 }
 
 impl<'a> Storing<'a> {
-    pub(super) fn new(inbox: &'a mut Inbox, report: &'a mut Report, progress: Progress, quiet: bool) -> Self {
+    pub(super) fn new(
+        inbox: &'a mut Inbox,
+        report: &'a mut Report,
+        tell: &'a mut (dyn FnMut(Event<'_>) + Send),
+    ) -> Self {
         Self {
             inbox,
             report,
-            progress,
-            quiet,
+            tell,
             tasks: VecDeque::new(),
             current: None,
             chunk: Chunk::default(),
@@ -70,7 +68,7 @@ impl<'a> Storing<'a> {
 
     /// What is stored, and whether QUIT could lose something that was sent.
     pub(super) fn finish(self) -> (Vec<(MessageNumber, Id)>, bool) {
-        self.progress.finish();
+        (self.tell)(Event::Finished);
         (self.stored, !self.owed.is_empty())
     }
 
@@ -81,7 +79,7 @@ impl<'a> Storing<'a> {
         client: &mut Client<T>,
         tasks: Tasks<'_>,
         limit: usize,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), Error> {
         let careful = self.inbox.traits().lost_synchronisation;
         let mut later = tasks.iter().peekable();
         let mut left = tasks.places.len();
@@ -106,21 +104,22 @@ impl<'a> Storing<'a> {
         self.report.fetched.saturating_add(self.report.known).saturating_add(self.report.failed)
     }
 
-    async fn fetch_chunk<T: Transport>(&mut self, client: &mut Client<T>, now: &[Task]) -> Result<(), Ended> {
+    async fn fetch_chunk<T: Transport>(&mut self, client: &mut Client<T>, now: &[Task]) -> Result<(), Error> {
         self.chunk = Chunk::new(now);
         self.tasks = now.iter().copied().collect();
         let numbers: Vec<MessageNumber> = now.iter().map(|task| task.number).collect();
         let came = client.retr_all(&numbers, self).await;
-        let stopped = matches!(came, Err(Error::Stopped)) && client.is_quiet();
+        let stopped = matches!(came, Err(client::Error::Stopped)) && client.is_quiet();
         let proved = match came {
             Err(error) if !stopped => Err(error),
             _ => prove(client).await,
         };
         let ended = match proved {
             Err(error) => {
-                let ended = Ended::from(error);
+                let ended = Error::from(error);
                 // An unasked refusal may be that of another command.
-                let dismissed = matches!(ended, Ended::Client(Error::Protocol(ProtocolError::Dismissed(_))));
+                let dismissed =
+                    matches!(ended, Error::Client(client::Error::Protocol(ProtocolError::Dismissed(_))));
                 self.chunk.keep_certain(dismissed || ended.is_out_of_step());
                 Err(ended)
             }
@@ -128,7 +127,7 @@ impl<'a> Storing<'a> {
             Ok(()) if stopped => {
                 self.chunk.follow();
                 self.chunk.keep_certain(false);
-                Err(Error::Stopped.into())
+                Err(client::Error::Stopped.into())
             }
             Ok(()) => self.settle(client).await,
         };
@@ -139,7 +138,7 @@ impl<'a> Storing<'a> {
 
     /// Fetches each message in doubt once more, by itself. From the first that does not come the same, nothing
     /// is left.
-    async fn settle<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), Ended> {
+    async fn settle<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), Error> {
         let mut estimates = self.inbox.traits().estimates_sizes;
         for index in 0..self.chunk.came.len() {
             let Some((doubt, other_size, again)) = self.chunk.came.get(index).map(|received| {
@@ -160,7 +159,7 @@ impl<'a> Storing<'a> {
     }
 
     /// Stores what is left of the chunk.
-    fn keep(&mut self) -> Result<(), Ended> {
+    fn keep(&mut self) -> Result<(), Error> {
         let mut other_size = None;
         let kept = self.keep_each(&mut other_size);
         let committed = self.inbox.commit();
@@ -186,7 +185,7 @@ impl<'a> Storing<'a> {
         for Received { task, incoming, print, doubt } in core::mem::take(&mut self.chunk).came {
             let number = task.number;
             if doubt == Some(Doubt::Empty) {
-                self.fail(number, "came empty, and is left on the server");
+                self.fail(&Notice::Empty { message: number });
                 continue;
             }
             if task.size.is_some_and(|size| size != print.octets) {
@@ -205,44 +204,37 @@ impl<'a> Storing<'a> {
     }
 
     /// Complete messages have other sizes than those that are listed.
-    fn note_estimates(&mut self, number: MessageNumber, listed: u64, octets: u64) -> Result<(), Ended> {
+    fn note_estimates(&mut self, number: MessageNumber, listed: u64, octets: u64) -> Result<(), Error> {
         let traits = self.inbox.traits();
         if traits.estimates_sizes {
             return Ok(());
         }
-        if !self.quiet {
-            self.say(
-                number,
-                format_args!(
-                    "is complete with {octets} octets where the server lists {listed}: its sizes are estimates"
-                ),
-            );
-        }
+        self.say(&Notice::SizesAreEstimates { message: number, listed, octets });
         Ok(self.inbox.set_traits(crate::journal::Traits { estimates_sizes: true, ..traits })?)
     }
 
     /// Tells which messages are skipped.
-    pub(super) fn tell_too_large(&self, catalogue: &Catalogue, too_large: &Places) {
+    pub(super) fn tell_too_large(&mut self, catalogue: &Catalogue, too_large: &Places) {
         for listed in too_large.iter().filter_map(|place| catalogue.get(place)) {
-            let size = listed.size.unwrap_or_default();
-            self.say(listed.number, format_args!("skipped: {size} octets are more than --max-size allows"));
+            let octets = listed.size.unwrap_or_default();
+            self.say(&Notice::TooLarge { message: listed.number, octets });
         }
     }
 
-    /// Tells what is wrong with a message. What comes from the server must be escaped.
-    fn say(&self, number: MessageNumber, what: impl Display) {
-        self.progress.line(&format!("pop3: message {number} {what}"));
+    fn say(&mut self, notice: &Notice) {
+        (self.tell)(Event::Notice(notice));
     }
 
-    fn fail(&mut self, number: MessageNumber, what: impl Display) {
+    /// Tells what is wrong with a message.
+    fn fail(&mut self, notice: &Notice) {
         self.report.failed += 1;
-        self.say(number, what);
+        self.say(notice);
     }
 
     /// Takes the task of the message; the replies come in the order of the tasks.
     fn task(&mut self, message: MessageNumber) -> io::Result<Task> {
         self.chunk.follow();
-        self.progress.message();
+        (self.tell)(Event::Message);
         let task = self.tasks.pop_front().filter(|task| task.number == message);
         task.ok_or_else(|| io::Error::other("a message came that was not asked for"))
     }
@@ -259,7 +251,7 @@ impl Receiver for Storing<'_> {
     fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         let Some((_, incoming, print)) = &mut self.current else { return Ok(()) };
         print.write_all(octets)?;
-        self.progress.octets(octets.len() as u64);
+        (self.tell)(Event::Octets(octets.len() as Octets));
         incoming.write_all(octets)
     }
 
@@ -274,7 +266,7 @@ impl Receiver for Storing<'_> {
     fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
         let task = self.task(message)?;
         self.chunk.refuse();
-        self.fail(task.number, format_args!("was refused by the server: {}", Escaped::new(&refusal.text)));
+        self.fail(&Notice::Refused { message: task.number, refusal });
         Ok(())
     }
 }
@@ -284,10 +276,10 @@ impl Receiver for Storing<'_> {
 /// A reply too many shifts all later ones by one. What is left of the last RETR then is taken for the reply to
 /// the first NOOP if it begins with `+OK`, but its content is no reply to the second. All that comes comes in
 /// order, so it does not matter when.
-async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), Error> {
+async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), client::Error> {
     for _ in 0..2 {
         match client.noop().await {
-            Ok(()) | Err(Error::Refused(_)) => {}
+            Ok(()) | Err(client::Error::Refused(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -295,13 +287,13 @@ async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), Error> {
 }
 
 /// Fetches a message once more while nothing else is under way, and compares.
-async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Print) -> Result<(), Ended> {
+async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Print) -> Result<(), Error> {
     let mut second = Print::default();
     match client.retr(task.number, &mut second).await {
         Ok(_) => {}
-        Err(Error::Refused(_)) => return Err(Ended::Doubt(task.number)),
+        Err(client::Error::Refused(_)) => return Err(Error::OutOfStep(task.number)),
         Err(error) => return Err(error.into()),
     }
     prove(client).await?;
-    if first.equals(second) { Ok(()) } else { Err(Ended::Doubt(task.number)) }
+    if first.equals(second) { Ok(()) } else { Err(Error::OutOfStep(task.number)) }
 }

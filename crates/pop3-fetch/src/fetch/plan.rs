@@ -3,23 +3,8 @@
 use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Places};
-use crate::journal::{Absence, Census, Day, Id, Memory};
-
-/// What the user asked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wishes {
-    /// Fetch what was fetched before too.
-    pub(crate) all: bool,
-    /// Delete what is stored.
-    pub(crate) delete: bool,
-    /// Fetch at most so many. The plan does not look at it: which messages are new, and which the
-    /// server gives, is known only when they have come.
-    pub(crate) limit: Option<u64>,
-    /// Skip what is larger, in octets.
-    pub(crate) max_size: Option<u64>,
-    /// For how many days to remember what the server no longer lists.
-    pub(crate) forget_after: Day,
-}
+use crate::Options;
+use crate::journal::{Absence, Census, Id, Memory};
 
 /// A message to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +36,7 @@ pub(crate) struct Plan {
 /// fetched again, its size must be the remembered one too, and each run must have seen it: a server
 /// that gives a unique-id a second time must not cost a message. What came back with another size is
 /// fetched again. If its content turns out to be the same, it is not stored again.
-pub(crate) fn plan(catalogue: &Catalogue, census: &Census<'_>, memory: &Memory, wishes: Wishes) -> Plan {
+pub(crate) fn plan(catalogue: &Catalogue, census: &Census<'_>, memory: &Memory, wishes: &Options) -> Plan {
     let mut plan = Plan::default();
     for (place, listed) in catalogue.iter().enumerate() {
         let known = id(catalogue, census, place).and_then(|(id, _)| memory.known(id));
@@ -115,7 +100,7 @@ mod tests {
         memory
     }
 
-    fn planned(messages: &[(&str, u64)], memory: &Memory, wishes: Wishes) -> Plan {
+    fn planned(messages: &[(&str, u64)], memory: &Memory, wishes: &Options) -> Plan {
         let catalogue = catalogue(messages);
         plan(&catalogue, &catalogue.census(), memory, wishes)
     }
@@ -126,26 +111,29 @@ mod tests {
     }
 
     const MAIL: [(&str, u64); 5] = [("a", 10), ("b", 20), ("b", 30), ("d", 40), ("c", 50)];
-    const DELETE: Wishes = Wishes { delete: true, all: false, limit: None, max_size: None, forget_after: 90 };
+
+    fn delete() -> Options {
+        Options::new().with_delete(true)
+    }
 
     #[test]
     fn only_what_is_new() {
         let memory = memory(&[("a", 0, 1, 10), ("b", 1, 2, 30)]);
-        let plan = planned(&MAIL, &memory, Wishes::default());
+        let plan = planned(&MAIL, &memory, &Options::new());
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![2, 4, 5], 2));
         assert_eq!(numbers(&plan.delete), [0; 0]);
         let catalogue = catalogue(&MAIL);
         let task = |place| task(&catalogue, &catalogue.census(), place).unwrap();
         assert_eq!((task(1).id, task(1).total, task(1).size), (Some(id("b", 0)), 2, Some(20)));
         assert_eq!((task(3).id, task(3).total, task(3).number.number()), (Some(id("d", 0)), 1, 4));
-        let plan = planned(&MAIL, &memory, Wishes { all: true, ..Wishes::default() });
+        let plan = planned(&MAIL, &memory, &Options::new().with_all(true));
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![1, 2, 3, 4, 5], 0));
     }
 
     #[test]
     fn without_unique_ids_all_is_fetched_to_be_recognised() {
         let mail = [("", 5), ("", 6)];
-        let plan = planned(&mail, &memory(&[("a", 0, 1, 5)]), DELETE);
+        let plan = planned(&mail, &memory(&[("a", 0, 1, 5)]), &delete());
         assert_eq!(numbers(&plan.fetch), [1, 2]);
         let catalogue = catalogue(&mail);
         let task = task(&catalogue, &catalogue.census(), 1).unwrap();
@@ -155,9 +143,9 @@ mod tests {
     #[test]
     fn what_was_fetched_before_is_deleted_only_if_it_is_the_same() {
         let memory = memory(&[("a", 0, 1, 10), ("b", 0, 2, 21), ("c", 0, 1, 0)]);
-        let plan = planned(&MAIL, &memory, DELETE);
+        let plan = planned(&MAIL, &memory, &delete());
         assert_eq!((numbers(&plan.delete), numbers(&plan.fetch)), (vec![1, 5], vec![2, 3, 4]));
-        let plan = planned(&MAIL, &memory, Wishes { all: true, ..DELETE });
+        let plan = planned(&MAIL, &memory, &delete().with_all(true));
         assert_eq!((numbers(&plan.delete), numbers(&plan.fetch)), (vec![], vec![1, 2, 3, 4, 5]));
     }
 
@@ -170,16 +158,16 @@ mod tests {
         {
             memory.insert(id(uid, 0), Entry { absence, ..Entry::new(size, 1) });
         }
-        let plan = planned(&mail, &memory, Wishes::default());
+        let plan = planned(&mail, &memory, &Options::new());
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![2], 2));
-        let plan = planned(&mail, &memory, DELETE);
+        let plan = planned(&mail, &memory, &delete());
         assert_eq!((numbers(&plan.fetch), numbers(&plan.delete)), (vec![1, 2, 3], vec![]));
     }
 
     #[test]
     fn what_is_too_large_is_not_fetched() {
-        let wishes = Wishes { max_size: Some(30), ..Wishes::default() };
-        let plan = planned(&MAIL, &Memory::default(), wishes);
+        let wishes = Options::new().with_max_size(Some(30));
+        let plan = planned(&MAIL, &Memory::default(), &wishes);
         assert_eq!((numbers(&plan.fetch), numbers(&plan.too_large)), (vec![1, 2, 3], vec![4, 5]));
     }
 }

@@ -5,14 +5,14 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pop3_driver::Stop;
 use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Listed};
 use super::inbox::{Inbox, Kept};
-use super::plan::{Wishes, plan, task};
-use crate::args::Target;
-use crate::fuse;
+use super::plan::{plan, task};
 use crate::journal::Key;
+use crate::{Options, Target, fuse};
 
 /// A maildrop: unique-ids, empty where the server gives none, and messages.
 type Maildrop = Vec<(&'static str, String)>;
@@ -43,7 +43,8 @@ fn run(
     broken: &str,
 ) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut inbox = Inbox::open(target, state, "u@h:1", "t", false).map_err(|failure| failure.to_string())?;
+    let mut inbox = Inbox::open(target, state, "u@h:1", "t", false, &Stop::new())
+        .map_err(|failure| failure.to_string())?;
     let listing = maildrop
         .iter()
         .enumerate()
@@ -55,7 +56,7 @@ fn run(
         .collect::<Catalogue>();
     let census = listing.census();
     inbox.reconcile(&census).map_err(text)?;
-    let plan = plan(&listing, &census, inbox.memory(), Wishes { delete, ..Wishes::default() });
+    let plan = plan(&listing, &census, inbox.memory(), &Options::new().with_delete(delete));
     let mut marked = Vec::new();
     let mut whole = true;
     for task in plan.fetch.iter().map(|place| task(&listing, &census, place).unwrap()) {

@@ -6,12 +6,14 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_driver::Stop;
+use pop3_text::reasons;
+
 use super::place::Place;
 use super::plan::Task;
-use crate::args::Target;
-use crate::exit::{Failure, reasons};
 use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
 use crate::sink::{self, Receiving, Sink, Turn};
+use crate::{Error, Target};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
 /// disk costs as much for all as for one.
@@ -69,13 +71,14 @@ impl Inbox {
         account: &str,
         target_name: &str,
         all: bool,
-    ) -> Result<Self, Failure> {
-        let mut journal = Journal::open(state, account, target_name)?;
-        let (mut sink, turn) = sink::open(target, journal.name(), account)?;
+        stop: &Stop,
+    ) -> Result<Self, Error> {
+        let mut journal = Journal::open(state, account, target_name, stop)?;
+        let (mut sink, turn) = sink::open(target, journal.name(), account, stop)?;
         let state = Place::state(journal.path());
         let target = Place::target(target);
         recover(&mut journal, sink.as_mut(), &target, &state).map_err(|error| {
-            Failure::usage(format!(
+            Error::unusable(format!(
                 "what an interrupted fetch left can't be put in order: {}",
                 reasons(&error)
             ))
@@ -277,7 +280,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let target = Target::Dir(folder.path().join("mail"));
-        let mut inbox = Inbox::open(&target, &state, "u@h", "t", false).unwrap();
+        let mut inbox = Inbox::open(&target, &state, "u@h", "t", false, &Stop::new()).unwrap();
         fuse::light(Some(0));
         let traits = Traits { estimates_sizes: true, ..inbox.traits() };
         let notes =

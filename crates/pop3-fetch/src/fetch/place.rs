@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::args::Target;
+use crate::Target;
 
 /// The target or the state file, to be named in errors: what fills one disk is not to be sought on
 /// another.

@@ -27,6 +27,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_driver::Stop;
+
 pub(crate) use census::Census;
 pub(crate) use entry::{Absence, Day, Entry, Id};
 pub(crate) use key::{Content, Key};
@@ -34,13 +36,11 @@ use log::Log;
 use memory::Forgetting;
 pub(crate) use memory::Memory;
 use record::Record;
-pub(crate) use traits::{RecognisedBy, Traits};
+pub use traits::RecognisedBy;
+pub(crate) use traits::Traits;
 
-use crate::args::Target;
-use crate::exit::{Exit, Failure};
-use crate::fuse;
-use crate::interrupt;
 use crate::sink::real_path;
+use crate::{Error, Target, fuse};
 
 /// The state file, held by this process alone.
 #[derive(Debug)]
@@ -82,24 +82,21 @@ impl Journal {
     ///
     /// # Errors
     /// When it can't be read or written, another process has it, or it is of another account.
-    pub(crate) fn open(path: &Path, account: &str, target: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, account: &str, target: &str, stop: &Stop) -> Result<Self, Error> {
         // However it is spelled, it has one lock, and a link to it stays one.
         let path = &real_path(path);
         let failed = |error: io::Error| {
-            Failure::usage(format!("the state file {} can't be used: {error}", path.display()))
+            Error::unusable(format!("the state file {} can't be used: {error}", path.display()))
         };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(failed)?;
         }
         let lock = private().truncate(false).open(beside(path, ".lock")).map_err(failed)?;
-        wait_for(&lock).map_err(|error| match error {
-            TryLockError::WouldBlock => Failure::new(
-                Exit::Running,
-                format!(
-                    "another fetch with the state file {} is running; wait until it has ended",
-                    path.display()
-                ),
-            ),
+        wait_for(&lock, stop).map_err(|error| match error {
+            TryLockError::WouldBlock => Error::Running(format!(
+                "another fetch with the state file {} is running; wait until it has ended",
+                path.display()
+            )),
             TryLockError::Error(error) => failed(error),
         })?;
         let (mut log, is_new) = match File::open(path) {
@@ -111,22 +108,22 @@ impl Journal {
             Err(error) => return Err(failed(error)),
         };
         if log.header.is_none() && !is_new {
-            return Err(Failure::usage(format!(
-                "{} is no state file of this program, or is damaged; give another --state, or remove it",
+            return Err(Error::unusable(format!(
+                "{} is no state file of this program, or is damaged; give another state file, or remove it",
                 path.display()
             )));
         }
         let (name, owner, old_target) =
             log.header.take().unwrap_or_else(|| (fresh_name(), account.to_owned(), target.to_owned()));
         if owner != account {
-            return Err(Failure::usage(format!(
-                "the state file {} is of {owner} and not of {account}; give another --state",
+            return Err(Error::unusable(format!(
+                "the state file {} is of {owner} and not of {account}; give another state file",
                 path.display()
             )));
         }
         let is_moved = !Target::is_named_by(target, &old_target);
         if is_moved && !log.tail.is_empty() {
-            return Err(Failure::usage(format!(
+            return Err(Error::unusable(format!(
                 "the state file {} notes an interrupted fetch to {old_target}; run that once more first",
                 path.display()
             )));
@@ -343,11 +340,11 @@ fn today() -> Option<Day> {
     Day::try_from(now.as_secs() / 86_400).ok().filter(|&day| day >= EARLIEST)
 }
 
-/// Locks a file; a process that is just ending is waited for.
-pub(crate) fn wait_for(lock: &File) -> Result<(), TryLockError> {
+/// Locks a file; a process that is just ending is waited for, unless the switch is thrown.
+pub(crate) fn wait_for(lock: &File, stop: &Stop) -> Result<(), TryLockError> {
     for _ in 0..20 {
         match lock.try_lock() {
-            Err(TryLockError::WouldBlock) if interrupt::caught().is_none() => {
+            Err(TryLockError::WouldBlock) if !stop.is_stopped() => {
                 thread::sleep(Duration::from_millis(50));
             }
             other => return other,

@@ -19,11 +19,12 @@ mod turn;
 use core::time::Duration;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
 
-use crate::args::Target;
-use crate::exit::{Exit, Failure, reasons};
+use pop3_driver::Stop;
+use pop3_text::reasons;
+
 use crate::journal::{Key, beside};
+use crate::{Error, Target};
 pub(crate) use place::real_path;
 pub(crate) use turn::Turn;
 
@@ -79,20 +80,14 @@ pub(crate) fn open(
     target: &Target,
     name: &str,
     account: &str,
-) -> Result<(Box<dyn Sink>, Option<Turn>), Failure> {
-    static FILE_SIZE: Once = Once::new();
-
-    let failed = |error| Failure::usage(format!("{target} can't be used: {}", reasons(&error)));
-    // Where a file may not grow, as with `ulimit -f`, a write is to fail and not to end the program. If
-    // that can't be had, the next run puts in order what was written.
-    FILE_SIZE.call_once(|| {
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
-    });
+    stop: &Stop,
+) -> Result<(Box<dyn Sink>, Option<Turn>), Error> {
+    let failed = |error| Error::unusable(format!("{target} can't be used: {}", reasons(&error)));
     let account = Key::of_uid(account.as_bytes());
     let opened: io::Result<(Box<dyn Sink>, Option<PathBuf>)> = match target.real() {
         Target::Dir(path) => dir::Dir::open(&path, name)
             .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
-        Target::Mbox(path) => mbox::Mbox::open(&path, name)
+        Target::Mbox(path) => mbox::Mbox::open(&path, name, stop)
             .map(|sink| (Box::new(sink) as _, Some(beside(&path, &format!(".pop3-{account}.lock"))))),
         Target::Maildir(path) => maildir::Maildir::open(&path, name)
             .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
@@ -100,12 +95,11 @@ pub(crate) fn open(
     };
     let (sink, lock) = opened.map_err(failed)?;
     let Some(lock) = lock else { return Ok((sink, None)) };
-    match Turn::take(&lock).map_err(failed)? {
+    match Turn::take(&lock, stop).map_err(failed)? {
         Some(turn) => Ok((sink, Some(turn))),
-        None => Err(Failure::new(
-            Exit::Running,
-            format!("another fetch of this account into {target} is running; wait until it has ended"),
-        )),
+        None => Err(Error::Running(format!(
+            "another fetch of this account into {target} is running; wait until it has ended"
+        ))),
     }
 }
 
@@ -125,7 +119,7 @@ mod tests {
             Target::Mbox(file.join("x")),
             Target::Mbox(folder.path().to_owned()),
         ] {
-            let error = open(&target, "0123", "u@h").map(|_| ()).unwrap_err().to_string();
+            let error = open(&target, "0123", "u@h", &Stop::new()).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(&target.to_string()) && error.contains("os error"), "{error}");
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{self, Component, Path, PathBuf};
 
-use crate::args::Target;
+use crate::Target;
 
 /// How many links are followed that lead to nothing yet, as many as Linux follows.
 const LINKS: u32 = 40;

@@ -8,18 +8,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use pop3_driver::Stop;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 
 use super::dot_lock::{Candidate, DotLock, Owner, owner};
 use super::turn::is_at;
-use crate::interrupt;
 use crate::journal::{beside, private};
 
 /// How long another program may hold a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same once a signal has come.
+/// The same once the switch is thrown.
 const HURRY: Duration = Duration::from_secs(1);
 
 /// An mbox that no other program writes to meanwhile.
@@ -37,7 +37,7 @@ impl Locked {
     ///
     /// While one lock is not to be had, none is held, so that programs that take them in another order
     /// do not wait for each other.
-    pub(super) fn take(path: &Path, candidate: PathBuf, patience: Duration) -> io::Result<Self> {
+    pub(super) fn take(path: &Path, candidate: PathBuf, patience: Duration, stop: &Stop) -> io::Result<Self> {
         const PAUSE: Duration = Duration::from_millis(20);
         let lock = beside(path, ".lock");
         let mut waited = Duration::ZERO;
@@ -59,7 +59,7 @@ impl Locked {
             };
             kernel_unlock(&file)?;
             // Who is told to end may store what is complete, but not wait for long.
-            let hurried = interrupt::caught().is_some() && waited >= HURRY;
+            let hurried = stop.is_stopped() && waited >= HURRY;
             if waited >= patience || hurried {
                 return Err(Refused::busy(busy, &lock, waited));
             }
@@ -202,7 +202,8 @@ mod tests {
         let path = folder.path().join("box");
         fs::write(&path, "").unwrap();
         for peer in PEERS {
-            let locked = Locked::take(&path, folder.path().join("candidate"), Duration::ZERO).unwrap();
+            let locked =
+                Locked::take(&path, folder.path().join("candidate"), Duration::ZERO, &Stop::new()).unwrap();
             assert!(!is_free(&path, peer), "{peer}");
             drop(locked);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{peer}");
@@ -215,7 +216,7 @@ mod tests {
     fn whoever_has_it_is_named_and_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("box");
-        let take = || Locked::take(&path, folder.path().join("candidate"), Duration::ZERO);
+        let take = || Locked::take(&path, folder.path().join("candidate"), Duration::ZERO, &Stop::new());
         let locked = take().unwrap();
         // A second lock of the same process: that by flock(2) tells them apart.
         assert!(take().unwrap_err().to_string().contains("another program has had it locked"));

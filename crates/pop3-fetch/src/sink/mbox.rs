@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use pop3_driver::Stop;
+
 use super::dir::{exists, remove_with};
 use super::locks::{Locked, PATIENCE};
 use super::mboxrd::Mboxrd;
@@ -32,14 +34,16 @@ struct Place {
     /// The name of the state file.
     name: String,
     patience: Duration,
+    stop: Stop,
 }
 
 impl Mbox {
-    pub(super) fn open(path: &Path, name: &str) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
         if path.file_name().is_none() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let place = Place { path: path.to_owned(), name: name.to_owned(), patience: PATIENCE };
+        let (path, name) = (path.to_owned(), name.to_owned());
+        let place = Place { path, name, patience: PATIENCE, stop: stop.clone() };
         place.repair(&mut place.lock()?.file)?;
         Ok(Self { place: Arc::new(place), counter: 0 })
     }
@@ -111,7 +115,7 @@ impl Place {
     fn lock(&self) -> io::Result<Locked> {
         // Named as an unfinished file, so that it is cleaned up as one.
         let candidate = self.spool(&format!("lock-{}.{}", std::process::id(), self.name));
-        Locked::take(&self.path, candidate, self.patience)
+        Locked::take(&self.path, candidate, self.patience, &self.stop)
     }
 
     /// Takes back an append that is not whole; finishes one that is.
@@ -310,7 +314,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("mbox");
             fs::write(&path, before).unwrap();
-            let mut mbox = Mbox::open(&path, "0123").unwrap();
+            let mut mbox = Mbox::open(&path, "0123", &Stop::new()).unwrap();
             put(&mut mbox, b"a: b\r\n\r\nFrom c\r\n");
             mbox.begin().unwrap().write_all(b"not finished").unwrap();
             put(&mut mbox, b"second");
@@ -332,7 +336,7 @@ mod tests {
         fs::write(beside(&path, ".pop3-part-t.0123"), "torn off").unwrap();
         fs::write(beside(&path, ".pop3-append"), "13 t.0123\n").unwrap();
         let before = fs::read(&path).unwrap();
-        let mut mbox = Mbox::open(&path, "0123").unwrap();
+        let mut mbox = Mbox::open(&path, "0123", &Stop::new()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), before);
         assert!(!mbox.appeared("t.0123", Duration::ZERO).unwrap());
         mbox.clean().unwrap();
