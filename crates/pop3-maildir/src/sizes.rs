@@ -20,7 +20,7 @@ use std::os::fd::BorrowedFd;
 
 use pop3_proto::Octets;
 use pop3_proto::dots::WireSize;
-use pop3_proto::surrogate::HeaderScan;
+use pop3_surrogate::HeaderScan;
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::folders::{Folders, Stamp, open_file};

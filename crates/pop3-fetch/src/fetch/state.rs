@@ -6,7 +6,7 @@ use std::io;
 use std::path::{self, Path, PathBuf};
 
 use pop3_driver::Stop;
-use pop3_proto::url::Url;
+use pop3_url::Url;
 
 use crate::journal::{Key, beside, private, sync_folder_of, wait_for};
 use crate::{Error, Target};
