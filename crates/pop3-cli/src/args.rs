@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pop3_fetch::Target;
-use pop3_proto::url::Url;
 use pop3_sasl::Mechanism;
+use pop3_url::Url;
 
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};

@@ -2,8 +2,8 @@
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method};
-use pop3_proto::url::{AuthChoice, Url};
 use pop3_proto::{Quirk, Secret};
+use pop3_url::{AuthChoice, Url};
 
 use crate::args::{Account, Auth};
 use crate::exit::Failure;

@@ -20,7 +20,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use pop3_disk::{File, Folder, Open, Stat};
 use pop3_proto::Octets;
 use pop3_proto::dots::WireSize;
-use pop3_proto::surrogate::HeaderScan;
+use pop3_surrogate::HeaderScan;
 
 use crate::folders::{Folders, open_file};
 use crate::name::decimal;

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use pop3_proto::Octets;
 use pop3_proto::dots::WireSize;
-use pop3_proto::surrogate::HeaderScan;
+use pop3_surrogate::HeaderScan;
 
 use crate::config::EightBitHeaders;
 use crate::folders::Folders;

@@ -14,8 +14,6 @@
 //! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
 //!    pieces the caller has read, apply the rules, and append what is to be sent.
 //!
-//! Beside the two roles, [`observer::Observer`] watches a connection between two others.
-//!
 //! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
 #![no_std]
 #![cfg_attr(
@@ -36,7 +34,6 @@ mod capability;
 mod channel;
 pub mod client;
 mod command;
-pub mod discovery;
 pub mod dots;
 mod input;
 mod instant;
@@ -45,16 +42,13 @@ mod line;
 pub mod listing;
 mod maildrop;
 mod number;
-pub mod observer;
 mod quirk;
 mod rejection;
 mod reply;
 mod sasl;
 mod secret;
 pub mod server;
-pub mod surrogate;
 mod unique_id;
-pub mod url;
 
 pub use capability::{Capabilities, Capability, Expire, LoginDelay};
 pub use channel::Channel;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
-use pop3_proto::observer::{Level, Rule, Side, Violation};
+use pop3_observer::{Level, Rule, Side, Violation};
 use pop3_text::Escaped;
 use serde_json::json;
 

@@ -9,9 +9,9 @@ use pop3_driver::Clock;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
-use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
+use pop3_surrogate::surrogate;
 use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;

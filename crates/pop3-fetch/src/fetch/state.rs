@@ -6,7 +6,7 @@ use std::path::{self, Path, PathBuf};
 
 use pop3_disk::{Disk, System};
 use pop3_driver::Stop;
-use pop3_proto::url::Url;
+use pop3_url::Url;
 
 use crate::journal::{Key, wait_for};
 use crate::spot::{PRIVATE, Spot};

@@ -8,11 +8,7 @@
 //! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
 //! disk is damaged, and then messages are fetched again and not lost.
 
-mod census;
-mod entry;
-mod key;
 mod log;
-mod memory;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -28,12 +24,8 @@ use std::time::UNIX_EPOCH;
 use pop3_disk::{Disk, File, Lock, Open};
 use pop3_driver::Stop;
 
-pub(crate) use census::Census;
-pub(crate) use entry::{Absence, Day, Entry, Id};
-pub(crate) use key::{Content, Key};
 use log::Log;
-use memory::Forgetting;
-pub(crate) use memory::Memory;
+pub(crate) use pop3_seen::{Absence, Census, Content, Day, Entry, Forgetting, Id, Key, Memory};
 use record::Record;
 pub use traits::RecognisedBy;
 pub(crate) use traits::Traits;
