@@ -4,8 +4,10 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_disk::Disk;
 use pop3_driver::Stop;
 use pop3_text::reasons;
 
@@ -66,6 +68,7 @@ impl Inbox {
     /// # Errors
     /// When one of the two can't be used.
     pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
         target: &Target,
         state: &Path,
         account: &str,
@@ -73,11 +76,11 @@ impl Inbox {
         all: bool,
         stop: &Stop,
     ) -> Result<Self, Error> {
-        let mut journal = Journal::open(state, account, target_name, stop)?;
-        let (mut sink, turn) = sink::open(target, journal.name(), account, stop)?;
+        let mut journal = Journal::open(disk, state, account, target_name, stop)?;
+        let (mut sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
         let state = Place::state(journal.path());
         let target = Place::target(target);
-        recover(&mut journal, sink.as_mut(), &target, &state).map_err(|error| {
+        recover(&mut journal, sink.as_mut(), &target, &state, disk.now()).map_err(|error| {
             Error::unusable(format!(
                 "what an interrupted fetch left can't be put in order: {}",
                 reasons(&error)
@@ -254,8 +257,14 @@ impl Write for Incoming {
 }
 
 /// Finds out what became of the messages that were about to appear when the last run ended.
-fn recover(journal: &mut Journal, sink: &mut dyn Sink, target: &Place, state: &Place) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn recover(
+    journal: &mut Journal,
+    sink: &mut dyn Sink,
+    target: &Place,
+    state: &Place,
+    now: SystemTime,
+) -> io::Result<()> {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut gone = Vec::new();
     for unsure in journal.unsure() {
         let age = now.saturating_sub(Duration::from_secs(unsure.time));
@@ -271,8 +280,9 @@ fn recover(journal: &mut Journal, sink: &mut dyn Sink, target: &Place, state: &P
 
 #[cfg(test)]
 mod tests {
+    use pop3_disk::{Faults, System};
+
     use super::*;
-    use crate::fuse;
 
     /// Nobody is to look for the full disk under the target.
     #[test]
@@ -280,12 +290,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let target = Target::Dir(folder.path().join("mail"));
-        let mut inbox = Inbox::open(&target, &state, "u@h", "t", false, &Stop::new()).unwrap();
-        fuse::light(Some(0));
+        let faults = Faults::over(System::shared());
+        let mut inbox =
+            Inbox::open(&faults.shared(), &target, &state, "u@h", "t", false, &Stop::new()).unwrap();
+        faults.end_at(1);
         let traits = Traits { estimates_sizes: true, ..inbox.traits() };
         let notes =
             [inbox.set_traits(traits), inbox.deleting(&[Id { key: Key::of_uid(b"a"), occurrence: 0 }])];
-        fuse::light(None);
         for note in notes {
             let text = reasons(&note.unwrap_err());
             assert!(
