@@ -4,15 +4,23 @@
 //! the state file, DELE is sent for it. Whatever interrupts a run, the next one neither loses nor
 //! repeats a message.
 #![cfg(unix)]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests look at the files themselves"
+    )
+)]
 
 mod error;
 mod fetch;
-mod fuse;
 mod journal;
 mod notice;
 mod options;
 mod report;
 mod sink;
+mod spot;
 mod target;
 
 pub use error::Error;

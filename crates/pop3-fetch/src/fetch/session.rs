@@ -3,7 +3,9 @@
 use core::fmt;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use pop3_disk::{Disk, System};
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client};
 use pop3_proto::MessageNumber;
@@ -47,12 +49,27 @@ impl Fetch {
     /// [`Error::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
     /// output; [`Error::Running`] when another process has one of the two.
     pub fn open(target: &Target, state: &Path, account: &str, options: Options) -> Result<Self, Error> {
+        Self::open_on(&System::shared(), target, state, account, options)
+    }
+
+    /// [Opens](Self::open) target and state file on a disk other than the system's, as tests have it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        target: &Target,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
         if options.delete && matches!(target, Target::Stdout) {
             return Err(Error::unusable(
                 "deleting what goes to standard output would delete mail that its reader may have thrown away; fetch into files",
             ));
         }
-        let inbox = Inbox::open(target, state, account, &target.identity(), options.all, &options.stop)?;
+        let inbox =
+            Inbox::open(disk, target, state, account, &target.identity(&**disk), options.all, &options.stop)?;
         Ok(Self { inbox, options, report: Report::default(), tell: Box::new(|_| {}) })
     }
 
@@ -82,12 +99,13 @@ impl Fetch {
     /// [report](Self::report), which has the figures after an error too.
     ///
     /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
-    /// is remembered. Do not run again then, but open anew.
+    /// is remembered, and the next run goes on from there.
     ///
     /// # Errors
     /// When the run ends before its time. The next one goes on from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<Report, Error> {
         self.report = Report::default();
+        self.inbox.begin_run()?;
         self.fetch(client).await?;
         Ok(self.report)
     }

@@ -6,8 +6,9 @@
 
 use core::time::Duration;
 use std::io::{self, Seek as _, Write};
+use std::sync::Arc;
 
-use tempfile::SpooledTempFile;
+use pop3_disk::{Disk, File};
 
 use super::{Receiving, Sink};
 
@@ -15,11 +16,19 @@ use super::{Receiving, Sink};
 const IN_MEMORY: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(super) struct Stdout;
+pub(super) struct Stdout {
+    disk: Arc<dyn Disk>,
+}
+
+impl Stdout {
+    pub(super) fn new(disk: &Arc<dyn Disk>) -> Self {
+        Self { disk: Arc::clone(disk) }
+    }
+}
 
 impl Sink for Stdout {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        Ok(Box::new(Printing { gathered: SpooledTempFile::new(IN_MEMORY) }))
+        Ok(Box::new(Printing { disk: Arc::clone(&self.disk), memory: Vec::new(), file: None }))
     }
 
     fn sync_sealed(&mut self) -> io::Result<()> {
@@ -45,25 +54,41 @@ impl Sink for Stdout {
 
 #[derive(Debug)]
 struct Printing {
-    gathered: SpooledTempFile,
+    disk: Arc<dyn Disk>,
+    memory: Vec<u8>,
+    /// All of it, once it is too much for memory.
+    file: Option<Box<dyn File>>,
 }
 
 impl Write for Printing {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.gathered.write(octets)
+        if let Some(file) = &mut self.file {
+            return file.write(octets);
+        }
+        if self.memory.len() + octets.len() <= IN_MEMORY {
+            self.memory.extend_from_slice(octets);
+            return Ok(octets.len());
+        }
+        let mut file = self.disk.temporary()?;
+        file.write_all(&self.memory)?;
+        self.memory = Vec::new();
+        self.file.insert(file).write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.gathered.flush()
+        self.file.as_mut().map_or(Ok(()), |file| file.flush())
     }
 }
 
 impl Receiving for Printing {
     /// Prints the message: before it is noted, as a note can't be followed by a question here.
     fn seal(&mut self) -> io::Result<()> {
-        self.gathered.rewind()?;
         let mut out = io::stdout().lock();
-        io::copy(&mut self.gathered, &mut out)?;
+        out.write_all(&self.memory)?;
+        if let Some(file) = &mut self.file {
+            file.rewind()?;
+            io::copy(file, &mut out)?;
+        }
         out.flush()
     }
 

@@ -133,11 +133,15 @@ fn one_fetch_serves_run_after_run() {
     for runtime in RUNTIMES {
         let house = House::new(runtime);
         let mut fetch = house.open(Options::new()).unwrap();
-        for expected in [[3, 0, 0, 0, 0], [0, 3, 0, 0, 0]] {
+        let late = ("d", "Subject: d\r\n\r\nlate\r\n");
+        for expected in [[3, 0, 0, 0, 0], [0, 3, 0, 0, 0], [1, 3, 0, 0, 0]] {
             let report = house.run_with(&mut fetch, client::Options::new()).unwrap();
             assert_eq!((figures(&report), *fetch.report()), (expected, report));
+            if expected[0] == 0 {
+                house.server.deliver(late);
+            }
         }
-        house.has_each_message_once(&MAIL);
+        house.has_each_message_once(&[MAIL[0], MAIL[1], MAIL[2], late]);
     }
 }
 
@@ -225,13 +229,39 @@ fn a_switch_that_is_thrown_ends_the_run_in_order() {
     }
 }
 
+/// Without unique-ids too, where a message is known by its content and how often it came.
+#[test]
+fn messages_without_unique_ids_are_fetched_once_run_after_run() {
+    let house = House::new(Runtime::Tokio);
+    house.server.fail(Faults { no_uidl: true, ..Faults::default() });
+    house.server.deliver(MAIL[0]);
+    let mut fetch = house.open(Options::new()).unwrap();
+    for expected in [[4, 0, 0, 0, 0], [0, 4, 0, 0, 0], [0, 4, 0, 0, 0]] {
+        let report = house.run_with(&mut fetch, client::Options::new()).unwrap();
+        assert_eq!(figures(&report), expected);
+    }
+    house.has_each_message_once(&[MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
+}
+
 /// A dropped future is a session that ended without QUIT.
 #[test]
 fn a_run_that_is_dropped_anywhere_loses_and_repeats_nothing() {
+    for anew in [true, false] {
+        drop_anywhere(anew);
+    }
+}
+
+/// The runs are of one [`Fetch`] or of one each.
+fn drop_anywhere(anew: bool) {
     let house = House::new(Runtime::Tokio);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let open = || house.open(Options::new().with_delete(true)).unwrap();
+    let mut fetch = open();
     for polls in 1..60 {
-        let mut fetch = house.open(Options::new().with_delete(true)).unwrap();
+        if anew {
+            drop(fetch);
+            fetch = open();
+        }
         let finished = runtime.block_on(async {
             let (host, security) = ("127.0.0.1", Security::TrustedPlaintext);
             let mut client =
@@ -255,6 +285,7 @@ fn a_run_that_is_dropped_anywhere_loses_and_repeats_nothing() {
             break;
         }
     }
+    drop(fetch);
     house.run(Options::new().with_delete(true)).unwrap();
     house.has_each_message_once(&MAIL);
     assert_eq!(house.server.left().len(), 0);
