@@ -99,7 +99,7 @@ impl<R: Runtime> Transport for Socket<R> {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = within::<R, _>(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (TlsStream::Client(stream), tls)
             }
             Role::None => return Err(unavailable()),

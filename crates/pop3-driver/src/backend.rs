@@ -1,9 +1,13 @@
 //! What a store gives, one session at a time.
 
+mod credentials;
+
+pub use credentials::{Credentials, Proof};
+
 use core::future::Future;
 use std::io;
 
-use pop3_proto::server::{Accepted, Answer, Credentials, Extent};
+use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -57,7 +61,7 @@ pub trait Backend: Send {
     /// exchange then goes on as with a wrong password. Default: none.
     ///
     /// The name is prepared by SASLprep. Who has proved to have the keys' password is then given to
-    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`](pop3_proto::server::Proof::Scram).
+    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`].
     fn scram_keys(
         &mut self,
         name: &str,
@@ -86,14 +90,14 @@ pub trait Backend: Send {
     }
 
     /// Checks the credentials, locks the maildrop, and makes the snapshot. Or has the connection
-    /// [taken over](Login::TakeOver).
+    /// [taken over](Admission::TakeOver).
     ///
     /// An unknown name and a wrong password must look the same and cost the same.
     fn authenticate(
         &mut self,
         credentials: Credentials,
         context: &Context,
-    ) -> impl Future<Output = Result<Login, Rejection>> + Send;
+    ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 
     /// Opens a message of the snapshot. The context holds for the message, too.
     fn fetch(
@@ -115,25 +119,25 @@ pub trait Backend: Send {
 /// What becomes of a client who is who he says.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a client is served here or elsewhere")]
-pub enum Login {
+pub enum Admission {
     /// His maildrop is open: here is the snapshot, and what holds for him.
-    Accept(Accepted),
+    Serve(Accepted),
     /// Somebody else goes on with the connection from here, as a relay to another server: the driver sends no reply,
     /// and hands the connection out as a [`TakenOver`](crate::server::TakenOver).
     TakeOver,
 }
 
-impl<A: Into<Accepted>> From<A> for Login {
+impl<A: Into<Accepted>> From<A> for Admission {
     fn from(accepted: A) -> Self {
-        Self::Accept(accepted.into())
+        Self::Serve(accepted.into())
     }
 }
 
-impl From<Login> for Answer {
-    fn from(login: Login) -> Self {
-        match login {
-            Login::Accept(accepted) => Self::Accept(accepted),
-            Login::TakeOver => Self::TakeOver,
+impl From<Admission> for Answer {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Serve(accepted) => Self::Accept(accepted),
+            Admission::TakeOver => Self::TakeOver,
         }
     }
 }

@@ -132,7 +132,10 @@ impl Socket {
         }
         self.info = match &tls {
             Connection::Server(connection) => own.and_then(|own| own.finish(connection)),
-            Connection::Client(connection) => TlsInfo::of_client(connection),
+            Connection::Client(connection) => {
+                let Role::Client(connector) = &self.role else { return Err(unavailable()) };
+                TlsInfo::of_client(connection, connector.server_name())
+            }
         };
         self.tls = Some(Box::new(tls));
         Ok(self)

@@ -114,7 +114,7 @@ impl Transport for Socket {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = Self::within(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (stream.into(), tls)
             }
             Role::None => return Err(unavailable()),

@@ -8,11 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Pool, Store};
 use pop3_driver::tls::Role;
 use pop3_driver::{Context, Stop};
-use pop3_proto::server::{Accepted, Close, Config, Credentials, Extent, Limits, Totals};
+use pop3_proto::server::{Accepted, Close, Config, Extent, Limits, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -159,7 +160,7 @@ struct Policy<P> {
 impl<P: Pool + Default> Service for Policy<P> {
     type Backend = Blocking<Shared, P>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), P::default(), peer.clone());
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }

@@ -12,6 +12,7 @@ mod overheard;
 mod panics;
 mod records;
 mod relay;
+mod reporting;
 mod runtime;
 mod security;
 mod server;

@@ -8,11 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Store};
 use pop3_driver::tls::Role;
 use pop3_driver::{Context, Stop};
-use pop3_proto::server::{Accepted, Config, Credentials, Extent};
+use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -99,7 +100,7 @@ struct Policy<R> {
 impl<R: Runtime> Service for Policy<R> {
     type Backend = Blocking<Fragile, R::Pool>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }

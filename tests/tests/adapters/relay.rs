@@ -8,11 +8,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use pop3_driver::backend::{Credentials, Proof};
 use pop3_driver::client::{Options, Security};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
 use pop3_driver::tls::Role;
-use pop3_driver::{Backend, Context, Login, Message, Stop, Transport as _};
-use pop3_proto::server::{Close, Config, Credentials, Extent, Proof};
+use pop3_driver::{Admission, Backend, Context, Message, Stop, Transport as _};
+use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use crate::certificates::Certificates;
@@ -60,10 +61,10 @@ fn line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 impl Backend for Upstream {
     type Message = Nothing;
 
-    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Login, Rejection> {
+    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
         let Proof::Password(password) = &credentials.proof else { return Err(Rejection::credentials()) };
         match self.log_in(&credentials.name, password.expose()) {
-            Ok(true) => Ok(Login::TakeOver),
+            Ok(true) => Ok(Admission::TakeOver),
             Ok(false) => Err(Rejection::credentials()),
             Err(_) => Err(Rejection::temporary("the other server does not answer")),
         }
@@ -96,7 +97,7 @@ struct Proxy<R> {
 impl<R: Runtime> Service for Proxy<R> {
     type Backend = Upstream;
 
-    fn connect(&self, _: &Peer) -> Result<Welcome<Upstream>, Rejection> {
+    async fn connect(&self, _: &Peer) -> Result<Welcome<Upstream>, Rejection> {
         let config = Config::new().with_starttls(self.mode == Mode::Stls);
         let backend = Upstream { port: self.upstream, stream: None };
         Ok(Welcome::new(config.into(), backend).with_trusted(self.mode == Mode::Trusted))

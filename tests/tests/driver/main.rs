@@ -10,6 +10,7 @@ mod hostile_login;
 mod late;
 mod logins_once;
 mod proxy;
+mod reporting;
 mod sasl_server;
 mod send;
 mod server;

@@ -3,10 +3,11 @@
 use core::cell::Cell;
 use std::io;
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome, admit, serve};
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Backend, Context, Login, Message, Stop, Transport, wait};
-use pop3_proto::server::{Close, Config, Credentials, Extent};
+use pop3_driver::{Admission, Backend, Context, Message, Stop, Transport, wait};
+use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, Instant, MessageNumber, Rejection};
 
 use crate::store::peer;
@@ -60,7 +61,7 @@ impl Transport for Odd {
 impl Backend for OddStore {
     type Message = Self;
 
-    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Login, Rejection> {
+    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
         self.0.set(1);
         Ok(pop3_proto::Maildrop::new().into())
     }
@@ -85,7 +86,7 @@ struct OddService(std::sync::Mutex<Vec<Close>>);
 impl Service for OddService {
     type Backend = OddStore;
 
-    fn connect(&self, _: &Peer) -> Result<Welcome<OddStore>, Rejection> {
+    async fn connect(&self, _: &Peer) -> Result<Welcome<OddStore>, Rejection> {
         Ok(Welcome::new(Config::new().into(), OddStore(Cell::new(0))).with_trusted(true))
     }
 

@@ -1,17 +1,17 @@
 //! The loop between a connection of the core, a transport and a backend.
 
 mod asking;
+mod calls;
 mod sending;
 
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Connection, Credentials, Misuse, Request, SaslRequest, Step,
-};
-use pop3_proto::{Deletions, Input, Instant, MechanismName, Rejection};
+use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
+use pop3_proto::{Input, Instant, Rejection};
 
-use super::sasl::{self, Exchanges, Outcome};
+use super::report::LoginMethod;
+use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
 use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
@@ -19,7 +19,6 @@ use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
-use asking::{Asked, Watch};
 
 /// A session that is served.
 pub(super) struct Session<B> {
@@ -30,7 +29,7 @@ pub(super) struct Session<B> {
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
-    mechanism: Option<MechanismName>,
+    method: Option<LoginMethod>,
     fault: Option<io::Error>,
     /// Whether what was not sent yet tells of a login for which there was no time.
     farewell: bool,
@@ -53,7 +52,7 @@ pub(super) enum End<B> {
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
-    pub(super) mechanism: Option<MechanismName>,
+    pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
     /// Whether a panic has ended it.
     pub(super) panicked: bool,
@@ -82,14 +81,14 @@ impl<B: Backend> Suspended<B> {
 
     /// What is left when the handshake has failed.
     pub(super) fn failed(self, failure: Failure) -> Ended {
-        let (close, fault) = failure.outcome(super::HANDSHAKE);
+        let (close, fault) = failure.of_handshake();
         Ended { fault, ..self.closed(close) }
     }
 
     /// What is left when it does not go on.
     pub(super) fn closed(mut self, close: Close) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
+        Ended { connection: self.connection, user: None, method: None, fault: None, panicked: false }
     }
 }
 
@@ -147,7 +146,7 @@ impl<B: Backend> Session<B> {
             input_ended: false,
             out: BytesMut::new(),
             user: None,
-            mechanism: None,
+            method: None,
             fault: None,
             farewell: false,
         }
@@ -187,8 +186,9 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
             Err(Fault::Ended) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(switches.why_ended());
+                let (close, why) = switches.ended();
+                self.connection.close(close);
+                self.fault = why;
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
@@ -199,8 +199,8 @@ impl<B: Backend> Session<B> {
     }
 
     fn into_parts(self, panicked: bool) -> (B, Ended) {
-        let Self { connection, backend, user, mechanism, fault, .. } = self;
-        (backend, Ended { connection, user, mechanism, fault, panicked })
+        let Self { connection, backend, user, method, fault, .. } = self;
+        (backend, Ended { connection, user, method, fault, panicked })
     }
 
     /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
@@ -222,7 +222,7 @@ impl<B: Backend> Session<B> {
         let _ = self.connection.answer(answer, now, &mut self.out);
         if refused {
             // It must not go on as if the proxy itself were the client.
-            self.connection.close(Close::Stopped);
+            self.connection.close(Close::Refused);
         }
     }
 
@@ -253,9 +253,9 @@ impl<B: Backend> Session<B> {
                     self.receive(transport, stop).await?;
                 }
                 Step::Flush => self.send(transport, 0).await?,
-                Step::Ask(Request::Authenticate(credentials)) => {
+                Step::Ask(Request::Authenticate(login)) => {
                     self.send(transport, 0).await?;
-                    self.authenticate(credentials, transport).await?;
+                    self.authenticate(login, transport).await?;
                 }
                 Step::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
@@ -322,75 +322,5 @@ impl<B: Backend> Session<B> {
             Some(Err(error)) => return Err(error.into()),
         }
         Ok(())
-    }
-
-    async fn authenticate<T: Transport>(
-        &mut self,
-        credentials: Credentials,
-        transport: &mut T,
-    ) -> Result<(), Fault> {
-        let Some(credentials) = sasl::prepared(credentials) else {
-            let answer = Answer::Reject(Rejection::credentials());
-            return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
-        };
-        let name = credentials.name.clone();
-        let (asked, watch, backend) = self.ask(transport);
-        let login = watch.over(backend.authenticate(credentials, &asked.context), &asked.context).await;
-        let (answer, now) = match login {
-            Ok(Ok(login)) => (login.into(), transport.now()),
-            Ok(Err(rejection)) => (Answer::Reject(rejection), transport.now()),
-            Err(unanswered) => (Answer::Reject(self.late(unanswered, "a login")?), transport.now()),
-        };
-        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, now)
-    }
-
-    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &mut T) -> Result<(), Fault> {
-        let deadline = self.store_deadline(transport.now());
-        let asked = Asked::until(deadline, transport.now());
-        let watch = Watch::new(transport, &mut self.input, &mut self.input_ended, deadline);
-        let step = self.exchanges.step(request, &mut self.backend, &mut self.connection, &asked.context);
-        let outcome = match watch.over(step, &asked.context).await {
-            Ok(outcome) => outcome,
-            Err(unanswered) => {
-                let rejection = self.late(unanswered, "a step of AUTH")?;
-                self.exchanges.give_up(rejection, &self.backend, &mut self.connection)
-            }
-        };
-        self.conclude(outcome, transport.now())
-    }
-
-    /// Gives the answer to a login, and notes who has come in.
-    fn conclude(&mut self, outcome: Outcome, now: Instant) -> Result<(), Fault> {
-        let told = match &outcome.answer {
-            Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
-            Answer::TakeOver => Some(None),
-            Answer::Reject(_)
-            | Answer::Challenge(_)
-            | Answer::Abandon(_)
-            | Answer::Proxied
-            | Answer::Message
-            | Answer::EndOfMessage
-            | Answer::Unavailable(_)
-            | Answer::Committed { .. } => None,
-        };
-        if let Some(told) = told {
-            self.user =
-                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
-            self.mechanism = outcome.mechanism;
-        }
-        Ok(self.connection.answer(outcome.answer, now, &mut self.out)?)
-    }
-
-    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &mut T) -> Result<(), Fault> {
-        let (asked, watch, backend) = self.ask(transport);
-        let commit = watch.whole().over(backend.commit(deletions, &asked.context), &asked.context).await;
-        let answer = match commit {
-            Ok(failed) => Answer::Committed { failed },
-            Err(unanswered) => {
-                let _ = self.late(unanswered, "removing messages")?;
-                Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))
-            }
-        };
-        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
 }

@@ -3,13 +3,12 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::client_info::ClientInfo;
 use super::config::Limits;
-use super::credentials::Credentials;
+use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
@@ -67,7 +66,7 @@ pub enum Action {
     /// Send the mechanisms that AUTH takes now.
     Mechanisms,
     /// Send a challenge of AUTH.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Send the positive reply to LANG: the tag of the language, and a text in it.
     Language(Line),
     /// Send the languages that LANG takes.
@@ -115,10 +114,10 @@ pub enum Column {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum Request {
-    /// Check the credentials, lock the maildrop, make the snapshot.
+    /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
-    Authenticate(Credentials),
+    Authenticate(Login),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -161,7 +160,7 @@ pub enum Answer {
     /// [`Rejection::permanent`].
     Reject(Rejection),
     /// The exchange goes on with this challenge; it may be empty.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// The request has led to nothing, and says nothing about any credentials: a response that the
     /// mechanism can't read, an initial response where there can be none. This counts as a bad command
     /// and not as a refused login. A code `[AUTH]` is not sent.
@@ -240,6 +239,12 @@ pub enum Close {
     Stopped,
     /// Somebody else goes on with the connection, behind a good login.
     TakenOver,
+    /// The TLS handshake failed, or took too long. Nothing is removed.
+    Handshake,
+    /// The embedder does not serve this client.
+    Refused,
+    /// The embedder ended this session, as it needed its place for another. Nothing is removed.
+    Evicted,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -334,6 +339,9 @@ impl fmt::Display for Close {
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
             Self::TakenOver => "taken over",
+            Self::Handshake => "the TLS handshake failed",
+            Self::Refused => "turned away",
+            Self::Evicted => "closed to make room for another connection",
         })
     }
 }
