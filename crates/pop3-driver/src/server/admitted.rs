@@ -41,7 +41,7 @@ pub async fn admit<T: Transport, S: Service>(
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
-    let telling = Telling::new(service, &peer, begun);
+    let telling = Telling::new(service, &peer, begun, None);
     let place = caught(async { service.accept(&peer, &end) }).await;
     let (rejection, panicked) = match place {
         Ok(Ok(place)) => {
@@ -116,8 +116,8 @@ impl<T: Transport> Admitted<T> {
     /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
     /// for accept loops that can't get a thread for it.
     pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
-        let telling = Telling::new(service, &self.peer, self.begun);
-        let Self { transport, entrance, peer, begun, .. } = self;
+        let Self { transport, entrance, peer, begun, entered, .. } = self;
+        let telling = Telling::new(service, &peer, begun, entered);
         turn_away(transport, entrance, rejection).await;
         drop(peer);
         telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
