@@ -20,14 +20,19 @@ pub(super) struct Telling<'s, S: Service> {
     peer: Peer,
     begun: Instant,
     due: bool,
-    /// The entry among the sessions of its listener, which ends behind all that is told.
+    /// The entry among the sessions of a listener, which may have told already.
     entered: Option<Entered>,
 }
 
 impl<'s, S: Service> Telling<'s, S> {
-    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
-        let peer = Peer { place: Place::none(), ..peer.clone() };
-        Self { service, peer, begun, due: true, entered }
+    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant) -> Self {
+        Self { service, peer: Peer { place: Place::none(), ..peer.clone() }, begun, due: true, entered: None }
+    }
+
+    /// Of a session that is one of a listener's.
+    pub(super) fn among(mut self, entered: Option<Entered>) -> Self {
+        self.entered = entered;
+        self
     }
 
     /// It will be told by another.
@@ -53,7 +58,7 @@ impl<'s, S: Service> Telling<'s, S> {
         }
     }
 
-    /// Whether there is something to tell: once. Who was left behind by its listener is told of already.
+    /// Whether it is to be told, which it is once.
     fn is_due(&mut self) -> bool {
         core::mem::take(&mut self.due) && self.entered.as_ref().is_none_or(Entered::tell)
     }
