@@ -11,7 +11,7 @@ use pop3_proto::{
     Status,
 };
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use crate::START;
 use crate::observed::Watch;

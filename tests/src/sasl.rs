@@ -55,7 +55,7 @@ impl Leader {
             SaslRequest::Begin { mechanism, initial } => {
                 *self = Self { endless: mechanism.as_str() == ENDLESS, ..Self::default() };
                 if self.endless {
-                    return Answer::Challenge(initial.unwrap_or_else(|| Secret::new(Vec::new())));
+                    return Answer::Challenge(initial.unwrap_or_else(Secret::default));
                 }
                 let Some(known) = Mechanism::parse(mechanism.as_str().as_bytes()) else {
                     return Answer::Abandon(Rejection::plain("never heard of it"));
@@ -73,7 +73,7 @@ impl Leader {
         let mut step = step.expect("the core keeps the order");
         loop {
             let question = match step {
-                Step::Challenge(octets) => return Answer::Challenge(Secret::new(octets.into_octets())),
+                Step::Challenge(octets) => return Answer::Challenge(octets),
                 Step::Done(identity) => {
                     let name = identity.name.unwrap_or_default().into_bytes();
                     return match self.accepted.take() {
@@ -88,7 +88,6 @@ impl Leader {
                 Step::Fail(failure) => return Answer::Abandon(Rejection::plain(failure.to_string())),
                 Step::Ask(question) => question,
             };
-            let proof = |octets: pop3_sasl::Secret| Secret::new(octets.into_octets());
             let credentials = match question {
                 Question::Keys { name, hash, .. } => {
                     let known = name.as_bytes() == store.name && store.password == b"tanstaaf";
@@ -98,10 +97,10 @@ impl Leader {
                     continue;
                 }
                 Question::Password { name, password, .. } => {
-                    Credentials::new(name.into_bytes(), Proof::Password(proof(password)))
+                    Credentials::new(name.into_bytes(), Proof::Password(password))
                 }
                 Question::Token { name, token, .. } => {
-                    Credentials::new(name.unwrap_or_default().into_bytes(), Proof::Token(proof(token)))
+                    Credentials::new(name.unwrap_or_default().into_bytes(), Proof::Token(token))
                 }
                 Question::Certificate { name } => {
                     Credentials::new(name.unwrap_or_default().into_bytes(), Proof::Certificate)

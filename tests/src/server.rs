@@ -9,7 +9,7 @@ use pop3_proto::server::{
 };
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use crate::START;
 use crate::observed::Watch;

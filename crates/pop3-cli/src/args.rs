@@ -6,16 +6,14 @@ mod passwd;
 mod rate;
 mod serve;
 
-use core::fmt;
 use core::time::Duration;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pop3_proto::url::Url;
+use pop3_fetch::Target;
 use pop3_sasl::Mechanism;
+use pop3_url::Url;
 
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
@@ -313,49 +311,6 @@ pub(crate) enum LogFormat {
 pub(crate) enum RecogniseBy {
     UniqueIds,
     Content,
-}
-
-/// Where fetched mail goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    Maildir(PathBuf),
-    Mbox(PathBuf),
-    Dir(PathBuf),
-    Stdout,
-}
-
-impl Target {
-    pub(crate) fn parse(text: OsString) -> Result<Self, &'static str> {
-        if text == "-" {
-            return Ok(Self::Stdout);
-        }
-        let bytes = text.as_bytes();
-        let (kind, path): (fn(PathBuf) -> Self, _) = if let Some(path) = bytes.strip_prefix(b"maildir:") {
-            (Self::Maildir, path)
-        } else if let Some(path) = bytes.strip_prefix(b"mbox:") {
-            (Self::Mbox, path)
-        } else if let Some(path) = bytes.strip_prefix(b"dir:") {
-            (Self::Dir, path)
-        } else {
-            return Err("the target is one of maildir:DIR, mbox:FILE, dir:DIR and -");
-        };
-        if path.is_empty() {
-            return Err("the target names no file or folder");
-        }
-        Ok(kind(OsString::from_vec(path.to_vec()).into()))
-    }
-}
-
-impl fmt::Display for Target {
-    /// As it stands on the command line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
-            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
-            Self::Dir(path) => write!(f, "dir:{}", path.display()),
-            Self::Stdout => f.write_str("-"),
-        }
-    }
 }
 
 impl Account {

@@ -3,8 +3,8 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use crate::escape::Escaped;
 use crate::tell::tell;
+use pop3_text::Escaped;
 
 /// The exit codes. They are documented in the help text and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,21 +82,6 @@ impl fmt::Display for Failure {
 }
 
 impl core::error::Error for Failure {}
-
-/// An error and what caused it, in one line.
-pub(crate) fn reasons(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Some errors repeat their cause themselves.
-        let reason = error.to_string();
-        if !text.ends_with(&reason) {
-            text = format!("{text}: {reason}");
-        }
-        cause = error.source();
-    }
-    text
-}
 
 /// The command line was not understood: one line from the parser's report, or the help that was
 /// asked for.

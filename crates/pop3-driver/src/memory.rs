@@ -34,7 +34,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     users: HashMap<Vec<u8>, User>,
-    tokens: Vec<(Secret<Vec<u8>>, Vec<u8>)>,
+    tokens: Vec<(Secret, Vec<u8>)>,
     certificates: Vec<(CertificateDer<'static>, Vec<u8>)>,
     acting: Vec<(Vec<u8>, Vec<u8>)>,
     anonymous: Option<Vec<u8>>,
@@ -115,9 +115,8 @@ impl Shared {
         let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
         match &credentials.proof {
             Proof::Token(token) => {
-                let known = |(known, owner): &&(Secret<Vec<u8>>, Vec<u8>)| {
-                    known.same_octets(token.expose()) && meant(owner)
-                };
+                let known =
+                    |(known, owner): &&(Secret, Vec<u8>)| known.same_octets(token.expose()) && meant(owner);
                 self.tokens.iter().find(known).map(|(_, owner)| owner.clone())
             }
             Proof::Certificate => {

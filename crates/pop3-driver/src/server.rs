@@ -154,7 +154,10 @@ async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection
 async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
     let mut line = BytesMut::new();
     pop3_proto::server::turn_away(rejection, &mut line);
-    let _ = transport.write(&line, transport.now().after(CLOSE_TIMEOUT)).await;
+    let deadline = transport.now().after(CLOSE_TIMEOUT);
+    if transport.write(&line, deadline).await.is_ok() {
+        let _ = transport.flush(deadline).await;
+    }
 }
 
 /// Makes a timestamp for APOP from the system's source of random octets.

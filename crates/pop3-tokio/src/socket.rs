@@ -68,14 +68,16 @@ impl Transport for Socket {
         let clock = self.clock;
         match &mut self.stream {
             Stream::Plain(stream) => Self::within(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => {
-                let write = async {
-                    let written = stream.write(octets).await?;
-                    stream.flush().await?;
-                    Ok(written)
-                };
-                Self::within(clock, deadline, write).await
-            }
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.write(octets)).await,
+        }
+    }
+
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        let clock = self.clock;
+        match &mut self.stream {
+            // It has no buffer of its own.
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.flush()).await,
         }
     }
 

@@ -15,7 +15,7 @@ use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::server::{Accepted, Close, Config, Credentials, Limits, Totals};
 use pop3_proto::{Channel, Rejection};
 use pop3_sasl::Mechanism;

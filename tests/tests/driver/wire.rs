@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::{Channel, Instant};
 use pop3_tests::observed::Watch;
 
@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) writes: Vec<Vec<u8>>,
     /// How many octets were written.
     pub(crate) written: usize,
+    /// What was written waits for a flush. Nobody may wait for an answer to that.
+    unflushed: bool,
     /// The most octets that a write takes.
     pub(crate) takes: usize,
     /// What each write does.
@@ -107,6 +109,7 @@ impl Wire {
             now: pop3_tests::START,
             incoming: incoming.into_iter().collect(),
             writes: Vec::new(),
+            unflushed: false,
             written: 0,
             takes: usize::MAX,
             writing: Writing::Takes(Duration::ZERO),
@@ -147,6 +150,7 @@ impl Transport for Wire {
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        assert!(!self.state().unflushed, "an answer is awaited to what was not flushed");
         poll_fn(|_| {
             loop {
                 let incoming = self.state().incoming.pop_front();
@@ -216,9 +220,15 @@ impl Transport for Wire {
             Writing::StuckAfter(limit) | Writing::FailsAfter(limit, _) => count = count.min(limit - before),
         }
         state.written += count;
+        state.unflushed = true;
         state.writes.push(octets[..count].to_vec());
         state.pass(true, &octets[..count]);
         Ok(count)
+    }
+
+    async fn flush(&mut self, _deadline: Instant) -> io::Result<()> {
+        self.state().unflushed = false;
+        Ok(())
     }
 
     async fn pause(&mut self, until: Instant) {

@@ -12,11 +12,11 @@ use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::login::Login;
 use crate::tls::{Refused, certificate};
 use findings::Findings;
+use pop3_text::Escaped;
 
 /// Checks.
 pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {

@@ -17,10 +17,10 @@ use pop3_proto::{Capability, MessageNumber, Octets, dots};
 
 use crate::args::{Demo, Runtime};
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::serve::InProcess;
 use crate::tls::{self, Certificate};
+use pop3_text::Escaped;
 
 /// Prints a line. Who closed standard output does not want to read it; all is verified all the same.
 macro_rules! say {

@@ -11,7 +11,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
 use crate::args::LogFormat;
-use crate::escape::escape;
+use pop3_text::escape;
 
 /// The most characters that are shown of a value.
 const LIMIT: usize = 1_000;

@@ -9,9 +9,9 @@ use pop3_driver::Clock;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Credentials, Extent};
-use pop3_proto::surrogate::surrogate;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
+use pop3_surrogate::surrogate;
 use tracing::{debug, error, info, warn};
 
 use super::announced::Announced;
@@ -169,7 +169,7 @@ impl MailStore {
 /// Logs why the Maildir can't be opened; the client is told less.
 fn refuse(user: &UserName, error: OpenError) -> Rejection {
     if !matches!(error, OpenError::Locked { .. }) {
-        error!(user = user.as_str(), error = crate::exit::reasons(&error), "a Maildir can't be opened");
+        error!(user = user.as_str(), error = pop3_text::reasons(&error), "a Maildir can't be opened");
     }
     error.into()
 }
@@ -195,7 +195,7 @@ impl Maildrop for OpenMaildir {
 
     fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
-            let (user, error_text) = (self.user.as_str(), crate::exit::reasons(&error));
+            let (user, error_text) = (self.user.as_str(), pop3_text::reasons(&error));
             warn!(user, number = %message, error = error_text, "a message can't be sent");
             error.into()
         })

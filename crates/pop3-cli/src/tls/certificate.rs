@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
 use super::fingerprint::Fingerprint;
-use crate::escape::Escaped;
+use pop3_text::Escaped;
 
 /// Subject, issuer, names, validity and fingerprint, a line each.
 pub(crate) fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {

@@ -9,7 +9,7 @@ use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use super::certificate::{date, names};
 use super::fingerprint::Fingerprint;
-use crate::escape::Escaped;
+use pop3_text::Escaped;
 
 /// A server's certificate that is not believed. It is inside the error of the handshake.
 pub(crate) struct Refused {

@@ -40,7 +40,7 @@ enum Shown {
 
 /// What the server says in an exchange.
 enum Said {
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Words where an empty challenge may be meant.
     Words,
     Unreadable,

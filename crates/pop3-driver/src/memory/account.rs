@@ -9,9 +9,9 @@ use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 
 #[derive(Debug)]
 pub(super) struct User {
-    password: Secret<Vec<u8>>,
+    password: Secret,
     /// The password as SASLprep makes it.
-    prepared: Secret<Vec<u8>>,
+    prepared: Secret,
     /// Made when they are first asked for.
     keys: Vec<Keys>,
     pub(super) messages: Vec<Message>,

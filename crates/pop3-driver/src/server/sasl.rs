@@ -235,7 +235,7 @@ impl Open {
         loop {
             let question = match step {
                 Step::Challenge(octets) => {
-                    return Outcome::of(Answer::Challenge(Secret::new(octets.into_octets())));
+                    return Outcome::of(Answer::Challenge(octets));
                 }
                 Step::Done(identity) => return self.done(identity, backend, utf8).await,
                 Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
@@ -272,7 +272,7 @@ impl Open {
                 return keys;
             }
             Question::Password { name, authorization, password } => {
-                let proof = Proof::Password(Secret::new(password.into_octets()));
+                let proof = Proof::Password(password);
                 named(Some(name), proof).with_authorization(authorization.map(String::into_bytes))
             }
             Question::CramMd5(digest) => {
@@ -281,7 +281,7 @@ impl Open {
                 named(Some(name), Proof::CramMd5(verify))
             }
             Question::Token { name, token, .. } => {
-                let proof = Proof::Token(Secret::new(token.into_octets()));
+                let proof = Proof::Token(token);
                 let credentials = named(name, proof).with_mechanism(self.name).with_utf8(utf8);
                 return match authenticate(credentials, backend).await {
                     Ok(accepted) => {

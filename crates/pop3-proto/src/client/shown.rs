@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::Secret;
 use crate::command::Command;
 use crate::sasl::Base64;
-use crate::secret::Secret;
 
 /// How many secrets are kept, and how many octets of one. A login has fewer, but for long tokens.
 const MAX_SECRETS: usize = 32;
@@ -18,7 +18,7 @@ const MASK: &[u8] = b"***";
 /// that repeats what it gets does so at once.
 #[derive(Default)]
 pub(super) struct Shown {
-    secrets: Vec<Secret<Vec<u8>>>,
+    secrets: Vec<Secret>,
     /// There were too many, or too long ones: nothing of what the server says is told.
     overflow: bool,
 }

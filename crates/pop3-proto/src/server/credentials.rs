@@ -35,7 +35,7 @@ pub struct Credentials {
 #[non_exhaustive]
 pub enum Proof {
     /// By the password itself (PASS, PLAIN, LOGIN).
-    Password(Secret<Vec<u8>>),
+    Password(Secret),
     /// By a digest that only who has the secret can compute (APOP).
     Apop {
         /// The timestamp of the greeting.
@@ -46,7 +46,7 @@ pub enum Proof {
     /// By a keyed digest that only who has the secret can compute (CRAM-MD5, RFC 2195).
     CramMd5(KeyedDigest),
     /// By a bearer token (OAUTHBEARER, RFC 7628, and XOAUTH2).
-    Token(Secret<Vec<u8>>),
+    Token(Secret),
     /// By the client's certificate, which TLS has verified (EXTERNAL). Which name it stands for is the
     /// backend's to know.
     Certificate,
@@ -148,7 +148,7 @@ impl Credentials {
 
     /// The password, where it was sent: for stores that keep only hashes.
     #[must_use]
-    pub const fn password(&self) -> Option<&Secret<Vec<u8>>> {
+    pub const fn password(&self) -> Option<&Secret> {
         match &self.proof {
             Proof::Password(password) => Some(password),
             Proof::Apop { .. }

@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -65,7 +64,7 @@ pub enum Action {
     /// Send the mechanisms that AUTH takes now.
     Mechanisms,
     /// Send a challenge of AUTH.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Send the positive reply to LANG: the tag of the language, and a text in it.
     Language(Line),
     /// Send the languages that LANG takes.
@@ -154,7 +153,7 @@ pub enum Answer {
     /// [`Rejection::permanent`].
     Reject(Rejection),
     /// The exchange goes on with this challenge; it may be empty.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// The request has led to nothing, and says nothing about any credentials: a response that the
     /// mechanism can't read, an initial response where there can be none. This counts as a bad command
     /// and not as a refused login. A code `[AUTH]` is not sent.

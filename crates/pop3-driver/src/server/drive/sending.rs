@@ -91,6 +91,7 @@ async fn send<T: Transport>(
             piece -= RECORD / 2;
         }
         let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;
+        transport.flush(connection.deadline()).await?;
         if sent == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }
