@@ -8,6 +8,7 @@ mod fetch;
 mod language;
 mod listing;
 mod login;
+mod shown;
 mod sizes;
 mod trace;
 
@@ -41,7 +42,6 @@ use crate::transport::Transport;
 ///
 /// Messages marked as deleted are removed only by [`quit`](Self::quit). Dropping the client closes
 /// the connection without QUIT, and nothing is removed.
-#[derive(Debug)]
 pub struct Client<T> {
     transport: T,
     connection: Connection,
