@@ -3,10 +3,10 @@
 use pop3_driver::client::Refusal;
 use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
+use pop3_text::Escaped;
 
 use crate::exit::{Exit, Failure};
 use crate::login::Kind;
-use pop3_text::Escaped;
 
 /// The failure for the reply that refused USER, PASS, APOP or AUTH.
 pub(crate) fn failure(place: &str, refusal: &Refusal, kind: Kind) -> Failure {

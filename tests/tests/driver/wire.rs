@@ -33,6 +33,8 @@ pub(crate) struct State {
     /// What each write does.
     pub(crate) writing: Writing,
     pub(crate) pauses: Vec<Duration>,
+    /// A pause never ends.
+    pub(crate) pauses_pend: bool,
     pub(crate) closed: bool,
     pub(crate) tls: bool,
     /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
@@ -114,6 +116,7 @@ impl Wire {
             takes: usize::MAX,
             writing: Writing::Takes(Duration::ZERO),
             pauses: Vec::new(),
+            pauses_pend: false,
             closed: false,
             tls: false,
             talk: None,
@@ -201,6 +204,16 @@ impl Transport for Wire {
         .await
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        poll_fn(|_| match self.state().incoming.front() {
+            // What the script does not tell of does not happen, not even the end.
+            None | Some(Incoming::Never) => Poll::Pending,
+            Some(_) => Poll::Ready(()),
+        })
+        .await;
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let mut state = self.state();
         let before = state.written;
@@ -232,6 +245,9 @@ impl Transport for Wire {
     }
 
     async fn pause(&mut self, until: Instant) {
+        if self.state().pauses_pend {
+            core::future::pending::<()>().await;
+        }
         let mut state = self.state();
         let span = until.since(state.now);
         state.pauses.push(span);

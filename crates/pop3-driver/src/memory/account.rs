@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pop3_proto::server::Credentials;
 use pop3_proto::{Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
+
+use crate::backend::Credentials;
 
 #[derive(Debug)]
 pub(super) struct User {
