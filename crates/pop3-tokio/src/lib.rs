@@ -17,9 +17,11 @@
 //! ```
 
 mod listen;
+mod over;
 mod socket;
 
 pub use listen::{Pool, serve, serve_or_hand_over};
+pub use over::{client, client_in_tls, serve_connection};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use socket::Socket;
 

@@ -14,6 +14,7 @@ mod reporting;
 mod runtime;
 mod security;
 mod server;
+mod streams;
 mod timing;
 
 /// Makes tests of scenarios: each on all runtimes, in all modes.

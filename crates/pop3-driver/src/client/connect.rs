@@ -130,6 +130,8 @@ impl<T: Transport> Client<T> {
     /// Makes a client of a connection that was just opened: TLS as asked for, and the greeting, all
     /// before the deadline.
     ///
+    /// On a transport that is in TLS already, without a handshake here, ask for none: it is believed to be in TLS.
+    ///
     /// # Errors
     /// See [`Error`]. No name and no password was sent.
     pub async fn open(
@@ -140,6 +142,10 @@ impl<T: Transport> Client<T> {
     ) -> Result<Self, Error> {
         let (transport, channel) = match security {
             Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
+            // Whoever made the transport has seen to its TLS.
+            Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
+                (transport, Channel::Tls)
+            }
             Security::StartTls(_) | Security::Plaintext => (transport, Channel::Plaintext),
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
@@ -195,7 +201,7 @@ impl<T: Transport> Client<T> {
 }
 
 async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
-    transport.secure(deadline).await.map_err(|error| {
+    Box::pin(transport.secure(deadline)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::TimedOut {
             Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
         } else if is_not_tls(&error) {

@@ -100,8 +100,10 @@ impl<T: Transport> Admitted<T> {
             let end = self.end.clone();
             move || end.stop()
         });
+        // Apart from what holds it: each future around it would have room for it twice.
+        let serving = Box::pin(serve_to_end(self, service, stop));
         let served = caught(async {
-            match serve_to_end(self, service, stop).await {
+            match serving.await {
                 Served::Closed(peer, report) => (peer, report),
                 Served::TakenOver(taken, mut report) => {
                     let peer = Peer { place: Place::none(), ..taken.peer.clone() };
