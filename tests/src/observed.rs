@@ -1,7 +1,7 @@
 //! The observer, given dialogues: kept as text, or as they happen between the roles of other tests.
 
+use pop3_observer::{Config, Event, Level, Observer, Rule, Side, Violation};
 use pop3_proto::Channel;
-use pop3_proto::observer::{Config, Event, Level, Observer, Rule, Side, Violation};
 
 use crate::dialogue::{Dialogue, Turn};
 use crate::split::pieces;

@@ -7,7 +7,7 @@ use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::server::{self, Limits};
 use pop3_proto::{
     Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
-    Reply, ReplyShape, UniqueId, Xclient, apop, client, observer,
+    Reply, ReplyShape, UniqueId, Xclient, apop, client,
 };
 
 use crate::client::{Client, Seen};
@@ -369,11 +369,11 @@ pub fn client(data: &[u8]) {
 /// # Panics
 /// When that does not hold.
 pub fn observer(data: &[u8]) {
-    use observer::Side::{Client, Server};
+    use pop3_observer::Side::{Client, Server};
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
     let few = flags & 1 != 0;
-    let config = observer::Config::new()
+    let config = pop3_observer::Config::new()
         .with_channel(if flags & 2 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext })
         .with_data(flags & 4 != 0)
         .with_max_line(if flags & 8 != 0 { 24 } else { 8192 })

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use pop3_proto::client;
-use pop3_proto::observer;
 use pop3_proto::server::Limits;
 
 /// The second columns of the table under a heading, by what stands in the first.
@@ -88,7 +87,7 @@ fn the_page_has_the_defaults() {
             ("high_water", octets(limits.high_water)),
         ],
     );
-    let config = observer::Config::new();
+    let config = pop3_observer::Config::new();
     compare(
         &page,
         "Observer",

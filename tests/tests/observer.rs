@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pop3_proto::observer::{Config, Event, Observer, Rule, Side};
+use pop3_observer::{Config, Event, Observer, Rule, Side};
 use pop3_proto::{Channel, ReplyShape};
 use pop3_tests::dialogue::{Dialogue, data, read};
 use pop3_tests::observed::{Fed, feed, tell};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::{Base64, Channel, encode_base64, server};
 use pop3_sasl::client::{Credentials, Exchange, Setup};
 use pop3_sasl::{Mechanism, Nonce};

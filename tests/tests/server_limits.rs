@@ -1,7 +1,7 @@
 //! Memory: what a client sends or leaves unread takes no more of it than the limits say.
 
 use bytes::BytesMut;
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Request, Step};
 use pop3_proto::{Channel, Input};
 use pop3_tests::START;

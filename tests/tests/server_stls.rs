@@ -1,7 +1,7 @@
 //! STLS: what was said before TLS is worth nothing behind it.
 
 use bytes::BytesMut;
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::server::{Close, Config, Connection, State, Step};
 use pop3_proto::{Channel, Input, Instant};
 use pop3_tests::START;

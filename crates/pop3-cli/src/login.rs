@@ -2,8 +2,8 @@
 
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method};
-use pop3_proto::url::{AuthChoice, Url};
 use pop3_proto::{Quirk, Secret};
+use pop3_url::{AuthChoice, Url};
 
 use crate::args::{Account, Auth};
 use crate::exit::Failure;
@@ -68,13 +68,11 @@ impl Login {
         match kind {
             Kind::Token => {
                 let token = password::find_token(account, &whose)?;
-                credentials = credentials
-                    .with_token(pop3_sasl::Secret::from(token.expose().as_slice()))
-                    .with_endpoint(url.host(), url.port());
+                credentials = credentials.with_token(token).with_endpoint(url.host(), url.port());
             }
             Kind::Password => {
                 let found = password::find(account, &whose)?;
-                credentials = credentials.with_password(pop3_sasl::Secret::from(found.expose().as_slice()));
+                credentials = credentials.with_password(found.clone());
                 password = Some(found);
             }
             Kind::Certificate | Kind::Nothing => {}

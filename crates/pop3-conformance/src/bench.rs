@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use crate::connect::{Connect, Tls};
 use crate::facts::Facts;
+use crate::probes::Probes;
 use crate::record::Record;
-use crate::row::{Stop, ensure, fail, skip};
 use crate::show::escaped;
+use crate::verdict::{Stop, ensure, fail, skip};
 use crate::wire::{Guard, Handshake, Reply, Wire};
 
 /// How many commands may be refused before the login until another connection is taken: Dovecot closes at
@@ -34,7 +35,7 @@ pub(crate) struct Bench<'a> {
     shared: Option<Wire>,
     /// Set by the first row that sees it, so that no message more is lost.
     pub(crate) cut_removes: bool,
-    pub(crate) probes: crate::server::probes::Probes,
+    pub(crate) probes: Probes,
 }
 
 impl<'a> Bench<'a> {

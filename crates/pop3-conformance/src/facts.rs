@@ -1,6 +1,6 @@
 //! What is known of a server before the rows are tried: what it announces, and what lies in the maildrop.
 
-use crate::row::{Stop, skip};
+use crate::verdict::{Stop, skip};
 use crate::wire::{Reply, Wire, trimmed};
 
 /// The most messages that are fetched to be looked at.

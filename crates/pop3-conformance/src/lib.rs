@@ -4,6 +4,8 @@ mod bench;
 pub mod client;
 mod connect;
 mod facts;
+mod heard;
+mod probes;
 mod record;
 mod reply;
 mod report;
@@ -11,12 +13,14 @@ mod row;
 mod sasl;
 pub mod server;
 mod show;
+mod verdict;
 mod wire;
 
 pub use connect::{Connect, Tls};
 pub use report::{Entry, Report, Totals};
-pub use row::{Level, Outcome, Row};
+pub use row::{Level, Row};
 pub use server::Target;
+pub use verdict::Outcome;
 
 /// Rows that belong together.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 
 use core::fmt::Write as _;
 
-use crate::row::{Level, Outcome, Row};
+use crate::row::{Level, Row};
+use crate::verdict::Outcome;
 
 /// What came of one row.
 #[derive(Clone, Debug)]

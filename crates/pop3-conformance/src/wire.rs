@@ -15,8 +15,8 @@ use rustls::{ClientConnection, StreamOwned};
 
 use crate::record::Record;
 pub(crate) use crate::reply::{Answer, Reply, trimmed};
-use crate::row::{Stop, ensure, fail, skip};
 use crate::show::escaped;
+use crate::verdict::{Stop, ensure, fail, skip};
 
 /// The most octets of one line or one reply.
 const MOST_OCTETS: usize = 64 * 1024 * 1024;

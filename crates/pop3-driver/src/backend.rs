@@ -1,9 +1,13 @@
 //! What a store gives, one session at a time.
 
+mod credentials;
+
+pub use credentials::{Credentials, Proof};
+
 use core::future::Future;
 use std::io;
 
-use pop3_proto::server::{Accepted, Answer, Credentials, Extent};
+use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -57,7 +61,7 @@ pub trait Backend: Send {
     /// exchange then goes on as with a wrong password. Default: none.
     ///
     /// The name is prepared by SASLprep. Who has proved to have the keys' password is then given to
-    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`](pop3_proto::server::Proof::Scram).
+    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`].
     fn scram_keys(
         &mut self,
         name: &str,

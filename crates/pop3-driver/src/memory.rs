@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_proto::server::{Accepted, Credentials, Extent, Proof};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
+use crate::backend::{Credentials, Proof};
 use crate::context::Context;
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
@@ -35,7 +36,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     users: HashMap<Vec<u8>, User>,
-    tokens: Vec<(Secret<Vec<u8>>, Vec<u8>)>,
+    tokens: Vec<(Secret, Vec<u8>)>,
     certificates: Vec<(Certificate, Vec<u8>)>,
     acting: Vec<(Vec<u8>, Vec<u8>)>,
     anonymous: Option<Vec<u8>>,
@@ -116,9 +117,8 @@ impl Shared {
         let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
         match &credentials.proof {
             Proof::Token(token) => {
-                let known = |(known, owner): &&(Secret<Vec<u8>>, Vec<u8>)| {
-                    known.same_octets(token.expose()) && meant(owner)
-                };
+                let known =
+                    |(known, owner): &&(Secret, Vec<u8>)| known.same_octets(token.expose()) && meant(owner);
                 self.tokens.iter().find(known).map(|(_, owner)| owner.clone())
             }
             Proof::Certificate => {

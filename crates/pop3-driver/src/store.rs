@@ -10,12 +10,12 @@ use std::io::{self, Read};
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use pop3_proto::server::{Accepted, Credentials, Extent};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Backend, Login};
+use crate::backend::{Backend, Credentials, Login};
 use crate::context::Context;
 use crate::server::Peer;
 use crate::tls::TlsInfo;

@@ -44,7 +44,7 @@ pub enum EightBitHeaders {
     /// It is listed, but can't be fetched: [`FetchError::NeedsUtf8`](crate::FetchError::NeedsUtf8).
     Refuse,
     /// It is listed and sent with another header, which this makes of the header, blank line included;
-    /// [`pop3_proto::surrogate::surrogate`] does. The same header must always become the same, and the
+    /// [`pop3_surrogate::surrogate`] does. The same header must always become the same, and the
     /// blank line must stay the first one. A header of more than 1 MiB is not converted, but refused.
     Convert(fn(&[u8]) -> Vec<u8>),
 }

@@ -14,8 +14,6 @@
 //! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
 //!    pieces the caller has read, apply the rules, and append what is to be sent.
 //!
-//! Beside the two roles, [`observer::Observer`] watches a connection between two others.
-//!
 //! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
 #![no_std]
 #![cfg_attr(
@@ -32,11 +30,11 @@
 extern crate alloc;
 
 pub mod apop;
+mod capabilities;
 mod capability;
 mod channel;
 pub mod client;
 mod command;
-pub mod discovery;
 pub mod dots;
 mod input;
 mod instant;
@@ -45,18 +43,16 @@ mod line;
 pub mod listing;
 mod maildrop;
 mod number;
-pub mod observer;
 mod quirk;
+mod quirks;
 mod rejection;
 mod reply;
 mod sasl;
-mod secret;
 pub mod server;
-pub mod surrogate;
 mod unique_id;
-pub mod url;
 
-pub use capability::{Capabilities, Capability, Expire, LoginDelay};
+pub use capabilities::Capabilities;
+pub use capability::{Capability, Expire, LoginDelay};
 pub use channel::Channel;
 pub use command::{
     ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
@@ -66,9 +62,10 @@ pub use instant::Instant;
 pub use language::{LanguageError, LanguageRange};
 pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
+pub use pop3_secret::Secret;
 pub use quirk::Quirk;
+pub use quirks::Quirks;
 pub use rejection::Rejection;
 pub use reply::{Advice, Reply, ReplyError, ResponseCode, Status};
 pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
-pub use secret::Secret;
 pub use unique_id::{UniqueId, UniqueIdError};

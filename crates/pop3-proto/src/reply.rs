@@ -84,6 +84,9 @@ pub enum Advice {
 pub struct ReplyError;
 
 impl<'a> Reply<'a> {
+    /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
+    pub const MAX_OCTETS: usize = 512;
+
     /// Reads a line without its line end.
     ///
     /// The status must stand alone or be followed by a space or a tab. `+OKAY` is no reply.
@@ -119,6 +122,23 @@ impl<'a> Reply<'a> {
             Err(_) => (text, None),
         };
         Ok(Self { status, code, text, message, quirk })
+    }
+
+    /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`. [`parse`](Self::parse)
+    /// refuses it; who only watches a connection wants to know what it was meant to be. The code is not read.
+    #[must_use]
+    pub fn parse_joined(line: &'a [u8]) -> Option<Self> {
+        let status = [(&b"+OK"[..], Status::Positive), (b"-ERR", Status::Negative)];
+        status.into_iter().find_map(|(token, status)| {
+            let (head, text) = line.split_at_checked(token.len())?;
+            head.eq_ignore_ascii_case(token).then_some(Self {
+                status,
+                code: None,
+                text,
+                message: text,
+                quirk: Some(Quirk::Spacing),
+            })
+        })
     }
 
     /// Whether the status is positive.
@@ -213,8 +233,8 @@ impl<'a> ResponseCode<'a> {
     }
 }
 
-/// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
-pub(crate) const MAX_REPLY: usize = 512;
+/// See [`Reply::MAX_OCTETS`].
+pub(crate) const MAX_REPLY: usize = Reply::MAX_OCTETS;
 
 /// The most digits of a number.
 const MAX_DIGITS: usize = 20;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use pop3_driver::tls::{Certificate, TlsInfo};
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::server::Limits;
 use pop3_proto::{Base64, Channel, encode_base64};
 use pop3_sasl::client::{Credentials, Exchange, Setup};

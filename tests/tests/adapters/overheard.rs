@@ -5,7 +5,7 @@ use std::io;
 use pop3_driver::Transport;
 use pop3_driver::client::{Options, Security};
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::{Channel, Instant};
 use pop3_tests::observed::Watch;
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::tls::Role;
+use pop3_observer::Side;
 use pop3_proto::client::{Error as ProtocolError, SendError};
-use pop3_proto::observer::Side;
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Channel, Keyword, encode_base64};
 

@@ -3,10 +3,11 @@
 use core::cell::Cell;
 use std::io;
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome, admit, serve};
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Backend, Context, Login, Message, Stop, Transport, wait};
-use pop3_proto::server::{Close, Config, Credentials, Extent};
+use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, Instant, MessageNumber, Rejection};
 
 use crate::store::peer;

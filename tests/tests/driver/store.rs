@@ -6,9 +6,10 @@ use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
 use pop3_driver::{Backend, Context as CallContext, Login, Message, Stop};
-use pop3_proto::server::{Close, Config, Credentials, Extent, Totals};
+use pop3_proto::server::{Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
 
@@ -136,7 +137,11 @@ impl Backend for Session {
     ) -> Result<Login, Rejection> {
         self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
-        let accepted = self.0.seen().store.login(&credentials)?;
+        let store = &self.0.seen().store;
+        if credentials.name != store.name || !credentials.prove(&store.password) {
+            return Err(Rejection::credentials());
+        }
+        let accepted = store.accept()?;
         Ok(if self.0.hands_over { Login::TakeOver } else { accepted.into() })
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Transport, timed_out};
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 use pop3_proto::{Channel, Instant};
 use pop3_tests::observed::Watch;
 

@@ -7,7 +7,7 @@ use std::io::Read;
 use etherparse::{NetSlice, SlicedPacket, TcpSlice, TransportSlice};
 use pcap_parser::pcapng::Block;
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use super::report::{Page, Report};
 use super::tcp::{MAX_SEGMENTS, MAX_WAITING, Missing, Stream};

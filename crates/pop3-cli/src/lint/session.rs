@@ -1,8 +1,8 @@
 //! One session: the observer, and its events as lines of text.
 
-use pop3_proto::observer::{Config, Event, Observer, Sent, Side, Violation};
+use pop3_observer::{Config, Event, Observer, Sent, Side, Violation};
 
-use crate::escape::Escaped;
+use pop3_text::Escaped;
 
 /// A session that is observed.
 #[derive(Debug)]

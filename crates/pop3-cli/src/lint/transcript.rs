@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, Read};
 
-use pop3_proto::observer::Side;
+use pop3_observer::Side;
 
 use super::report::{Page, Report};
 

@@ -1,9 +1,10 @@
 //! What is asked of a client about listings, messages and QUIT.
 
-use super::heard::Heard;
+use crate::heard::Heard;
 use crate::row::Check::Judge;
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Verdict, done, ensure, fail, note, row, skip};
+use crate::row::{Row, row};
+use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 
 pub(super) const IN_PIECES: &[Row] =
     &[row("1939-3.19", Must, "Replies that come octet by octet mean the same.", Judge(Heard::took_all))];

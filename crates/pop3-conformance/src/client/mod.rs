@@ -5,7 +5,6 @@
 //! by its DELE that it believes to have a message, and by its QUIT that it believes to be in step. With a
 //! command to run for each script its exit code is judged too.
 
-mod heard;
 mod mail;
 mod mail_rows;
 mod player;
@@ -14,6 +13,5 @@ mod scripts;
 mod session_rows;
 mod stage;
 
-pub use heard::Heard;
 pub use scripts::GROUPS;
 pub use stage::Stage;

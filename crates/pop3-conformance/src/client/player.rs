@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::heard::{Heard, Line};
 use super::mail::Mail;
 use super::script::{Act, Ask, Script, usual};
+use crate::heard::{Heard, Line};
 use crate::show::escaped;
 
 /// How long the greeting is held back, to see who does not wait for it.

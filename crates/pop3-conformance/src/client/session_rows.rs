@@ -1,11 +1,12 @@
 //! What is asked of a client up to the login, and of its lines.
 
-use super::heard::Heard;
 use super::mail_rows::either;
 use super::player::ENDLESS;
+use crate::heard::Heard;
 use crate::row::Check::Judge;
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, done, ensure, note, row, skip};
+use crate::row::{Row, row};
+use crate::verdict::{done, ensure, note, skip};
 
 pub(super) const PLAIN: &[Row] = &[
     row(

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use rustls::ServerConfig;
 
-use super::heard::Heard;
 use super::player::Player;
 use super::script::Script;
 use super::scripts::{GROUPS, SCRIPTS};
+use crate::heard::Heard;
 use crate::report::{Entry, Report};
-use crate::row::{Check, Outcome, Row, Stop};
+use crate::row::{Check, Row};
+use crate::verdict::{Outcome, Stop};
 use crate::{Group, Selection};
 
 /// How often is looked whether a client has come.

@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::facts::timestamp;
 use crate::row::Check::{Bench as With, Known, Outside};
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, late, note, row, skip};
+use crate::row::{Row, late, row};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, note, skip};
 use crate::wire::Wire;
 
 /// How many greetings are looked at.

@@ -4,9 +4,10 @@ use crate::bench::Bench;
 use crate::connect::Tls;
 use crate::row::Check::{Bench as With, Open, Outside, RefusedBefore};
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, fail, late, note, row, skip, swarm};
+use crate::row::{Row, late, row, swarm};
 use crate::sasl::plain;
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[

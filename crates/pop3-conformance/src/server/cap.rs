@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::facts::{Capabilities, Facts, capabilities};
 use crate::row::Check::{Bench as With, Known, Outside, Session};
 use crate::row::Level::{May, Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, fail, late, note, review, row, skip};
+use crate::row::{Row, late, review, row};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Reply, Wire, trimmed};
 
 /// The capabilities of the IANA registry.

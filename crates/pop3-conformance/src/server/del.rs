@@ -3,8 +3,9 @@
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Outside, Session};
 use crate::row::Level::{May, Must, Practice};
-use crate::row::{Row, Verdict, done, ensure, last, row, skip};
+use crate::row::{Row, last, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, skip};
 
 pub(super) const ROWS: &[Row] = &[
     row(

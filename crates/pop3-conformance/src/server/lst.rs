@@ -3,8 +3,9 @@
 use crate::facts::{Facts, two_numbers};
 use crate::row::Check::{Known, Session};
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Verdict, done, ensure, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, note, skip};
 use crate::wire::{Wire, trimmed};
 
 /// How many messages are listed one by one.
@@ -131,7 +132,7 @@ fn differences(facts: &Facts, wrong: fn(u64, u64) -> bool) -> Verdict {
         }
     }
     if let Some((number, sent, said)) = example {
-        return crate::row::fail(format!(
+        return crate::verdict::fail(format!(
             "{count} messages, the first is {number}: RETR sends {sent} octets, LIST says {said}"
         ));
     }

@@ -4,9 +4,10 @@ use super::aut::{begin, begin_plain, respond};
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Open, Outside};
 use crate::row::Level::{May, Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, fail, late, note, row, skip, swarm};
+use crate::row::{Row, late, row, swarm};
 use crate::sasl::{base64, cram_md5, decoded, plain};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[

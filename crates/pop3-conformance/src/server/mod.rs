@@ -8,7 +8,7 @@ mod lst;
 mod mec;
 mod mul;
 mod num;
-pub(crate) mod probes;
+mod probes;
 mod ret;
 mod rsp;
 mod scram;
@@ -31,7 +31,8 @@ use crate::bench::Bench;
 use crate::connect::{Connect, Tls};
 use crate::facts::{self, Facts};
 use crate::report::{Entry, Report};
-use crate::row::{Check, Outcome, Row, Stop, Verdict, When, done};
+use crate::row::{Check, Row, When};
+use crate::verdict::{Outcome, Stop, Verdict, done};
 use crate::{Group, Selection};
 
 /// How many rows with failing logins are tried beside each other. Servers hold their answers back.

@@ -3,8 +3,9 @@
 use crate::facts::{Facts, Message};
 use crate::row::Check::{Known, Outside, Session};
 use crate::row::Level::{Must, Practice};
-use crate::row::{Row, Stop, Verdict, done, ensure, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, note, skip};
 use crate::wire::{Wire, trimmed};
 
 /// The most messages that are marked to see an empty listing.
@@ -144,7 +145,7 @@ fn lone_dots(facts: &Facts) -> Verdict {
     for message in &facts.messages {
         if let Some(line) = &message.out_of_step {
             let number = message.number;
-            return crate::row::fail(format!("message {number} ends too early; what follows is {line}"));
+            return crate::verdict::fail(format!("message {number} ends too early; what follows is {line}"));
         }
     }
     let dots = facts.fetched().flat_map(|message| &message.lines).filter(|line| *line == b"..\r\n").count();

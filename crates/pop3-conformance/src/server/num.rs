@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::facts::{Facts, two_numbers};
 use crate::row::Check::{Bench as With, RefusedAfter, Session};
 use crate::row::Level::{Must, Practice};
-use crate::row::{Row, Verdict, done, ensure, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, note, skip};
 use crate::wire::Wire;
 
 pub(super) const ROWS: &[Row] = &[

@@ -3,8 +3,9 @@
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
 use crate::row::Level::{May, Must, Practice};
-use crate::row::{Row, Verdict, done, ensure, fail, late, note, review, row, skip};
+use crate::row::{Row, late, review, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 use crate::wire::Reply;
 
 pub(super) const ROWS: &[Row] = &[

@@ -4,9 +4,10 @@ use super::aut::respond;
 use crate::bench::Bench;
 use crate::row::Check::Bench as With;
 use crate::row::Level::{Must, Should};
-use crate::row::{Row, Stop, done, ensure, fail, late, note, row, skip, swarm};
+use crate::row::{Row, late, row, swarm};
 use crate::sasl::{First, Hash, Scram, base64, decoded};
 use crate::show::escaped;
+use crate::verdict::{Stop, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[

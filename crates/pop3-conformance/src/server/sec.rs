@@ -6,7 +6,8 @@ use super::aut::begin;
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
 use crate::row::Level::Practice;
-use crate::row::{Row, Verdict, done, ensure, fail, note, row, skip, swarm};
+use crate::row::{Row, row, swarm};
+use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply};
 
 /// How many bad commands a server may bear.

@@ -6,8 +6,9 @@ use std::time::Instant;
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
 use crate::row::Level::{May, Must, Practice, Should};
-use crate::row::{Row, Verdict, done, ensure, fail, late, note, row, skip};
+use crate::row::{Row, late, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 
 /// Within what time the lock of a lost session must be free.
 const FREED: Duration = Duration::from_secs(10);

@@ -3,8 +3,9 @@
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside, RefusedAfter, RefusedBefore};
 use crate::row::Level::Practice;
-use crate::row::{Row, Verdict, done, ensure, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, note, skip};
 
 const HABIT: &str = "describes a habit of one server";
 

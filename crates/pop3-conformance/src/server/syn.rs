@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::facts::Facts;
 use crate::row::Check::{Bench as With, Open, Outside, RefusedAfter, RefusedBefore, Session};
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Verdict, done, ensure, fail, late, note, review, row, skip};
+use crate::row::{Row, late, review, row};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[

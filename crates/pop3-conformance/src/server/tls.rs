@@ -12,8 +12,9 @@ use crate::bench::Bench;
 use crate::connect::Tls;
 use crate::row::Check::{Bench as With, Outside};
 use crate::row::Level::{May, Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, fail, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{End, Handshake, Wire};
 
 const LOG: &str = "needs a look at the server's log";

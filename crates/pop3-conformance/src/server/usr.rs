@@ -3,8 +3,9 @@
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Outside, RefusedBefore};
 use crate::row::Level::{May, Must, Practice, Should};
-use crate::row::{Row, Verdict, done, ensure, late, note, row, skip, swarm};
+use crate::row::{Row, late, row, swarm};
 use crate::show::escaped;
+use crate::verdict::{Verdict, done, ensure, note, skip};
 use crate::wire::Reply;
 
 pub(super) const ROWS: &[Row] = &[
@@ -115,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// That USER is worth a try.
-fn offered(bench: &Bench<'_>) -> Result<(), crate::row::Stop> {
+fn offered(bench: &Bench<'_>) -> Result<(), crate::verdict::Stop> {
     match &bench.facts.before {
         Some(list) if !list.has("USER") => skip("USER is not announced"),
         _ => Ok(()),

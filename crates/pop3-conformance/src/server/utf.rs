@@ -4,8 +4,9 @@ use crate::bench::Bench;
 use crate::facts::Facts;
 use crate::row::Check::{Bench as With, Known, Open, Outside};
 use crate::row::Level::{Must, Practice, Should};
-use crate::row::{Row, Stop, Verdict, done, ensure, fail, note, row, skip};
+use crate::row::{Row, row};
 use crate::show::escaped;
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Wire, trimmed};
 
 pub(super) const ROWS: &[Row] = &[

@@ -2,8 +2,8 @@
 
 use super::{MOST_OCTETS, Wire, shown};
 use crate::reply::{Answer, Reply, trimmed};
-use crate::row::{Stop, ensure, fail};
 use crate::show::escaped;
+use crate::verdict::{Stop, ensure, fail};
 
 impl Wire {
     /// Sends a command and reads the first line of the reply.

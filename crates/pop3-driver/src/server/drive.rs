@@ -6,16 +6,15 @@ mod sending;
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Connection, Credentials, Misuse, Proof, Request, SaslRequest, Step,
-};
+use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Login, Misuse, Request, SaslRequest, Step};
 use pop3_proto::{Deletions, Input, Instant, Rejection};
+
 use pop3_sasl::Mechanism;
 
 use super::report::LoginMethod;
-use super::sasl::{self, Exchanges, Outcome};
+use super::sasl::{Exchanges, Outcome};
 use super::switches::{Failure, Switches};
-use crate::backend::Backend;
+use crate::backend::{Backend, Credentials, Proof};
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
 use crate::stop::Stop;
@@ -256,9 +255,9 @@ impl<B: Backend> Session<B> {
                     self.receive(transport, stop).await?;
                 }
                 Step::Flush => self.send(transport, 0).await?,
-                Step::Ask(Request::Authenticate(credentials)) => {
+                Step::Ask(Request::Authenticate(login)) => {
                     self.send(transport, 0).await?;
-                    self.authenticate(credentials, transport).await?;
+                    self.authenticate(login, transport).await?;
                 }
                 Step::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
@@ -327,12 +326,8 @@ impl<B: Backend> Session<B> {
         Ok(())
     }
 
-    async fn authenticate<T: Transport>(
-        &mut self,
-        credentials: Credentials,
-        transport: &mut T,
-    ) -> Result<(), Fault> {
-        let Some(credentials) = sasl::prepared(credentials) else {
+    async fn authenticate<T: Transport>(&mut self, login: Login, transport: &mut T) -> Result<(), Fault> {
+        let Some(credentials) = Credentials::from(login).prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use pop3_maildir::{Config, EightBitHeaders, FetchError, Maildir};
 use pop3_proto::dots::wire_size;
-use pop3_proto::surrogate::surrogate;
+use pop3_surrogate::surrogate;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

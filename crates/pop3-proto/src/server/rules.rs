@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::client_info::ClientInfo;
-use super::credentials::{Credentials, Proof};
+use super::login::{Login, LoginProof};
 use super::session::{Phase, Session};
 use super::texts;
 use super::vocabulary::{Accepted, Action, Answer, Close, Column, Extent, Line, Misuse, Request};
-use crate::apop::Digest;
+use crate::apop::{self, Digest};
 use crate::{
     Command, CommandError, LanguageRange, Marks, MessageNumber, Name, Octets, Password, Rejection, Secret,
     Xclient,
@@ -200,7 +200,7 @@ impl Session {
         }
         let Some(name) = self.take_name() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
         let password = Secret::new(password.expose().to_vec());
-        self.authenticate(name, Proof::Password(password))
+        self.authenticate(name, LoginProof::Password(password))
     }
 
     fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
@@ -210,7 +210,7 @@ impl Session {
         if let Err(line) = self.check_text(name.as_bytes()) {
             return self.bad(line);
         }
-        self.authenticate(name.as_bytes().to_vec(), Proof::Apop { timestamp, digest: Secret::new(digest) })
+        self.authenticate(name.as_bytes().to_vec(), LoginProof::Apop(apop::Answer::new(timestamp, digest)))
     }
 
     /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
@@ -253,9 +253,9 @@ impl Session {
         Action::Ask(Request::Proxied(info))
     }
 
-    fn authenticate(&mut self, name: Vec<u8>, proof: Proof) -> Action {
+    fn authenticate(&mut self, name: Vec<u8>, proof: LoginProof) -> Action {
         self.phase = Phase::Authenticating;
-        Action::Ask(Request::Authenticate(Credentials::new(name, proof).with_utf8(self.utf8)))
+        Action::Ask(Request::Authenticate(Login { name, proof, utf8: self.utf8 }))
     }
 
     fn accept(&mut self, account: Accepted) -> Action {

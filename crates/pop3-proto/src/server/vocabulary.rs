@@ -2,13 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::client_info::ClientInfo;
 use super::config::Limits;
-use super::credentials::Credentials;
+use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
@@ -66,7 +65,7 @@ pub enum Action {
     /// Send the mechanisms that AUTH takes now.
     Mechanisms,
     /// Send a challenge of AUTH.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Send the positive reply to LANG: the tag of the language, and a text in it.
     Language(Line),
     /// Send the languages that LANG takes.
@@ -114,10 +113,10 @@ pub enum Column {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum Request {
-    /// Check the credentials, lock the maildrop, make the snapshot.
+    /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
-    Authenticate(Credentials),
+    Authenticate(Login),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -160,7 +159,7 @@ pub enum Answer {
     /// [`Rejection::permanent`].
     Reject(Rejection),
     /// The exchange goes on with this challenge; it may be empty.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// The request has led to nothing, and says nothing about any credentials: a response that the
     /// mechanism can't read, an initial response where there can be none. This counts as a bad command
     /// and not as a refused login. A code `[AUTH]` is not sent.

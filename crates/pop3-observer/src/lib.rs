@@ -1,0 +1,388 @@
+//! The observer: watches a connection between two others, and tells what goes on in it and which
+//! rules are broken (RFC 1939 and its extensions).
+//!
+//! It is given the octets of both directions, in the order in which they were seen, and takes part in
+//! nothing: it has no deadline and sends nothing. It takes any octets from either side, and is the same
+//! however they are cut. It pairs replies with commands, follows pipelining, AUTH and STLS, keeps no
+//! message, and does not tell passwords, digests or what is said within AUTH. What it keeps is bounded
+//! by its [`Config`].
+//!
+//! What it finds fault with is the list of [`Rule`]s. It judges by what it saw: a rule that needs to
+//! be sure of something that was not seen is not applied.
+//!
+//! ```
+//! use pop3_observer::{Config, Event, Level, Observer};
+//!
+//! let mut observer = Observer::new(Config::new());
+//! let mut found = Vec::new();
+//! let mut sink = |event: Event<'_>| {
+//!     if let Event::Violation(violation) = event {
+//!         found.push(violation.to_string());
+//!     }
+//! };
+//! observer.server(b"+OK hi\r\n", &mut sink);
+//! observer.client(b"USER mrose\r\n", &mut sink);
+//! observer.server(b"+OK\r\n", &mut sink);
+//! observer.client(b"PASS secret\r\n", &mut sink);
+//! observer.server(b"+ok welcome\r\n", &mut sink);
+//! assert_eq!(
+//!     found,
+//!     [
+//!         "server practice 1957-1.02: a reply without text: some clients stumble over it",
+//!         "client SHOULD 2595-2.10: a password goes over the line in clear",
+//!         "server MUST 1939-3.09: a status indicator that is not in upper case",
+//!     ]
+//! );
+//! ```
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
+
+mod announced;
+mod asked;
+mod assembler;
+mod body;
+mod config;
+mod event;
+mod exchange;
+mod from_client;
+mod from_server;
+mod judge;
+mod known;
+mod listing;
+mod queue;
+mod rule;
+mod words;
+
+pub use asked::Asked;
+pub use config::Config;
+pub use event::{Event, Sent};
+pub use rule::{Level, Rule, Side, Violation};
+
+use alloc::boxed::Box;
+
+use announced::Announced;
+use assembler::Assembler;
+use body::Body;
+use exchange::Exchange;
+use known::Known;
+use queue::{Outstanding, Queue};
+
+use pop3_proto::Channel;
+use pop3_proto::ReplyShape;
+
+/// Takes the events.
+type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
+
+/// Watches one connection.
+///
+/// See the [module](self) for an example.
+#[derive(Debug)]
+pub struct Observer {
+    config: Config,
+    stage: Stage,
+    tls: bool,
+    client_lines: Assembler,
+    server_lines: Assembler,
+    client_ended: bool,
+    server_ended: bool,
+    /// How many commands there were.
+    commands: u64,
+    queue: Queue,
+    reading: Reading,
+    /// The AUTH that is the oldest command, once its first line was answered.
+    exchange: Option<Exchange>,
+    announced: Announced,
+    known: Known,
+    /// The rules broken within this reply: each is told once.
+    told: u128,
+    naming: Naming,
+    /// USER was accepted by the last reply that matters to PASS.
+    named: bool,
+    timestamp: bool,
+    utf8: bool,
+    /// A password or a response was sent, and what is no command may be one, too.
+    wary: bool,
+    quit_sent: bool,
+    quit_answered: bool,
+    capa_answered: bool,
+    language: bool,
+    before: Before,
+    dismissed: bool,
+    /// What was sent behind STLS, and must not be answered within TLS.
+    dropped: usize,
+    /// TLS has begun, and the server has said nothing yet.
+    fresh: bool,
+    /// Why the first line of the server's is no greeting was told.
+    greeting_missed: bool,
+}
+
+/// Where the session is, by the server's replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Greeting,
+    Authorization,
+    Transaction,
+    Closed,
+    Opaque { accepted: bool, client: bool, server: bool },
+    GaveUp,
+}
+
+/// The octets of a line that no server need take (RFC 2449 section 4).
+const LONG_LINE: u64 = 255;
+
+/// What the server's octets are.
+#[derive(Debug)]
+enum Reading {
+    Status,
+    /// A command that is not known was accepted: lines may follow.
+    Perhaps(Outstanding),
+    Lines(Lines),
+    Body(Outstanding, Box<Body>),
+}
+
+/// Lines behind the first one of a reply.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    of: Outstanding,
+    /// The command is out of the queue already.
+    popped: bool,
+    count: u64,
+    octets: u64,
+    /// The number in the last line.
+    number: u32,
+    /// The sizes so far.
+    sum: u64,
+}
+
+/// What the client has said of who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    Nothing,
+    User,
+    /// A command other than PASS came behind USER.
+    Interrupted,
+    Refused,
+}
+
+/// What the last reply was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Other,
+    Message,
+    /// A refusal where lines would follow a positive reply.
+    Refusal,
+}
+
+impl Observer {
+    /// Watches a connection that has just been made.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            stage: Stage::Greeting,
+            tls: config.channel.is_tls(),
+            client_lines: Assembler::default(),
+            server_lines: Assembler::default(),
+            client_ended: false,
+            server_ended: false,
+            commands: 0,
+            queue: Queue::default(),
+            reading: Reading::Status,
+            exchange: None,
+            announced: Announced::default(),
+            known: Known::new(config.max_messages),
+            told: 0,
+            naming: Naming::Nothing,
+            named: false,
+            timestamp: false,
+            utf8: false,
+            wary: false,
+            quit_sent: false,
+            quit_answered: false,
+            capa_answered: false,
+            language: false,
+            before: Before::Other,
+            dismissed: false,
+            dropped: 0,
+            fresh: false,
+            greeting_missed: false,
+            config,
+        }
+    }
+
+    /// Octets that the client sent.
+    pub fn client(&mut self, octets: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
+        let mut rest = octets;
+        while !rest.is_empty() && self.is_clear(Side::Client, rest, sink) {
+            let mut lines = core::mem::take(&mut self.client_lines);
+            rest = lines.feed(rest, self.config.max_line, |line| self.client_line(line, sink));
+            // What came before TLS does not go on within it.
+            if matches!(self.stage, Stage::Opaque { .. } | Stage::GaveUp) {
+                lines.clear();
+            }
+            self.client_lines = lines;
+        }
+    }
+
+    /// Octets that the server sent.
+    pub fn server(&mut self, octets: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
+        let mut rest = octets;
+        while !rest.is_empty() && self.is_clear(Side::Server, rest, sink) {
+            if let Reading::Body(command, _) = self.reading {
+                rest = self.body(command, rest, sink);
+                continue;
+            }
+            let mut lines = core::mem::take(&mut self.server_lines);
+            rest = lines.feed(rest, self.config.max_line, |line| self.server_line(line, sink));
+            self.server_lines = lines;
+        }
+    }
+
+    /// The client sends no more.
+    pub fn client_end(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if core::mem::replace(&mut self.client_ended, true) {
+            return;
+        }
+        let mut lines = core::mem::take(&mut self.client_lines);
+        lines.end(|line| self.client_line(line, sink));
+        sink(Event::Ended(Side::Client));
+        let open = matches!(self.stage, Stage::Authorization | Stage::Transaction);
+        if open && !self.quit_sent && !self.server_ended && !self.dismissed {
+            let marks = self.stage == Stage::Transaction && self.known.has_marks();
+            let rule = if marks { Rule::QuitMissingMarks } else { Rule::QuitMissing };
+            flag(sink, None, rule);
+        }
+    }
+
+    /// The server sends no more.
+    pub fn server_end(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if core::mem::replace(&mut self.server_ended, true) {
+            return;
+        }
+        let mut lines = core::mem::take(&mut self.server_lines);
+        if matches!(self.reading, Reading::Status | Reading::Perhaps(_)) {
+            lines.end(|line| self.server_line(line, sink));
+        }
+        sink(Event::Ended(Side::Server));
+        if matches!(self.stage, Stage::Opaque { .. } | Stage::GaveUp) {
+            return;
+        }
+        if self.stage == Stage::Greeting && !self.greeting_missed {
+            flag(sink, None, Rule::GreetingMissing);
+        }
+        let within = match self.reading {
+            Reading::Status | Reading::Perhaps(_) => None,
+            Reading::Lines(Lines { of, .. }) | Reading::Body(of, _) => Some(of.asked),
+        };
+        match (within, self.queue.front()) {
+            (Some(_), _) => flag(sink, within, Rule::Truncated),
+            (None, Some(front)) if !self.client_ended => flag(sink, Some(front.asked), Rule::Unanswered),
+            (None, _) => {}
+        }
+    }
+
+    /// From here on the caller gives the octets that TLS carries. What was learnt before is forgotten, as
+    /// both sides have to (RFC 2595 section 4).
+    pub fn tls_established(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+        if self.stage == Stage::GaveUp {
+            return;
+        }
+        self.client_lines.clear();
+        self.server_lines.clear();
+        self.tls = true;
+        if let Stage::Opaque { accepted, .. } = self.stage {
+            self.stage = if accepted { Stage::Authorization } else { Stage::Greeting };
+            self.fresh = accepted;
+        }
+        self.announced = Announced::default();
+        (self.naming, self.named, self.utf8, self.wary) = (Naming::Nothing, false, false, false);
+        (self.capa_answered, self.language) = (false, false);
+        sink(Event::Encrypted);
+    }
+
+    /// Tells what follows a positive reply to the last command, when that is one that this crate does not
+    /// know. Otherwise what follows is guessed.
+    pub fn expect(&mut self, shape: ReplyShape) {
+        if let Some(last) = self.queue.back_mut()
+            && last.asked.keyword.is_none()
+        {
+            last.shape = Some(shape);
+        }
+    }
+
+    /// A refusal has come. Where none is due it may be that of a line that is too long: a server need not
+    /// wait for its end.
+    fn refused_early(&mut self, sink: Sink<'_>) {
+        let is_due = self.queue.front().is_some() && !self.exchange.is_some_and(|open| open.clients_turn);
+        if !is_due {
+            let mut lines = core::mem::take(&mut self.client_lines);
+            lines.end_early(LONG_LINE, |line| self.client_line(line, sink));
+            self.client_lines = lines;
+        }
+    }
+
+    /// Whether octets are to be looked at. Where they may not be, the first of them is.
+    fn is_clear(&mut self, side: Side, octets: &[u8], sink: Sink<'_>) -> bool {
+        let first = octets.first().copied().unwrap_or_default();
+        let lines = if side == Side::Client { &self.client_lines } else { &self.server_lines };
+        // A connection that begins with a TLS record is one of TLS.
+        if self.stage == Stage::Greeting
+            && !self.greeting_missed
+            && self.commands == 0
+            && !lines.is_partial()
+            && matches!(first, 0x15 | 0x16)
+        {
+            self.stage = Stage::Opaque { accepted: false, client: true, server: true };
+            sink(Event::Opaque);
+        }
+        let Stage::Opaque { accepted, mut client, mut server } = self.stage else {
+            return self.stage != Stage::GaveUp;
+        };
+        let looked = if side == Side::Client { &mut client } else { &mut server };
+        if !core::mem::replace(looked, true) && !matches!(first, 0x14..=0x17 | 0x80) {
+            let client = side == Side::Client;
+            flag(sink, None, if client { Rule::ClearBehindStls } else { Rule::ClearBehindAccept });
+        }
+        self.stage = Stage::Opaque { accepted, client, server };
+        false
+    }
+
+    /// Tells a violation, once for each reply.
+    fn once(&mut self, sink: Sink<'_>, about: Option<Asked>, rule: Rule) {
+        let bit = 1_u128.checked_shl(rule as u32).unwrap_or_default();
+        if self.told & bit == 0 {
+            self.told |= bit;
+            flag(sink, about, rule);
+        }
+    }
+
+    /// Whether what is sent can be read on the way.
+    fn is_readable(&self) -> bool {
+        !self.tls && self.config.channel == Channel::Plaintext
+    }
+}
+
+/// Tells a violation.
+fn flag(sink: Sink<'_>, command: Option<Asked>, rule: Rule) {
+    sink(Event::Violation(Violation { rule, command }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_has_a_bit() {
+        assert!(Rule::ALL.len() <= 128);
+    }
+}

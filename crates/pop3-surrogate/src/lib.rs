@@ -1,0 +1,108 @@
+//! Surrogates for clients that have not asked for UTF8: the same message with a header in ASCII
+//! (RFC 6856 section 2.1, RFC 6855 section 7).
+//!
+//! A message needs UTF8 when an octet of its header is not ASCII (RFC 6532). Bodies are not looked at:
+//! they are sent as they are by every server, with UTF8 and without. A store has three ways to deal
+//! with such a message for a client without UTF8: to send it all the same, to refuse it with
+//! `-ERR [UTF8]`, or to send a surrogate. For that it needs to know the
+//! surrogate's size before, as LIST has to tell it; [`HeaderScan`] finds the header while the octets
+//! are counted, and [`surrogate`] makes the other one of it.
+//!
+//! ```
+//! use pop3_surrogate::{HeaderScan, surrogate};
+//! let message = "Subject: Gr\u{fc}\u{df}e\n\nK\u{f6}rper\n";
+//! let mut scan = HeaderScan::new();
+//! scan.update(message.as_bytes());
+//! assert!(scan.is_complete() && scan.needs_utf8());
+//! let (header, _body) = message.as_bytes().split_at(scan.octets());
+//! assert_eq!(surrogate(header), b"Subject: =?UTF-8?B?R3LDvMOfZQ==?=\n\n");
+//! ```
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
+
+mod addresses;
+mod fields;
+mod parameters;
+mod words;
+
+pub use fields::surrogate;
+
+/// Finds the end of a header in octets that come in pieces, in stored form: lines may end in LF or CRLF.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderScan {
+    octets: usize,
+    eight_bit: bool,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At the start of a line.
+    Start,
+    /// Behind a CR at the start of a line.
+    Return,
+    /// Within a line.
+    Within,
+    /// Behind the blank line.
+    Behind,
+}
+
+impl HeaderScan {
+    /// At the front of a message.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { octets: 0, eight_bit: false, place: Place::Start }
+    }
+
+    /// Looks at the next octets. Those behind the header are not looked at.
+    pub fn update(&mut self, mut chunk: &[u8]) {
+        while self.place != Place::Behind && !chunk.is_empty() {
+            let line = memchr::memchr(b'\n', chunk).map_or(chunk.len(), |end| end.saturating_add(1));
+            let (line, rest) = chunk.split_at_checked(line).unwrap_or((chunk, &[]));
+            self.octets = self.octets.saturating_add(line.len());
+            self.eight_bit |= !line.is_ascii();
+            self.place = match (self.place, line) {
+                (Place::Start | Place::Return, b"\n") | (Place::Start, b"\r\n") => Place::Behind,
+                (Place::Start, b"\r") => Place::Return,
+                (_, [.., b'\n']) => Place::Start,
+                _ => Place::Within,
+            };
+            chunk = rest;
+        }
+    }
+
+    /// Whether the blank line was met. A message may end without one: then all of it is header.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.place == Place::Behind
+    }
+
+    /// How many octets the header has so far, the blank line included.
+    #[must_use]
+    pub const fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Whether an octet of the header is not ASCII.
+    #[must_use]
+    pub const fn needs_utf8(&self) -> bool {
+        self.eight_bit
+    }
+}
+
+impl Default for HeaderScan {
+    fn default() -> Self {
+        Self::new()
+    }
+}

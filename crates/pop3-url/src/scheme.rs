@@ -1,0 +1,46 @@
+//! The schemes of POP URLs.
+
+/// The scheme of a [`Url`](crate::Url): how the connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// `pop://` (RFC 2384): plain TCP first, port 110.
+    Pop,
+    /// `pop3://`: the same under the name that curl and others use.
+    Pop3,
+    /// `pops://`: TLS from the first octet, port 995. Used in practice, in no RFC.
+    Pops,
+    /// `pop3s://`: the same under the name that curl and others use.
+    Pop3s,
+}
+
+impl Scheme {
+    /// Whether TLS begins with the first octet.
+    #[must_use]
+    pub const fn implicit_tls(self) -> bool {
+        matches!(self, Self::Pops | Self::Pop3s)
+    }
+
+    /// The port where the URL names none: 110, or 995 with implicit TLS.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        if self.implicit_tls() { 995 } else { 110 }
+    }
+
+    /// The name, without `://`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pop => "pop",
+            Self::Pop3 => "pop3",
+            Self::Pops => "pops",
+            Self::Pop3s => "pop3s",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Pop, Self::Pop3, Self::Pops, Self::Pop3s]
+            .into_iter()
+            .find(|scheme| scheme.name().eq_ignore_ascii_case(name))
+    }
+}
