@@ -18,6 +18,7 @@ mod runtime;
 mod security;
 mod server;
 mod sinks;
+mod streams;
 mod timing;
 
 /// Makes tests of scenarios: each on all runtimes, in all modes.
