@@ -5,6 +5,7 @@
 //! test checks: RFC and section, and a running number.
 
 pub mod client;
+pub mod credentials;
 pub mod dialogue;
 pub mod model;
 pub mod observed;

@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use std::io;
 
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -49,18 +51,24 @@ impl<R: Runtime> Transport for Socket<R> {
         }
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        Transport::read(self, buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let clock = self.clock;
         match &mut self.stream {
             Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => {
-                let write = async {
-                    let written = stream.write(octets).await?;
-                    stream.flush().await?;
-                    Ok(written)
-                };
-                within::<R, _>(clock, deadline, write).await
-            }
+            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.write(octets)).await,
+        }
+    }
+
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        let clock = self.clock;
+        match &mut self.stream {
+            // It has no buffer of its own.
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.flush()).await,
         }
     }
 
@@ -91,7 +99,7 @@ impl<R: Runtime> Transport for Socket<R> {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = within::<R, _>(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (TlsStream::Client(stream), tls)
             }
             Role::None => return Err(unavailable()),

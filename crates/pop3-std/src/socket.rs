@@ -1,6 +1,5 @@
 //! A TCP connection, in clear or in TLS, as a transport that blocks.
 
-use core::future::{Future, ready};
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -83,11 +82,21 @@ impl Socket {
     fn send(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         self.tcp.deadline = deadline;
         let Some(tls) = &mut self.tls else { return self.tcp.write(octets) };
-        let written = tls.writer().write(octets)?;
+        // There is room for more only behind what has left.
         while tls.wants_write() {
             tls.write_tls(&mut self.tcp)?;
         }
-        Ok(written)
+        tls.writer().write(octets)
+    }
+
+    fn give(&mut self, deadline: Instant) -> io::Result<()> {
+        self.tcp.deadline = deadline;
+        if let Some(tls) = &mut self.tls {
+            while tls.wants_write() {
+                tls.write_tls(&mut self.tcp)?;
+            }
+        }
+        Ok(())
     }
 
     fn end(&mut self, deadline: Instant) -> io::Result<()> {
@@ -123,7 +132,10 @@ impl Socket {
         }
         self.info = match &tls {
             Connection::Server(connection) => own.and_then(|own| own.finish(connection)),
-            Connection::Client(connection) => TlsInfo::of_client(connection),
+            Connection::Client(connection) => {
+                let Role::Client(connector) = &self.role else { return Err(unavailable()) };
+                TlsInfo::of_client(connection, connector.server_name())
+            }
         };
         self.tls = Some(Box::new(tls));
         Ok(self)
@@ -134,6 +146,20 @@ impl Timed {
     fn left(&self) -> io::Result<Duration> {
         let left = self.clock.until(self.deadline);
         if left.is_zero() { Err(timed_out()) } else { Ok(left) }
+    }
+}
+
+impl Timed {
+    /// Whether the peer has ended its side, and nothing is left to be read.
+    fn has_ended(&self) -> io::Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        match seen {
+            Ok(octets) => Ok(octets == 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -191,30 +217,43 @@ impl Transport for Socket {
         self.tcp.clock.now()
     }
 
-    fn read(
-        &mut self,
-        buffer: &mut [u8],
-        deadline: Instant,
-    ) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(self.receive(buffer, deadline))
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.receive(buffer, deadline)
     }
 
-    fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(self.send(octets, deadline))
+    /// Receives nothing, as that would block, but looks from time to time whether the peer has ended its side.
+    async fn read_ahead(&mut self, _: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            let left = self.tcp.clock.until(deadline);
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            pause(StdInstant::now() + left.min(LOOK)).await;
+            if self.tcp.has_ended()? {
+                return Ok(0);
+            }
+        }
     }
 
-    fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send {
-        pause(StdInstant::now() + self.tcp.clock.until(until))
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.send(octets, deadline)
     }
 
-    fn close(&mut self, deadline: Instant) -> impl Future<Output = ()> + Send {
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        self.give(deadline)
+    }
+
+    async fn pause(&mut self, until: Instant) {
+        pause(StdInstant::now() + self.tcp.clock.until(until)).await;
+    }
+
+    async fn close(&mut self, deadline: Instant) {
         // The peer may be gone already.
         let _ = self.end(deadline);
-        ready(())
     }
 
-    fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send {
-        ready(self.handshake(deadline))
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        self.handshake(deadline)
     }
 
     fn tls(&self) -> Option<TlsInfo> {

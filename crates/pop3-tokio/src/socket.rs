@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use core::future::Future;
 use std::io;
 
@@ -64,18 +66,24 @@ impl Transport for Socket {
         }
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        Transport::read(self, buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let clock = self.clock;
         match &mut self.stream {
             Stream::Plain(stream) => Self::within(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => {
-                let write = async {
-                    let written = stream.write(octets).await?;
-                    stream.flush().await?;
-                    Ok(written)
-                };
-                Self::within(clock, deadline, write).await
-            }
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.write(octets)).await,
+        }
+    }
+
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        let clock = self.clock;
+        match &mut self.stream {
+            // It has no buffer of its own.
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.flush()).await,
         }
     }
 
@@ -106,7 +114,7 @@ impl Transport for Socket {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = Self::within(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (stream.into(), tls)
             }
             Role::None => return Err(unavailable()),
