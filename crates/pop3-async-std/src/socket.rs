@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use std::io;
 
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -47,6 +49,10 @@ impl<R: Runtime> Transport for Socket<R> {
                 result => result,
             },
         }
+    }
+
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        Transport::read(self, buffer, deadline).await
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {

@@ -273,10 +273,12 @@ impl Dial {
             Error::Argument(_) | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
-            Error::Protocol(ProtocolError::Dismissed(line)) if error.advice() == Retry::Later => Failure::new(
-                Exit::TryLater,
-                format!("{place} ended the session: {} (try again later)", shown(line)),
-            ),
+            Error::Protocol(ProtocolError::Dismissed(line)) if error.advice() == Retry::Later => {
+                Failure::new(
+                    Exit::TryLater,
+                    format!("{place} ended the session: {} (try again later)", shown(line)),
+                )
+            }
             Error::Protocol(fault) => {
                 // For people what the server said is shown in its own letters, not in ASCII.
                 let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();

@@ -9,7 +9,9 @@ mod proxy;
 mod report;
 mod sasl;
 mod service;
+mod sessions;
 mod switches;
+mod taken_over;
 mod telling;
 mod welcoming;
 
@@ -20,6 +22,8 @@ pub use proxy::Proxy;
 pub use report::{LoginMethod, Report};
 pub use sasl::Sasl;
 pub use service::{Service, Welcome, is_of_one_connection};
+pub use sessions::Sessions;
+pub use taken_over::TakenOver;
 
 use core::time::Duration;
 use std::io;
@@ -61,19 +65,27 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-/// Returns who the client was, and how its session went.
+/// How a connection has ended here.
+enum Served<T, B> {
+    /// It is closed, and what is to be told of it.
+    Closed(Peer, Report),
+    /// Somebody else goes on with it.
+    TakenOver(TakenOver<T, B>, Report),
+}
+
 async fn serve_to_end<T: Transport, S: Service>(
     admitted: Admitted<T>,
     service: &S,
     stop: &Stop,
-) -> (Peer, Report) {
-    let Admitted { mut transport, entrance, mut peer, end, opened, begun } = admitted;
+) -> Served<T, S::Backend> {
+    let Admitted { mut transport, entrance, mut peer, end, opened, begun, entered: _ } = admitted;
     let switches = Switches { stop, end: &end };
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
         if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
             peer.place = Place::none();
-            return (peer, Report::failed_start("PROXY header", failure, begun.elapsed()));
+            let report = Report::failed_start("PROXY header", failure, begun.elapsed());
+            return Served::Closed(peer, report);
         }
     }
     let mut link = Link::new(peer);
@@ -84,7 +96,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                 if let Some(rejection) = &unwelcome.rejection {
                     turn_away(transport, entrance, rejection).await;
                 }
-                return (link.into_peer(), unwelcome.report(begun.elapsed()));
+                return Served::Closed(link.into_peer(), unwelcome.report(begun.elapsed()));
             }
         };
     let login_deadline = opened.after(config.limits.login_timeout);
@@ -93,7 +105,8 @@ async fn serve_to_end<T: Transport, S: Service>(
             Ok(transport) => transport,
             Err(failure) => {
                 let (close, error) = failure.of_handshake();
-                return (link.into_peer(), Report::unserved(close, error, begun.elapsed()));
+                let report = Report::unserved(close, error, begun.elapsed());
+                return Served::Closed(link.into_peer(), report);
             }
         };
     }
@@ -110,6 +123,11 @@ async fn serve_to_end<T: Transport, S: Service>(
     let ended = loop {
         match session.drive(&mut transport, &switches).await {
             End::Closed(ended) => break ended,
+            End::TakenOver(ended, backend, unread) => {
+                let rest = (&ended, backend, unread);
+                let taken = TakenOver::new(transport, rest, link.peer().clone(), end.clone());
+                return Served::TakenOver(taken, Report::new(ended, begun.elapsed()));
+            }
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
                 let welcome = welcome(service, link.peer(), &mut transport, &switches).await;
@@ -121,7 +139,8 @@ async fn serve_to_end<T: Transport, S: Service>(
                 transport = match switches.race(transport.secure(login_deadline)).await {
                     Ok(transport) => transport,
                     Err(failure) => {
-                        return (link.into_peer(), Report::new(suspended.failed(failure), begun.elapsed()));
+                        let report = Report::new(suspended.failed(failure), begun.elapsed());
+                        return Served::Closed(link.into_peer(), report);
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
@@ -146,7 +165,7 @@ async fn serve_to_end<T: Transport, S: Service>(
     if !end.is_stopped() {
         transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
-    (link.into_peer(), Report::new(ended, duration))
+    Served::Closed(link.into_peer(), Report::new(ended, duration))
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

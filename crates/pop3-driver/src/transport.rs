@@ -31,6 +31,23 @@ pub trait Transport: Send + Sized {
         deadline: Instant,
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
+    /// Receives octets while something else is awaited, as [`read`](Self::read) does.
+    ///
+    /// The server watches its client by this while the store works. Default: nothing is received, and the deadline
+    /// is awaited. That is for transports whose reads block: they must not hold up what is awaited, so they
+    /// do not notice that the client has left.
+    fn read_ahead(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> impl Future<Output = io::Result<usize>> + Send {
+        let _ = buffer;
+        async move {
+            self.pause(deadline).await;
+            Err(timed_out())
+        }
+    }
+
     /// Takes octets from the front, at least one, and returns how many. They may stay in a buffer until
     /// [`flush`](Self::flush).
     fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send;

@@ -21,14 +21,16 @@ mod client;
 mod listen;
 mod message;
 mod socket;
+mod threads;
 
 pub use client::Client;
-pub use listen::serve;
+pub use listen::{serve, serve_or_hand_over};
 pub use message::Message;
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::wait;
 pub use socket::Socket;
+pub use threads::Threads;
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};

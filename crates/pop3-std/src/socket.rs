@@ -149,6 +149,20 @@ impl Timed {
     }
 }
 
+impl Timed {
+    /// Whether the peer has ended its side, and nothing is left to be read.
+    fn has_ended(&self) -> io::Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        match seen {
+            Ok(octets) => Ok(octets == 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -205,6 +219,20 @@ impl Transport for Socket {
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         self.receive(buffer, deadline)
+    }
+
+    /// Receives nothing, as that would block, but looks from time to time whether the peer has ended its side.
+    async fn read_ahead(&mut self, _: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            let left = self.tcp.clock.until(deadline);
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            pause(StdInstant::now() + left.min(LOOK)).await;
+            if self.tcp.has_ended()? {
+                return Ok(0);
+            }
+        }
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {

@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use core::future::Future;
 use std::io;
 
@@ -62,6 +64,10 @@ impl Transport for Socket {
                 result => result,
             },
         }
+    }
+
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        Transport::read(self, buffer, deadline).await
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {

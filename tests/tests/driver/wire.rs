@@ -204,6 +204,16 @@ impl Transport for Wire {
         .await
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        poll_fn(|_| match self.state().incoming.front() {
+            // What the script does not tell of does not happen, not even the end.
+            None | Some(Incoming::Never) => Poll::Pending,
+            Some(_) => Poll::Ready(()),
+        })
+        .await;
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let mut state = self.state();
         let before = state.written;

@@ -1,13 +1,15 @@
 //! Connections that were let in, and are to be served.
 
 use core::fmt;
+use core::future::Future;
 use std::time::Instant as StdInstant;
 
 use pop3_proto::server::Close;
 use pop3_proto::{Instant, Rejection};
 
+use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Report, Service, serve_to_end, turn_away};
+use super::{Entrance, Peer, Place, Report, Served, Service, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -26,6 +28,8 @@ pub struct Admitted<T> {
     pub(super) opened: Instant,
     /// A handshake that fails takes the transport and its clock along.
     pub(super) begun: StdInstant,
+    /// Its entry among the sessions of its listener.
+    pub(super) entered: Option<Entered>,
 }
 
 /// Asks the service whether it has a place for a connection. One that it has none for is told so and closed, and
@@ -37,13 +41,13 @@ pub async fn admit<T: Transport, S: Service>(
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
-    let telling = Telling::new(service, &peer, begun);
+    let telling = Telling::new(service, &peer, begun, None);
     let place = caught(async { service.accept(&peer, &end) }).await;
     let (rejection, panicked) = match place {
         Ok(Ok(place)) => {
             telling.leave();
             peer.place = place;
-            return Some(Admitted { transport, entrance, peer, end, opened, begun });
+            return Some(Admitted { transport, entrance, peer, end, opened, begun, entered: None });
         }
         Ok(Err(rejection)) => (rejection, false),
         Err(_) => (Rejection::temporary("internal error"), true),
@@ -65,14 +69,49 @@ impl<T: Transport> Admitted<T> {
         &self.end
     }
 
-    /// Serves the connection to its end.
+    /// Serves the connection to its end. A connection that is to be [taken over](crate::Login::TakeOver) is closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
     /// session ended, also if the future is dropped. A panic of the service or of its backend ends this session
-    /// only: it goes no further than here.
+    /// only: it goes no further than here. So does the [cut](Stop) of the switch, whatever the session waits for; only
+    /// what blocks the thread is not ended by it.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
-        let telling = Telling::new(service, &self.peer, self.begun);
-        match caught(serve_to_end(self, service, stop)).await {
+        self.serve_or_hand_over(service, stop, async |taken| drop(taken)).await;
+    }
+
+    /// Serves the connection to its end, or to a login that is answered by
+    /// [`Login::TakeOver`](crate::Login::TakeOver): then this future goes on with it.
+    ///
+    /// The service is told of the end when that future is done, with
+    /// [`Close::TakenOver`](pop3_proto::server::Close). The future is dropped when the service
+    /// [ends](Service::accept) the connection, and at the [cut](Stop) of the switch; that the switch is thrown is for
+    /// it to notice.
+    pub async fn serve_or_hand_over<S: Service, F: Future<Output = ()>>(
+        mut self,
+        service: &S,
+        stop: &Stop,
+        take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
+    ) {
+        // What is told is told when all else is dropped: this comes first.
+        let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
+        let (begun, end) = (self.begun, self.end.clone());
+        // What ends one session ends all of them.
+        let _cut = stop.on_cut({
+            let end = self.end.clone();
+            move || end.stop()
+        });
+        let served = caught(async {
+            match serve_to_end(self, service, stop).await {
+                Served::Closed(peer, report) => (peer, report),
+                Served::TakenOver(taken, mut report) => {
+                    let peer = Peer { place: Place::none(), ..taken.peer.clone() };
+                    let _ = end.before(take_over(taken)).await;
+                    report.duration = begun.elapsed();
+                    (peer, report)
+                }
+            }
+        });
+        match served.await {
             Ok((peer, report)) => telling.tell(&peer, &report),
             Err(_) => telling.panicked(),
         }
@@ -81,8 +120,8 @@ impl<T: Transport> Admitted<T> {
     /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
     /// for accept loops that can't get a thread for it.
     pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
-        let telling = Telling::new(service, &self.peer, self.begun);
-        let Self { transport, entrance, peer, begun, .. } = self;
+        let Self { transport, entrance, peer, begun, entered, .. } = self;
+        let telling = Telling::new(service, &peer, begun, entered);
         turn_away(transport, entrance, rejection).await;
         drop(peer);
         telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));

@@ -11,6 +11,7 @@ use super::peer::Peer;
 use super::place::Place;
 use super::report::Report;
 use super::service::Service;
+use super::sessions::Entered;
 
 /// What is still to be told. Dropped before, it tells that the connection was dropped.
 pub(super) struct Telling<'s, S: Service> {
@@ -19,11 +20,14 @@ pub(super) struct Telling<'s, S: Service> {
     peer: Peer,
     begun: Instant,
     due: bool,
+    /// The entry among the sessions of its listener, which ends behind all that is told.
+    entered: Option<Entered>,
 }
 
 impl<'s, S: Service> Telling<'s, S> {
-    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant) -> Self {
-        Self { service, peer: Peer { place: Place::none(), ..peer.clone() }, begun, due: true }
+    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
+        let peer = Peer { place: Place::none(), ..peer.clone() };
+        Self { service, peer, begun, due: true, entered }
     }
 
     /// It will be told by another.
@@ -32,8 +36,7 @@ impl<'s, S: Service> Telling<'s, S> {
     }
 
     pub(super) fn tell(mut self, peer: &Peer, report: &Report) {
-        self.due = false;
-        if catch_unwind(AssertUnwindSafe(|| self.service.ended(peer, report))).is_err() {
+        if self.is_due() && catch_unwind(AssertUnwindSafe(|| self.service.ended(peer, report))).is_err() {
             self.tell_now(&Report::panicked(self.begun.elapsed()));
         }
     }
@@ -45,8 +48,14 @@ impl<'s, S: Service> Telling<'s, S> {
     }
 
     pub(super) fn panicked(mut self) {
-        self.due = false;
-        self.tell_now(&Report::panicked(self.begun.elapsed()));
+        if self.is_due() {
+            self.tell_now(&Report::panicked(self.begun.elapsed()));
+        }
+    }
+
+    /// Whether there is something to tell: once. Who was left behind by its listener is told of already.
+    fn is_due(&mut self) -> bool {
+        core::mem::take(&mut self.due) && self.entered.as_ref().is_none_or(Entered::tell)
     }
 
     /// There is nobody to tell of a panic but the service.
@@ -57,7 +66,7 @@ impl<'s, S: Service> Telling<'s, S> {
 
 impl<S: Service> Drop for Telling<'_, S> {
     fn drop(&mut self) {
-        if self.due {
+        if self.is_due() {
             let dropped = io::Error::other("the future that served the connection was dropped");
             self.tell_now(&Report::unserved(Close::Stopped, Some(dropped), self.begun.elapsed()));
         }

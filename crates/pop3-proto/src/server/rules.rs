@@ -115,6 +115,10 @@ impl Session {
             (Phase::Authenticating | Phase::Exchanging { .. }, Answer::Accept(account)) => {
                 Ok(self.accept(account))
             }
+            (Phase::Authenticating | Phase::Exchanging { .. }, Answer::TakeOver) => {
+                self.phase = Phase::Closed(Close::TakenOver);
+                Ok(Action::Close(Close::TakenOver, None))
+            }
             (
                 Phase::Authenticating | Phase::Exchanging { .. } | Phase::Cancelling { .. },
                 Answer::Reject(rejection),
@@ -151,9 +155,14 @@ impl Session {
                 Ok(Action::Close(Close::BrokenMessage, None))
             }
             (&Phase::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
+            (&Phase::Committing { count }, Answer::Unavailable(rejection)) => {
+                self.totals.unconfirmed = count;
+                Ok(self.quit_with(rejection.into()))
+            }
             (
                 _,
                 Answer::Accept(_)
+                | Answer::TakeOver
                 | Answer::Reject(_)
                 | Answer::Challenge(_)
                 | Answer::Abandon(_)

@@ -6,6 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::client_info::ClientInfo;
+use super::config::Limits;
 use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
@@ -114,7 +115,7 @@ pub enum Column {
 pub enum Request {
     /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
-    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
+    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
     Authenticate(Login),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
@@ -138,7 +139,8 @@ pub enum Request {
     /// Remove these messages for good, and release the maildrop: the next login may come as soon as
     /// the answer's reply has left.
     ///
-    /// Answer: [`Committed`](Answer::Committed).
+    /// Answers: [`Committed`](Answer::Committed); [`Unavailable`](Answer::Unavailable) when it is not known how it
+    /// went.
     Commit(Deletions),
 }
 
@@ -148,6 +150,10 @@ pub enum Request {
 pub enum Answer {
     /// The credentials are right, the maildrop is locked: here is the snapshot.
     Accept(Accepted),
+    /// The credentials are right, and somebody else goes on with the connection from here, as a relay to another
+    /// server: nothing is said, and the session ends with [`Close::TakenOver`]. The first thing that the client
+    /// is to be told is the reply to its login.
+    TakeOver,
     /// No login. Codes: [`Rejection::credentials`], [`Rejection::in_use`] (only when the
     /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
     /// [`Rejection::permanent`].
@@ -166,6 +172,8 @@ pub enum Answer {
     EndOfMessage,
     /// The message can't be had, or its rest can't. Before [`Message`](Self::Message) this is a
     /// negative reply; behind it the connection is closed, as nothing else tells the client.
+    ///
+    /// Of a commit: nobody knows what was removed. QUIT gets this negative reply.
     Unavailable(Rejection),
     /// The commit is over.
     Committed {
@@ -188,6 +196,9 @@ pub struct Accepted {
     /// Whose maildrop it is, printable, for a log: where a token or a certificate tells the name and
     /// the client did not. Default: none, which means the one that the credentials name.
     pub user: Option<String>,
+    /// The user's own limits, which hold from the login on in place of all those in
+    /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
+    pub limits: Option<Limits>,
 }
 
 /// How much of a message is wanted.
@@ -231,6 +242,8 @@ pub enum Close {
     Refused,
     /// The embedder ended this session, as it needed its place for another. Nothing is removed.
     Evicted,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -265,7 +278,7 @@ impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
     #[must_use]
     pub const fn new(maildrop: Maildrop) -> Self {
-        Self { maildrop, login_delay: None, expire: None, user: None }
+        Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
     }
 
     /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
@@ -286,6 +299,23 @@ impl Accepted {
     #[must_use]
     pub fn with_user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use pop3_proto::Maildrop;
+    /// use pop3_proto::server::{Accepted, Config};
+    ///
+    /// let config = Config::new();
+    /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
+    /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
+    /// ```
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 }
@@ -310,6 +340,7 @@ impl fmt::Display for Close {
             Self::Handshake => "the TLS handshake failed",
             Self::Refused => "turned away",
             Self::Evicted => "closed to make room for another connection",
+            Self::TakenOver => "taken over",
         })
     }
 }
