@@ -7,6 +7,7 @@ mod client_utf8;
 mod dropped;
 mod evicted;
 mod faults;
+mod halting;
 mod hostile_login;
 mod late;
 mod logins_once;
