@@ -93,7 +93,7 @@ impl<T: Transport> Admitted<T> {
         take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
     ) {
         let (begun, end) = (self.begun, self.end.clone());
-        let telling = Telling::new(service, &self.peer, begun).among(self.entered.take());
+        let telling = Telling::new(service, &self.peer, begun, self.entered.take());
         // What ends one session ends all of them.
         let _cut = stop.on_cut({
             let end = end.clone();

@@ -25,14 +25,10 @@ pub(super) struct Telling<'s, S: Service> {
 }
 
 impl<'s, S: Service> Telling<'s, S> {
-    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant) -> Self {
-        Self { service, peer: Peer { place: Place::none(), ..peer.clone() }, begun, due: true, entered: None }
-    }
-
-    /// Of a session that is one of a listener's.
-    pub(super) fn among(mut self, entered: Option<Entered>) -> Self {
-        self.entered = entered;
-        self
+    /// Of a connection that begins, which may be among the sessions of a listener.
+    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
+        let peer = Peer { place: Place::none(), ..peer.clone() };
+        Self { service, peer, begun, due: true, entered }
     }
 
     /// It will be told by another.
