@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use pop3_disk::Disk;
 use pop3_driver::Stop;
@@ -26,6 +26,7 @@ const BATCH_OCTETS: u64 = 8 << 20;
 
 /// A target together with the memory of what is in it.
 pub(crate) struct Inbox {
+    disk: Arc<dyn Disk>,
     journal: Journal,
     sink: Box<dyn Sink>,
     /// Nobody else fetches the account into the target meanwhile.
@@ -76,17 +77,13 @@ impl Inbox {
         all: bool,
         stop: &Stop,
     ) -> Result<Self, Error> {
-        let mut journal = Journal::open(disk, state, account, target_name, stop)?;
-        let (mut sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
+        let journal = Journal::open(disk, state, account, target_name, stop)?;
+        let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
         let state = Place::state(journal.path());
         let target = Place::target(target);
-        recover(&mut journal, sink.as_mut(), &target, &state, disk.now()).map_err(|error| {
-            Error::unusable(format!(
-                "what an interrupted fetch left can't be put in order: {}",
-                reasons(&error)
-            ))
-        })?;
-        Ok(Self {
+        let disk = Arc::clone(disk);
+        let mut inbox = Self {
+            disk,
             journal,
             sink,
             _turn: turn,
@@ -98,7 +95,41 @@ impl Inbox {
             remember: !all,
             unsure: Vec::new(),
             stored: (0, 0),
-        })
+        };
+        inbox.recover().map_err(|error| {
+            Error::unusable(format!(
+                "what an interrupted fetch left can't be put in order: {}",
+                reasons(&error)
+            ))
+        })?;
+        Ok(inbox)
+    }
+
+    /// Begins a run. What the one before has left undone is put in order, as by [`open`](Self::open).
+    pub(crate) fn begin_run(&mut self) -> io::Result<()> {
+        self.stored = (0, 0);
+        self.met.clear();
+        self.batch.clear();
+        self.batch_octets = 0;
+        // Notes of which nobody knows whether they hold are looked into.
+        if self.journal.has_unsure() { self.recover() } else { Ok(()) }
+    }
+
+    /// Finds out what became of the messages that were about to appear when the last run ended.
+    fn recover(&mut self) -> io::Result<()> {
+        let now = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut gone = Vec::new();
+        for unsure in self.journal.unsure() {
+            let age = now.saturating_sub(Duration::from_secs(unsure.time));
+            if !self.target.named(self.sink.appeared(&unsure.token, age))? {
+                gone.push(unsure);
+            }
+        }
+        // What appeared must be on the disk before it counts as stored.
+        self.target.named(self.sink.sync_published())?;
+        self.state.named(self.journal.settle(&gone))?;
+        self.unsure.clear();
+        self.target.named(self.sink.clean())
     }
 
     /// Compares the memory with a new listing. Call it before the [plan](super::plan) is made.
@@ -254,28 +285,6 @@ impl Write for Incoming {
     fn flush(&mut self) -> io::Result<()> {
         self.target.named(self.receiving.flush())
     }
-}
-
-/// Finds out what became of the messages that were about to appear when the last run ended.
-fn recover(
-    journal: &mut Journal,
-    sink: &mut dyn Sink,
-    target: &Place,
-    state: &Place,
-    now: SystemTime,
-) -> io::Result<()> {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut gone = Vec::new();
-    for unsure in journal.unsure() {
-        let age = now.saturating_sub(Duration::from_secs(unsure.time));
-        if !target.named(sink.appeared(&unsure.token, age))? {
-            gone.push(unsure);
-        }
-    }
-    // What appeared must be on the disk before it counts as stored.
-    target.named(sink.sync_published())?;
-    state.named(journal.settle(&gone))?;
-    target.named(sink.clean())
 }
 
 #[cfg(test)]

@@ -74,9 +74,11 @@ pub(crate) fn task(catalogue: &Catalogue, census: &Census<'_>, place: usize) -> 
 
 #[cfg(test)]
 mod tests {
+    use pop3_seen::Absence;
+
     use super::super::catalogue::Listed;
     use super::*;
-    use crate::journal::{Absence, Entry, Key};
+    use crate::journal::{Entry, Key};
 
     fn catalogue(messages: &[(&str, u64)]) -> Catalogue {
         let listed = |(index, &(uid, size)): (usize, &(&str, u64))| Listed {

@@ -99,12 +99,13 @@ impl Fetch {
     /// [report](Self::report), which has the figures after an error too.
     ///
     /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
-    /// is remembered. Do not run again then, but open anew.
+    /// is remembered, and the next run goes on from there.
     ///
     /// # Errors
     /// When the run ends before its time. The next one goes on from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<Report, Error> {
         self.report = Report::default();
+        self.inbox.begin_run()?;
         self.fetch(client).await?;
         Ok(self.report)
     }

@@ -3,20 +3,20 @@
 //! The file is a log. A message is noted, and the note is on the disk, before the message appears in
 //! the target; a run that was interrupted in between is found out by the next one, which asks the
 //! target. So a message is fetched once, whenever the program was killed. What was deleted is noted
-//! before QUIT is sent; whether that took place, the next listing tells ([`Memory::reconcile`]).
+//! before QUIT is sent; whether that took place, the next listing tells ([`Seen::compare`]).
 //!
 //! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
 //! disk is damaged, and then messages are fetched again and not lost.
 
 mod log;
 mod record;
+mod state_file;
 #[cfg(test)]
 mod tests;
 mod traits;
 
 use core::time::Duration;
-use std::collections::HashMap;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -25,8 +25,11 @@ use pop3_disk::{Disk, File, Lock, Open};
 use pop3_driver::Stop;
 
 use log::Log;
-pub(crate) use pop3_seen::{Absence, Census, Content, Day, Entry, Forgetting, Id, Key, Memory};
+use pop3_seen::{Absence, Forgetting, Seen};
+pub(crate) use pop3_seen::{Census, Content, Day, Entry, Id, Key, Memory};
+#[cfg(test)]
 use record::Record;
+use state_file::{Header, StateFile};
 pub use traits::RecognisedBy;
 pub(crate) use traits::Traits;
 
@@ -34,21 +37,12 @@ use crate::sink::real_path;
 use crate::spot::{PRIVATE, Spot};
 use crate::{Error, Target};
 
-/// The state file, held by this process alone.
+/// The book of what was fetched, in the state file, which this process has alone.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    disk: Arc<dyn Disk>,
-    spot: Spot,
-    file: Box<dyn File>,
+    seen: Seen<StateFile>,
     /// Locked as long as the journal lives; the system unlocks it when the process ends.
     _lock: Box<dyn File>,
-    name: String,
-    account: String,
-    target: String,
-    traits: Traits,
-    memory: Memory,
-    tail: Vec<Unsure>,
-    is_torn: bool,
 }
 
 /// A message that was about to appear when the last run ended.
@@ -127,128 +121,95 @@ impl Journal {
                 path.display()
             )));
         }
-        let file = spot.open(Open::appending().make(0o600)).map_err(failed)?;
-        let mut journal = Self {
-            disk: Arc::clone(disk),
-            spot,
-            file,
-            _lock: lock,
-            name,
-            account: account.to_owned(),
-            target: target.to_owned(),
-            traits: log.traits(),
-            memory: log.memory,
-            tail: log.tail,
-            is_torn: false,
-        };
+        let header = Header { name, account: account.to_owned(), target: target.to_owned() };
+        let traits = log.traits();
+        let file = StateFile::open(disk, spot, header, traits, log.tail).map_err(failed)?;
+        let mut journal = Self { seen: Seen::new(log.memory, file), _lock: lock };
         // A new file gets its header, a torn end goes, and so does an old form.
         if is_new || log.torn || log.is_old || old_target != target {
-            journal.rewrite().map_err(failed)?;
+            journal.seen.replace().map_err(failed)?;
         }
         Ok(journal)
     }
 
     /// Whether a failed write may have left notes that the next run believes.
     pub(crate) const fn is_torn(&self) -> bool {
-        self.is_torn
+        self.seen.storage().is_torn
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.spot.path()
+        self.seen.storage().path()
     }
 
     /// A name that no other state file has, for the names of unfinished files.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.seen.storage().header.name
     }
 
     pub(crate) const fn memory(&self) -> &Memory {
-        &self.memory
+        self.seen.memory()
     }
 
     /// What is known of the account, beside its messages.
     pub(crate) const fn traits(&self) -> Traits {
-        self.traits
+        self.seen.storage().traits()
     }
 
     /// Notes what is known of the account. It is on the disk when this returns.
     pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
-        if self.traits == traits {
-            return Ok(());
-        }
-        let mut line = Vec::new();
-        Record::Traits(traits).write(&mut line);
-        self.append(&line, true)?;
-        self.traits = traits;
-        Ok(())
+        self.seen.storage_mut().set_traits(traits)
+    }
+
+    /// Whether there are messages of which it is not known whether they appeared.
+    pub(crate) const fn has_unsure(&self) -> bool {
+        !self.seen.storage().tail.is_empty()
     }
 
     /// The messages of which it is not known whether they appeared. Ask the target about each, then
     /// [`settle`](Self::settle).
     pub(crate) fn unsure(&self) -> Vec<Unsure> {
-        self.tail.clone()
+        self.seen.storage().tail.clone()
     }
 
     /// Takes up what became of the [`unsure`](Self::unsure): those in `gone` did not appear.
     pub(crate) fn settle(&mut self, gone: &[Unsure]) -> io::Result<()> {
-        if self.tail.is_empty() {
+        let tail = &mut self.seen.storage_mut().tail;
+        if tail.is_empty() {
             return Ok(());
         }
-        for unsure in gone {
-            self.memory.remove(unsure.id);
+        tail.clear();
+        if gone.is_empty() {
+            return self.seen.replace();
         }
-        self.tail.clear();
-        self.rewrite()
+        self.seen.not_stored(&gone.iter().map(|unsure| unsure.id).collect::<Vec<_>>())
     }
 
     /// Notes that these messages are about to appear in the target. They may when this returns.
     pub(crate) fn intend(&mut self, intents: &[Intent]) -> io::Result<()> {
-        let time = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut lines = Vec::new();
-        for Intent { id, entry, token } in intents {
-            Record::Stored { id: *id, entry: *entry, time, token: token.clone() }.write(&mut lines);
-        }
-        self.append(&lines, true)?;
-        for Intent { id, entry, token } in intents {
-            self.tail.push(Unsure { id: *id, token: token.clone(), time });
-            self.memory.insert(*id, *entry);
-        }
-        Ok(())
+        self.seen.storage_mut().tokens = intents.iter().map(|intent| intent.token.clone()).collect();
+        self.seen.stored(&intents.iter().map(|intent| (intent.id, intent.entry)).collect::<Vec<_>>())
     }
 
     /// Notes that the messages of all intents have appeared, except those in `failed`.
     pub(crate) fn published(&mut self, failed: &[Id]) -> io::Result<()> {
-        self.tail.clear();
-        if failed.is_empty() {
-            let mut line = Vec::new();
-            Record::Published.write(&mut line);
-            return self.append(&line, false);
-        }
-        for &id in failed {
-            self.memory.remove(id);
-        }
-        self.rewrite()
+        self.seen.storage_mut().tail.clear();
+        if failed.is_empty() { self.seen.storage_mut().published() } else { self.seen.not_stored(failed) }
     }
 
     /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
     pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
-        let mut lines = Vec::new();
-        for &id in ids {
-            self.memory.deleting(id);
-            Record::Deleting { id }.write(&mut lines);
-        }
-        self.append(&lines, true)
+        self.seen.deleting(ids)
     }
 
     /// QUIT was answered with `+OK`: what was being deleted is gone.
     pub(crate) fn deleted(&mut self) -> io::Result<()> {
-        if self.memory.deleted() { self.rewrite() } else { Ok(()) }
+        self.seen.deleted()
     }
 
     /// Compares with the listing of a new session. Call it before anything is fetched.
     pub(crate) fn reconcile(&mut self, census: &Census<'_>) -> io::Result<()> {
-        let forgetting = Forgetting { today: today(&*self.disk), after: Day::MAX };
-        if self.memory.reconcile(census, forgetting) { self.rewrite() } else { Ok(()) }
+        let today = self.seen.storage().today();
+        self.seen.compare(census, today)
     }
 
     /// Forgets what the server has not listed for so many days. Call it at the end of a run. `seen`
@@ -259,82 +220,9 @@ impl Journal {
         after: Day,
         seen: impl Fn(Id) -> Option<bool>,
     ) -> io::Result<()> {
-        let forgetting = Forgetting { today: today(&*self.disk), after };
-        if self.memory.prune(census, forgetting, seen) { self.rewrite() } else { Ok(()) }
+        let today = self.seen.storage().today();
+        self.seen.forget(census, Forgetting { today, after }, seen)
     }
-
-    /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
-    /// [torn](Self::is_torn).
-    fn append(&mut self, lines: &[u8], durably: bool) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        if self.is_torn {
-            return Err(io::Error::other("an earlier write failed, and could not be taken back"));
-        }
-        let length = self.file.stat()?.len;
-        let mut appended = self.file.write_all(lines);
-        if durably {
-            appended = appended.and_then(|()| self.file.sync());
-        }
-        if appended.is_err() {
-            // What was written of them must not be believed by the next run, nor stand before other lines.
-            let taken_back = self.file.set_len(length).and_then(|()| self.file.sync());
-            self.is_torn |= taken_back.is_err();
-        }
-        appended
-    }
-
-    /// Writes the file anew, in one step for all who look.
-    fn rewrite(&mut self) -> io::Result<()> {
-        let new = self.spot.beside(".new");
-        let mut file = new.open(PRIVATE.emptied())?;
-        let written = self.write_to(&mut *file).and_then(|()| file.sync());
-        if written.is_err() {
-            // On a full disk it would take the room that others need.
-            let _ = new.remove();
-        }
-        written?;
-        // What is written from here on goes to the new file, even if the rest fails.
-        let file = new.open(Open::appending())?;
-        new.rename(&self.spot)?;
-        self.file = file;
-        self.is_torn = false;
-        self.spot.sync_folder()
-    }
-
-    fn write_to(&self, file: &mut dyn File) -> io::Result<()> {
-        /// Octets gathered before they are written.
-        const BUFFER: usize = 64 * 1024;
-        let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
-        let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
-        let mut lines = Vec::with_capacity(BUFFER + 1_024);
-        Record::Header { name, account, target, is_old: false }.write(&mut lines);
-        Record::Traits(self.traits).write(&mut lines);
-        for (id, entry) in self.memory.iter().filter(|(id, _)| !unsure.contains_key(id)) {
-            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
-            if lines.len() >= BUFFER {
-                file.write_all(&lines)?;
-                lines.clear();
-            }
-        }
-        Record::Published.write(&mut lines);
-        for (id, entry) in self.memory.iter() {
-            if let Some(Unsure { time, token, .. }) = unsure.get(&id) {
-                Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut lines);
-            }
-        }
-        file.write_all(&lines)
-    }
-}
-
-/// The day by the clock; `None` where it can't be right, as on a machine that has no clock of its own
-/// and has not asked for the time yet.
-fn today(disk: &dyn Disk) -> Option<Day> {
-    /// A day before this program was written: 1 January 2024.
-    const EARLIEST: Day = 19_723;
-    let now = disk.now().duration_since(UNIX_EPOCH).ok()?;
-    Day::try_from(now.as_secs() / 86_400).ok().filter(|&day| day >= EARLIEST)
 }
 
 /// Locks a file; `false` when another process has it. One that is just ending is waited for, unless the switch is
