@@ -3,14 +3,13 @@
 
 use std::sync::OnceLock;
 
-use pop3_proto::server::{
-    Accepted, Answer, Credentials, KeyedDigest, Needs, OfferedMechanism, Proof, SaslRequest,
-};
+use pop3_proto::server::{Accepted, Answer, Needs, OfferedMechanism, SaslRequest};
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::scram::{Hash, Keys};
 use pop3_sasl::server::{self as sasl, Exchange, Question, Setup, Step};
 use pop3_sasl::{Mechanism, Nonce};
 
+use crate::credentials::{Credentials, Proof};
 use crate::store::Store;
 
 /// The mechanism that answers every response with the same as a challenge.
@@ -32,8 +31,7 @@ pub struct Leader {
 pub fn offer(names: &[&str]) -> Vec<OfferedMechanism> {
     let offered = |name: &&str| {
         let needs = match Mechanism::parse(name.as_bytes()) {
-            Some(Mechanism::External) => Needs::Tls,
-            Some(mechanism) if mechanism.needs_channel_binding() => Needs::Tls,
+            Some(mechanism) if mechanism.needs_tls() => Needs::Tls,
             Some(mechanism) if mechanism.exposes_secret() => Needs::Privacy,
             _ => Needs::Nothing,
         };
@@ -55,7 +53,7 @@ impl Leader {
             SaslRequest::Begin { mechanism, initial } => {
                 *self = Self { endless: mechanism.as_str() == ENDLESS, ..Self::default() };
                 if self.endless {
-                    return Answer::Challenge(initial.unwrap_or_else(|| Secret::new(Vec::new())));
+                    return Answer::Challenge(initial.unwrap_or_else(Secret::default));
                 }
                 let Some(known) = Mechanism::parse(mechanism.as_str().as_bytes()) else {
                     return Answer::Abandon(Rejection::plain("never heard of it"));
@@ -73,12 +71,12 @@ impl Leader {
         let mut step = step.expect("the core keeps the order");
         loop {
             let question = match step {
-                Step::Challenge(octets) => return Answer::Challenge(Secret::new(octets.into_octets())),
+                Step::Challenge(octets) => return Answer::Challenge(octets),
                 Step::Done(identity) => {
                     let name = identity.name.unwrap_or_default().into_bytes();
                     return match self.accepted.take() {
                         Some(accepted) => Answer::Accept(accepted),
-                        None => login(store, Credentials::new(name, Proof::Scram).with_utf8(utf8), asked)
+                        None => login(store, Credentials::new(name, Proof::Scram, utf8), asked)
                             .map_or_else(Answer::Reject, Answer::Accept),
                     };
                 }
@@ -88,8 +86,7 @@ impl Leader {
                 Step::Fail(failure) => return Answer::Abandon(Rejection::plain(failure.to_string())),
                 Step::Ask(question) => question,
             };
-            let proof = |octets: pop3_sasl::Secret| Secret::new(octets.into_octets());
-            let credentials = match question {
+            let (name, proof) = match question {
                 Question::Keys { name, hash, .. } => {
                     let known = name.as_bytes() == store.name && store.password == b"tanstaaf";
                     let keys = known.then(|| keys(hash));
@@ -97,26 +94,15 @@ impl Leader {
                         self.open().answer(sasl::Answer::Keys(keys)).expect("the keys that were asked for");
                     continue;
                 }
-                Question::Password { name, password, .. } => {
-                    Credentials::new(name.into_bytes(), Proof::Password(proof(password)))
-                }
-                Question::Token { name, token, .. } => {
-                    Credentials::new(name.unwrap_or_default().into_bytes(), Proof::Token(proof(token)))
-                }
-                Question::Certificate { name } => {
-                    Credentials::new(name.unwrap_or_default().into_bytes(), Proof::Certificate)
-                }
-                Question::Anonymous { trace } => {
-                    Credentials::new(b"anonymous".to_vec(), Proof::Anonymous { trace })
-                }
-                Question::CramMd5(digest) => {
-                    let name = digest.name().as_bytes().to_vec();
-                    let verify = KeyedDigest::new(move |secret| digest.prove(secret));
-                    Credentials::new(name, Proof::CramMd5(verify))
-                }
+                Question::Password { name, password, .. } => (name, Proof::Password(password)),
+                Question::Token { name, token, .. } => (name.unwrap_or_default(), Proof::Token(token)),
+                Question::Certificate { name } => (name.unwrap_or_default(), Proof::Certificate),
+                Question::Anonymous { trace } => ("anonymous".to_owned(), Proof::Anonymous { trace }),
+                Question::CramMd5(digest) => (digest.name().to_owned(), Proof::CramMd5(digest)),
             };
+            let credentials = Credentials::new(name, proof, utf8);
             let token = matches!(credentials.proof, Proof::Token(_));
-            let answer = match login(store, credentials.with_utf8(utf8), asked) {
+            let answer = match login(store, credentials, asked) {
                 Ok(accepted) => {
                     self.accepted = Some(accepted);
                     sasl::Answer::Granted

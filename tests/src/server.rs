@@ -4,14 +4,13 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Config, Connection, Credentials, Request, SaslRequest, Step, Wanted,
-};
+use pop3_proto::server::{Answer, ClientInfo, Close, Config, Connection, Request, SaslRequest, Step, Wanted};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
 use pop3_observer::Side;
 
 use crate::START;
+use crate::credentials::Credentials;
 use crate::observed::Watch;
 use crate::sasl::Leader;
 use crate::split::pieces;
@@ -249,7 +248,8 @@ impl Server {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::Authenticate(credentials) => {
+            Request::Authenticate(login) => {
+                let credentials = Credentials::from(login);
                 self.asked.push(Asked::Authenticate(credentials.name.clone()));
                 let answer = match self.store.login(&credentials) {
                     Ok(accepted) => Answer::Accept(accepted),

@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use pop3_proto::dots::wire_size;
-use pop3_proto::server::{Accepted, Credentials, Proof};
+use pop3_proto::server::Accepted;
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
+
+use crate::credentials::{Credentials, Proof};
 
 /// One user and the maildrop.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +121,7 @@ impl Store {
         if matches!(credentials.proof, Proof::Anonymous { .. }) {
             return self.accept();
         }
-        let by_password = credentials.prove(&self.password) || credentials.is_proved();
+        let by_password = credentials.prove(&self.password) || matches!(credentials.proof, Proof::Scram);
         let by_token = matches!(&credentials.proof, Proof::Token(token) if token.same_octets(TOKEN));
         let proved = by_password || by_token || matches!(credentials.proof, Proof::Certificate);
         if credentials.name != self.name || !proved {
@@ -128,7 +130,11 @@ impl Store {
         self.accept()
     }
 
-    fn accept(&self) -> Result<Accepted, Rejection> {
+    /// Opens the maildrop to who has proved to be its owner.
+    ///
+    /// # Errors
+    /// The fault that the login has.
+    pub fn accept(&self) -> Result<Accepted, Rejection> {
         if let Fault::Login(rejection) = &self.fault {
             return Err(rejection.clone());
         }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_proto::apop::make_timestamp;
-use pop3_proto::server::{Answer, Config, Connection, Request, State, Step};
+use pop3_proto::server::{Answer, Config, Connection, LoginProof, Request, State, Step};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
@@ -119,11 +119,16 @@ fn the_store_knows_how_the_name_was_proved() {
         let mut core = Connection::new(Config::new().into(), Channel::Tls, Some(TIMESTAMP.into()), START);
         let line = format!("{line}\r\n");
         let (mut input, mut out) = (Input::new(line.as_bytes()), BytesMut::new());
-        let Step::Ask(Request::Authenticate(credentials)) = core.poll(START, &mut input, &mut out) else {
+        let Step::Ask(Request::Authenticate(login)) = core.poll(START, &mut input, &mut out) else {
             panic!("credentials are to be checked");
         };
-        assert_eq!(credentials.password().is_some(), has_password);
-        assert!(credentials.prove(b"tanstaaf") && !credentials.prove(b"tanstaaF"));
+        match login.proof {
+            LoginProof::Password(password) => assert!(has_password && password.same_octets(b"tanstaaf")),
+            LoginProof::Apop(answer) => {
+                assert!(!has_password && answer.timestamp() == TIMESTAMP);
+                assert!(answer.is_made_with(b"tanstaaf") && !answer.is_made_with(b"tanstaaF"));
+            }
+        }
         let length = out.len();
         core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();
         let Step::Pause(until) = core.poll(START, &mut input, &mut out) else { panic!("it is held back") };

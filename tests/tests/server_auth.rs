@@ -1,9 +1,10 @@
 //! The mechanisms of AUTH over the wire, with the examples of the RFCs, by the core and `pop3-sasl`.
 
-use pop3_proto::server::{Config, Proof};
+use pop3_proto::server::Config;
 use pop3_proto::{Channel, Rejection, encode_base64};
 use pop3_sasl::client::{self, Exchange};
 use pop3_sasl::{Mechanism, Nonce};
+use pop3_tests::credentials::Proof;
 use pop3_tests::sasl::offer;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store, TOKEN};
@@ -146,7 +147,7 @@ fn scram_ends_with_the_servers_proof_and_an_empty_line() {
         let (replies, proved) = scram(&mut server, mechanism, "mrose", "tanstaaf");
         assert!(proved, "the client has seen the proof");
         assert!(replies.last().unwrap().starts_with("+OK "), "{replies:?}");
-        assert!(server.credentials()[0].is_proved());
+        assert!(matches!(server.credentials()[0].proof, Proof::Scram));
         let mut server = new();
         let (replies, proved) = scram(&mut server, mechanism, "mrose", "wrong");
         assert!(!proved && replies.last().unwrap().starts_with("-ERR [AUTH] "), "{replies:?}");

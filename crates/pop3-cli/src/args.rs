@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pop3_certificates::Fingerprint;
 use pop3_fetch::Target;
 use pop3_sasl::Mechanism;
 use pop3_url::Url;
@@ -18,10 +19,9 @@ use pop3_url::Url;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
 pub(crate) use rate::Rate;
-pub(crate) use serve::{Mechanisms, Serve};
+pub(crate) use serve::Serve;
 
 use crate::exit::Failure;
-use crate::tls::Fingerprint;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
@@ -250,6 +250,17 @@ pub(crate) enum Runtime {
     Smol,
     /// Threads and blocking sockets
     Std,
+}
+
+impl From<Runtime> for pop3_serve::Runtime {
+    fn from(runtime: Runtime) -> Self {
+        match runtime {
+            Runtime::Tokio => Self::Tokio,
+            Runtime::AsyncStd => Self::AsyncStd,
+            Runtime::Smol => Self::Smol,
+            Runtime::Std => Self::Threads,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

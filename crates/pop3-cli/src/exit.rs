@@ -3,6 +3,7 @@
 use core::fmt;
 use std::process::ExitCode;
 
+use pop3_serve::ErrorKind;
 use pop3_text::Escaped;
 
 use crate::tell::tell;
@@ -83,6 +84,13 @@ impl fmt::Display for Failure {
 }
 
 impl core::error::Error for Failure {}
+
+impl From<pop3_serve::Error> for Failure {
+    fn from(error: pop3_serve::Error) -> Self {
+        let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };
+        Self::new(exit, error.to_string())
+    }
+}
 
 /// The command line was not understood: one line from the parser's report, or the help that was
 /// asked for.

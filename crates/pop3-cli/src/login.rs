@@ -68,13 +68,11 @@ impl Login {
         match kind {
             Kind::Token => {
                 let token = password::find_token(account, &whose)?;
-                credentials = credentials
-                    .with_token(pop3_sasl::Secret::from(token.expose().as_slice()))
-                    .with_endpoint(url.host(), url.port());
+                credentials = credentials.with_token(token).with_endpoint(url.host(), url.port());
             }
             Kind::Password => {
                 let found = password::find(account, &whose)?;
-                credentials = credentials.with_password(pop3_sasl::Secret::from(found.expose().as_slice()));
+                credentials = credentials.with_password(found.clone());
                 password = Some(found);
             }
             Kind::Certificate | Kind::Nothing => {}

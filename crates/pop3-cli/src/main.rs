@@ -12,7 +12,6 @@ mod exit;
 mod fetch;
 mod idn;
 mod interrupt;
-mod limits;
 mod lint;
 mod logging;
 mod login;
@@ -21,11 +20,8 @@ mod password;
 mod progress;
 mod refused;
 mod serve;
-mod source;
 mod tell;
-mod throttle;
 mod tls;
-mod users;
 
 use std::process::ExitCode;
 

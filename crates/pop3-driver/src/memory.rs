@@ -6,14 +6,16 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_proto::server::{Accepted, Credentials, Extent, Proof};
+use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
-use rustls::pki_types::CertificateDer;
 
+use crate::backend::{Credentials, Proof};
+use crate::context::Context;
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
+use crate::tls::Certificate;
 use account::{Message, User, prepared};
 
 /// Maildrops in memory, with the rules of a real store: one session at a time, removal at QUIT only.
@@ -34,8 +36,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     users: HashMap<Vec<u8>, User>,
-    tokens: Vec<(Secret<Vec<u8>>, Vec<u8>)>,
-    certificates: Vec<(CertificateDer<'static>, Vec<u8>)>,
+    tokens: Vec<(Secret, Vec<u8>)>,
+    certificates: Vec<(Certificate, Vec<u8>)>,
     acting: Vec<(Vec<u8>, Vec<u8>)>,
     anonymous: Option<Vec<u8>>,
     mechanisms: Option<Vec<Mechanism>>,
@@ -68,7 +70,7 @@ impl MemoryStore {
     }
 
     /// Makes a client's certificate good for a user, by EXTERNAL.
-    pub fn add_certificate(&self, name: &str, certificate: CertificateDer<'static>) {
+    pub fn add_certificate(&self, name: &str, certificate: Certificate) {
         self.shared().certificates.push((certificate, prepared(name)));
     }
 
@@ -115,9 +117,8 @@ impl Shared {
         let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
         match &credentials.proof {
             Proof::Token(token) => {
-                let known = |(known, owner): &&(Secret<Vec<u8>>, Vec<u8>)| {
-                    known.same_octets(token.expose()) && meant(owner)
-                };
+                let known =
+                    |(known, owner): &&(Secret, Vec<u8>)| known.same_octets(token.expose()) && meant(owner);
                 self.tokens.iter().find(known).map(|(_, owner)| owner.clone())
             }
             Proof::Certificate => {
@@ -157,7 +158,13 @@ impl Store for MemoryStore {
         of_use
     }
 
-    fn scram_keys(&self, name: &str, hash: Hash, _peer: &Peer) -> Result<Option<Keys>, Rejection> {
+    fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        _peer: &Peer,
+        _context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         match self.shared().users.get_mut(name.as_bytes()) {
             Some(user) => user.keys(hash).map(Some),
             None => Ok(None),
@@ -168,7 +175,12 @@ impl Store for MemoryStore {
         self.shared().acting.iter().any(|(own, others)| own == user && others == other)
     }
 
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+    fn open(
+        &self,
+        credentials: &Credentials,
+        peer: &Peer,
+        _context: &Context,
+    ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         let mut shared = self.shared();
         let name = shared.verify(credentials, peer).ok_or_else(Rejection::credentials)?;
         let user = shared.users.get_mut(&name).ok_or_else(Rejection::credentials)?;
@@ -191,14 +203,19 @@ impl Store for MemoryStore {
 impl Maildrop for MemoryMaildrop {
     type Message = Cursor<Arc<[u8]>>;
 
-    fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<Self::Message, Rejection> {
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<Self::Message, Rejection> {
         let message = self.messages.get(message.index());
         message
             .map(|message| Cursor::new(Arc::clone(&message.content)))
             .ok_or_else(|| Rejection::permanent("the message is gone"))
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
         let removed: Vec<u64> = deletions
             .iter()
             .filter_map(|message| self.messages.get(message.index()))

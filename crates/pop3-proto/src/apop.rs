@@ -12,6 +12,8 @@ use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::Secret;
+
 /// The timestamp of a greeting, angle brackets included: `<` local `@` domain `>`.
 ///
 /// Both sides of the one `@` are of octets 0x21 to 0x7E without `<`, `>` and `@`, and the whole has
@@ -80,6 +82,49 @@ pub fn make_timestamp(random: [u8; 16], host: &str) -> String {
     timestamp.extend(host.chars().take(200).map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }));
     timestamp.push('>');
     timestamp
+}
+
+/// What a client answers to a timestamp: the server's, and the digest that came.
+///
+/// ```
+/// use pop3_proto::apop::{Answer, Digest};
+/// let digest = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
+/// let answer = Answer::new("<1896.697170952@dbc.mtview.ca.us>", digest);
+/// assert!(answer.is_made_with(b"tanstaaf"));
+/// assert!(!answer.is_made_with(b"tanstaaF"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answer {
+    timestamp: String,
+    digest: Secret<Digest>,
+}
+
+impl Answer {
+    /// A digest that came, and the timestamp of the greeting that went before it.
+    #[must_use]
+    pub fn new(timestamp: impl Into<String>, digest: Digest) -> Self {
+        Self { timestamp: timestamp.into(), digest: Secret::new(digest) }
+    }
+
+    /// The timestamp of the greeting, angle brackets included.
+    #[must_use]
+    pub fn timestamp(&self) -> &str {
+        &self.timestamp
+    }
+
+    /// The digest that came.
+    #[must_use]
+    pub const fn digest(&self) -> &Secret<Digest> {
+        &self.digest
+    }
+
+    /// Whether the digest was made with this secret. The time taken does not tell where the secret is wrong.
+    /// Over what is no timestamp, no digest is right.
+    #[must_use]
+    pub fn is_made_with(&self, secret: &[u8]) -> bool {
+        Timestamp::parse(self.timestamp.as_bytes())
+            .is_some_and(|timestamp| Digest::new(timestamp, secret) == *self.digest.expose())
+    }
 }
 
 /// The MD5 digest that APOP carries. Two are compared in constant time.

@@ -1,7 +1,6 @@
 //! The words of AUTH: mechanism names and lines of base64 (RFC 5034 section 4). What the mechanisms
 //! say in them is not known here.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use base64ct::Encoding as _;
@@ -116,7 +115,7 @@ impl<'a> Base64<'a> {
 
     /// The octets meant.
     #[must_use]
-    pub fn decode(self) -> Secret<Vec<u8>> {
+    pub fn decode(self) -> Secret {
         let text = core::str::from_utf8(self.0).unwrap_or_default();
         // The text was found to be base64 when it was taken.
         Secret::new(base64ct::Base64::decode_vec(text).unwrap_or_default())
@@ -131,7 +130,7 @@ impl<'a> Base64<'a> {
 
 /// Octets as base64: a text for [`Base64::parse`].
 #[must_use]
-pub fn encode_base64(octets: &[u8]) -> Secret<Vec<u8>> {
+pub fn encode_base64(octets: &[u8]) -> Secret {
     Secret::new(base64ct::Base64::encode_string(octets).into_bytes())
 }
 

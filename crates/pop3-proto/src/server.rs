@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, Config, Connection, Request, Step};
+//! use pop3_proto::server::{Accepted, Answer, Config, Connection, LoginProof, Request, Step};
 //! use pop3_proto::{Channel, Input, Instant, Maildrop, UniqueId};
 //!
 //! let now = Instant::EPOCH;
@@ -18,8 +18,8 @@
 //! let mut input = Input::new(b"USER mrose\r\nPASS secret\r\nRETR 1\r\nQUIT\r\n");
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
-//!         Step::Ask(Request::Authenticate(credentials)) => {
-//!             assert!(credentials.prove(b"secret"));
+//!         Step::Ask(Request::Authenticate(login)) => {
+//!             assert!(matches!(login.proof, LoginProof::Password(password) if password.same_octets(b"secret")));
 //!             let mut maildrop = Maildrop::new();
 //!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
 //!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
@@ -44,9 +44,9 @@ mod body;
 mod client_info;
 mod config;
 mod connection;
-mod credentials;
 mod exchange;
 mod language;
+mod login;
 mod mechanism;
 mod rules;
 mod session;
@@ -57,8 +57,8 @@ mod write;
 pub use client_info::ClientInfo;
 pub use config::{Config, Limits, Utf8};
 pub use connection::{Connection, Step, Wanted};
-pub use credentials::{Credentials, KeyedDigest, Proof};
 pub use language::Language;
+pub use login::{Login, LoginProof};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
 pub use session::{Session, State, Totals};
 pub use texts::TEXTS;

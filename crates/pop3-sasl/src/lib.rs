@@ -38,7 +38,7 @@
 //! // Everything else is turn and turn about.
 //! let setup = server::Setup::new(Nonce::from_random([2; 18]), "a secret of the server");
 //! let mut server = server::Exchange::new(mechanism, setup);
-//! let mut step = server.begin(initial.as_ref().map(|message| message.expose()))?;
+//! let mut step = server.begin(initial.as_ref().map(|message| message.expose().as_slice()))?;
 //! let identity = loop {
 //!     step = match step {
 //!         Step::Challenge(challenge) => {
@@ -78,11 +78,10 @@ mod mechanism;
 mod nonce;
 pub mod saslprep;
 pub mod scram;
-mod secret;
 pub mod server;
 mod text;
 
 pub use binding::{BindingKind, ChannelBindings};
 pub use mechanism::Mechanism;
 pub use nonce::Nonce;
-pub use secret::Secret;
+pub use pop3_secret::Secret;

@@ -117,6 +117,12 @@ impl Mechanism {
         matches!(self, Self::ScramSha512Plus | Self::ScramSha256Plus | Self::ScramSha1Plus)
     }
 
+    /// Whether TLS itself is a part of it: channel binding, or a client's certificate.
+    #[must_use]
+    pub const fn needs_tls(self) -> bool {
+        self.needs_channel_binding() || matches!(self, Self::External)
+    }
+
     /// Whether the server proves that it knows the user's key, so that a success is none before the
     /// client has seen the proof (RFC 5034 section 4).
     #[must_use]

@@ -8,6 +8,7 @@
 mod cram_md5;
 mod exchange;
 mod failure;
+mod offer;
 mod scram;
 mod setup;
 mod token;
@@ -16,6 +17,7 @@ mod vocabulary;
 pub use cram_md5::CramMd5;
 pub use exchange::Exchange;
 pub use failure::{Failure, Misuse};
+pub use offer::Offer;
 pub use setup::Setup;
 pub use token::{TokenRefusal, TokenStatus};
 pub use vocabulary::{Answer, Identity, Question, Step};

@@ -99,7 +99,7 @@ fn run(
 
     let (mut messages, mut changed) = (0, false);
     let mut carry = |message: Secret| {
-        let mut octets = message.into_octets();
+        let mut octets = message.into_inner();
         if let Some(Tampering { change, .. }) = tampering.filter(|tampering| tampering.message == messages) {
             let before = octets.clone();
             change.apply(&mut octets);

@@ -201,7 +201,8 @@ fn their_server(mechanism: Mechanism, right: bool) -> bool {
     let mut message = client.take_initial();
     for _ in 0..6 {
         let mut out = Cursor::new(Vec::new());
-        let Ok(state) = server.step(message.as_ref().map(|message| message.expose()), &mut out) else {
+        let Ok(state) = server.step(message.as_ref().map(|message| message.expose().as_slice()), &mut out)
+        else {
             return false;
         };
         let challenge = out.into_inner();

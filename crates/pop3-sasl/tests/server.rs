@@ -15,7 +15,7 @@ fn exchange(mechanism: Mechanism) -> Exchange {
 #[track_caller]
 fn challenge(step: Result<Step, Misuse>) -> Vec<u8> {
     let Ok(Step::Challenge(octets)) = step else { panic!("{step:?}") };
-    octets.into_octets()
+    octets.into_inner()
 }
 
 #[track_caller]

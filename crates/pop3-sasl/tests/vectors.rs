@@ -22,7 +22,7 @@ fn server(mechanism: Mechanism, text: &str) -> server::Exchange {
 #[track_caller]
 fn challenge(step: Step) -> Vec<u8> {
     let Step::Challenge(octets) = step else { panic!("{step:?}") };
-    octets.into_octets()
+    octets.into_inner()
 }
 
 #[track_caller]
@@ -33,7 +33,7 @@ fn question(step: Step) -> Question {
 
 #[track_caller]
 fn initial(exchange: &mut client::Exchange) -> Vec<u8> {
-    exchange.take_initial().expect("an initial response").into_octets()
+    exchange.take_initial().expect("an initial response").into_inner()
 }
 
 /// Runs an exchange of SCRAM whose messages are all known.

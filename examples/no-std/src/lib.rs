@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Accepted, Answer, Config, Connection, Misuse, Request, Step};
+use pop3_proto::server::{Accepted, Answer, Config, Connection, LoginProof, Misuse, Request, Step};
 use pop3_proto::{Channel, Deletions, Input, Instant, Maildrop, Rejection, UniqueId, dots};
 
 /// A maildrop in memory, and the one session that reads it.
@@ -85,8 +85,11 @@ impl Server {
     /// The store: three questions, and an array to answer them from.
     fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
         let answer = match request {
-            Request::Authenticate(credentials) if credentials.prove(self.password) => self.snapshot(),
-            Request::Authenticate(_) => Answer::Reject(Rejection::credentials()),
+            Request::Authenticate(login) => match login.proof {
+                LoginProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
+                // There is no timestamp in the greeting, so that nobody comes by APOP.
+                LoginProof::Password(_) | LoginProof::Apop(_) => Answer::Reject(Rejection::credentials()),
+            },
             Request::Fetch { message, .. } => match self.messages.get(message.index()).copied().flatten() {
                 Some(content) => {
                     self.connection.answer(Answer::Message, now, out)?;

@@ -9,14 +9,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::Stop;
+use pop3_driver::backend::Credentials;
 use pop3_driver::client::{Client, Error, Options, Security};
 use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::server::{Entrance, LoginMethod, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
+use pop3_driver::{Context, Stop};
 use pop3_observer::Side;
-use pop3_proto::server::{Accepted, Close, Config, Credentials, Limits, Totals};
+use pop3_proto::server::{Accepted, Close, Config, Limits, Totals};
 use pop3_proto::{Channel, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -45,6 +46,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Ended {
     pub(crate) peer: Peer,
     pub(crate) user: Option<String>,
+    pub(crate) method: Option<LoginMethod>,
     pub(crate) close: Close,
     pub(crate) error: Option<String>,
     pub(crate) totals: Totals,
@@ -183,7 +185,7 @@ struct Policy<R: Runtime> {
 impl<R: Runtime> Service for Policy<R> {
     type Backend = Blocking<Watched, R::Pool>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
         let welcome = Welcome::new(Arc::clone(&self.config), backend);
         let timestamp = timestamp("localhost").map_err(|_| Rejection::temporary("no random octets"))?;
@@ -194,6 +196,7 @@ impl<R: Runtime> Service for Policy<R> {
         let ended = Ended {
             peer: peer.clone(),
             user: report.user.clone(),
+            method: report.method,
             close: report.close,
             error: report.error.as_ref().map(ToString::to_string),
             totals: report.totals,
@@ -216,17 +219,28 @@ impl Store for Watched {
         self.store.mechanisms()
     }
 
-    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
-        self.store.scram_keys(name, hash, peer)
+    fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
+        self.store.scram_keys(name, hash, peer, context)
     }
 
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
         self.store.may_act_for(user, other)
     }
 
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+    fn open(
+        &self,
+        credentials: &Credentials,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         self.in_tls.store(peer.tls.is_some(), Ordering::SeqCst);
-        self.store.open(credentials, peer)
+        self.store.open(credentials, peer, context)
     }
 }
 

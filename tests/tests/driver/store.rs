@@ -6,9 +6,10 @@ use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
-use pop3_driver::{Backend, Message, Stop};
-use pop3_proto::server::{Accepted, Close, Config, Credentials, Extent, Totals};
+use pop3_driver::{Admission, Backend, Context as CallContext, Message, Stop};
+use pop3_proto::server::{Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
 
@@ -30,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) waits: Option<Place>,
     /// How many backends were made and not dropped.
     pub(crate) open: usize,
+    /// What the last call was told.
+    pub(crate) context: Option<CallContext>,
     pub(crate) reports: Vec<(Option<String>, Close, Option<String>, Totals)>,
 }
 
@@ -39,6 +42,8 @@ pub(crate) struct Policy {
     seen: Arc<Mutex<Seen>>,
     pub(crate) config: Arc<Config>,
     pub(crate) refuses: bool,
+    /// Whether a good login is answered by a take-over.
+    pub(crate) hands_over: bool,
 }
 
 #[derive(Debug)]
@@ -55,8 +60,13 @@ pub(crate) struct Content {
 
 impl Policy {
     pub(crate) fn new(store: Store) -> Self {
-        let seen = Seen { store, waits: None, open: 0, reports: Vec::new() };
-        Self { seen: Arc::new(Mutex::new(seen)), config: Arc::new(Config::new()), refuses: false }
+        let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
+        Self {
+            seen: Arc::new(Mutex::new(seen)),
+            config: Arc::new(Config::new()),
+            refuses: false,
+            hands_over: false,
+        }
     }
 
     pub(crate) fn waiting(self, place: Place) -> Self {
@@ -103,7 +113,7 @@ pub(crate) fn peer() -> Peer {
 impl Service for Policy {
     type Backend = Session;
 
-    fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         if self.refuses {
             return Err(Rejection::temporary("too many\r\nconnections"));
         }
@@ -120,19 +130,37 @@ impl Service for Policy {
 impl Backend for Session {
     type Message = Content;
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        context: &CallContext,
+    ) -> Result<Admission, Rejection> {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
-        self.0.seen().store.login(&credentials)
+        let seen = self.0.seen();
+        let store = &seen.store;
+        if credentials.name != store.name || !credentials.prove(&store.password) {
+            return Err(Rejection::credentials());
+        }
+        let accepted = store.accept()?;
+        Ok(if self.0.hands_over { Admission::TakeOver } else { accepted.into() })
     }
 
-    async fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<Content, Rejection> {
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        context: &CallContext,
+    ) -> Result<Content, Rejection> {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Fetch).await;
         let seen = self.0.seen();
         let (octets, whole) = seen.store.fetch(message)?;
         Ok(Content { service: self.0.clone(), octets, whole, given: 0, chunk: seen.store.chunk })
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
+    async fn commit(&mut self, deletions: Deletions, context: &CallContext) -> usize {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Commit).await;
         self.0.seen().store.commit(&deletions)
     }

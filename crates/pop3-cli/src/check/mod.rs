@@ -166,7 +166,8 @@ impl Page {
         self.0.push_str(&format!("{title:<18}{text}\n"));
     }
 
-    fn certificate(&mut self, certificate: &CertificateDer<'_>) {
+    fn certificate(&mut self, certificate: &[u8]) {
+        let certificate = &CertificateDer::from(certificate);
         for line in certificate::describe(certificate) {
             self.line("", line);
         }

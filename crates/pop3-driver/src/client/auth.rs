@@ -1,11 +1,10 @@
 //! Exchanges of AUTH (RFC 5034 section 4).
 
-use pop3_proto::client::{Challenge, Error as ProtocolError, Event};
+use pop3_proto::client::{Challenge, Error as ProtocolError, Event, Outgoing};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
 use pop3_sasl::client::{Credentials, Denial, Error as ExchangeError, Exchange, Setup, offers_plus};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
-use super::call::{Flow, completed};
 use super::{Client, Error, Refusal};
 use crate::transport::Transport;
 
@@ -41,7 +40,7 @@ enum Shown {
 
 /// What the server says in an exchange.
 enum Said {
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Words where an empty challenge may be meant.
     Words,
     Unreadable,
@@ -61,6 +60,9 @@ impl<T: Transport> Client<T> {
     /// asks for an initial response that it has got is sent it again
     /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, deriving the keys
     /// takes some milliseconds of computing within this call.
+    ///
+    /// The future must not be dropped: once the exchange has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
     ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
@@ -177,6 +179,7 @@ impl<T: Transport> Client<T> {
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
+        self.drain().await?;
         self.begin_auth(mechanism, name, initial)?;
         *inline = initial.is_some();
         let mut sent = None;
@@ -240,45 +243,26 @@ impl<T: Transport> Client<T> {
         name: MechanismName,
         initial: Option<Base64<'_>>,
     ) -> Result<(), Error> {
-        let command = Command::Auth { mechanism: name, initial };
-        if mechanism.exposes_secret() {
-            return self.begin(&command);
-        }
-        if self.busy {
-            return Err(Error::Interrupted);
-        }
-        let now = self.transport.now();
-        let sent = self.connection.send_sealed_auth(name, initial, now, &mut self.out);
-        self.check_sent(sent)?;
-        if let Some(tracer) = &self.tracer {
-            tracer.sent(&command);
-        }
-        Ok(())
+        self.enqueue(match mechanism.exposes_secret() {
+            true => Command::Auth { mechanism: name, initial }.into(),
+            false => Outgoing::sealed_auth(name, initial),
+        })
     }
 
     /// Sends what is due, and waits for what the server says.
     async fn listen(&mut self) -> Result<Said, Error> {
         let mut said = None;
         self.follow(|event| {
-            said = match event {
-                Event::Challenge(Challenge::Octets(text)) => Some(Said::Challenge(text.decode())),
-                Event::Challenge(Challenge::Words(_)) => Some(Said::Words),
-                Event::Challenge(_) => Some(Said::Unreadable),
-                Event::Reply { reply, .. } if reply.is_positive() => Some(Said::Accepted),
-                Event::Reply { keyword, reply, .. } => {
-                    Some(Said::Refused(Refusal::new(Some(keyword), reply)))
-                }
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::Line(_)
-                | Event::Data(_)
-                | Event::End { .. }
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => None,
+            said = if let Event::Challenge { challenge, .. } = event {
+                Some(match challenge {
+                    Challenge::Octets(text) => Said::Challenge(text.decode()),
+                    Challenge::Words(_) => Said::Words,
+                    Challenge::Unreadable | _ => Said::Unreadable,
+                })
+            } else {
+                event.reply().map(|_| Refusal::of(&event).map_or(Said::Accepted, Said::Refused))
             };
-            Ok(if said.is_some() { Flow::Done } else { completed(&event) })
+            Ok(())
         })
         .await?;
         match said {
@@ -318,7 +302,7 @@ impl<T: Transport> Client<T> {
     /// Whether the user is logged in, as the server says. If not, the connection is closed.
     async fn believe(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let Err(error) = exchange.finish() else { return Ok(()) };
-        self.busy = true;
+        self.lost = true;
         let deadline = self.transport.now().after(super::CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
         Err(Error::ServerNotVerified(error))

@@ -1,44 +1,23 @@
 //! Sending a command and following its reply.
 
-use std::io;
+use pop3_proto::client::{Entry, Event, Outgoing, SendError};
+use pop3_proto::{Capability, Command, Extension, Quirk};
 
-use bytes::Buf as _;
-use pop3_proto::client::{Entry, Event, SendError};
-use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
-use zeroize::Zeroize as _;
-
-use super::{Client, Error, GRACE, Refusal, Trace};
-use crate::stop::Stop;
+use super::parts::poll;
+use super::{Client, Error, Refusal, Trace};
 use crate::transport::Transport;
-
-/// What a handler of events says.
-pub(super) enum Flow {
-    /// Go on.
-    On,
-    /// The reply that is waited for is complete.
-    Done,
-}
 
 impl<T: Transport> Client<T> {
     /// Waits for the greeting.
     pub(super) async fn greet(&mut self) -> Result<(), Error> {
         let mut greeting = Vec::new();
-        self.follow(|event| match event {
-            Event::Greeting(reply) if reply.is_positive() => {
+        self.follow(|event| match event.reply() {
+            Some(reply) if reply.is_positive() => {
                 greeting.extend_from_slice(reply.text);
-                Ok(Flow::Done)
+                Ok(())
             }
-            Event::Greeting(reply) => Err(Error::Refused(Refusal::new(None, reply))),
-            Event::Read
-            | Event::Reply { .. }
-            | Event::Entry(_)
-            | Event::Line(_)
-            | Event::Data(_)
-            | Event::End { .. }
-            | Event::Challenge(_)
-            | Event::StartTls
-            | Event::Warning(_)
-            | Event::Closed => Ok(Flow::On),
+            Some(reply) => Err(Error::Refused(Refusal::new(None, reply))),
+            None => Ok(()),
         })
         .await?;
         self.greeting = greeting;
@@ -49,7 +28,7 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call(
         &mut self,
         command: &Command<'_>,
-        take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.call_for_text(command, take).await.map(drop)
     }
@@ -58,28 +37,18 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call_for_text(
         &mut self,
         command: &Command<'_>,
-        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        mut take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Vec<u8>, Error> {
-        self.begin(command)?;
+        self.begin(command).await?;
         let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
-            match event {
-                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
-                    refusal = Some(Refusal::new(Some(keyword), reply));
-                }
-                Event::Reply { entry: Some(entry), .. } | Event::Entry(entry) => take(entry)?,
-                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Line(_)
-                | Event::Data(_)
-                | Event::End { .. }
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => {}
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            if let Some(entry) = event.entry() {
+                take(entry)?;
+            } else if let Some(reply) = event.reply() {
+                text.extend_from_slice(reply.text);
             }
-            Ok(completed(&event))
+            Ok(())
         })
         .await?;
         match refusal {
@@ -95,10 +64,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a command and gathers the entries of its reply.
-    pub(super) async fn listing<E: Send>(
+    pub(super) async fn listing<E>(
         &mut self,
         command: &Command<'_>,
-        pick: impl Fn(Entry<'_>) -> Option<E> + Send + Sync,
+        pick: impl Fn(Entry<'_>) -> Option<E>,
     ) -> Result<Vec<E>, Error> {
         let mut entries = Vec::new();
         self.call(command, |entry| {
@@ -113,47 +82,36 @@ impl<T: Transport> Client<T> {
         &mut self,
         extension: Extension<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        self.begin(&Command::Extension(extension))?;
+        self.begin(Command::Extension(extension)).await?;
         let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
         self.follow(|event| {
-            match event {
-                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
-                    refusal = Some(Refusal::new(Some(keyword), reply));
-                }
-                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
-                Event::Line(line) => {
-                    content.extend_from_slice(line);
-                    content.extend_from_slice(b"\r\n");
-                }
-                Event::Data(octets) => content.extend_from_slice(octets),
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::End { .. }
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => {}
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            if let Some(reply) = event.reply() {
+                text.extend_from_slice(reply.text);
+            } else if let Event::Line(line) = event {
+                content.extend_from_slice(line);
+                content.extend_from_slice(b"\r\n");
+            } else if let Event::Data(octets) = event {
+                content.extend_from_slice(octets);
             }
-            Ok(completed(&event))
+            Ok(())
         })
         .await?;
         refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
     }
 
-    /// Puts a command into the output.
-    pub(super) fn begin(&mut self, command: &Command<'_>) -> Result<(), Error> {
-        if self.busy {
-            return Err(Error::Interrupted);
-        }
+    /// Takes what an earlier call has left, and puts a command into the output.
+    pub(super) async fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        self.drain().await?;
         self.enqueue(command)
     }
 
-    pub(super) fn enqueue(&mut self, command: &Command<'_>) -> Result<(), Error> {
+    pub(super) fn enqueue<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let command = command.into();
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
         self.check_sent(sent)?;
         if let Some(tracer) = &self.tracer {
-            tracer.sent(command);
+            tracer.sent(command.command());
         }
         Ok(())
     }
@@ -161,29 +119,22 @@ impl<T: Transport> Client<T> {
     pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
         if sent == Err(SendError::Unread) {
             // Something came that no command asked for: the core says what it is.
-            self.next(&mut |_| Ok(Flow::On))?;
+            self.next(&mut |_| Ok(()))?;
         }
         sent.map_err(Error::Unsendable)
     }
 
-    /// Handles events until the handler is done. If this future is dropped before, or fails, the
-    /// client is of no use any more.
+    /// Hands events over up to the one that ends the reply, or is a challenge or the greeting. If this
+    /// future is dropped before, the rest of the reply is left to [`drain`](Self::drain).
     pub(super) async fn follow(
         &mut self,
-        mut handle: impl FnMut(Event<'_>) -> Result<Flow, Error> + Send,
+        mut handle: impl FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.busy = true;
         loop {
             match self.next(&mut handle)? {
-                Next::Done => {
-                    self.busy = false;
-                    return Ok(());
-                }
+                Next::Done => return Ok(()),
                 Next::More => {}
-                Next::Starved => {
-                    self.send().await?;
-                    self.receive().await?;
-                }
+                Next::Starved => self.progress().await?,
             }
         }
     }
@@ -191,119 +142,37 @@ impl<T: Transport> Client<T> {
     /// Polls once and hands the event over.
     pub(super) fn next(
         &mut self,
-        handle: &mut (impl FnMut(Event<'_>) -> Result<Flow, Error> + Send),
+        handle: &mut impl FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<Next, Error> {
-        let octets = self.input.filled();
-        let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
-        let event = self.connection.poll(self.transport.now(), &mut input)?;
-        let consumed = input.consumed();
+        self.release();
+        let now = self.transport.now();
+        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
+        let (event, consumed) = polled.map_err(|error| {
+            self.lost = true;
+            Error::Protocol(error)
+        })?;
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);
         }
-        let next = match event {
-            Event::Read => Next::Starved,
-            Event::Warning(quirk) => {
-                self.remember(quirk);
-                Next::More
+        for quirk in event.quirks().iter() {
+            remember(&mut self.quirks, quirk);
+        }
+        let next = if matches!(event, Event::Read) {
+            Next::Starved
+        } else {
+            if let Err(error) = handle(event) {
+                self.lost = true;
+                return Err(error);
             }
-            Event::Greeting(_)
-            | Event::Reply { .. }
-            | Event::Entry(_)
-            | Event::Line(_)
-            | Event::Data(_)
-            | Event::End { .. }
-            | Event::Challenge(_)
-            | Event::StartTls
-            | Event::Closed => match handle(event)? {
-                Flow::On => Next::More,
-                Flow::Done => Next::Done,
-            },
+            if event.ends_reply() { Next::Done } else { Next::More }
         };
         self.input.consume(consumed);
         Ok(next)
     }
 
-    /// Sends the output, which may hold a password, and leaves no trace of it.
-    pub(super) async fn send(&mut self) -> Result<(), Error> {
-        while !self.out.is_empty() {
-            let deadline = self.deadline();
-            let write = self.transport.write(&self.out, deadline);
-            let sent = match &self.stop {
-                // What was written in part can't be taken up again.
-                Some(stop) if !self.stopping => stop.race(write).await.ok_or(Error::Stopped)?,
-                Some(_) | None => write.await,
-            };
-            let sent = match sent {
-                Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
-                    return Err(Error::Stopped);
-                }
-                sent => sent.map_err(Error::Network)?,
-            };
-            if sent == 0 {
-                return Err(Error::Network(io::ErrorKind::WriteZero.into()));
-            }
-            let sent = sent.min(self.out.len());
-            self.out[..sent].zeroize();
-            self.out.advance(sent);
-        }
-        // With nothing left in it, the buffer goes back to its beginning.
-        self.out.clear();
-        Ok(())
-    }
-
-    pub(super) async fn receive(&mut self) -> Result<(), Error> {
-        if self.is_stopping() && self.limit.is_some_and(|limit| self.transport.now() >= limit) {
-            return Err(Error::Stopped);
-        }
-        let deadline = self.deadline();
-        let read = self.transport.read(self.input.room(), deadline);
-        let read = match &self.stop {
-            // Who is stopped looks at the clock and reads on.
-            Some(stop) if !self.stopping => match stop.race(read).await {
-                None => return Ok(()),
-                Some(read) => read,
-            },
-            Some(_) | None => read.await,
-        };
-        match read {
-            Ok(0) => self.input_ended = true,
-            Ok(octets) => self.input.add(octets),
-            // A socket that blocks was woken by the switch.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
-            Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
-                return Err(Error::Stopped);
-            }
-            // The core looks at the clock and says what took too long, unless the limit came first.
-            Err(error)
-                if error.kind() == io::ErrorKind::TimedOut
-                    && self.connection.deadline().is_some_and(|core| self.transport.now() >= core) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.input_ended = true,
-            Err(error) => return Err(Error::Network(error)),
-        }
-        Ok(())
-    }
-
-    /// Until when octets may be under way.
-    fn deadline(&self) -> Instant {
-        let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
-        self.limit.map_or(core, |limit| core.min(limit))
-    }
-
-    /// Whether the switch is thrown. The first time that this is seen, the grace begins.
-    pub(super) fn is_stopping(&mut self) -> bool {
-        if !self.stopping && self.stop.as_ref().is_some_and(Stop::is_stopped) {
-            self.stopping = true;
-            let grace = self.transport.now().after(GRACE);
-            self.limit = Some(self.limit.map_or(grace, |limit| limit.min(grace)));
-        }
-        self.stopping
-    }
-
     /// Notes a departure of the server's, each once.
     pub(super) fn remember(&mut self, quirk: Quirk) {
-        if !self.quirks.contains(&quirk) {
-            self.quirks.push(quirk);
-        }
+        remember(&mut self.quirks, quirk);
     }
 
     pub(super) fn trace_tls(&self) {
@@ -315,7 +184,7 @@ impl<T: Transport> Client<T> {
 
 /// What a poll has led to.
 pub(super) enum Next {
-    /// The handler is done.
+    /// The reply is complete, or a challenge came.
     Done,
     /// Poll on.
     More,
@@ -323,20 +192,9 @@ pub(super) enum Next {
     Starved,
 }
 
-/// Whether the event ends the reply to a command.
-pub(super) const fn completed(event: &Event<'_>) -> Flow {
-    match event {
-        Event::Reply { follows: pop3_proto::ReplyShape::Line, .. }
-        | Event::End { .. }
-        | Event::StartTls
-        | Event::Closed => Flow::Done,
-        Event::Read
-        | Event::Greeting(_)
-        | Event::Reply { .. }
-        | Event::Entry(_)
-        | Event::Challenge(_)
-        | Event::Line(_)
-        | Event::Data(_)
-        | Event::Warning(_) => Flow::On,
+/// Notes a departure of the server's, each once.
+pub(super) fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
+    if !quirks.contains(&quirk) {
+        quirks.push(quirk);
     }
 }

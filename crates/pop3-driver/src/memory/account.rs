@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use pop3_proto::server::Credentials;
 use pop3_proto::{Rejection, Secret};
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 
+use crate::backend::Credentials;
+
 #[derive(Debug)]
 pub(super) struct User {
-    password: Secret<Vec<u8>>,
+    password: Secret,
     /// The password as SASLprep makes it.
-    prepared: Secret<Vec<u8>>,
+    prepared: Secret,
     /// Made when they are first asked for.
     keys: Vec<Keys>,
     pub(super) messages: Vec<Message>,

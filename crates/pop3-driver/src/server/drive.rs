@@ -1,17 +1,18 @@
 //! The loop between a connection of the core, a transport and a backend.
 
+mod asking;
+mod calls;
 mod sending;
 
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Connection, Credentials, Misuse, Request, SaslRequest, Step,
-};
-use pop3_proto::{Deletions, Input, Instant, MechanismName, Rejection};
+use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
+use pop3_proto::{Input, Instant, Rejection};
 
-use super::sasl::{self, Exchanges, Outcome};
-use super::switches::{Failure, Switches, made_room};
+use super::report::LoginMethod;
+use super::sasl::Exchanges;
+use super::switches::{Failure, Switches};
 use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
@@ -28,8 +29,10 @@ pub(super) struct Session<B> {
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
-    mechanism: Option<MechanismName>,
+    method: Option<LoginMethod>,
     fault: Option<io::Error>,
+    /// Whether what was not sent yet tells of a login for which there was no time.
+    farewell: bool,
 }
 
 /// Where the loop stops.
@@ -41,13 +44,15 @@ pub(super) enum End<B> {
     StartTls(Suspended<B>),
     /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
     Proxied(Box<Session<B>>, ClientInfo),
+    /// Somebody else goes on with the connection: the backend, and what was received and not read.
+    TakenOver(Ended, B, Vec<u8>),
 }
 
 /// What is left of a session.
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
-    pub(super) mechanism: Option<MechanismName>,
+    pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
     /// Whether a panic has ended it.
     pub(super) panicked: bool,
@@ -76,14 +81,14 @@ impl<B: Backend> Suspended<B> {
 
     /// What is left when the handshake has failed.
     pub(super) fn failed(self, failure: Failure) -> Ended {
-        let (close, fault) = failure.outcome(super::HANDSHAKE);
+        let (close, fault) = failure.of_handshake();
         Ended { fault, ..self.closed(close) }
     }
 
     /// What is left when it does not go on.
     pub(super) fn closed(mut self, close: Close) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
+        Ended { connection: self.connection, user: None, method: None, fault: None, panicked: false }
     }
 }
 
@@ -92,6 +97,7 @@ enum Pause {
     Over,
     StartTls,
     Proxied(ClientInfo),
+    TakenOver,
 }
 
 /// Why the loop can't go on.
@@ -102,7 +108,7 @@ enum Fault {
     Misuse,
     /// The backend has panicked, or the loop.
     Panicked,
-    /// The service has ended this session.
+    /// The session was ended from outside.
     Ended,
 }
 
@@ -140,14 +146,15 @@ impl<B: Backend> Session<B> {
             input_ended: false,
             out: BytesMut::new(),
             user: None,
-            mechanism: None,
+            method: None,
             fault: None,
+            farewell: false,
         }
     }
 
     /// Serves until the session is over or TLS is due.
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
-        let run = caught(switches.end.before(self.run(transport, switches))).await;
+        let run = caught(switches.end.before(Box::pin(self.run(transport, switches)))).await;
         let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
         let panicked = matches!(result, Err(Fault::Panicked));
         if switches.end.is_stopped() && !panicked {
@@ -163,6 +170,11 @@ impl<B: Backend> Session<B> {
                     exchanges: self.exchanges,
                 });
             }
+            Ok(Pause::TakenOver) => {
+                let unread = self.input.filled().to_vec();
+                let (backend, ended) = self.into_parts(false);
+                return End::TakenOver(ended, backend, unread);
+            }
             Ok(Pause::Over) => {}
             Err(Fault::Network(error)) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
@@ -174,21 +186,21 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
             Err(Fault::Ended) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(made_room());
+                let (close, why) = switches.ended();
+                self.connection.close(close);
+                self.fault = why;
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
                 self.fault = Some(io::Error::other("internal error: the session panicked"));
             }
         }
-        End::Closed(Ended {
-            connection: self.connection,
-            user: self.user,
-            mechanism: self.mechanism,
-            fault: self.fault,
-            panicked,
-        })
+        End::Closed(self.into_parts(panicked).1)
+    }
+
+    fn into_parts(self, panicked: bool) -> (B, Ended) {
+        let Self { connection, backend, user, method, fault, .. } = self;
+        (backend, Ended { connection, user, method, fault, panicked })
     }
 
     /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
@@ -210,7 +222,7 @@ impl<B: Backend> Session<B> {
         let _ = self.connection.answer(answer, now, &mut self.out);
         if refused {
             // It must not go on as if the proxy itself were the client.
-            self.connection.close(Close::Stopped);
+            self.connection.close(Close::Refused);
         }
     }
 
@@ -233,13 +245,17 @@ impl<B: Backend> Session<B> {
             }
             match self.poll(transport.now()) {
                 Step::Read => {
+                    if core::mem::take(&mut self.farewell) {
+                        // The client may try again.
+                        self.fault = None;
+                    }
                     self.send(transport, 0).await?;
                     self.receive(transport, stop).await?;
                 }
                 Step::Flush => self.send(transport, 0).await?,
-                Step::Ask(Request::Authenticate(credentials)) => {
+                Step::Ask(Request::Authenticate(login)) => {
                     self.send(transport, 0).await?;
-                    self.authenticate(credentials, transport).await?;
+                    self.authenticate(login, transport).await?;
                 }
                 Step::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
@@ -263,7 +279,9 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     return Ok(Pause::StartTls);
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(Pause::Over),
+                Step::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => return Ok(Pause::Over),
+                // All was sent before the login was checked.
+                Step::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
                 Step::Close(_) => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::Over);
@@ -288,7 +306,7 @@ impl<B: Backend> Session<B> {
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
-        let limits = &self.connection.session().config().limits;
+        let limits = self.connection.session().limits();
         let most = limits.command_line.max(limits.sasl_line);
         self.input.shrink();
         self.input.grow(most);
@@ -304,43 +322,5 @@ impl<B: Backend> Session<B> {
             Some(Err(error)) => return Err(error.into()),
         }
         Ok(())
-    }
-
-    async fn authenticate<T: Transport>(
-        &mut self,
-        credentials: Credentials,
-        transport: &T,
-    ) -> Result<(), Fault> {
-        let Some(credentials) = sasl::prepared(credentials) else {
-            let answer = Answer::Reject(Rejection::credentials());
-            return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
-        };
-        let name = credentials.name.clone();
-        let answer = match self.backend.authenticate(credentials).await {
-            Ok(accepted) => Answer::Accept(accepted),
-            Err(rejection) => Answer::Reject(rejection),
-        };
-        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
-    }
-
-    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
-        let outcome = self.exchanges.step(request, &mut self.backend, &mut self.connection).await;
-        self.conclude(outcome, transport)
-    }
-
-    /// Gives the answer to a login, and notes who has come in.
-    fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
-        if let Answer::Accept(accepted) = &outcome.answer {
-            let told = accepted.user.as_ref().map(String::as_bytes);
-            self.user =
-                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
-            self.mechanism = outcome.mechanism;
-        }
-        Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
-    }
-
-    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {
-        let failed = self.backend.commit(deletions).await;
-        Ok(self.connection.answer(Answer::Committed { failed }, transport.now(), &mut self.out)?)
     }
 }

@@ -14,7 +14,7 @@ use pop3_text::reasons;
 use super::place::Place;
 use super::plan::Task;
 use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
-use crate::sink::{self, Receiving, Sink, Turn};
+use crate::sink::{self, Deliver, Handed, Receiving, Sink, Turn};
 use crate::{Error, Target};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
@@ -23,6 +23,15 @@ const BATCH: usize = 32;
 
 /// How many octets are sealed before they are published.
 const BATCH_OCTETS: u64 = 8 << 20;
+
+/// What stands in the state file for a target where the caller takes the messages.
+const BY_CALLER: &str = "the caller";
+
+/// Where messages go.
+pub(crate) enum To<'a> {
+    Target(&'a Target),
+    Caller(Deliver),
+}
 
 /// A target together with the memory of what is in it.
 pub(crate) struct Inbox {
@@ -70,17 +79,25 @@ impl Inbox {
     /// When one of the two can't be used.
     pub(crate) fn open(
         disk: &Arc<dyn Disk>,
-        target: &Target,
+        to: To<'_>,
         state: &Path,
         account: &str,
-        target_name: &str,
         all: bool,
         stop: &Stop,
     ) -> Result<Self, Error> {
-        let journal = Journal::open(disk, state, account, target_name, stop)?;
-        let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
+        let name = match &to {
+            To::Target(target) => target.identity(&**disk),
+            To::Caller(_) => BY_CALLER.to_owned(),
+        };
+        let journal = Journal::open(disk, state, account, &name, stop)?;
         let state = Place::state(journal.path());
-        let target = Place::target(target);
+        let (sink, turn, target): (Box<dyn Sink>, _, _) = match to {
+            To::Target(target) => {
+                let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
+                (sink, turn, Place::target(target))
+            }
+            To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
+        };
         let disk = Arc::clone(disk);
         let mut inbox = Self {
             disk,
@@ -301,7 +318,7 @@ mod tests {
         let target = Target::Dir(folder.path().join("mail"));
         let faults = Faults::over(System::shared());
         let mut inbox =
-            Inbox::open(&faults.shared(), &target, &state, "u@h", "t", false, &Stop::new()).unwrap();
+            Inbox::open(&faults.shared(), To::Target(&target), &state, "u@h", false, &Stop::new()).unwrap();
         faults.end_at(1);
         let traits = Traits { estimates_sizes: true, ..inbox.traits() };
         let notes =

@@ -11,7 +11,7 @@ use pop3_driver::Stop;
 use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Listed};
-use super::inbox::{Inbox, Kept};
+use super::inbox::{Inbox, Kept, To};
 use super::plan::{plan, task};
 use crate::journal::Key;
 use crate::{Options, Target};
@@ -46,7 +46,7 @@ fn run(
     broken: &str,
 ) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut inbox = Inbox::open(&faults.shared(), target, state, "u@h:1", "t", false, &Stop::new())
+    let mut inbox = Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
         .map_err(|failure| failure.to_string())?;
     let listing = maildrop
         .iter()

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use pop3_driver::client::{self, Client};
 use pop3_proto::MessageNumber;
 
 use super::catalogue::Catalogue;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, To};
 use super::listing::{Question, list};
 use super::plan::{plan, task};
 use super::storing::{Storing, Tasks};
 use crate::journal::{Id, Traits};
-use crate::{Error, Event, Notice, Options, Report, Target};
+use crate::{Error, Event, Message, Notice, Options, Report, Target};
 
 /// A target and a state file, opened for one run or more, one after the other.
 ///
@@ -68,8 +69,36 @@ impl Fetch {
                 "deleting what goes to standard output would delete mail that its reader may have thrown away; fetch into files",
             ));
         }
-        let inbox =
-            Inbox::open(disk, target, state, account, &target.identity(&**disk), options.all, &options.stop)?;
+        Self::with(disk, To::Target(target), state, account, options)
+    }
+
+    /// Opens the state file for messages that the caller takes: into a database, a ticket, another mail system.
+    /// `state` and `account` are as for [`open`](Self::open).
+    ///
+    /// `deliver` gets each message when it is complete and proved to be what was asked for. When it returns well, the
+    /// message counts as stored, and may be deleted from the server: so have it durable by then. If the process ends
+    /// right behind that, or the state file can't be written, the same message is delivered once more. An error ends
+    /// the run; the next one delivers the message again. The call may block, as writing files does.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the state file can't be used; [`Error::Running`] when another process has it.
+    pub fn deliver_to(
+        deliver: impl FnMut(&mut Message<'_>) -> io::Result<()> + Send + 'static,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
+        Self::with(&System::shared(), To::Caller(Box::new(deliver)), state, account, options)
+    }
+
+    fn with(
+        disk: &Arc<dyn Disk>,
+        to: To<'_>,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let inbox = Inbox::open(disk, to, state, account, options.all, &options.stop)?;
         Ok(Self { inbox, options, report: Report::default(), tell: Box::new(|_| {}) })
     }
 

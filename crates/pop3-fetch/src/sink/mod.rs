@@ -7,13 +7,13 @@
 
 mod dir;
 mod dot_lock;
+mod handed;
 mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
 mod place;
 mod spool;
-mod stdout;
 mod turn;
 
 use core::time::Duration;
@@ -27,6 +27,8 @@ use pop3_text::reasons;
 use crate::journal::Key;
 use crate::spot::Spot;
 use crate::{Error, Target};
+pub use handed::Message;
+pub(crate) use handed::{Deliver, Handed};
 pub(crate) use place::real_path;
 pub(crate) use turn::Turn;
 
@@ -104,7 +106,7 @@ pub(crate) fn open(
                 let lock = sink.unfinished(&lock);
                 (Box::new(sink), Some(lock))
             }
-            Target::Stdout => (Box::new(stdout::Stdout::new(disk)), None),
+            Target::Stdout => (Box::new(Handed::new(disk, Box::new(handed::print))), None),
         })
     };
     let (sink, lock) = opened().map_err(failed)?;

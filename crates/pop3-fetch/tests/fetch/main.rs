@@ -5,12 +5,13 @@
 mod server;
 
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::client::{self, Client, Security};
 use pop3_driver::{Stop, Transport};
-use pop3_fetch::{Error, Event, Fetch, ListingError, Notice, Options, Report, Target};
+use pop3_fetch::{Error, Event, Fetch, ListingError, Message, Notice, Options, Report, Target};
 use server::{Faults, Mail, Server};
 use tempfile::TempDir;
 
@@ -291,6 +292,45 @@ fn drop_anywhere(anew: bool) {
     house.run(Options::new().with_delete(true)).unwrap();
     house.has_each_message_once(&MAIL);
     assert_eq!(house.server.left().len(), 0);
+}
+
+/// A ticket system that fails at one message, and a crash between its commit and our note.
+#[test]
+fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
+    for runtime in RUNTIMES {
+        let house = House::new(runtime);
+        // More than is gathered in memory.
+        let long: &str = Box::leak(format!("Subject: l\r\n\r\n{}\r\n", "x".repeat(99_000)).into());
+        house.server.deliver(("l", long));
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let open = |refused: &'static str| {
+            let taken = Arc::clone(&taken);
+            let deliver = move |message: &mut Message<'_>| {
+                let mut text = String::new();
+                message.read_to_string(&mut text)?;
+                assert_eq!(message.octets(), text.len() as u64);
+                if text == refused {
+                    return Err(std::io::Error::other("the database is away"));
+                }
+                taken.lock().unwrap().push(text);
+                Ok(())
+            };
+            Fetch::deliver_to(deliver, &house.state(), "mrose@h", Options::new().with_delete(true)).unwrap()
+        };
+        let mut fetch = open(MAIL[1].1);
+        let error = house.run_with(&mut fetch, client::Options::new()).unwrap_err();
+        let Error::Store(error) = error else { panic!("{error:?}") };
+        assert_eq!(pop3_text::reasons(&error), "a message was not taken: the database is away");
+        // Nothing is deleted in such a run, and the first message is not delivered again.
+        assert_eq!((house.server.left().len(), fetch.report().fetched), (4, 1));
+        drop(fetch);
+        let report = house.run_with(&mut open(""), client::Options::new()).unwrap();
+        assert_eq!((figures(&report), house.server.left().len()), ([3, 0, 0, 4, 0], 0));
+        assert_eq!(*taken.lock().unwrap(), [MAIL[0].1, MAIL[1].1, MAIL[2].1, long]);
+        // What was taken stays known, wherever later messages go.
+        house.server.deliver(MAIL[0]);
+        assert_eq!(figures(&house.run(Options::new()).unwrap()), [1, 0, 0, 0, 0]);
+    }
 }
 
 #[test]

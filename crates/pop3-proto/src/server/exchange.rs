@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// The exchange goes on.
-    pub(super) fn challenge(&mut self, challenge: crate::Secret<alloc::vec::Vec<u8>>) -> Action {
+    pub(super) fn challenge(&mut self, challenge: crate::Secret) -> Action {
         if let Phase::Exchanging { responses, .. } = self.phase {
             let name = self.take_name();
             self.phase = Phase::Responding { name, responses };

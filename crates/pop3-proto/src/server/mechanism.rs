@@ -1,7 +1,5 @@
 //! What AUTH offers, and what of an exchange is not the core's.
 
-use alloc::vec::Vec;
-
 use crate::{Channel, MechanismName, Secret};
 
 /// A mechanism that AUTH offers (RFC 5034), by its name only: what is said in it is the embedder's.
@@ -44,12 +42,12 @@ pub enum SaslRequest {
         /// The first response, if it came with the command; it may be empty. Without it, a mechanism in
         /// which the client speaks first begins with an empty challenge; with it, a mechanism in which
         /// the server speaks first is abandoned (RFC 5034 section 4).
-        initial: Option<Secret<Vec<u8>>>,
+        initial: Option<Secret>,
     },
     /// The response to the challenge.
     ///
     /// Answers: as for [`Begin`](Self::Begin).
-    Respond(Secret<Vec<u8>>),
+    Respond(Secret),
     /// The exchange is over: the client has cancelled it, or its line could not be read. The core knows
     /// what to say.
     ///

@@ -1,13 +1,14 @@
 //! The events that a session takes, and the actions that it gives.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::client_info::ClientInfo;
-use super::credentials::Credentials;
+use super::config::Limits;
+use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
@@ -65,7 +66,7 @@ pub enum Action {
     /// Send the mechanisms that AUTH takes now.
     Mechanisms,
     /// Send a challenge of AUTH.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// Send the positive reply to LANG: the tag of the language, and a text in it.
     Language(Line),
     /// Send the languages that LANG takes.
@@ -113,10 +114,10 @@ pub enum Column {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum Request {
-    /// Check the credentials, lock the maildrop, make the snapshot.
+    /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
-    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
-    Authenticate(Credentials),
+    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
+    Authenticate(Login),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -139,7 +140,8 @@ pub enum Request {
     /// Remove these messages for good, and release the maildrop: the next login may come as soon as
     /// the answer's reply has left.
     ///
-    /// Answer: [`Committed`](Answer::Committed).
+    /// Answers: [`Committed`](Answer::Committed); [`Unavailable`](Answer::Unavailable) when it is not known how it
+    /// went.
     Commit(Deletions),
 }
 
@@ -149,12 +151,16 @@ pub enum Request {
 pub enum Answer {
     /// The credentials are right, the maildrop is locked: here is the snapshot.
     Accept(Accepted),
+    /// The credentials are right, and somebody else goes on with the connection from here, as a relay to another
+    /// server: nothing is said, and the session ends with [`Close::TakenOver`]. The first thing that the client
+    /// is to be told is the reply to its login.
+    TakeOver,
     /// No login. Codes: [`Rejection::credentials`], [`Rejection::in_use`] (only when the
     /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
     /// [`Rejection::permanent`].
     Reject(Rejection),
     /// The exchange goes on with this challenge; it may be empty.
-    Challenge(Secret<Vec<u8>>),
+    Challenge(Secret),
     /// The request has led to nothing, and says nothing about any credentials: a response that the
     /// mechanism can't read, an initial response where there can be none. This counts as a bad command
     /// and not as a refused login. A code `[AUTH]` is not sent.
@@ -167,6 +173,8 @@ pub enum Answer {
     EndOfMessage,
     /// The message can't be had, or its rest can't. Before [`Message`](Self::Message) this is a
     /// negative reply; behind it the connection is closed, as nothing else tells the client.
+    ///
+    /// Of a commit: nobody knows what was removed. QUIT gets this negative reply.
     Unavailable(Rejection),
     /// The commit is over.
     Committed {
@@ -189,6 +197,9 @@ pub struct Accepted {
     /// Whose maildrop it is, printable, for a log: where a token or a certificate tells the name and
     /// the client did not. Default: none, which means the one that the credentials name.
     pub user: Option<String>,
+    /// The user's own limits, which hold from the login on in place of all those in
+    /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
+    pub limits: Option<Box<Limits>>,
 }
 
 /// How much of a message is wanted.
@@ -226,6 +237,14 @@ pub enum Close {
     BrokenMessage,
     /// The embedder stops the server. Nothing is removed.
     Stopped,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
+    /// The TLS handshake failed, or took too long. Nothing is removed.
+    Handshake,
+    /// The embedder does not serve this client.
+    Refused,
+    /// The embedder ended this session, as it needed its place for another. Nothing is removed.
+    Evicted,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -260,7 +279,7 @@ impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
     #[must_use]
     pub const fn new(maildrop: Maildrop) -> Self {
-        Self { maildrop, login_delay: None, expire: None, user: None }
+        Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
     }
 
     /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
@@ -283,6 +302,23 @@ impl Accepted {
         self.user = Some(user.into());
         self
     }
+
+    /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use pop3_proto::Maildrop;
+    /// use pop3_proto::server::{Accepted, Config};
+    ///
+    /// let config = Config::new();
+    /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
+    /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
+    /// ```
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(Box::new(limits));
+        self
+    }
 }
 
 impl From<Maildrop> for Accepted {
@@ -302,6 +338,10 @@ impl fmt::Display for Close {
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
+            Self::TakenOver => "taken over",
+            Self::Handshake => "the TLS handshake failed",
+            Self::Refused => "turned away",
+            Self::Evicted => "closed to make room for another connection",
         })
     }
 }

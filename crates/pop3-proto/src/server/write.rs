@@ -1,7 +1,5 @@
 //! The octets of replies that are more than a line.
 
-use alloc::vec::Vec;
-
 use bytes::BytesMut;
 
 use super::session::{Session, State};
@@ -169,7 +167,7 @@ pub(super) fn mechanisms(session: &Session, out: &mut BytesMut) {
 }
 
 /// A challenge: `+`, a space, base64 and nothing else (RFC 5034 section 4).
-pub(super) fn challenge(challenge: &Secret<Vec<u8>>, out: &mut BytesMut) {
+pub(super) fn challenge(challenge: &Secret, out: &mut BytesMut) {
     out.extend_from_slice(b"+ ");
     out.extend_from_slice(encode_base64(challenge.expose()).expose());
     out.extend_from_slice(b"\r\n");

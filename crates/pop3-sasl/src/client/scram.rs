@@ -73,7 +73,7 @@ impl Started {
         let iterations = iterations.ok_or(Error::Iterations)?;
         let (client_key, server_key) =
             client_and_server_key(self.hash, self.password.expose(), first.salt.expose(), iterations);
-        let head = [b"c=", self.binding.expose(), b",r=", first.nonce.as_bytes()];
+        let head = [b"c=", self.binding.expose().as_slice(), b",r=", first.nonce.as_bytes()];
         let unproved = Secret::join(&head);
         let signed = [self.client_first_bare.as_bytes(), b",", challenge, b",", unproved.expose()];
         let signed = Secret::join(&signed);

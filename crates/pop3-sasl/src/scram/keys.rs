@@ -204,7 +204,7 @@ impl Keys {
         let mut client = self.hash.hmac(self.stored.expose(), &[text]);
         // One that is shorter would leave a part of the signature as it is.
         let whole = proof.len() == client.len();
-        client.as_mut().iter_mut().zip(proof).for_each(|(octet, proof)| *octet ^= proof);
+        client.expose_mut().iter_mut().zip(proof).for_each(|(octet, proof)| *octet ^= proof);
         self.stored.same_octets(self.hash.digest(client.expose()).expose()) & whole & !self.fake
     }
 

@@ -141,7 +141,7 @@ impl<'a> ServerFinal<'a> {
 
 /// What `c=` must hold: the GS2 header, and the octets of the binding that it names.
 pub(crate) fn binding_input(header: &str, binding: Option<&Secret>) -> Secret {
-    Secret::join(&[header.as_bytes(), binding.map_or(b"", Secret::expose)])
+    Secret::join(&[header.as_bytes(), binding.map_or(b"", |binding| binding.expose().as_slice())])
 }
 
 /// What is signed: the three messages, by commas (RFC 5802 section 3, AuthMessage).
@@ -155,7 +155,7 @@ pub(crate) fn signed_text(client_first_bare: &str, server_first: &str, client_fi
 pub(crate) fn proof(hash: Hash, client_key: &Secret, text: &Secret) -> Secret {
     let stored = hash.digest(client_key.expose());
     let mut proof = hash.hmac(stored.expose(), &[text.expose()]);
-    proof.as_mut().iter_mut().zip(client_key.expose()).for_each(|(octet, key)| *octet ^= key);
+    proof.expose_mut().iter_mut().zip(client_key.expose()).for_each(|(octet, key)| *octet ^= key);
     proof
 }
 

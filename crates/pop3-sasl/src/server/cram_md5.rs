@@ -10,7 +10,7 @@ use crate::scram::hmac_md5;
 use crate::{Secret, text};
 
 /// A client's answer to a challenge of CRAM-MD5, to be compared with what the password makes of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CramMd5 {
     name: String,
     challenge: String,
@@ -42,8 +42,10 @@ impl CramMd5 {
         made(password) | prepared.is_some_and(|prepared| made(prepared.expose()))
     }
 
-    /// Reads a response: the name, a space, 32 hexadecimal digits. A name may hold spaces.
-    pub(super) fn parse(response: &[u8], challenge: &str) -> Option<Self> {
+    /// Reads the response to a challenge: the name, a space, 32 hexadecimal digits in lower case. A name may
+    /// hold spaces. `None` when it is no response, or the name can't be prepared.
+    #[must_use]
+    pub fn parse(response: &[u8], challenge: &str) -> Option<Self> {
         let space = response.iter().rposition(|&octet| octet == b' ')?;
         let (name, digest) = response.split_at_checked(space)?;
         let digest = digest.strip_prefix(b" ")?;

@@ -1,0 +1,158 @@
+//! An exchange under way: what it asks is answered by the backend.
+
+use pop3_proto::server::Answer;
+use pop3_proto::{MechanismName, Rejection};
+use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Step};
+
+use super::Outcome;
+use crate::backend::{Admission, Backend, Credentials, Proof};
+use crate::context::Context;
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) exchange: Exchange,
+    name: MechanismName,
+    /// Whose keys the backend was asked for.
+    keys_of: Option<String>,
+    /// What the backend has said, once it has let the client in.
+    admission: Option<Admission>,
+    /// Why the backend has refused, while the client is still told of it.
+    rejection: Option<Rejection>,
+}
+
+impl Open {
+    pub(super) const fn new(exchange: Exchange, name: MechanismName) -> Self {
+        Self { exchange, name, keys_of: None, admission: None, rejection: None }
+    }
+
+    /// Goes from step to step until the client is to hear something.
+    pub(super) async fn follow<B: Backend>(
+        &mut self,
+        mut step: Step,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Outcome {
+        loop {
+            let question = match step {
+                Step::Challenge(octets) => return Outcome::of(Answer::Challenge(octets)),
+                Step::Done(identity) => return self.done(identity, backend, utf8, context).await,
+                Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
+                Step::Ask(question) => question,
+            };
+            let answer = match self.ask(question, backend, utf8, context).await {
+                Ok(answer) => answer,
+                Err(rejection) => return Outcome::of(Answer::Reject(rejection)),
+            };
+            step = match self.exchange.answer(answer) {
+                Ok(step) => step,
+                // Keys for another hash than the one that was asked for: the backend's bug.
+                Err(_) => {
+                    return Outcome::of(Answer::Reject(Rejection::temporary("the keys can't be used")));
+                }
+            };
+        }
+    }
+
+    /// Asks the backend.
+    ///
+    /// # Errors
+    /// What is to be said at once: the exchange is over.
+    async fn ask<B: Backend>(
+        &mut self,
+        question: Question,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Result<sasl::Answer, Rejection> {
+        let mut of_token = false;
+        let credentials = match question {
+            Question::Keys { name, hash, .. } => {
+                let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Answer::Keys);
+                self.keys_of = Some(name);
+                return keys;
+            }
+            Question::Password { name, authorization, password } => {
+                Credentials::new(name, Proof::Password(password))
+                    .with_authorization(authorization.map(String::into_bytes))
+            }
+            Question::CramMd5(digest) => Credentials::new(digest.name().to_owned(), Proof::CramMd5(digest)),
+            Question::Token { name, token, .. } => {
+                of_token = true;
+                Credentials::new(name.unwrap_or_default(), Proof::Token(token))
+            }
+            Question::Certificate { name } => Credentials::new(name.unwrap_or_default(), Proof::Certificate),
+            Question::Anonymous { trace } => Credentials::new("anonymous", Proof::Anonymous { trace }),
+        };
+        match self.authenticate(credentials, backend, utf8, context).await {
+            Ok(admission) => {
+                self.admission = Some(admission);
+                Ok(sasl::Answer::Granted)
+            }
+            // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
+            Err(rejection) if of_token && rejection.is_of_credentials() => {
+                self.rejection = Some(rejection);
+                Ok(sasl::Answer::Refused)
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    /// The client is who it says: the maildrop is open already, but after SCRAM.
+    async fn done<B: Backend>(
+        &mut self,
+        identity: Identity,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Outcome {
+        let maildrop = identity.acts_as().map(|name| name.as_bytes().to_vec());
+        let admission = match self.admission.take() {
+            Some(admission) => Ok(admission),
+            None => {
+                let credentials = Credentials::new(identity.name.unwrap_or_default(), Proof::Scram)
+                    .with_authorization(identity.authorization.map(String::into_bytes));
+                self.authenticate(credentials, backend, utf8, context).await
+            }
+        };
+        match admission {
+            Ok(admission) => Outcome { answer: admission.into(), user: maildrop, mechanism: Some(self.name) },
+            Err(rejection) => Outcome::of(Answer::Reject(rejection)),
+        }
+    }
+
+    /// Asks the backend, but not on behalf of another whom the user may not act for.
+    async fn authenticate<B: Backend>(
+        &self,
+        credentials: Credentials,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Result<Admission, Rejection> {
+        if let Some(other) = &credentials.authorization
+            && !backend.may_act_for(&credentials.name, other)
+        {
+            return Err(Rejection::credentials());
+        }
+        let credentials = credentials.with_mechanism(self.exchange.mechanism()).with_utf8(utf8);
+        backend.authenticate(credentials, context).await
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a failure that is still to come is none of a login")]
+    fn fail<B: Backend>(&mut self, failure: Failure, backend: &mut B) -> Answer {
+        match failure {
+            Failure::Refused => Answer::Reject(match (&self.keys_of, self.rejection.take()) {
+                (_, Some(rejection)) => rejection,
+                (Some(name), None) => backend.scram_refused(name),
+                (None, None) => Rejection::credentials(),
+            }),
+            Failure::Unavailable => {
+                Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
+            }
+            Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
+            // Malformed, or cancelled, of which the core knows more.
+            _ => Answer::Abandon(Rejection::plain("malformed response")),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which mechanisms a connection allows.
+
+use alloc::vec::Vec;
+
+use super::Setup;
+use crate::{ChannelBindings, Mechanism};
+
+/// What a server may offer on one connection, and what it has offered.
+///
+/// ```
+/// use pop3_sasl::server::Offer;
+/// use pop3_sasl::{ChannelBindings, Mechanism};
+///
+/// let can = [Mechanism::ScramSha256Plus, Mechanism::External, Mechanism::Plain];
+/// let mut offer = Offer::new();
+/// assert_eq!(offer.select(can), [Mechanism::Plain]);
+/// offer.carried_by(ChannelBindings::none().with_exporter([7; 32]), false);
+/// assert_eq!(offer.select(can), [Mechanism::ScramSha256Plus, Mechanism::Plain]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Offer {
+    bindings: ChannelBindings,
+    certified: bool,
+    plus_offered: bool,
+    /// Whether an exchange with channel binding has failed: the exporter's octets serve only once
+    /// (RFC 9266 section 4.1).
+    spent: bool,
+}
+
+impl Offer {
+    /// For a connection without TLS.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bindings: ChannelBindings::none(), certified: false, plus_offered: false, spent: false }
+    }
+
+    /// Notes what TLS the client is in: its bindings, and whether it has shown a certificate. What was
+    /// offered before counts no more. Where a proxy speaks for the client, both are the proxy's: give none.
+    pub fn carried_by(&mut self, bindings: ChannelBindings, certified: bool) {
+        self.bindings = bindings;
+        self.certified = certified;
+        self.plus_offered = false;
+    }
+
+    /// The mechanisms of these that the connection allows, in their order; they count as offered. EXTERNAL
+    /// needs a certificate, -PLUS needs bindings that no failed exchange has used.
+    ///
+    /// Whether the connection may carry a secret is not known here.
+    #[must_use]
+    pub fn select(&mut self, mechanisms: impl IntoIterator<Item = Mechanism>) -> Vec<Mechanism> {
+        let bound = !self.spent && !self.bindings.is_empty();
+        let mut allowed: Vec<_> = mechanisms.into_iter().collect();
+        allowed.retain(|mechanism| {
+            (self.certified || *mechanism != Mechanism::External)
+                && (bound || !mechanism.needs_channel_binding())
+        });
+        self.plus_offered |= allowed.iter().any(|mechanism| mechanism.needs_channel_binding());
+        allowed
+    }
+
+    /// Tells an exchange of this connection what it has to know of it.
+    #[must_use]
+    pub fn complete(&self, setup: Setup) -> Setup {
+        setup.with_plus_offered(self.plus_offered).with_bindings(self.bindings.clone())
+    }
+
+    /// Notes that an exchange of this mechanism has ended without a login. Returns whether
+    /// [`select`](Self::select) now gives less than before.
+    pub const fn failed(&mut self, mechanism: Mechanism) -> bool {
+        let first = mechanism.needs_channel_binding() && !self.spent;
+        self.spent |= first;
+        first
+    }
+}
+
+impl Default for Offer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound() -> ChannelBindings {
+        ChannelBindings::none().with_exporter([7; 32])
+    }
+
+    #[test]
+    fn what_the_connection_lacks_is_not_offered() {
+        for certified in [false, true] {
+            for bindings in [ChannelBindings::none(), bound()] {
+                let has = !bindings.is_empty();
+                let mut offer = Offer::new();
+                offer.carried_by(bindings, certified);
+                let offered = offer.select(Mechanism::ALL);
+                for mechanism in Mechanism::ALL {
+                    let lacking = (mechanism == Mechanism::External && !certified)
+                        || (mechanism.needs_channel_binding() && !has);
+                    assert_eq!(offered.contains(&mechanism), !lacking, "{mechanism} {certified} {has}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_binding_serves_until_an_exchange_with_it_has_failed() {
+        let mut offer = Offer::new();
+        offer.carried_by(bound(), false);
+        let plus = [Mechanism::ScramSha256Plus];
+        assert_eq!(offer.select(plus), plus);
+        assert!(!offer.failed(Mechanism::ScramSha256) && offer.select(plus) == plus);
+        assert!(offer.failed(Mechanism::ScramSha256Plus));
+        assert!(offer.select(plus).is_empty() && !offer.failed(Mechanism::ScramSha256Plus));
+        // It was offered all the same: a client that saw none was shown another list.
+        assert!(offer.plus_offered);
+        // The same connection, announced again for whom a proxy speaks for.
+        offer.carried_by(bound(), false);
+        assert!(offer.select(plus).is_empty() && !offer.plus_offered);
+    }
+}

@@ -1,0 +1,174 @@
+//! Values that must not be printed and do not outlive their use: passwords, tokens, keys.
+//!
+//! `pop3-proto` and `pop3-sasl` re-export the one type of this crate, so that a password passes from one to
+//! the other without a copy.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic
+    )
+)]
+
+extern crate alloc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize;
+
+/// A value that [`Debug`](fmt::Debug) does not show and whose memory is zeroed when it is dropped.
+///
+/// Without a parameter it holds octets.
+///
+/// ```
+/// use pop3_secret::Secret;
+/// let password = Secret::from("tanstaaf");
+/// assert_eq!(format!("{password:?}"), "Secret(***)");
+/// assert!(password.same_octets(b"tanstaaf"));
+/// ```
+#[derive(Clone, Default)]
+pub struct Secret<T: Zeroize = Vec<u8>>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes a value into safe keeping.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Shows the value. Each call is a place to look at in a review.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+
+    /// Shows the value, to be changed in place. A vector or a string that grows may leave a copy behind
+    /// that is not zeroed.
+    pub const fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+
+    /// Hands the value over, and with it the duty to zero it.
+    pub fn into_inner(mut self) -> T
+    where
+        T: Default,
+    {
+        core::mem::take(&mut self.0)
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
+    /// Whether the value has exactly these octets. The time taken tells at most the lengths.
+    #[must_use]
+    pub fn same_octets(&self, other: &[u8]) -> bool {
+        self.0.as_ref().ct_eq(other).into()
+    }
+
+    /// How many octets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.as_ref().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_empty()
+    }
+}
+
+impl Secret {
+    /// Joins parts without moving them in between: what a growing vector leaves behind is not zeroed.
+    #[must_use]
+    pub fn join(parts: &[&[u8]]) -> Self {
+        let length = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+        let mut octets = Vec::with_capacity(length);
+        for part in parts {
+            octets.extend_from_slice(part);
+        }
+        Self(octets)
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+impl From<Vec<u8>> for Secret {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::new(octets)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text.into_bytes())
+    }
+}
+
+impl From<&[u8]> for Secret {
+    fn from(octets: &[u8]) -> Self {
+        Self::new(octets.to_vec())
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn debug_shows_nothing_and_comparison_is_of_octets() {
+        let secret = Secret::from("tanstaaf");
+        assert_eq!(alloc::format!("{secret:?}"), "Secret(***)");
+        assert!(secret.same_octets(b"tanstaaf"));
+        assert!(
+            !secret.same_octets(b"tanstaa") && !secret.same_octets(b"tanstaag") && !secret.same_octets(b"")
+        );
+        assert!(secret.len() == 8 && !secret.is_empty() && Secret::<Vec<u8>>::default().is_empty());
+    }
+
+    #[test]
+    fn parts_are_joined_in_one_allocation() {
+        let secret = Secret::join(&[b"a", b"", b"bc"]);
+        assert!(secret.same_octets(b"abc"));
+        assert_eq!(secret.expose().capacity(), 3);
+        assert!(Secret::join(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_handed_over_is_whole_and_what_is_dropped_is_zeroed() {
+        static ZEROED: AtomicUsize = AtomicUsize::new(0);
+        #[derive(Default)]
+        struct Probe(u8);
+        impl Zeroize for Probe {
+            fn zeroize(&mut self) {
+                ZEROED.fetch_add(usize::from(self.0), Ordering::SeqCst);
+                self.0 = 0;
+            }
+        }
+        drop(Secret::new(Probe(7)));
+        assert_eq!(ZEROED.load(Ordering::SeqCst), 7);
+        let probe = Secret::new(Probe(9)).into_inner();
+        assert_eq!((probe.0, ZEROED.load(Ordering::SeqCst)), (9, 7));
+    }
+}

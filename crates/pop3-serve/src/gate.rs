@@ -1,0 +1,390 @@
+//! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
+
+#[cfg(test)]
+mod tests;
+
+use core::net::{IpAddr, Ipv4Addr};
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use pop3_driver::backend::{Credentials, Proof};
+use pop3_driver::server::Peer;
+use pop3_proto::Rejection;
+use pop3_sasl::scram::{Hash, Keys};
+use tracing::{error, info, warn};
+
+use super::brake::{Attempt, Brake};
+use super::external;
+use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
+use super::workers::{Bounds, Client, Undone, Workers};
+use crate::error::Error;
+use crate::throttle::{LONGEST_WAIT, TooMany};
+use crate::users::{SaltKey, UserName, Users, check};
+
+/// Checks credentials of all kinds, slows down who guesses, and logs what is refused.
+///
+/// What takes long is done by threads of its own, and awaited: no thread that others need waits for it. Wrong
+/// credentials are counted by the client's address, never by the user, so that nobody can lock a user out who comes from
+/// elsewhere. Of IPv6 a /64 counts as one address.
+///
+/// A [`Server`](crate::Server) has one. Take one of your own for a backend over another store.
+#[derive(Debug)]
+pub struct Gatekeeper {
+    users: Arc<dyn Users>,
+    salt_key: Arc<SaltKey>,
+    hashes: Workers,
+    tokens: Option<Tokens>,
+    brake: Brake,
+}
+
+/// The command that checks tokens, and the threads that wait for it.
+#[derive(Debug)]
+struct Tokens {
+    command: Arc<TokenCommand>,
+    workers: Workers,
+}
+
+/// Why nobody is let in.
+enum Refused {
+    /// The credentials are not right; the text is for the log, and holds nothing from the client.
+    Credentials(&'static str),
+    /// They could not be checked.
+    Fault,
+    /// Their turn to be checked did not come.
+    Undone(Undone),
+}
+
+impl From<Undone> for Refused {
+    fn from(undone: Undone) -> Self {
+        Self::Undone(undone)
+    }
+}
+
+/// The name of the maildrop of ANONYMOUS.
+const ANONYMOUS: &[u8] = b"anonymous";
+
+impl Gatekeeper {
+    /// Starts the threads: one or two for each processor, and more where there are tokens to check.
+    ///
+    /// `salt_key` is what salts are made of for names that have none.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn new(
+        users: Arc<dyn Users>,
+        salt_key: Arc<SaltKey>,
+        tokens: Option<Arc<TokenCommand>>,
+    ) -> Result<Self, Error> {
+        let start = |bounds| {
+            let cant = |error| Error::system(format!("can't start the threads that check logins: {error}"));
+            Workers::start(bounds).map_err(cant)
+        };
+        let tokens = match tokens {
+            Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
+            None => None,
+        };
+        Ok(Self { users, salt_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
+    }
+
+    /// Where the users come from.
+    #[must_use]
+    pub fn users(&self) -> &dyn Users {
+        &*self.users
+    }
+
+    /// Begins no check any more, and refuses those that wait for one.
+    pub fn close(&self) {
+        self.hashes.close();
+        if let Some(tokens) = &self.tokens {
+            tokens.workers.close();
+        }
+    }
+
+    /// The user whose credentials these are. A check whose turn has not come by `until` is given up. Dropping the future
+    /// gives up the turn, and counts as a failure.
+    ///
+    /// # Errors
+    /// What the client is told, and how long that is to be held back. Unknown names and wrong secrets look the same.
+    pub async fn check(
+        &self,
+        credentials: &Arc<Credentials>,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<UserName, Rejection> {
+        // The try was counted when the keys were asked for.
+        let counted = credentials.is_proved();
+        let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
+        // The wait is not slept here, where it would hold up others: it holds the answer back.
+        let turn = Turn { client: client(peer, &attempt), until };
+        match self.user(credentials, peer, turn).await {
+            Ok(user) => {
+                attempt.succeeded();
+                Ok(user)
+            }
+            Err(Refused::Credentials(why)) => {
+                let delay = attempt.failed();
+                let user = String::from_utf8_lossy(&credentials.name);
+                let (session, peer, mechanism) = (peer.session, ip(peer), mechanism(credentials));
+                warn!(%session, %peer, user = &*user, mechanism, why, "login refused");
+                Err(Rejection::credentials().with_delay(delay))
+            }
+            Err(Refused::Fault) => {
+                attempt.left_open();
+                Err(cant_check())
+            }
+            Err(Refused::Undone(undone)) => {
+                attempt.left_open();
+                Err(not_tried(peer, undone))
+            }
+        }
+    }
+
+    /// The SCRAM keys for this name, whether there is such a user or not. It counts as a try, whose outcome
+    /// [`check`](Self::check) or [`scram_refused`](Self::scram_refused) is told.
+    ///
+    /// # Errors
+    /// What the client is told where they can't be had now.
+    pub async fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        until: Instant,
+    ) -> Result<Keys, Rejection> {
+        let attempt = self.attempt(peer)?;
+        let turn = Turn { client: client(peer, &attempt), until };
+        let costly = self.users.profile().makes_keys(hash);
+        let (name, salt_key) = (name.to_owned(), Arc::clone(&self.salt_key));
+        let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &salt_key);
+        let keys = self.ask(turn, costly, look_up).await;
+        attempt.left_open();
+        keys.map_err(|refused| match refused {
+            Refused::Undone(undone) => not_tried(peer, undone),
+            Refused::Credentials(_) | Refused::Fault => cant_check(),
+        })
+    }
+
+    /// The client has not proved that it knows the password of the keys. The answer is what it is told.
+    pub fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
+        let address = ip(peer);
+        let delay = self.brake.resumed(address).failed();
+        warn!(session = %peer.session, peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
+        Rejection::credentials().with_delay(delay)
+    }
+
+    fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
+        let address = ip(peer);
+        self.brake.attempt(address).map_err(|TooMany| {
+            warn!(session = %peer.session, peer = %address, "login not tried: too many from this address");
+            // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
+            let text = "too many logins from your address, try again later";
+            Rejection::temporary(text).with_delay(LONGEST_WAIT)
+        })
+    }
+
+    async fn user(
+        &self,
+        credentials: &Arc<Credentials>,
+        peer: &Peer,
+        turn: Turn,
+    ) -> Result<UserName, Refused> {
+        if credentials.authorization.is_some() {
+            return Err(Refused::Credentials("nobody may act for another"));
+        }
+        let name = &credentials.name;
+        let user = match &credentials.proof {
+            Proof::Password(_) => self.password(credentials, turn).await?,
+            Proof::Apop { .. } | Proof::CramMd5(_) => {
+                let credentials = Arc::clone(credentials);
+                let prove = move |users: &dyn Users| {
+                    check::digest(users, &credentials.name, |secret| credentials.prove(secret))
+                };
+                self.ask(turn, false, prove).await?
+            }
+            // The user may be gone meanwhile.
+            Proof::Scram => self.find(name, turn).await?,
+            Proof::Token(_) => return self.token(credentials, peer, turn).await,
+            Proof::Certificate => return self.certificate(name, peer, turn).await,
+            Proof::Anonymous { trace } => {
+                info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
+                UserName::parse(ANONYMOUS)
+            }
+            // A kind of proof that is not known proves nothing.
+            _ => None,
+        };
+        user.ok_or(Refused::Credentials(WRONG))
+    }
+
+    /// The user whose password this is.
+    async fn password(
+        &self,
+        credentials: &Arc<Credentials>,
+        turn: Turn,
+    ) -> Result<Option<UserName>, Refused> {
+        let credentials = Arc::clone(credentials);
+        let costly = self.users.profile().computes_hashes();
+        let verify = move |users: &dyn Users| {
+            let Proof::Password(password) = &credentials.proof else { return Ok(None) };
+            check::password(users, &credentials.name, password.expose())
+        };
+        self.ask(turn, costly, verify).await
+    }
+
+    /// The checked name, if there is such a user.
+    async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<UserName>, Refused> {
+        let name = name.to_owned();
+        self.ask(turn, false, move |users| check::name(users, &name)).await
+    }
+
+    async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<UserName, Refused> {
+        let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
+        let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
+        let (shown, name) = (shown.clone(), name.to_owned());
+        let owner = self.ask(turn, false, move |users| external::user(&shown, &name, users)).await?;
+        owner.map_err(Refused::Credentials)
+    }
+
+    /// Has the users asked; by a worker, where that takes long.
+    async fn ask<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        costly: bool,
+        question: impl FnOnce(&dyn Users) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let users = Arc::clone(&self.users);
+        let work = move || question(&*users);
+        let answer = if costly || self.users.may_block() {
+            self.hashes.run(turn.client, turn.until, work).await?
+        } else {
+            work()
+        };
+        answer.map_err(|error| {
+            error!(%error, "the users can't be asked");
+            Refused::Fault
+        })
+    }
+
+    async fn token(
+        &self,
+        credentials: &Arc<Credentials>,
+        peer: &Peer,
+        turn: Turn,
+    ) -> Result<UserName, Refused> {
+        let wrong = Refused::Credentials;
+        let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
+        let name = &credentials.name;
+        let asked = UserName::parse(name);
+        if asked.is_none() && !name.is_empty() {
+            return Err(wrong("the name can't be a user's"));
+        }
+        let (session, peer) = (peer.session, ip(peer));
+        let (command, credentials, name) =
+            (Arc::clone(&tokens.command), Arc::clone(credentials), asked.clone());
+        let ask = move || {
+            let Proof::Token(token) = &credentials.proof else { return Ok(Verdict::Bad) };
+            let mechanism = mechanism(&credentials);
+            // Asked for unknown users too, so that they cost the same.
+            let name = name.as_ref().map_or("", UserName::as_str);
+            command.ask(&Question { mechanism, name, peer, token })
+        };
+        let verdict = tokens.workers.run(turn.client, turn.until, ask).await?;
+        let said = match verdict {
+            Ok(Verdict::Good(said)) => said,
+            Ok(Verdict::Bad) => return Err(wrong("the token is bad")),
+            Err(fault) => {
+                let user = asked.as_ref().map_or("", UserName::as_str);
+                error!(%session, %peer, user, fault = %fault, "a token can't be checked");
+                return Err(Refused::Fault);
+            }
+        };
+        let user = match (asked, said) {
+            (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
+            (asked, Some(said)) => {
+                let said = UserName::parse(&said).ok_or(wrong("the token command named nobody"))?;
+                if asked.is_some_and(|asked| asked != said) {
+                    return Err(wrong("the token is another user's"));
+                }
+                said
+            }
+        };
+        let user = self.find(user.as_str().as_bytes(), turn).await?;
+        user.ok_or(wrong("the token is good, but there is no such user"))
+    }
+}
+
+/// The address that logins are counted by, and that is logged. Peers without an address count as one.
+pub(super) fn ip(peer: &Peer) -> IpAddr {
+    peer.ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// Whose turn a check is, and when it is too late for it.
+#[derive(Clone, Copy)]
+struct Turn {
+    client: Client,
+    until: Instant,
+}
+
+/// For whom a check is made.
+fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
+    Client { source: ip(peer).into(), suspect: attempt.is_suspect() }
+}
+
+/// What a client is told whose credentials can't be checked.
+fn cant_check() -> Rejection {
+    Rejection::temporary("the credentials can't be checked now")
+}
+
+/// What a client is told whose credentials were not looked at.
+fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
+    let (session, peer) = (peer.session, ip(peer));
+    let text = "too many logins are checked now, try again later";
+    match undone {
+        Undone::Full => {
+            warn!(%session, %peer, "login not tried: too many wait for their check");
+            // Held back as those are that come too often.
+            Rejection::temporary(text).with_delay(LONGEST_WAIT)
+        }
+        Undone::Late => {
+            warn!(%session, %peer, "login not tried: its time was over before it could be checked");
+            Rejection::temporary(text)
+        }
+        Undone::Closed => Rejection::temporary("the server ends"),
+    }
+}
+
+/// The workers that compute hashes: one for each processor, as each takes memory too.
+fn hashes() -> Bounds {
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    Bounds {
+        name: "hash",
+        threads,
+        // Of several one is kept for others.
+        running_of_one: threads.saturating_sub(1).max(1),
+        waiting_of_one: 32,
+        waiting: 512,
+        yielding: true,
+    }
+}
+
+/// The workers that wait for token commands.
+const TOKENS: Bounds = Bounds {
+    name: "tokens",
+    threads: MOST,
+    running_of_one: MOST_OF_ONE,
+    waiting_of_one: 32,
+    waiting: 256,
+    yielding: false,
+};
+
+const WRONG: &str = "unknown name or wrong secret";
+
+/// How the credentials came, for the log.
+fn mechanism(credentials: &Credentials) -> &'static str {
+    match (&credentials.mechanism, &credentials.proof) {
+        (Some(mechanism), _) => mechanism.name(),
+        (None, Proof::Apop { .. }) => "APOP",
+        (None, _) => "USER",
+    }
+}

@@ -1,0 +1,93 @@
+//! A session's store: credentials are checked by the gatekeeper, who awaits it; then the Maildir is opened
+//! where calls may block.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
+
+use pop3_driver::backend::{Backend, Credentials};
+use pop3_driver::server::Peer;
+use pop3_driver::store::{Chunks, Maildrop, Pool, Pooled};
+use pop3_driver::tls::TlsInfo;
+use pop3_driver::{Admission, Context};
+use pop3_proto::server::Extent;
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
+
+use super::store::{MailStore, OpenMaildir};
+
+/// The store of one session.
+#[derive(Debug)]
+pub(super) struct Guarded<P> {
+    store: Arc<MailStore>,
+    maildrop: Pooled<OpenMaildir, P>,
+    peer: Peer,
+    /// When the client must have logged in.
+    until: Instant,
+}
+
+/// A login that has no limit has this one.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl<P: Pool> Guarded<P> {
+    /// For a session with this peer, which begins now.
+    pub(super) fn new(store: Arc<MailStore>, pool: P, peer: Peer, login_timeout: Duration) -> Self {
+        let until = Instant::now() + login_timeout.min(LONG);
+        Self { store, maildrop: Pooled::new(pool), peer, until }
+    }
+}
+
+impl<P: Pool> Backend for Guarded<P> {
+    type Message = Chunks<<OpenMaildir as Maildrop>::Message, P>;
+
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.peer.tls = Some(tls.clone());
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.store.mechanisms()
+    }
+
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        _context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
+        self.store.gatekeeper().scram_keys(name, hash, &self.peer, self.until).await.map(Some)
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.store.gatekeeper().scram_refused(name, &self.peer)
+    }
+
+    fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
+        // Nobody may. The gatekeeper says so, who counts it as a failure and logs it.
+        true
+    }
+
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        _context: &Context,
+    ) -> Result<Admission, Rejection> {
+        let credentials = Arc::new(credentials);
+        let user = self.store.gatekeeper().check(&credentials, &self.peer, self.until).await?;
+        let store = Arc::clone(&self.store);
+        self.maildrop.open(move || store.open(user, &credentials)).await.map(Admission::Serve)
+    }
+
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<Self::Message, Rejection> {
+        self.maildrop.fetch(message, extent, context).await
+    }
+
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.maildrop.commit(deletions, context).await
+    }
+}

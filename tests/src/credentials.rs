@@ -1,0 +1,67 @@
+//! What the store of the tests is asked to check.
+
+use pop3_proto::Secret;
+use pop3_proto::server::{Login, LoginProof};
+use pop3_sasl::server::CramMd5;
+
+/// A name with its proof, however it came.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The name.
+    pub name: Vec<u8>,
+    /// The proof.
+    pub proof: Proof,
+    /// Whether the client has asked for UTF-8.
+    pub utf8: bool,
+}
+
+/// What the core and the mechanisms give as a proof.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Proof {
+    /// By PASS or APOP.
+    Login(LoginProof),
+    /// By PLAIN or LOGIN.
+    Password(Secret),
+    /// By CRAM-MD5.
+    CramMd5(CramMd5),
+    /// By a bearer token.
+    Token(Secret),
+    /// By a certificate.
+    Certificate,
+    /// By nothing, with this trace.
+    Anonymous {
+        /// What the client says about itself.
+        trace: String,
+    },
+    /// By the keys that were given for the name.
+    Scram,
+}
+
+impl Credentials {
+    /// What came within AUTH.
+    #[must_use]
+    pub fn new(name: impl Into<Vec<u8>>, proof: Proof, utf8: bool) -> Self {
+        Self { name: name.into(), proof, utf8 }
+    }
+
+    /// Whether the proof is right for this secret.
+    #[must_use]
+    pub fn prove(&self, secret: &[u8]) -> bool {
+        match &self.proof {
+            Proof::Login(LoginProof::Password(password)) | Proof::Password(password) => {
+                password.same_octets(secret)
+            }
+            Proof::Login(LoginProof::Apop(answer)) => answer.is_made_with(secret),
+            Proof::CramMd5(digest) => digest.prove(secret),
+            Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
+        }
+    }
+}
+
+impl From<Login> for Credentials {
+    fn from(login: Login) -> Self {
+        Self { name: login.name, proof: Proof::Login(login.proof), utf8: login.utf8 }
+    }
+}
