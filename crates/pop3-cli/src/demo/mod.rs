@@ -159,19 +159,19 @@ struct Comparing<'a> {
 }
 
 impl Receiver for Comparing<'_> {
-    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
         self.current = Some((message, Vec::new()));
         Ok(())
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         if let Some((_, content)) = &mut self.current {
             content.extend_from_slice(octets);
         }
         Ok(())
     }
 
-    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
+    async fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         let Some((number, content)) = self.current.take() else { return Ok(()) };
         self.verified.octets += content.len() as Octets;
         let stored = self.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
@@ -183,7 +183,7 @@ impl Receiver for Comparing<'_> {
         Ok(())
     }
 
-    fn refused(&mut self, _: MessageNumber, _: Refusal) -> io::Result<()> {
+    async fn refused(&mut self, _: MessageNumber, _: Refusal) -> io::Result<()> {
         self.verified.wrong += 1;
         Ok(())
     }
