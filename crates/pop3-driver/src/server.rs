@@ -106,7 +106,7 @@ async fn serve_to_end<T: Transport, S: Service>(
         };
     let login_deadline = opened.after(config.limits.login_timeout);
     if entrance == Entrance::Implicit && !transport.is_tls() {
-        transport = match switches.race(transport.secure(login_deadline)).await {
+        transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
             Ok(transport) => transport,
             Err(failure) => {
                 let (close, error) = failure.of_handshake();
@@ -140,7 +140,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                 session = *proxied;
             }
             End::StartTls(suspended) => {
-                transport = match switches.race(transport.secure(login_deadline)).await {
+                transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
                     Ok(transport) => transport,
                     Err(failure) => {
                         return (link.into_peer(), Report::new(suspended.failed(failure), begun.elapsed()))

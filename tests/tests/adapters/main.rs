@@ -4,6 +4,7 @@
 mod auth;
 mod calls;
 mod certificates;
+mod dropped;
 mod endings;
 mod hanging;
 mod memory;
@@ -16,6 +17,8 @@ mod reporting;
 mod runtime;
 mod security;
 mod server;
+mod sinks;
+mod streams;
 mod timing;
 
 /// Makes tests of scenarios: each on all runtimes, in all modes.

@@ -99,8 +99,10 @@ impl<T: Transport> Admitted<T> {
             let end = end.clone();
             move || end.stop()
         });
+        // Apart from what holds it: each future around it would have room for it twice.
+        let serving = Box::pin(serve_to_end(self, service, stop));
         let served = caught(async {
-            let Served { peer, mut report, taken } = serve_to_end(self, service, stop).await;
+            let Served { peer, mut report, taken } = serving.await;
             if let Some(taken) = taken {
                 let _ = end.before(take_over(taken)).await;
                 report.duration = begun.elapsed();

@@ -154,7 +154,7 @@ impl<B: Backend> Session<B> {
 
     /// Serves until the session is over or TLS is due.
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
-        let run = caught(switches.end.before(self.run(transport, switches))).await;
+        let run = caught(switches.end.before(Box::pin(self.run(transport, switches)))).await;
         let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
         let panicked = matches!(result, Err(Fault::Panicked));
         if switches.end.is_stopped() && !panicked {
