@@ -15,6 +15,7 @@ mod pipeline;
 mod progress;
 mod receiver;
 mod retry;
+mod shown;
 mod sizes;
 mod trace;
 mod transfer;
@@ -74,7 +75,6 @@ use crate::transport::Transport;
 ///
 /// Messages marked as deleted are removed only by [`quit`](Self::quit). Dropping the client closes
 /// the connection without QUIT, and nothing is removed.
-#[derive(Debug)]
 pub struct Client<T> {
     transport: T,
     connection: Connection,

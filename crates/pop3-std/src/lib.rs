@@ -20,16 +20,20 @@
 mod client;
 mod listen;
 mod message;
+mod over;
 mod socket;
+mod stream;
 mod threads;
 
 pub use client::Client;
 pub use listen::{serve, serve_or_hand_over};
 pub use message::Message;
+pub use over::{client, client_in_tls, serve_connection, serve_connection_in_tls};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::wait;
 pub use socket::Socket;
+pub use stream::{Carried, Stream, Tcp, Unblock, Untimed};
 pub use threads::Threads;
 
 use std::io;

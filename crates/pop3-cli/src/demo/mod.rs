@@ -15,7 +15,7 @@ use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, T
 use pop3_driver::tls::Connector;
 use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
-use pop3_serve::{Certificate, Config, Limits, Server, Stop, Users};
+use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
 use pop3_text::Escaped;
 
 use crate::args::{Demo, Runtime};
@@ -59,7 +59,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
         .listen((Ipv4Addr::LOCALHOST, 0).into())
         .with_certificate(certificate.into())
         .with_limits(Limits::new(10, 10, 10));
-    let server = Server::bind(config, Users::load(&users)?.into())?;
+    let server = Server::bind(config, Arc::new(UsersFile::load(&users)?))?;
     let address = server.addresses().map(|(_, address)| address).next();
     let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
     let until = stop.clone();

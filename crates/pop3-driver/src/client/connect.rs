@@ -142,6 +142,8 @@ impl<T: Transport> Client<T> {
     ///
     /// If the future is dropped, so is the connection.
     ///
+    /// On a transport that is in TLS already, without a handshake here, ask for none: it is believed to be in TLS.
+    ///
     /// # Errors
     /// See [`Error`]. No name and no password was sent.
     pub async fn open(
@@ -152,6 +154,10 @@ impl<T: Transport> Client<T> {
     ) -> Result<Self, Error> {
         let (transport, channel) = match security {
             Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
+            // Whoever made the transport has seen to its TLS.
+            Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
+                (transport, Channel::Tls)
+            }
             Security::StartTls(_) | Security::Plaintext => (transport, Channel::Plaintext),
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
@@ -211,7 +217,7 @@ impl<T: Transport> Client<T> {
 }
 
 async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
-    transport.secure(deadline).await.map_err(|error| {
+    Box::pin(transport.secure(deadline)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::TimedOut {
             Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
         } else if is_not_tls(&error) {

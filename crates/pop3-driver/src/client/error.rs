@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 /// A negative reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The command that was refused; `None` for the greeting.

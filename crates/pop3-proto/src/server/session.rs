@@ -217,7 +217,7 @@ impl Session {
     /// The limits that hold now: behind the login the user's own, where there are any.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        self.account.limits.as_ref().unwrap_or(&self.config.limits)
+        self.account.limits.as_deref().unwrap_or(&self.config.limits)
     }
 
     /// What carries the connection.

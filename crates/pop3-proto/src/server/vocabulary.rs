@@ -1,6 +1,7 @@
 //! The events that a session takes, and the actions that it gives.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
@@ -198,7 +199,7 @@ pub struct Accepted {
     pub user: Option<String>,
     /// The user's own limits, which hold from the login on in place of all those in
     /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
-    pub limits: Option<Limits>,
+    pub limits: Option<Box<Limits>>,
 }
 
 /// How much of a message is wanted.
@@ -236,14 +237,14 @@ pub enum Close {
     BrokenMessage,
     /// The embedder stops the server. Nothing is removed.
     Stopped,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
     /// The TLS handshake failed, or took too long. Nothing is removed.
     Handshake,
     /// The embedder does not serve this client.
     Refused,
     /// The embedder ended this session, as it needed its place for another. Nothing is removed.
     Evicted,
-    /// Somebody else goes on with the connection, behind a good login.
-    TakenOver,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -314,8 +315,8 @@ impl Accepted {
     /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
     /// ```
     #[must_use]
-    pub const fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(limits);
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(Box::new(limits));
         self
     }
 }
@@ -337,10 +338,10 @@ impl fmt::Display for Close {
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
+            Self::TakenOver => "taken over",
             Self::Handshake => "the TLS handshake failed",
             Self::Refused => "turned away",
             Self::Evicted => "closed to make room for another connection",
-            Self::TakenOver => "taken over",
         })
     }
 }

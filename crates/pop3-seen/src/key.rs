@@ -8,33 +8,38 @@ use sha2::{Digest, Sha256};
 /// What a message is remembered by: half of a SHA-256 of its unique-id, or of its content where the
 /// server gives no unique-ids. It has one size, whatever the server sends as a unique-id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key([u8; 16]);
+pub struct Key([u8; 16]);
 
 impl Key {
-    /// Stands where there is no key yet: no unique-id has this one.
-    pub(crate) const NONE: Self = Self([0; 16]);
+    /// Stands where there is no key yet. No unique-id has this one.
+    pub const NONE: Self = Self([0; 16]);
 
-    /// The key of a unique-id.
-    pub(crate) fn of_uid(uid: &[u8]) -> Self {
+    /// The key of a unique-id, which may be any octets.
+    #[must_use]
+    pub fn of_uid(uid: &[u8]) -> Self {
         Self::finish(Sha256::new().chain_update(b"uid\0").chain_update(uid))
     }
 
-    /// Begins the key of a content, which is handed over piece by piece.
-    pub(crate) fn of_content() -> Content {
+    /// Begins the key of a content, which is handed over piece by piece. It is never that of a unique-id.
+    #[must_use]
+    pub fn of_content() -> Content {
         Content(Sha256::new().chain_update(b"content\0"))
     }
 
     /// Half of the key, never 0: enough to compare one message with one other.
-    pub(crate) fn digest(self) -> NonZeroU64 {
+    #[must_use]
+    pub fn digest(self) -> NonZeroU64 {
         let half = self.0.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
         NonZeroU64::new(half).unwrap_or(NonZeroU64::MIN)
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads the 32 hexadecimal digits that [`Display`](fmt::Display) writes; `None` if it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let digits = <&[u8; 32]>::try_from(text.as_bytes()).ok()?;
         let mut octets = [0; 16];
         for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
+            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
             *octet = u8::from_str_radix(pair, 16).ok()?;
         }
         Some(Self(octets))
@@ -61,14 +66,17 @@ impl fmt::Debug for Key {
 
 /// The key of a content in the making.
 #[derive(Clone)]
-pub(crate) struct Content(Sha256);
+pub struct Content(Sha256);
 
 impl Content {
-    pub(crate) fn update(&mut self, octets: &[u8]) {
+    /// The next piece.
+    pub fn update(&mut self, octets: &[u8]) {
         self.0.update(octets);
     }
 
-    pub(crate) fn key(self) -> Key {
+    /// All was handed over.
+    #[must_use]
+    pub fn key(self) -> Key {
         Key::finish(self.0)
     }
 }
@@ -81,6 +89,8 @@ impl fmt::Debug for Content {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
 
     #[test]
