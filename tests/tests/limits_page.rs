@@ -83,6 +83,7 @@ fn the_page_has_the_defaults() {
             ("failure_delay", time(limits.failure_delay)),
             ("login_timeout", time(limits.login_timeout)),
             ("idle_timeout", time(limits.idle_timeout)),
+            ("store_timeout", time(limits.store_timeout)),
             ("high_water", octets(limits.high_water)),
         ],
     );

@@ -19,6 +19,7 @@ fn answers() -> Vec<Answer> {
         Answer::Challenge(Secret::new(b"hello".to_vec())),
         Answer::Abandon(Rejection::plain("malformed")),
         Answer::Proxied,
+        Answer::TakeOver,
     ]
 }
 
@@ -61,10 +62,10 @@ fn what_does_not_fit_changes_nothing() {
         (String::new(), vec![], b"", (&[], false, false)),
         ("USER mrose\r\n".into(), vec![], b"", (&[], false, false)),
         ("STLS\r\n".into(), vec![], b"", (&[], false, true)),
-        (LOGIN.into(), vec![], b"", (&[0, 1], false, false)),
-        ("AUTH X\r\n".into(), vec![], b"", (&[0, 1, 6, 7], false, false)),
+        (LOGIN.into(), vec![], b"", (&[0, 1, 9], false, false)),
+        ("AUTH X\r\n".into(), vec![], b"", (&[0, 1, 6, 7, 9], false, false)),
         ("AUTH X\r\n".into(), vec![challenge()], b"", (&[], false, false)),
-        ("AUTH X\r\nAAAA\r\n".into(), vec![challenge()], b"", (&[0, 1, 6, 7], false, false)),
+        ("AUTH X\r\nAAAA\r\n".into(), vec![challenge()], b"", (&[0, 1, 6, 7, 9], false, false)),
         ("AUTH X\r\n*\r\n".into(), vec![challenge()], b"", (&[1, 7], false, false)),
         ("AUTH X\r\n!\r\n".into(), vec![challenge()], b"", (&[1, 7], false, false)),
         ("XCLIENT ADDR=::1\r\n".into(), vec![], b"", (&[7, 8], false, false)),
@@ -82,7 +83,7 @@ fn what_does_not_fit_changes_nothing() {
             b"Subject: c\n\n",
             (&[3, 4], true, false),
         ),
-        (format!("{LOGIN}DELE 1\r\nQUIT\r\n"), vec![accept()], b"", (&[5], false, false)),
+        (format!("{LOGIN}DELE 1\r\nQUIT\r\n"), vec![accept()], b"", (&[4, 5], false, false)),
         ("QUIT\r\n".into(), vec![], b"", (&[], false, false)),
     ];
     for (input, given, body, (fitting, takes_body, takes_tls)) in cases {
@@ -130,6 +131,7 @@ impl CloneAnswers for Vec<Answer> {
             Answer::Challenge(octets) => Answer::Challenge(octets.clone()),
             Answer::Abandon(rejection) => Answer::Abandon(rejection.clone()),
             Answer::Proxied => Answer::Proxied,
+            Answer::TakeOver => Answer::TakeOver,
             Answer::Committed { failed } => Answer::Committed { failed: *failed },
         };
         self.iter().map(clone).collect()

@@ -136,6 +136,7 @@ fn commands() -> Vec<(&'static str, Make)> {
 fn answers() -> Vec<(&'static str, Make)> {
     vec![
         ("`Accept`", || Event::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
+        ("`TakeOver`", || Event::Answer(Answer::TakeOver)),
         ("`Reject`, credentials", || Event::Answer(Answer::Reject(Rejection::credentials()))),
         ("`Reject`, in use", || Event::Answer(Answer::Reject(Rejection::in_use()))),
         ("`Challenge`", || Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec())))),

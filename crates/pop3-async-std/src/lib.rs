@@ -31,7 +31,7 @@ mod socket;
 pub use self::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 pub use self::smol::{Smol, SmolTask};
-pub use listen::{Pool, serve};
+pub use listen::{Pool, serve, serve_or_hand_over};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use runtime::Runtime;
 pub use socket::Socket;

@@ -1,25 +1,25 @@
 //! A server on a listener.
 
 use core::fmt;
-use core::future::poll_fn;
 use core::marker::PhantomData;
-use core::pin::Pin;
-use core::task::Poll;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_driver::server::{Entrance, Peer, Service, admit, is_of_one_connection};
+use pop3_driver::server::{Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, store};
 
 use crate::runtime::Runtime;
 use crate::socket::Socket;
 
-/// Serves connections until the switch is thrown, then waits for those that are busy.
+/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
+/// grace period. A session that blocks its thread is left behind a second later.
 ///
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none. Dropping the future ends the listening; connections go on.
+///
+/// A connection that is to be [taken over](pop3_driver::Login::TakeOver) is closed; see [`serve_or_hand_over`].
 pub async fn serve<R: Runtime, S: Service>(
     listener: R::Listener,
     entrance: Entrance,
@@ -27,10 +27,29 @@ pub async fn serve<R: Runtime, S: Service>(
     service: Arc<S>,
     stop: Stop,
 ) {
+    serve_or_hand_over::<R, _, _, _>(listener, entrance, role, service, stop, async |taken| drop(taken))
+        .await;
+}
+
+/// Does the same, and goes on by `take_over` with a connection whose login was answered by
+/// [`Login::TakeOver`](pop3_driver::Login::TakeOver): for a relay to another server. Its future counts as a session, up
+/// to the end of the grace period.
+pub async fn serve_or_hand_over<R, S, H, F>(
+    listener: R::Listener,
+    entrance: Entrance,
+    role: Role,
+    service: Arc<S>,
+    stop: Stop,
+    take_over: H,
+) where
+    R: Runtime,
+    S: Service,
+    H: Fn(TakenOver<Socket<R>, S::Backend>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send,
+{
     let clock = Clock::start();
-    let mut sessions: Vec<R::Task> = Vec::new();
+    let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     while let Some(accepted) = stop.race(R::accept(&listener)).await {
-        forget_ended(&mut sessions).await;
         let (stream, address, local) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
@@ -46,26 +65,17 @@ pub async fn serve<R: Runtime, S: Service>(
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
-        let (service, stop) = (Arc::clone(&service), stop.clone());
-        sessions.push(R::spawn(async move { admitted.serve(&*service, &stop).await }));
+        let admitted = open.enter(admitted);
+        let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
+        // It goes on when its handle is dropped.
+        drop(R::spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await }));
     }
     drop(listener);
-    for session in sessions {
-        session.await;
-    }
+    open.ended(&*service, &stop).await;
 }
 
 /// How long to wait when a connection can't be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// Drops the handles of tasks that have ended.
-async fn forget_ended<T: Future<Output = ()> + Unpin>(tasks: &mut Vec<T>) {
-    poll_fn(|context| {
-        tasks.retain_mut(|task| Pin::new(task).poll(context).is_pending());
-        Poll::Ready(())
-    })
-    .await;
-}
 
 /// The pool of the runtime's blocking threads, for [`Blocking`](store::Blocking) stores.
 pub struct Pool<R>(PhantomData<fn() -> R>);

@@ -7,11 +7,12 @@ pub use credentials::{Credentials, Proof};
 use core::future::Future;
 use std::io;
 
-use pop3_proto::server::{Accepted, Extent};
+use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
+use crate::context::Context;
 use crate::tls::TlsInfo;
 
 /// The store of one session, for stores that await. (For those that block, see
@@ -19,6 +20,23 @@ use crate::tls::TlsInfo;
 ///
 /// Dropping the backend ends the session in the store, however it ended on the network: the lock on
 /// the maildrop is released, and nothing is removed.
+///
+/// # Time
+///
+/// A call may take [`Limits::store_timeout`](pop3_proto::server::Limits), or until the client must have logged in;
+/// after that, when the connection is lost, and when a [`Stop`](crate::Stop) cuts the session, the driver drops its
+/// future. The [`Context`] of the call says so to whatever goes on elsewhere. Another call on the same backend may
+/// follow, but behind [`commit`](Self::commit). What a late call comes to:
+///
+/// | call | the client gets |
+/// |---|---|
+/// | `scram_keys`, `authenticate` | `-ERR [SYS/TEMP]`; not a failed login |
+/// | `fetch` | `-ERR [SYS/TEMP]` |
+/// | [`Message::chunk`] | the connection cut: the message has no end |
+/// | `commit` | `-ERR [SYS/TEMP]`, which says that the outcome is not known |
+///
+/// So a future of [`commit`](Self::commit) has to leave the removal itself to something that is not dropped with
+/// it: a task, a thread of a pool, a transaction that is whole or not at all.
 pub trait Backend: Send {
     /// A message on its way out.
     type Message: Message;
@@ -48,8 +66,9 @@ pub trait Backend: Send {
         &mut self,
         name: &str,
         hash: Hash,
+        context: &Context,
     ) -> impl Future<Output = Result<Option<Keys>, Rejection>> + Send {
-        let _ = (name, hash);
+        let _ = (name, hash, context);
         core::future::ready(Ok(None))
     }
 
@@ -70,25 +89,58 @@ pub trait Backend: Send {
         false
     }
 
-    /// Checks the credentials, locks the maildrop, and makes the snapshot.
+    /// Checks the credentials, locks the maildrop, and makes the snapshot. Or has the connection
+    /// [taken over](Login::TakeOver).
     ///
     /// An unknown name and a wrong password must look the same and cost the same.
     fn authenticate(
         &mut self,
         credentials: Credentials,
-    ) -> impl Future<Output = Result<Accepted, Rejection>> + Send;
+        context: &Context,
+    ) -> impl Future<Output = Result<Login, Rejection>> + Send;
 
-    /// Opens a message of the snapshot.
+    /// Opens a message of the snapshot. The context holds for the message, too.
     fn fetch(
         &mut self,
         message: MessageNumber,
         extent: Extent,
+        context: &Context,
     ) -> impl Future<Output = Result<Self::Message, Rejection>> + Send;
 
     /// Removes these messages and no other, for good, and releases the maildrop, so that the next
     /// login finds it free. Returns how many could not be removed; those that were gone already do
     /// not count.
-    fn commit(&mut self, deletions: Deletions) -> impl Future<Output = usize> + Send;
+    ///
+    /// A commit that has begun is never to be left half done, however little the client waits for it. It is
+    /// waited for when the connection is lost, up to its deadline.
+    fn commit(&mut self, deletions: Deletions, context: &Context) -> impl Future<Output = usize> + Send;
+}
+
+/// What becomes of a client who is who he says.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a client is served here or elsewhere")]
+#[expect(clippy::large_enum_variant, reason = "it is passed on once in a session, and nearly always large")]
+pub enum Login {
+    /// His maildrop is open: here is the snapshot, and what holds for him.
+    Accept(Accepted),
+    /// Somebody else goes on with the connection from here, as a relay to another server: the driver sends no reply,
+    /// and hands the connection out as a [`TakenOver`](crate::server::TakenOver).
+    TakeOver,
+}
+
+impl<A: Into<Accepted>> From<A> for Login {
+    fn from(accepted: A) -> Self {
+        Self::Accept(accepted.into())
+    }
+}
+
+impl From<Login> for Answer {
+    fn from(login: Login) -> Self {
+        match login {
+            Login::Accept(accepted) => Self::Accept(accepted),
+            Login::TakeOver => Self::TakeOver,
+        }
+    }
 }
 
 /// The content of a message in stored form: lines end in LF or CRLF.

@@ -48,6 +48,8 @@ pub struct Client<T> {
     input: ReadBuffer,
     input_ended: bool,
     out: Output,
+    /// Octets that the transport has taken may still be in its buffer.
+    unflushed: bool,
     greeting: Vec<u8>,
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,

@@ -12,6 +12,7 @@
 pub mod backend;
 mod buffer;
 pub mod client;
+mod context;
 pub mod memory;
 mod panics;
 pub mod server;
@@ -21,7 +22,8 @@ pub mod tls;
 mod transport;
 mod wait;
 
-pub use backend::{Backend, Message};
+pub use backend::{Backend, Login, Message};
+pub use context::Context;
 pub use stop::{OnStop, Stop};
 pub use transport::{Clock, Transport, timed_out};
 pub use wait::{pause, wait};

@@ -13,6 +13,7 @@ use pop3_sasl::scram::{Hash, Keys};
 use rustls::pki_types::CertificateDer;
 
 use crate::backend::{Credentials, Proof};
+use crate::context::Context;
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
 use account::{Message, User, prepared};
@@ -157,7 +158,13 @@ impl Store for MemoryStore {
         of_use
     }
 
-    fn scram_keys(&self, name: &str, hash: Hash, _peer: &Peer) -> Result<Option<Keys>, Rejection> {
+    fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        _peer: &Peer,
+        _context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         match self.shared().users.get_mut(name.as_bytes()) {
             Some(user) => user.keys(hash).map(Some),
             None => Ok(None),
@@ -168,7 +175,12 @@ impl Store for MemoryStore {
         self.shared().acting.iter().any(|(own, others)| own == user && others == other)
     }
 
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+    fn open(
+        &self,
+        credentials: &Credentials,
+        peer: &Peer,
+        _context: &Context,
+    ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         let mut shared = self.shared();
         let name = shared.verify(credentials, peer).ok_or_else(Rejection::credentials)?;
         let user = shared.users.get_mut(&name).ok_or_else(Rejection::credentials)?;
@@ -191,14 +203,19 @@ impl Store for MemoryStore {
 impl Maildrop for MemoryMaildrop {
     type Message = Cursor<Arc<[u8]>>;
 
-    fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<Self::Message, Rejection> {
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<Self::Message, Rejection> {
         let message = self.messages.get(message.index());
         message
             .map(|message| Cursor::new(Arc::clone(&message.content)))
             .ok_or_else(|| Rejection::permanent("the message is gone"))
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
         let removed: Vec<u64> = deletions
             .iter()
             .filter_map(|message| self.messages.get(message.index()))

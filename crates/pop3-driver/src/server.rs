@@ -7,13 +7,17 @@ mod place;
 mod proxy;
 mod sasl;
 mod service;
+mod sessions;
 mod switches;
+mod taken_over;
 
 pub use admitted::{Admitted, admit};
 pub use place::Place;
 pub use proxy::Proxy;
 pub use sasl::Sasl;
 pub use service::{Peer, Report, Service, Welcome, is_of_one_connection};
+pub use sessions::Sessions;
+pub use taken_over::TakenOver;
 
 use core::time::Duration;
 use std::io;
@@ -54,8 +58,22 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: &S, stop: &Stop) {
-    let Admitted { mut transport, entrance, mut peer, end, opened, begun } = admitted;
+/// How a connection has ended here.
+enum Served<T, B> {
+    /// It is closed, and what is to be told of it.
+    Closed(Peer, Report),
+    /// It was turned away.
+    TurnedAway,
+    /// Somebody else goes on with it.
+    TakenOver(TakenOver<T, B>, Report),
+}
+
+async fn serve_to_end<T: Transport, S: Service>(
+    admitted: Admitted<T>,
+    service: &S,
+    stop: &Stop,
+) -> Served<T, S::Backend> {
+    let Admitted { mut transport, entrance, mut peer, end, opened, begun, entered: _ } = admitted;
     let switches = Switches { stop, end: &end };
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
@@ -63,14 +81,17 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
             drop(transport);
             peer.place = Place::none();
             let report = Report::failed_start("PROXY header", failure, begun.elapsed());
-            return service.ended(&peer, &report);
+            return Served::Closed(peer, report);
         }
     }
     let mut link = Link::new(peer);
     let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
         match service.connect(link.peer()) {
             Ok(welcome) => welcome,
-            Err(rejection) => return turn_away(transport, entrance, &rejection).await,
+            Err(rejection) => {
+                turn_away(transport, entrance, &rejection).await;
+                return Served::TurnedAway;
+            }
         };
     let login_deadline = opened.after(config.limits.login_timeout);
     if entrance == Entrance::Implicit {
@@ -79,7 +100,7 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
             Err(failure) => {
                 drop(backend);
                 let report = Report::failed_start(HANDSHAKE, failure, begun.elapsed());
-                return service.ended(&link.into_peer(), &report);
+                return Served::Closed(link.into_peer(), report);
             }
         };
         link.secured(transport.tls());
@@ -94,6 +115,11 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
     let ended = loop {
         match session.drive(&mut transport, &switches).await {
             End::Closed(ended) => break ended,
+            End::TakenOver(ended, backend, unread) => {
+                let rest = (&ended, backend, unread);
+                let taken = TakenOver::new(transport, rest, link.peer().clone(), end.clone());
+                return Served::TakenOver(taken, Report::new(ended, begun.elapsed()));
+            }
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
                 let backend = service.connect(link.peer()).map(|welcome| welcome.backend);
@@ -105,7 +131,7 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
                     Ok(transport) => transport,
                     Err(failure) => {
                         let report = Report::new(suspended.failed(failure), begun.elapsed());
-                        return service.ended(&link.into_peer(), &report);
+                        return Served::Closed(link.into_peer(), report);
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
@@ -130,7 +156,7 @@ async fn serve_to_end<T: Transport, S: Service>(admitted: Admitted<T>, service: 
         transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
     drop(transport);
-    service.ended(&link.into_peer(), &Report::new(ended, duration));
+    Served::Closed(link.into_peer(), Report::new(ended, duration))
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.
@@ -154,7 +180,10 @@ async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection
 async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
     let mut line = BytesMut::new();
     pop3_proto::server::turn_away(rejection, &mut line);
-    let _ = transport.write(&line, transport.now().after(CLOSE_TIMEOUT)).await;
+    let deadline = transport.now().after(CLOSE_TIMEOUT);
+    if transport.write(&line, deadline).await.is_ok() {
+        let _ = transport.flush(deadline).await;
+    }
 }
 
 /// Makes a timestamp for APOP from the system's source of random octets.

@@ -1,30 +1,61 @@
 //! Telling sessions to end.
 
+mod grace;
+
 use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
+use core::time::Duration;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A switch that is thrown once: from then on no session waits for its client any more.
 ///
-/// Sessions that are busy go on: a message is sent to its end, a commit is answered. All clones are
-/// the same switch.
-#[derive(Clone, Default)]
+/// Sessions that are busy go on for the grace period: a message is sent to its end, a commit is answered. Then the
+/// switch **cuts**: whatever a session still waits for, a store that hangs or a client that does not read, it
+/// ends without another word. Nothing can hold up the shutdown for longer. A call that blocks a thread can't be
+/// interrupted; it is left behind, see [`Sessions`](crate::server::Sessions).
+///
+/// All clones are the same switch.
+#[derive(Clone)]
 pub struct Stop {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    grace: Duration,
+    state: Mutex<State>,
+    /// Wakes the thread that counts the grace period.
+    cut: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    thrown: bool,
+    stage: Stage,
+    /// Whether anybody waits for a stage behind the first.
+    wanted: bool,
+    /// Whether the time that leads to the next stages is counted.
+    timed: bool,
     next: u64,
-    waiting: HashMap<u64, Waker>,
-    actions: HashMap<u64, Box<dyn FnOnce() + Send>>,
+    waiting: HashMap<u64, (Stage, Waker)>,
+    actions: HashMap<u64, (Stage, Box<dyn FnOnce() + Send>)>,
 }
 
-/// Keeps what was given to [`Stop::on_stop`]; dropped, it is forgotten.
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    #[default]
+    Running,
+    /// Thrown: no session waits for its client.
+    Stopped,
+    /// The grace period is over: no session waits for anything.
+    Cut,
+    /// Sessions have had the time to tell of their end.
+    LeftBehind,
+}
+
+/// Keeps what was given to [`Stop::on_stop`] or [`Stop::on_cut`]; dropped, it is forgotten.
 #[derive(Debug)]
 #[must_use]
 pub struct OnStop {
@@ -33,31 +64,44 @@ pub struct OnStop {
 }
 
 impl Stop {
-    /// A switch that is not thrown.
+    /// The default grace period: 5 seconds.
+    pub const GRACE: Duration = Duration::from_secs(5);
+
+    /// A switch that is not thrown, with the default grace period.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_grace(Self::GRACE)
+    }
+
+    /// A switch that is not thrown, with this grace period for sessions that are busy. With none they are cut at
+    /// once.
+    #[must_use]
+    pub fn with_grace(grace: Duration) -> Self {
+        Self { shared: Arc::new(Shared { grace, state: Mutex::default(), cut: Condvar::new() }) }
     }
 
     /// Throws the switch.
     pub fn stop(&self) {
-        let (waiting, actions) = {
-            let mut state = self.lock();
-            state.thrown = true;
-            (core::mem::take(&mut state.waiting), core::mem::take(&mut state.actions))
-        };
-        for action in actions.into_values() {
-            action();
-        }
-        for waker in waiting.into_values() {
-            waker.wake();
-        }
+        self.advance(Stage::Stopped);
+        self.keep_time();
+    }
+
+    /// Ends the grace period now, if there still is one.
+    pub fn cut(&self) {
+        self.stop();
+        self.advance(Stage::Cut);
     }
 
     /// Whether the switch is thrown.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.lock().thrown
+        self.stage() >= Stage::Stopped
+    }
+
+    /// Whether the switch is thrown and the grace period is over.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.stage() >= Stage::Cut
     }
 
     /// Waits until the switch is thrown.
@@ -67,20 +111,7 @@ impl Stop {
 
     /// Waits for the future, but not beyond the throw of the switch: `None` when that came first.
     pub async fn race<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        let place = Place { stop: self, id: self.lock().take_id() };
-        poll_fn(|context| {
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready(Some(output));
-            }
-            let mut state = self.lock();
-            if state.thrown {
-                return Poll::Ready(None);
-            }
-            state.waiting.insert(place.id, context.waker().clone());
-            Poll::Pending
-        })
-        .await
+        self.until(Stage::Stopped, future).await
     }
 
     /// The same, and once the switch is thrown the future is not polled any more.
@@ -91,23 +122,89 @@ impl Stop {
         self.race(unless_stopped).await
     }
 
+    /// Waits for the future, but not beyond the time at which sessions are left behind: a second after they were
+    /// cut.
+    pub(crate) async fn before_left_behind<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.want_time();
+        self.until(Stage::LeftBehind, future).await
+    }
+
     /// Has the action done when the switch is thrown, at once if it is so already. This is for
     /// sockets that block: the action unblocks them.
     pub fn on_stop(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
+        self.at(Stage::Stopped, action)
+    }
+
+    /// Has the action done when the grace period is over, at once if it is so already.
+    pub fn on_cut(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
+        let on_cut = self.at(Stage::Cut, action);
+        self.want_time();
+        on_cut
+    }
+
+    fn at(&self, stage: Stage, action: impl FnOnce() + Send + 'static) -> OnStop {
         let mut state = self.lock();
         let id = state.take_id();
-        if state.thrown {
+        if state.stage >= stage {
             drop(state);
             action();
         } else {
-            state.actions.insert(id, Box::new(action));
+            state.actions.insert(id, (stage, Box::new(action)));
         }
         OnStop { stop: self.clone(), id }
     }
 
+    async fn until<F: Future>(&self, stage: Stage, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let place = Place { stop: self, id: self.lock().take_id() };
+        poll_fn(|context| {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            let mut state = self.lock();
+            if state.stage >= stage {
+                return Poll::Ready(None);
+            }
+            state.waiting.insert(place.id, (stage, context.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Goes on to this stage, and tells who waits for it.
+    fn advance(&self, stage: Stage) {
+        let (waiting, actions) = {
+            let mut state = self.lock();
+            if state.stage >= stage {
+                return;
+            }
+            state.stage = stage;
+            let waiting: Vec<_> = state.waiting.extract_if(|_, (at, _)| *at <= stage).collect();
+            let actions: Vec<_> = state.actions.extract_if(|_, (at, _)| *at <= stage).collect();
+            (waiting, actions)
+        };
+        self.shared.cut.notify_all();
+        for (_, (_, action)) in actions {
+            action();
+        }
+        for (_, (_, waker)) in waiting {
+            waker.wake();
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        self.lock().stage
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // No code of others runs while the lock is held, so that the state is whole even then.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -182,5 +279,40 @@ mod tests {
         stop.stop();
         let _late = stop.on_stop(move || done.send(3).unwrap());
         assert_eq!(seen.try_iter().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn the_grace_period_ends_by_itself() {
+        let stop = Stop::with_grace(Duration::from_millis(20));
+        let (done, seen) = std::sync::mpsc::channel();
+        let told = done.clone();
+        let _cut = stop.on_cut(move || told.send(1).unwrap());
+        assert!(!stop.is_cut());
+        stop.stop();
+        assert_eq!(seen.recv_timeout(Duration::from_secs(60)), Ok(1));
+        assert!(stop.is_cut());
+        // Whoever comes later waits no less than the others, and no longer.
+        assert_eq!(wait(stop.before_left_behind(core::future::pending::<u8>())), None);
+        let _late = stop.on_cut(move || done.send(2).unwrap());
+        assert_eq!(seen.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn a_switch_that_was_thrown_before_anybody_waits_for_its_cut_is_cut_as_well() {
+        let stop = Stop::with_grace(Duration::from_millis(20));
+        stop.stop();
+        let (done, seen) = std::sync::mpsc::channel();
+        let _cut = stop.on_cut(move || done.send(()).unwrap());
+        assert_eq!(seen.recv_timeout(Duration::from_secs(60)), Ok(()));
+    }
+
+    #[test]
+    fn a_cut_does_not_wait_for_the_grace_period() {
+        let stop = Stop::with_grace(Duration::from_secs(3600));
+        let (done, seen) = std::sync::mpsc::channel();
+        let _cut = stop.on_cut(move || done.send(()).unwrap());
+        stop.cut();
+        assert!(stop.is_stopped() && stop.is_cut() && seen.try_recv().is_ok());
+        assert_eq!(wait(stop.before_left_behind(core::future::pending::<u8>())), None);
     }
 }

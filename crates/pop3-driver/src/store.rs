@@ -1,5 +1,9 @@
 //! Stores that block, and how they become backends.
 
+mod pooled;
+
+pub use pooled::{Chunks, Pooled};
+
 use core::future::Future;
 use core::panic::AssertUnwindSafe;
 use std::io::{self, Read};
@@ -11,7 +15,8 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Backend, Credentials, Message};
+use crate::backend::{Backend, Credentials, Login};
+use crate::context::Context;
 use crate::server::Peer;
 use crate::tls::TlsInfo;
 
@@ -29,8 +34,14 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// What the client is told.
-    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
-        let _ = (name, hash, peer);
+    fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
+        let _ = (name, hash, peer, context);
         Ok(None)
     }
 
@@ -52,7 +63,12 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// What the client is told.
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, Self::Maildrop), Rejection>;
+    fn open(
+        &self,
+        credentials: &Credentials,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<(Accepted, Self::Maildrop), Rejection>;
 }
 
 /// An open maildrop. Dropping it releases the lock and removes nothing.
@@ -60,15 +76,22 @@ pub trait Maildrop: Send + 'static {
     /// A message, in stored form.
     type Message: Read + Send + 'static;
 
-    /// Opens a message of the snapshot.
+    /// Opens a message of the snapshot. The context holds for the message, too.
     ///
     /// # Errors
     /// What the client is told.
-    fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection>;
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<Self::Message, Rejection>;
 
     /// Removes these messages and no other, for good, and releases the lock. Returns how many could
     /// not be removed; those that were gone already do not count.
-    fn commit(self, deletions: &Deletions) -> usize;
+    ///
+    /// It runs to its end, whoever has left meanwhile.
+    fn commit(self, deletions: &Deletions, context: &Context) -> usize;
 }
 
 /// Where blocking calls are made.
@@ -95,9 +118,6 @@ impl Pool for Inline {
     }
 }
 
-/// The most octets that are read of a message at a time.
-const CHUNK: usize = 64 * 1024;
-
 /// A blocking store as the [`Backend`] of one session.
 ///
 /// All of a login is done in one visit to the pool, the check of the credentials included. A store whose
@@ -111,7 +131,7 @@ pub struct Blocking<S: Store, P> {
 
 impl<S: Store, P: Pool> Blocking<S, P> {
     /// The backend of a session with this peer.
-    pub const fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
+    pub fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
         Self { store, peer, maildrop: Pooled::new(pool) }
     }
 }
@@ -127,9 +147,15 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
         self.store.mechanisms()
     }
 
-    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         let (store, name, peer) = (Arc::clone(&self.store), name.to_owned(), self.peer.clone());
-        let call = move || store.scram_keys(&name, hash, &peer);
+        let context = context.clone();
+        let call = move || store.scram_keys(&name, hash, &peer, &context);
         run(&self.maildrop.pool, call).await.map_err(|_| fault())?
     }
 
@@ -141,86 +167,26 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
         self.store.may_act_for(user, other)
     }
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
-        let (store, peer) = (Arc::clone(&self.store), self.peer.clone());
-        self.maildrop.open(move || store.open(&credentials, &peer)).await
-    }
-
-    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection> {
-        self.maildrop.fetch(message, extent).await
-    }
-
-    async fn commit(&mut self, deletions: Deletions) -> usize {
-        self.maildrop.commit(deletions).await
-    }
-}
-
-/// The maildrop of one session, whose calls are made in a pool: for a [`Backend`] that awaits the check of the
-/// credentials, and then opens a maildrop that blocks.
-#[derive(Debug)]
-pub struct Pooled<M, P> {
-    pool: P,
-    maildrop: Option<M>,
-}
-
-impl<M: Maildrop, P: Pool> Pooled<M, P> {
-    /// No maildrop yet.
-    pub const fn new(pool: P) -> Self {
-        Self { pool, maildrop: None }
-    }
-
-    /// Opens the maildrop by this call.
-    ///
-    /// # Errors
-    /// What the client is told.
-    ///
-    /// # Panics
-    /// When the call does.
-    pub async fn open(
+    async fn authenticate(
         &mut self,
-        open: impl FnOnce() -> Result<(Accepted, M), Rejection> + Send + 'static,
-    ) -> Result<Accepted, Rejection> {
-        let (accepted, maildrop) = run(&self.pool, open).await.map_err(|_| fault())??;
-        self.maildrop = Some(maildrop);
-        Ok(accepted)
+        credentials: Credentials,
+        context: &Context,
+    ) -> Result<Login, Rejection> {
+        let (store, peer, context) = (Arc::clone(&self.store), self.peer.clone(), context.clone());
+        self.maildrop.open(move || store.open(&credentials, &peer, &context)).await.map(Login::Accept)
     }
 
-    /// See [`Backend::fetch`].
-    ///
-    /// # Errors
-    /// What the client is told.
-    ///
-    /// # Panics
-    /// When the maildrop does.
-    pub async fn fetch(
+    async fn fetch(
         &mut self,
         message: MessageNumber,
         extent: Extent,
-    ) -> Result<Chunks<M::Message, P>, Rejection> {
-        let mut maildrop = self.maildrop.take().ok_or_else(fault)?;
-        // Opening, the first octets and, for a small message, the end: one visit to the pool.
-        let call = move || {
-            let first = maildrop.fetch(message, extent).map(|reader| {
-                let mut source = Source { reader, chunk: Vec::new(), ended: false };
-                source.advance().map(|()| source)
-            });
-            (maildrop, first)
-        };
-        let (maildrop, first) = run(&self.pool, call).await.map_err(|_| fault())?;
-        self.maildrop = Some(maildrop);
-        // Nothing was sent yet: a fault at the very beginning can still be told.
-        let source = first?.map_err(|_| fault())?;
-        Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
+        context: &Context,
+    ) -> Result<Self::Message, Rejection> {
+        self.maildrop.fetch(message, extent, context).await
     }
 
-    /// See [`Backend::commit`].
-    ///
-    /// # Panics
-    /// When the maildrop does.
-    pub async fn commit(&mut self, deletions: Deletions) -> usize {
-        let marked = deletions.len();
-        let Some(maildrop) = self.maildrop.take() else { return marked };
-        run(&self.pool, move || maildrop.commit(&deletions)).await.unwrap_or(marked)
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.maildrop.commit(deletions, context).await
     }
 }
 
@@ -238,47 +204,4 @@ async fn run<P: Pool, T: Send + 'static>(
 
 fn fault() -> Rejection {
     Rejection::temporary("the maildrop can't be read now")
-}
-
-/// A message that is read in a pool, chunk by chunk.
-#[derive(Debug)]
-pub struct Chunks<R, P> {
-    source: Option<Source<R>>,
-    fresh: bool,
-    pool: P,
-}
-
-#[derive(Debug)]
-struct Source<R> {
-    reader: R,
-    chunk: Vec<u8>,
-    ended: bool,
-}
-
-impl<R: Read> Source<R> {
-    /// Replaces the chunk by the next octets.
-    fn advance(&mut self) -> io::Result<()> {
-        self.chunk.clear();
-        self.ended = self.reader.by_ref().take(CHUNK as u64).read_to_end(&mut self.chunk)? < CHUNK;
-        Ok(())
-    }
-}
-
-impl<R: Read + Send + 'static, P: Pool> Message for Chunks<R, P> {
-    async fn chunk(&mut self) -> io::Result<&[u8]> {
-        let broken = || io::Error::other("the message was read on after a fault");
-        if self.fresh {
-            self.fresh = false;
-        } else {
-            let mut source = self.source.take().ok_or_else(broken)?;
-            if source.ended {
-                source.chunk.clear();
-                self.source = Some(source);
-            } else {
-                let call = move || source.advance().map(|()| source);
-                self.source = Some(run(&self.pool, call).await??);
-            }
-        }
-        self.source.as_ref().map(|source| &*source.chunk).ok_or_else(broken)
-    }
 }

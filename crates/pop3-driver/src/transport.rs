@@ -12,6 +12,11 @@ use crate::tls::TlsInfo;
 /// A connection of some runtime, in clear or in TLS.
 ///
 /// Each call ends at its deadline at the latest, with [`io::ErrorKind::TimedOut`].
+///
+/// The futures of [`read`](Self::read), [`write`](Self::write), [`flush`](Self::flush) and
+/// [`pause`](Self::pause) may be dropped at any time, and the transport can be used on. A future that was
+/// dropped before it was ready has received nothing and taken nothing; it does its work when it is polled, and
+/// not when it is made.
 pub trait Transport: Send + Sized {
     /// The time, on the clock that all deadlines are on.
     fn now(&self) -> Instant;
@@ -26,9 +31,31 @@ pub trait Transport: Send + Sized {
         deadline: Instant,
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Sends octets from the front, at least one, and gives them to the network at once: what is
-    /// buffered for TLS is flushed.
+    /// Receives octets while something else is awaited, as [`read`](Self::read) does.
+    ///
+    /// The server watches its client by this while the store works. Default: nothing is received, and the deadline
+    /// is awaited. That is for transports whose reads block: they must not hold up what is awaited, so they
+    /// do not notice that the client has left.
+    fn read_ahead(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> impl Future<Output = io::Result<usize>> + Send {
+        let _ = buffer;
+        async move {
+            self.pause(deadline).await;
+            Err(timed_out())
+        }
+    }
+
+    /// Takes octets from the front, at least one, and returns how many. They may stay in a buffer until
+    /// [`flush`](Self::flush).
     fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Gives all that was taken to the network. Without anything to give, it does nothing.
+    ///
+    /// A flush that was dropped is taken up again by the next one, or by the next write.
+    fn flush(&mut self, deadline: Instant) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Sleeps.
     fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send;

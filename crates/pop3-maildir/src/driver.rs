@@ -3,7 +3,7 @@
 //! A store of the driver is the users and their Maildirs, and so the program's. What its sessions
 //! open is here. A program that logs wraps this, because the driver asks for less than is known.
 
-use pop3_driver::store;
+use pop3_driver::{Context, store};
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
@@ -15,11 +15,11 @@ impl store::Maildrop for Maildir {
     type Message = MessageFile;
 
     /// Opens the message. The extent makes no difference: what is not wanted is not read.
-    fn fetch(&mut self, message: MessageNumber, _: Extent) -> Result<MessageFile, Rejection> {
+    fn fetch(&mut self, message: MessageNumber, _: Extent, _: &Context) -> Result<MessageFile, Rejection> {
         Ok(self.message(message)?)
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _: &Context) -> usize {
         let report = Self::commit(self, deletions);
         // Removals that may come back after a loss of power were not for good.
         report.failures().len().max(usize::from(!report.is_complete()))

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, Config, Connection, LoginProof, Request, Step};
+//! use pop3_proto::server::{Accepted, Answer, Config, Connection, ClaimProof, Request, Step};
 //! use pop3_proto::{Channel, Input, Instant, Maildrop, UniqueId};
 //!
 //! let now = Instant::EPOCH;
@@ -19,7 +19,7 @@
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         Step::Ask(Request::Authenticate(login)) => {
-//!             assert!(matches!(login.proof, LoginProof::Password(password) if password.same_octets(b"secret")));
+//!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
 //!             let mut maildrop = Maildrop::new();
 //!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
 //!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
@@ -41,12 +41,12 @@
 //! ```
 
 mod body;
+mod claim;
 mod client_info;
 mod config;
 mod connection;
 mod exchange;
 mod language;
-mod login;
 mod mechanism;
 mod rules;
 mod session;
@@ -54,11 +54,11 @@ mod texts;
 mod vocabulary;
 mod write;
 
+pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
 pub use config::{Config, Limits, Utf8};
 pub use connection::{Connection, Step, Wanted};
 pub use language::Language;
-pub use login::{Login, LoginProof};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
 pub use session::{Session, State, Totals};
 pub use texts::TEXTS;

@@ -20,7 +20,7 @@
 mod listen;
 mod socket;
 
-pub use listen::serve;
+pub use listen::{serve, serve_or_hand_over};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::wait;

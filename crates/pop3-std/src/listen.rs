@@ -5,18 +5,24 @@ use core::time::Duration;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
-use pop3_driver::server::{Admitted, Entrance, Peer, Service, admit, is_of_one_connection};
+use pop3_driver::server::{
+    Admitted, Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection,
+};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, wait};
 
 use crate::socket::Socket;
 
-/// Serves connections until the switch is thrown, then waits for those that are busy.
+/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
+/// grace period. A thread that is still blocked by a store a second later is left behind: its connection is shut, and
+/// the service is told of its end.
 ///
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none.
+///
+/// A connection that is to be [taken over](pop3_driver::Login::TakeOver) is closed; see [`serve_or_hand_over`].
 ///
 /// # Errors
 /// When the listener has no address.
@@ -27,14 +33,35 @@ pub fn serve<S: Service>(
     service: &Arc<S>,
     stop: &Stop,
 ) -> io::Result<()> {
+    serve_or_hand_over(listener, entrance, role, service, stop, async |taken| drop(taken))
+}
+
+/// Does the same, and goes on by `take_over` with a connection whose login was answered by
+/// [`Login::TakeOver`](pop3_driver::Login::TakeOver): for a relay to another server. It runs on the thread of the session,
+/// and counts as one.
+///
+/// # Errors
+/// When the listener has no address.
+pub fn serve_or_hand_over<S, H, F>(
+    listener: &TcpListener,
+    entrance: Entrance,
+    role: &Role,
+    service: &Arc<S>,
+    stop: &Stop,
+    take_over: H,
+) -> io::Result<()>
+where
+    S: Service,
+    H: Fn(TakenOver<Socket, S::Backend>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()>,
+{
     let clock = Clock::start();
     let knock = knock_at(listener.local_addr()?);
     // The listener blocks; a connection of our own gets it to look at the switch.
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
-    let mut sessions: Vec<JoinHandle<()>> = Vec::new();
+    let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     while !stop.is_stopped() {
         let accepted = listener.accept();
-        sessions.retain(|session| !session.is_finished());
         if stop.is_stopped() {
             break;
         }
@@ -42,13 +69,14 @@ pub fn serve<S: Service>(
             let (peer, stream) = (Peer::new(address, stream.local_addr()?), Arc::new(stream));
             let socket = Socket::new(Arc::clone(&stream), role.clone(), clock)?;
             // Here, and not in the thread: no more than one is open that has no place.
-            let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(None) };
-            let (service, stop) = (Arc::clone(service), stop.clone());
-            let session = move || session(admitted, &stream, &*service, &stop);
-            thread::Builder::new().name(format!("pop3 {address}")).spawn(session).map(Some)
+            let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
+            let admitted = open.enter(admitted);
+            let (service, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
+            let session = move || session(admitted, &stream, &*service, &stop, &*take_over);
+            thread::Builder::new().name(format!("pop3 {address}")).spawn(session).map(drop)
         });
         match begun {
-            Ok(session) => sessions.extend(session),
+            Ok(()) => {}
             Err(error) if is_of_one_connection(&error) => {}
             // Out of descriptors or threads: give running sessions time to end.
             Err(error) => {
@@ -57,17 +85,20 @@ pub fn serve<S: Service>(
             }
         }
     }
-    for session in sessions {
-        // A session that panicked has ended as well.
-        let _ = session.join();
-    }
+    wait(open.ended(&**service, stop));
     Ok(())
 }
 
 /// How long to wait when a connection can't be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-fn session<S: Service>(admitted: Admitted<Socket>, stream: &Arc<TcpStream>, service: &S, stop: &Stop) {
+fn session<S: Service, F: Future<Output = ()>>(
+    admitted: Admitted<Socket>,
+    stream: &Arc<TcpStream>,
+    service: &S,
+    stop: &Stop,
+    take_over: impl FnOnce(TakenOver<Socket, S::Backend>) -> F,
+) {
     let shut = |how| {
         let stream = Arc::clone(stream);
         move || drop(stream.shutdown(how))
@@ -75,7 +106,7 @@ fn session<S: Service>(admitted: Admitted<Socket>, stream: &Arc<TcpStream>, serv
     // Reading blocks; the end of input gets the session to look at the switch. It still can write.
     let _unblock = stop.on_stop(shut(Shutdown::Read));
     let _cut = admitted.end().on_stop(shut(Shutdown::Both));
-    wait(admitted.serve(service, stop));
+    wait(admitted.serve_or_hand_over(service, stop, take_over));
 }
 
 /// An address at which the listener is reached from this machine.

@@ -1,6 +1,5 @@
 //! A TCP connection, in clear or in TLS, as a transport that blocks.
 
-use core::future::{Future, ready};
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -83,11 +82,21 @@ impl Socket {
     fn send(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         self.tcp.deadline = deadline;
         let Some(tls) = &mut self.tls else { return self.tcp.write(octets) };
-        let written = tls.writer().write(octets)?;
+        // There is room for more only behind what has left.
         while tls.wants_write() {
             tls.write_tls(&mut self.tcp)?;
         }
-        Ok(written)
+        tls.writer().write(octets)
+    }
+
+    fn give(&mut self, deadline: Instant) -> io::Result<()> {
+        self.tcp.deadline = deadline;
+        if let Some(tls) = &mut self.tls {
+            while tls.wants_write() {
+                tls.write_tls(&mut self.tcp)?;
+            }
+        }
+        Ok(())
     }
 
     fn end(&mut self, deadline: Instant) -> io::Result<()> {
@@ -191,30 +200,29 @@ impl Transport for Socket {
         self.tcp.clock.now()
     }
 
-    fn read(
-        &mut self,
-        buffer: &mut [u8],
-        deadline: Instant,
-    ) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(self.receive(buffer, deadline))
+    async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.receive(buffer, deadline)
     }
 
-    fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send {
-        ready(self.send(octets, deadline))
+    async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.send(octets, deadline)
     }
 
-    fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send {
-        pause(StdInstant::now() + self.tcp.clock.until(until))
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        self.give(deadline)
     }
 
-    fn close(&mut self, deadline: Instant) -> impl Future<Output = ()> + Send {
+    async fn pause(&mut self, until: Instant) {
+        pause(StdInstant::now() + self.tcp.clock.until(until)).await;
+    }
+
+    async fn close(&mut self, deadline: Instant) {
         // The peer may be gone already.
         let _ = self.end(deadline);
-        ready(())
     }
 
-    fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send {
-        ready(self.handshake(deadline))
+    async fn secure(self, deadline: Instant) -> io::Result<Self> {
+        self.handshake(deadline)
     }
 
     fn tls(&self) -> Option<TlsInfo> {

@@ -19,7 +19,7 @@
 mod listen;
 mod socket;
 
-pub use listen::{Pool, serve};
+pub use listen::{Pool, serve, serve_or_hand_over};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use socket::Socket;
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use pop3_driver::server::{Entrance, Peer, Service, admit, is_of_one_connection};
+use pop3_driver::server::{Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection};
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, store};
 use tokio::net::TcpListener;
@@ -12,11 +12,15 @@ use tokio::task::JoinSet;
 
 use crate::socket::Socket;
 
-/// Serves connections until the switch is thrown, then waits for those that are busy.
+/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
+/// grace period. A session that blocks its thread is left behind a second later.
 ///
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none. Dropping the future ends all connections at once; calls that run in
-/// the blocking pool, as a commit, still come to their end.
+/// the blocking pool, as a commit, still come to their end. A runtime that is dropped waits for them, however long:
+/// see [`Runtime::shutdown_timeout`](tokio::runtime::Runtime::shutdown_timeout).
+///
+/// A connection that is to be [taken over](pop3_driver::Login::TakeOver) is closed; see [`serve_or_hand_over`].
 pub async fn serve<S: Service>(
     listener: TcpListener,
     entrance: Entrance,
@@ -24,7 +28,26 @@ pub async fn serve<S: Service>(
     service: Arc<S>,
     stop: Stop,
 ) {
+    serve_or_hand_over(listener, entrance, role, service, stop, async |taken| drop(taken)).await;
+}
+
+/// Does the same, and goes on by `take_over` with a connection whose login was answered by
+/// [`Login::TakeOver`](pop3_driver::Login::TakeOver): for a relay to another server. Its future counts as a session, up
+/// to the end of the grace period.
+pub async fn serve_or_hand_over<S, H, F>(
+    listener: TcpListener,
+    entrance: Entrance,
+    role: Role,
+    service: Arc<S>,
+    stop: Stop,
+    take_over: H,
+) where
+    S: Service,
+    H: Fn(TakenOver<Socket, S::Backend>) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send,
+{
     let clock = Clock::start();
+    let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     let mut sessions = JoinSet::new();
     while let Some(accepted) = stop.race(listener.accept()).await {
         while sessions.try_join_next().is_some() {}
@@ -45,11 +68,12 @@ pub async fn serve<S: Service>(
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
-        let (service, stop) = (Arc::clone(&service), stop.clone());
-        sessions.spawn(async move { admitted.serve(&*service, &stop).await });
+        let admitted = open.enter(admitted);
+        let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
+        sessions.spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await });
     }
     drop(listener);
-    while sessions.join_next().await.is_some() {}
+    open.ended(&*service, &stop).await;
 }
 
 /// How long to wait when a connection can't be accepted.

@@ -64,18 +64,24 @@ impl Transport for Socket {
         }
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let clock = self.clock;
         match &mut self.stream {
             Stream::Plain(stream) => Self::within(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => {
-                let write = async {
-                    let written = stream.write(octets).await?;
-                    stream.flush().await?;
-                    Ok(written)
-                };
-                Self::within(clock, deadline, write).await
-            }
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.write(octets)).await,
+        }
+    }
+
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        let clock = self.clock;
+        match &mut self.stream {
+            // It has no buffer of its own.
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(stream) => Self::within(clock, deadline, stream.flush()).await,
         }
     }
 

@@ -62,6 +62,10 @@ impl<T: Transport> Transport for Overheard<T> {
         Ok(written)
     }
 
+    async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
+        self.transport.flush(deadline).await
+    }
+
     async fn pause(&mut self, until: Instant) {
         self.transport.pause(until).await;
     }
@@ -100,6 +104,7 @@ fn a_client_is_heard_within_tls() {
         let mut socket = socket.secure(deadline).await.expect("a handshake");
         assert!(socket.read(&mut [0; 512], deadline).await.expect("a greeting") > 0);
         let _ = socket.write(b"CAPA\n", deadline).await;
+        let _ = socket.flush(deadline).await;
     });
 }
 

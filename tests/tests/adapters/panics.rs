@@ -8,11 +8,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pop3_driver::Stop;
 use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Store};
 use pop3_driver::tls::Role;
+use pop3_driver::{Context, Stop};
 use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
@@ -42,7 +42,12 @@ struct Content(String, Cursor<&'static [u8]>);
 impl Store for Fragile {
     type Maildrop = Drop1;
 
-    fn open(&self, credentials: &Credentials, _peer: &Peer) -> Result<(Accepted, Drop1), Rejection> {
+    fn open(
+        &self,
+        credentials: &Credentials,
+        _peer: &Peer,
+        _context: &Context,
+    ) -> Result<(Accepted, Drop1), Rejection> {
         let name = String::from_utf8_lossy(&credentials.name).into_owned();
         assert_ne!(name, "open", "a panic on purpose");
         self.open.fetch_add(1, Ordering::SeqCst);
@@ -55,12 +60,17 @@ impl Store for Fragile {
 impl Maildrop for Drop1 {
     type Message = Content;
 
-    fn fetch(&mut self, _message: MessageNumber, _extent: Extent) -> Result<Content, Rejection> {
+    fn fetch(
+        &mut self,
+        _message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<Content, Rejection> {
         assert_ne!(self.name, "fetch", "a panic on purpose");
         Ok(Content(self.name.clone(), Cursor::new(b"a\n")))
     }
 
-    fn commit(self, _deletions: &Deletions) -> usize {
+    fn commit(self, _deletions: &Deletions, _context: &Context) -> usize {
         assert_ne!(self.name, "commit", "a panic on purpose");
         0
     }

@@ -9,13 +9,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::Stop;
 use pop3_driver::backend::Credentials;
 use pop3_driver::client::{Client, Error, Options, Security};
 use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
+use pop3_driver::{Context, Stop};
 use pop3_observer::Side;
 use pop3_proto::server::{Accepted, Close, Config, Limits, Totals};
 use pop3_proto::{Channel, Rejection};
@@ -217,17 +217,28 @@ impl Store for Watched {
         self.store.mechanisms()
     }
 
-    fn scram_keys(&self, name: &str, hash: Hash, peer: &Peer) -> Result<Option<Keys>, Rejection> {
-        self.store.scram_keys(name, hash, peer)
+    fn scram_keys(
+        &self,
+        name: &str,
+        hash: Hash,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
+        self.store.scram_keys(name, hash, peer, context)
     }
 
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
         self.store.may_act_for(user, other)
     }
 
-    fn open(&self, credentials: &Credentials, peer: &Peer) -> Result<(Accepted, MemoryMaildrop), Rejection> {
+    fn open(
+        &self,
+        credentials: &Credentials,
+        peer: &Peer,
+        context: &Context,
+    ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         self.in_tls.store(peer.tls.is_some(), Ordering::SeqCst);
-        self.store.open(credentials, peer)
+        self.store.open(credentials, peer, context)
     }
 }
 

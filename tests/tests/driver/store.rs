@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
-use pop3_driver::{Backend, Message, Stop};
-use pop3_proto::server::{Accepted, Close, Config, Extent, Totals};
+use pop3_driver::{Backend, Context as CallContext, Login, Message, Stop};
+use pop3_proto::server::{Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
 
@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) waits: Option<Place>,
     /// How many backends were made and not dropped.
     pub(crate) open: usize,
+    /// What the last call was told.
+    pub(crate) context: Option<CallContext>,
     pub(crate) reports: Vec<(Option<String>, Close, Option<String>, Totals)>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct Content {
 
 impl Policy {
     pub(crate) fn new(store: Store) -> Self {
-        let seen = Seen { store, waits: None, open: 0, reports: Vec::new() };
+        let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
         Self { seen: Arc::new(Mutex::new(seen)), config: Arc::new(Config::new()), refuses: false }
     }
 
@@ -121,23 +123,35 @@ impl Service for Policy {
 impl Backend for Session {
     type Message = Content;
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        context: &CallContext,
+    ) -> Result<Login, Rejection> {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
         let store = &self.0.seen().store;
         if credentials.name != store.name || !credentials.prove(&store.password) {
             return Err(Rejection::credentials());
         }
-        store.accept()
+        store.accept().map(Login::Accept)
     }
 
-    async fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<Content, Rejection> {
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        context: &CallContext,
+    ) -> Result<Content, Rejection> {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Fetch).await;
         let seen = self.0.seen();
         let (octets, whole) = seen.store.fetch(message)?;
         Ok(Content { service: self.0.clone(), octets, whole, given: 0, chunk: seen.store.chunk })
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
+    async fn commit(&mut self, deletions: Deletions, context: &CallContext) -> usize {
+        self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Commit).await;
         self.0.seen().store.commit(&deletions)
     }

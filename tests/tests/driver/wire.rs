@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) writes: Vec<Vec<u8>>,
     /// How many octets were written.
     pub(crate) written: usize,
+    /// What was written waits for a flush. Nobody may wait for an answer to that.
+    unflushed: bool,
     /// The most octets that a write takes.
     pub(crate) takes: usize,
     /// What each write does.
@@ -107,6 +109,7 @@ impl Wire {
             now: pop3_tests::START,
             incoming: incoming.into_iter().collect(),
             writes: Vec::new(),
+            unflushed: false,
             written: 0,
             takes: usize::MAX,
             writing: Writing::Takes(Duration::ZERO),
@@ -147,6 +150,7 @@ impl Transport for Wire {
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        assert!(!self.state().unflushed, "an answer is awaited to what was not flushed");
         poll_fn(|_| {
             loop {
                 let incoming = self.state().incoming.pop_front();
@@ -197,6 +201,16 @@ impl Transport for Wire {
         .await
     }
 
+    async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        poll_fn(|_| match self.state().incoming.front() {
+            // What the script does not tell of does not happen, not even the end.
+            None | Some(Incoming::Never) => Poll::Pending,
+            Some(_) => Poll::Ready(()),
+        })
+        .await;
+        self.read(buffer, deadline).await
+    }
+
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
         let mut state = self.state();
         let before = state.written;
@@ -216,9 +230,15 @@ impl Transport for Wire {
             Writing::StuckAfter(limit) | Writing::FailsAfter(limit, _) => count = count.min(limit - before),
         }
         state.written += count;
+        state.unflushed = true;
         state.writes.push(octets[..count].to_vec());
         state.pass(true, &octets[..count]);
         Ok(count)
+    }
+
+    async fn flush(&mut self, _deadline: Instant) -> io::Result<()> {
+        self.state().unflushed = false;
+        Ok(())
     }
 
     async fn pause(&mut self, until: Instant) {

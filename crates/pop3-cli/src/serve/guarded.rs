@@ -9,7 +9,8 @@ use pop3_driver::backend::{Backend, Credentials};
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Chunks, Maildrop, Pool, Pooled};
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::server::{Accepted, Extent};
+use pop3_driver::{Context, Login};
+use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -48,7 +49,12 @@ impl<P: Pool> Backend for Guarded<P> {
         self.store.mechanisms()
     }
 
-    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        _context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         self.store.gatekeeper().scram_keys(name, hash, &self.peer, self.until).await.map(Some)
     }
 
@@ -61,18 +67,27 @@ impl<P: Pool> Backend for Guarded<P> {
         true
     }
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        _context: &Context,
+    ) -> Result<Login, Rejection> {
         let credentials = Arc::new(credentials);
         let user = self.store.gatekeeper().check(&credentials, &self.peer, self.until).await?;
         let store = Arc::clone(&self.store);
-        self.maildrop.open(move || store.open(user, &credentials)).await
+        self.maildrop.open(move || store.open(user, &credentials)).await.map(Login::Accept)
     }
 
-    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<Self::Message, Rejection> {
-        self.maildrop.fetch(message, extent).await
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<Self::Message, Rejection> {
+        self.maildrop.fetch(message, extent, context).await
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
-        self.maildrop.commit(deletions).await
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.maildrop.commit(deletions, context).await
     }
 }

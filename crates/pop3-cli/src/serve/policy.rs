@@ -6,12 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use pop3_driver::Stop;
 use pop3_driver::backend::{Backend, Credentials};
 use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
-use pop3_proto::server::{Accepted, Config, Extent};
+use pop3_driver::{Context, Login, Stop};
+use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -154,9 +154,14 @@ impl<B: Backend> Backend for Counted<B> {
         self.backend.mechanisms()
     }
 
-    async fn scram_keys(&mut self, name: &str, hash: Hash) -> Result<Option<Keys>, Rejection> {
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
         let _check = check(&self.place).await;
-        self.backend.scram_keys(name, hash).await
+        self.backend.scram_keys(name, hash, context).await
     }
 
     fn scram_refused(&mut self, name: &str) -> Rejection {
@@ -167,19 +172,28 @@ impl<B: Backend> Backend for Counted<B> {
         self.backend.may_act_for(user, other)
     }
 
-    async fn authenticate(&mut self, credentials: Credentials) -> Result<Accepted, Rejection> {
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        context: &Context,
+    ) -> Result<Login, Rejection> {
         let check = check(&self.place).await;
-        let accepted = self.backend.authenticate(credentials).await?;
+        let login = self.backend.authenticate(credentials, context).await?;
         check.succeeded();
-        Ok(accepted)
+        Ok(login)
     }
 
-    async fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Result<B::Message, Rejection> {
-        self.backend.fetch(message, extent).await
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<B::Message, Rejection> {
+        self.backend.fetch(message, extent, context).await
     }
 
-    async fn commit(&mut self, deletions: Deletions) -> usize {
-        self.backend.commit(deletions).await
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.backend.commit(deletions, context).await
     }
 }
 

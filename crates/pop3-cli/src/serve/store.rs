@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::Clock;
 use pop3_driver::backend::Credentials;
 use pop3_driver::store::Maildrop;
+use pop3_driver::{Clock, Context};
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -194,7 +194,12 @@ impl OpenMaildir {
 impl Maildrop for OpenMaildir {
     type Message = MessageFile;
 
-    fn fetch(&mut self, message: MessageNumber, _extent: Extent) -> Result<MessageFile, Rejection> {
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<MessageFile, Rejection> {
         self.maildir.message(message).map_err(|error| {
             let (user, error_text) = (self.user.as_str(), crate::exit::reasons(&error));
             warn!(user, number = %message, error = error_text, "a message can't be sent");
@@ -202,7 +207,7 @@ impl Maildrop for OpenMaildir {
         })
     }
 
-    fn commit(self, deletions: &Deletions) -> usize {
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
         let user = self.user.as_str();
         if self.read_only {
             if !deletions.is_empty() {

@@ -227,18 +227,9 @@ impl<T: Transport> Client<T> {
     pub(super) async fn send(&mut self) -> Result<(), Error> {
         while !self.out.is_empty() {
             let deadline = self.deadline();
-            let write = self.transport.write(&self.out, deadline);
-            let sent = match &self.stop {
-                // What was written in part can't be taken up again.
-                Some(stop) if !self.stopping => stop.race(write).await.ok_or(Error::Stopped)?,
-                Some(_) | None => write.await,
-            };
-            let sent = match sent {
-                Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
-                    return Err(Error::Stopped);
-                }
-                sent => sent.map_err(Error::Network)?,
-            };
+            self.unflushed = true;
+            let stop = self.stop.as_ref().filter(|_| !self.stopping);
+            let sent = given(stop, self.stopping, self.transport.write(&self.out, deadline)).await?;
             if sent == 0 {
                 return Err(Error::Network(io::ErrorKind::WriteZero.into()));
             }
@@ -248,6 +239,12 @@ impl<T: Transport> Client<T> {
         }
         // With nothing left in it, the buffer goes back to its beginning.
         self.out.clear();
+        if self.unflushed {
+            let deadline = self.deadline();
+            let stop = self.stop.as_ref().filter(|_| !self.stopping);
+            given(stop, self.stopping, self.transport.flush(deadline)).await?;
+            self.unflushed = false;
+        }
         Ok(())
     }
 
@@ -310,6 +307,22 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.tell(Trace::Tls);
         }
+    }
+}
+
+/// Awaits a write or a flush, but not beyond the throw of the switch. `stopping` says that it was thrown before.
+async fn given<R>(
+    stop: Option<&Stop>,
+    stopping: bool,
+    done: impl Future<Output = io::Result<R>> + Send,
+) -> Result<R, Error> {
+    let done = match stop {
+        Some(stop) => stop.race(done).await.ok_or(Error::Stopped)?,
+        None => done.await,
+    };
+    match done {
+        Err(error) if stopping && error.kind() == io::ErrorKind::TimedOut => Err(Error::Stopped),
+        done => done.map_err(Error::Network),
     }
 }
 

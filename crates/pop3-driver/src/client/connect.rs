@@ -156,6 +156,7 @@ impl<T: Transport> Client<T> {
             input,
             input_ended: false,
             out: Output::with_capacity(1024),
+            unflushed: false,
             greeting: Vec::new(),
             quirks: Vec::new(),
             tracer: options.tracer,

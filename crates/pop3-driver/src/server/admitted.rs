@@ -1,11 +1,14 @@
 //! Connections that were let in, and are to be served.
 
 use core::fmt;
+use core::future::Future;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant as StdInstant;
 
 use pop3_proto::{Instant, Rejection};
 
-use super::{Entrance, Peer, Place, Report, Service, serve_to_end, turn_away};
+use super::sessions::Entered;
+use super::{Entrance, Peer, Place, Report, Served, Service, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -24,6 +27,8 @@ pub struct Admitted<T> {
     pub(super) opened: Instant,
     /// A handshake that fails takes the transport and its clock along.
     pub(super) begun: StdInstant,
+    /// Its entry among the sessions of its listener.
+    pub(super) entered: Option<Entered>,
 }
 
 /// Asks the service whether it has a place for a connection. One that it has none for is told so and closed:
@@ -39,7 +44,7 @@ pub async fn admit<T: Transport, S: Service>(
     match place.unwrap_or_else(|_| Err(Rejection::temporary("internal error"))) {
         Ok(place) => {
             peer.place = place;
-            Some(Admitted { transport, entrance, peer, end, opened, begun })
+            Some(Admitted { transport, entrance, peer, end, opened, begun, entered: None })
         }
         Err(rejection) => {
             turn_away(transport, entrance, &rejection).await;
@@ -56,15 +61,56 @@ impl<T: Transport> Admitted<T> {
         &self.end
     }
 
-    /// Serves the connection to its end.
+    /// Serves the connection to its end. A connection that is to be [taken over](crate::Login::TakeOver) is closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
     /// session ended. A panic of the service or of its backend ends this session only: it goes no further than
-    /// here.
+    /// here. So does the [cut](Stop) of the switch, whatever the session waits for; only what blocks the
+    /// thread is not ended by it.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
-        let (begun, mut known) = (self.begun, self.peer.clone());
+        self.serve_or_hand_over(service, stop, async |taken| drop(taken)).await;
+    }
+
+    /// Serves the connection to its end, or to a login that is answered by
+    /// [`Login::TakeOver`](crate::Login::TakeOver): then this future goes on with it.
+    ///
+    /// The service is told of the end when that future is done, with
+    /// [`Close::TakenOver`](pop3_proto::server::Close). The future is dropped when the service
+    /// [ends](Service::accept) the connection, and at the [cut](Stop) of the switch; that the switch is thrown is for
+    /// it to notice.
+    pub async fn serve_or_hand_over<S: Service, F: Future<Output = ()>>(
+        mut self,
+        service: &S,
+        stop: &Stop,
+        take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
+    ) {
+        let (begun, mut known, entered) = (self.begun, self.peer.clone(), self.entered.take());
         known.place = Place::none();
-        if caught(serve_to_end(self, service, stop)).await.is_err() {
+        // What ends one session ends all of them.
+        let _cut = stop.on_cut({
+            let end = self.end.clone();
+            move || end.stop()
+        });
+        let end = self.end.clone();
+        let telling = AtomicBool::new(false);
+        let may_tell = || entered.as_ref().is_none_or(Entered::tell);
+        let served = caught(async {
+            let (peer, report) = match serve_to_end(self, service, stop).await {
+                Served::Closed(peer, report) => (peer, report),
+                Served::TurnedAway => return,
+                Served::TakenOver(taken, mut report) => {
+                    let peer = Peer { place: Place::none(), ..taken.peer.clone() };
+                    let _ = end.before(take_over(taken)).await;
+                    report.duration = begun.elapsed();
+                    (peer, report)
+                }
+            };
+            if may_tell() {
+                telling.store(true, Ordering::Relaxed);
+                service.ended(&peer, &report);
+            }
+        });
+        if served.await.is_err() && (telling.load(Ordering::Relaxed) || may_tell()) {
             let report = Report::panicked(begun.elapsed());
             // There is nobody to tell but the service.
             let _ = caught(async { service.ended(&known, &report) }).await;

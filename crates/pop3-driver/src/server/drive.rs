@@ -1,21 +1,23 @@
 //! The loop between a connection of the core, a transport and a backend.
 
+mod asking;
 mod sending;
 
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Login, Misuse, Request, SaslRequest, Step};
+use pop3_proto::server::{Answer, Claim, ClientInfo, Close, Connection, Misuse, Request, SaslRequest, Step};
 use pop3_proto::{Deletions, Input, Instant, MechanismName, Rejection};
 
 use super::sasl::{Exchanges, Outcome};
-use super::switches::{Failure, Switches, made_room};
+use super::switches::{Failure, Switches};
 use crate::backend::{Backend, Credentials};
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
+use asking::{Asked, Watch};
 
 /// A session that is served.
 pub(super) struct Session<B> {
@@ -28,6 +30,8 @@ pub(super) struct Session<B> {
     user: Option<String>,
     mechanism: Option<MechanismName>,
     fault: Option<io::Error>,
+    /// Whether what was not sent yet tells of a login for which there was no time.
+    farewell: bool,
 }
 
 /// Where the loop stops.
@@ -39,6 +43,8 @@ pub(super) enum End<B> {
     StartTls(Suspended<B>),
     /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
     Proxied(Box<Session<B>>, ClientInfo),
+    /// Somebody else goes on with the connection: the backend, and what was received and not read.
+    TakenOver(Ended, B, Vec<u8>),
 }
 
 /// What is left of a session.
@@ -90,6 +96,7 @@ enum Pause {
     Over,
     StartTls,
     Proxied(ClientInfo),
+    TakenOver,
 }
 
 /// Why the loop can't go on.
@@ -100,7 +107,7 @@ enum Fault {
     Misuse,
     /// The backend has panicked, or the loop.
     Panicked,
-    /// The service has ended this session.
+    /// The session was ended from outside.
     Ended,
 }
 
@@ -140,6 +147,7 @@ impl<B: Backend> Session<B> {
             user: None,
             mechanism: None,
             fault: None,
+            farewell: false,
         }
     }
 
@@ -161,6 +169,11 @@ impl<B: Backend> Session<B> {
                     exchanges: self.exchanges,
                 });
             }
+            Ok(Pause::TakenOver) => {
+                let unread = self.input.filled().to_vec();
+                let (backend, ended) = self.into_parts(false);
+                return End::TakenOver(ended, backend, unread);
+            }
             Ok(Pause::Over) => {}
             Err(Fault::Network(error)) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
@@ -173,20 +186,19 @@ impl<B: Backend> Session<B> {
             }
             Err(Fault::Ended) => {
                 self.connection.close(Close::Stopped);
-                self.fault = Some(made_room());
+                self.fault = Some(switches.why_ended());
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
                 self.fault = Some(io::Error::other("internal error: the session panicked"));
             }
         }
-        End::Closed(Ended {
-            connection: self.connection,
-            user: self.user,
-            mechanism: self.mechanism,
-            fault: self.fault,
-            panicked,
-        })
+        End::Closed(self.into_parts(panicked).1)
+    }
+
+    fn into_parts(self, panicked: bool) -> (B, Ended) {
+        let Self { connection, backend, user, mechanism, fault, .. } = self;
+        (backend, Ended { connection, user, mechanism, fault, panicked })
     }
 
     /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
@@ -231,6 +243,10 @@ impl<B: Backend> Session<B> {
             }
             match self.poll(transport.now()) {
                 Step::Read => {
+                    if core::mem::take(&mut self.farewell) {
+                        // The client may try again.
+                        self.fault = None;
+                    }
                     self.send(transport, 0).await?;
                     self.receive(transport, stop).await?;
                 }
@@ -261,7 +277,9 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     return Ok(Pause::StartTls);
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(Pause::Over),
+                Step::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => return Ok(Pause::Over),
+                // All was sent before the login was checked.
+                Step::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
                 Step::Close(_) => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::Over);
@@ -286,7 +304,7 @@ impl<B: Backend> Session<B> {
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
-        let limits = &self.connection.session().config().limits;
+        let limits = self.connection.session().limits();
         let most = limits.command_line.max(limits.sasl_line);
         self.input.shrink();
         self.input.grow(most);
@@ -304,37 +322,62 @@ impl<B: Backend> Session<B> {
         Ok(())
     }
 
-    async fn authenticate<T: Transport>(&mut self, login: Login, transport: &T) -> Result<(), Fault> {
-        let Some(credentials) = Credentials::from(login).prepared() else {
+    async fn authenticate<T: Transport>(&mut self, claim: Claim, transport: &mut T) -> Result<(), Fault> {
+        let Some(credentials) = Credentials::from(claim).prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };
         let name = credentials.name.clone();
-        let answer = match self.backend.authenticate(credentials).await {
-            Ok(accepted) => Answer::Accept(accepted),
-            Err(rejection) => Answer::Reject(rejection),
+        let (asked, watch, backend) = self.ask(transport);
+        let login = watch.over(backend.authenticate(credentials, &asked.context), &asked.context).await;
+        let (answer, now) = match login {
+            Ok(Ok(login)) => (login.into(), transport.now()),
+            Ok(Err(rejection)) => (Answer::Reject(rejection), transport.now()),
+            Err(unanswered) => (Answer::Reject(self.late(unanswered, "a login")?), transport.now()),
         };
-        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, transport)
+        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, now)
     }
 
-    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &T) -> Result<(), Fault> {
-        let outcome = self.exchanges.step(request, &mut self.backend, &mut self.connection).await;
-        self.conclude(outcome, transport)
+    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &mut T) -> Result<(), Fault> {
+        let deadline = self.store_deadline(transport.now());
+        let asked = Asked::until(deadline, transport.now());
+        let watch = Watch::new(transport, &mut self.input, &mut self.input_ended, deadline);
+        let step = self.exchanges.step(request, &mut self.backend, &mut self.connection, &asked.context);
+        let outcome = match watch.over(step, &asked.context).await {
+            Ok(outcome) => outcome,
+            Err(unanswered) => {
+                let rejection = self.late(unanswered, "a step of AUTH")?;
+                self.exchanges.give_up(rejection, &self.backend, &mut self.connection)
+            }
+        };
+        self.conclude(outcome, transport.now())
     }
 
     /// Gives the answer to a login, and notes who has come in.
-    fn conclude<T: Transport>(&mut self, outcome: Outcome, transport: &T) -> Result<(), Fault> {
-        if let Answer::Accept(accepted) = &outcome.answer {
-            let told = accepted.user.as_ref().map(String::as_bytes);
+    fn conclude(&mut self, outcome: Outcome, now: Instant) -> Result<(), Fault> {
+        let told = match &outcome.answer {
+            Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
+            Answer::TakeOver => Some(None),
+            _ => None,
+        };
+        if let Some(told) = told {
             self.user =
                 told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
             self.mechanism = outcome.mechanism;
         }
-        Ok(self.connection.answer(outcome.answer, transport.now(), &mut self.out)?)
+        Ok(self.connection.answer(outcome.answer, now, &mut self.out)?)
     }
 
-    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &T) -> Result<(), Fault> {
-        let failed = self.backend.commit(deletions).await;
-        Ok(self.connection.answer(Answer::Committed { failed }, transport.now(), &mut self.out)?)
+    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &mut T) -> Result<(), Fault> {
+        let (asked, watch, backend) = self.ask(transport);
+        let commit = watch.whole().over(backend.commit(deletions, &asked.context), &asked.context).await;
+        let answer = match commit {
+            Ok(failed) => Answer::Committed { failed },
+            Err(unanswered) => {
+                let _ = self.late(unanswered, "removing messages")?;
+                Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))
+            }
+        };
+        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
 }

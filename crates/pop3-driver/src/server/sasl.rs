@@ -13,6 +13,7 @@ use pop3_sasl::server::{Exchange, Offer};
 use pop3_sasl::{ChannelBindings, Mechanism};
 
 use crate::backend::Backend;
+use crate::context::Context;
 use crate::tls::TlsInfo;
 use open::Open;
 
@@ -61,6 +62,7 @@ impl Exchanges {
         request: SaslRequest,
         backend: &mut B,
         connection: &mut Connection,
+        context: &Context,
     ) -> Outcome {
         let utf8 = connection.session().is_utf8();
         let step = match request {
@@ -82,7 +84,7 @@ impl Exchanges {
         };
         let Ok(step) = step else { return self.end(Outcome::misused(), backend, connection) };
         let Some(open) = &mut self.open else { return Outcome::misused() };
-        let outcome = open.follow(step, backend, utf8).await;
+        let outcome = open.follow(step, backend, utf8, context).await;
         if matches!(outcome.answer, Answer::Challenge(_)) {
             return outcome;
         }
@@ -96,6 +98,16 @@ impl Exchanges {
         let setup = self.settings.setup();
         let setup = setup.map_err(|_| Rejection::temporary("there are no random octets"))?;
         Ok(Open::new(Exchange::new(mechanism, self.offer.complete(setup)), name))
+    }
+
+    /// Forgets the exchange, as the backend does not answer.
+    pub(super) fn give_up<B: Backend>(
+        &mut self,
+        rejection: Rejection,
+        backend: &B,
+        connection: &mut Connection,
+    ) -> Outcome {
+        self.end(Outcome::of(Answer::Reject(rejection)), backend, connection)
     }
 
     /// Forgets the exchange. One with channel binding that has failed is the last of its kind.

@@ -237,6 +237,15 @@ impl Report {
         }
     }
 
+    /// A connection that blocks its thread behind the end of the server.
+    pub(super) fn left_behind(duration: Duration) -> Self {
+        let error = io::Error::new(
+            io::ErrorKind::TimedOut,
+            "left behind: a call of the store or the service has not returned",
+        );
+        Self { close: Close::Stopped, ..Self::failed_start("serving", Failure::Fault(error), duration) }
+    }
+
     /// A connection that a panic has ended outside of a session's loop.
     pub(super) fn panicked(duration: Duration) -> Self {
         let error = io::Error::other("internal error: the session panicked");

@@ -12,7 +12,7 @@ use crate::stop::Stop;
 pub(super) struct Switches<'s> {
     /// Stops the server: sessions that are busy finish what they do.
     pub(super) stop: &'s Stop,
-    /// Ends this session, whatever it does.
+    /// Ends this session, whatever it does: thrown by the service, and by the cut of the stop.
     pub(super) end: &'s Stop,
 }
 
@@ -21,8 +21,8 @@ pub(super) struct Switches<'s> {
 pub(super) enum Failure {
     /// The server was stopped.
     Stopped,
-    /// The service has ended the session.
-    Ended,
+    /// The session was ended from outside, for this reason.
+    Ended(io::Error),
     Fault(io::Error),
 }
 
@@ -31,7 +31,7 @@ impl Failure {
     pub(super) fn outcome(self, what: &str) -> (Close, Option<io::Error>) {
         match self {
             Self::Stopped => (Close::Stopped, None),
-            Self::Ended => (Close::Stopped, Some(made_room())),
+            Self::Ended(why) => (Close::Stopped, Some(why)),
             Self::Fault(error) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 let close = if timed_out { Close::TimedOut } else { Close::PeerClosed };
@@ -42,11 +42,20 @@ impl Failure {
 }
 
 impl Switches<'_> {
+    /// What the report says of a session that was ended from outside.
+    pub(super) fn why_ended(&self) -> io::Error {
+        if self.stop.is_cut() {
+            io::Error::other("still busy at the end of the grace period of the shutdown")
+        } else {
+            io::Error::other("closed to make room for another connection")
+        }
+    }
+
     /// Awaits the result, but not beyond the throw of a switch.
     pub(super) async fn race<T>(&self, result: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
         let raced = self.end.before(self.stop.race(result)).await;
         match raced.flatten() {
-            _ if self.end.is_stopped() => Err(Failure::Ended),
+            _ if self.end.is_stopped() => Err(Failure::Ended(self.why_ended())),
             Some(Ok(done)) => Ok(done),
             // Where reading blocks, throwing the switch shows as the end of input.
             Some(Err(_)) | None if self.stop.is_stopped() => Err(Failure::Stopped),
@@ -55,9 +64,4 @@ impl Switches<'_> {
             None => Err(Failure::Stopped),
         }
     }
-}
-
-/// What the report says of a session whose place another connection has got.
-pub(super) fn made_room() -> io::Error {
-    io::Error::other("closed to make room for another connection")
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use pop3_driver::Context;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::Maildir;
 use pop3_proto::server::{Accepted, Answer, Config, Connection, Extent, Request, Step};
@@ -29,7 +30,7 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                 Answer::Accept(accepted)
             }
             Step::Ask(Request::Fetch { message, extent }) => {
-                match Maildrop::fetch(store.as_mut().unwrap(), message, extent) {
+                match Maildrop::fetch(store.as_mut().unwrap(), message, extent, &Context::unbounded()) {
                     Err(rejection) => Answer::Unavailable(rejection),
                     Ok(mut reader) => {
                         let mut stored = Vec::new();
@@ -42,7 +43,7 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
             }
             Step::Ask(Request::Commit(deletions)) => {
                 before_commit();
-                let failed = Maildrop::commit(store.take().unwrap(), &deletions);
+                let failed = Maildrop::commit(store.take().unwrap(), &deletions, &Context::unbounded());
                 assert!(Maildir::open(folder.path()).is_ok(), "free before QUIT is answered");
                 Answer::Committed { failed }
             }
@@ -102,12 +103,14 @@ fn opened_maildrops_fetch_and_report() {
     put(&folder, "new/2.a.h", "two\n");
     let mut maildrop = open(&folder);
     let mut text = Vec::new();
-    let mut message = Maildrop::fetch(&mut maildrop, number(1), Extent::Top { lines: 0 }).unwrap();
+    let mut message =
+        Maildrop::fetch(&mut maildrop, number(1), Extent::Top { lines: 0 }, &Context::unbounded()).unwrap();
     message.read_to_end(&mut text).unwrap();
     assert_eq!(text, b"one\n");
 
     fs::remove_file(folder.path().join("new/2.a.h")).unwrap();
-    let rejection = Maildrop::fetch(&mut maildrop, number(2), Extent::Whole).unwrap_err();
+    let rejection =
+        Maildrop::fetch(&mut maildrop, number(2), Extent::Whole, &Context::unbounded()).unwrap_err();
     assert_eq!(rejection.code(), Some(ResponseCode::SysTemp));
 }
 

@@ -96,6 +96,11 @@ pub struct Limits {
     /// The autologout timer after the login. Default: 10 minutes, the least that RFC 1939 section 3
     /// allows. It starts anew with each command and with all output that the peer takes.
     pub idle_timeout: Duration,
+    /// How long the store may take for each thing that is asked of it: a login or a step of AUTH, a message, the next
+    /// octets of a message, the removals. Default: 60 seconds. The core has no store and does not look at
+    /// this; who serves the connection gives the request up then. Before the login the connection ends
+    /// at `login_timeout` all the same.
+    pub store_timeout: Duration,
     /// How many octets of output are gathered before they have to be sent. Default: 32 KiB.
     pub high_water: usize,
 }
@@ -242,6 +247,7 @@ impl Limits {
             failure_delay: Duration::from_secs(1),
             login_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(600),
+            store_timeout: Duration::from_secs(60),
             high_water: 32 * 1024,
         }
     }
@@ -313,6 +319,13 @@ impl Limits {
     #[must_use]
     pub const fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets [`store_timeout`](Self::store_timeout).
+    #[must_use]
+    pub const fn with_store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
         self
     }
 

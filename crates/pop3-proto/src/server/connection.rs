@@ -194,6 +194,7 @@ impl Connection {
                 Answer::Unavailable(crate::Rejection::plain("the message has changed"))
             }
             answer @ (Answer::Accept(_)
+            | Answer::TakeOver
             | Answer::Reject(_)
             | Answer::Challenge(_)
             | Answer::Abandon(_)
@@ -256,7 +257,7 @@ impl Connection {
     /// store.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        let limits = &self.session.config.limits;
+        let limits = self.session.limits();
         if self.session.is_logged_in() {
             self.progress.after(limits.idle_timeout)
         } else if self.session.closed().is_some() {
@@ -362,7 +363,7 @@ impl Connection {
 
     /// At 0 there would never be room for a reply.
     fn high_water(&self) -> usize {
-        self.session.config.limits.high_water.max(1)
+        self.session.limits().high_water.max(1)
     }
 
     /// How long the reply to this refusal is held back; not at all when nothing was counted.

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use super::claim::{Claim, ClaimProof};
 use super::client_info::ClientInfo;
-use super::login::{Login, LoginProof};
 use super::session::{Phase, Session};
 use super::texts;
 use super::vocabulary::{Accepted, Action, Answer, Close, Column, Extent, Line, Misuse, Request};
@@ -115,6 +115,10 @@ impl Session {
             (Phase::Authenticating | Phase::Exchanging { .. }, Answer::Accept(account)) => {
                 Ok(self.accept(account))
             }
+            (Phase::Authenticating | Phase::Exchanging { .. }, Answer::TakeOver) => {
+                self.phase = Phase::Closed(Close::TakenOver);
+                Ok(Action::Close(Close::TakenOver, None))
+            }
             (
                 Phase::Authenticating | Phase::Exchanging { .. } | Phase::Cancelling { .. },
                 Answer::Reject(rejection),
@@ -151,9 +155,14 @@ impl Session {
                 Ok(Action::Close(Close::BrokenMessage, None))
             }
             (&Phase::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
+            (&Phase::Committing { count }, Answer::Unavailable(rejection)) => {
+                self.totals.unconfirmed = count;
+                Ok(self.quit_with(rejection.into()))
+            }
             (
                 _,
                 Answer::Accept(_)
+                | Answer::TakeOver
                 | Answer::Reject(_)
                 | Answer::Challenge(_)
                 | Answer::Abandon(_)
@@ -191,7 +200,7 @@ impl Session {
         }
         let Some(name) = self.take_name() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
         let password = Secret::new(password.expose().to_vec());
-        self.authenticate(name, LoginProof::Password(password))
+        self.authenticate(name, ClaimProof::Password(password))
     }
 
     fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
@@ -201,7 +210,7 @@ impl Session {
         if let Err(line) = self.check_text(name.as_bytes()) {
             return self.bad(line);
         }
-        self.authenticate(name.as_bytes().to_vec(), LoginProof::Apop(apop::Answer::new(timestamp, digest)))
+        self.authenticate(name.as_bytes().to_vec(), ClaimProof::Apop(apop::Answer::new(timestamp, digest)))
     }
 
     /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
@@ -244,9 +253,9 @@ impl Session {
         Action::Ask(Request::Proxied(info))
     }
 
-    fn authenticate(&mut self, name: Vec<u8>, proof: LoginProof) -> Action {
+    fn authenticate(&mut self, name: Vec<u8>, proof: ClaimProof) -> Action {
         self.phase = Phase::Authenticating;
-        Action::Ask(Request::Authenticate(Login { name, proof, utf8: self.utf8 }))
+        Action::Ask(Request::Authenticate(Claim { name, proof, utf8: self.utf8 }))
     }
 
     fn accept(&mut self, account: Accepted) -> Action {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::config::Config;
+use super::config::{Config, Limits};
 use super::language::Language;
 use super::mechanism::OfferedMechanism;
 use super::vocabulary::{Accepted, Action, Close, Event, Extent, Line, Misuse};
@@ -107,6 +107,8 @@ pub struct Totals {
     pub removed_octets: Octets,
     /// Messages that were marked when QUIT came and could not be removed.
     pub not_removed: usize,
+    /// Messages that were marked when QUIT came, where the store has not told in time whether they are removed.
+    pub unconfirmed: usize,
     /// Logins that were refused.
     pub failed_logins: u32,
 }
@@ -212,6 +214,12 @@ impl Session {
         &self.config
     }
 
+    /// The limits that hold now: behind the login the user's own, where there are any.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.account.limits.as_ref().unwrap_or(&self.config.limits)
+    }
+
     /// What carries the connection.
     #[must_use]
     pub const fn channel(&self) -> Channel {
@@ -297,7 +305,7 @@ impl Session {
     pub(super) fn bad(&mut self, line: impl Into<Line>) -> Action {
         let line = line.into();
         let limit = if self.is_logged_in() {
-            self.config.limits.bad_commands
+            self.limits().bad_commands
         } else {
             self.config.limits.bad_commands_before_login
         };

@@ -5,8 +5,9 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use super::claim::Claim;
 use super::client_info::ClientInfo;
-use super::login::Login;
+use super::config::Limits;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
@@ -114,8 +115,8 @@ pub enum Column {
 pub enum Request {
     /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
-    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject).
-    Authenticate(Login),
+    /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
+    Authenticate(Claim),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -138,7 +139,8 @@ pub enum Request {
     /// Remove these messages for good, and release the maildrop: the next login may come as soon as
     /// the answer's reply has left.
     ///
-    /// Answer: [`Committed`](Answer::Committed).
+    /// Answers: [`Committed`](Answer::Committed); [`Unavailable`](Answer::Unavailable) when it is not known how it
+    /// went.
     Commit(Deletions),
 }
 
@@ -148,6 +150,10 @@ pub enum Request {
 pub enum Answer {
     /// The credentials are right, the maildrop is locked: here is the snapshot.
     Accept(Accepted),
+    /// The credentials are right, and somebody else goes on with the connection from here, as a relay to another
+    /// server: nothing is said, and the session ends with [`Close::TakenOver`]. The first thing that the client
+    /// is to be told is the reply to its login.
+    TakeOver,
     /// No login. Codes: [`Rejection::credentials`], [`Rejection::in_use`] (only when the
     /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
     /// [`Rejection::permanent`].
@@ -166,6 +172,8 @@ pub enum Answer {
     EndOfMessage,
     /// The message can't be had, or its rest can't. Before [`Message`](Self::Message) this is a
     /// negative reply; behind it the connection is closed, as nothing else tells the client.
+    ///
+    /// Of a commit: nobody knows what was removed. QUIT gets this negative reply.
     Unavailable(Rejection),
     /// The commit is over.
     Committed {
@@ -188,6 +196,9 @@ pub struct Accepted {
     /// Whose maildrop it is, printable, for a log: where a token or a certificate tells the name and
     /// the client did not. Default: none, which means the one that the credentials name.
     pub user: Option<String>,
+    /// The user's own limits, which hold from the login on in place of all those in
+    /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
+    pub limits: Option<Limits>,
 }
 
 /// How much of a message is wanted.
@@ -225,6 +236,8 @@ pub enum Close {
     BrokenMessage,
     /// The embedder stops the server. Nothing is removed.
     Stopped,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -259,7 +272,7 @@ impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
     #[must_use]
     pub const fn new(maildrop: Maildrop) -> Self {
-        Self { maildrop, login_delay: None, expire: None, user: None }
+        Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
     }
 
     /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
@@ -282,6 +295,23 @@ impl Accepted {
         self.user = Some(user.into());
         self
     }
+
+    /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use pop3_proto::Maildrop;
+    /// use pop3_proto::server::{Accepted, Config};
+    ///
+    /// let config = Config::new();
+    /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
+    /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
+    /// ```
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
 }
 
 impl From<Maildrop> for Accepted {
@@ -301,6 +331,7 @@ impl fmt::Display for Close {
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
+            Self::TakenOver => "taken over",
         })
     }
 }

@@ -6,6 +6,7 @@ use bytes::{Buf as _, BytesMut};
 use pop3_proto::server::{Answer, Connection, Extent, Wanted};
 use pop3_proto::{MessageNumber, Rejection};
 
+use super::asking::{Asked, Watch};
 use super::{Fault, Session};
 use crate::backend::{Backend, Message as _};
 use crate::transport::Transport;
@@ -31,12 +32,20 @@ impl<B: Backend> Session<B> {
         extent: Extent,
         transport: &mut T,
     ) -> Result<(), Fault> {
-        let answer = match self.backend.fetch(message, extent).await {
-            Ok(mut content) => {
+        let (asked, watch, backend) = self.ask(transport);
+        let content = watch.over(backend.fetch(message, extent, &asked.context), &asked.context).await;
+        let answer = match content {
+            Ok(Ok(mut content)) => {
                 self.connection.answer(Answer::Message, transport.now(), &mut self.out)?;
-                self.body(&mut content, transport).await?
+                self.body(&mut content, transport, &asked).await?
             }
-            Err(rejection) => Answer::Unavailable(rejection),
+            Ok(Err(rejection)) => Answer::Unavailable(rejection),
+            Err(unanswered) => {
+                let rejection = self.late(unanswered, "opening a message")?;
+                // It goes on.
+                self.fault = None;
+                Answer::Unavailable(rejection)
+            }
         };
         Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
@@ -46,12 +55,20 @@ impl<B: Backend> Session<B> {
         &mut self,
         content: &mut B::Message,
         transport: &mut T,
+        asked: &Asked,
     ) -> Result<Answer, Fault> {
         loop {
-            let chunk = match content.chunk().await {
-                Ok([]) => return Ok(Answer::EndOfMessage),
-                Ok(chunk) => chunk,
-                Err(error) => {
+            let now = transport.now();
+            let deadline = self.store_deadline(now);
+            asked.extend(deadline, now);
+            let watch = Watch::new(transport, &mut self.input, &mut self.input_ended, deadline);
+            let chunk = match watch.over(content.chunk(), &asked.context).await {
+                Ok(Ok([])) => return Ok(Answer::EndOfMessage),
+                Ok(Ok(chunk)) => chunk,
+                Err(unanswered) => {
+                    return self.late(unanswered, "reading a message").map(Answer::Unavailable);
+                }
+                Ok(Err(error)) => {
                     let text = format!("reading a message: {error}");
                     self.fault = Some(io::Error::new(error.kind(), text));
                     return Ok(Answer::Unavailable(Rejection::temporary("the message can't be read")));
@@ -91,6 +108,7 @@ async fn send<T: Transport>(
             piece -= RECORD / 2;
         }
         let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;
+        transport.flush(connection.deadline()).await?;
         if sent == 0 {
             return Err(io::Error::from(io::ErrorKind::WriteZero).into());
         }

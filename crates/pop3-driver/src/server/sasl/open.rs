@@ -1,11 +1,12 @@
 //! An exchange under way: what it asks is answered by the backend.
 
-use pop3_proto::server::{Accepted, Answer};
+use pop3_proto::server::Answer;
 use pop3_proto::{MechanismName, Rejection};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Step};
 
 use super::Outcome;
-use crate::backend::{Backend, Credentials, Proof};
+use crate::backend::{Backend, Credentials, Login, Proof};
+use crate::context::Context;
 
 /// An exchange under way.
 #[derive(Debug)]
@@ -14,15 +15,15 @@ pub(super) struct Open {
     name: MechanismName,
     /// Whose keys the backend was asked for.
     keys_of: Option<String>,
-    /// The maildrop, once it is open.
-    accepted: Option<Accepted>,
+    /// What the backend has said, once it has let the client in.
+    login: Option<Login>,
     /// Why the backend has refused, while the client is still told of it.
     rejection: Option<Rejection>,
 }
 
 impl Open {
     pub(super) const fn new(exchange: Exchange, name: MechanismName) -> Self {
-        Self { exchange, name, keys_of: None, accepted: None, rejection: None }
+        Self { exchange, name, keys_of: None, login: None, rejection: None }
     }
 
     /// Goes from step to step until the client is to hear something.
@@ -31,15 +32,16 @@ impl Open {
         mut step: Step,
         backend: &mut B,
         utf8: bool,
+        context: &Context,
     ) -> Outcome {
         loop {
             let question = match step {
                 Step::Challenge(octets) => return Outcome::of(Answer::Challenge(octets)),
-                Step::Done(identity) => return self.done(identity, backend, utf8).await,
+                Step::Done(identity) => return self.done(identity, backend, utf8, context).await,
                 Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
                 Step::Ask(question) => question,
             };
-            let answer = match self.ask(question, backend, utf8).await {
+            let answer = match self.ask(question, backend, utf8, context).await {
                 Ok(answer) => answer,
                 Err(rejection) => return Outcome::of(Answer::Reject(rejection)),
             };
@@ -62,11 +64,12 @@ impl Open {
         question: Question,
         backend: &mut B,
         utf8: bool,
+        context: &Context,
     ) -> Result<sasl::Answer, Rejection> {
         let mut of_token = false;
         let credentials = match question {
             Question::Keys { name, hash, .. } => {
-                let keys = backend.scram_keys(&name, hash).await.map(sasl::Answer::Keys);
+                let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Answer::Keys);
                 self.keys_of = Some(name);
                 return keys;
             }
@@ -82,9 +85,9 @@ impl Open {
             Question::Certificate { name } => Credentials::new(name.unwrap_or_default(), Proof::Certificate),
             Question::Anonymous { trace } => Credentials::new("anonymous", Proof::Anonymous { trace }),
         };
-        match self.authenticate(credentials, backend, utf8).await {
-            Ok(accepted) => {
-                self.accepted = Some(accepted);
+        match self.authenticate(credentials, backend, utf8, context).await {
+            Ok(login) => {
+                self.login = Some(login);
                 Ok(sasl::Answer::Granted)
             }
             // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
@@ -97,20 +100,24 @@ impl Open {
     }
 
     /// The client is who it says: the maildrop is open already, but after SCRAM.
-    async fn done<B: Backend>(&mut self, identity: Identity, backend: &mut B, utf8: bool) -> Outcome {
+    async fn done<B: Backend>(
+        &mut self,
+        identity: Identity,
+        backend: &mut B,
+        utf8: bool,
+        context: &Context,
+    ) -> Outcome {
         let maildrop = identity.acts_as().map(|name| name.as_bytes().to_vec());
-        let accepted = match self.accepted.take() {
-            Some(accepted) => Ok(accepted),
+        let login = match self.login.take() {
+            Some(login) => Ok(login),
             None => {
                 let credentials = Credentials::new(identity.name.unwrap_or_default(), Proof::Scram)
                     .with_authorization(identity.authorization.map(String::into_bytes));
-                self.authenticate(credentials, backend, utf8).await
+                self.authenticate(credentials, backend, utf8, context).await
             }
         };
-        match accepted {
-            Ok(accepted) => {
-                Outcome { answer: Answer::Accept(accepted), user: maildrop, mechanism: Some(self.name) }
-            }
+        match login {
+            Ok(login) => Outcome { answer: login.into(), user: maildrop, mechanism: Some(self.name) },
             Err(rejection) => Outcome::of(Answer::Reject(rejection)),
         }
     }
@@ -121,14 +128,15 @@ impl Open {
         credentials: Credentials,
         backend: &mut B,
         utf8: bool,
-    ) -> Result<Accepted, Rejection> {
+        context: &Context,
+    ) -> Result<Login, Rejection> {
         if let Some(other) = &credentials.authorization
             && !backend.may_act_for(&credentials.name, other)
         {
             return Err(Rejection::credentials());
         }
         let credentials = credentials.with_mechanism(self.exchange.mechanism()).with_utf8(utf8);
-        backend.authenticate(credentials).await
+        backend.authenticate(credentials, context).await
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a failure that is still to come is none of a login")]

@@ -38,7 +38,7 @@ impl Connection {
                 // There is no line end within the limit.
                 let begin = input.take(limit);
                 self.give_up(begin);
-                self.skipping = Some(self.session.config.limits.discarded_line);
+                self.skipping = Some(self.session.limits().discarded_line);
                 Some(Event::Malformed(CommandError::TooLong))
             }
         }
@@ -54,7 +54,7 @@ impl Connection {
 
     /// The most octets of the line that begins the input.
     fn line_limit(&self, responding: bool, input: &[u8]) -> usize {
-        let limits = &self.session.config.limits;
+        let limits = self.session.limits();
         // AUTH has an argument that other commands have not, where there is a mechanism for it.
         let auth = || {
             let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));

@@ -1,0 +1,157 @@
+//! Calls of the store: for no longer than they may take, and with an eye on the client meanwhile.
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+use std::io;
+use std::time::Instant as StdInstant;
+
+use pop3_proto::{Instant, Rejection};
+
+use super::{Fault, Session};
+use crate::backend::Backend;
+use crate::buffer::ReadBuffer;
+use crate::context::Context;
+use crate::transport::Transport;
+
+/// What a call is told of who waits for it. When this is dropped, nobody waits any more.
+pub(super) struct Asked {
+    pub(super) context: Context,
+}
+
+impl Asked {
+    /// For a call that may take until then.
+    pub(super) fn until(deadline: Instant, now: Instant) -> Self {
+        Self { context: Context::new(StdInstant::now() + deadline.since(now)) }
+    }
+
+    /// It may go on until then.
+    pub(super) fn extend(&self, deadline: Instant, now: Instant) {
+        self.context.extend(StdInstant::now() + deadline.since(now));
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.context.go();
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// It takes too long.
+    Late,
+    /// The connection is lost, so that nobody wants one.
+    Lost(io::Error),
+}
+
+/// What is watched while the store works: the time, and the connection.
+pub(super) struct Watch<'s, T> {
+    transport: &'s mut T,
+    input: &'s mut ReadBuffer,
+    input_ended: &'s mut bool,
+    deadline: Instant,
+    /// Whether the call is awaited although the connection is lost.
+    whole: bool,
+}
+
+impl<'s, T: Transport> Watch<'s, T> {
+    pub(super) const fn new(
+        transport: &'s mut T,
+        input: &'s mut ReadBuffer,
+        input_ended: &'s mut bool,
+        deadline: Instant,
+    ) -> Self {
+        Self { transport, input, input_ended, deadline, whole: false }
+    }
+
+    /// Has the call awaited although the connection is lost.
+    pub(super) fn whole(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
+    /// Awaits the call. What the client sends meanwhile is kept, as far as there is room.
+    pub(super) async fn over<R>(
+        self,
+        call: impl Future<Output = R>,
+        context: &Context,
+    ) -> Result<R, Unanswered> {
+        let Self { transport, input, input_ended, deadline, whole } = self;
+        let mut call = pin!(call);
+        let mut lost = false;
+        loop {
+            let ahead = !lost && !*input_ended && !input.room().is_empty();
+            let seen = {
+                let watched = async {
+                    if ahead {
+                        return Some(transport.read_ahead(input.room(), deadline).await);
+                    }
+                    transport.pause(deadline).await;
+                    None
+                };
+                let mut watched = pin!(watched);
+                // The call first: most are done at once, and then the connection is not looked at.
+                let seen = poll_fn(|task| match call.as_mut().poll(task) {
+                    Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+                    Poll::Pending => watched.as_mut().poll(task).map(Err),
+                });
+                match seen.await {
+                    Ok(answer) => return Ok(answer),
+                    Err(seen) => seen,
+                }
+            };
+            match seen {
+                None => return Err(Unanswered::Late),
+                Some(Ok(0)) => {
+                    *input_ended = true;
+                    context.finish();
+                }
+                Some(Ok(octets)) => input.add(octets),
+                Some(Err(_)) if transport.now() >= deadline => return Err(Unanswered::Late),
+                Some(Err(error)) if !whole => return Err(Unanswered::Lost(error)),
+                Some(Err(_)) => {
+                    lost = true;
+                    context.go();
+                }
+            }
+        }
+    }
+}
+
+impl<B: Backend> Session<B> {
+    /// What a call of the backend needs.
+    pub(super) fn ask<'s, T: Transport>(
+        &'s mut self,
+        transport: &'s mut T,
+    ) -> (Asked, Watch<'s, T>, &'s mut B) {
+        let now = transport.now();
+        let deadline = self.store_deadline(now);
+        let watch = Watch::new(transport, &mut self.input, &mut self.input_ended, deadline);
+        (Asked::until(deadline, now), watch, &mut self.backend)
+    }
+
+    /// When a call of the store is given up that begins now.
+    pub(super) fn store_deadline(&self, now: Instant) -> Instant {
+        let session = self.connection.session();
+        let deadline = now.after(session.limits().store_timeout);
+        // Without a login the connection ends in time, whatever it waits for.
+        if session.is_logged_in() { deadline } else { deadline.min(self.connection.deadline()) }
+    }
+
+    /// What the client is told where there is no answer, and what the report says.
+    ///
+    /// # Errors
+    /// When there is nobody to tell.
+    pub(super) fn late(&mut self, unanswered: Unanswered, what: &str) -> Result<Rejection, Fault> {
+        match unanswered {
+            Unanswered::Lost(error) => Err(error.into()),
+            Unanswered::Late => {
+                self.farewell = !self.connection.session().is_logged_in();
+                let text = format!("{what}: the store has not answered in time");
+                self.fault = Some(io::Error::new(io::ErrorKind::TimedOut, text));
+                Ok(Rejection::temporary("the mail store does not answer, try again later"))
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The sessions of a listener, so that it can wait for their end, though not for ever.
+
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::{Admitted, Peer, Place, Report, Service};
+use crate::panics::caught;
+use crate::stop::Stop;
+
+/// The sessions of a listener that are open. Clones are the same.
+///
+/// A session ends at the [cut](Stop) of the server's switch at the latest, whatever it waits for. But what blocks the
+/// thread that it runs on can't be ended from outside: a call of a store on blocking sockets, a backend that
+/// blocks where it should await. Whoever waits by [`ended`](Self::ended) leaves such a session behind.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    open: Arc<Mutex<Open>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    entries: HashMap<u64, Entry>,
+    waiting: Vec<Waker>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: Peer,
+    begun: Instant,
+    /// Whether the service is told of its end, or was.
+    told: bool,
+}
+
+/// The entry of one session, which ends with it.
+#[derive(Debug)]
+pub(super) struct Entered {
+    sessions: Sessions,
+    id: u64,
+}
+
+impl Sessions {
+    /// No session.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts this connection among them until it is served or dropped.
+    pub fn enter<T>(&self, mut admitted: Admitted<T>) -> Admitted<T> {
+        let peer = Peer { place: Place::none(), ..admitted.peer.clone() };
+        let id = {
+            let mut open = self.lock();
+            open.next += 1;
+            let id = open.next;
+            open.entries.insert(id, Entry { peer, begun: admitted.begun, told: false });
+            id
+        };
+        admitted.entered = Some(Entered { sessions: self.clone(), id });
+        admitted
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Waits until all have ended, but not much longer than the grace period of the switch, once it is thrown. Of
+    /// each that is left behind then the service is told, and when it ends after all, it is not told again.
+    /// Returns how many these are.
+    pub async fn ended<S: Service>(&self, service: &S, stop: &Stop) -> usize {
+        let none_left = poll_fn(|context| {
+            let mut open = self.lock();
+            if open.entries.is_empty() {
+                return Poll::Ready(());
+            }
+            open.waiting.push(context.waker().clone());
+            Poll::Pending
+        });
+        if stop.before_left_behind(none_left).await.is_some() {
+            return 0;
+        }
+        let left: Vec<_> = {
+            let mut open = self.lock();
+            let untold = open.entries.values_mut().filter(|entry| !entry.told);
+            let leave = |entry: &mut Entry| {
+                entry.told = true;
+                (entry.peer.clone(), entry.begun)
+            };
+            untold.map(leave).collect()
+        };
+        for (peer, begun) in &left {
+            let report = Report::left_behind(begun.elapsed());
+            // A panic of the service's is its own affair: there are others to tell of.
+            let _ = caught(async { service.ended(peer, &report) }).await;
+        }
+        left.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entered {
+    /// Whether the service is to be told of the end: once.
+    pub(super) fn tell(&self) -> bool {
+        let mut open = self.sessions.lock();
+        open.entries.get_mut(&self.id).is_none_or(|entry| !core::mem::replace(&mut entry.told, true))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut open = self.sessions.lock();
+            open.entries.remove(&self.id);
+            core::mem::take(&mut open.waiting)
+        };
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+}

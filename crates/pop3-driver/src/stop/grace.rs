@@ -1,0 +1,56 @@
+//! The time between the stages of a stop.
+
+use core::time::Duration;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Instant;
+
+use super::{Stage, Stop};
+
+/// How long sessions that were cut have to tell of their end, before nobody waits for them any more.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Stop {
+    /// Somebody waits for a stage that time leads to.
+    pub(super) fn want_time(&self) {
+        self.lock().wanted = true;
+        self.keep_time();
+    }
+
+    /// Starts a thread that counts the time, once there is a need for it: a runtime's timers would end with the
+    /// runtime, and blocking sessions have none.
+    pub(super) fn keep_time(&self) {
+        {
+            let mut state = self.lock();
+            if state.stage < Stage::Stopped || !state.wanted || core::mem::replace(&mut state.timed, true) {
+                return;
+            }
+        }
+        let stop = self.clone();
+        let count = move || {
+            stop.sleep_until_cut();
+            stop.advance(Stage::Cut);
+            thread::sleep(FAREWELL);
+            stop.advance(Stage::LeftBehind);
+        };
+        if thread::Builder::new().name("pop3 grace".into()).spawn(count).is_err() {
+            // Without a thread there is no grace.
+            self.advance(Stage::Cut);
+            self.advance(Stage::LeftBehind);
+        }
+    }
+
+    /// Sleeps for the grace period, or until it is ended.
+    fn sleep_until_cut(&self) {
+        let begun = Instant::now();
+        let mut state = self.lock();
+        while state.stage < Stage::Cut {
+            let Some(left) = self.shared.grace.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
+            else {
+                return;
+            };
+            let woken = self.shared.cut.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
