@@ -40,6 +40,8 @@
 //! assert!(out.ends_with(b"Subject: hello\r\n\r\n..dot\r\n.\r\n+OK bye\r\n"));
 //! ```
 
+mod action;
+mod announcement;
 mod body;
 mod claim;
 mod client_info;
@@ -47,20 +49,31 @@ mod config;
 mod connection;
 mod exchange;
 mod language;
+mod line;
+mod listing;
+mod login;
 mod mechanism;
+mod offers;
 mod rules;
 mod session;
+mod state;
 mod texts;
+mod timing;
 mod vocabulary;
 mod write;
 
+pub use action::Action;
+pub use announcement::Announcement;
 pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
 pub use config::{Config, Limits, Utf8};
 pub use connection::{Connection, Step, Wanted};
 pub use language::Language;
+pub use line::{Line, Numbers};
+pub use listing::{Entry, Listing};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
-pub use session::{Session, State, Totals};
+pub use session::{Session, Totals};
+pub use state::State;
 pub use texts::TEXTS;
-pub use vocabulary::{Accepted, Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
+pub use vocabulary::{Accepted, Answer, Close, Column, Event, Extent, Misuse, Request};
 pub use write::turn_away;
