@@ -37,9 +37,8 @@ class Serve:
     anonymous: str = "anonymous"
 
     def mechanisms_used(self, user: str, mark: int) -> list[str]:
-        """By which mechanisms the user has logged in since the log was so long; the log has `-` for USER and PASS."""
-        mine = [fields for fields in self.sessions(mark) if fields["user"] == user]
-        return ["USER" if fields["mechanism"] == "-" else fields["mechanism"] for fields in mine]
+        """By which mechanisms the user has logged in since the log was so long; `USER` is USER and PASS."""
+        return [fields["mechanism"] for fields in self.sessions(mark) if fields["user"] == user]
 
     def sessions(self, mark: int = 0) -> list[dict[str, str]]:
         """The lines of the log about sessions that have ended, as fields."""

@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Challenge, Config, Connection, Entry, Error, Event, Excerpt, SendError, State};
+use pop3_proto::client::{
+    Challenge, Config, Connection, Entry, Error, Event, Excerpt, Outgoing, SendError, State,
+};
 use pop3_proto::{
     Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
     Status,
@@ -44,6 +46,7 @@ pub enum Seen {
     /// All octets of a body that came in a row.
     Data(Vec<u8>),
     End(Keyword),
+    /// A quirk of what is told next.
     Warning(Quirk),
     StartTls,
     Closed,
@@ -102,7 +105,7 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.write(|connection, now, out| connection.send(&command, now, out))?;
+        self.write(|connection, now, out| connection.send(command, now, out))?;
         self.watch.expect(shape);
         Ok(())
     }
@@ -126,11 +129,13 @@ impl Client {
     /// Sends AUTH as one that shows no secret.
     ///
     /// # Errors
-    /// Those of [`Connection::send_sealed_auth`].
+    /// Those of [`Connection::send`].
     pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
         let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
-        self.write(|connection, now, out| connection.send_sealed_auth(mechanism, initial, now, out))
+        self.write(|connection, now, out| {
+            connection.send(Outgoing::sealed_auth(mechanism, initial), now, out)
+        })
     }
 
     /// Answers a challenge with base64.
@@ -196,7 +201,10 @@ impl Client {
             let mut input = if self.last { Input::last(&self.received) } else { Input::new(&self.received) };
             let seen = match self.connection.poll(self.now, &mut input) {
                 Ok(Event::Read) => None,
-                Ok(event) => Some(Seen::new(event)),
+                Ok(event) => {
+                    self.log.extend(event.quirks().iter().map(Seen::Warning));
+                    Some(Seen::new(event))
+                }
                 Err(error) => {
                     // The handshake may have been asked for before the injected octets came.
                     if error == Error::Injected && self.log.last() == Some(&Seen::StartTls) {
@@ -265,23 +273,22 @@ impl Seen {
     fn new(event: Event<'_>) -> Self {
         match event {
             Event::Read => unreachable!("that is not logged"),
-            Event::Greeting(reply) => Self::Greeting(First::new(&reply)),
-            Event::Reply { keyword, reply, entry, follows: _ } => {
+            Event::Greeting { reply, .. } => Self::Greeting(First::new(&reply)),
+            Event::Reply { keyword, reply, entry, follows: _, quirks: _ } => {
                 Self::Reply(keyword, First::new(&reply), entry.map(|entry| text(&entry)))
             }
-            Event::Challenge(Challenge::Octets(text)) => {
+            Event::Challenge { challenge: Challenge::Octets(text), .. } => {
                 Self::Challenge(text.expose().escape_ascii().to_string())
             }
-            Event::Challenge(Challenge::Words(text)) => {
+            Event::Challenge { challenge: Challenge::Words(text), .. } => {
                 Self::Challenge(format!("words {}", text.escape_ascii()))
             }
-            Event::Challenge(_) => Self::Challenge("unreadable".to_owned()),
-            Event::Entry(entry) => Self::Entry(text(&entry)),
+            Event::Challenge { .. } => Self::Challenge("unreadable".to_owned()),
+            Event::Entry { entry, .. } => Self::Entry(text(&entry)),
             Event::Line(line) => Self::Line(line.to_vec()),
             Event::Data(data) => Self::Data(data.to_vec()),
-            Event::End { keyword } => Self::End(keyword),
-            Event::StartTls => Self::StartTls,
-            Event::Warning(quirk) => Self::Warning(quirk),
+            Event::End { keyword, .. } => Self::End(keyword),
+            Event::StartTls { .. } => Self::StartTls,
             Event::Closed => Self::Closed,
         }
     }

@@ -16,8 +16,8 @@ const INTRODUCTION: &str = "\
 # Quirks
 
 What real servers do against the protocol, and what the client makes of it. A quirk is taken by the lenient
-client, which is the default, and told as a warning: `Event::Warning` of the core, `Client::quirks` of the
-driver, and the lines `odd` of `pop3 check`. In strict mode (`Config::strict`, `--strict`) it ends the
+client, which is the default, and told with the event that it is about: `Event::quirks` of the core,
+`Client::quirks` of the driver, and the lines `odd` of `pop3 check`. In strict mode (`Config::strict`, `--strict`) it ends the
 connection. What could make the client believe a message, a deletion or a login that is none is an error in
 both modes; it makes the connection unusable, as nobody can tell any more which reply belongs to which command.
 

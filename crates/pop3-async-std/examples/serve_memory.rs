@@ -22,14 +22,14 @@ struct Memory {
 impl Service for Memory {
     type Backend = Blocking<MemoryStore, Pool<AsyncStd>>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), Pool::new(), peer.clone());
-        let trusted = peer.address.ip().is_loopback();
+        let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
-        println!("{}: {:?}, {}", peer.address, report.user, report.close);
+        println!("{}, {peer}: {:?}, {}", peer.session, report.user, report.close);
     }
 }
 

@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use std::io;
 
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -50,7 +52,7 @@ impl<R: Runtime> Transport for Socket<R> {
     }
 
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.read(buffer, deadline).await
+        Transport::read(self, buffer, deadline).await
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
@@ -97,7 +99,7 @@ impl<R: Runtime> Transport for Socket<R> {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = within::<R, _>(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (TlsStream::Client(stream), tls)
             }
             Role::None => return Err(unavailable()),

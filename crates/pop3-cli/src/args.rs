@@ -6,24 +6,22 @@ mod passwd;
 mod rate;
 mod serve;
 
-use core::fmt;
 use core::time::Duration;
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pop3_certificates::Fingerprint;
+use pop3_fetch::Target;
 use pop3_sasl::Mechanism;
 use pop3_url::Url;
 
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::{Passwd, PasswordForm};
 pub(crate) use rate::Rate;
-pub(crate) use serve::{Mechanisms, Serve};
+pub(crate) use serve::Serve;
 
 use crate::exit::Failure;
-use crate::tls::Fingerprint;
 
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
@@ -254,6 +252,17 @@ pub(crate) enum Runtime {
     Std,
 }
 
+impl From<Runtime> for pop3_serve::Runtime {
+    fn from(runtime: Runtime) -> Self {
+        match runtime {
+            Runtime::Tokio => Self::Tokio,
+            Runtime::AsyncStd => Self::AsyncStd,
+            Runtime::Smol => Self::Smol,
+            Runtime::Std => Self::Threads,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tls {
     /// TLS from the first octet
@@ -313,49 +322,6 @@ pub(crate) enum LogFormat {
 pub(crate) enum RecogniseBy {
     UniqueIds,
     Content,
-}
-
-/// Where fetched mail goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    Maildir(PathBuf),
-    Mbox(PathBuf),
-    Dir(PathBuf),
-    Stdout,
-}
-
-impl Target {
-    pub(crate) fn parse(text: OsString) -> Result<Self, &'static str> {
-        if text == "-" {
-            return Ok(Self::Stdout);
-        }
-        let bytes = text.as_bytes();
-        let (kind, path): (fn(PathBuf) -> Self, _) = if let Some(path) = bytes.strip_prefix(b"maildir:") {
-            (Self::Maildir, path)
-        } else if let Some(path) = bytes.strip_prefix(b"mbox:") {
-            (Self::Mbox, path)
-        } else if let Some(path) = bytes.strip_prefix(b"dir:") {
-            (Self::Dir, path)
-        } else {
-            return Err("the target is one of maildir:DIR, mbox:FILE, dir:DIR and -");
-        };
-        if path.is_empty() {
-            return Err("the target names no file or folder");
-        }
-        Ok(kind(OsString::from_vec(path.to_vec()).into()))
-    }
-}
-
-impl fmt::Display for Target {
-    /// As it stands on the command line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
-            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
-            Self::Dir(path) => write!(f, "dir:{}", path.display()),
-            Self::Stdout => f.write_str("-"),
-        }
-    }
 }
 
 impl Account {

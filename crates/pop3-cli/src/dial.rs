@@ -10,11 +10,11 @@ use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
 use pop3_proto::{Advice, Keyword, Reply};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
+use pop3_text::{Escaped, reasons};
 use pop3_url::Url;
 
 use crate::args::{Account, Rate, Runtime, Tls};
-use crate::escape::Escaped;
-use crate::exit::{Exit, Failure, reasons};
+use crate::exit::{Exit, Failure};
 use crate::login::Kind;
 use crate::refused;
 use crate::tls::Refused;

@@ -3,7 +3,9 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use crate::escape::Escaped;
+use pop3_serve::ErrorKind;
+use pop3_text::Escaped;
+
 use crate::tell::tell;
 
 /// The exit codes. They are documented in the help text and do not change.
@@ -83,19 +85,11 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-/// An error and what caused it, in one line.
-pub(crate) fn reasons(error: &dyn core::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Some errors repeat their cause themselves.
-        let reason = error.to_string();
-        if !text.ends_with(&reason) {
-            text = format!("{text}: {reason}");
-        }
-        cause = error.source();
+impl From<pop3_serve::Error> for Failure {
+    fn from(error: pop3_serve::Error) -> Self {
+        let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };
+        Self::new(exit, error.to_string())
     }
-    text
 }
 
 /// The command line was not understood: one line from the parser's report, or the help that was

@@ -8,14 +8,10 @@ mod check;
 mod conformance;
 mod demo;
 mod dial;
-mod escape;
 mod exit;
 mod fetch;
-mod fuse;
 mod idn;
 mod interrupt;
-mod journal;
-mod limits;
 mod lint;
 mod logging;
 mod login;
@@ -24,12 +20,8 @@ mod password;
 mod progress;
 mod refused;
 mod serve;
-mod sink;
-mod source;
 mod tell;
-mod throttle;
 mod tls;
-mod users;
 
 use std::process::ExitCode;
 

@@ -6,11 +6,11 @@ use password_auth::generate_hash;
 use pop3_proto::Secret;
 use pop3_sasl::saslprep::{Kind, prepare};
 use pop3_sasl::scram::{Hash, Keys, SALT_OCTETS};
+use pop3_serve::UserName;
 
 use crate::args::{Passwd, PasswordForm};
 use crate::exit::{Exit, Failure};
 use crate::password::first_line;
-use crate::users::UserName;
 
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.

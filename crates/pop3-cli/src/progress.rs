@@ -1,9 +1,10 @@
-//! The progress bar: on a terminal only.
+//! The progress bar of a fetch, on a terminal only, and the notices above it.
 
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pop3_driver::OnStop;
+use pop3_fetch::Event;
 
 use crate::interrupt;
 
@@ -12,6 +13,7 @@ use crate::tell::tell;
 /// The progress of a fetch, on standard error, if that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    quiet: bool,
     bar: ProgressBar,
     messages: usize,
     done: usize,
@@ -20,42 +22,42 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Shows nothing yet. If `quiet`, there is no bar, and only what went wrong is told.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, bar: ProgressBar::hidden(), messages: 0, done: 0, _on_stop: None }
+    }
+
+    /// Shows what it is told of.
+    pub(crate) fn listener(mut self) -> impl FnMut(Event<'_>) + Send {
+        move |event| match event {
+            Event::Planned { messages, octets } => self.begin(messages, octets),
+            Event::Octets(octets) => self.bar.inc(octets),
+            Event::Message => {
+                self.done += 1;
+                self.show();
+            }
+            Event::Finished => self.bar.finish_and_clear(),
+            Event::Notice(notice) if self.quiet && notice.is_harmless() => {}
+            // Above the bar, where there is one.
+            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {notice}"))),
+            _ => {}
+        }
+    }
+
     /// `octets` is what the server says all `messages` have.
-    pub(crate) fn new(messages: usize, octets: u64, quiet: bool) -> Self {
-        let shown = !quiet && messages > 0 && io::stderr().is_terminal();
+    fn begin(&mut self, messages: usize, octets: u64) {
+        let shown = !self.quiet && messages > 0 && io::stderr().is_terminal();
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(octets), target);
         let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}";
         // The default style is good enough if this one has a fault.
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let on_stop = interrupt::stop().map(|stop| {
+        self._on_stop = interrupt::stop().map(|stop| {
             let bar = bar.clone();
             stop.on_stop(move || bar.finish_and_clear())
         });
-        let progress = Self { bar, messages, done: 0, _on_stop: on_stop };
-        progress.show();
-        progress
-    }
-
-    /// So many octets more have come.
-    pub(crate) fn octets(&self, octets: u64) {
-        self.bar.inc(octets);
-    }
-
-    /// One message more is done.
-    pub(crate) fn message(&mut self) {
-        self.done += 1;
+        (self.bar, self.messages, self.done) = (bar, messages, 0);
         self.show();
-    }
-
-    /// Prints a line above the bar, or just prints it. It must be escaped already.
-    pub(crate) fn line(&self, line: &str) {
-        self.bar.suspend(|| tell(line));
-    }
-
-    /// Takes the bar away.
-    pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
     }
 
     fn show(&self) {

@@ -3,8 +3,8 @@
 use pop3_driver::client::Refusal;
 use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
+use pop3_text::Escaped;
 
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::login::Kind;
 

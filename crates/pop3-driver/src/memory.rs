@@ -10,12 +10,12 @@ use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
-use rustls::pki_types::CertificateDer;
 
 use crate::backend::{Credentials, Proof};
 use crate::context::Context;
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
+use crate::tls::Certificate;
 use account::{Message, User, prepared};
 
 /// Maildrops in memory, with the rules of a real store: one session at a time, removal at QUIT only.
@@ -37,7 +37,7 @@ pub struct MemoryStore {
 struct Shared {
     users: HashMap<Vec<u8>, User>,
     tokens: Vec<(Secret, Vec<u8>)>,
-    certificates: Vec<(CertificateDer<'static>, Vec<u8>)>,
+    certificates: Vec<(Certificate, Vec<u8>)>,
     acting: Vec<(Vec<u8>, Vec<u8>)>,
     anonymous: Option<Vec<u8>>,
     mechanisms: Option<Vec<Mechanism>>,
@@ -70,7 +70,7 @@ impl MemoryStore {
     }
 
     /// Makes a client's certificate good for a user, by EXTERNAL.
-    pub fn add_certificate(&self, name: &str, certificate: CertificateDer<'static>) {
+    pub fn add_certificate(&self, name: &str, certificate: Certificate) {
         self.shared().certificates.push((certificate, prepared(name)));
     }
 

@@ -3,19 +3,25 @@
 mod admitted;
 mod drive;
 mod link;
+mod peer;
 mod place;
 mod proxy;
+mod report;
 mod sasl;
 mod service;
 mod sessions;
 mod switches;
 mod taken_over;
+mod telling;
+mod welcoming;
 
 pub use admitted::{Admitted, admit};
+pub use peer::{Peer, SessionId};
 pub use place::Place;
 pub use proxy::Proxy;
+pub use report::{LoginMethod, Report};
 pub use sasl::Sasl;
-pub use service::{Peer, Report, Service, Welcome, is_of_one_connection};
+pub use service::{Service, Welcome, is_of_one_connection};
 pub use sessions::Sessions;
 pub use taken_over::TakenOver;
 
@@ -25,7 +31,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::Rejection;
-use pop3_proto::server::{Close, Connection};
+use pop3_proto::server::Connection;
 
 use crate::backend::Backend as _;
 use crate::stop::Stop;
@@ -34,12 +40,13 @@ use drive::{End, Session};
 use link::Link;
 use sasl::Exchanges;
 use switches::Switches;
+use welcoming::{Unwelcome, welcome};
 
 /// When TLS begins on a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
 pub enum Entrance {
-    /// With the first octet (port 995, RFC 8314 section 3.3).
+    /// With the first octet (port 995, RFC 8314 section 3.3); or before, where the transport is in TLS already.
     Implicit,
     /// By STLS, if the [`Service`] offers it, or never (port 110).
     Plain,
@@ -62,8 +69,6 @@ pub async fn serve<T: Transport, S: Service>(
 enum Served<T, B> {
     /// It is closed, and what is to be told of it.
     Closed(Peer, Report),
-    /// It was turned away.
-    TurnedAway,
     /// Somebody else goes on with it.
     TakenOver(TakenOver<T, B>, Report),
 }
@@ -78,7 +83,6 @@ async fn serve_to_end<T: Transport, S: Service>(
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
         if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
-            drop(transport);
             peer.place = Place::none();
             let report = Report::failed_start("PROXY header", failure, begun.elapsed());
             return Served::Closed(peer, report);
@@ -86,23 +90,27 @@ async fn serve_to_end<T: Transport, S: Service>(
     }
     let mut link = Link::new(peer);
     let Welcome { config, mut backend, timestamp, trusted, trusted_proxy, sasl } =
-        match service.connect(link.peer()) {
+        match welcome(service, link.peer(), &mut transport, &switches).await {
             Ok(welcome) => welcome,
-            Err(rejection) => {
-                turn_away(transport, entrance, &rejection).await;
-                return Served::TurnedAway;
+            Err(unwelcome) => {
+                if let Some(rejection) = &unwelcome.rejection {
+                    turn_away(transport, entrance, rejection).await;
+                }
+                return Served::Closed(link.into_peer(), unwelcome.report(begun.elapsed()));
             }
         };
     let login_deadline = opened.after(config.limits.login_timeout);
-    if entrance == Entrance::Implicit {
+    if entrance == Entrance::Implicit && !transport.is_tls() {
         transport = match switches.race(transport.secure(login_deadline)).await {
             Ok(transport) => transport,
             Err(failure) => {
-                drop(backend);
-                let report = Report::failed_start(HANDSHAKE, failure, begun.elapsed());
+                let (close, error) = failure.of_handshake();
+                let report = Report::unserved(close, error, begun.elapsed());
                 return Served::Closed(link.into_peer(), report);
             }
         };
+    }
+    if transport.is_tls() {
         link.secured(transport.tls());
         if let Some(tls) = link.tls() {
             backend.secured(tls);
@@ -122,7 +130,8 @@ async fn serve_to_end<T: Transport, S: Service>(
             }
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
-                let backend = service.connect(link.peer()).map(|welcome| welcome.backend);
+                let welcome = welcome(service, link.peer(), &mut transport, &switches).await;
+                let backend = welcome.map(|welcome| welcome.backend).map_err(Unwelcome::into_rejection);
                 proxied.proxied(backend, link.tls(), transport.now());
                 session = *proxied;
             }
@@ -136,11 +145,12 @@ async fn serve_to_end<T: Transport, S: Service>(
                 };
                 let backend = if link.secured(transport.tls()) {
                     // It was for the client that XCLIENT named in clear text.
-                    match service.connect(link.peer()) {
+                    match welcome(service, link.peer(), &mut transport, &switches).await {
                         Ok(welcome) => Some(welcome.backend),
-                        Err(rejection) => {
-                            say(&mut transport, &rejection).await;
-                            break suspended.closed(Close::Stopped);
+                        Err(unwelcome) => {
+                            let close = unwelcome.close;
+                            say(&mut transport, &unwelcome.into_rejection()).await;
+                            break suspended.closed(close);
                         }
                     }
                 } else {
@@ -155,22 +165,18 @@ async fn serve_to_end<T: Transport, S: Service>(
     if !end.is_stopped() {
         transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
-    drop(transport);
     Served::Closed(link.into_peer(), Report::new(ended, duration))
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.
 const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What has failed when a handshake has.
-const HANDSHAKE: &str = "TLS handshake";
-
 /// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Says why the connection is not taken, where that can be said without a handshake.
 async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection: &Rejection) {
-    if entrance == Entrance::Plain {
+    if entrance == Entrance::Plain || transport.is_tls() {
         say(&mut transport, rejection).await;
     }
     transport.close(transport.now().after(CLOSE_TIMEOUT)).await;

@@ -1,114 +1,31 @@
 //! What all adapters need of TLS: rustls with the settings that mail wants.
 //!
+//! This is the only module of this crate whose signatures have types of rustls. It follows rustls 0.23, which it has
+//! as [`rustls`]; a later major version of rustls is a major version of this crate.
+//!
 //! TLS 1.2 and 1.3 and nothing older (RFC 8314 section 4.1, RFC 8997), ALPN `pop3` (RFC 7301), no
 //! early data: a command that can be replayed is a message that can be lost.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+mod agreed;
 mod end_point;
 mod handshake;
+mod info;
 
 pub use handshake::ServerHandshake;
+pub use info::{Certificate, TlsInfo};
+pub use rustls;
 
-use pop3_sasl::ChannelBindings;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig};
-use zeroize::Zeroize as _;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// The protocol's name in ALPN.
 pub const ALPN: &[u8] = b"pop3";
-
-/// What a handshake has agreed on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TlsInfo {
-    /// The version, as `TLSv1_3`.
-    pub version: String,
-    /// The cipher suite, as `TLS13_AES_256_GCM_SHA384`.
-    pub cipher: String,
-    /// The peer's certificate and its chain: a client sees the server's; a server sees the client's,
-    /// where it asks for one ([`server_config_with_client_ca`]) and the client has one. Both are
-    /// verified.
-    pub certificates: Vec<CertificateDer<'static>>,
-    /// What SASL can tie a login to (RFC 9266, RFC 5929).
-    pub bindings: ChannelBindings,
-}
-
-impl TlsInfo {
-    /// What a server's or a client's rustls connection has agreed on, once the handshake is done,
-    /// without channel bindings. A server's are found by [`ServerHandshake`], a client's by
-    /// [`of_client`](Self::of_client).
-    #[must_use]
-    pub fn of(connection: &rustls::CommonState) -> Option<Self> {
-        Some(Self {
-            version: format!("{:?}", connection.protocol_version()?),
-            cipher: format!("{:?}", connection.negotiated_cipher_suite()?.suite()),
-            certificates: connection
-                .peer_certificates()
-                .map(|chain| chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
-                .unwrap_or_default(),
-            bindings: ChannelBindings::none(),
-        })
-    }
-
-    /// What a client's connection has agreed on, once the handshake is done.
-    #[must_use]
-    pub fn of_client(connection: &ClientConnection) -> Option<Self> {
-        let info = Self::of(connection)?;
-        let server = info.certificates.first().cloned();
-        Some(info.bound(server.as_ref(), |octets, label, context| {
-            connection.export_keying_material(octets, label, context).is_ok()
-        }))
-    }
-
-    /// The same without what tells who is at the other end: TLS with somebody who speaks for another.
-    pub(crate) fn of_nobody(self) -> Self {
-        Self { certificates: Vec::new(), bindings: ChannelBindings::none(), ..self }
-    }
-
-    /// The same with channel bindings.
-    ///
-    /// The exporter is used with TLS 1.3 only: with TLS 1.2 it is safe only where the extended master
-    /// secret was agreed on (RFC 9266 section 4.2), which rustls does not tell.
-    fn bound(
-        mut self,
-        server: Option<&CertificateDer<'_>>,
-        export: impl FnOnce(&mut [u8; 32], &[u8], Option<&[u8]>) -> bool,
-    ) -> Self {
-        let mut octets = [0; 32];
-        if self.version == format!("{:?}", ProtocolVersion::TLSv1_3)
-            && export(&mut octets, ChannelBindings::EXPORTER_LABEL, Some(b""))
-        {
-            self.bindings = self.bindings.with_exporter(octets);
-        }
-        octets.zeroize();
-        if let Some(hash) = server.and_then(end_point::server_end_point) {
-            self.bindings = self.bindings.with_server_end_point(hash);
-        }
-        self
-    }
-}
-
-/// The channel bindings are not compared: the rest tells connections apart as far as a log does.
-impl PartialEq for TlsInfo {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.version, &self.cipher, &self.certificates)
-            == (&other.version, &other.cipher, &other.certificates)
-    }
-}
-
-impl Eq for TlsInfo {}
-
-impl fmt::Display for TlsInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.version, self.cipher)
-    }
-}
 
 /// A server's TLS with one certificate chain and its key.
 ///
@@ -222,6 +139,15 @@ impl Connector {
     #[must_use]
     pub fn name(&self) -> ServerName<'static> {
         self.name.clone()
+    }
+
+    /// The name that the server is told (SNI), if the settings have it told, and it is no IP address.
+    #[must_use]
+    pub fn server_name(&self) -> Option<String> {
+        match &self.name {
+            ServerName::DnsName(name) if self.config.enable_sni => Some(name.as_ref().to_lowercase()),
+            _ => None,
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 use core::fmt;
 use std::io;
 
+use pop3_disk::Stat;
 use pop3_proto::MessageNumber;
-use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
-use crate::folders::{Folders, Stamp};
+use crate::folders::Folders;
 use crate::name::{self, Folder};
 use crate::patience::Patience;
 use crate::scan::{self, Entry};
@@ -144,7 +144,7 @@ pub(crate) fn remove(
             report.fail(number, CommitError::NoSuchMessage);
             continue;
         };
-        match unlink(folders, entry.folder, &entry.name, &entry.stamp) {
+        match unlink(folders, entry.folder, &entry.name, &entry.stat) {
             Outcome::Removed { last } => {
                 report.removed += 1;
                 if !last {
@@ -189,7 +189,7 @@ fn search(
         Some((index, entries.get(index)?))
     });
     let find = || scan::candidates(folders, wanted.clone(), |_, _, _| false);
-    let (mut found, settled) = patience.insist(find)?;
+    let (mut found, settled) = patience.insist(folders.disk(), find)?;
     found.sort_by_key(|candidate| candidate.index);
     let names_of = |number: MessageNumber| {
         let start = found.partition_point(|candidate| candidate.index < number.index());
@@ -200,7 +200,7 @@ fn search(
     for number in linked.drain(..) {
         let Some(entry) = entries.get(number.index()) else { continue };
         for candidate in names_of(number) {
-            let outcome = unlink(folders, candidate.folder, &candidate.name, &entry.stamp);
+            let outcome = unlink(folders, candidate.folder, &candidate.name, &entry.stat);
             if let Outcome::Failed(error) = outcome {
                 report.removed = report.removed.saturating_sub(1);
                 report.fail(number, error);
@@ -214,12 +214,12 @@ fn search(
         let Some(entry) = entries.get(number.index()) else { continue };
         let (mut removed, mut same, mut other, mut failed) = (false, false, false, None);
         for candidate in names_of(number) {
-            if !candidate.stamp.same_file(&entry.stamp) {
+            if !candidate.stat.same_file(&entry.stat) {
                 other = true;
                 continue;
             }
             same = true;
-            match unlink(folders, candidate.folder, &candidate.name, &entry.stamp) {
+            match unlink(folders, candidate.folder, &candidate.name, &entry.stat) {
                 Outcome::Removed { .. } => removed = true,
                 Outcome::Elsewhere => {}
                 Outcome::Failed(error) => failed = Some(error),
@@ -246,8 +246,8 @@ fn search(
 ///
 /// The system has no way to do both in one step. Who puts another file under the same name in
 /// between loses it; delivery never does, because it never uses a name twice.
-fn unlink(folders: &Folders<'_>, folder: Folder, name: &[u8], message: &Stamp) -> Outcome {
-    let found = match folders.stamp(folder, name) {
+fn unlink(folders: &Folders<'_>, folder: Folder, name: &[u8], message: &Stat) -> Outcome {
+    let found = match folders.stat(folder, name) {
         Ok(Some(found)) => found,
         Ok(None) => return Outcome::Elsewhere,
         Err(error) => return Outcome::Failed(CommitError::Io(error)),
@@ -255,13 +255,13 @@ fn unlink(folders: &Folders<'_>, folder: Folder, name: &[u8], message: &Stamp) -
     if !found.same_file(message) {
         return Outcome::Elsewhere;
     }
-    if !found.same_message(message) {
+    if !found.same_content(message) {
         return Outcome::Failed(CommitError::Changed);
     }
-    match rustix::fs::unlinkat(folders.folder(folder), name, AtFlags::empty()) {
+    match folders.folder(folder).unlink(name) {
         Ok(()) => Outcome::Removed { last: found.links <= 1 },
-        Err(Errno::NOENT) => Outcome::Elsewhere,
-        Err(error) => Outcome::Failed(CommitError::Io(error.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Outcome::Elsewhere,
+        Err(error) => Outcome::Failed(CommitError::Io(error)),
     }
 }
 
@@ -275,8 +275,8 @@ pub(crate) fn mark_seen<'e>(
     let (new, cur) = (folders.folder(Folder::New), folders.folder(Folder::Cur));
     for entry in entries.filter(|entry| entry.folder == Folder::New) {
         let Some(name) = name::seen(&entry.name) else { continue };
-        let same = folders.stamp(Folder::New, &entry.name);
-        if same.is_ok_and(|found| found.is_some_and(|found| found.same_message(&entry.stamp)))
+        let same = folders.stat(Folder::New, &entry.name);
+        if same.is_ok_and(|found| found.is_some_and(|found| found.same_content(&entry.stat)))
             && unique::rename(new, &entry.name, cur, &name).is_ok()
         {
             report.seen += 1;
@@ -290,8 +290,8 @@ pub(crate) fn sync(folders: &Folders<'_>, report: &mut CommitReport) {
         return;
     }
     for folder in Folder::BOTH {
-        if let Err(error) = rustix::fs::fsync(folders.folder(folder)) {
-            report.unsynced = Some(error.into());
+        if let Err(error) = folders.folder(folder).sync() {
+            report.unsynced = Some(error);
         }
     }
 }

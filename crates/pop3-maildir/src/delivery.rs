@@ -3,17 +3,15 @@
 use core::fmt;
 use core::time::Duration;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use pop3_disk::{Disk, File, Folder, Open, System};
 
-use crate::folders::{open_root, or_make, stamp_at, subfolder};
+use crate::folders::{open_root, or_make};
 use crate::lf::CrlfToLf;
 use crate::unique;
 
@@ -43,9 +41,10 @@ pub struct Delivery {
 
 #[derive(Debug)]
 struct Folders {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
-    tmp: OwnedFd,
-    new: OwnedFd,
+    tmp: Arc<dyn Folder>,
+    new: Arc<dyn Folder>,
 }
 
 impl Delivery {
@@ -57,16 +56,25 @@ impl Delivery {
     /// # Errors
     /// When there is no Maildir, or the system refuses.
     pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
+        Self::open_on(System::shared(), path, create)
+    }
+
+    /// Opens a Maildir on a disk other than the system's, as tests have it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
         let path = path.as_ref();
         let open = || {
-            let root = open_root(path, create)?;
+            let root = open_root(&*disk, path, create)?;
             let folder = |name| {
-                let found = subfolder(&root, name);
-                if create { or_make(found, &root, name) } else { found }
+                let found = root.open_folder(name);
+                if create { or_make(found, &*root, name) } else { found }
             };
             // All three, so that every reader takes it for a Maildir.
-            folder("cur")?;
-            Ok(Folders { path: path.to_path_buf(), tmp: folder("tmp")?, new: folder("new")? })
+            folder(b"cur")?;
+            let (tmp, new) = (folder(b"tmp")?, folder(b"new")?);
+            Ok(Folders { disk: Arc::clone(&disk), path: path.to_path_buf(), tmp, new })
         };
         let folders = open().map_err(|source| DeliveryError::new("open the Maildir", path, source))?;
         Ok(Self { folders: Arc::new(folders), lf: false, label: None })
@@ -94,12 +102,12 @@ impl Delivery {
     /// # Errors
     /// When the file can't be made.
     pub fn begin(&self) -> Result<Delivering, DeliveryError> {
-        let name = unique::base(None, self.label);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folders.tmp, &name, flags, Mode::RUSR | Mode::WUSR).map_err(
-            |error| DeliveryError::new("create", &path(&self.folders, "tmp", &name), error.into()),
-        )?;
-        let file = BufWriter::with_capacity(BUFFER, File::from(file));
+        let Folders { disk, tmp, .. } = &*self.folders;
+        let name = unique::base(disk.now(), None, self.label);
+        let file = tmp
+            .open(&name, Open::writing().make_new(0o600))
+            .map_err(|error| DeliveryError::new("create", &path(&self.folders, "tmp", &name), error))?;
+        let file = BufWriter::with_capacity(BUFFER, file);
         let body = if self.lf { Body::Lf(CrlfToLf::new(file)) } else { Body::AsIs(file) };
         Ok(Delivering { folders: Arc::clone(&self.folders), name, body: Some(body), unfinished: true })
     }
@@ -110,7 +118,7 @@ impl Delivery {
     /// # Errors
     /// When `tmp` can't be read. A file that can't be removed is left.
     pub fn clean_tmp(&self, age: Duration) -> Result<usize, DeliveryError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = self.folders.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let limit = i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX);
         self.clean(|_, modified| modified < limit)
     }
@@ -127,21 +135,19 @@ impl Delivery {
     /// Removes files by their names and the times of their last change.
     fn clean(&self, is_left: impl Fn(&[u8], i64) -> bool) -> Result<usize, DeliveryError> {
         let fail = |error| DeliveryError::new("clean", &self.folders.path.join("tmp"), error);
-        let tmp = self.folders.tmp.as_fd();
+        let tmp = &self.folders.tmp;
         let mut removed = 0;
-        for entry in Dir::read_from(tmp).map_err(|error| fail(error.into()))? {
-            let entry = entry.map_err(|error| fail(error.into()))?;
-            let name = entry.file_name();
-            if name.to_bytes().starts_with(b".") {
-                continue;
+        tmp.list(&mut |name| {
+            if name.starts_with(b".") {
+                return;
             }
-            let Ok(Some(stamp)) = stamp_at(tmp, name.to_bytes()) else { continue };
-            let left = stamp.kind == FileType::RegularFile
-                && is_left(name.to_bytes(), stamp.modified.max(stamp.changed));
-            if left && rustix::fs::unlinkat(tmp, name, AtFlags::empty()).is_ok() {
+            let Ok(Some(stat)) = tmp.stat(name) else { return };
+            let left = stat.is_file() && is_left(name, stat.modified.max(stat.changed));
+            if left && tmp.unlink(name).is_ok() {
                 removed += 1;
             }
-        }
+        })
+        .map_err(fail)?;
         Ok(removed)
     }
 }
@@ -161,8 +167,8 @@ pub struct Delivering {
 
 #[derive(Debug)]
 enum Body {
-    AsIs(BufWriter<File>),
-    Lf(CrlfToLf<BufWriter<File>>),
+    AsIs(BufWriter<Box<dyn File>>),
+    Lf(CrlfToLf<BufWriter<Box<dyn File>>>),
 }
 
 impl Delivering {
@@ -195,19 +201,34 @@ impl Delivering {
         };
         let file = written.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error));
         let Folders { tmp, new, .. } = &*self.folders;
-        file.and_then(|file| file.sync_all())
-            .and_then(|()| unique::rename(tmp.as_fd(), &self.name, new.as_fd(), &self.name))
+        file.and_then(|file| file.sync())
+            .and_then(|()| unique::rename(&**tmp, &self.name, &**new, &self.name))
             .map_err(|error| self.error("deliver", error))?;
-        if let Err(error) = rustix::fs::fsync(new) {
+        if let Err(error) = new.sync() {
             // It must not be there if we say that it is not.
-            if unique::rename(new.as_fd(), &self.name, tmp.as_fd(), &self.name).is_err() {
-                rustix::fs::unlinkat(new, &self.name, AtFlags::empty()).ok();
+            if unique::rename(&**new, &self.name, &**tmp, &self.name).is_err() {
+                new.unlink(&self.name).ok();
             }
-            return Err(self.error("deliver", error.into()));
+            return Err(self.error("deliver", error));
         }
         // From here the name under `tmp` is none of ours.
         self.unfinished = false;
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
+    }
+
+    /// Brings what was written so far to the disk, out of sight still. A CR that came last waits for its next
+    /// octet. The name under `tmp` is not brought there.
+    ///
+    /// # Errors
+    /// When a step failed, an earlier write included.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let synced = match &self.body {
+            Some(Body::AsIs(file)) => file.get_ref().sync(),
+            Some(Body::Lf(file)) => file.get_ref().get_ref().sync(),
+            None => Err(io::Error::other("an earlier write failed")),
+        };
+        self.checked(synced)
     }
 
     /// Leaves the file under `tmp` where it is, as a process would that is killed.
@@ -254,7 +275,7 @@ impl Drop for Delivering {
     fn drop(&mut self) {
         discard(self.body.take());
         if self.unfinished {
-            rustix::fs::unlinkat(&self.folders.tmp, &self.name, AtFlags::empty()).ok();
+            self.folders.tmp.unlink(&self.name).ok();
         }
     }
 }

@@ -4,45 +4,37 @@
 //! that nobody can lead us elsewhere by moving directories about.
 
 use core::time::Duration;
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use pop3_disk::{Disk, File, Folder as Directory, Open, Stat};
 
 use crate::name::Folder;
-
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const FILE: OFlags = OFlags::RDONLY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY)
-    .union(OFlags::CLOEXEC);
 
 /// The directory of a Maildir, open: all that an idle session needs of it.
 #[derive(Debug)]
 pub(crate) struct Root {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
-    directory: OwnedFd,
+    directory: Arc<dyn Directory>,
 }
 
 /// An open Maildir with its folders, for as long as something is done in them.
 #[derive(Debug)]
 pub(crate) struct Folders<'r> {
     root: &'r Root,
-    new: OwnedFd,
-    cur: OwnedFd,
+    new: Arc<dyn Directory>,
+    cur: Arc<dyn Directory>,
 }
 
 impl Root {
     /// Opens the directory of a Maildir. The path itself may be a link (it is the administrator's), what lies
     /// below may not (it is the user's).
-    pub(crate) fn open(path: &Path, create: bool) -> io::Result<Self> {
-        Ok(Self { path: path.to_path_buf(), directory: open_root(path, create)? })
+    pub(crate) fn open(disk: &Arc<dyn Disk>, path: &Path, create: bool) -> io::Result<Self> {
+        let directory = open_root(&**disk, path, create)?;
+        Ok(Self { disk: Arc::clone(disk), path: path.to_path_buf(), directory })
     }
 
     /// Opens the folders beneath this directory, whatever its path leads to by now.
@@ -50,14 +42,14 @@ impl Root {
     /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
     /// Maildir, unless `create` asks for one.
     pub(crate) fn folders(&self, create: bool) -> io::Result<Folders<'_>> {
-        let root = &self.directory;
-        let (new, cur) = (subfolder(root, "new"), subfolder(root, "cur"));
+        let root = &*self.directory;
+        let (new, cur) = (root.open_folder(b"new"), root.open_folder(b"cur"));
         let neither = [&new, &cur].iter().all(|folder| is_missing(folder));
         if neither && !create {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let new = or_make(new, root, "new")?;
-        let cur = or_make(cur, root, "cur")?;
+        let new = or_make(new, root, b"new")?;
+        let cur = or_make(cur, root, b"cur")?;
         Ok(Folders { root: self, new, cur })
     }
 
@@ -67,55 +59,71 @@ impl Root {
         self.path.join(folder.name()).join(std::ffi::OsStr::from_bytes(name))
     }
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
+    pub(crate) fn directory(&self) -> &dyn Directory {
+        &*self.directory
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    pub(crate) fn shared_disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
     }
 }
 
 impl Folders<'_> {
-    pub(crate) fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    pub(crate) fn root(&self) -> &dyn Directory {
+        self.root.directory()
     }
 
-    pub(crate) fn folder(&self, folder: Folder) -> BorrowedFd<'_> {
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        self.root.disk()
+    }
+
+    pub(crate) fn folder(&self, folder: Folder) -> &dyn Directory {
         match folder {
-            Folder::New => self.new.as_fd(),
-            Folder::Cur => self.cur.as_fd(),
+            Folder::New => &*self.new,
+            Folder::Cur => &*self.cur,
         }
     }
 
     /// Calls `each` for all names in both folders that do not begin with a dot.
     pub(crate) fn names(&self, mut each: impl FnMut(Folder, &[u8])) -> io::Result<()> {
         for folder in Folder::BOTH {
-            for entry in Dir::read_from(self.folder(folder))? {
-                let entry = entry?;
-                let name = entry.file_name().to_bytes();
+            self.folder(folder).list(&mut |name| {
                 if !name.starts_with(b".") {
                     each(folder, name);
                 }
-            }
+            })?;
         }
         Ok(())
     }
 
     /// When the folders changed last: while this stays, so do the names.
     pub(crate) fn changed(&self) -> io::Result<Changed> {
-        Ok(Changed([Stamp::of_open(&self.new)?.modified, Stamp::of_open(&self.cur)?.modified]))
+        Ok(Changed([self.new.stat_self()?.modified, self.cur.stat_self()?.modified]))
+    }
+
+    /// Whether the folders kept still since `before` was asked, so that nothing was missed.
+    pub(crate) fn kept_still(&self, before: Changed) -> io::Result<bool> {
+        Ok(self.changed()? == before && before.rest_of_tick(self.disk().now()).is_zero())
     }
 
     /// Waits, 20 ms at most, until the time of the folders tells again whether they kept still.
     pub(crate) fn wait_for_tick(&self) -> io::Result<()> {
-        thread::sleep(self.changed()?.rest_of_tick());
+        let changed = self.changed()?;
+        self.disk().pause(changed.rest_of_tick(self.disk().now()));
         Ok(())
     }
 
     /// What a name stands for, `None` when there is no such name.
-    pub(crate) fn stamp(&self, folder: Folder, name: &[u8]) -> io::Result<Option<Stamp>> {
-        stamp_at(self.folder(folder), name)
+    pub(crate) fn stat(&self, folder: Folder, name: &[u8]) -> io::Result<Option<Stat>> {
+        self.folder(folder).stat(name)
     }
 
     /// Opens a message for reading: never waits, never follows a link.
-    pub(crate) fn open_message(&self, folder: Folder, name: &[u8]) -> io::Result<(File, Stamp)> {
+    pub(crate) fn open_message(&self, folder: Folder, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {
         open_file(self.folder(folder), name)
     }
 }
@@ -131,8 +139,8 @@ impl Changed {
 
     /// What is left of the tick of the last change. Before that is over, an unchanged time proves
     /// nothing.
-    pub(crate) fn rest_of_tick(self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    pub(crate) fn rest_of_tick(self, now: SystemTime) -> Duration {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let age = |&changed: &i64| now.checked_sub(u128::try_from(changed).ok()?);
         // A change in the future is another machine's clock, which waiting does not help.
         let ages = self.0.iter().filter_map(age).map(|age| u64::try_from(age).unwrap_or(u64::MAX));
@@ -140,111 +148,49 @@ impl Changed {
     }
 }
 
-/// What the file system says about a file.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
-    pub(crate) kind: FileType,
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-    pub(crate) links: u64,
-    /// In octets.
-    pub(crate) len: u64,
-    /// When the content changed, in nanoseconds since 1970.
-    pub(crate) modified: i64,
-    /// When the content, the name or the rights changed, in nanoseconds since 1970.
-    pub(crate) changed: i64,
-}
-
-impl Stamp {
-    pub(crate) fn of_open(file: impl AsFd) -> io::Result<Self> {
-        Ok(Self::from_stat(&rustix::fs::fstat(file)?))
-    }
-
-    fn from_stat(stat: &Stat) -> Self {
-        Self {
-            kind: FileType::from_raw_mode(stat.st_mode),
-            device: unsigned(stat.st_dev),
-            inode: unsigned(stat.st_ino),
-            links: unsigned(stat.st_nlink),
-            len: unsigned(stat.st_size),
-            modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-            changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-        }
-    }
-
-    /// Whether both are the same file, whatever its name and content.
-    pub(crate) const fn same_file(&self, other: &Self) -> bool {
-        self.device == other.device && self.inode == other.inode
-    }
-
-    /// Whether both are the same file with the same content. The name and the rights may differ.
-    pub(crate) const fn same_message(&self, other: &Self) -> bool {
-        self.same_file(other) && self.len == other.len && self.modified == other.modified
-    }
-}
-
-pub(crate) fn stamp_at(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<Option<Stamp>> {
-    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(Stamp::from_stat(&stat))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Opens a regular file for reading: never waits, never follows a link.
-pub(crate) fn open_file(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<(File, Stamp)> {
-    let file = File::from(rustix::fs::openat(folder, name, FILE, Mode::empty())?);
-    let stamp = Stamp::of_open(&file)?;
-    if stamp.kind != FileType::RegularFile {
+pub(crate) fn open_file(folder: &dyn Directory, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {
+    let file = folder.open(name, Open::reading())?;
+    let stat = file.stat()?;
+    if !stat.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    Ok((file, stamp))
+    Ok((file, stat))
 }
 
-/// Opens the directory of a Maildir, and makes it first if asked.
-pub(crate) fn open_root(path: &Path, create: bool) -> io::Result<OwnedFd> {
-    match rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty()) {
-        Err(Errno::NOENT) if create => {}
-        other => return Ok(other?),
+/// Opens the directory of a Maildir, and makes it first if asked, but not the directory above it.
+pub(crate) fn open_root(disk: &dyn Disk, path: &Path, create: bool) -> io::Result<Arc<dyn Directory>> {
+    match disk.open_folder(path) {
+        Err(error) if create && error.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
     }
-    match rustix::fs::mkdirat(CWD, path, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let root = rustix::fs::openat(CWD, path, DIRECTORY, Mode::empty())?;
-    // So that the Maildir survives a loss of power as well as the mail in it does.
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    rustix::fs::fsync(rustix::fs::openat(CWD, parent, DIRECTORY, Mode::empty())?)?;
-    Ok(root)
-}
-
-pub(crate) fn subfolder(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::openat(root, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
+    let (parent, name) = disk.open_parent(path)?;
+    make(&*parent, name)?;
+    disk.open_folder(path)
 }
 
 /// Makes a folder that was found missing.
-pub(crate) fn or_make(found: io::Result<OwnedFd>, root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+pub(crate) fn or_make(
+    found: io::Result<Arc<dyn Directory>>,
+    root: &dyn Directory,
+    name: &[u8],
+) -> io::Result<Arc<dyn Directory>> {
     if !is_missing(&found) {
         return found;
     }
-    match rustix::fs::mkdirat(root, name, Mode::RWXU) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
+    make(root, name)?;
+    root.open_folder(name)
+}
+
+/// Makes a directory for its owner only, so that it survives a loss of power as well as the mail in it does.
+fn make(above: &dyn Directory, name: &[u8]) -> io::Result<()> {
+    match above.make_folder(name, 0o700) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
     }
-    rustix::fs::fsync(root)?;
-    subfolder(root, name)
+    above.sync()
 }
 
 fn is_missing<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::NotFound)
-}
-
-/// The fields of a stat have other types on other systems.
-fn unsigned(value: impl Into<i128>) -> u64 {
-    u64::try_from(value.into()).unwrap_or(0)
-}
-
-fn nanoseconds(seconds: impl Into<i128>, nanos: impl Into<i128>) -> i64 {
-    let time = seconds.into().saturating_mul(1_000_000_000).saturating_add(nanos.into());
-    i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }

@@ -40,6 +40,11 @@ impl<W: Write> CrlfToLf<W> {
         Ok(self.inner)
     }
 
+    /// The writer below.
+    pub(crate) const fn get_ref(&self) -> &W {
+        &self.inner
+    }
+
     /// The writer below, without a CR that came last.
     pub(crate) fn into_inner(self) -> W {
         self.inner

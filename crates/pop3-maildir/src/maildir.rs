@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_disk::{Disk, System};
 use pop3_proto::{Deletions, Maildrop, MessageNumber};
 
 use crate::commit::{self, CommitReport};
@@ -85,16 +87,25 @@ impl Maildir {
     /// # Errors
     /// See [`OpenError`]. The lock is free again then.
     pub fn open_with(path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        Patience::new(config.on_shortage, Patience::LOGIN).insist(|| Self::try_open_with(path, config))
+        Self::open_on(&System::shared(), path, config)
     }
 
-    fn try_open_with(path: &Path, config: &Config) -> Result<Self, OpenError> {
+    /// Locks the Maildir and makes the snapshot, on a disk other than the system's, as tests have it.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. The lock is free again then.
+    pub fn open_on(disk: &Arc<dyn Disk>, path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        Patience::new(config.on_shortage, Patience::LOGIN)
+            .insist(&**disk, || Self::try_open_on(disk, path, config))
+    }
+
+    fn try_open_on(disk: &Arc<dyn Disk>, path: &Path, config: &Config) -> Result<Self, OpenError> {
         let open = || {
-            let root = Root::open(path, config.create)?;
+            let root = Root::open(disk, path, config.create)?;
             // Looked for before the lock file is made, which belongs into a Maildir only.
             drop(root.folders(config.create)?);
-            Ok((Lock::take(root.as_fd())?, root))
+            Ok((Lock::take(root.directory())?, root))
         };
         match open() {
             Ok((Some(lock), root)) => Self::snapshot(root, lock, config),
@@ -147,7 +158,8 @@ impl Maildir {
     /// # Errors
     /// When the message is not there any more, or not the same; see [`FetchError`].
     pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
-        self.patience.insist(|| self.try_message(number))
+        let disk = self.root.shared_disk();
+        self.patience.insist(&*disk, || self.try_message(number))
     }
 
     fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
@@ -171,7 +183,7 @@ impl Maildir {
         }
         let Some(entry) = entries.get(index) else { return Err(FetchError::NoSuchMessage(number)) };
         let path = root.path_of(entry.folder, &entry.name);
-        match folders.stamp(entry.folder, &entry.name) {
+        match folders.stat(entry.folder, &entry.name) {
             Ok(Some(_)) => Err(FetchError::Changed { path }),
             Ok(None) => Err(FetchError::Vanished { path }),
             Err(source) => Err(FetchError::Io { path, source }),
@@ -223,7 +235,7 @@ impl Maildir {
         retrieved: impl IntoIterator<Item = MessageNumber>,
     ) -> CommitReport {
         let deleted: Vec<MessageNumber> = deleted.into_iter().collect();
-        let folders = match self.patience.insist(|| self.root.folders(false)) {
+        let folders = match self.patience.insist(self.root.disk(), || self.root.folders(false)) {
             Ok(folders) => folders,
             Err(error) => return commit::nothing(&deleted, error),
         };
@@ -303,12 +315,12 @@ fn search(folders: &Folders<'_>, entries: &mut [Entry], index: usize) -> io::Res
 fn try_open(folders: &Folders<'_>, entries: &[Entry], index: usize) -> io::Result<Option<MessageFile>> {
     let Some(entry) = entries.get(index) else { return Ok(None) };
     // Asked by name first, so that nothing but the file is opened.
-    match folders.stamp(entry.folder, &entry.name)? {
-        Some(stamp) if stamp.same_message(&entry.stamp) => {}
+    match folders.stat(entry.folder, &entry.name)? {
+        Some(stat) if stat.same_content(&entry.stat) => {}
         _ => return Ok(None),
     }
     match folders.open_message(entry.folder, &entry.name) {
-        Ok((file, stamp)) => Ok(stamp.same_message(&entry.stamp).then(|| MessageFile::new(file, stamp))),
+        Ok((file, stat)) => Ok(stat.same_content(&entry.stat).then(|| MessageFile::new(file, stat))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,9 +1,8 @@
 //! Reading one message.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 
-use crate::folders::Stamp;
+use pop3_disk::{File, Stat};
 
 /// A message that is being read: exactly the octets that were counted for the snapshot (with another
 /// header, where that was asked for), or an error.
@@ -13,8 +12,8 @@ use crate::folders::Stamp;
 #[derive(Debug)]
 pub struct MessageFile {
     /// Closed when all was read: who sends the last octets to a slow client needs no descriptor for it.
-    file: Option<File>,
-    stamp: Stamp,
+    file: Option<Box<dyn File>>,
+    stat: Stat,
     /// What comes before the rest of the file: a header that stands for the file's.
     front: Cursor<Vec<u8>>,
     /// Octets not yet read.
@@ -31,12 +30,12 @@ enum State {
 }
 
 impl MessageFile {
-    pub(crate) const fn new(file: File, stamp: Stamp) -> Self {
+    pub(crate) fn new(file: Box<dyn File>, stat: Stat) -> Self {
         Self {
             file: Some(file),
-            stamp,
+            stat,
             front: Cursor::new(Vec::new()),
-            remaining: stamp.len,
+            remaining: stat.len,
             state: State::Reading,
         }
     }
@@ -49,7 +48,7 @@ impl MessageFile {
     /// The length of the stored file in octets. The wire form is longer when lines end in LF.
     #[must_use]
     pub const fn stored_len(&self) -> u64 {
-        self.stamp.len
+        self.stat.len
     }
 
     fn broken(&mut self) -> io::Error {
@@ -77,7 +76,7 @@ impl Read for MessageFile {
         }
         let Some(file) = &mut self.file else { return Err(self.broken()) };
         if self.remaining == 0 {
-            if !Stamp::of_open(&*file)?.same_message(&self.stamp) {
+            if !file.stat()?.same_content(&self.stat) {
                 return Err(self.broken());
             }
             self.state = State::Whole;

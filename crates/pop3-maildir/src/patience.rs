@@ -3,12 +3,11 @@
 use core::error::Error;
 use core::time::Duration;
 use std::io;
-use std::thread;
-use std::time::Instant;
 
+use pop3_disk::Disk;
 use rustix::io::Errno;
 
-/// How long a call is made again while descriptors are short.
+/// How long a call is made again while descriptors are short: the waits between the calls, taken together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     on_shortage: fn(&io::Error),
@@ -35,9 +34,10 @@ impl Patience {
     /// hold none but those that it had before, as others may wait for these.
     pub(crate) fn insist<T, E: Error + 'static>(
         self,
+        disk: &dyn Disk,
         mut call: impl FnMut() -> Result<T, E>,
     ) -> Result<T, E> {
-        let begun = Instant::now();
+        let mut waited = Duration::ZERO;
         let mut wait = Self::FIRST_WAIT;
         loop {
             let error = match call() {
@@ -46,10 +46,11 @@ impl Patience {
             };
             let Some(shortage) = shortage(&error) else { return Err(error) };
             (self.on_shortage)(shortage);
-            if begun.elapsed() + wait > self.longest {
+            if waited + wait > self.longest {
                 return Err(error);
             }
-            thread::sleep(wait);
+            disk.pause(wait);
+            waited += wait;
             wait = (wait * 2).min(Self::LONGEST_WAIT);
         }
     }
@@ -71,6 +72,8 @@ fn shortage<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
 mod tests {
     use core::sync::atomic::{AtomicU32, Ordering};
 
+    use pop3_disk::System;
+
     use super::*;
 
     #[test]
@@ -82,7 +85,7 @@ mod tests {
         let patience = Patience::new(told, Patience::SESSION);
         let mut left = 3;
         let mut call = |errno: Errno| {
-            patience.insist(|| {
+            patience.insist(&System::default(), || {
                 left -= 1;
                 if left == 0 { Ok(()) } else { Err(io::Error::from(errno)) }
             })
@@ -92,6 +95,6 @@ mod tests {
         assert_eq!(call(Errno::ACCESS).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert_eq!(TOLD.load(Ordering::Relaxed), 2);
         let none = Patience::new(|_| {}, Duration::ZERO);
-        none.insist(|| Err::<(), _>(io::Error::from(Errno::NFILE))).unwrap_err();
+        none.insist(&System::default(), || Err::<(), _>(io::Error::from(Errno::NFILE))).unwrap_err();
     }
 }

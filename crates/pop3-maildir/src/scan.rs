@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 
-use rustix::fs::{AtFlags, FileType};
+use pop3_disk::{Kind, Stat};
 
-use crate::folders::{Folders, Stamp};
+use crate::folders::Folders;
 use crate::name::{self, Folder};
 use crate::unique;
 
@@ -27,16 +27,16 @@ const SKIPPED_MAX: usize = 100;
 pub(crate) struct Entry {
     pub(crate) folder: Folder,
     pub(crate) name: Box<[u8]>,
-    pub(crate) stamp: Stamp,
+    pub(crate) stat: Stat,
     /// Whether the header is not ASCII, as far as that was looked at.
     pub(crate) eight_bit: bool,
     delivered: (u64, u64),
 }
 
 impl Entry {
-    fn new(folder: Folder, name: Box<[u8]>, stamp: Stamp) -> Self {
+    fn new(folder: Folder, name: Box<[u8]>, stat: Stat) -> Self {
         let delivered = name::delivery_time(&name);
-        Self { folder, name, stamp, eight_bit: false, delivered }
+        Self { folder, name, stat, eight_bit: false, delivered }
     }
 
     pub(crate) fn identity(&self) -> &[u8] {
@@ -52,7 +52,7 @@ impl Entry {
     /// since 1970.
     pub(crate) fn touched(&self) -> i64 {
         let delivered = i64::try_from(self.delivered.0).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        delivered.max(self.stamp.modified).max(self.stamp.changed)
+        delivered.max(self.stat.modified).max(self.stat.changed)
     }
 
     /// Folder and name, to see whether they changed.
@@ -63,14 +63,7 @@ impl Entry {
     /// The order of the messages: delivery time, then name. The rest decides between files whose
     /// names differ in the flags only.
     fn order(&self) -> impl Ord + '_ {
-        (
-            self.delivered,
-            self.identity(),
-            self.stamp.modified,
-            self.stamp.device,
-            self.stamp.inode,
-            self.folder,
-        )
+        (self.delivered, self.identity(), self.stat.modified, self.stat.device, self.stat.inode, self.folder)
     }
 }
 
@@ -144,11 +137,11 @@ impl SkippedFiles {
 pub(crate) fn scan(folders: &Folders<'_>, skipped: &mut SkippedFiles) -> io::Result<Vec<Entry>> {
     let mut messages = Vec::new();
     for entry in found(folders)? {
-        let kind = entry.stamp.kind;
-        if kind == FileType::RegularFile {
+        let kind = entry.stat.kind;
+        if kind == Kind::File {
             messages.push(entry);
         } else {
-            let link = kind == FileType::Symlink;
+            let link = kind == Kind::Link;
             skipped.add(entry, if link { SkipReason::Link } else { SkipReason::NotAFile });
         }
     }
@@ -170,8 +163,8 @@ fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
         folders.names(|folder, name| names.push((folder, name.into())))?;
         let mut entries = Vec::with_capacity(names.len());
         for (folder, name) in names {
-            if let Some(stamp) = folders.stamp(folder, &name)? {
-                entries.push(Entry::new(folder, name, stamp));
+            if let Some(stat) = folders.stat(folder, &name)? {
+                entries.push(Entry::new(folder, name, stat));
             }
         }
         entries.append(&mut all);
@@ -181,7 +174,7 @@ fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
             all.sort_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
             all.dedup_by(|b, a| (a.folder, &a.name) == (b.folder, &b.name));
         }
-        if folders.changed()? == before && before.rest_of_tick().is_zero() {
+        if folders.kept_still(before)? {
             break;
         }
     }
@@ -203,12 +196,12 @@ fn distinct(
     for entry in sorted {
         match kept.last() {
             Some(first) if first.identity() == entry.identity() => {
-                if first.stamp.same_file(&entry.stamp) {
+                if first.stat.same_file(&entry.stat) {
                     continue;
                 }
-                if renamed.last().is_some_and(|other| other.stamp.same_file(&entry.stamp)) {
+                if renamed.last().is_some_and(|other| other.stat.same_file(&entry.stat)) {
                     // A second name of a file that just got a new one.
-                    rustix::fs::unlinkat(folders.folder(entry.folder), &*entry.name, AtFlags::empty()).ok();
+                    folders.folder(entry.folder).unlink(&entry.name).ok();
                     continue;
                 }
                 match rename(folders, &entry) {
@@ -225,12 +218,12 @@ fn distinct(
 /// Gives a message a new name with the same delivery time and the same flags.
 fn rename(folders: &Folders<'_>, entry: &Entry) -> Option<Entry> {
     let digits = name::leading_digits(&entry.name);
-    let mut name = unique::base(Some(digits).filter(|digits| !digits.is_empty()), None);
+    let mut name = unique::base(folders.disk().now(), Some(digits).filter(|digits| !digits.is_empty()), None);
     name.extend_from_slice(name::info(&entry.name));
     let folder = folders.folder(entry.folder);
     unique::rename(folder, &entry.name, folder, &name).ok()?;
-    let stamp = folders.stamp(entry.folder, &name).ok()??;
-    Some(Entry::new(entry.folder, name.into(), stamp))
+    let stat = folders.stat(entry.folder, &name).ok()??;
+    Some(Entry::new(entry.folder, name.into(), stat))
 }
 
 /// A name that some wanted message may have now.
@@ -240,7 +233,7 @@ pub(crate) struct Candidate {
     pub(crate) index: usize,
     pub(crate) folder: Folder,
     pub(crate) name: Box<[u8]>,
-    pub(crate) stamp: Stamp,
+    pub(crate) stat: Stat,
 }
 
 /// Reads the folders again and returns all names with the identity of a wanted message, except
@@ -266,11 +259,11 @@ pub(crate) fn candidates<'e>(
         })?;
         all.clear();
         for (index, folder, name) in names {
-            if let Some(stamp) = folders.stamp(folder, &name)? {
-                all.push(Candidate { index, folder, name, stamp });
+            if let Some(stat) = folders.stat(folder, &name)? {
+                all.push(Candidate { index, folder, name, stat });
             }
         }
-        if folders.changed()? == before && before.rest_of_tick().is_zero() {
+        if folders.kept_still(before)? {
             return Ok((all, true));
         }
     }
@@ -284,9 +277,9 @@ pub(crate) fn candidates<'e>(
 pub(crate) fn relocate(folders: &Folders<'_>, entries: &mut [Entry]) -> io::Result<bool> {
     let known = |entry: &Entry, folder, name: &[u8]| entry.folder == folder && *entry.name == *name;
     let (found, settled) = candidates(folders, entries.iter().enumerate(), known)?;
-    for Candidate { index, folder, name, stamp } in found {
+    for Candidate { index, folder, name, stat } in found {
         if let Some(entry) = entries.get_mut(index)
-            && entry.stamp.same_file(&stamp)
+            && entry.stat.same_file(&stat)
         {
             (entry.folder, entry.name) = (folder, name);
         }

@@ -16,23 +16,22 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
-use std::os::fd::BorrowedFd;
 
+use pop3_disk::{File, Folder, Open, Stat};
 use pop3_proto::Octets;
 use pop3_proto::dots::WireSize;
 use pop3_surrogate::HeaderScan;
-use rustix::fs::{AtFlags, Mode, OFlags};
 
-use crate::folders::{Folders, Stamp, open_file};
+use crate::folders::{Folders, open_file};
 use crate::name::decimal;
 use crate::scan::Entry;
 use crate::uid::{self, Uid};
 
 /// The name of the file inside the Maildir.
-pub(crate) const NAME: &str = "pop3.sizes";
+pub(crate) const NAME: &[u8] = b"pop3.sizes";
 
 /// The name under which it is written. Only who has the lock writes, so one name will do.
-const TEMPORARY: &str = "pop3.sizes.tmp";
+const TEMPORARY: &[u8] = b"pop3.sizes.tmp";
 
 const VERSION: &[u8] = b"pop3-sizes 2\n";
 
@@ -62,9 +61,9 @@ pub(crate) struct Remembered {
 }
 
 /// Looks up what is known of messages. What can't be read is not known.
-pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Remembered {
+pub(crate) fn load(root: &dyn Folder, entries: &[Entry], uids: &[Uid]) -> Remembered {
     let mut remembered = Remembered { counts: vec![None; entries.len()], stale: 0 };
-    let Ok((file, _)) = open_file(root, NAME.as_bytes()) else { return remembered };
+    let Ok((file, _)) = open_file(root, NAME) else { return remembered };
     let places: HashMap<&Uid, usize> = uids.iter().zip(0..).collect();
     let lines = entries.len().saturating_add(LINES_MORE);
     let mut file = BufReader::with_capacity(64 * 1024, file);
@@ -78,7 +77,7 @@ pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Rem
         }
         let count = parse(&line).and_then(|(count, uid, key)| {
             let place = *places.get(&uid)?;
-            (key == self::key(&entries.get(place)?.stamp)).then_some((place, count))
+            (key == self::key(&entries.get(place)?.stat)).then_some((place, count))
         });
         match count.and_then(|(place, count)| Some((remembered.counts.get_mut(place)?, count))) {
             Some((known, count)) => *known = Some(count),
@@ -90,16 +89,15 @@ pub(crate) fn load(root: BorrowedFd<'_>, entries: &[Entry], uids: &[Uid]) -> Rem
 
 /// Writes the file anew.
 pub(crate) fn store<'e>(
-    root: BorrowedFd<'_>,
-    lines: impl Iterator<Item = (Count, &'e Stamp, &'e Uid)>,
+    root: &dyn Folder,
+    lines: impl Iterator<Item = (Count, &'e Stat, &'e Uid)>,
 ) -> io::Result<()> {
-    rustix::fs::unlinkat(root, TEMPORARY, AtFlags::empty()).ok();
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = std::fs::File::from(rustix::fs::openat(root, TEMPORARY, flags, Mode::RUSR | Mode::WUSR)?);
+    root.unlink(TEMPORARY).ok();
+    let file = root.open(TEMPORARY, Open::writing().make_new(0o600))?;
     let written = write(BufWriter::with_capacity(64 * 1024, file), lines)
-        .and_then(|()| Ok(rustix::fs::renameat(root, TEMPORARY, root, NAME)?));
+        .and_then(|()| root.rename(TEMPORARY, root, NAME));
     if written.is_err() {
-        rustix::fs::unlinkat(root, TEMPORARY, AtFlags::empty()).ok();
+        root.unlink(TEMPORARY).ok();
     }
     // Not synced: what a loss of power leaves half written fails to parse and is counted again.
     written
@@ -112,10 +110,10 @@ pub(crate) fn measure(
     folders: &Folders<'_>,
     entry: &Entry,
     buffer: &mut [u8],
-) -> io::Result<Option<(Count, Stamp)>> {
-    let (file, stamp) = folders.open_message(entry.folder, &entry.name)?;
+) -> io::Result<Option<(Count, Stat)>> {
+    let (file, stat) = folders.open_message(entry.folder, &entry.name)?;
     // One octet more than there should be, to see whether there is more.
-    let mut file = file.take(stamp.len.saturating_add(1));
+    let mut file = file.take(stat.len.saturating_add(1));
     let (mut size, mut header, mut read) = (WireSize::new(), HeaderScan::new(), 0_u64);
     loop {
         let count = match file.read(buffer) {
@@ -129,7 +127,7 @@ pub(crate) fn measure(
         read += count as u64;
     }
     let count = Count { wire: size.finish(), eight_bit: header.needs_utf8() };
-    Ok((read == stamp.len).then_some((count, stamp)))
+    Ok((read == stat.len).then_some((count, stat)))
 }
 
 /// Whether a file of this length can have this wire size: each LF may get a CR, the last line an
@@ -141,18 +139,18 @@ pub(crate) fn plausible(size: Octets, len: u64) -> bool {
 /// What has to stay the same for a size to stay the same.
 type Key = [i128; 5];
 
-fn key(stamp: &Stamp) -> Key {
-    [stamp.len.into(), stamp.modified.into(), stamp.changed.into(), stamp.device.into(), stamp.inode.into()]
+fn key(stat: &Stat) -> Key {
+    [stat.len.into(), stat.modified.into(), stat.changed.into(), stat.device.into(), stat.inode.into()]
 }
 
 fn write<'e>(
-    mut file: BufWriter<std::fs::File>,
-    lines: impl Iterator<Item = (Count, &'e Stamp, &'e Uid)>,
+    mut file: BufWriter<Box<dyn File>>,
+    lines: impl Iterator<Item = (Count, &'e Stat, &'e Uid)>,
 ) -> io::Result<()> {
     file.write_all(VERSION)?;
-    for (count, stamp, uid) in lines {
+    for (count, stat, uid) in lines {
         write!(file, "{} {} ", count.wire, if count.eight_bit { 8 } else { 7 })?;
-        for number in key(stamp) {
+        for number in key(stat) {
             write!(file, "{number} ")?;
         }
         file.write_all(uid.as_bytes())?;
@@ -162,7 +160,7 @@ fn write<'e>(
 }
 
 /// Reads a line with its LF, `None` at the end, at a line without LF, or at one that is too long.
-fn next_line(file: &mut BufReader<std::fs::File>, line: &mut Vec<u8>) -> Option<()> {
+fn next_line(file: &mut BufReader<Box<dyn File>>, line: &mut Vec<u8>) -> Option<()> {
     line.clear();
     let max = LINE_MAX as u64;
     file.by_ref().take(max).read_until(b'\n', line).ok()?;

@@ -38,7 +38,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn take(folders: &Folders<'_>, config: &Config) -> io::Result<Self> {
-        let settled = settled_before(SystemTime::now(), config.settle_time);
+        let settled = settled_before(folders.disk().now(), config.settle_time);
         let mut skipped = SkippedFiles::default();
         let mut entries = scan::scan(folders, &mut skipped)?;
         let uids: Vec<Uid> = entries.iter().map(|entry| Uid::of(entry.identity())).collect();
@@ -49,12 +49,12 @@ impl Snapshot {
         };
         let Measured { fresh, failed } = measure(folders, config, &mut entries, &mut counts)?;
 
-        let is_settled = |entry: &Entry| entry.stamp.changed < settled;
+        let is_settled = |entry: &Entry| entry.stat.changed < settled;
         let news = fresh.iter().any(|&index| entries.get(index).is_some_and(is_settled));
         let mut cache_error = None;
         if config.size_cache && (news || stale > entries.len() + STALE_MAX) {
             let lines = entries.iter().zip(&counts).zip(&uids).filter_map(|((entry, count), uid)| {
-                count.filter(|_| is_settled(entry)).map(|count| (count, &entry.stamp, uid))
+                count.filter(|_| is_settled(entry)).map(|count| (count, &entry.stat, uid))
             });
             cache_error = sizes::store(folders.root(), lines).err();
         }
@@ -110,9 +110,9 @@ fn measure(
         let mut searches = 0;
         let reason = loop {
             let error = match sizes::measure(folders, &entries[index], &mut buffer) {
-                Ok(Some((count, stamp))) => {
+                Ok(Some((count, stat))) => {
                     counts[index] = Some(count);
-                    entries[index].stamp = stamp;
+                    entries[index].stat = stat;
                     break None;
                 }
                 Ok(None) => break Some(SkipReason::Changed),
@@ -152,7 +152,7 @@ fn hint(config: &Config, entry: &Entry) -> Option<Octets> {
     // A size tells nothing about the header.
     let enough = matches!(config.eight_bit_headers, EightBitHeaders::Send);
     let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&entry.name))?;
-    hint.filter(|&size| sizes::plausible(size, entry.stamp.len))
+    hint.filter(|&size| sizes::plausible(size, entry.stat.len))
 }
 
 /// Whether the fault lies with one file, and the others may well be read.

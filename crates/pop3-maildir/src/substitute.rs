@@ -26,13 +26,13 @@ pub(crate) fn wire_size(
     headers: EightBitHeaders,
 ) -> io::Result<Option<Octets>> {
     let EightBitHeaders::Convert(convert) = headers else { return Ok(None) };
-    let (file, stamp) = match folders.open_message(entry.folder, &entry.name) {
+    let (file, stat) = match folders.open_message(entry.folder, &entry.name) {
         Ok(opened) => opened,
         // It went away just now: to fetch it will fail.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some((octets, header)) = read_header(&mut file.take(stamp.len))? else { return Ok(None) };
+    let Some((octets, header)) = read_header(&mut file.take(stat.len))? else { return Ok(None) };
     let (header, rest) = octets.split_at(header);
     // What ends in a line end can be counted apart from what follows. What does not is the whole message,
     // as a header ends in one.

@@ -4,12 +4,10 @@ use core::hash::{BuildHasher as _, Hasher as _};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::hash_map::RandomState;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::AtFlags;
-use rustix::io::Errno;
+use pop3_disk::{Folder, is_without_links};
 
 /// The longest host name that we write into a file name, so that flags and size fields of other
 /// programs still fit.
@@ -18,10 +16,10 @@ const HOST_MAX: usize = 64;
 /// A new base: `seconds.M<micros>P<process>Q<counter>R<random>.host`, all of which maildir(5)
 /// proposes. Two processes, two threads, and two machines on one file system get different ones.
 ///
-/// `seconds` are the delivery time to show, now if there are none. A `label` stands for the random part.
-pub(crate) fn base(seconds: Option<&[u8]>, label: Option<u64>) -> Vec<u8> {
+/// `seconds` are the delivery time to show, `now` if there are none. A `label` stands for the random part.
+pub(crate) fn base(now: SystemTime, seconds: Option<&[u8]>, label: Option<u64>) -> Vec<u8> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let random = label.unwrap_or_else(|| RandomState::new().build_hasher().finish());
     let mut base = seconds.map_or_else(|| now.as_secs().to_string().into_bytes(), <[u8]>::to_vec);
@@ -59,27 +57,23 @@ fn host(name: &[u8], base: &mut Vec<u8>) {
 }
 
 /// Moves a file to another name in one step, and never over another file.
-pub(crate) fn rename(from: BorrowedFd<'_>, old: &[u8], to: BorrowedFd<'_>, new: &[u8]) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-    match rustix::fs::renameat_with(from, old, to, new, rustix::fs::RenameFlags::NOREPLACE) {
-        // Some file systems and old kernels have no such call.
-        Err(Errno::INVAL | Errno::NOSYS) => {}
-        other => return Ok(other?),
+pub(crate) fn rename(from: &dyn Folder, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+    match from.rename_new(old, to, new) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        other => return other,
     }
-    match rustix::fs::linkat(from, old, to, new, AtFlags::empty()) {
-        Ok(()) => match rustix::fs::unlinkat(from, old, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => {
+    match from.link(old, to, new) {
+        Ok(()) => match from.unlink(old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 // Under two names it would be two messages.
-                rustix::fs::unlinkat(to, new, AtFlags::empty()).ok();
-                Err(error.into())
+                to.unlink(new).ok();
+                Err(error)
             }
+            _ => Ok(()),
         },
-        // A file system without links. The new name is unique, or was looked for just before.
-        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::MLINK) => {
-            Ok(rustix::fs::renameat(from, old, to, new)?)
-        }
-        Err(error) => Err(error.into()),
+        // The new name is unique, or was looked for just before.
+        Err(error) if is_without_links(&error) => from.rename(old, to, new),
+        Err(error) => Err(error),
     }
 }
 
@@ -102,16 +96,16 @@ mod tests {
 
     #[test]
     fn bases_differ_and_keep_the_time_asked_for() {
-        let (a, b) = (base(Some(b"12"), None), base(Some(b"12"), None));
+        let (a, b) = (base(UNIX_EPOCH, Some(b"12"), None), base(UNIX_EPOCH, Some(b"12"), None));
         assert_ne!(a, b);
         assert!(a.starts_with(b"12.M") && b.starts_with(b"12.M"));
     }
 
     #[test]
     fn a_label_is_found_where_it_stands_and_nowhere_else() {
-        let (ours, other) = (base(None, Some(0xab)), base(None, None));
+        let (ours, other) = (base(UNIX_EPOCH, None, Some(0xab)), base(UNIX_EPOCH, None, None));
         assert!(is_labelled(&ours, 0xab) && !is_labelled(&ours, 0xb) && !is_labelled(&other, 0xab));
-        assert_ne!(ours, base(None, Some(0xab)));
+        assert_ne!(ours, base(UNIX_EPOCH, None, Some(0xab)));
         for name in ["", "R00000000000000ab", "1.R00000000000000ab.h", "1.M2.R00000000000000ab", "1.M2Q3.h"] {
             assert!(!is_labelled(name.as_bytes(), 0xab), "{name}");
         }

@@ -30,6 +30,7 @@
 extern crate alloc;
 
 pub mod apop;
+mod capabilities;
 mod capability;
 mod channel;
 pub mod client;
@@ -43,13 +44,15 @@ pub mod listing;
 mod maildrop;
 mod number;
 mod quirk;
+mod quirks;
 mod rejection;
 mod reply;
 mod sasl;
 pub mod server;
 mod unique_id;
 
-pub use capability::{Capabilities, Capability, Expire, LoginDelay};
+pub use capabilities::Capabilities;
+pub use capability::{Capability, Expire, LoginDelay};
 pub use channel::Channel;
 pub use command::{
     ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
@@ -61,6 +64,7 @@ pub use maildrop::{Deletions, Maildrop, Marks, Octets};
 pub use number::MessageNumber;
 pub use pop3_secret::Secret;
 pub use quirk::Quirk;
+pub use quirks::Quirks;
 pub use rejection::Rejection;
 pub use reply::{Advice, Reply, ReplyError, ResponseCode, Status};
 pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};

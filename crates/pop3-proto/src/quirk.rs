@@ -4,7 +4,8 @@ use core::fmt;
 
 /// A departure of a server from the protocol that a lenient reader understands all the same.
 ///
-/// A client reports each as a warning, or refuses it when it is strict.
+/// A client tells each with the event that it is about ([`client::Event::quirks`](crate::client::Event::quirks)), or
+/// refuses it when it is strict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Quirk {

@@ -19,12 +19,14 @@
 
 mod listen;
 mod socket;
+mod threads;
 
 pub use listen::{serve, serve_or_hand_over};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::wait;
 pub use socket::Socket;
+pub use threads::Threads;
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};

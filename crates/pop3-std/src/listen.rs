@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use pop3_driver::server::{
@@ -12,6 +13,7 @@ use pop3_driver::server::{
 };
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, wait};
+use pop3_proto::Rejection;
 
 use crate::socket::Socket;
 
@@ -71,9 +73,25 @@ where
             // Here, and not in the thread: no more than one is open that has no place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
             let admitted = open.enter(admitted);
-            let (service, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
-            let session = move || session(admitted, &stream, &*service, &stop, &*take_over);
-            thread::Builder::new().name(format!("pop3 {address}")).spawn(session).map(drop)
+            let (give, take) = sync_channel::<Admitted<Socket>>(1);
+            let (own, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
+            let session = move || {
+                if let Ok(admitted) = take.recv() {
+                    session(admitted, &stream, &*own, &stop, &*take_over);
+                }
+            };
+            // The thread gets the connection only once it is there: without a thread, its client is told so.
+            match thread::Builder::new().name(format!("pop3 {address}")).spawn(session) {
+                Ok(_) => {
+                    let _ = give.send(admitted);
+                    Ok(())
+                }
+                Err(error) => {
+                    let rejection = Rejection::temporary("too many connections, try again later");
+                    wait(admitted.turn_away(&**service, &rejection));
+                    Err(error)
+                }
+            }
         });
         match begun {
             Ok(()) => {}

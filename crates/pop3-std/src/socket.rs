@@ -132,7 +132,10 @@ impl Socket {
         }
         self.info = match &tls {
             Connection::Server(connection) => own.and_then(|own| own.finish(connection)),
-            Connection::Client(connection) => TlsInfo::of_client(connection),
+            Connection::Client(connection) => {
+                let Role::Client(connector) = &self.role else { return Err(unavailable()) };
+                TlsInfo::of_client(connection, connector.server_name())
+            }
         };
         self.tls = Some(Box::new(tls));
         Ok(self)
@@ -143,6 +146,20 @@ impl Timed {
     fn left(&self) -> io::Result<Duration> {
         let left = self.clock.until(self.deadline);
         if left.is_zero() { Err(timed_out()) } else { Ok(left) }
+    }
+}
+
+impl Timed {
+    /// Whether the peer has ended its side, and nothing is left to be read.
+    fn has_ended(&self) -> io::Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let seen = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        match seen {
+            Ok(octets) => Ok(octets == 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -202,6 +219,20 @@ impl Transport for Socket {
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         self.receive(buffer, deadline)
+    }
+
+    /// Receives nothing, as that would block, but looks from time to time whether the peer has ended its side.
+    async fn read_ahead(&mut self, _: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            let left = self.tcp.clock.until(deadline);
+            if left.is_zero() {
+                return Err(timed_out());
+            }
+            pause(StdInstant::now() + left.min(LOOK)).await;
+            if self.tcp.has_ended()? {
+                return Ok(0);
+            }
+        }
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {

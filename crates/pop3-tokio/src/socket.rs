@@ -1,5 +1,7 @@
 //! A TCP connection, in clear or in TLS, as a transport.
 
+mod stream;
+
 use core::future::Future;
 use std::io;
 
@@ -65,7 +67,7 @@ impl Transport for Socket {
     }
 
     async fn read_ahead(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.read(buffer, deadline).await
+        Transport::read(self, buffer, deadline).await
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
@@ -112,7 +114,7 @@ impl Transport for Socket {
             Role::Client(connector) => {
                 let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
                 let stream = Self::within(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1);
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (stream.into(), tls)
             }
             Role::None => return Err(unavailable()),

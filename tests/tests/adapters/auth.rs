@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use pop3_driver::tls::TlsInfo;
+use pop3_driver::tls::{Certificate, TlsInfo};
 use pop3_observer::Side;
 use pop3_proto::server::Limits;
 use pop3_proto::{Base64, Channel, encode_base64};
@@ -70,7 +70,7 @@ impl Talk {
             while tls.is_handshaking() {
                 tls.complete_io(&mut tcp).expect("a handshake");
             }
-            talk.bindings = TlsInfo::of_client(&tls).expect("a connection in TLS").bindings;
+            talk.bindings = TlsInfo::of_client(&tls, None).expect("a connection in TLS").bindings;
             talk.stream = BufReader::new(Box::new(StreamOwned::new(tls, tcp)));
             talk.watch.encrypted();
         }
@@ -338,7 +338,7 @@ async fn a_certificate_is_good_for_external_only<R: Runtime>() {
     let certificates = Certificates::good();
     for mode in [Mode::Implicit, Mode::Stls] {
         let server = Server::<R>::start_with(mode, Limits::new(), certificates.server_that_asks());
-        server.store.add_certificate("mrose", certificates.of_client());
+        server.store.add_certificate("mrose", Certificate::from_der(&certificates.of_client()));
         let mut without = Talk::new(&server, mode);
         assert!(!without.offered().contains(&Mechanism::External));
         assert!(without.say("AUTH EXTERNAL =").starts_with("-ERR "));

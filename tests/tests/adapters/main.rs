@@ -10,6 +10,7 @@ mod messages;
 mod overheard;
 mod panics;
 mod records;
+mod reporting;
 mod runtime;
 mod security;
 mod server;

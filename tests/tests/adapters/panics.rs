@@ -100,7 +100,7 @@ struct Policy<R> {
 impl<R: Runtime> Service for Policy<R> {
     type Backend = Blocking<Fragile, R::Pool>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }

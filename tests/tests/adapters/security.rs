@@ -93,7 +93,7 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
             assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
             // The handshake was not finished, so that no command can have come.
             let ended = server.report();
-            assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
+            assert_eq!((ended.close, ended.user), (Close::Handshake, None));
             assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
         }
     }
@@ -188,7 +188,7 @@ async fn a_handshake_that_is_none<R: Runtime>() {
             let _ = std::io::Read::read_to_end(raw.bare(), &mut answer);
             assert!(answer.is_empty() || (answer[0] == 21 && answer.len() == 7), "{}", answer.escape_ascii());
             let ended = server.report();
-            assert_eq!((ended.close, ended.user), (Close::PeerClosed, None));
+            assert_eq!((ended.close, ended.user), (Close::Handshake, None));
             assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
         }
     }
@@ -213,8 +213,9 @@ async fn refusals_before_a_failed_handshake<R: Runtime>() {
         let _ = std::io::Read::read_to_end(raw.bare(), &mut Vec::new());
         let ended = server.report();
         assert_eq!((ended.totals.failed_logins, ended.user), (2, None));
-        assert_eq!(ended.close, if silent { Close::TimedOut } else { Close::PeerClosed });
-        assert!(ended.error.is_some_and(|error| error.starts_with("TLS handshake: ")));
+        assert_eq!(ended.close, Close::Handshake);
+        let error = ended.error.expect("a fault");
+        assert!(error.starts_with("TLS handshake: ") && silent == error.ends_with("timed out"), "{error}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use pop3_driver::backend::Credentials;
 use pop3_driver::client::{Client, Error, Options, Security};
 use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::server::{Entrance, LoginMethod, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
 use pop3_driver::{Context, Stop};
@@ -46,6 +46,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Ended {
     pub(crate) peer: Peer,
     pub(crate) user: Option<String>,
+    pub(crate) method: Option<LoginMethod>,
     pub(crate) close: Close,
     pub(crate) error: Option<String>,
     pub(crate) totals: Totals,
@@ -184,7 +185,7 @@ struct Policy<R: Runtime> {
 impl<R: Runtime> Service for Policy<R> {
     type Backend = Blocking<Watched, R::Pool>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), R::Pool::default(), peer.clone());
         let welcome = Welcome::new(Arc::clone(&self.config), backend);
         let timestamp = timestamp("localhost").map_err(|_| Rejection::temporary("no random octets"))?;
@@ -195,6 +196,7 @@ impl<R: Runtime> Service for Policy<R> {
         let ended = Ended {
             peer: peer.clone(),
             user: report.user.clone(),
+            method: report.method,
             close: report.close,
             error: report.error.as_ref().map(ToString::to_string),
             totals: report.totals,

@@ -71,7 +71,7 @@ struct Served(Arc<House>);
 impl Service for Served {
     type Backend = Blocking<MemoryStore, Inline>;
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(self.0.store.clone().into(), Inline::default(), peer.clone());
         let welcome = Welcome::new(self.0.config.clone().into(), backend).with_trusted(true);
         let welcome = welcome.with_sasl(Arc::clone(&self.0.sasl));

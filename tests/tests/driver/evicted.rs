@@ -33,9 +33,9 @@ impl Service for Keeper {
         self.proxy
     }
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         assert!(peer.place.get::<Arc<()>>().is_some() && peer.place.get::<u8>().is_none());
-        self.policy.connect(peer)
+        self.policy.connect(peer).await
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
@@ -64,8 +64,8 @@ impl Keeper {
             assert!(session.as_mut().poll(&mut context).is_ready());
         }
         let (user, close, error, totals) = self.policy.report();
-        assert_eq!((user, close, totals.removed), (None, Close::Stopped, 0));
-        assert_eq!(error.as_deref(), Some("closed to make room for another connection"));
+        assert_eq!((user, close, totals.removed), (None, Close::Evicted, 0));
+        assert_eq!((error, close.to_string().as_str()), (None, "closed to make room for another connection"));
         assert!(!wire.state().closed, "there is no farewell");
     }
 }

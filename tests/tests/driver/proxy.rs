@@ -31,15 +31,15 @@ impl Service for Behind {
     type Backend = Session;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
-        self.header && peer.address.ip().is_loopback()
+        self.header && peer.ip().is_some_and(|ip| ip.is_loopback())
     }
 
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         if self.welcomed.lock().unwrap().len() == self.most {
             return Err(Rejection::temporary("too many"));
         }
         self.welcomed.lock().unwrap().push(peer.clone());
-        Ok(self.policy.connect(peer)?.with_trusted_proxy(!self.header))
+        Ok(self.policy.connect(peer).await?.with_trusted_proxy(!self.header))
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
@@ -68,7 +68,7 @@ impl Behind {
             .map(|peer| {
                 let proxy = peer.proxy.expect("it came through one");
                 assert_eq!(proxy.address, crate::store::peer().address);
-                (peer.address, peer.local, proxy.tls)
+                (peer.address.unwrap(), peer.local.unwrap(), proxy.tls)
             })
             .collect()
     }
@@ -174,7 +174,8 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     // The policy was asked twice, and the backend for the proxy itself was given back.
     let welcomed = behind.welcomed.lock().unwrap().clone();
     assert_eq!((welcomed[0].address, welcomed[0].proxy), (peer().address, None));
-    assert_eq!((welcomed[1].address, welcomed.len()), (real().0, 2));
+    assert_eq!((welcomed[1].address, welcomed.len()), (Some(real().0), 2));
+    assert_eq!(welcomed[0].session, welcomed[1].session);
     assert_eq!(welcomed[1].proxy.map(|proxy| proxy.address), Some(peer().address));
     assert_eq!(behind.policy.report().1, Close::Quit);
 }
@@ -193,7 +194,7 @@ fn what_xclient_said_is_forgotten_with_stls() {
     assert!(sent.contains("-ERR unknown command\r\n") && sent.ends_with("+OK bye\r\n"), "{sent}");
     let welcomed = behind.welcomed.lock().unwrap().clone();
     let addresses: Vec<_> = welcomed.iter().map(|peer| (peer.address, peer.proxy.is_some())).collect();
-    let client = SocketAddr::new(real().0.ip(), 0);
+    let client = Some(SocketAddr::new(real().0.ip(), 0));
     assert_eq!(addresses, [(peer().address, false), (client, true), (peer().address, false)]);
     assert_eq!(behind.policy.report().0.as_deref(), Some("mrose"));
 
@@ -212,7 +213,7 @@ fn what_xclient_said_is_forgotten_with_stls() {
         Entrance::Plain,
     );
     assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
-    assert_eq!(behind.policy.report().1, Close::Stopped);
+    assert_eq!(behind.policy.report().1, Close::Refused);
 }
 
 #[test]
@@ -221,7 +222,8 @@ fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
     let commands = "XCLIENT ADDR=192.0.2.7 PORT=1\r\nUSER mrose\r\nPASS tanstaaf\r\nSTAT\r\n";
     let wire = behind.serve([commands.into()], Entrance::Plain);
     assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
-    assert_eq!(behind.policy.report().0, None);
+    let (user, close, ..) = behind.policy.report();
+    assert_eq!((user, close), (None, Close::Refused));
 }
 
 // PRS-13

@@ -42,6 +42,8 @@ pub(crate) struct Policy {
     seen: Arc<Mutex<Seen>>,
     pub(crate) config: Arc<Config>,
     pub(crate) refuses: bool,
+    /// Whether a good login is answered by a take-over.
+    pub(crate) hands_over: bool,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,12 @@ pub(crate) struct Content {
 impl Policy {
     pub(crate) fn new(store: Store) -> Self {
         let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
-        Self { seen: Arc::new(Mutex::new(seen)), config: Arc::new(Config::new()), refuses: false }
+        Self {
+            seen: Arc::new(Mutex::new(seen)),
+            config: Arc::new(Config::new()),
+            refuses: false,
+            hands_over: false,
+        }
     }
 
     pub(crate) fn waiting(self, place: Place) -> Self {
@@ -106,7 +113,7 @@ pub(crate) fn peer() -> Peer {
 impl Service for Policy {
     type Backend = Session;
 
-    fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+    async fn connect(&self, _peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         if self.refuses {
             return Err(Rejection::temporary("too many\r\nconnections"));
         }
@@ -134,7 +141,8 @@ impl Backend for Session {
         if credentials.name != store.name || !credentials.prove(&store.password) {
             return Err(Rejection::credentials());
         }
-        store.accept().map(Login::Accept)
+        let accepted = store.accept()?;
+        Ok(if self.0.hands_over { Login::TakeOver } else { accepted.into() })
     }
 
     async fn fetch(

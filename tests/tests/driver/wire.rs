@@ -33,6 +33,8 @@ pub(crate) struct State {
     /// What each write does.
     pub(crate) writing: Writing,
     pub(crate) pauses: Vec<Duration>,
+    /// A pause never ends.
+    pub(crate) pauses_pend: bool,
     pub(crate) closed: bool,
     pub(crate) tls: bool,
     /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
@@ -114,6 +116,7 @@ impl Wire {
             takes: usize::MAX,
             writing: Writing::Takes(Duration::ZERO),
             pauses: Vec::new(),
+            pauses_pend: false,
             closed: false,
             tls: false,
             talk: None,
@@ -242,6 +245,9 @@ impl Transport for Wire {
     }
 
     async fn pause(&mut self, until: Instant) {
+        if self.state().pauses_pend {
+            core::future::pending::<()>().await;
+        }
         let mut state = self.state();
         let span = until.since(state.now);
         state.pauses.push(span);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use pop3_proto::{Capabilities, Capability, Channel, MessageNumber, Octets, Quirk, UniqueId};
 
-use crate::escape::Escaped;
+use pop3_text::Escaped;
 
 /// Oddities, in the order in which they were found.
 #[derive(Debug, Default)]

@@ -8,11 +8,11 @@ use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
 use pop3_proto::client::Error as Fault;
+use pop3_text::Escaped;
 use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
 use crate::login::Login;
 use crate::tls::{Refused, certificate};
@@ -166,7 +166,8 @@ impl Page {
         self.0.push_str(&format!("{title:<18}{text}\n"));
     }
 
-    fn certificate(&mut self, certificate: &CertificateDer<'_>) {
+    fn certificate(&mut self, certificate: &[u8]) {
+        let certificate = &CertificateDer::from(certificate);
         for line in certificate::describe(certificate) {
             self.line("", line);
         }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use pop3_conformance::client::Stage;
 use pop3_conformance::{Report, Selection};
+use pop3_serve::Certificate;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure};
 use crate::tell::tell;
-use crate::tls::Certificate;
 
 /// Plays the scripts to whoever connects, or to the command.
 ///
@@ -40,5 +40,5 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
 fn certificate(options: &Conformance) -> Result<Option<Certificate>, Failure> {
     let pair: (Option<&Path>, Option<&Path>) = (options.tls_cert.as_deref(), options.tls_key.as_deref());
     let (Some(cert), Some(key)) = pair else { return Ok(None) };
-    Certificate::from_files(cert, key).map(Some)
+    Ok(Some(Certificate::from_files(cert, key)?))
 }

@@ -8,19 +8,20 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
+use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, Trace, Tracer};
-use pop3_driver::tls::{Connector, Role};
-use pop3_driver::{Stop, Transport};
+use pop3_driver::tls::Connector;
 use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
+use pop3_serve::{Certificate, Config, Limits, Server, Stop, Users};
+use pop3_text::Escaped;
 
 use crate::args::{Demo, Runtime};
 use crate::dial::{Dial, Session};
-use crate::escape::Escaped;
 use crate::exit::{Exit, Failure};
-use crate::serve::InProcess;
-use crate::tls::{self, Certificate};
+use crate::tls;
 
 /// Prints a line. Who closed standard output does not want to read it; all is verified all the same.
 macro_rules! say {
@@ -52,23 +53,30 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     say!("A Maildir of {} awkward and small messages lies in {}.", messages.len(), folder.display());
 
     let certificate = Certificate::self_signed("localhost")?;
-    let trusted = tls::client_for(certificate.chain())?;
     let stop = Stop::new();
-    let server = InProcess::start(folder, &users, &Role::Server(certificate.config()), runtime, &stop)?;
+    let trusted = tls::client_for(certificate.chain())?;
+    let config = Config::new(folder)
+        .listen((Ipv4Addr::LOCALHOST, 0).into())
+        .with_certificate(certificate.into())
+        .with_limits(Limits::new(10, 10, 10));
+    let server = Server::bind(config, Users::load(&users)?.into())?;
+    let address = server.addresses().map(|(_, address)| address).next();
+    let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
+    let until = stop.clone();
+    let server = thread::spawn(move || server.run(runtime.into(), &until).map_err(Failure::from));
     say!(
         "pop3 serve answers on {} ({runtime:?}), with a certificate that only this client trusts.\n",
-        server.address
+        address
     );
 
     let connector = Connector::new(trusted, "127.0.0.1")
         .map_err(|_| Failure::usage("127.0.0.1 is no name for a certificate"))?;
     let dialogue = Dialogue::default();
     let options = Options::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
-    let address = (Ipv4Addr::LOCALHOST, server.address.port()).into();
     let dial = Dial::to(address, Security::StartTls(connector), options, runtime);
     let verified = dial.run(Verify { messages: &messages }).and_then(|result| result);
     stop.stop();
-    server.join()?;
+    server.join().unwrap_or_else(|_| Err(Failure::new(Exit::Connect, "the server's thread panicked")))?;
     dialogue.print();
     let verified = verified.map_err(|error| dial.failure(&error))?;
     verified.print(&messages);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use pop3_observer::{Level, Rule, Side, Violation};
+use pop3_text::Escaped;
 use serde_json::json;
 
 use super::session::{Commands, Session, Told};
 use crate::args::{Lint, LintLevel};
-use crate::escape::Escaped;
 use crate::exit::Exit;
 
 /// How much text of one session is kept until it is printed. Violations are counted all the same.

@@ -2,7 +2,7 @@
 
 use pop3_observer::{Config, Event, Observer, Sent, Side, Violation};
 
-use crate::escape::Escaped;
+use pop3_text::Escaped;
 
 /// A session that is observed.
 #[derive(Debug)]

@@ -5,16 +5,13 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::{panic, process, thread};
 
-use pop3_driver::Stop;
+use pop3_serve::{Certificate, Offer, Stop, Users};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
-use super::offer::Offer;
 use crate::exit::Failure;
 use crate::logging;
-use crate::tls::Certificate;
-use crate::users::Users;
 
 /// How long sessions that are busy may go on after the signal to end.
 const GRACE: Duration = Duration::from_secs(4);
@@ -24,7 +21,7 @@ pub(super) fn watch(
     stop: &Stop,
     users: &Arc<Users>,
     offer: &Offer,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
 ) -> Result<(), Failure> {
     let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cant)?;
@@ -33,7 +30,7 @@ pub(super) fn watch(
         for signal in &mut signals {
             if signal == SIGHUP {
                 // Whatever is wrong with the files, the signals to end must be heard.
-                let read = || read_again(&users, &offer, certificate.as_ref());
+                let read = || read_again(&users, &offer, certificate.as_deref());
                 if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
                     error!("the files could not be read again");
                 }

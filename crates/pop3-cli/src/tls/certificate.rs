@@ -2,11 +2,10 @@
 
 use core::net::IpAddr;
 
+use pop3_certificates::Fingerprint;
+use pop3_text::Escaped;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
-
-use super::fingerprint::Fingerprint;
-use crate::escape::Escaped;
 
 /// Subject, issuer, names, validity and fingerprint, a line each.
 pub(crate) fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {

@@ -3,13 +3,13 @@
 use core::fmt;
 use std::io;
 
+use pop3_certificates::Fingerprint;
+use pop3_text::Escaped;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use super::certificate::{date, names};
-use super::fingerprint::Fingerprint;
-use crate::escape::Escaped;
 
 /// A server's certificate that is not believed. It is inside the error of the handshake.
 pub(crate) struct Refused {

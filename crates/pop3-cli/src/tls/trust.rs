@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pop3_certificates::Fingerprint;
 use pop3_driver::tls::provider;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -15,7 +16,6 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use super::fingerprint::Fingerprint;
 use super::refused::{Reason, Refused};
 
 /// Whom a client believes: by fingerprints, if there are any, these certificates and no others, whatever

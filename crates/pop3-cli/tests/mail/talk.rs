@@ -221,6 +221,6 @@ fn handshake(
     while tls.is_handshaking() {
         tls.complete_io(&mut tcp)?;
     }
-    let bindings = TlsInfo::of_client(&tls).unwrap().bindings;
+    let bindings = TlsInfo::of_client(&tls, None).unwrap().bindings;
     Ok((Box::new(StreamOwned::new(tls, tcp)), bindings))
 }

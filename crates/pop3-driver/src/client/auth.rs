@@ -1,11 +1,10 @@
 //! Exchanges of AUTH (RFC 5034 section 4).
 
-use pop3_proto::client::{Challenge, Error as ProtocolError, Event};
+use pop3_proto::client::{Challenge, Error as ProtocolError, Event, Outgoing};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
 use pop3_sasl::client::{Credentials, Denial, Error as ExchangeError, Exchange, Setup, offers_plus};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
-use super::call::{Flow, completed};
 use super::{Client, Error, Refusal};
 use crate::transport::Transport;
 
@@ -240,45 +239,26 @@ impl<T: Transport> Client<T> {
         name: MechanismName,
         initial: Option<Base64<'_>>,
     ) -> Result<(), Error> {
-        let command = Command::Auth { mechanism: name, initial };
-        if mechanism.exposes_secret() {
-            return self.begin(&command);
-        }
-        if self.busy {
-            return Err(Error::Interrupted);
-        }
-        let now = self.transport.now();
-        let sent = self.connection.send_sealed_auth(name, initial, now, &mut self.out);
-        self.check_sent(sent)?;
-        if let Some(tracer) = &self.tracer {
-            tracer.sent(&command);
-        }
-        Ok(())
+        self.begin(match mechanism.exposes_secret() {
+            true => Command::Auth { mechanism: name, initial }.into(),
+            false => Outgoing::sealed_auth(name, initial),
+        })
     }
 
     /// Sends what is due, and waits for what the server says.
     async fn listen(&mut self) -> Result<Said, Error> {
         let mut said = None;
         self.follow(|event| {
-            said = match event {
-                Event::Challenge(Challenge::Octets(text)) => Some(Said::Challenge(text.decode())),
-                Event::Challenge(Challenge::Words(_)) => Some(Said::Words),
-                Event::Challenge(_) => Some(Said::Unreadable),
-                Event::Reply { reply, .. } if reply.is_positive() => Some(Said::Accepted),
-                Event::Reply { keyword, reply, .. } => {
-                    Some(Said::Refused(Refusal::new(Some(keyword), reply)))
-                }
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::Line(_)
-                | Event::Data(_)
-                | Event::End { .. }
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => None,
+            said = if let Event::Challenge { challenge, .. } = event {
+                Some(match challenge {
+                    Challenge::Octets(text) => Said::Challenge(text.decode()),
+                    Challenge::Words(_) => Said::Words,
+                    Challenge::Unreadable | _ => Said::Unreadable,
+                })
+            } else {
+                event.reply().map(|_| Refusal::of(&event).map_or(Said::Accepted, Said::Refused))
             };
-            Ok(if said.is_some() { Flow::Done } else { completed(&event) })
+            Ok(())
         })
         .await?;
         match said {

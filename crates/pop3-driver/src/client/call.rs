@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Buf as _;
-use pop3_proto::client::{Entry, Event, SendError};
+use pop3_proto::client::{Entry, Event, Outgoing, SendError};
 use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
 use zeroize::Zeroize as _;
 
@@ -11,34 +11,17 @@ use super::{Client, Error, GRACE, Refusal, Trace};
 use crate::stop::Stop;
 use crate::transport::Transport;
 
-/// What a handler of events says.
-pub(super) enum Flow {
-    /// Go on.
-    On,
-    /// The reply that is waited for is complete.
-    Done,
-}
-
 impl<T: Transport> Client<T> {
     /// Waits for the greeting.
     pub(super) async fn greet(&mut self) -> Result<(), Error> {
         let mut greeting = Vec::new();
-        self.follow(|event| match event {
-            Event::Greeting(reply) if reply.is_positive() => {
+        self.follow(|event| match event.reply() {
+            Some(reply) if reply.is_positive() => {
                 greeting.extend_from_slice(reply.text);
-                Ok(Flow::Done)
+                Ok(())
             }
-            Event::Greeting(reply) => Err(Error::Refused(Refusal::new(None, reply))),
-            Event::Read
-            | Event::Reply { .. }
-            | Event::Entry(_)
-            | Event::Line(_)
-            | Event::Data(_)
-            | Event::End { .. }
-            | Event::Challenge(_)
-            | Event::StartTls
-            | Event::Warning(_)
-            | Event::Closed => Ok(Flow::On),
+            Some(reply) => Err(Error::Refused(Refusal::new(None, reply))),
+            None => Ok(()),
         })
         .await?;
         self.greeting = greeting;
@@ -63,23 +46,13 @@ impl<T: Transport> Client<T> {
         self.begin(command)?;
         let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
-            match event {
-                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
-                    refusal = Some(Refusal::new(Some(keyword), reply));
-                }
-                Event::Reply { entry: Some(entry), .. } | Event::Entry(entry) => take(entry)?,
-                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Line(_)
-                | Event::Data(_)
-                | Event::End { .. }
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => {}
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            if let Some(entry) = event.entry() {
+                take(entry)?;
+            } else if let Some(reply) = event.reply() {
+                text.extend_from_slice(reply.text);
             }
-            Ok(completed(&event))
+            Ok(())
         })
         .await?;
         match refusal {
@@ -113,47 +86,38 @@ impl<T: Transport> Client<T> {
         &mut self,
         extension: Extension<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        self.begin(&Command::Extension(extension))?;
+        self.begin(Command::Extension(extension))?;
         let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
         self.follow(|event| {
-            match event {
-                Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
-                    refusal = Some(Refusal::new(Some(keyword), reply));
-                }
-                Event::Reply { reply, .. } => text.extend_from_slice(reply.text),
-                Event::Line(line) => {
-                    content.extend_from_slice(line);
-                    content.extend_from_slice(b"\r\n");
-                }
-                Event::Data(octets) => content.extend_from_slice(octets),
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::End { .. }
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => {}
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            if let Some(reply) = event.reply() {
+                text.extend_from_slice(reply.text);
+            } else if let Event::Line(line) = event {
+                content.extend_from_slice(line);
+                content.extend_from_slice(b"\r\n");
+            } else if let Event::Data(octets) = event {
+                content.extend_from_slice(octets);
             }
-            Ok(completed(&event))
+            Ok(())
         })
         .await?;
         refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
     }
 
     /// Puts a command into the output.
-    pub(super) fn begin(&mut self, command: &Command<'_>) -> Result<(), Error> {
+    pub(super) fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
         if self.busy {
             return Err(Error::Interrupted);
         }
         self.enqueue(command)
     }
 
-    pub(super) fn enqueue(&mut self, command: &Command<'_>) -> Result<(), Error> {
+    pub(super) fn enqueue<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        let command = command.into();
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
         self.check_sent(sent)?;
         if let Some(tracer) = &self.tracer {
-            tracer.sent(command);
+            tracer.sent(command.command());
         }
         Ok(())
     }
@@ -161,16 +125,16 @@ impl<T: Transport> Client<T> {
     pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
         if sent == Err(SendError::Unread) {
             // Something came that no command asked for: the core says what it is.
-            self.next(&mut |_| Ok(Flow::On))?;
+            self.next(&mut |_| Ok(()))?;
         }
         sent.map_err(Error::Unsendable)
     }
 
-    /// Handles events until the handler is done. If this future is dropped before, or fails, the
-    /// client is of no use any more.
+    /// Hands events over up to the one that ends the reply, or is a challenge or the greeting. If this
+    /// future is dropped before, or fails, the client is of no use any more.
     pub(super) async fn follow(
         &mut self,
-        mut handle: impl FnMut(Event<'_>) -> Result<Flow, Error> + Send,
+        mut handle: impl FnMut(Event<'_>) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
         self.busy = true;
         loop {
@@ -191,7 +155,7 @@ impl<T: Transport> Client<T> {
     /// Polls once and hands the event over.
     pub(super) fn next(
         &mut self,
-        handle: &mut (impl FnMut(Event<'_>) -> Result<Flow, Error> + Send),
+        handle: &mut (impl FnMut(Event<'_>) -> Result<(), Error> + Send),
     ) -> Result<Next, Error> {
         let octets = self.input.filled();
         let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
@@ -200,24 +164,14 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);
         }
-        let next = match event {
-            Event::Read => Next::Starved,
-            Event::Warning(quirk) => {
-                self.remember(quirk);
-                Next::More
-            }
-            Event::Greeting(_)
-            | Event::Reply { .. }
-            | Event::Entry(_)
-            | Event::Line(_)
-            | Event::Data(_)
-            | Event::End { .. }
-            | Event::Challenge(_)
-            | Event::StartTls
-            | Event::Closed => match handle(event)? {
-                Flow::On => Next::More,
-                Flow::Done => Next::Done,
-            },
+        for quirk in event.quirks().iter() {
+            remember(&mut self.quirks, quirk);
+        }
+        let next = if matches!(event, Event::Read) {
+            Next::Starved
+        } else {
+            handle(event)?;
+            if event.ends_reply() { Next::Done } else { Next::More }
         };
         self.input.consume(consumed);
         Ok(next)
@@ -298,9 +252,7 @@ impl<T: Transport> Client<T> {
 
     /// Notes a departure of the server's, each once.
     pub(super) fn remember(&mut self, quirk: Quirk) {
-        if !self.quirks.contains(&quirk) {
-            self.quirks.push(quirk);
-        }
+        remember(&mut self.quirks, quirk);
     }
 
     pub(super) fn trace_tls(&self) {
@@ -328,7 +280,7 @@ async fn given<R>(
 
 /// What a poll has led to.
 pub(super) enum Next {
-    /// The handler is done.
+    /// The reply is complete, or a challenge came.
     Done,
     /// Poll on.
     More,
@@ -336,20 +288,8 @@ pub(super) enum Next {
     Starved,
 }
 
-/// Whether the event ends the reply to a command.
-pub(super) const fn completed(event: &Event<'_>) -> Flow {
-    match event {
-        Event::Reply { follows: pop3_proto::ReplyShape::Line, .. }
-        | Event::End { .. }
-        | Event::StartTls
-        | Event::Closed => Flow::Done,
-        Event::Read
-        | Event::Greeting(_)
-        | Event::Reply { .. }
-        | Event::Entry(_)
-        | Event::Challenge(_)
-        | Event::Line(_)
-        | Event::Data(_)
-        | Event::Warning(_) => Flow::On,
+fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
+    if !quirks.contains(&quirk) {
+        quirks.push(quirk);
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::io;
 
-use pop3_proto::client::{Error as ProtocolError, SendError};
+use pop3_proto::client::{Error as ProtocolError, Event, SendError};
 use pop3_proto::{Advice, ArgumentError, Keyword, Reply, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Error as ExchangeError, Unusable};
@@ -98,6 +98,12 @@ impl Refusal {
             unoffered: false,
             before_credentials: false,
         }
+    }
+
+    /// The refusal that a negative reply to a command is.
+    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
+        let Event::Reply { keyword, reply, .. } = *event else { return None };
+        (!reply.is_positive()).then(|| Self::new(Some(keyword), reply))
     }
 
     /// The response code, if there is one.

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use pop3_proto::client::{Error as ProtocolError, Event, SendError};
-use pop3_proto::{Command, MessageNumber, Octets, Quirk, ReplyShape};
+use pop3_proto::{Command, MessageNumber, Octets, Quirk};
 
-use super::call::{Next, completed};
+use super::call::Next;
 use super::{Client, Error, Refusal};
 use crate::transport::Transport;
 
@@ -93,35 +93,24 @@ impl<T: Transport> Client<T> {
         let (mut octets, mut wrong, strict) = (0, false, self.strict);
         let fetch = self.pipeline(messages.iter().copied().map(Command::Retr), |command, event, behind| {
             let Command::Retr(message) = *command else { return Err(Error::Internal) };
-            match event {
-                Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
-                    receiver.refused(message, Refusal::new(Some(keyword), reply))
+            let stored = if let Some(refusal) = Refusal::of(&event) {
+                receiver.refused(message, refusal)
+            } else if event.reply().is_some() {
+                octets = 0;
+                receiver.begin(message)
+            } else if let Event::Data(data) = event {
+                octets += data.len() as Octets;
+                receiver.data(data)
+            } else if let Event::End { .. } = event {
+                wrong |= sizes.is_wrong(message, octets);
+                if wrong && strict {
+                    return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
                 }
-                Event::Reply { .. } => {
-                    octets = 0;
-                    receiver.begin(message)
-                }
-                Event::Data(data) => {
-                    octets += data.len() as Octets;
-                    receiver.data(data)
-                }
-                Event::End { .. } => {
-                    wrong |= sizes.is_wrong(message, octets);
-                    if wrong && strict {
-                        return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
-                    }
-                    receiver.end(behind)
-                }
-                Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::Line(_)
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => Ok(()),
-            }
-            .map_err(Error::Store)
+                receiver.end(behind)
+            } else {
+                Ok(())
+            };
+            stored.map_err(Error::Store)
         });
         let fetched = fetch.await;
         self.sizes = sizes;
@@ -142,10 +131,8 @@ impl<T: Transport> Client<T> {
     ) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
         let mut refusals = Vec::new();
         self.pipeline(messages.iter().copied().map(Command::Dele), |command, event, _| {
-            if let (&Command::Dele(message), Event::Reply { keyword, reply, .. }) = (command, event)
-                && !reply.is_positive()
-            {
-                refusals.push((message, Refusal::new(Some(keyword), reply)));
+            if let (&Command::Dele(message), Some(refusal)) = (command, Refusal::of(&event)) {
+                refusals.push((message, refusal));
             }
             Ok(())
         })
@@ -157,26 +144,12 @@ impl<T: Transport> Client<T> {
         self.begin(command)?;
         let (mut octets, mut refusal) = (0, None);
         self.follow(|event| {
-            match event {
-                Event::Reply { keyword, reply, follows: ReplyShape::Line, .. } => {
-                    refusal = Some(Refusal::new(Some(keyword), reply));
-                }
-                Event::Data(data) => {
-                    to.write_all(data).map_err(Error::Store)?;
-                    octets += data.len() as Octets;
-                }
-                Event::Reply { .. }
-                | Event::End { .. }
-                | Event::Read
-                | Event::Greeting(_)
-                | Event::Entry(_)
-                | Event::Line(_)
-                | Event::Challenge(_)
-                | Event::StartTls
-                | Event::Warning(_)
-                | Event::Closed => {}
+            refusal = refusal.take().or_else(|| Refusal::of(&event));
+            if let Event::Data(data) = event {
+                to.write_all(data).map_err(Error::Store)?;
+                octets += data.len() as Octets;
             }
-            Ok(completed(&event))
+            Ok(())
         })
         .await?;
         refusal.map_or(Ok(octets), |refusal| Err(Error::Refused(self.judged(refusal))))
@@ -201,8 +174,7 @@ impl<T: Transport> Client<T> {
             } else {
                 self.next(&mut |event| {
                     let command = sent.front().ok_or(Error::Internal)?;
-                    handle(command, event, sent.len().saturating_sub(1))?;
-                    Ok(completed(&event))
+                    handle(command, event, sent.len().saturating_sub(1))
                 })?
             };
             match next {

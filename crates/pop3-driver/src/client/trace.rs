@@ -50,18 +50,18 @@ impl Tracer {
     }
 
     pub(super) fn received(&self, event: &Event<'_>) {
-        match *event {
-            Event::Greeting(reply) | Event::Reply { reply, .. } => {
-                self.tell(Trace::Received { positive: reply.is_positive(), text: reply.text });
+        self.tell(match *event {
+            Event::Greeting { reply, .. } | Event::Reply { reply, .. } => {
+                Trace::Received { positive: reply.is_positive(), text: reply.text }
             }
-            Event::Challenge(_) => self.tell(Trace::Challenge),
-            Event::Line(line) => self.tell(Trace::Line(line)),
-            Event::Entry(entry) => self.tell(Trace::Entry(entry)),
-            Event::Data(octets) => self.tell(Trace::Data(octets.len())),
-            Event::StartTls => self.tell(Trace::Received { positive: true, text: b"" }),
-            Event::End { .. } => self.tell(Trace::End),
-            Event::Read | Event::Warning(_) | Event::Closed => {}
-        }
+            Event::Challenge { .. } => Trace::Challenge,
+            Event::Line(line) => Trace::Line(line),
+            Event::Entry { entry, .. } => Trace::Entry(entry),
+            Event::Data(octets) => Trace::Data(octets.len()),
+            Event::StartTls { .. } => Trace::Received { positive: true, text: b"" },
+            Event::End { .. } => Trace::End,
+            Event::Read | Event::Closed => return,
+        });
     }
 
     pub(super) fn sent(&self, command: &Command<'_>) {

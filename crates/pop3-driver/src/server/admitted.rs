@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::future::Future;
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant as StdInstant;
 
+use pop3_proto::server::Close;
 use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
+use super::telling::Telling;
 use super::{Entrance, Peer, Place, Report, Served, Service, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
@@ -31,8 +32,8 @@ pub struct Admitted<T> {
     pub(super) entered: Option<Entered>,
 }
 
-/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed:
-/// that takes no time, as nothing was sent on it before.
+/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed, and
+/// the service hears of its end: that takes no time, as nothing was sent on it before.
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -40,17 +41,24 @@ pub async fn admit<T: Transport, S: Service>(
     service: &S,
 ) -> Option<Admitted<T>> {
     let (opened, begun, end) = (transport.now(), StdInstant::now(), Stop::new());
+    let telling = Telling::new(service, &peer, begun, None);
     let place = caught(async { service.accept(&peer, &end) }).await;
-    match place.unwrap_or_else(|_| Err(Rejection::temporary("internal error"))) {
-        Ok(place) => {
+    let (rejection, panicked) = match place {
+        Ok(Ok(place)) => {
+            telling.leave();
             peer.place = place;
-            Some(Admitted { transport, entrance, peer, end, opened, begun, entered: None })
+            return Some(Admitted { transport, entrance, peer, end, opened, begun, entered: None });
         }
-        Err(rejection) => {
-            turn_away(transport, entrance, &rejection).await;
-            None
-        }
+        Ok(Err(rejection)) => (rejection, false),
+        Err(_) => (Rejection::temporary("internal error"), true),
+    };
+    turn_away(transport, entrance, &rejection).await;
+    if panicked {
+        telling.panicked();
+    } else {
+        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
     }
+    None
 }
 
 impl<T: Transport> Admitted<T> {
@@ -64,9 +72,9 @@ impl<T: Transport> Admitted<T> {
     /// Serves the connection to its end. A connection that is to be [taken over](crate::Login::TakeOver) is closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
-    /// session ended. A panic of the service or of its backend ends this session only: it goes no further than
-    /// here. So does the [cut](Stop) of the switch, whatever the session waits for; only what blocks the
-    /// thread is not ended by it.
+    /// session ended, also if the future is dropped. A panic of the service or of its backend ends this session
+    /// only: it goes no further than here. So does the [cut](Stop) of the switch, whatever the session waits for; only
+    /// what blocks the thread is not ended by it.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
         self.serve_or_hand_over(service, stop, async |taken| drop(taken)).await;
     }
@@ -84,37 +92,39 @@ impl<T: Transport> Admitted<T> {
         stop: &Stop,
         take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
     ) {
-        let (begun, mut known, entered) = (self.begun, self.peer.clone(), self.entered.take());
-        known.place = Place::none();
+        // What is told is told when all else is dropped: this comes first.
+        let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
+        let (begun, end) = (self.begun, self.end.clone());
         // What ends one session ends all of them.
         let _cut = stop.on_cut({
             let end = self.end.clone();
             move || end.stop()
         });
-        let end = self.end.clone();
-        let telling = AtomicBool::new(false);
-        let may_tell = || entered.as_ref().is_none_or(Entered::tell);
         let served = caught(async {
-            let (peer, report) = match serve_to_end(self, service, stop).await {
+            match serve_to_end(self, service, stop).await {
                 Served::Closed(peer, report) => (peer, report),
-                Served::TurnedAway => return,
                 Served::TakenOver(taken, mut report) => {
                     let peer = Peer { place: Place::none(), ..taken.peer.clone() };
                     let _ = end.before(take_over(taken)).await;
                     report.duration = begun.elapsed();
                     (peer, report)
                 }
-            };
-            if may_tell() {
-                telling.store(true, Ordering::Relaxed);
-                service.ended(&peer, &report);
             }
         });
-        if served.await.is_err() && (telling.load(Ordering::Relaxed) || may_tell()) {
-            let report = Report::panicked(begun.elapsed());
-            // There is nobody to tell but the service.
-            let _ = caught(async { service.ended(&known, &report) }).await;
+        match served.await {
+            Ok((peer, report)) => telling.tell(&peer, &report),
+            Err(_) => telling.panicked(),
         }
+    }
+
+    /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
+    /// for accept loops that can't get a thread for it.
+    pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
+        let Self { transport, entrance, peer, begun, entered, .. } = self;
+        let telling = Telling::new(service, &peer, begun, entered);
+        turn_away(transport, entrance, rejection).await;
+        drop(peer);
+        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
     }
 }
 

@@ -7,11 +7,13 @@ use std::io;
 
 use bytes::BytesMut;
 use pop3_proto::server::{Answer, Claim, ClientInfo, Close, Connection, Misuse, Request, SaslRequest, Step};
-use pop3_proto::{Deletions, Input, Instant, MechanismName, Rejection};
+use pop3_proto::{Deletions, Input, Instant, Rejection};
+use pop3_sasl::Mechanism;
 
+use super::report::LoginMethod;
 use super::sasl::{Exchanges, Outcome};
 use super::switches::{Failure, Switches};
-use crate::backend::{Backend, Credentials};
+use crate::backend::{Backend, Credentials, Proof};
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
 use crate::stop::Stop;
@@ -28,7 +30,7 @@ pub(super) struct Session<B> {
     input_ended: bool,
     out: BytesMut,
     user: Option<String>,
-    mechanism: Option<MechanismName>,
+    method: Option<LoginMethod>,
     fault: Option<io::Error>,
     /// Whether what was not sent yet tells of a login for which there was no time.
     farewell: bool,
@@ -51,7 +53,7 @@ pub(super) enum End<B> {
 pub(super) struct Ended {
     pub(super) connection: Connection,
     pub(super) user: Option<String>,
-    pub(super) mechanism: Option<MechanismName>,
+    pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
     /// Whether a panic has ended it.
     pub(super) panicked: bool,
@@ -80,14 +82,14 @@ impl<B: Backend> Suspended<B> {
 
     /// What is left when the handshake has failed.
     pub(super) fn failed(self, failure: Failure) -> Ended {
-        let (close, fault) = failure.outcome(super::HANDSHAKE);
+        let (close, fault) = failure.of_handshake();
         Ended { fault, ..self.closed(close) }
     }
 
     /// What is left when it does not go on.
     pub(super) fn closed(mut self, close: Close) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, mechanism: None, fault: None, panicked: false }
+        Ended { connection: self.connection, user: None, method: None, fault: None, panicked: false }
     }
 }
 
@@ -145,7 +147,7 @@ impl<B: Backend> Session<B> {
             input_ended: false,
             out: BytesMut::new(),
             user: None,
-            mechanism: None,
+            method: None,
             fault: None,
             farewell: false,
         }
@@ -185,8 +187,9 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
             Err(Fault::Ended) => {
-                self.connection.close(Close::Stopped);
-                self.fault = Some(switches.why_ended());
+                let (close, fault) = switches.why_ended();
+                self.connection.close(close);
+                self.fault = fault;
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
@@ -197,8 +200,8 @@ impl<B: Backend> Session<B> {
     }
 
     fn into_parts(self, panicked: bool) -> (B, Ended) {
-        let Self { connection, backend, user, mechanism, fault, .. } = self;
-        (backend, Ended { connection, user, mechanism, fault, panicked })
+        let Self { connection, backend, user, method, fault, .. } = self;
+        (backend, Ended { connection, user, method, fault, panicked })
     }
 
     /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
@@ -220,7 +223,7 @@ impl<B: Backend> Session<B> {
         let _ = self.connection.answer(answer, now, &mut self.out);
         if refused {
             // It must not go on as if the proxy itself were the client.
-            self.connection.close(Close::Stopped);
+            self.connection.close(Close::Refused);
         }
     }
 
@@ -328,6 +331,8 @@ impl<B: Backend> Session<B> {
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };
         let name = credentials.name.clone();
+        let apop = matches!(credentials.proof, Proof::Apop { .. });
+        let method = if apop { LoginMethod::Apop } else { LoginMethod::User };
         let (asked, watch, backend) = self.ask(transport);
         let login = watch.over(backend.authenticate(credentials, &asked.context), &asked.context).await;
         let (answer, now) = match login {
@@ -335,7 +340,7 @@ impl<B: Backend> Session<B> {
             Ok(Err(rejection)) => (Answer::Reject(rejection), transport.now()),
             Err(unanswered) => (Answer::Reject(self.late(unanswered, "a login")?), transport.now()),
         };
-        self.conclude(Outcome { answer, user: Some(name), mechanism: None }, now)
+        self.conclude(answer, Some(name), Some(method), now)
     }
 
     async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &mut T) -> Result<(), Fault> {
@@ -350,22 +355,29 @@ impl<B: Backend> Session<B> {
                 self.exchanges.give_up(rejection, &self.backend, &mut self.connection)
             }
         };
-        self.conclude(outcome, transport.now())
+        let Outcome { answer, user, mechanism } = outcome;
+        let mechanism = mechanism.and_then(|name| Mechanism::parse(name.as_str().as_bytes()));
+        self.conclude(answer, user, mechanism.map(LoginMethod::Auth), transport.now())
     }
 
     /// Gives the answer to a login, and notes who has come in.
-    fn conclude(&mut self, outcome: Outcome, now: Instant) -> Result<(), Fault> {
-        let told = match &outcome.answer {
+    fn conclude(
+        &mut self,
+        answer: Answer,
+        user: Option<Vec<u8>>,
+        method: Option<LoginMethod>,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let told = match &answer {
             Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
             Answer::TakeOver => Some(None),
             _ => None,
         };
         if let Some(told) = told {
-            self.user =
-                told.or(outcome.user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
-            self.mechanism = outcome.mechanism;
+            self.user = told.or(user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
+            self.method = method;
         }
-        Ok(self.connection.answer(outcome.answer, now, &mut self.out)?)
+        Ok(self.connection.answer(answer, now, &mut self.out)?)
     }
 
     async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &mut T) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use pop3_proto::Channel;
 use pop3_proto::server::ClientInfo;
 
 use super::Place;
-use super::service::Peer;
+use super::peer::Peer;
 use crate::tls::TlsInfo;
 
 /// What is trusted about a connection: who is at its other end, and what carries it.
@@ -94,20 +94,19 @@ mod tests {
 
     use super::super::proxy::Proxy;
     use super::*;
+    use crate::tls::Certificate;
 
     fn tls() -> TlsInfo {
-        TlsInfo {
-            version: "TLSv1_3".into(),
-            cipher: "x".into(),
-            certificates: vec![vec![1, 2, 3].into()],
-            bindings: ChannelBindings::none().with_exporter([7; 32]),
-        }
+        TlsInfo::new("TLSv1_3", "x")
+            .with_server_name("mail.example.com")
+            .with_certificates(vec![Certificate::from_der(&[1, 2, 3])])
+            .with_bindings(ChannelBindings::none().with_exporter([7; 32]))
     }
 
     fn link(proxy: Option<bool>) -> Link {
         let address = ([127, 0, 0, 1], 1).into();
         let mut peer = Peer::new(address, address);
-        peer.proxy = proxy.map(|tls| Proxy::new(([127, 0, 0, 2], 2).into(), tls));
+        peer.proxy = proxy.map(|tls| Proxy::new(Some(([127, 0, 0, 2], 2).into()), tls));
         Link::new(peer)
     }
 
@@ -120,6 +119,7 @@ mod tests {
     fn is_bound(link: &Link) -> bool {
         let tls = link.tls().unwrap();
         assert_eq!(tls.certificates.is_empty(), tls.bindings.is_empty());
+        assert_eq!(tls.certificates.is_empty(), tls.server_name.is_none());
         !tls.bindings.is_empty()
     }
 
@@ -139,7 +139,7 @@ mod tests {
     fn what_xclient_said_ends_with_tls_and_what_it_took_away_does_not_come_back() {
         let mut link = link(None);
         link.speaks_for(client());
-        assert_eq!(link.peer().address.ip(), client().address.unwrap());
+        assert_eq!(link.peer().ip(), client().address);
         assert!(link.peer().proxy.is_some());
         assert!(link.secured(Some(tls())));
         assert_eq!((link.peer().address, link.peer().proxy), (link.socket.address, None));

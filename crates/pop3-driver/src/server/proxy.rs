@@ -8,16 +8,15 @@ use pop3_proto::Instant;
 use pop3_proto::server::ClientInfo;
 use ppp::{v1, v2};
 
-use super::Peer;
-use super::service::canonical;
+use super::peer::{Peer, canonical};
 use crate::transport::Transport;
 
 /// The proxy that a client came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proxy {
-    /// The proxy's own address.
-    pub address: SocketAddr,
+    /// The proxy's own address, if it has one.
+    pub address: Option<SocketAddr>,
     /// Whether the proxy says that the client speaks TLS with it (version 2 only). How the octets travel
     /// between the proxy and this server is another matter.
     pub tls: bool,
@@ -27,7 +26,7 @@ impl Proxy {
     /// A proxy at this address, and whether it speaks TLS with the client: for tests of a
     /// [`Service`](super::Service).
     #[must_use]
-    pub const fn new(address: SocketAddr, tls: bool) -> Self {
+    pub const fn new(address: Option<SocketAddr>, tls: bool) -> Self {
         Self { address, tls }
     }
 }
@@ -58,8 +57,8 @@ impl Peer {
         let (addresses, tls) = parse(&header)?;
         self.proxy = Some(Proxy::new(self.address, tls));
         if let Some((client, local)) = addresses {
-            self.address = canonical(client);
-            self.local = canonical(local);
+            self.address = Some(canonical(client));
+            self.local = Some(canonical(local));
         }
         Ok(())
     }
@@ -73,7 +72,7 @@ impl Peer {
             self.proxy = Some(Proxy::new(self.address, false));
         }
         // The port that is known is the proxy's own.
-        self.address = canonical(SocketAddr::new(address, client.port.unwrap_or_default()));
+        self.address = Some(canonical(SocketAddr::new(address, client.port.unwrap_or_default())));
     }
 }
 

@@ -1,21 +1,18 @@
 //! What an embedder decides for each connection, and learns of it.
 
-use core::net::SocketAddr;
-use core::time::Duration;
+use core::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use pop3_proto::server::{Close, Config, Totals};
-use pop3_proto::{MechanismName, Rejection, Secret};
+use pop3_proto::server::Config;
+use pop3_proto::{Rejection, Secret};
 
-use super::drive::Ended;
+use super::peer::Peer;
 use super::place::Place;
-use super::proxy::Proxy;
+use super::report::Report;
 use super::sasl::Sasl;
-use super::switches::Failure;
 use crate::backend::Backend;
 use crate::stop::Stop;
-use crate::tls::TlsInfo;
 
 /// A server's policy: who is let in, with which settings, and to which store.
 pub trait Service: Send + Sync + 'static {
@@ -61,32 +58,23 @@ pub trait Service: Send + Sync + 'static {
     /// address in the [`Peer`]; and once more when TLS begins by STLS behind that: with the proxy's address,
     /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
     ///
-    /// This is called on the thread that serves connections, and must not block.
+    /// It may await, as for a look into a list of addresses that are not welcome, and must not block. What takes
+    /// longer than 60 seconds is given up: the client is told that there is a fault for now. It is given up
+    /// as well when the server stops, or `end` is thrown.
     ///
     /// # Errors
     /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
-    fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection>;
+    fn connect(&self, peer: &Peer) -> impl Future<Output = Result<Welcome<Self::Backend>, Rejection>> + Send;
 
-    /// A session has ended. The maildrop is released already. Of a connection whose PROXY header could not
-    /// be read this is all that is told. If this panics, it is called once more, with that report.
+    /// A connection has ended. The maildrop is released already, and so is the place.
+    ///
+    /// This is called once for each connection that [`accept`](Self::accept) was asked about, also for one that
+    /// was turned away ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake has failed
+    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped, and it is the
+    /// last that is called for it. If it panics itself, it is called once more, with a report that says so.
+    ///
+    /// It must not block: it may be called on the thread that accepts connections.
     fn ended(&self, peer: &Peer, report: &Report);
-}
-
-/// Who is at the other end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Peer {
-    /// The client's address: as a proxy has told it, where there is one.
-    pub address: SocketAddr,
-    /// The address that the client has connected to: the server's own, or the proxy's.
-    pub local: SocketAddr,
-    /// The proxy that the client came through, if one has said so.
-    pub proxy: Option<Proxy>,
-    /// What TLS has agreed on, once it has. Behind a proxy that has said XCLIENT, or whose header says that
-    /// TLS ends at it, there are no certificates and no channel bindings: they are not the client's.
-    pub tls: Option<TlsInfo>,
-    /// What [`Service::accept`] has given to this connection.
-    pub place: Place,
 }
 
 /// How a connection is to be served.
@@ -112,27 +100,6 @@ pub struct Welcome<B> {
     pub sasl: Arc<Sasl>,
 }
 
-/// How a session went, for a log. It holds no secret.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// Whose maildrop was opened, as the store or the client has said it; `None` without login. It may hold any
-    /// character: quote it where it is shown.
-    pub user: Option<String>,
-    /// The mechanism of AUTH by which that was; `None` without login, and with PASS and APOP.
-    pub mechanism: Option<MechanismName>,
-    /// Why the session ended.
-    pub close: Close,
-    /// The fault of the network, the handshake or the store that ended it, if one did.
-    pub error: Option<io::Error>,
-    /// Whether a panic has ended it, of the store, of the service or of this crate: a bug. Other sessions go on.
-    pub panicked: bool,
-    /// What was done.
-    pub totals: Totals,
-    /// How long it took, from the accepted connection on.
-    pub duration: Duration,
-}
-
 /// Whether an error of accepting is the fault of the one connection that was to be accepted, and the next can be
 /// accepted at once. Otherwise wait a moment, and tell the service by [`Service::accept_failed`].
 #[must_use]
@@ -144,31 +111,6 @@ pub fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::Interrupted
             | io::ErrorKind::NotConnected
     )
-}
-
-impl Peer {
-    /// A peer without TLS. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is taken as the IPv4
-    /// address that it is.
-    #[must_use]
-    pub const fn new(address: SocketAddr, local: SocketAddr) -> Self {
-        Self {
-            address: canonical(address),
-            local: canonical(local),
-            proxy: None,
-            tls: None,
-            place: Place::none(),
-        }
-    }
-}
-
-/// The same address, in the form of IPv4 if it is one.
-pub(super) const fn canonical(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
-            SocketAddr::new(v6.ip().to_canonical(), v6.port())
-        }
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
-    }
 }
 
 impl<B> Welcome<B> {
@@ -206,49 +148,5 @@ impl<B> Welcome<B> {
     pub fn with_decoy_key(mut self, key: [u8; 32]) -> Self {
         Arc::make_mut(&mut self.sasl).decoy_key = Some(Secret::new(key));
         self
-    }
-}
-
-impl Report {
-    pub(super) fn new(ended: Ended, duration: Duration) -> Self {
-        let session = ended.connection.session();
-        Self {
-            user: ended.user,
-            mechanism: ended.mechanism,
-            close: session.closed().unwrap_or(Close::PeerClosed),
-            error: ended.fault,
-            panicked: ended.panicked,
-            totals: session.totals(),
-            duration,
-        }
-    }
-
-    /// A connection that did not come to a session: what failed, and how.
-    pub(super) fn failed_start(what: &str, failure: Failure, duration: Duration) -> Self {
-        let (close, error) = failure.outcome(what);
-        Self {
-            user: None,
-            mechanism: None,
-            close,
-            error,
-            panicked: false,
-            totals: Totals::default(),
-            duration,
-        }
-    }
-
-    /// A connection that blocks its thread behind the end of the server.
-    pub(super) fn left_behind(duration: Duration) -> Self {
-        let error = io::Error::new(
-            io::ErrorKind::TimedOut,
-            "left behind: a call of the store or the service has not returned",
-        );
-        Self { close: Close::Stopped, ..Self::failed_start("serving", Failure::Fault(error), duration) }
-    }
-
-    /// A connection that a panic has ended outside of a session's loop.
-    pub(super) fn panicked(duration: Duration) -> Self {
-        let error = io::Error::other("internal error: the session panicked");
-        Self { panicked: true, ..Self::failed_start("serving", Failure::Fault(error), duration) }
     }
 }

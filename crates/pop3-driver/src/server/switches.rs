@@ -21,8 +21,8 @@ pub(super) struct Switches<'s> {
 pub(super) enum Failure {
     /// The server was stopped.
     Stopped,
-    /// The session was ended from outside, for this reason.
-    Ended(io::Error),
+    /// The session was ended from outside, in this way.
+    Ended(Close, Option<io::Error>),
     Fault(io::Error),
 }
 
@@ -31,7 +31,7 @@ impl Failure {
     pub(super) fn outcome(self, what: &str) -> (Close, Option<io::Error>) {
         match self {
             Self::Stopped => (Close::Stopped, None),
-            Self::Ended(why) => (Close::Stopped, Some(why)),
+            Self::Ended(close, why) => (close, why),
             Self::Fault(error) => {
                 let timed_out = error.kind() == io::ErrorKind::TimedOut;
                 let close = if timed_out { Close::TimedOut } else { Close::PeerClosed };
@@ -39,15 +39,24 @@ impl Failure {
             }
         }
     }
+
+    /// The same for a TLS handshake.
+    pub(super) fn of_handshake(self) -> (Close, Option<io::Error>) {
+        match (matches!(self, Self::Fault(_)), self.outcome("TLS handshake")) {
+            (true, (_, error)) => (Close::Handshake, error),
+            (false, outcome) => outcome,
+        }
+    }
 }
 
 impl Switches<'_> {
-    /// What the report says of a session that was ended from outside.
-    pub(super) fn why_ended(&self) -> io::Error {
+    /// How a session has ended that was ended from outside.
+    pub(super) fn why_ended(&self) -> (Close, Option<io::Error>) {
         if self.stop.is_cut() {
-            io::Error::other("still busy at the end of the grace period of the shutdown")
+            let busy = io::Error::other("still busy at the end of the grace period of the shutdown");
+            (Close::Stopped, Some(busy))
         } else {
-            io::Error::other("closed to make room for another connection")
+            (Close::Evicted, None)
         }
     }
 
@@ -55,7 +64,10 @@ impl Switches<'_> {
     pub(super) async fn race<T>(&self, result: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
         let raced = self.end.before(self.stop.race(result)).await;
         match raced.flatten() {
-            _ if self.end.is_stopped() => Err(Failure::Ended(self.why_ended())),
+            _ if self.end.is_stopped() => {
+                let (close, error) = self.why_ended();
+                Err(Failure::Ended(close, error))
+            }
             Some(Ok(done)) => Ok(done),
             // Where reading blocks, throwing the switch shows as the end of input.
             Some(Err(_)) | None if self.stop.is_stopped() => Err(Failure::Stopped),

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
+use pop3_proto::Channel;
 use pop3_proto::server::Language;
-use pop3_proto::{Channel, MechanismName};
 
-use super::Peer;
 use super::drive::Ended;
+use super::{LoginMethod, Peer};
 use crate::stop::Stop;
 
 /// A connection behind a login that was answered by [`Login::TakeOver`](crate::Login): for a relay that has logged in
@@ -27,8 +27,8 @@ pub struct TakenOver<T, B> {
     pub peer: Peer,
     /// Whom the client has logged in as, as it has said it; it may hold any character.
     pub user: Option<String>,
-    /// The mechanism of AUTH by which that was; `None` with PASS and APOP.
-    pub mechanism: Option<MechanismName>,
+    /// How the client has logged in.
+    pub method: Option<LoginMethod>,
     /// What carries the connection.
     pub channel: Channel,
     /// Whether the client has asked for UTF8 (RFC 6856 section 2.1).
@@ -56,7 +56,7 @@ impl<T, B> TakenOver<T, B> {
             backend,
             peer,
             user: ended.user.clone(),
-            mechanism: ended.mechanism,
+            method: ended.method,
             channel: session.channel(),
             utf8: session.is_utf8(),
             language: session.language(),
@@ -72,7 +72,7 @@ impl<T, B> fmt::Debug for TakenOver<T, B> {
         f.debug_struct("TakenOver")
             .field("peer", &self.peer)
             .field("user", &self.user)
-            .field("mechanism", &self.mechanism)
+            .field("method", &self.method)
             .field("unread", &self.unread.len())
             .finish_non_exhaustive()
     }

@@ -1,12 +1,11 @@
 //! The channel binding `tls-server-end-point`: the hash of the server's certificate (RFC 5929 section 4).
 
-use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 /// The hash of a certificate by the hash of its own signature; SHA-256 instead of MD5 and SHA-1.
 ///
 /// `None` where the RFC defines none: the signature has no hash, as Ed25519, or one that is not known.
-pub(super) fn server_end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub(super) fn server_end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(match signature_hash(certificate)? {
         Hash::Sha256 => Sha256::digest(certificate).to_vec(),
         Hash::Sha384 => Sha384::digest(certificate).to_vec(),

@@ -37,12 +37,9 @@ impl ServerHandshake {
     /// What was agreed on, once the handshake is done.
     #[must_use]
     pub fn finish(self, connection: &ServerConnection) -> Option<TlsInfo> {
-        let info = TlsInfo::of(connection)?;
         let chosen = self.chosen.last.lock().unwrap_or_else(PoisonError::into_inner).take();
         let own = chosen.as_ref().and_then(|chosen| chosen.cert.first());
-        Some(info.bound(own, |octets, label, context| {
-            connection.export_keying_material(octets, label, context).is_ok()
-        }))
+        TlsInfo::of_server(connection, own.map(AsRef::as_ref))
     }
 }
 

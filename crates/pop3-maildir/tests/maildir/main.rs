@@ -1,5 +1,10 @@
 //! The Maildir store and the delivery side, seen from outside: one behaviour a file.
 #![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests look at the files themselves"
+)]
 
 mod cache;
 mod changes;
@@ -10,6 +15,7 @@ mod disk_full;
 mod driver;
 mod duplicates;
 mod eight_bit;
+mod faults;
 mod lock;
 mod model;
 mod odd_files;

@@ -13,8 +13,8 @@ use core::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each
-    /// is reported as a warning, as real servers have them. Where a body ends is read strictly in any
+    /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each is told
+    /// with the event that it is about, as real servers have them. Where a body ends is read strictly in any
     /// case.
     pub strict: bool,
     /// Whether commands are sent before the replies to earlier ones are there, if the server

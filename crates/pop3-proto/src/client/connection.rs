@@ -3,25 +3,25 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bytes::BytesMut;
-
 use super::config::Config;
-use super::error::{Error, Misuse, SendError};
+use super::error::Error;
 use super::event::Event;
 use super::first_line::FirstLine;
 use super::lines::Lines;
-use super::outgoing::{MAX_COMMAND, Outstanding, check_text, length};
+use super::misuse::Misuse;
+use super::outstanding::Outstanding;
 use super::patience::{Overdue, Patience};
-use super::session::{Session, Signal, State};
+use super::session::{Session, Signal};
 use super::shown::Shown;
+use super::state::State;
 use crate::apop::Timestamp;
-use crate::capability::{Capabilities, Capability};
+use crate::capabilities::Capabilities;
 use crate::channel::Channel;
-use crate::command::{Command, Keyword};
+use crate::command::Keyword;
 use crate::dots::Unstuffer;
 use crate::input::Input;
 use crate::instant::Instant;
-use crate::sasl::{Base64, MechanismName, SaslResponse};
+use crate::quirks::Quirks;
 
 /// A connection to a server: writes commands, reads what the server sends, and applies the rules.
 ///
@@ -47,6 +47,8 @@ pub struct Connection {
     pub(super) unreadable: bool,
     pub(super) census: Census,
     pub(super) lines: Lines,
+    /// The quirks of lines that were skipped, to be told with the next event.
+    pub(super) skipped: Quirks,
     /// The timestamp of the greeting.
     pub(super) timestamp: Option<Vec<u8>>,
     /// The last list that was complete.
@@ -55,11 +57,11 @@ pub struct Connection {
     pub(super) listed_after_login: bool,
     /// The list that is under way.
     pub(super) gathered: Capabilities,
-    failed: Option<Error>,
+    pub(super) failed: Option<Error>,
     /// The secrets that the server has got, for the excerpts of faults.
     pub(super) shown: Shown,
     /// How many octets the last poll left in the input.
-    left: usize,
+    pub(super) left: usize,
     pub(super) patience: Patience,
 }
 
@@ -69,15 +71,20 @@ pub(super) enum Reading {
     /// The first line of a reply, or the greeting after so many empty lines.
     Status { empty_lines: usize },
     /// Lines of a listing or of an extension.
-    Lines {
-        count: usize,
-        /// The number in the last line.
-        number: u32,
-        /// How many messages were listed.
-        messages: u32,
-    },
+    Lines(Progress),
     /// A body; the unstuffer knows where in it.
     Body,
+}
+
+/// How far a listing has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// How many lines came.
+    pub(super) lines: usize,
+    /// The number in the last one.
+    pub(super) number: u32,
+    /// How many messages were listed.
+    pub(super) messages: u32,
 }
 
 /// What is known of how many messages there are.
@@ -97,7 +104,8 @@ impl Connection {
     #[must_use]
     pub fn new(config: Config, channel: Channel, now: Instant) -> Self {
         Self {
-            lines: Lines::new(config.strict),
+            lines: Lines::new(),
+            skipped: Quirks::NONE,
             config,
             session: Session::new(channel),
             outstanding: VecDeque::new(),
@@ -117,155 +125,6 @@ impl Connection {
             left: 0,
             patience: Patience::new(now),
         }
-    }
-
-    /// Appends a command to `out`, if it may be sent now.
-    ///
-    /// AUTH counts as showing a password or a token to who listens: see
-    /// [`send_sealed_auth`](Self::send_sealed_auth). USER, PASS and APOP take UTF-8 only when the last
-    /// CAPA announced `UTF8 USER`.
-    ///
-    /// Several commands may be outstanding after the login, if [`Config::pipelining`] is set and the
-    /// server announced PIPELINING in the last CAPA. Otherwise there is one at a time.
-    ///
-    /// # Errors
-    /// See [`SendError`]; nothing is written then, and nothing has changed.
-    pub fn send(&mut self, command: &Command<'_>, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
-        self.send_as(command, Signal::Send(command.keyword()), now, out)
-    }
-
-    /// Appends AUTH with a mechanism in which neither a password nor a token is shown to who listens,
-    /// and so may go over any channel: the SCRAM family, CRAM-MD5, EXTERNAL, ANONYMOUS. For PLAIN,
-    /// LOGIN, XOAUTH2, OAUTHBEARER, and all that is not known, use [`send`](Self::send).
-    ///
-    /// # Errors
-    /// Those of [`send`](Self::send).
-    pub fn send_sealed_auth(
-        &mut self,
-        mechanism: MechanismName,
-        initial: Option<Base64<'_>>,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Result<(), SendError> {
-        self.send_as(&Command::Auth { mechanism, initial }, Signal::SendSealedAuth, now, out)
-    }
-
-    fn send_as(
-        &mut self,
-        command: &Command<'_>,
-        signal: Signal,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Result<(), SendError> {
-        let (outstanding, session) = self.check(command, signal)?;
-        // Behind another command, its reply is due when that of the other is complete.
-        if self.outstanding.is_empty() {
-            self.patience.sent(now);
-        }
-        command.write(out);
-        self.shown.command(command);
-        self.session = session;
-        self.census.deleting |= outstanding.keyword == Keyword::Dele;
-        self.octets_in_flight = self.octets_in_flight.saturating_add(outstanding.octets);
-        self.outstanding.push_back(outstanding);
-        Ok(())
-    }
-
-    /// Whether [`send`](Self::send) would take the command now.
-    ///
-    /// # Errors
-    /// Those of [`send`](Self::send).
-    pub fn can_send(&self, command: &Command<'_>) -> Result<(), SendError> {
-        self.check(command, Signal::Send(command.keyword())).map(|_| ())
-    }
-
-    /// Whether AUTH may have this initial response: the line has 255 octets at most, and the last CAPA
-    /// announced SASL, so that the server is known to follow RFC 5034 (sections 3 and 4).
-    #[must_use]
-    pub fn takes_initial_response(&self, mechanism: MechanismName, initial: Base64<'_>) -> bool {
-        let announced = self.capabilities.as_ref().is_some_and(Capabilities::has_sasl);
-        announced && length(&Command::Auth { mechanism, initial: Some(initial) }) <= MAX_COMMAND
-    }
-
-    /// Appends the answer to a challenge.
-    ///
-    /// # Errors
-    /// [`SendError::State`] when no challenge waits, [`SendError::Unreadable`] when it can't be read,
-    /// [`SendError::Unread`] when octets came behind it, [`SendError::TooLong`] when the answer's line
-    /// is longer than [`Config::max_sasl_line`]. Nothing is written then, and nothing has changed.
-    pub fn respond(
-        &mut self,
-        response: Base64<'_>,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Result<(), SendError> {
-        if self.unreadable && self.state() == State::Challenged {
-            return Err(SendError::Unreadable);
-        }
-        if response.expose().len().saturating_add(2) > self.config.max_sasl_line {
-            return Err(SendError::TooLong);
-        }
-        self.answer(SaslResponse::Octets(response), Signal::Respond, now, out)
-    }
-
-    /// Appends `*`, which cancels the exchange. The server answers it with a negative reply.
-    ///
-    /// # Errors
-    /// As [`respond`](Self::respond), but for the answer's own.
-    pub fn cancel(&mut self, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
-        self.answer(SaslResponse::Cancel, Signal::Cancel, now, out)
-    }
-
-    fn answer(
-        &mut self,
-        response: SaslResponse<'_>,
-        signal: Signal,
-        now: Instant,
-        out: &mut BytesMut,
-    ) -> Result<(), SendError> {
-        if self.failed.is_some() {
-            return Err(SendError::State(State::Closed));
-        }
-        let mut session = self.session;
-        // Only the state changes by sending: there is nothing to do.
-        let _ = session.step(signal)?;
-        if self.left > 0 {
-            return Err(SendError::Unread);
-        }
-        response.write(out);
-        if let SaslResponse::Octets(text) = response {
-            self.shown.response(text);
-        }
-        self.session = session;
-        self.patience.sent(now);
-        Ok(())
-    }
-
-    fn check(&self, command: &Command<'_>, signal: Signal) -> Result<(Outstanding, Session), SendError> {
-        if self.failed.is_some() {
-            return Err(SendError::State(State::Closed));
-        }
-        let outstanding = Outstanding::new(command)?;
-        let mut session = self.session;
-        // Only the state changes by sending: there is nothing to do.
-        let _ = session.step(signal)?;
-        let utf8 = Capability::Utf8 { user: true };
-        check_text(command, || self.capabilities.as_ref().is_some_and(|list| list.has(utf8)))?;
-        if self.outstanding.is_empty() {
-            return if self.left == 0 { Ok((outstanding, session)) } else { Err(SendError::Unread) };
-        }
-        let octets = self.octets_in_flight.saturating_add(outstanding.octets);
-        let full = self.outstanding.len() >= self.config.max_in_flight
-            || octets > self.config.max_octets_in_flight
-            || !self.is_pipelining();
-        if full { Err(SendError::Window) } else { Ok((outstanding, session)) }
-    }
-
-    /// Whether several commands may be outstanding: after the login, and announced.
-    fn is_pipelining(&self) -> bool {
-        self.config.pipelining
-            && self.session.state() == State::Transaction
-            && self.capabilities.as_ref().is_some_and(|list| list.has(Capability::Pipelining))
     }
 
     /// Takes octets from the front of the input and says what they mean.
@@ -290,7 +149,7 @@ impl Connection {
             if self.part() != before {
                 self.patience.begin(now);
             }
-            if event != Event::Read {
+            if !matches!(event, Event::Read) {
                 return Ok(event);
             }
             self.patience.wait();
@@ -327,7 +186,8 @@ impl Connection {
         if !self.config.apop_after_stls {
             self.timestamp = None;
         }
-        self.lines = Lines::new(self.config.strict);
+        self.lines = Lines::new();
+        self.skipped = Quirks::NONE;
         self.left = 0;
         self.patience.sent(now);
         Ok(())
@@ -357,10 +217,28 @@ impl Connection {
         self.capabilities.as_ref()
     }
 
-    /// How many commands have been sent whose replies are not complete.
+    /// How many commands have been sent whose replies are not complete: so many events that
+    /// [end a reply](Event::ends_reply) the server owes, not counting challenges.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
+    }
+
+    /// Whether the replies outstanding can be read and thrown away by somebody who does not know what they
+    /// are for: [`poll`](Self::poll) until [`outstanding`](Self::outstanding) is 0, and the session goes on.
+    ///
+    /// Not so before the greeting and after the end; not with STLS, whose reply is followed by the
+    /// handshake; and not with AUTH, where a challenge may come that only the mechanism can answer, and where
+    /// success is to be believed only when the mechanism agrees.
+    #[must_use]
+    pub fn can_drain(&self) -> bool {
+        let decides = |command: &Outstanding| matches!(command.keyword, Keyword::Auth | Keyword::Stls);
+        match self.state() {
+            State::Greeting | State::Handshake | State::Challenged | State::Closed => false,
+            State::Authorization | State::Transaction | State::Closing => {
+                !self.outstanding.iter().any(decides)
+            }
+        }
     }
 
     /// Whether nothing is due from the server, and nothing has come that was not asked for: all commands are

@@ -1,9 +1,9 @@
-//! What goes wrong: by the server's fault, or by the caller's.
+//! What goes wrong by the fault of the server or the line.
 
 use core::fmt;
 
+use super::awaited::Awaited;
 use super::excerpt::Excerpt;
-use super::session::State;
 use crate::command::Keyword;
 use crate::quirk::Quirk;
 
@@ -82,83 +82,6 @@ pub enum Protocol {
     Tls,
 }
 
-/// Why a command was not sent. Nothing was written and nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The command can't be sent in this state.
-    State(State),
-    /// PASS, and the last command was not a USER with a positive reply.
-    Unnamed,
-    /// USER, PASS, APOP, or AUTH that shows a secret, on a channel that anybody can read.
-    Plaintext,
-    /// STLS, and TLS is there already.
-    AlreadyTls,
-    /// STLS behind UTF8 (RFC 6856 section 2.1).
-    AfterUtf8,
-    /// A name or password of USER, PASS or APOP outside ASCII, and the server has not announced
-    /// `UTF8 USER` (RFC 6856 section 2.2).
-    NotAscii,
-    /// A name or password of USER, PASS or APOP that is neither ASCII nor UTF-8.
-    NotUtf8,
-    /// An answer to a challenge that can't be read. It can be cancelled.
-    Unreadable,
-    /// As many commands are outstanding as may be. Poll until a reply is complete.
-    Window,
-    /// There are octets in the input that were not asked for. Poll first.
-    Unread,
-    /// The line has more than 255 octets, CRLF included (RFC 2449 section 4); or the answer to a
-    /// challenge has more than [`Config::max_sasl_line`](super::Config::max_sasl_line).
-    TooLong,
-    /// An extension whose keyword is AUTH or that of another [`Command`](crate::Command): it would
-    /// pass by the rules for that one.
-    Reserved,
-}
-
-/// A signal that does not fit the state of a [`Session`](super::Session). Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Misuse {
-    /// The signal can't come in this state.
-    State(State),
-    /// The reply to this command decides on the state, and it is not there yet.
-    Awaiting(Keyword),
-    /// PASS, and the last command was not a USER with a positive reply.
-    Unnamed,
-    /// USER, PASS, APOP, or AUTH that shows a secret, on a channel that anybody can read.
-    Plaintext,
-    /// STLS, and TLS is there already.
-    AlreadyTls,
-    /// STLS behind UTF8.
-    AfterUtf8,
-}
-
-impl From<Misuse> for SendError {
-    fn from(misuse: Misuse) -> Self {
-        match misuse {
-            Misuse::State(state) => Self::State(state),
-            Misuse::Awaiting(_) => Self::Window,
-            Misuse::Unnamed => Self::Unnamed,
-            Misuse::Plaintext => Self::Plaintext,
-            Misuse::AlreadyTls => Self::AlreadyTls,
-            Misuse::AfterUtf8 => Self::AfterUtf8,
-        }
-    }
-}
-
-/// ` to RETR`, or what else was awaited.
-struct To(Option<Keyword>);
-
-impl fmt::Display for To {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            None => f.write_str("the greeting"),
-            Some(Keyword::Extension) => f.write_str("the reply to an extension's command"),
-            Some(keyword) => write!(f, "the reply to {}", keyword.as_str()),
-        }
-    }
-}
-
 impl Error {
     /// The line that was the fault, if one was.
     #[must_use]
@@ -212,22 +135,28 @@ impl fmt::Display for Error {
         match self {
             Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
             Self::OutOfStep(line) => {
-                write!(f, "a line where {} was due begins neither with +OK nor with -ERR", To(line.during()))
+                write!(
+                    f,
+                    "a line where {} was due begins neither with +OK nor with -ERR",
+                    Awaited(line.during())
+                )
             }
             Self::Quirk(quirk) => write!(f, "the server departs from the protocol: {quirk}"),
-            Self::LineTooLong(line) => write!(f, "the server sent too long a line in {}", To(line.during())),
+            Self::LineTooLong(line) => {
+                write!(f, "the server sent too long a line in {}", Awaited(line.during()))
+            }
             Self::TooManyEntries => f.write_str("the server sent too long a listing"),
             Self::BodyTooLong => f.write_str("the message is too long"),
-            Self::Entry(line) => write!(f, "a line in {} can't be read", To(line.during())),
-            Self::WrongNumber(line) => write!(f, "{} is about another message", To(line.during())),
+            Self::Entry(line) => write!(f, "a line in {} can't be read", Awaited(line.during())),
+            Self::WrongNumber(line) => write!(f, "{} is about another message", Awaited(line.during())),
             Self::Unsolicited(_) => f.write_str("the server sent what no command asked for"),
             Self::Dismissed(_) => f.write_str("the server ended the session unasked"),
             Self::Injected => f.write_str("there was plaintext between the reply to STLS and TLS"),
             Self::Closed { during: None } => f.write_str("the connection was closed"),
-            Self::Closed { during } => write!(f, "the connection was closed instead of {}", To(*during)),
-            Self::Truncated { during } => write!(f, "the connection was closed within {}", To(*during)),
-            Self::TimedOut { during } => write!(f, "the server took too long with {}", To(*during)),
-            Self::TooSlow { during } => write!(f, "the server sends {} too slowly", To(*during)),
+            Self::Closed { during } => write!(f, "the connection was closed instead of {}", Awaited(*during)),
+            Self::Truncated { during } => write!(f, "the connection was closed within {}", Awaited(*during)),
+            Self::TimedOut { during } => write!(f, "the server took too long with {}", Awaited(*during)),
+            Self::TooSlow { during } => write!(f, "the server sends {} too slowly", Awaited(*during)),
         }?;
         match self.excerpt() {
             Some(line) if !f.alternate() => write!(f, ": {line}"),
@@ -248,59 +177,4 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Greeting => "before the greeting",
-            Self::Authorization => "before the login",
-            Self::Handshake => "before TLS is established",
-            Self::Challenged => "while a challenge is to be answered",
-            Self::Transaction => "after the login",
-            Self::Closing => "after QUIT",
-            Self::Closed => "after the end",
-        })
-    }
-}
-
-const UNNAMED: &str = "PASS is for the name that was accepted just before";
-const PLAINTEXT: &str = "the connection is not encrypted, so no name and no password is sent";
-const ALREADY_TLS: &str = "TLS is established already";
-const AFTER_UTF8: &str = "STLS comes before UTF8";
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State(state) => write!(f, "the command can't be sent {state}"),
-            Self::Unnamed => f.write_str(UNNAMED),
-            Self::Plaintext => f.write_str(PLAINTEXT),
-            Self::AlreadyTls => f.write_str(ALREADY_TLS),
-            Self::AfterUtf8 => f.write_str(AFTER_UTF8),
-            Self::NotAscii => f.write_str(
-                "the name or the password is not ASCII, and the server does not take UTF-8 in USER, PASS and APOP",
-            ),
-            Self::NotUtf8 => f.write_str("the name or the password is not UTF-8"),
-            Self::Unreadable => f.write_str("a challenge that can't be read can only be cancelled"),
-            Self::Window => f.write_str("the replies to earlier commands must come first"),
-            Self::Unread => f.write_str("octets received earlier must be read first"),
-            Self::TooLong => f.write_str("the line is longer than the limit"),
-            Self::Reserved => f.write_str("an extension can't have the keyword of another command"),
-        }
-    }
-}
-
-impl fmt::Display for Misuse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State(state) => write!(f, "this can't happen {state}"),
-            Self::Awaiting(keyword) => write!(f, "{} must come first", To(Some(*keyword))),
-            Self::Unnamed => f.write_str(UNNAMED),
-            Self::Plaintext => f.write_str(PLAINTEXT),
-            Self::AlreadyTls => f.write_str(ALREADY_TLS),
-            Self::AfterUtf8 => f.write_str(AFTER_UTF8),
-        }
-    }
-}
-
 impl core::error::Error for Error {}
-impl core::error::Error for SendError {}
-impl core::error::Error for Misuse {}

@@ -1,13 +1,9 @@
 //! What a connection tells its caller.
 
 use super::challenge::Challenge;
-use super::error::Error;
-use super::excerpt::Excerpt;
-use crate::capability::Capability;
+use super::entry::Entry;
 use crate::command::{Keyword, ReplyShape};
-use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing};
-use crate::number::{MessageNumber, decimal};
-use crate::quirk::Quirk;
+use crate::quirks::Quirks;
 use crate::reply::Reply;
 
 /// What happened. Octets are borrowed from the input.
@@ -17,15 +13,30 @@ use crate::reply::Reply;
 /// behind it, as many as there are, and then [`End`](Self::End). The exception is the positive reply
 /// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
 /// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.
+///
+/// Where the server departs from the protocol and the client reads on all the same, the `quirks` of the
+/// event say in what: in the line that it tells of, and in lines that were skipped before it. They change
+/// nothing, and may be ignored.
+///
+/// A caller may match all of it, or ask for what it is waiting for: [`ends_reply`](Self::ends_reply),
+/// [`reply`](Self::reply), [`entry`](Self::entry), [`quirks`](Self::quirks).
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever writes the loop of a connection decides on each event: one that is overlooked is a connection that hangs"
+)]
 pub enum Event<'b> {
     /// Nothing can be done before more octets come. When nothing is outstanding, none are due, and a
     /// caller may send a command instead of reading.
     Read,
     /// The greeting. If it is negative, the session is over.
-    Greeting(Reply<'b>),
+    Greeting {
+        /// The line.
+        reply: Reply<'b>,
+        /// In what it departs from the protocol.
+        quirks: Quirks,
+    },
     /// The first line of the reply to the oldest command outstanding.
     Reply {
         /// Which command it answers.
@@ -37,6 +48,8 @@ pub enum Event<'b> {
         /// What follows until [`Event::End`]; [`ReplyShape::Line`] when nothing does, as for every
         /// negative reply.
         follows: ReplyShape,
+        /// In what it departs from the protocol.
+        quirks: Quirks,
     },
     /// A challenge of AUTH. Nothing goes on before [`respond`](super::Connection::respond) or
     /// [`cancel`](super::Connection::cancel).
@@ -44,132 +57,103 @@ pub enum Event<'b> {
     /// This crate does not know the mechanisms. With one in which the server proves itself, as SCRAM, a
     /// positive reply to AUTH is to be believed only when the proof was seen; else close (RFC 5034
     /// section 4).
-    Challenge(Challenge<'b>),
+    Challenge {
+        /// What it says.
+        challenge: Challenge<'b>,
+        /// In what it departs from the protocol.
+        quirks: Quirks,
+    },
     /// A line of a listing: of LIST, UIDL, CAPA, LANG or AUTH.
-    Entry(Entry<'b>),
-    /// A line of an extension's reply, without line end and un-stuffed.
+    Entry {
+        /// What it says.
+        entry: Entry<'b>,
+        /// In what it departs from the protocol.
+        quirks: Quirks,
+    },
+    /// A line of an extension's reply, without line end and un-stuffed. There are no quirks in it: such a
+    /// line is refused unless it ends in CRLF.
     Line(&'b [u8]),
-    /// Octets of a body, un-stuffed, line ends included.
+    /// Octets of a body, un-stuffed, line ends included. What is odd about them is told at the end.
     Data(&'b [u8]),
     /// What followed the first line of a reply is complete.
     End {
         /// Which command it answers.
         keyword: Keyword,
+        /// In what the last line, or the body as a whole, departs from the protocol.
+        quirks: Quirks,
     },
     /// STLS was accepted. Nothing may be sent or read but the TLS handshake, and then
     /// [`tls_established`](super::Connection::tls_established) is due, with an empty input from
-    /// there on. It is told again until then.
-    StartTls,
-    /// The server departs from the protocol in what is told next.
-    Warning(Quirk),
+    /// there on. It is told again until then, without quirks.
+    StartTls {
+        /// In what the reply departs from the protocol.
+        quirks: Quirks,
+    },
     /// The session is over: the greeting was negative, or QUIT is answered. Close the connection.
     Closed,
 }
 
-/// What a reply, or a line of one, says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Entry<'b> {
-    /// The reply to STAT.
-    Drop(DropListing),
-    /// The reply to LAST: the highest number accessed, `None` if there is none.
-    Last(Option<MessageNumber>),
-    /// A line of LIST.
-    Scan(ScanListing),
-    /// A line of UIDL.
-    UniqueId(UniqueIdListing<'b>),
-    /// A line of CAPA.
-    Capability(Capability<'b>),
-    /// A line of LANG.
-    Language(LanguageListing<'b>),
-    /// A line of AUTH alone: the name of a mechanism.
-    Mechanism(&'b [u8]),
-}
-
-impl<'b> Entry<'b> {
-    /// Reads the text of a positive reply, if the command has one with a meaning. `message` is the
-    /// argument of LIST or UIDL.
-    pub(super) fn of_reply(
-        keyword: Keyword,
-        message: Option<MessageNumber>,
-        text: &'b [u8],
-    ) -> Result<Option<Self>, Error> {
-        let entry = match (keyword, message) {
-            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or_else(Error::entry)?),
-            (Keyword::Last, _) => Self::Last(last(text).ok_or_else(Error::entry)?),
-            (Keyword::List, Some(message)) => {
-                let listing = ScanListing::parse(text).ok_or_else(Error::entry)?;
-                if listing.message != message {
-                    return Err(Error::WrongNumber(Excerpt::default()));
-                }
-                Self::Scan(listing)
-            }
-            (Keyword::Uidl, Some(message)) => Self::UniqueId(unique_id(message, text)?),
-            _ => return Ok(None),
-        };
-        Ok(Some(entry))
-    }
-
-    /// Reads a line of a listing; `None` for a command whose lines this crate does not know.
-    pub(super) fn of_line(keyword: Keyword, line: &'b [u8]) -> Result<Option<Self>, Error> {
-        let entry = if keyword == Keyword::List {
-            ScanListing::parse(line).map(Self::Scan)
-        } else if keyword == Keyword::Uidl {
-            UniqueIdListing::parse(line).map(Self::UniqueId)
-        } else if keyword == Keyword::Capa {
-            Some(Self::Capability(Capability::parse(line)))
-        } else if keyword == Keyword::Lang {
-            LanguageListing::parse(line).map(Self::Language)
-        } else if keyword == Keyword::AuthList {
-            Some(Self::Mechanism(line.trim_ascii()))
-        } else {
-            return Ok(None);
-        };
-        entry.ok_or_else(Error::entry).map(Some)
-    }
-
-    /// What the lenient reader overlooked, but for capabilities.
-    pub(super) const fn quirk(&self) -> Option<Quirk> {
+impl<'b> Event<'b> {
+    /// Whether this is the end of what the server has to say to what was sent last, so that it may wait for
+    /// the client now: the greeting, a challenge, a reply of one line, the [`End`](Self::End) of a longer
+    /// one, and the end of the session. With pipelining, the reply to the next command begins behind it.
+    #[must_use]
+    pub const fn ends_reply(&self) -> bool {
         match self {
-            Self::Drop(listing) => listing.quirk,
-            Self::Scan(listing) => listing.quirk,
-            Self::UniqueId(listing) => listing.quirk,
-            Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => None,
+            Self::Greeting { .. }
+            | Self::Reply { follows: ReplyShape::Line, .. }
+            | Self::Challenge { .. }
+            | Self::End { .. }
+            | Self::StartTls { .. }
+            | Self::Closed => true,
+            Self::Read | Self::Reply { .. } | Self::Entry { .. } | Self::Line(_) | Self::Data(_) => false,
         }
     }
 
-    /// The message of a scan listing or a unique-id listing.
-    pub(super) const fn message(&self) -> Option<MessageNumber> {
-        match self {
-            Self::Scan(listing) => Some(listing.message),
-            Self::UniqueId(listing) => Some(listing.message),
-            Self::Drop(_) | Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => {
-                None
-            }
+    /// The first line of a reply, or the greeting.
+    #[must_use]
+    pub const fn reply(&self) -> Option<Reply<'b>> {
+        match *self {
+            Self::Greeting { reply, .. } | Self::Reply { reply, .. } => Some(reply),
+            Self::Read
+            | Self::Challenge { .. }
+            | Self::Entry { .. }
+            | Self::Line(_)
+            | Self::Data(_)
+            | Self::End { .. }
+            | Self::StartTls { .. }
+            | Self::Closed => None,
         }
     }
-}
 
-/// `n`, with anything behind a space; 0 is no message.
-fn last(text: &[u8]) -> Option<Option<MessageNumber>> {
-    let word = text.split(u8::is_ascii_whitespace).next()?;
-    let number = u32::try_from(decimal(word)?).ok()?;
-    Some(MessageNumber::new(number))
-}
+    /// What a positive reply, or a line of a listing, says.
+    #[must_use]
+    pub const fn entry(&self) -> Option<Entry<'b>> {
+        match *self {
+            Self::Reply { entry, .. } => entry,
+            Self::Entry { entry, .. } => Some(entry),
+            Self::Read
+            | Self::Greeting { .. }
+            | Self::Challenge { .. }
+            | Self::Line(_)
+            | Self::Data(_)
+            | Self::End { .. }
+            | Self::StartTls { .. }
+            | Self::Closed => None,
+        }
+    }
 
-/// `n uid`, or the unique-id alone, which some servers send. A word of digits alone is no unique-id
-/// but a number whose unique-id is missing.
-fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, Error> {
-    match UniqueIdListing::parse(text) {
-        Some(listing) if listing.message == message => Ok(listing),
-        Some(_) => Err(Error::WrongNumber(Excerpt::default())),
-        None => {
-            let uid = text.trim_ascii();
-            let word = !uid.is_empty() && !uid.iter().any(u8::is_ascii_whitespace);
-            if !word || uid.iter().all(u8::is_ascii_digit) {
-                return Err(Error::entry());
-            }
-            Ok(UniqueIdListing { message, uid, quirk: Some(Quirk::MissingNumber) })
+    /// In what the server has departed from the protocol.
+    #[must_use]
+    pub const fn quirks(&self) -> Quirks {
+        match *self {
+            Self::Greeting { quirks, .. }
+            | Self::Reply { quirks, .. }
+            | Self::Challenge { quirks, .. }
+            | Self::Entry { quirks, .. }
+            | Self::End { quirks, .. }
+            | Self::StartTls { quirks } => quirks,
+            Self::Read | Self::Line(_) | Self::Data(_) | Self::Closed => Quirks::NONE,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Lines that are looked at before they are taken, so that warnings can come first.
+//! Lines at the front of the input. One is taken only when it was read and found good, so that a fault can
+//! be told with the line that it is in.
 
 use super::error::Error;
 use super::excerpt::Excerpt;
@@ -17,17 +18,15 @@ pub(super) struct Line<'b> {
     octets: usize,
 }
 
-/// Finds lines, and knows how many warnings about the line at the front were given.
+/// Finds lines.
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
     finder: LineFinder,
-    warned: usize,
-    strict: bool,
 }
 
 impl Lines {
-    pub(super) const fn new(strict: bool) -> Self {
-        Self { finder: LineFinder::new(), warned: 0, strict }
+    pub(super) const fn new() -> Self {
+        Self { finder: LineFinder::new() }
     }
 
     /// The line at the front of the input, if it is whole. The input keeps it.
@@ -53,28 +52,9 @@ impl Lines {
         })
     }
 
-    /// The next quirk of the line at the front that must be told before the line is taken.
-    pub(super) fn warn(&mut self, quirks: [Option<Quirk>; 4]) -> Result<Option<Quirk>, Error> {
-        let next = quirks.into_iter().flatten().nth(self.warned);
-        match next {
-            Some(quirk) if self.strict => Err(Error::Quirk(quirk)),
-            Some(quirk) => {
-                self.warned = self.warned.saturating_add(1);
-                Ok(Some(quirk))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// All about what is at the front was told.
-    pub(super) const fn told(&mut self) {
-        self.warned = 0;
-    }
-
     /// Takes the line off the input.
     pub(super) fn take(&mut self, input: &mut Input<'_>, line: &Line<'_>) {
         input.take(line.octets);
         self.finder = LineFinder::new();
-        self.warned = 0;
     }
 }

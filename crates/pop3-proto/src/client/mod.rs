@@ -26,12 +26,11 @@
 //! loop {
 //!     let mut input = Input::new(&received);
 //!     let done = match client.poll(now, &mut input)? {
-//!         Event::Greeting(_) | Event::Reply { .. } | Event::End { .. } => client.outstanding() == 0,
-//!         Event::Entry(Entry::Scan(listing)) => {
+//!         Event::Entry { entry: Entry::Scan(listing), .. } => {
 //!             octets += listing.octets;
 //!             false
 //!         }
-//!         _ => false,
+//!         event => event.ends_reply(),
 //!     };
 //!     let consumed = input.consumed();
 //!     received.drain(..consumed);
@@ -46,24 +45,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod awaited;
 mod challenge;
 mod config;
 mod connection;
+mod due;
+mod entry;
 mod error;
 mod event;
 mod excerpt;
 mod first_line;
 mod lines;
+mod masking;
+mod misuse;
 mod outgoing;
+mod outstanding;
 mod patience;
 mod receive;
+mod sending;
 mod session;
 mod shown;
+mod state;
 
 pub use challenge::Challenge;
 pub use config::Config;
 pub use connection::Connection;
-pub use error::{Error, Misuse, Protocol, SendError};
-pub use event::{Entry, Event};
+pub use entry::Entry;
+pub use error::{Error, Protocol};
+pub use event::Event;
 pub use excerpt::Excerpt;
-pub use session::{Action, Session, Signal, State};
+pub use misuse::{Misuse, SendError};
+pub use outgoing::Outgoing;
+pub use session::{Action, Session, Signal};
+pub use state::State;

@@ -3,9 +3,6 @@
 use core::time::Duration;
 
 use super::config::Config;
-use super::connection::{Connection, Reading};
-use super::session::State;
-use crate::command::Keyword;
 use crate::instant::Instant;
 
 /// The times that deadlines are reckoned from. What the caller spends between an event and its next poll,
@@ -99,27 +96,5 @@ impl Patience {
                 if config.min_octets > 0 && slow.0 < silent.0 { slow } else { silent }
             }
         }
-    }
-}
-
-impl Connection {
-    /// What is due from the server.
-    pub(super) fn due(&self) -> Option<Due> {
-        let config = &self.config;
-        match (self.session.state(), &self.reading) {
-            (State::Greeting, _) => Some(Due::Whole(config.greeting_timeout)),
-            (State::Transaction | State::Closing, Reading::Lines { .. } | Reading::Body) => Some(Due::Rest),
-            // Before the login replies are short: a server that gives them octet by octet means no good.
-            (State::Authorization | State::Transaction | State::Closing, _) => {
-                let quit = self.awaited()? == Keyword::Quit;
-                Some(Due::Whole(if quit { config.quit_timeout } else { config.reply_timeout }))
-            }
-            (State::Challenged | State::Handshake | State::Closed, _) => None,
-        }
-    }
-
-    /// The part of the session that has a time of its own. Another one begins with another value.
-    pub(super) fn part(&self) -> (usize, Option<Due>) {
-        (self.outstanding.len(), self.due())
     }
 }

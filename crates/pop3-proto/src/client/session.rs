@@ -1,29 +1,10 @@
 //! The rules of the client: transitions of values.
 
-use super::error::Misuse;
+use super::misuse::Misuse;
+use super::state::State;
 use crate::channel::Channel;
 use crate::command::Keyword;
 use crate::reply::Status;
-
-/// Where a session is (RFC 1939 section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
-pub enum State {
-    /// The greeting has not come; nothing may be sent.
-    Greeting,
-    /// Before the login.
-    Authorization,
-    /// STLS was accepted, and TLS is not established yet; nothing may be sent.
-    Handshake,
-    /// A challenge of AUTH came, which is to be answered or cancelled; no command may be sent.
-    Challenged,
-    /// After the login.
-    Transaction,
-    /// QUIT was sent; nothing may be sent behind it.
-    Closing,
-    /// The greeting was negative, QUIT was answered, or the connection failed.
-    Closed,
-}
 
 /// What happens to a [`Session`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +97,8 @@ impl Session {
     pub fn step(&mut self, signal: Signal) -> Result<Action, Misuse> {
         let (next, action) = match signal {
             Signal::Greeting(status) => self.greeted(status)?,
-            Signal::Send(keyword) => (self.sent(keyword)?, Action::Continue),
-            Signal::SendSealedAuth => (self.sent_auth()?, Action::Continue),
+            Signal::Send(keyword) => (self.sent(keyword, false)?, Action::Continue),
+            Signal::SendSealedAuth => (self.sent(Keyword::Auth, true)?, Action::Continue),
             Signal::Challenge => (self.challenged()?, Action::Continue),
             Signal::Respond => (self.responded(false)?, Action::Continue),
             Signal::Cancel => (self.responded(true)?, Action::Continue),
@@ -141,8 +122,8 @@ impl Session {
         }
     }
 
-    /// Which command may be sent when. This is the whole table.
-    const fn sent(self, keyword: Keyword) -> Result<Self, Misuse> {
+    /// Which command may be sent when, with a secret in it or sealed. This is the whole table.
+    const fn sent(self, keyword: Keyword, sealed: bool) -> Result<Self, Misuse> {
         use Keyword::{
             Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
             Stat, Stls, Top, Uidl, User, Utf8, Xclient,
@@ -154,7 +135,9 @@ impl Session {
                     None => Misuse::State(self.state),
                 })
             }
-            (State::Authorization, User | Pass | Apop | Auth) if !self.channel.carries_secrets() => {
+            (State::Authorization, User | Pass | Apop | Auth)
+                if !sealed && !self.channel.carries_secrets() =>
+            {
                 Err(Misuse::Plaintext)
             }
             (State::Authorization, Pass) if !self.named => Err(Misuse::Unnamed),
@@ -178,14 +161,6 @@ impl Session {
                 Ok(Self { awaiting: Some(keyword), ..self.to(State::Closing) })
             }
             _ => Err(Misuse::State(self.state)),
-        }
-    }
-
-    /// AUTH whose mechanism shows no secret may go over any channel.
-    const fn sent_auth(self) -> Result<Self, Misuse> {
-        match (Self { channel: Channel::Tls, ..self }).sent(Keyword::Auth) {
-            Ok(session) => Ok(Self { channel: self.channel, ..session }),
-            Err(misuse) => Err(misuse),
         }
     }
 

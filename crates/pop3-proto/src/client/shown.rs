@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::connection::Connection;
-use super::excerpt::Excerpt;
 use crate::Secret;
 use crate::command::Command;
 use crate::sasl::Base64;
@@ -96,23 +94,6 @@ impl Shown {
             rest = found.unwrap_or(behind);
         }
         masked
-    }
-}
-
-impl Connection {
-    /// The line at the front of these octets, without the secrets that were sent.
-    pub(super) fn excerpt(&self, rest: &[u8]) -> Excerpt {
-        let end = memchr::memchr(b'\n', rest);
-        let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
-        let line = self.shown.mask(line.strip_suffix(b"\r").unwrap_or(line), end.is_none());
-        Excerpt::new(self.awaited(), &line)
-    }
-
-    /// A text of the server's, where each password and token that was sent for the login and that it may
-    /// repeat is replaced by `***`.
-    #[must_use]
-    pub fn masked(&self, text: &[u8]) -> Vec<u8> {
-        self.shown.mask(text, false)
     }
 }
 

@@ -1,7 +1,7 @@
 //! AUTH: challenges, answers, and what may be sent where (RFC 5034).
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, SendError, State};
+use pop3_proto::client::{Config, Outgoing, SendError, State};
 use pop3_proto::{Base64, Channel, Command, MechanismName, encode_base64};
 
 use crate::support::{Player, strict, user};
@@ -29,7 +29,11 @@ impl Player {
 
     fn sealed(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let initial = initial.map(base64);
-        self.client.send_sealed_auth(name(mechanism), initial, self.now, &mut self.sent)
+        let command = Outgoing::sealed_auth(name(mechanism), initial);
+        let expected = self.client.can_send(command);
+        let result = self.client.send(command, self.now, &mut self.sent);
+        assert_eq!(result, expected);
+        result
     }
 }
 

@@ -44,16 +44,16 @@ fn lenient_warns_and_strict_refuses() {
     }
 }
 
-/// A warning comes before the event that it concerns.
+/// Quirks are told with what they are about.
 #[test]
-fn warnings_come_first() {
+fn quirks_come_with_their_event() {
     let mut player = Player::ready(Config::default());
     player.exchange(&Command::Stat, b"+ok 1  -5\n");
     assert_eq!(
         player.told(),
         [
-            "warning BareLineFeed",
             "warning StatusCase",
+            "warning BareLineFeed",
             "warning NegativeOctets",
             "Stat Positive 1  -5 Drop(DropListing { messages: 1, octets: 0, quirk: Some(NegativeOctets) })",
         ]

@@ -117,7 +117,7 @@ fn a_long_listing_needs_no_memory() {
     let mut out = BytesMut::new();
     let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut Connection| {
         if let Some(command) = command {
-            client.send(&command, Instant::EPOCH, &mut out).unwrap();
+            client.send(command, Instant::EPOCH, &mut out).unwrap();
         }
         let mut input = Input::new(octets);
         let mut entries = 0;
@@ -126,7 +126,7 @@ fn a_long_listing_needs_no_memory() {
             if event == Event::Read {
                 break;
             }
-            entries += usize::from(matches!(event, Event::Entry(_)));
+            entries += usize::from(matches!(event, Event::Entry { .. }));
         }
         assert!(input.rest().is_empty());
         entries

@@ -46,7 +46,7 @@ fn unique_ids_are_octets() {
     let mut uids = Vec::new();
     loop {
         let event = player.client.poll(player.now, &mut input).unwrap();
-        if let Event::Entry(Entry::UniqueId(listing)) = event {
+        if let Event::Entry { entry: Entry::UniqueId(listing), .. } = event {
             uids.push((listing.message.number(), listing.uid));
         } else if matches!(event, Event::End { .. } | Event::Read) {
             break;

@@ -4,6 +4,7 @@
 
 mod auth;
 mod deadlines;
+mod draining;
 mod endings;
 mod excerpts;
 mod injection;
@@ -11,6 +12,7 @@ mod leniency;
 mod limits;
 mod listings;
 mod login;
+mod once;
 mod out_of_step;
 mod pipelining;
 mod random;

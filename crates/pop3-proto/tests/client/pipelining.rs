@@ -126,7 +126,7 @@ fn a_long_run_keeps_the_window() {
     let mut player = Player::ready(Config::default());
     let (mut asked, mut answered) = (0, 0);
     while answered < 100_000 {
-        while asked < 100_000 && player.client.can_send(&Command::Noop).is_ok() {
+        while asked < 100_000 && player.client.can_send(Command::Noop).is_ok() {
             player.try_send(&Command::Noop).unwrap();
             asked += 1;
         }

@@ -82,7 +82,7 @@ fn a_whole_session_at_every_split() {
 }
 
 #[test]
-fn warnings_come_once_at_every_split() {
+fn quirks_come_once_at_every_split() {
     let turns = [
         turn(&[], b"\r\n\n+ok hi\n"),
         turn(&[Command::Capa], b"+OK\r\n\r\n Sasl\tPLAIN \nEXPIRENEVER\r\n.\n"),
@@ -98,27 +98,27 @@ fn warnings_come_once_at_every_split() {
     assert_eq!(
         warnings,
         [
-            "EmptyLineBeforeGreeting",
-            "BareLineFeed",
             "StatusCase",
-            "EmptyListingLine",
             "BareLineFeed",
+            "EmptyLineBeforeGreeting",
             "Spacing",
+            "BareLineFeed",
+            "EmptyListingLine",
             "JoinedCapability",
             "BareLineFeed",
-            "BareLineFeed",
             "Spacing",
+            "BareLineFeed",
             "BareLineFeed",
             "UniqueIdSyntax",
             "SkippedNumber",
-            "EmptyListingLine",
             "UnorderedListing",
+            "EmptyListingLine",
             "RepeatedNumber",
             "EmptyUniqueId",
             "UnstuffedDot",
             "DoubledCarriageReturn",
-            "BareLineFeed",
             "StatusCase",
+            "BareLineFeed",
             "NegativeOctets",
             "UnendedLine",
         ]

@@ -93,7 +93,11 @@ impl Player {
         loop {
             let buffer = core::mem::take(&mut self.input);
             let mut input = if last { Input::last(&buffer) } else { Input::new(&buffer) };
+            let owed = self.client.outstanding();
             let result = self.client.poll(self.now, &mut input);
+            if let Ok(event) = &result {
+                self.check_end(event, owed);
+            }
             let consumed = input.consumed();
             assert!(consumed + input.rest().len() == buffer.len());
             idle_events = if consumed == 0 { idle_events + 1 } else { 0 };
@@ -107,6 +111,24 @@ impl Player {
         }
     }
 
+    /// An event ends a reply exactly when one reply less is owed; greetings and challenges are owed to no command.
+    fn check_end(&self, event: &Event<'_>, owed: usize) {
+        let answered = owed - self.client.outstanding();
+        match event {
+            Event::Reply { .. } | Event::End { .. } => {
+                assert_eq!(answered, usize::from(event.ends_reply()), "{event:?}");
+            }
+            // It is told again.
+            Event::StartTls { .. } => assert!(answered <= 1 && event.ends_reply()),
+            Event::Greeting { .. } | Event::Challenge { .. } | Event::Closed => {
+                assert!(answered == 0 && event.ends_reply(), "{event:?}");
+            }
+            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) => {
+                assert!(answered == 0 && !event.ends_reply(), "{event:?}");
+            }
+        }
+    }
+
     fn note(&mut self, result: &Result<Event<'_>, Error>) -> bool {
         if let Ok(Event::Data(data)) = result {
             assert!(!data.is_empty());
@@ -117,26 +139,28 @@ impl Player {
             return false;
         }
         self.flush();
+        if let Ok(event) = result {
+            self.log.extend(event.quirks().iter().map(|quirk| format!("warning {quirk:?}")));
+        }
         let (line, goes_on) = match result {
             Ok(Event::Read | Event::Data(_)) => return true,
-            Ok(Event::Greeting(reply)) => {
+            Ok(Event::Greeting { reply, .. }) => {
                 (format!("greeting {:?} {}", reply.status, reply.text.escape_ascii()), true)
             }
-            Ok(Event::Reply { keyword, reply, entry, follows }) => {
+            Ok(Event::Reply { keyword, reply, entry, follows, quirks: _ }) => {
                 let text = reply.text.escape_ascii();
                 let entry = entry.map(|entry| format!(" {entry:?}")).unwrap_or_default();
                 let follows = if *follows == ReplyShape::Line { "" } else { " …" };
                 (format!("{keyword:?} {:?} {text}{entry}{follows}", reply.status), true)
             }
-            Ok(Event::Challenge(Challenge::Octets(text))) => {
+            Ok(Event::Challenge { challenge: Challenge::Octets(text), .. }) => {
                 (format!("challenge {}", text.expose().escape_ascii()), true)
             }
-            Ok(Event::Challenge(challenge)) => (format!("challenge {challenge:?}"), true),
-            Ok(Event::Entry(entry)) => (format!("{entry:?}"), true),
+            Ok(Event::Challenge { challenge, .. }) => (format!("challenge {challenge:?}"), true),
+            Ok(Event::Entry { entry, .. }) => (format!("{entry:?}"), true),
             Ok(Event::Line(line)) => (format!("line {}", line.escape_ascii()), true),
-            Ok(Event::End { keyword }) => (format!("end {keyword:?}"), true),
-            Ok(Event::StartTls) => ("start tls".to_owned(), false),
-            Ok(Event::Warning(quirk)) => (format!("warning {quirk:?}"), true),
+            Ok(Event::End { keyword, .. }) => (format!("end {keyword:?}"), true),
+            Ok(Event::StartTls { .. }) => ("start tls".to_owned(), false),
             Ok(Event::Closed) => ("closed".to_owned(), false),
             // What the server said depends on how it was cut, and is a matter of other tests.
             Err(error) => {

@@ -29,9 +29,9 @@ fn sending_over_unread_octets_is_refused() {
     use pop3_proto::{Channel, Input, Instant};
     let mut client = Connection::new(Config::default(), Channel::Tls, Instant::EPOCH);
     let mut input = Input::new(b"+OK\r\n+OK\r\n");
-    assert!(matches!(client.poll(Instant::EPOCH, &mut input), Ok(Event::Greeting(_))));
+    assert!(matches!(client.poll(Instant::EPOCH, &mut input), Ok(Event::Greeting { .. })));
     let mut out = BytesMut::new();
-    assert_eq!(client.send(&user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
+    assert_eq!(client.send(user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
     assert!(out.is_empty());
 }
 

@@ -1,0 +1,73 @@
+//! The log on standard error.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd as _;
+use std::panic::{self, PanicHookInfo};
+use std::sync::OnceLock;
+
+use pop3_serve::log::{self, Format};
+use tracing::error;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::args::{Log, LogFormat, LogLevel};
+use crate::exit::Failure;
+
+static LOG: OnceLock<log::Log> = OnceLock::new();
+
+/// Keeps the log; when this is dropped, what waits is written, as far as that goes quickly.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Logging(());
+
+/// Begins to log as the options say. Call it once.
+///
+/// # Errors
+/// When the system gives no thread or no descriptor for it.
+pub(crate) fn init(options: &Log) -> Result<Logging, Failure> {
+    let level = match options.level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let format = match options.format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let cant = |error: io::Error| Failure::usage(format!("can't log to standard error: {error}"));
+    // A descriptor of its own: the lock of std's handle would be held while the system takes nothing, and
+    // whoever prints would wait for it.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned().map_err(cant)?);
+    let (lines, log) = log::start(stderr, format, io::stderr().is_terminal()).map_err(cant)?;
+    // The first one stays.
+    let _ = LOG.set(log);
+    let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
+    panic::set_hook(Box::new(log_panic));
+    Ok(Logging(()))
+}
+
+/// Waits a moment for lines that are still to be written.
+pub(crate) fn flush() {
+    if let Some(log) = LOG.get() {
+        log.flush();
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Tells where a thread has panicked. What the panic says may hold what a client has sent, so that only words
+/// of the program itself are told.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let why = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("-");
+    error!(place, why, "a fault of this program: a thread has panicked");
+}

@@ -1,0 +1,154 @@
+//! `pop3 serve`: Maildirs for mail clients.
+
+mod signals;
+
+use core::net::Ipv4Addr;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use pop3_sasl::Mechanism;
+use pop3_serve::{
+    Certificate, Config, Entrance, ErrorKind, Limits, SaltKey, Server, Stop, TokenCommand, Users,
+};
+use tracing::{info, warn};
+
+use crate::args::Serve;
+use crate::exit::{Exit, Failure};
+use crate::password::VARIABLE;
+
+/// Serves until a signal ends it.
+pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
+    let _log = crate::logging::init(&options.log)?;
+    let users = Arc::new(Users::load(&options.users)?);
+    if let Some(warning) = users.warning() {
+        warn!("{warning}");
+    }
+    pop3_serve::raise_open_files();
+    let config = config(options)?;
+    let certificate = config.certificate.clone();
+    let server = Server::bind(config, Arc::clone(&users)).map_err(explain)?;
+    let stop = Stop::new();
+    signals::watch(&stop, &users, server.offer(), certificate)?;
+    announce(&server)?;
+    server.run(options.runtime.into(), &stop)?;
+    info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// The settings that the options stand for.
+fn config(options: &Serve) -> Result<Config, Failure> {
+    let mut config = Config::new(&options.maildrops);
+    let host = options.hostname.clone().unwrap_or_else(host_name);
+    config.certificate = certificate(options, &host)?.map(Arc::new);
+    config.host = Some(host);
+    for &address in &options.listen {
+        config = config.listen(address);
+    }
+    for &address in &options.listen_tls {
+        config = config.listen_tls(address);
+    }
+    if config.listeners.is_empty() {
+        config = config.listen((Ipv4Addr::LOCALHOST, 1110).into());
+        if config.certificate.is_some() {
+            config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
+        }
+    }
+    config.mechanisms = options.auth_mechanisms.as_ref().map(|list| list.0.clone());
+    config.channel_binding = options.channel_binding;
+    config.apop = options.apop;
+    config.utf8 = options.utf8;
+    config.insecure_auth = options.allow_insecure_auth;
+    config.salt_key = salt_key(options)?.map(Arc::new);
+    config.tokens = options
+        .token_command
+        .as_ref()
+        .map(|command| TokenCommand::new(command, options.token_timeout).hide(VARIABLE).into());
+    config.proxies.clone_from(&options.proxy_from);
+    config.xclient_proxies.clone_from(&options.xclient_from);
+    config.login_delay = options.login_delay;
+    config.expire = options.expire.map(|expiry| expiry.0);
+    config.enforce_expiry = options.expire_enforce;
+    config.implementation.clone_from(&options.implementation);
+    config.idle_timeout = options.idle_timeout;
+    config.login_timeout = options.login_timeout;
+    config.limits = Limits::new(
+        options.max_connections,
+        options.max_connections_per_ip,
+        options.max_connections_per_user,
+    );
+    Ok(config)
+}
+
+/// The key of salts, from its file, which is made where there is none; `None` where that can't be.
+fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
+    let default = || SaltKey::default_path(&options.users);
+    let path = options.salt_key.clone().unwrap_or_else(default);
+    match SaltKey::load_or_make(&path)? {
+        Ok(key) => Ok(Some(key)),
+        Err(error) => {
+            warn!(
+                "{} can't be made: {error}; until it can, salts of unknown users change with each start, \
+                 which shows that they are unknown; --salt-key names another place",
+                path.display()
+            );
+            Ok(None)
+        }
+    }
+}
+
+fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failure> {
+    let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        Certificate::from_files(chain, key)?
+    } else if options.tls_self_signed {
+        info!("the certificate is self-signed and lasts as long as this process");
+        Certificate::self_signed(host)?
+    } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {
+        return Ok(None);
+    } else {
+        let option = if options.listen_tls.is_empty() { "--tls-client-ca" } else { "--listen-tls" };
+        return Err(Failure::usage(format!(
+            "{option} needs a certificate: --tls-cert and --tls-key, or --tls-self-signed"
+        )));
+    };
+    match &options.tls_client_ca {
+        Some(authorities) => Ok(Some(certificate.with_client_authorities(authorities)?)),
+        None => Ok(Some(certificate)),
+    }
+}
+
+/// The failure, which names the option that is missing.
+fn explain(error: pop3_serve::Error) -> Failure {
+    let ErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
+    let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
+    Failure::usage(format!("{} needs {option}", mechanism.name()))
+}
+
+/// Says on standard output where clients can connect. What reads it may go on when it reads `ready`.
+fn announce(server: &Server) -> Result<(), Failure> {
+    let mut lines = String::new();
+    for (entrance, address) in server.addresses() {
+        let scheme = match entrance {
+            Entrance::Plain => "pop3",
+            Entrance::Implicit => "pop3s",
+        };
+        lines.push_str(&format!("listening {scheme} {address}\n"));
+    }
+    lines.push_str("ready\n");
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(lines.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::usage(format!("can't write to standard output: {error}")))
+}
+
+/// The name of this machine, as far as it can stand in a greeting.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        .take(200)
+        .collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}

@@ -1,0 +1,379 @@
+//! Faults at will, for tests.
+
+use core::any::Any;
+use core::time::Duration;
+use std::ffi::OsStr;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::disk::Disk;
+use crate::file::{File, Lock};
+use crate::folder::Folder;
+use crate::open::Open;
+use crate::stat::Stat;
+
+/// A disk on which any change can be made to fail, or be the one at which the process is killed.
+///
+/// Changes are counted, whatever file they are made on: making, emptying, writing, cutting, moving, linking and
+/// removing a file, making a directory, and bringing something to the disk. A write that fails has written half of its
+/// octets. What only looks never fails.
+///
+/// To sync counts as a change and can fail, but is not carried out: no test loses power, and none waits for a disk.
+/// Values of this type are handles to the same faults.
+///
+/// ```
+/// use std::io::Write as _;
+/// use pop3_disk::{Disk, Faults, Open, System, What};
+///
+/// let place = tempfile::tempdir()?;
+/// let faults = Faults::over(System::shared());
+/// let folder = faults.open_folder(place.path())?;
+/// faults.end_at(2);
+/// let mut file = folder.open(b"note", Open::writing().make_new(0o600))?;
+/// assert!(file.write_all(b"hello").is_err());
+/// assert!(folder.unlink(b"note").is_err()); // A process that is gone tidies nothing up.
+/// assert_eq!(std::fs::read(place.path().join("note"))?, b"he");
+/// assert_eq!(faults.changes().iter().map(|change| change.what).collect::<Vec<_>>(), [What::Make]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Faults {
+    inner: Arc<dyn Disk>,
+    plan: Plan,
+}
+
+/// A change on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// What was done.
+    pub what: What,
+    /// The file or directory, under the name that it was opened by; of a move the new name.
+    pub path: PathBuf,
+}
+
+/// What changes on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum What {
+    /// A file was opened that was to be made or emptied.
+    Make,
+    /// A directory was made.
+    MakeFolder,
+    /// Octets were written.
+    Write,
+    /// A file got another length.
+    SetLen,
+    /// A file got another name.
+    Rename,
+    /// A file got one more name.
+    Link,
+    /// A name was removed.
+    Unlink,
+    /// A file or directory was brought to the disk.
+    Sync,
+}
+
+/// What is to fail, shared by all that was opened.
+#[derive(Clone, Debug, Default)]
+struct Plan(Arc<Mutex<Planned>>);
+
+#[derive(Debug, Default)]
+struct Planned {
+    /// The changes until the fault, that one included; 0 when there is none ahead.
+    left: u64,
+    fault: Fault,
+    has_failed: bool,
+    without_rename_new: bool,
+    without_links: bool,
+    changes: Vec<Change>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Fault {
+    /// The process is gone from then on.
+    #[default]
+    End,
+    /// One change fails.
+    Once(io::ErrorKind),
+}
+
+/// A change that must not take place.
+struct RefusedChange {
+    error: io::Error,
+    /// Whether this is the fault itself, and not behind it.
+    at_fault: bool,
+}
+
+impl Faults {
+    /// A disk with the files of another one. Nothing fails yet.
+    #[must_use]
+    pub fn over(inner: Arc<dyn Disk>) -> Self {
+        Self { inner, plan: Plan::default() }
+    }
+
+    /// This disk as a shared object, as those who use a disk take it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<dyn Disk> {
+        Arc::new(self.clone())
+    }
+
+    /// The change with this number from now on fails, and so do all behind it, as if the process had been killed at
+    /// it. The first one has the number 1.
+    pub fn end_at(&self, change: u64) {
+        self.plan.set(change, Fault::End);
+    }
+
+    /// The change with this number from now on fails, and none behind it. The first one has the number 1.
+    pub fn fail_at(&self, change: u64, kind: io::ErrorKind) {
+        self.plan.set(change, Fault::Once(kind));
+    }
+
+    /// Nothing fails from now on.
+    pub fn calm(&self) {
+        self.plan.set(0, Fault::End);
+    }
+
+    /// From now on there is no [`Folder::rename_new`], as on old kernels and some file systems.
+    pub fn without_rename_new(&self) {
+        self.plan.lock().without_rename_new = true;
+    }
+
+    /// From now on there is no [`Folder::link`], as on FAT.
+    pub fn without_links(&self) {
+        self.plan.lock().without_links = true;
+    }
+
+    /// Whether the fault that was asked for last has happened.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.plan.lock().has_failed
+    }
+
+    /// The changes that were made since faults were asked for last, or since the beginning.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        self.plan.lock().changes.clone()
+    }
+}
+
+impl Plan {
+    fn lock(&self) -> MutexGuard<'_, Planned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, left: u64, fault: Fault) {
+        let mut planned = self.lock();
+        (planned.left, planned.fault, planned.has_failed) = (left, fault, false);
+        planned.changes.clear();
+    }
+
+    /// A change comes next.
+    fn change(&self, what: What, path: &Path) -> io::Result<()> {
+        self.try_change(what, path).map_err(|refused| refused.error)
+    }
+
+    fn try_change(&self, what: What, path: &Path) -> Result<(), RefusedChange> {
+        let mut planned = self.lock();
+        let error = match planned.fault {
+            Fault::End if planned.has_failed => {
+                return Err(RefusedChange {
+                    error: io::Error::other("the process is gone"),
+                    at_fault: false,
+                });
+            }
+            Fault::End if planned.left == 1 => io::Error::other("the process ends here"),
+            Fault::Once(kind) if planned.left == 1 => kind.into(),
+            Fault::End | Fault::Once(_) => {
+                planned.left = planned.left.saturating_sub(1);
+                planned.changes.push(Change { what, path: path.to_owned() });
+                return Ok(());
+            }
+        };
+        planned.left = 0;
+        planned.has_failed = true;
+        Err(RefusedChange { error, at_fault: true })
+    }
+}
+
+impl Disk for Faults {
+    fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        let inner = self.inner.open_folder(path)?;
+        Ok(Arc::new(FaultyFolder { inner, path: path.to_owned(), plan: self.plan.clone() }))
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.canonical(path)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.inner.read_link(path)
+    }
+
+    fn temporary(&self) -> io::Result<Box<dyn File>> {
+        self.inner.temporary()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.inner.now()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.inner.pause(time);
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFolder {
+    inner: Arc<dyn Folder>,
+    path: PathBuf,
+    plan: Plan,
+}
+
+impl FaultyFolder {
+    /// The other directory of a move.
+    fn of(folder: &dyn Folder) -> io::Result<&Self> {
+        let folder: &dyn Any = folder;
+        folder.downcast_ref().ok_or_else(|| io::ErrorKind::CrossesDevices.into())
+    }
+
+    fn path_of(&self, name: &[u8]) -> PathBuf {
+        self.path.join(OsStr::from_bytes(name))
+    }
+
+    fn change(&self, what: What, name: &[u8]) -> io::Result<()> {
+        self.plan.change(what, &self.path_of(name))
+    }
+}
+
+impl Folder for FaultyFolder {
+    fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+        if how.is_change() {
+            self.change(What::Make, name)?;
+        }
+        let inner = self.inner.open(name, how)?;
+        Ok(Box::new(FaultyFile { inner, path: self.path_of(name), plan: self.plan.clone() }))
+    }
+
+    fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
+        let inner = self.inner.open_folder(name)?;
+        Ok(Arc::new(Self { inner, path: self.path_of(name), plan: self.plan.clone() }))
+    }
+
+    fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()> {
+        self.change(What::MakeFolder, name)?;
+        self.inner.make_folder(name, mode)
+    }
+
+    fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        self.inner.stat(name)
+    }
+
+    fn stat_self(&self) -> io::Result<Stat> {
+        self.inner.stat_self()
+    }
+
+    fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        self.inner.list(each)
+    }
+
+    fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        let to = Self::of(to)?;
+        to.change(What::Rename, new)?;
+        self.inner.rename(old, &*to.inner, new)
+    }
+
+    fn rename_new(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        let to = Self::of(to)?;
+        if self.plan.lock().without_rename_new {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        to.change(What::Rename, new)?;
+        self.inner.rename_new(old, &*to.inner, new)
+    }
+
+    fn link(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        let to = Self::of(to)?;
+        if self.plan.lock().without_links {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        to.change(What::Link, new)?;
+        self.inner.link(old, &*to.inner, new)
+    }
+
+    fn unlink(&self, name: &[u8]) -> io::Result<()> {
+        self.change(What::Unlink, name)?;
+        self.inner.unlink(name)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.plan.change(What::Sync, &self.path)
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    inner: Box<dyn File>,
+    path: PathBuf,
+    plan: Plan,
+}
+
+impl Read for FaultyFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buf)
+    }
+}
+
+impl Write for FaultyFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self.plan.try_change(What::Write, &self.path) {
+            Ok(()) => self.inner.write(buf),
+            Err(RefusedChange { error, at_fault }) => {
+                if at_fault {
+                    self.inner.write_all(&buf[..buf.len() / 2])?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Seek for FaultyFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+impl File for FaultyFile {
+    fn stat(&self) -> io::Result<Stat> {
+        self.inner.stat()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.plan.change(What::Sync, &self.path)
+    }
+
+    fn set_len(&self, octets: u64) -> io::Result<()> {
+        self.plan.change(What::SetLen, &self.path)?;
+        self.inner.set_len(octets)
+    }
+
+    fn try_lock(&self, lock: Lock) -> io::Result<bool> {
+        self.inner.try_lock(lock)
+    }
+
+    fn unlock(&self, lock: Lock) -> io::Result<()> {
+        self.inner.unlock(lock)
+    }
+
+    fn has_separate_locks(&self) -> bool {
+        self.inner.has_separate_locks()
+    }
+}

@@ -1,0 +1,285 @@
+//! The files of the operating system.
+
+use core::any::Any;
+use core::time::Duration;
+use std::fs::{self, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+
+use crate::disk::Disk;
+use crate::file::{File, Lock};
+use crate::folder::Folder;
+use crate::open::{Access, Make, Open};
+use crate::stat::{Kind, Stat};
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// What keeps the opening of a file from waiting, and from leading elsewhere.
+const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// The files and the clock of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct System;
+
+impl System {
+    /// The system as a shared object, as those who use a disk take it.
+    #[must_use]
+    pub fn shared() -> Arc<dyn Disk> {
+        Arc::new(Self)
+    }
+}
+
+impl Disk for System {
+    fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        Ok(Arc::new(SystemFolder { fd: rustix::fs::openat(CWD, path, FOLDER, Mode::empty())? }))
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    fn temporary(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(SystemFile { file: tempfile::tempfile()? }))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn pause(&self, time: Duration) {
+        thread::sleep(time);
+    }
+}
+
+#[derive(Debug)]
+struct SystemFolder {
+    fd: OwnedFd,
+}
+
+impl SystemFolder {
+    /// The other directory of a move.
+    fn of(folder: &dyn Folder) -> io::Result<&Self> {
+        let folder: &dyn Any = folder;
+        folder.downcast_ref().ok_or_else(|| io::ErrorKind::CrossesDevices.into())
+    }
+}
+
+impl Folder for SystemFolder {
+    fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
+        let mut flags = OFlags::CLOEXEC;
+        flags |= match how.access {
+            Access::Read => OFlags::RDONLY,
+            Access::Write => OFlags::WRONLY,
+            Access::ReadAndWrite => OFlags::RDWR,
+            Access::Append => OFlags::WRONLY | OFlags::APPEND,
+        };
+        let mode = match how.make {
+            Make::Never => Mode::empty(),
+            Make::IfMissing(mode) => {
+                flags |= OFlags::CREATE;
+                self::mode(mode)
+            }
+            Make::New(mode) => {
+                flags |= OFlags::CREATE | OFlags::EXCL;
+                self::mode(mode)
+            }
+        };
+        flags.set(OFlags::TRUNC, how.truncate);
+        flags.set(GUARDED, !how.through_links);
+        let file = loop {
+            match rustix::fs::openat(&self.fd, name, flags, mode) {
+                Err(Errno::INTR) => {}
+                other => break fs::File::from(other?),
+            }
+        };
+        Ok(Box::new(SystemFile { file }))
+    }
+
+    fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
+        let fd = rustix::fs::openat(&self.fd, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(Arc::new(Self { fd }))
+    }
+
+    fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(&self.fd, name, self::mode(mode))?)
+    }
+
+    fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(self::stat(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn stat_self(&self) -> io::Result<Stat> {
+        Ok(stat(&rustix::fs::fstat(&self.fd)?))
+    }
+
+    fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        for entry in Dir::read_from(&self.fd)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                each(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.fd, old, &Self::of(to)?.fd, new)?)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    fn rename_new(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        let flags = rustix::fs::RenameFlags::NOREPLACE;
+        match rustix::fs::renameat_with(&self.fd, old, &Self::of(to)?.fd, new, flags) {
+            // Some file systems and old kernels have no such call.
+            Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    fn rename_new(&self, _old: &[u8], _to: &dyn Folder, _new: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn link(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.fd, old, &Self::of(to)?.fd, new, AtFlags::empty())?)
+    }
+
+    fn unlink(&self, name: &[u8]) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.fd)?)
+    }
+}
+
+#[derive(Debug)]
+struct SystemFile {
+    file: fs::File,
+}
+
+impl Read for SystemFile {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buf)
+    }
+}
+
+impl Write for SystemFile {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.file.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for SystemFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl File for SystemFile {
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(stat(&rustix::fs::fstat(&self.file)?))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn set_len(&self, octets: u64) -> io::Result<()> {
+        self.file.set_len(octets)
+    }
+
+    fn try_lock(&self, lock: Lock) -> io::Result<bool> {
+        match lock {
+            Lock::Whole => match self.file.try_lock() {
+                Ok(()) => Ok(true),
+                Err(TryLockError::WouldBlock) => Ok(false),
+                Err(TryLockError::Error(error)) => Err(error),
+            },
+            Lock::Records => {
+                match rustix::fs::fcntl_lock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+                    Ok(()) => Ok(true),
+                    Err(Errno::ACCESS | Errno::AGAIN) => Ok(false),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    fn unlock(&self, lock: Lock) -> io::Result<()> {
+        match lock {
+            Lock::Whole => self.file.unlock(),
+            Lock::Records => Ok(rustix::fs::fcntl_lock(&self.file, FlockOperation::Unlock)?),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn has_separate_locks(&self) -> bool {
+        /// Network file systems of Linux, by their numbers in statfs(2): NFS, SMB, CIFS, SMB2, 9p, Ceph.
+        const NETWORK: [u32; 6] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400];
+        // The numbers have 32 bits; the field has the width of the machine.
+        rustix::fs::fstatfs(&self.file).is_ok_and(|found| !NETWORK.contains(&(found.f_type as u32)))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn has_separate_locks(&self) -> bool {
+        false
+    }
+}
+
+fn mode(mode: u32) -> Mode {
+    Mode::from_raw_mode(mode as RawMode)
+}
+
+fn stat(stat: &rustix::fs::Stat) -> Stat {
+    Stat {
+        kind: kind(FileType::from_raw_mode(stat.st_mode)),
+        device: unsigned(stat.st_dev),
+        inode: unsigned(stat.st_ino),
+        links: unsigned(stat.st_nlink),
+        len: unsigned(stat.st_size),
+        modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+    }
+}
+
+fn kind(found: FileType) -> Kind {
+    let known = [
+        (FileType::RegularFile, Kind::File),
+        (FileType::Directory, Kind::Folder),
+        (FileType::Symlink, Kind::Link),
+    ];
+    known.into_iter().find(|&(kind, _)| kind == found).map_or(Kind::Other, |(_, kind)| kind)
+}
+
+/// The fields of a stat have other types on other systems.
+fn unsigned(value: impl Into<i128>) -> u64 {
+    u64::try_from(value.into()).unwrap_or(0)
+}
+
+fn nanoseconds(seconds: impl Into<i128>, nanos: impl Into<i128>) -> i64 {
+    let time = seconds.into().saturating_mul(1_000_000_000).saturating_add(nanos.into());
+    i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
+}

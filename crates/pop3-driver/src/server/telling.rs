@@ -1,0 +1,80 @@
+//! Telling the service how a connection has ended: once for each, however it ends.
+
+use core::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use pop3_proto::server::Close;
+
+use super::peer::Peer;
+use super::place::Place;
+use super::report::Report;
+use super::service::Service;
+use super::sessions::Entered;
+
+/// What is still to be told. Dropped before, it tells that the connection was dropped.
+pub(super) struct Telling<'s, S: Service> {
+    service: &'s S,
+    /// Who the client is, as far as it was known at first.
+    peer: Peer,
+    begun: Instant,
+    due: bool,
+    /// The entry among the sessions of its listener, which ends behind all that is told.
+    entered: Option<Entered>,
+}
+
+impl<'s, S: Service> Telling<'s, S> {
+    pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
+        let peer = Peer { place: Place::none(), ..peer.clone() };
+        Self { service, peer, begun, due: true, entered }
+    }
+
+    /// It will be told by another.
+    pub(super) fn leave(mut self) {
+        self.due = false;
+    }
+
+    pub(super) fn tell(mut self, peer: &Peer, report: &Report) {
+        if self.is_due() && catch_unwind(AssertUnwindSafe(|| self.service.ended(peer, report))).is_err() {
+            self.tell_now(&Report::panicked(self.begun.elapsed()));
+        }
+    }
+
+    /// The same of a peer that was not known better.
+    pub(super) fn tell_of_start(self, report: &Report) {
+        let peer = self.peer.clone();
+        self.tell(&peer, report);
+    }
+
+    pub(super) fn panicked(mut self) {
+        if self.is_due() {
+            self.tell_now(&Report::panicked(self.begun.elapsed()));
+        }
+    }
+
+    /// Whether there is something to tell: once. Who was left behind by its listener is told of already.
+    fn is_due(&mut self) -> bool {
+        core::mem::take(&mut self.due) && self.entered.as_ref().is_none_or(Entered::tell)
+    }
+
+    /// There is nobody to tell of a panic but the service.
+    fn tell_now(&self, report: &Report) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.service.ended(&self.peer, report)));
+    }
+}
+
+impl<S: Service> Drop for Telling<'_, S> {
+    fn drop(&mut self) {
+        if self.is_due() {
+            let dropped = io::Error::other("the future that served the connection was dropped");
+            self.tell_now(&Report::unserved(Close::Stopped, Some(dropped), self.begun.elapsed()));
+        }
+    }
+}
+
+impl<S: Service> fmt::Debug for Telling<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telling").field("peer", &self.peer).field("due", &self.due).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! Asking the service how a connection is to be served.
+
+use core::future::{Future as _, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::io;
+
+use pop3_proto::Rejection;
+use pop3_proto::server::Close;
+
+use super::peer::Peer;
+use super::report::Report;
+use super::service::{Service, Welcome};
+use super::switches::Switches;
+use crate::transport::Transport;
+
+/// How long the service may take for its answer.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why a connection is not served.
+#[derive(Debug)]
+pub(super) struct Unwelcome {
+    /// What the client is told, if anything.
+    pub(super) rejection: Option<Rejection>,
+    pub(super) close: Close,
+    error: Option<io::Error>,
+}
+
+impl Unwelcome {
+    /// What a client is told that has to be told something.
+    pub(super) fn into_rejection(self) -> Rejection {
+        self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"))
+    }
+
+    pub(super) fn report(self, duration: Duration) -> Report {
+        Report::unserved(self.close, self.error, duration)
+    }
+}
+
+/// Asks the service, and no longer than it may take.
+pub(super) async fn welcome<T: Transport, S: Service>(
+    service: &S,
+    peer: &Peer,
+    transport: &mut T,
+    switches: &Switches<'_>,
+) -> Result<Welcome<S::Backend>, Unwelcome> {
+    let overdue = transport.now().after(WELCOME_TIMEOUT);
+    let mut overdue = pin!(transport.pause(overdue));
+    let mut asked = pin!(service.connect(peer));
+    let answer = poll_fn(|context| match asked.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Ok(Some(answer))),
+        Poll::Pending => overdue.as_mut().poll(context).map(|()| Ok(None)),
+    });
+    let close = Close::Refused;
+    match switches.race(answer).await {
+        Ok(Some(Ok(welcome))) => Ok(welcome),
+        Ok(Some(Err(rejection))) => Err(Unwelcome { rejection: Some(rejection), close, error: None }),
+        Ok(None) => {
+            let rejection = Some(Rejection::temporary("the server is not ready, try again later"));
+            let error =
+                io::Error::new(io::ErrorKind::TimedOut, "the service took too long to let a client in");
+            Err(Unwelcome { rejection, close, error: Some(error) })
+        }
+        Err(failure) => {
+            let (close, error) = failure.outcome("letting a client in");
+            Err(Unwelcome { rejection: None, close, error })
+        }
+    }
+}

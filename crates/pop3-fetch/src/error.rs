@@ -1,0 +1,95 @@
+//! Why a fetch fails.
+
+use core::fmt;
+use std::io;
+
+use pop3_driver::client;
+use pop3_proto::MessageNumber;
+
+use crate::ListingError;
+
+/// Why a fetch ended before its time. What was stored until then is remembered; the rest stays on the server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The target or the state file can't be used; the text names it and says what to do.
+    Unusable(String),
+    /// Another process fetches the account into the target, or has the state file; the text says which.
+    Running(String),
+    /// A message could not be stored, or the state file could not be written.
+    Store(io::Error),
+    /// The server, or the line.
+    Client(client::Error),
+    /// What the server lists can't be relied on. Nothing was fetched or deleted.
+    Listing(ListingError),
+    /// This message came twice, and not the same: replies and commands are out of step. From it on nothing was
+    /// stored, and nothing was deleted.
+    OutOfStep(MessageNumber),
+}
+
+impl Error {
+    pub(crate) fn unusable(text: impl Into<String>) -> Self {
+        Self::Unusable(text.into())
+    }
+
+    /// Whether replies can't be paired with commands any more.
+    pub(crate) const fn is_out_of_step(&self) -> bool {
+        use pop3_proto::client::Error as Protocol;
+        match self {
+            Self::OutOfStep(_) => true,
+            Self::Client(client::Error::Protocol(error)) => {
+                matches!(error, Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_))
+            }
+            Self::Client(_) | Self::Store(_) | Self::Listing(_) | Self::Unusable(_) | Self::Running(_) => {
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unusable(text) | Self::Running(text) => f.write_str(text),
+            Self::Store(_) => {
+                f.write_str("a message or a note can't be stored (the rest stays on the server)")
+            }
+            Self::Client(_) => f.write_str("the session failed"),
+            Self::Listing(error) => error.fmt(f),
+            Self::OutOfStep(number) => write!(
+                f,
+                "message {number} came twice, and not the same: replies and commands are out of step. From it on nothing is stored, and nothing is deleted (the next run sends one command at a time)"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Client(error) => Some(error),
+            Self::Listing(error) => error.source(),
+            Self::Unusable(_) | Self::Running(_) | Self::OutOfStep(_) => None,
+        }
+    }
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        // What a receiver of ours has said is no fault of the server's.
+        if let client::Error::Store(error) = error { Self::Store(error) } else { Self::Client(error) }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ListingError> for Error {
+    fn from(error: ListingError) -> Self {
+        Self::Listing(error)
+    }
+}

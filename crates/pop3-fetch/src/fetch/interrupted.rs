@@ -1,0 +1,244 @@
+//! A fetch that is killed at any step, and the runs after it: no message is lost, none is doubled.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pop3_driver::Stop;
+use pop3_proto::MessageNumber;
+
+use super::catalogue::{Catalogue, Listed};
+use super::inbox::{Inbox, Kept};
+use super::plan::{plan, task};
+use crate::journal::Key;
+use crate::{Options, Target, fuse};
+
+/// A maildrop: unique-ids, empty where the server gives none, and messages.
+type Maildrop = Vec<(&'static str, String)>;
+
+/// How a session ends for a client that has sent QUIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quit {
+    Answered,
+    /// The deletions took place; the client does not know.
+    AnswerLost,
+    /// The server never saw the QUIT.
+    Lost,
+}
+
+/// A folder in memory where there is such a place: thousands of runs rename files, which takes time on
+/// a disk.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// One run; an error is the burnt fuse. `broken` messages arrive cut.
+fn run(
+    maildrop: &mut Maildrop,
+    target: &Target,
+    state: &Path,
+    delete: bool,
+    quit: Quit,
+    broken: &str,
+) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut inbox = Inbox::open(target, state, "u@h:1", "t", false, &Stop::new())
+        .map_err(|failure| failure.to_string())?;
+    let listing = maildrop
+        .iter()
+        .enumerate()
+        .map(|(index, (uid, body))| Listed {
+            number: MessageNumber::from_index(index).unwrap(),
+            size: Some(body.len() as u64),
+            key: (!uid.is_empty()).then(|| Key::of_uid(uid.as_bytes())),
+        })
+        .collect::<Catalogue>();
+    let census = listing.census();
+    inbox.reconcile(&census).map_err(text)?;
+    let plan = plan(&listing, &census, inbox.memory(), &Options::new().with_delete(delete));
+    let mut marked = Vec::new();
+    let mut whole = true;
+    for task in plan.fetch.iter().map(|place| task(&listing, &census, place).unwrap()) {
+        let body = &maildrop[task.number.index()].1;
+        let mut incoming = inbox.begin().map_err(text)?;
+        if body == broken {
+            whole = false;
+            incoming.write_all(&body.as_bytes()[..2]).map_err(text)?;
+            continue;
+        }
+        incoming.write_all(body.as_bytes()).map_err(text)?;
+        match inbox.keep(incoming, &task).map_err(text)? {
+            Kept::New(id) | Kept::Known(id) => marked.push((task.number, id)),
+        }
+    }
+    inbox.commit().map_err(text)?;
+    if delete {
+        marked.extend(plan.delete.iter().map(|place| {
+            let task = task(&listing, &census, place).unwrap();
+            (task.number, task.id.unwrap())
+        }));
+        assert!(marked.iter().all(|(_, id)| inbox.is_stored(*id)));
+        inbox.deleting(&marked.iter().map(|(_, id)| *id).collect::<Vec<_>>()).map_err(text)?;
+        if quit != Quit::Lost {
+            let mut index = 0;
+            maildrop.retain(|_| {
+                index += 1;
+                !marked.iter().any(|(number, _)| number.index() == index - 1)
+            });
+        }
+        if quit != Quit::Answered {
+            return Ok(());
+        }
+        inbox.deleted().map_err(text)?;
+    }
+    inbox.prune(&census, whole, 90).map_err(text)
+}
+
+/// The messages in the target, each with its count.
+fn stored(target: &Target) -> BTreeMap<String, usize> {
+    let mut bodies = Vec::new();
+    match target {
+        Target::Dir(folder) => {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_file() {
+                    bodies.push(fs::read_to_string(entry.path()).unwrap());
+                }
+            }
+        }
+        Target::Mbox(path) => {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            for message in text.split("From MAILER-DAEMON ").skip(1) {
+                let body = message.split_once('\n').unwrap().1.strip_suffix('\n').unwrap();
+                bodies.push(body.replace('\n', "\r\n"));
+            }
+        }
+        Target::Maildir(folder) => {
+            for entry in fs::read_dir(folder.join("new")).unwrap() {
+                bodies.push(fs::read_to_string(entry.unwrap().path()).unwrap().replace('\n', "\r\n"));
+            }
+        }
+        Target::Stdout => panic!("no such test"),
+    }
+    bodies.into_iter().fold(BTreeMap::new(), |mut counts, body| {
+        *counts.entry(body).or_default() += 1;
+        counts
+    })
+}
+
+/// What lies beside the messages.
+fn leftovers(target: &Target) -> usize {
+    match target {
+        Target::Dir(folder) | Target::Maildir(folder) => fs::read_dir(folder.join("tmp")).unwrap().count(),
+        Target::Mbox(path) => fs::read_dir(path.parent().unwrap()).unwrap().count() - 1,
+        Target::Stdout => 0,
+    }
+}
+
+fn expected(maildrop: &Maildrop) -> BTreeMap<String, usize> {
+    maildrop.iter().map(|(_, body)| (body.clone(), 1)).collect()
+}
+
+fn mail(uids: &[&'static str]) -> Maildrop {
+    let message =
+        |(index, &uid): (usize, &&'static str)| (uid, format!("n: {index}\r\n\r\nbody {index}\r\n"));
+    uids.iter().enumerate().map(message).collect()
+}
+
+/// Kills the first run at every step, and the second at some, and looks at what is there in the end.
+fn survives(uids: &[&'static str], target: fn(PathBuf) -> Target, delete: bool, quit: Quit) {
+    for second in [None, Some(1), Some(3), Some(6), Some(11), Some(17)] {
+        for steps in 1.. {
+            let folder = folder();
+            let mail_folder = folder.path().join("mail");
+            fs::create_dir(&mail_folder).unwrap();
+            let target = target(mail_folder.join("box"));
+            let state = folder.path().join("state");
+            let mut maildrop = mail(uids);
+            let mut all = expected(&maildrop);
+            let what = format!("{uids:?} delete {delete} {quit:?}, killed at {steps} and {second:?}");
+
+            fuse::light(Some(steps));
+            let first = run(&mut maildrop, &target, &state, delete, quit, "");
+            let burnt = fuse::is_burnt();
+            if let Some(second) = second {
+                fuse::light(Some(second));
+                let _ = run(&mut maildrop, &target, &state, delete, quit, "");
+            }
+            fuse::light(None);
+            assert_eq!(first.is_err(), burnt, "{what}: {first:?}");
+            // A server gives unique-ids or none.
+            let late_uid = if uids.first() == Some(&"") { "" } else { "late" };
+            let late = (late_uid, "late\r\n".to_owned());
+            maildrop.push(late.clone());
+            all.insert(late.1, 1);
+            // Two whole runs: the first puts all in order, the second finds nothing to do.
+            for _ in 0..2 {
+                run(&mut maildrop, &target, &state, delete, Quit::Answered, "")
+                    .unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(stored(&target), all, "{what}");
+                assert_eq!(leftovers(&target), 0, "{what}");
+            }
+            assert_eq!(maildrop.is_empty(), delete, "{what}");
+            if !burnt {
+                break;
+            }
+        }
+    }
+}
+
+const UIDS: [&[&str]; 4] = [&["a", "b", "c"], &["a", "a", "b", "a"], &["", ""], &[]];
+
+#[test]
+fn into_a_folder_leaving_mail_on_the_server() {
+    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, false, Quit::Answered));
+}
+
+#[test]
+fn into_a_folder_deleting() {
+    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+        UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit));
+    }
+}
+
+#[test]
+fn into_a_maildir() {
+    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered));
+    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+        UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, quit));
+    }
+}
+
+#[test]
+fn into_an_mbox() {
+    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, false, Quit::Answered));
+}
+
+#[test]
+fn into_an_mbox_deleting() {
+    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+        UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, quit));
+    }
+}
+
+/// Of two messages with one unique-id one arrives cut; the other one is deleted, and the client does
+/// not learn whether that took place. The one that was cut is fetched later, once.
+#[test]
+fn one_of_two_with_the_same_unique_id_arrives_cut() {
+    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+        for cut in [0, 1] {
+            let folder = folder();
+            let target = Target::Dir(folder.path().join("mail"));
+            let state = folder.path().join("state");
+            let mut maildrop = mail(&["a", "a"]);
+            let all = expected(&maildrop);
+            let broken = maildrop[cut].1.clone();
+            run(&mut maildrop, &target, &state, true, quit, &broken).unwrap();
+            assert_eq!(stored(&target).len(), 1);
+            run(&mut maildrop, &target, &state, true, Quit::Answered, "").unwrap();
+            assert_eq!(stored(&target), all, "{quit:?} {cut}");
+            assert!(maildrop.is_empty());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! One run: from the listing to QUIT.
+
+mod catalogue;
+mod chunk;
+mod inbox;
+#[cfg(test)]
+mod interrupted;
+mod listing;
+mod place;
+mod plan;
+mod session;
+mod state;
+mod storing;
+
+pub use listing::ListingError;
+pub use session::Fetch;
+pub use state::{account, default_path as default_state};

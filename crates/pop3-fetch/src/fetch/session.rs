@@ -1,0 +1,212 @@
+//! The session of a fetch, on any transport.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pop3_driver::Transport;
+use pop3_driver::client::{self, Client};
+use pop3_proto::MessageNumber;
+
+use super::catalogue::Catalogue;
+use super::inbox::Inbox;
+use super::listing::{Question, list};
+use super::plan::{plan, task};
+use super::storing::{Storing, Tasks};
+use crate::journal::{Id, Traits};
+use crate::{Error, Event, Notice, Options, Report, Target};
+
+/// A target and a state file, opened for one run or more, one after the other.
+///
+/// As long as this lives, no other process can fetch the account into the target, nor use the state file.
+pub struct Fetch {
+    inbox: Inbox,
+    options: Options,
+    report: Report,
+    tell: Box<dyn FnMut(Event<'_>) + Send>,
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetch")
+            .field("options", &self.options)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetch {
+    /// Opens the target and the state file, makes what is not there, and puts in order what an interrupted run has
+    /// left. This blocks on the file system, and for a second or ten on locks that others hold.
+    ///
+    /// `state` is the file that remembers what was fetched, one for each account and target, as
+    /// [`default_state`](crate::default_state) names it. `account` is the text by which it knows the account, as
+    /// [`account`](crate::account) makes it; a state file of another account is refused.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
+    /// output; [`Error::Running`] when another process has one of the two.
+    pub fn open(target: &Target, state: &Path, account: &str, options: Options) -> Result<Self, Error> {
+        if options.delete && matches!(target, Target::Stdout) {
+            return Err(Error::unusable(
+                "deleting what goes to standard output would delete mail that its reader may have thrown away; fetch into files",
+            ));
+        }
+        let inbox = Inbox::open(target, state, account, &target.identity(), options.all, &options.stop)?;
+        Ok(Self { inbox, options, report: Report::default(), tell: Box::new(|_| {}) })
+    }
+
+    /// Has this called for all that happens.
+    #[must_use]
+    pub fn on_event(mut self, tell: impl FnMut(Event<'_>) + Send + 'static) -> Self {
+        self.tell = Box::new(tell);
+        self
+    }
+
+    /// Whether replies and commands got out of step in an earlier run. Then turn
+    /// [pipelining](pop3_proto::client::Config::pipelining) off in the client's options before it connects.
+    #[must_use]
+    pub const fn lost_synchronisation(&self) -> bool {
+        self.inbox.traits().lost_synchronisation
+    }
+
+    /// The figures of the last run, as far as it came.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Fetches over a client that is logged in, and ends its session.
+    ///
+    /// What turned out wrong with single messages is told [as it happens](Self::on_event), and counted in the
+    /// [report](Self::report), which has the figures after an error too.
+    ///
+    /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
+    /// is remembered. Do not run again then, but open anew.
+    ///
+    /// # Errors
+    /// When the run ends before its time. The next one goes on from there.
+    pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<Report, Error> {
+        self.report = Report::default();
+        self.fetch(client).await?;
+        Ok(self.report)
+    }
+}
+
+impl Fetch {
+    async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), Error> {
+        let catalogue = self.list(&mut client).await?;
+        let census = catalogue.census();
+        self.inbox.reconcile(&census)?;
+        let plan = plan(&catalogue, &census, self.inbox.memory(), &self.options);
+        self.report.known = plan.known as u64;
+        self.report.too_large = plan.too_large.len() as u64;
+        let limit =
+            self.options.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let sizes = plan.fetch.iter().take(limit).filter_map(|place| catalogue.get(place)?.size);
+        // The server may list anything.
+        let octets = sizes.fold(0, u64::saturating_add);
+        (self.tell)(Event::Planned { messages: plan.fetch.len().min(limit), octets });
+        let mut storing = Storing::new(&mut self.inbox, &mut self.report, &mut *self.tell);
+        storing.tell_too_large(&catalogue, &plan.too_large);
+        let tasks = Tasks { catalogue: &catalogue, census: &census, places: &plan.fetch };
+        let fetched = storing.fetch(&mut client, tasks, limit).await;
+        let (stored, owes) = storing.finish();
+        match fetched {
+            Ok(()) => {}
+            Err(Error::Client(client::Error::Stopped)) if client.is_quiet() && !owes => {
+                // It makes no difference how that ends.
+                let _ = client.quit().await;
+                return Err(client::Error::Stopped.into());
+            }
+            Err(ended) => return Err(self.lost(ended)),
+        }
+        if owes {
+            // Dropped without QUIT.
+            drop(client);
+            if self.options.delete {
+                self.report.not_deleted += (plan.delete.len() + stored.len()) as u64;
+            }
+            self.notice(&Notice::NoQuit);
+            return Ok(());
+        }
+
+        let mut marked = Vec::new();
+        if self.options.delete {
+            let stored = stored.into_iter().filter(|&(_, id)| self.inbox.is_stored(id));
+            let known = plan.delete.iter().filter_map(|place| task(&catalogue, &census, place));
+            let known = known.filter_map(|task| Some((task.number, task.id?)));
+            let all = known.chain(stored).collect();
+            marked = self.mark(&mut client, all).await.map_err(|ended| self.lost(ended))?;
+        }
+        self.inbox.deleting(&marked)?;
+        self.quit(client, &marked).await?;
+        self.inbox.prune(&census, self.report.is_whole(), self.options.forget_after)?;
+        Ok(())
+    }
+
+    /// What the server has. How it is recognised is noted before anything is fetched.
+    async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, Error> {
+        let traits = self.inbox.traits();
+        let question = Question {
+            recognised_by: self.options.recognised_by.or(traits.recognised_by),
+            remembers_sizes: self.inbox.memory().iter().any(|(_, entry)| entry.size > 0),
+            chooses_by_size: self.options.max_size.is_some(),
+        };
+        let (catalogue, recognised_by) = list(client, question).await?;
+        self.inbox.set_traits(Traits { recognised_by: Some(recognised_by), ..traits })?;
+        Ok(catalogue)
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        (self.tell)(Event::Notice(notice));
+    }
+
+    /// Remembers that replies and commands got out of step, if they did.
+    fn lost(&mut self, ended: Error) -> Error {
+        if ended.is_out_of_step() {
+            let traits = Traits { lost_synchronisation: true, ..self.inbox.traits() };
+            // What went wrong before is more to the point than a note that can't be written.
+            let _ = self.inbox.set_traits(traits);
+        }
+        ended
+    }
+
+    /// Sends DELE for messages that are stored, and returns those that the server has marked.
+    async fn mark<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        stored: Vec<(MessageNumber, Id)>,
+    ) -> Result<Vec<Id>, Error> {
+        let mut ids: BTreeMap<MessageNumber, Id> = stored.into_iter().collect();
+        let numbers: Vec<MessageNumber> = ids.keys().copied().collect();
+        for (number, refusal) in client.dele_all(&numbers).await? {
+            ids.remove(&number);
+            self.report.not_deleted += 1;
+            self.notice(&Notice::NotDeleted { message: number, refusal });
+        }
+        Ok(ids.into_values().collect())
+    }
+
+    async fn quit<T: Transport>(&mut self, client: Client<T>, marked: &[Id]) -> Result<(), Error> {
+        match client.quit().await {
+            Ok(()) => {
+                self.report.deleted = marked.len() as u64;
+                self.inbox.deleted()?;
+                Ok(())
+            }
+            Err(client::Error::Refused(refusal)) => {
+                // Which are gone is seen from the next listing.
+                self.report.not_deleted += marked.len() as u64;
+                self.notice(&Notice::QuitRefused { refusal });
+                Ok(())
+            }
+            // All that was wanted is done.
+            Err(_) if marked.is_empty() => Ok(()),
+            Err(error) => {
+                self.report.not_deleted += marked.len() as u64;
+                Err(error.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the state file lies when no option names it.
+
+use std::env;
+use std::fs::{self, TryLockError};
+use std::io;
+use std::path::{self, Path, PathBuf};
+
+use pop3_driver::Stop;
+use pop3_url::Url;
+
+use crate::journal::{Key, beside, private, sync_folder_of, wait_for};
+use crate::{Error, Target};
+
+/// The text by which a state file knows its account: user, host, and port. The two standard ports lead
+/// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
+pub fn account(url: &Url, user: &[u8]) -> String {
+    let (user, host) = (user.escape_ascii(), url.host());
+    match url.port() {
+        110 | 995 => format!("{user}@{host}"),
+        port => format!("{user}@{host}:{port}"),
+    }
+}
+
+/// The default state file: one for each account and target, in `$XDG_STATE_HOME/pop3` or
+/// `~/.local/state/pop3`. A file under the name that an earlier version gave it gets its new one.
+///
+/// # Errors
+/// When there is no home, or the file can't be renamed.
+pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, Error> {
+    // A path that is not absolute is to be ignored (XDG Base Directory Specification).
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
+        Error::unusable("there is no home folder to remember in what was fetched; name a state file")
+    })?;
+    path_in(&state.join("pop3"), account, target)
+}
+
+fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
+    let file = |target: &str| {
+        let key = Key::of_uid(format!("{account}\0{target}").as_bytes());
+        folder.join(format!("{key}.state"))
+    };
+    let path = file(&target.identity());
+    let old = file(&as_spelled(target));
+    if old != path && old.exists() && !path.exists() {
+        take_over(&old, &path)?;
+    }
+    Ok(path)
+}
+
+/// The text that stood for a target before its links and `..` were resolved. It is still what a folder
+/// was known by that was moved since, with a link in its place.
+fn as_spelled(target: &Target) -> String {
+    let whole = |path: &PathBuf| path::absolute(path).unwrap_or_else(|_| path.clone());
+    match target {
+        Target::Maildir(path) => Target::Maildir(whole(path)),
+        Target::Mbox(path) => Target::Mbox(whole(path)),
+        Target::Dir(path) => Target::Dir(whole(path)),
+        Target::Stdout => Target::Stdout,
+    }
+    .to_string()
+}
+
+/// Gives a state file its new name, unless a process is using it.
+fn take_over(old: &Path, new: &Path) -> Result<(), Error> {
+    let failed = |error: io::Error| {
+        Error::unusable(format!(
+            "the state file {} can't be renamed to {}: {error}",
+            old.display(),
+            new.display()
+        ))
+    };
+    let lock_path = beside(old, ".lock");
+    let lock = private().truncate(false).open(&lock_path).map_err(failed)?;
+    match wait_for(&lock, &Stop::new()) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Running(format!(
+                "another fetch with the state file {} is running; wait until it has ended",
+                old.display()
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    if new.exists() {
+        return Ok(());
+    }
+    match fs::rename(old, new) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(error)),
+        Ok(()) => {
+            // Nobody looks for it any more.
+            let _ = fs::remove_file(&lock_path);
+            sync_folder_of(new).map_err(failed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_and_targets_have_one_text_each() {
+        let url = Url::parse("pop3s://a%40b@Mail.Example").unwrap();
+        assert_eq!(account(&url, b"a@b"), "a@b@mail.example");
+        let url = Url::parse("pop3://h:1110").unwrap();
+        assert_eq!(account(&url, b"u"), "u@h:1110");
+    }
+
+    #[test]
+    fn a_file_of_the_old_name_is_found_once_and_for_all_spellings() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(base.join("a/out")).unwrap();
+        std::os::unix::fs::symlink("a", base.join("link")).unwrap();
+        let target = |path: &str| Target::Dir(base.join(path));
+        let path = path_in(&base, "u@h", &target("a/out")).unwrap();
+        for spelled in ["a/out/", "link/out", "a/../a/out"] {
+            let _ = fs::remove_file(&path);
+            // As the version before named it.
+            let old = format!("u@h\0dir:{}", path::absolute(base.join(spelled)).unwrap().display());
+            let old = base.join(format!("{}.state", Key::of_uid(old.as_bytes())));
+            assert_ne!(old, path, "{spelled}");
+            fs::write(&old, spelled).unwrap();
+            assert_eq!(path_in(&base, "u@h", &target(spelled)).unwrap(), path);
+            assert_eq!(fs::read_to_string(&path).unwrap(), spelled);
+            assert!(!old.exists());
+            // What is there is never replaced.
+            fs::write(&old, "older").unwrap();
+            assert_eq!(path_in(&base, "u@h", &target(spelled)).unwrap(), path);
+            assert_eq!(fs::read_to_string(&path).unwrap(), spelled);
+        }
+    }
+}

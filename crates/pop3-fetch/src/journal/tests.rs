@@ -1,0 +1,133 @@
+//! The state file: what is noted, torn, refused.
+
+use super::*;
+
+fn intent(uid: &str) -> Intent {
+    Intent {
+        id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
+        entry: Entry::new(7, 1),
+        token: format!("token of {uid}"),
+    }
+}
+
+#[test]
+fn what_was_noted_is_there_in_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/state");
+    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let name = journal.name().to_owned();
+    journal.intend(&[intent("a"), intent("b")]).unwrap();
+    journal.published(&[]).unwrap();
+    journal.deleting(&[intent("a").id]).unwrap();
+    journal.intend(&[intent("c")]).unwrap();
+    let memory = journal.memory().clone();
+    drop(journal);
+    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    assert_eq!(journal.memory(), &memory);
+    assert_eq!(journal.name(), name);
+    let unsure = journal.unsure();
+    assert_eq!(unsure.iter().map(|unsure| unsure.token.as_str()).collect::<Vec<_>>(), ["token of c"]);
+    journal.settle(&unsure).unwrap();
+    journal.deleted().unwrap();
+    drop(journal);
+    let journal = Journal::open(&path, "u@h:110", "mbox:y", &Stop::new()).unwrap();
+    assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
+    assert!(journal.unsure().is_empty());
+}
+
+#[test]
+fn traits_survive_and_a_torn_line_changes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let open = || Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let first = Traits { estimates_sizes: true, ..Traits::default() };
+    let second = Traits { recognised_by: Some(RecognisedBy::Content), lost_synchronisation: true, ..first };
+    let mut journal = open();
+    assert_eq!(journal.traits(), Traits::default());
+    journal.set_traits(first).unwrap();
+    journal.intend(&[intent("a")]).unwrap();
+    drop(journal);
+    let mut journal = open();
+    assert_eq!(journal.traits(), first);
+    // By a rewrite too.
+    journal.settle(&journal.unsure()).unwrap();
+    drop(journal);
+    let whole = fs::read(&path).unwrap();
+    let mut journal = open();
+    assert_eq!(journal.traits(), first);
+    journal.set_traits(second).unwrap();
+    drop(journal);
+    assert_eq!(open().traits(), second);
+    let longer = fs::read(&path).unwrap();
+    assert!(longer.starts_with(&whole));
+    fs::write(&path, &longer[..longer.len() - 1]).unwrap();
+    assert_eq!(open().traits(), first);
+}
+
+#[test]
+fn a_file_of_the_old_form_is_read_and_written_anew() {
+    let by_content = Entry { total: 0, ..intent("b").entry };
+    for (entries, expected) in [
+        (&[][..], None),
+        (&[intent("a").entry], Some(RecognisedBy::UniqueIds)),
+        (&[by_content], Some(RecognisedBy::Content)),
+        (&[by_content, intent("a").entry], Some(RecognisedBy::UniqueIds)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut old = Vec::new();
+        let (name, account, target) = ("n".into(), "u@h:110".into(), "dir:x".into());
+        Record::Header { name, account, target, is_old: true }.write(&mut old);
+        for (index, &entry) in entries.iter().enumerate() {
+            let id = intent(&index.to_string()).id;
+            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut old);
+        }
+        Record::Published.write(&mut old);
+        fs::write(&path, &old).unwrap();
+        for _ in 0..2 {
+            let journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+            assert_eq!(journal.traits().recognised_by, expected);
+            assert_eq!((journal.memory().len(), journal.name()), (entries.len(), "n"));
+            assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("pop3-state-1"));
+        }
+    }
+}
+
+#[test]
+fn refuses_what_is_not_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let refusal = |account, target| {
+        Journal::open(&path, account, target, &Stop::new()).map(|_| ()).unwrap_err().to_string()
+    };
+    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    assert!(refusal("u@h:110", "dir:x").contains("another fetch with the state file"));
+    journal.intend(&[intent("a")]).unwrap();
+    drop(journal);
+    assert!(refusal("v@h:110", "dir:x").contains("is of u@h:110"));
+    assert!(refusal("u@h:110", "dir:y").contains("interrupted fetch to dir:x"));
+    fs::write(&path, "something else\n").unwrap();
+    assert!(refusal("u@h:110", "dir:x").contains("no state file"));
+    assert_eq!(fs::read(&path).unwrap(), b"something else\n");
+}
+
+#[test]
+fn a_torn_end_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    journal.intend(&[intent("a")]).unwrap();
+    journal.published(&[]).unwrap();
+    drop(journal);
+    let whole = fs::read(&path).unwrap();
+    for garbage in [&b"12345678 s 00"[..], b"\0\0\0\0", b"12345678 p\n12345678 p\n", b"\xff\n"] {
+        fs::write(&path, [&whole, garbage].concat()).unwrap();
+        let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+        assert_eq!(journal.memory().len(), 1);
+        // What comes next is not glued to what was torn.
+        journal.intend(&[intent("b")]).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+        assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
+    }
+}

@@ -1,0 +1,51 @@
+//! What a run did.
+
+/// The figures of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// New messages that are stored.
+    pub fetched: u64,
+    /// Their octets, as the server has them, with CRLF.
+    pub octets: u64,
+    /// Messages that an earlier run has fetched.
+    pub known: u64,
+    /// Not given by the server, or not as they should be.
+    pub failed: u64,
+    /// Skipped, as they are larger than [wanted](crate::Options::with_max_size).
+    pub too_large: u64,
+    /// Left to the next run by the [limit](crate::Options::with_limit), or as this one has ended before its time.
+    pub left: u64,
+    /// Deleted from the server, which it has confirmed.
+    pub deleted: u64,
+    /// To be deleted, but the server did not say that they are gone.
+    pub not_deleted: u64,
+}
+
+impl Report {
+    /// Whether all was done that was wanted. What was skipped on purpose was not wanted.
+    #[must_use]
+    pub const fn is_well(&self) -> bool {
+        self.failed == 0 && self.not_deleted == 0
+    }
+
+    /// Whether each message of the maildrop was recognised: none failed and none was skipped.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.is_well() && self.too_large == 0 && self.left == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_skipped_on_purpose_was_not_wanted() {
+        let report = Report { fetched: 1, octets: 5, failed: 2, ..Report::default() };
+        assert!(!report.is_well() && !report.is_whole());
+        let report = Report { known: 3, left: 1, deleted: 1, too_large: 2, ..Report::default() };
+        assert!(report.is_well() && !report.is_whole());
+        assert!(Report { known: 3, deleted: 1, ..Report::default() }.is_whole());
+    }
+}

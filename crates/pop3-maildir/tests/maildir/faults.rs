@@ -1,0 +1,198 @@
+//! Each change on the disk fails once, or is the last one of a process: a message is whole or not there, and what a call
+//! says is true.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use pop3_disk::{Faults, System, What};
+use pop3_maildir::{CommitReport, Config, Delivery, DeliveryError, Maildir};
+use tempfile::TempDir;
+
+use crate::support::{contents, eager, maildir, names, number, open, put, remove};
+
+const TEXT: &[u8] = b"a: b\n\nbody\n";
+
+fn deliver(faults: &Faults, folder: &Path) -> Result<(), DeliveryError> {
+    let mut message = Delivery::open_on(faults.shared(), folder, true)?.with_lf(true).begin()?;
+    // An error of a write shows at the end too.
+    let _ = message.write_all(b"a: b\r\n\r\nbody\r\n");
+    message.finish().map(|_| ())
+}
+
+/// The ways in which a file gets its name: by a move that replaces nothing, by a link, by a plain move.
+fn file_systems() -> [Faults; 3] {
+    let make = || Faults::over(System::shared());
+    let (links, neither) = (make(), make());
+    links.without_rename_new();
+    neither.without_rename_new();
+    neither.without_links();
+    [make(), links, neither]
+}
+
+#[test]
+fn a_change_that_fails_once_is_found_out_and_taken_back() {
+    for (system, faults) in file_systems().into_iter().enumerate() {
+        for change in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("mail");
+            faults.fail_at(change, ErrorKind::StorageFull);
+            let delivered = deliver(&faults, &path);
+            let failed = faults.has_failed();
+            assert_eq!(delivered.is_err(), failed, "system {system}, change {change}: {delivered:?}");
+            if let Err(error) = delivered {
+                assert_eq!(error.kind(), ErrorKind::StorageFull);
+            }
+            // What failed can be done once more, and then it is there once.
+            faults.calm();
+            if failed {
+                deliver(&faults, &path).unwrap();
+            }
+            let found = contents(&mut Maildir::open(&path).unwrap());
+            assert_eq!(found, [TEXT], "system {system}, change {change}");
+            assert_eq!(std::fs::read_dir(path.join("tmp")).unwrap().count(), 0, "system {system}");
+            if !failed {
+                assert!(change > 10, "faults were seen");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_at_any_change_leaves_a_message_whole_or_not_there() {
+    for (system, faults) in file_systems().into_iter().enumerate() {
+        for change in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("mail");
+            faults.end_at(change);
+            let delivered = deliver(&faults, &path);
+            let ended = faults.has_failed();
+            assert_eq!(delivered.is_err(), ended, "system {system}, change {change}");
+            faults.calm();
+            // A reader after the crash makes what is missing of the Maildir.
+            let found = contents(&mut Maildir::open_with(&path, &Config::new().with_create(true)).unwrap());
+            assert!(found.iter().all(|text| text == TEXT), "system {system}, change {change}");
+            assert!(found.len() <= 1, "system {system}, change {change}");
+            if !ended {
+                assert_eq!(found.len(), 1);
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_is_brought_to_the_disk_before_it_appears_and_its_name_after() {
+    let folder = maildir();
+    let faults = Faults::over(System::shared());
+    let mut message = Delivery::open_on(faults.shared(), folder.path(), false).unwrap().begin().unwrap();
+    message.write_all(TEXT).unwrap();
+    let delivered = message.finish().unwrap();
+    let name = delivered.path().file_name().unwrap();
+    let (tmp, new) = (folder.path().join("tmp"), folder.path().join("new"));
+    let made: Vec<_> = faults.changes().into_iter().map(|change| (change.what, change.path)).collect();
+    assert_eq!(
+        made,
+        [
+            (What::Make, tmp.join(name)),
+            (What::Write, tmp.join(name)),
+            (What::Sync, tmp.join(name)),
+            (What::Rename, new.join(name)),
+            (What::Sync, new),
+        ]
+    );
+}
+
+/// Five messages, of which one has two names, and a session on them.
+fn session(faults: &Faults) -> (TempDir, Maildir) {
+    let folder = maildir();
+    for index in 1..=5 {
+        put(&folder, &format!("new/{index}.a.h"), format!("message {index}\n"));
+    }
+    std::fs::hard_link(folder.path().join("new/2.a.h"), folder.path().join("cur/2.a.h:2,S")).unwrap();
+    let session = Maildir::open_on(&faults.shared(), folder.path(), &eager().with_seen_flag(true)).unwrap();
+    (folder, session)
+}
+
+fn quit(session: Maildir) -> CommitReport {
+    session.remove([1, 2, 4].map(number), [3].map(number))
+}
+
+#[test]
+fn a_removal_that_fails_is_reported_and_no_other_message_goes() {
+    for change in 1.. {
+        let faults = Faults::over(System::shared());
+        let (folder, session) = session(&faults);
+        faults.fail_at(change, ErrorKind::PermissionDenied);
+        let report = quit(session);
+        let failed = faults.has_failed();
+        let found = contents(&mut open(&folder));
+        let has = |index: u32| found.contains(&format!("message {index}\n").into_bytes());
+        assert!(has(3) && has(5), "change {change}: {found:?}");
+        for index in [1, 2, 4] {
+            let is_reported = report.failures().iter().any(|failure| failure.number == number(index));
+            assert_eq!(has(index), is_reported, "change {change}, message {index}: {report:?}");
+        }
+        if !failed {
+            assert!(report.is_complete() && report.seen() == 1 && change > 5, "{change} {report:?}");
+            break;
+        }
+        // Only the flag is a courtesy.
+        assert!(!report.is_complete() || report.seen() == 0, "change {change}: {report:?}");
+    }
+}
+
+#[test]
+fn a_session_killed_at_quit_removes_nothing_but_what_was_marked() {
+    for change in 1.. {
+        let faults = Faults::over(System::shared());
+        let (folder, session) = session(&faults);
+        faults.end_at(change);
+        let report = quit(session);
+        assert_eq!(report.is_complete(), !faults.has_failed(), "change {change}: {report:?}");
+        // The lock is free again, and a second session does the rest.
+        let mut second = open(&folder);
+        let found = contents(&mut second);
+        for index in [3, 5] {
+            assert!(found.contains(&format!("message {index}\n").into_bytes()), "change {change}");
+        }
+        let marked: Vec<u32> = (1..).zip(&found).filter(|(_, text)| !is_kept(text)).map(|(n, _)| n).collect();
+        assert!(remove(second, &marked).is_complete());
+        assert_eq!(contents(&mut open(&folder)).len(), 2, "change {change}");
+        if !faults.has_failed() {
+            break;
+        }
+    }
+}
+
+fn is_kept(text: &[u8]) -> bool {
+    [b"message 3\n", b"message 5\n"].contains(&text.try_into().unwrap_or(b"message 0\n"))
+}
+
+#[test]
+fn a_session_is_opened_whatever_becomes_of_the_size_cache() {
+    for change in 1.. {
+        let folder = maildir();
+        for index in 1..=3 {
+            put(&folder, &format!("cur/{index}.a.h:2,"), "x\n");
+        }
+        let faults = Faults::over(System::shared());
+        faults.fail_at(change, ErrorKind::StorageFull);
+        let opened = Maildir::open_on(&faults.shared(), folder.path(), &eager());
+        let failed = faults.has_failed();
+        match opened {
+            Ok(mut session) => assert_eq!(contents(&mut session).len(), 3),
+            // Without the file of the lock there is no session.
+            Err(error) => assert_eq!(change, 1, "{error}"),
+        }
+        // A cache that was torn is counted anew, and no temporary file stays.
+        faults.calm();
+        let mut session = Maildir::open_on(&faults.shared(), folder.path(), &eager()).unwrap();
+        assert_eq!((contents(&mut session).len(), session.cache_error().is_none()), (3, true));
+        assert!(names(&folder, ".").iter().all(|name| !name.ends_with(".tmp")), "change {change}");
+        if !failed {
+            assert!(change > 3);
+            break;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What is due from the server, as far as time goes.
+
+use super::connection::{Connection, Reading};
+use super::patience::Due;
+use super::state::State;
+use crate::command::Keyword;
+
+impl Connection {
+    /// What is due from the server.
+    pub(super) fn due(&self) -> Option<Due> {
+        let config = &self.config;
+        match (self.session.state(), &self.reading) {
+            (State::Greeting, _) => Some(Due::Whole(config.greeting_timeout)),
+            (State::Transaction | State::Closing, Reading::Lines(_) | Reading::Body) => Some(Due::Rest),
+            // Before the login replies are short: a server that gives them octet by octet means no good.
+            (State::Authorization | State::Transaction | State::Closing, _) => {
+                let quit = self.awaited()? == Keyword::Quit;
+                Some(Due::Whole(if quit { config.quit_timeout } else { config.reply_timeout }))
+            }
+            (State::Challenged | State::Handshake | State::Closed, _) => None,
+        }
+    }
+
+    /// The part of the session that has a time of its own. Another one begins with another value.
+    pub(super) fn part(&self) -> (usize, Option<Due>) {
+        (self.outstanding.len(), self.due())
+    }
+}

@@ -1,0 +1,143 @@
+//! What a reply, or a line of one, says.
+
+use super::error::Error;
+use super::excerpt::Excerpt;
+use crate::capability::Capability;
+use crate::command::Keyword;
+use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing, number_alone};
+use crate::number::{MessageNumber, decimal};
+use crate::quirk::Quirk;
+
+/// What a reply, or a line of one, says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entry<'b> {
+    /// The reply to STAT.
+    Drop(DropListing),
+    /// The reply to LAST: the highest number accessed, `None` if there is none.
+    Last(Option<MessageNumber>),
+    /// A line of LIST.
+    Scan(ScanListing),
+    /// A line of UIDL.
+    UniqueId(UniqueIdListing<'b>),
+    /// A line of CAPA.
+    Capability(Capability<'b>),
+    /// A line of LANG.
+    Language(LanguageListing<'b>),
+    /// A line of AUTH alone: the name of a mechanism.
+    Mechanism(&'b [u8]),
+}
+
+impl<'b> Entry<'b> {
+    /// Reads the text of a positive reply, if the command has one with a meaning. `message` is the
+    /// argument of LIST or UIDL.
+    pub(super) fn of_reply(
+        keyword: Keyword,
+        message: Option<MessageNumber>,
+        text: &'b [u8],
+    ) -> Result<Option<Self>, Error> {
+        let entry = match (keyword, message) {
+            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or_else(Error::entry)?),
+            (Keyword::Last, _) => Self::Last(last(text).ok_or_else(Error::entry)?),
+            (Keyword::List, Some(message)) => {
+                let listing = ScanListing::parse(text).ok_or_else(Error::entry)?;
+                if listing.message != message {
+                    return Err(Error::WrongNumber(Excerpt::default()));
+                }
+                Self::Scan(listing)
+            }
+            (Keyword::Uidl, Some(message)) => Self::UniqueId(unique_id(message, text)?),
+            _ => return Ok(None),
+        };
+        Ok(Some(entry))
+    }
+
+    /// The message of a scan listing or a unique-id listing.
+    pub(super) const fn message(&self) -> Option<MessageNumber> {
+        match self {
+            Self::Scan(listing) => Some(listing.message),
+            Self::UniqueId(listing) => Some(listing.message),
+            Self::Drop(_) | Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => {
+                None
+            }
+        }
+    }
+
+    /// What the lenient reader overlooked in a reply of one line.
+    pub(super) const fn quirk(&self) -> Option<Quirk> {
+        match self {
+            Self::Drop(listing) => listing.quirk,
+            Self::Scan(listing) => listing.quirk,
+            Self::UniqueId(listing) => listing.quirk,
+            Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => None,
+        }
+    }
+}
+
+/// What a line behind a first line is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Listed<'b> {
+    /// A line of a listing, and what the lenient reader overlooked in it.
+    Entry(Entry<'b>, Option<Quirk>),
+    /// Nothing, which is skipped.
+    Empty,
+    /// A message without a unique-id, which is skipped.
+    Nameless(MessageNumber),
+    /// A line of a command whose lines this crate does not know.
+    Unknown,
+}
+
+impl<'b> Listed<'b> {
+    /// Reads a line, un-stuffed and without its line end.
+    pub(super) fn parse(keyword: Keyword, line: &'b [u8]) -> Result<Self, Error> {
+        if keyword == Keyword::Extension {
+            return Ok(Self::Unknown);
+        }
+        if line.trim_ascii().is_empty() {
+            return Ok(Self::Empty);
+        }
+        let (entry, quirk) = if keyword == Keyword::List {
+            let listing = ScanListing::parse(line).ok_or_else(Error::entry)?;
+            (Entry::Scan(listing), listing.quirk)
+        } else if keyword == Keyword::Uidl {
+            let Some(listing) = UniqueIdListing::parse(line) else {
+                return number_alone(line).map(Self::Nameless).ok_or_else(Error::entry);
+            };
+            (Entry::UniqueId(listing), listing.quirk)
+        } else if keyword == Keyword::Capa {
+            let (capability, quirk) = Capability::read(line);
+            (Entry::Capability(capability), quirk)
+        } else if keyword == Keyword::Lang {
+            (Entry::Language(LanguageListing::parse(line).ok_or_else(Error::entry)?), None)
+        } else if keyword == Keyword::AuthList {
+            (Entry::Mechanism(line.trim_ascii()), None)
+        } else {
+            return Ok(Self::Unknown);
+        };
+        Ok(Self::Entry(entry, quirk))
+    }
+}
+
+/// `n`, with anything behind a space; 0 is no message.
+fn last(text: &[u8]) -> Option<Option<MessageNumber>> {
+    let word = text.split(u8::is_ascii_whitespace).next()?;
+    let number = u32::try_from(decimal(word)?).ok()?;
+    Some(MessageNumber::new(number))
+}
+
+/// `n uid`, or the unique-id alone, which some servers send. A word of digits alone is no unique-id
+/// but a number whose unique-id is missing.
+fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, Error> {
+    match UniqueIdListing::parse(text) {
+        Some(listing) if listing.message == message => Ok(listing),
+        Some(_) => Err(Error::WrongNumber(Excerpt::default())),
+        None => {
+            let uid = text.trim_ascii();
+            let word = !uid.is_empty() && !uid.iter().any(u8::is_ascii_whitespace);
+            if !word || uid.iter().all(u8::is_ascii_digit) {
+                return Err(Error::entry());
+            }
+            Ok(UniqueIdListing { message, uid, quirk: Some(Quirk::MissingNumber) })
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Descriptors of the process: how many there may be, how many are enough, and what to say when they are not.
+
+use core::time::Duration;
+use std::fs;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+/// What a session holds that waits for its client: its socket, the directory of its maildrop, the lock.
+const OF_A_SESSION: u64 = 3;
+
+/// What the runtime needs beside what is open when connections are counted: to wait for sockets and to be woken.
+const OF_THE_RUNTIME: u64 = 8;
+
+/// How often a shortage is logged.
+const ONCE: Duration = Duration::from_secs(60);
+
+/// The limit of descriptors of this process; `None` where there is none.
+pub(super) fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Raises the limit of files that this process may have open as far as the system allows it, and returns it. `None`
+/// where there is none. A program that serves many connections calls it once, before [`Server::bind`](crate::Server).
+pub fn raise() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return current;
+    }
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(error) => {
+            let error = io::Error::from(error);
+            warn!(limit = current, %error, "the limit of open files can't be raised");
+            current
+        }
+    }
+}
+
+/// The most connections of which all can log in within the limit; no more than wanted. Call it when all that is
+/// open for long is open.
+pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
+    let Some(limit) = limit else { return wanted };
+    let most = most(limit, open());
+    if most >= wanted {
+        return wanted;
+    }
+    warn!(
+        limit,
+        max_connections = most,
+        wanted,
+        "fewer connections than --max-connections are served, as the limit of open files (ulimit -n) allows no more; raise it"
+    );
+    most
+}
+
+/// The most connections within a limit, of which so many are open for other things.
+fn most(limit: u64, open: u64) -> u32 {
+    // Logins under way, messages of more than a piece, commits, connections that are being closed, files that are
+    // read again.
+    let reserve = (limit / 12).clamp(8, 4096);
+    let left = limit.saturating_sub(open + OF_THE_RUNTIME + reserve);
+    u32::try_from(left / OF_A_SESSION).unwrap_or(u32::MAX).max(1)
+}
+
+/// How many descriptors are open.
+fn open() -> u64 {
+    // Reading the folder takes one itself.
+    let counted = fs::read_dir("/proc/self/fd").map(|folder| folder.count().saturating_sub(1));
+    counted.map_or(16, |count| count as u64)
+}
+
+/// Says that there are no descriptors, or that accepting failed for another reason; once a minute at most.
+pub(super) fn short(error: &io::Error) {
+    static LAST: Mutex<Option<(Instant, u64)>> = Mutex::new(None);
+    let missed = {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *last {
+            Some((at, missed)) if at.elapsed() < ONCE => {
+                *missed += 1;
+                return;
+            }
+            _ => last.replace((Instant::now(), 0)).map_or(0, |(_, missed)| missed),
+        }
+    };
+    let errno = Errno::from_io_error(error);
+    if matches!(errno, Some(Errno::MFILE | Errno::NFILE)) {
+        warn!(
+            %error,
+            missed,
+            "no file can be opened: who is logged in waits for a moment, and new connections do; \
+             raise the limit of open files (ulimit -n) or lower --max-connections"
+        );
+    } else {
+        warn!(%error, missed, "a connection can't be accepted now; it is tried again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_connections_fit_and_something_is_left() {
+        for (limit, open, expected) in [(1024, 20, 303), (64, 10, 12), (16, 10, 1), (1_048_576, 20, 348_150)]
+        {
+            let most = most(limit, open);
+            assert_eq!(most, expected, "{limit}");
+            assert!(most == 1 || u64::from(most) * OF_A_SESSION + open + OF_THE_RUNTIME < limit, "{limit}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Whom a client's certificate stands for (EXTERNAL, RFC 4422 appendix A).
+//!
+//! A certificate that the users file names, by `{CERT}`, is that of the users who name it. Any other
+//! one is that of the users whose names are its e-mail addresses, or where it has none, its common
+//! name; but not of users who name certificates themselves. Names are taken whole and as they are.
+
+use pop3_certificates::Fingerprint;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::users::{Table, UserName};
+
+/// The user whom this certificate stands for. `wanted` is the name that the client gave, which may be
+/// empty where there is only one.
+///
+/// # Errors
+/// Why there is none, for the log.
+pub(super) fn user(certificate: &[u8], wanted: &[u8], table: &Table) -> Result<UserName, &'static str> {
+    let mut owners = table.certificate_owners(&Fingerprint::of(certificate));
+    if owners.is_empty() {
+        let users = names(certificate).ok_or("the certificate can't be read")?;
+        owners = users.iter().filter_map(|name| table.find(name)).collect();
+        owners.retain(|user| !table.has_certificates(user));
+        owners.sort();
+        owners.dedup();
+    }
+    if wanted.is_empty() {
+        let one = <[UserName; 1]>::try_from(owners);
+        return one.map(|[user]| user).map_err(|users| match users.len() {
+            0 => "the certificate is no user's",
+            _ => "the certificate is of several users, and none was named",
+        });
+    }
+    let wanted = UserName::parse(wanted).filter(|wanted| owners.contains(wanted));
+    wanted.ok_or("the certificate is not that user's")
+}
+
+/// The e-mail addresses of a certificate; its common name, where it has just one and no address.
+fn names(certificate: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let others = certificate.subject_alternative_name().ok()?;
+    let others = others.iter().flat_map(|extension| &extension.value.general_names);
+    let mut names: Vec<_> = others
+        .filter_map(|name| {
+            let GeneralName::RFC822Name(address) = name else { return None };
+            Some(address.as_bytes().to_vec())
+        })
+        .collect();
+    if names.is_empty() {
+        let mut common = certificate.subject().iter_common_name();
+        if let (Some(name), None) = (common.next(), common.next()) {
+            names.extend(name.as_str().map(|name| name.as_bytes().to_vec()));
+        }
+    }
+    Some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair, SanType};
+
+    use super::*;
+
+    fn certificate(addresses: &[&str], common: &[&str]) -> Vec<u8> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for name in common {
+            params.distinguished_name.push(DnType::CommonName, *name);
+        }
+        let address = |address: &&str| SanType::Rfc822Name((*address).try_into().unwrap());
+        params.subject_alt_names = addresses.iter().map(address).collect();
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    }
+
+    fn table(text: &str) -> Table {
+        Table::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn names_of_certificates() {
+        let users = table("alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n");
+        let user = |certificate: &[u8], wanted: &str| {
+            user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned()).ok()
+        };
+        let alice = certificate(&[], &["alice"]);
+        assert_eq!(user(&alice, "").as_deref(), Some("alice"));
+        assert_eq!(user(&alice, "alice").as_deref(), Some("alice"));
+        assert_eq!(user(&alice, "bob"), None);
+        // An address counts, and then the common name does not.
+        let address = certificate(&["a@example.org"], &["alice"]);
+        assert_eq!(user(&address, "").as_deref(), Some("a@example.org"));
+        assert_eq!(user(&address, "alice"), None);
+        assert_eq!(user(&certificate(&["alice@example.org"], &["alice"]), ""), None);
+        assert_eq!(user(&certificate(&["A@example.org"], &[]), ""), None);
+        // Several: whom the client names, or the only one that is a user.
+        let both = certificate(&["alice", "bob", "carol"], &[]);
+        assert_eq!((user(&both, ""), user(&both, "bob").as_deref()), (None, Some("bob")));
+        assert_eq!(user(&both, "carol"), None);
+        assert_eq!(user(&certificate(&["bob", "carol"], &[]), "").as_deref(), Some("bob"));
+        for nobody in [certificate(&[], &[]), certificate(&[], &["alice\0"]), certificate(&[], &["carol"])] {
+            assert_eq!(user(&nobody, ""), None);
+            assert_eq!(user(&nobody, "alice"), None);
+        }
+        assert_eq!(user(b"no certificate", "alice"), None);
+    }
+
+    #[test]
+    fn certificates_that_the_users_file_names() {
+        let (one, two) = (certificate(&[], &["carol"]), certificate(&[], &["alice"]));
+        let fingerprint = Fingerprint::of(&one).to_string().replace("sha256:", "");
+        let users =
+            table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
+        let user = |certificate: &[u8], wanted: &str| {
+            user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned())
+        };
+        assert_eq!(user(&one, "alice").as_deref(), Ok("alice"));
+        assert_eq!(user(&one, "bob").as_deref(), Ok("bob"));
+        assert!(user(&one, "").is_err() && user(&one, "carol").is_err());
+        // Who names certificates has no others.
+        assert!(user(&two, "alice").is_err() && user(&two, "").is_err());
+    }
+}

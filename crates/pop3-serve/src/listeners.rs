@@ -1,0 +1,216 @@
+//! The listeners, and the runtimes that serve them.
+
+use core::net::SocketAddr;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+#[cfg(feature = "threads")]
+use std::thread;
+
+use pop3_driver::Stop;
+use pop3_driver::server::Entrance;
+use pop3_driver::tls::Role;
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::warn;
+
+use crate::error::{Error, ErrorKind};
+use crate::policy::{On, Policy};
+
+/// What drives the connections, as far as the features of this crate bring it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// tokio, on all processors.
+    #[cfg(feature = "tokio")]
+    Tokio,
+    /// async-std.
+    #[cfg(feature = "async-std")]
+    AsyncStd,
+    /// smol.
+    #[cfg(feature = "smol")]
+    Smol,
+    /// Blocking sockets, and a thread for each connection.
+    #[cfg(feature = "threads")]
+    Threads,
+}
+
+/// The sockets that listen.
+#[derive(Debug)]
+pub(super) struct Listeners(Vec<(Entrance, TcpListener, SocketAddr)>);
+
+impl Listeners {
+    /// Binds these addresses.
+    pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, Error> {
+        let bound = wanted.iter().map(|&(entrance, address)| {
+            let listener = bind(address).and_then(|listener| {
+                let address = listener.local_addr()?;
+                Ok((entrance, listener, address))
+            });
+            listener.map_err(|error| {
+                Error::new(ErrorKind::Network, format!("can't listen on {address}: {error}"))
+            })
+        });
+        bound.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Says where clients may be expected that no listener takes.
+    pub(super) fn warn(&self) {
+        for address in ipv6_only(self.addresses().map(|(_, address)| address)) {
+            warn!(
+                "{address} takes IPv6 only; add a listener on 0.0.0.0:{} for IPv4, if clients need it",
+                address.port()
+            );
+        }
+    }
+
+    /// When TLS begins on each, and its address.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
+        self.0.iter().map(|&(entrance, _, address)| (entrance, address))
+    }
+
+    /// Serves until the switch is thrown and busy sessions have ended.
+    pub(super) fn serve(
+        self,
+        runtime: Runtime,
+        policy: Policy,
+        role: &Role,
+        stop: &Stop,
+    ) -> Result<(), Error> {
+        match runtime {
+            #[cfg(feature = "tokio")]
+            Runtime::Tokio => self.serve_tokio(policy, role, stop),
+            #[cfg(feature = "async-std")]
+            Runtime::AsyncStd => {
+                let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
+                async_std::task::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
+                    listener.set_nonblocking(true)?;
+                    Ok(listener.into())
+                }))
+            }
+            #[cfg(feature = "smol")]
+            Runtime::Smol => {
+                let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
+                smol::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
+                    smol::Async::new(listener).map(Into::into)
+                }))
+            }
+            #[cfg(feature = "threads")]
+            Runtime::Threads => self.serve_std(policy, role, stop),
+        }
+        .map_err(|error| Error::new(ErrorKind::Network, format!("serving failed: {error}")))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+        // What comes back from the blocking pool, or from the network, must not wait behind a crowd of sessions:
+        // by default tokio looks at these after 61 tasks.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .global_queue_interval(5)
+            .event_interval(5)
+            .build()?;
+        let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
+        runtime.block_on(async {
+            let mut tasks = Vec::new();
+            for (entrance, listener, _) in self.0 {
+                listener.set_nonblocking(true)?;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                let serve =
+                    pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
+                tasks.push(tokio::spawn(serve));
+            }
+            for task in tasks {
+                task.await.map_err(io::Error::other)?;
+            }
+            Ok(())
+        })
+    }
+
+    #[cfg(any(feature = "async-std", feature = "smol"))]
+    async fn serve_futures<R: pop3_async_std::Runtime>(
+        self,
+        policy: Policy,
+        pool: pop3_async_std::Pool<R>,
+        role: &Role,
+        stop: &Stop,
+        convert: impl Fn(TcpListener) -> io::Result<R::Listener>,
+    ) -> io::Result<()> {
+        let service = Arc::new(On { policy, pool });
+        let mut tasks = Vec::new();
+        for (entrance, listener, _) in self.0 {
+            let (role, service, stop) = (role.clone(), Arc::clone(&service), stop.clone());
+            let listener = convert(listener)?;
+            tasks.push(R::spawn(pop3_async_std::serve::<R, _>(listener, entrance, role, service, stop)));
+        }
+        for task in tasks {
+            task.await;
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "threads")]
+    fn serve_std(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+        let service = Arc::new(On { policy, pool: pop3_std::Pool::default() });
+        thread::scope(|scope| {
+            let listeners = self.0.iter().map(|(entrance, listener, _)| {
+                let service = &service;
+                scope.spawn(move || pop3_std::serve(listener, *entrance, role, service, stop))
+            });
+            let threads: Vec<_> = listeners.collect();
+            threads.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|_| Err(io::Error::other("a listener's thread panicked")))
+            })
+        })
+    }
+}
+
+/// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,
+/// whatever the system does by itself. An IPv4 address in the form of IPv6 is the IPv4 address.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // What is left of old connections must not keep a new start waiting.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The most connections that the system keeps until they are accepted; it may have a lower limit of its own.
+const BACKLOG: i32 = 1024;
+
+/// The listeners on all IPv6 addresses that have none on all IPv4 addresses beside them.
+fn ipv6_only(addresses: impl Iterator<Item = SocketAddr> + Clone) -> impl Iterator<Item = SocketAddr> {
+    let all = |address: &SocketAddr| address.ip().is_unspecified();
+    let v4 = addresses.clone().filter(move |address| address.is_ipv4() && all(address));
+    let has_v4: Vec<u16> = v4.map(|address| address.port()).collect();
+    addresses.filter(move |address| address.is_ipv6() && all(address) && !has_v4.contains(&address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_on_ipv6_alone_is_told() {
+        for (listeners, told) in [
+            (&["[::]:110"][..], &["[::]:110"][..]),
+            (&["[::]:110", "0.0.0.0:110"], &[]),
+            (&["[::]:110", "0.0.0.0:995", "127.0.0.1:110"], &["[::]:110"]),
+            (&["[::1]:110", "0.0.0.0:110"], &[]),
+        ] {
+            let addresses = listeners.iter().map(|text| text.parse().unwrap());
+            let found: Vec<_> = ipv6_only(addresses).map(|address| address.to_string()).collect();
+            assert_eq!(found, told, "{listeners:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_the_form_of_ipv6_is_one() {
+        let listener = bind("[::ffff:127.0.0.1]:0".parse().unwrap()).unwrap();
+        assert!(listener.local_addr().unwrap().is_ipv4());
+    }
+}

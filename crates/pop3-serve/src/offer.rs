@@ -1,0 +1,221 @@
+//! Which mechanisms of AUTH are offered.
+
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::Hash;
+
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+use crate::users::Table;
+
+/// What the operator wants to be offered. The users file, and the connection, may narrow it.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// The list of the settings, if there is one.
+    list: Option<Vec<Mechanism>>,
+    /// Whether clients are asked for certificates.
+    certificates: bool,
+    /// Whether tokens can be checked.
+    tokens: bool,
+    /// Whether -PLUS is offered: some clients choose it by themselves and then can't.
+    binding: bool,
+}
+
+/// What is offered beside SCRAM where there is no list: what needs a password, and no weak hash.
+const DEFAULT: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+
+/// What mechanisms with tokens need.
+const TOKENS: &str = "a command that checks tokens";
+
+/// Whether this one is in the list; -PLUS comes along with the same without.
+fn has(list: &[Mechanism], mechanism: Mechanism) -> bool {
+    let base = mechanism.name().strip_suffix("-PLUS");
+    list.iter().any(|&named| named == mechanism || base == Some(named.name()))
+}
+
+impl Offer {
+    /// What the settings say.
+    ///
+    /// # Errors
+    /// When they name a mechanism that nothing can check.
+    pub(super) fn new(config: &Config) -> Result<Self, Error> {
+        let offer = Self {
+            list: config.mechanisms.clone(),
+            certificates: config.certificate.as_ref().is_some_and(|certificate| certificate.asks_clients()),
+            tokens: config.tokens.is_some(),
+            binding: config.channel_binding,
+        };
+        for (mechanism, there, what) in [
+            (
+                Mechanism::External,
+                offer.certificates,
+                "a certificate of the server that asks clients for theirs",
+            ),
+            (Mechanism::OAuthBearer, offer.tokens, TOKENS),
+            (Mechanism::XOAuth2, offer.tokens, TOKENS),
+        ] {
+            if !there && offer.list.as_ref().is_some_and(|list| has(list, mechanism)) {
+                let text = format!("{} needs {what}", mechanism.name());
+                return Err(Error::new(ErrorKind::Unsupported(mechanism), text));
+            }
+        }
+        Ok(offer)
+    }
+
+    /// The mechanisms, strongest first.
+    ///
+    /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a
+    /// client takes the strongest one, and does not try another when its user has no keys for it.
+    pub fn mechanisms(&self, table: &Table) -> Vec<Mechanism> {
+        let named = |mechanism| self.list.as_ref().map(|list| has(list, mechanism));
+        let offered = |&mechanism: &Mechanism| {
+            if !self.binding && mechanism.needs_channel_binding() {
+                return false;
+            }
+            if let Some(hash) = mechanism.scram_hash() {
+                let (all, able) = table.scram_users(hash);
+                return able > 0 && named(mechanism).unwrap_or(able == all);
+            }
+            if mechanism == Mechanism::External {
+                self.certificates
+            } else if matches!(mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
+                self.tokens
+            } else {
+                named(mechanism).unwrap_or(DEFAULT.contains(&mechanism))
+            }
+        };
+        Mechanism::ALL.into_iter().filter(offered).collect()
+    }
+
+    /// What users can't do as the file is, as one line for the log, if anything.
+    pub fn advice(&self, table: &Table) -> Option<String> {
+        let lacking = |hash: &Hash| {
+            let (all, able) = table.scram_users(*hash);
+            let wanted = match &self.list {
+                Some(list) => Mechanism::parse(hash.name().as_bytes()).is_some_and(|one| has(list, one)),
+                None => true,
+            };
+            (wanted && able < all).then(|| format!("{} ({} of {all})", hash.name(), all - able))
+        };
+        let lacking: Vec<_> = Hash::ALL.iter().filter_map(lacking).collect();
+        if lacking.is_empty() {
+            return None;
+        }
+        let effect = if self.list.is_some() { "they can't log in by it" } else { "so it is not offered" };
+        let lacking = lacking.join(", ");
+        Some(format!("some users have no keys for {lacking}; {effect}; pop3 passwd makes keys"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::{Certificate, TokenCommand};
+
+    /// The settings that these words stand for: `binding`, and a list of mechanisms.
+    fn config(words: &str) -> Config {
+        let mut config = Config::new("d");
+        for word in words.split_whitespace() {
+            match word {
+                "binding" => config.channel_binding = true,
+                "tokens" => config.tokens = Some(TokenCommand::new("true", Duration::from_secs(1)).into()),
+                "none" => config.mechanisms = Some(Vec::new()),
+                list => {
+                    let parse = |name: &str| Mechanism::parse(name.as_bytes()).unwrap();
+                    config.mechanisms = Some(list.split(',').map(parse).collect());
+                }
+            }
+        }
+        config
+    }
+
+    fn offer(words: &str) -> Offer {
+        Offer::new(&config(words)).unwrap()
+    }
+
+    fn names_of(offer: &Offer, users: &str) -> String {
+        let table = Table::parse(users.as_bytes()).unwrap();
+        let names = offer.mechanisms(&table);
+        names.into_iter().map(Mechanism::name).collect::<Vec<_>>().join(" ")
+    }
+
+    fn names(words: &str, users: &str) -> String {
+        names_of(&offer(words), users)
+    }
+
+    const PLAIN: &str = "a:{PLAIN}x\n";
+    const HASH: &str =
+        "b:$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc\n";
+
+    #[test]
+    fn scram_is_offered_where_everybody_can_use_it() {
+        let all = "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS \
+            SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN";
+        assert_eq!(names("binding", PLAIN), all);
+        assert_eq!(names("binding", &[PLAIN, "t:{TOKEN}\n"].concat()), all);
+        // Clients that choose -PLUS and then can't would be locked out.
+        assert_eq!(names("", PLAIN), "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN");
+        assert_eq!(names("", ""), "PLAIN LOGIN");
+        assert_eq!(names("", HASH), "PLAIN LOGIN");
+        assert_eq!(names("", &[PLAIN, HASH].concat()), "PLAIN LOGIN");
+        let list = "scram-sha-256,login";
+        assert_eq!(names(list, &[PLAIN, HASH].concat()), "SCRAM-SHA-256 LOGIN");
+        let bound = format!("{list} binding");
+        assert_eq!(names(&bound, &[PLAIN, HASH].concat()), "SCRAM-SHA-256-PLUS SCRAM-SHA-256 LOGIN");
+        assert_eq!(names(list, HASH), "LOGIN");
+    }
+
+    #[test]
+    fn settings_turn_mechanisms_on() {
+        assert_eq!(names("none", PLAIN), "");
+        assert_eq!(names("cram-md5,anonymous", PLAIN), "CRAM-MD5 ANONYMOUS");
+        let both = Offer { certificates: true, ..offer("none tokens") };
+        assert_eq!(names_of(&both, PLAIN), "EXTERNAL OAUTHBEARER XOAUTH2");
+        for (list, mechanism) in [
+            ("external", Mechanism::External),
+            ("plain,xoauth2", Mechanism::XOAuth2),
+            ("oauthbearer", Mechanism::OAuthBearer),
+        ] {
+            let error = Offer::new(&config(list)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported(mechanism));
+            assert!(error.to_string().starts_with(mechanism.name()), "{error}");
+        }
+    }
+
+    #[cfg(feature = "self-signed")]
+    #[test]
+    fn a_certificate_that_asks_clients_turns_external_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, rcgen::generate_simple_self_signed(["ca".to_owned()]).unwrap().cert.pem())
+            .unwrap();
+        let certificate = || Certificate::self_signed("localhost").unwrap();
+        let mechanisms = |certificate: Certificate| {
+            let config = config("none").with_certificate(certificate.into());
+            names_of(&Offer::new(&config).unwrap(), PLAIN)
+        };
+        assert_eq!(mechanisms(certificate()), "");
+        assert_eq!(mechanisms(certificate().with_client_authorities(&path).unwrap()), "EXTERNAL");
+    }
+
+    #[test]
+    fn what_is_bound_comes_along_with_what_is_not() {
+        let list = [Mechanism::Plain, Mechanism::ScramSha256];
+        let found: Vec<_> = Mechanism::ALL.into_iter().filter(|&mechanism| has(&list, mechanism)).collect();
+        assert_eq!(found, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain]);
+        let plus = [Mechanism::ScramSha1Plus];
+        assert!(has(&plus, Mechanism::ScramSha1Plus) && !has(&plus, Mechanism::ScramSha1));
+        assert!(!Mechanism::ALL.into_iter().any(|mechanism| has(&[], mechanism)));
+    }
+
+    #[test]
+    fn advice_counts_who_has_no_keys() {
+        let advice = |words: &str, users: &str| offer(words).advice(&Table::parse(users.as_bytes()).unwrap());
+        assert_eq!(advice("", PLAIN), None);
+        let text = advice("", &[PLAIN, HASH].concat()).unwrap();
+        assert!(text.contains("SCRAM-SHA-256 (1 of 2)") && text.contains("not offered"), "{text}");
+        assert_eq!(advice("plain", HASH), None);
+        assert!(advice("scram-sha-1", HASH).unwrap().contains("can't log in"));
+    }
+}

@@ -1,0 +1,240 @@
+//! Who is served, and what is logged of it.
+
+use core::future::pending;
+use core::net::SocketAddr;
+use std::io;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use pop3_driver::backend::{Backend, Credentials};
+use pop3_driver::server::{LoginMethod, Peer, Place, Report, Service, Welcome, timestamp};
+use pop3_driver::store::Pool;
+use pop3_driver::tls::TlsInfo;
+use pop3_driver::{Context, Login, Stop};
+use pop3_proto::server::{Close, Config, Extent};
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_sasl::scram::{Hash, Keys};
+use tracing::{error, info, warn};
+
+use super::descriptors;
+use super::gate::ip;
+use super::guarded::Guarded;
+use super::store::MailStore;
+use crate::places::{self, Caller, Places, Refusal};
+
+/// The policy of `pop3 serve`, whatever the runtime.
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) config: Arc<Config>,
+    pub(super) store: Arc<MailStore>,
+    pub(super) places: Arc<Places>,
+    /// The host's name in the timestamp, where APOP is offered.
+    pub(super) apop_host: Option<String>,
+    /// Where proxies are that name the client in a header.
+    pub(super) proxies: Vec<IpNet>,
+    /// Where proxies are that name the client by XCLIENT.
+    pub(super) xclient_proxies: Vec<IpNet>,
+    /// Whether passwords are taken without TLS from anywhere.
+    pub(super) trust_all: bool,
+}
+
+/// The policy on a runtime, which has a pool for calls that block.
+#[derive(Debug)]
+pub(super) struct On<P> {
+    pub(super) policy: Policy,
+    pub(super) pool: P,
+}
+
+impl<P: Pool> Service for On<P> {
+    type Backend = Counted<Guarded<P>>;
+
+    fn expects_proxy(&self, peer: &Peer) -> bool {
+        contains(&self.policy.proxies, peer)
+    }
+
+    fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
+        // Who has no address shares none with anybody, so that the limit of an address is not theirs either.
+        let shared = peer.ip().is_none() || self.expects_proxy(peer);
+        let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
+        let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
+        Ok(Place::new(Arc::new(place)))
+    }
+
+    fn accept_failed(&self, error: &io::Error) {
+        descriptors::short(error);
+    }
+
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let policy = &self.policy;
+        // Accepting has given it one.
+        let place: Arc<places::Place> =
+            peer.place.get().ok_or_else(|| Rejection::temporary("internal error"))?;
+        if let Some(address) = peer.ip() {
+            place.speaks_for(address).map_err(|refusal| turned_away(peer, refusal))?;
+        }
+        let login_timeout = policy.config.limits.login_timeout;
+        let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
+        // A proxy that has taken the TLS off is on a network that the operator trusts.
+        let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
+        let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
+        let config = policy.store.config(&policy.config);
+        let welcome = Welcome::new(config.into(), Counted { backend, place })
+            .with_trusted(trusted)
+            .with_trusted_proxy(contains(&policy.xclient_proxies, peer));
+        let Some(host) = &policy.apop_host else { return Ok(welcome) };
+        match timestamp(host) {
+            Ok(timestamp) => Ok(welcome.with_timestamp(timestamp)),
+            Err(fault) => {
+                error!(%fault, "no random octets for APOP");
+                Ok(welcome)
+            }
+        }
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        if report.close == Close::Refused && report.error.is_none() && !report.panicked {
+            // It was logged when it was turned away.
+            return;
+        }
+        let totals = report.totals;
+        info!(
+            session = %peer.session,
+            peer = %peer,
+            proxy = peer.proxy.map_or_else(|| "-".to_owned(), |proxy| proxy.address.map_or_else(|| "local".to_owned(), |address| address.to_string())),
+            user = report.user.as_deref().unwrap_or("-"),
+            mechanism = report.method.map_or("-", LoginMethod::name),
+            tls = peer.tls.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            retr = totals.retrieved,
+            retr_octets = totals.retrieved_octets,
+            top = totals.topped,
+            top_octets = totals.topped_octets,
+            dele = totals.removed,
+            dele_octets = totals.removed_octets,
+            not_removed = totals.not_removed,
+            failed_logins = totals.failed_logins,
+            seconds = report.duration.as_secs_f32(),
+            end = %report.close,
+            fault = report.error.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            "session"
+        );
+    }
+}
+
+fn turned_away(peer: &Peer, refusal: Refusal) -> Rejection {
+    warn!(session = %peer.session, peer = %peer, why = %refusal, "turned away");
+    Rejection::temporary(refusal.to_string())
+}
+
+fn contains(networks: &[IpNet], peer: &Peer) -> bool {
+    peer.ip().is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))
+}
+
+/// Whether all of the way lies within this machine. Of a proxy elsewhere, `localhost` is another one.
+fn is_local(peer: &Peer) -> bool {
+    let is_loopback = |address: Option<SocketAddr>| {
+        // Where there is no address, nothing tells what is behind it.
+        address.is_some_and(|address| address.ip().to_canonical().is_loopback())
+    };
+    is_loopback(peer.address) && peer.proxy.is_none_or(|proxy| is_loopback(proxy.address))
+}
+
+/// A backend whose connection keeps its place while a login is checked, and behind a good one.
+#[derive(Debug)]
+pub(super) struct Counted<B> {
+    backend: B,
+    place: Arc<places::Place>,
+}
+
+/// Who has lost the place is not checked any more. It is pending, as the session is about to end.
+async fn check(place: &places::Place) -> places::Check<'_> {
+    match place.check() {
+        Some(check) => check,
+        None => pending().await,
+    }
+}
+
+impl<B: Backend> Backend for Counted<B> {
+    type Message = B::Message;
+
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.backend.secured(tls);
+    }
+
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.backend.mechanisms()
+    }
+
+    async fn scram_keys(
+        &mut self,
+        name: &str,
+        hash: Hash,
+        context: &Context,
+    ) -> Result<Option<Keys>, Rejection> {
+        let _check = check(&self.place).await;
+        self.backend.scram_keys(name, hash, context).await
+    }
+
+    fn scram_refused(&mut self, name: &str) -> Rejection {
+        self.backend.scram_refused(name)
+    }
+
+    fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
+        self.backend.may_act_for(user, other)
+    }
+
+    async fn authenticate(
+        &mut self,
+        credentials: Credentials,
+        context: &Context,
+    ) -> Result<Login, Rejection> {
+        let check = check(&self.place).await;
+        let login = self.backend.authenticate(credentials, context).await?;
+        check.succeeded();
+        Ok(login)
+    }
+
+    async fn fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+        context: &Context,
+    ) -> Result<B::Message, Rejection> {
+        self.backend.fetch(message, extent, context).await
+    }
+
+    async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
+        self.backend.commit(deletions, context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pop3_driver::server::Proxy;
+
+    use super::*;
+
+    #[test]
+    fn a_way_is_local_if_both_of_its_ends_are() {
+        let peer = |client: &str, proxy: Option<&str>| {
+            let mut peer = Peer::new(client.parse().unwrap(), "127.0.0.1:110".parse().unwrap());
+            peer.proxy = proxy.map(|address| Proxy::new(Some(address.parse().unwrap()), false));
+            peer
+        };
+        for (client, proxy, local) in [
+            ("127.0.0.1:1", None, true),
+            ("[::ffff:127.0.0.1]:1", Some("[::1]:2"), true),
+            ("192.0.2.1:1", None, false),
+            ("192.0.2.1:1", Some("127.0.0.1:2"), false),
+            ("127.0.0.1:1", Some("192.0.2.1:2"), false),
+        ] {
+            assert_eq!(is_local(&peer(client, proxy)), local, "{client} {proxy:?}");
+        }
+        // Without an address nobody knows.
+        let mut peer = Peer::without_address();
+        assert!(!is_local(&peer) && !contains(&["0.0.0.0/0".parse().unwrap()], &peer));
+        peer.address = Some("127.0.0.1:1".parse().unwrap());
+        peer.proxy = Some(Proxy::new(None, false));
+        assert!(!is_local(&peer));
+    }
+}

@@ -1,0 +1,129 @@
+//! A server: bound, then serving.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use pop3_driver::Stop;
+use pop3_driver::server::Entrance;
+use pop3_driver::tls::Role;
+use pop3_proto::server::{Config as Session, Language, Limits as Timeouts, Utf8};
+use tracing::{info, warn};
+
+use crate::announced::Announced;
+use crate::config::Config;
+use crate::descriptors;
+use crate::error::Error;
+use crate::gate::Gatekeeper;
+use crate::listeners::{Listeners, Runtime};
+use crate::offer::Offer;
+use crate::places::Places;
+use crate::policy::Policy;
+use crate::store::MailStore;
+use crate::users::{SaltKey, Users};
+
+/// A server whose addresses are bound, so that clients can connect, and wait until [`run`](Self::run) is called.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Listeners,
+    policy: Policy,
+    role: Role,
+    offer: Offer,
+}
+
+impl Server {
+    /// Binds the listeners and starts the threads that check credentials.
+    ///
+    /// What is unwise about the settings is logged as a warning.
+    ///
+    /// # Errors
+    /// When a setting can't be used, an address can't be bound, or the system gives no threads.
+    pub fn bind(config: Config, users: Arc<Users>) -> Result<Self, Error> {
+        if !config.maildrops.is_dir() {
+            let folder = config.maildrops.display();
+            return Err(Error::unusable(format!(
+                "the folder of the maildrops {folder} is no folder; make it"
+            )));
+        }
+        if config.idle_timeout < Duration::from_secs(600) {
+            warn!("RFC 1939 wants sessions to stay open for 600 seconds without a command");
+        }
+        let implicit = config.listeners.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
+        let role = match &config.certificate {
+            Some(certificate) => Role::Server(certificate.config()),
+            None if implicit => return Err(Error::unusable("a listener for TLS needs a certificate")),
+            None => Role::None,
+        };
+        let offer = Offer::new(&config)?;
+        let listeners = Listeners::bind(&config.listeners)?;
+        listeners.warn();
+        if let Some(advice) = offer.advice(&users.table()) {
+            warn!("{advice}");
+        }
+        let open_files = descriptors::limit();
+        let most = descriptors::bound(config.limits.total, open_files);
+        info!(max_connections = most, open_files, "limits");
+        let policy = policy(config, users, offer.clone(), &role, most)?;
+        Ok(Self { listeners, policy, role, offer })
+    }
+
+    /// Where it listens, in the order of the settings; with the ports that the system has chosen for port 0.
+    pub fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
+        self.listeners.addresses()
+    }
+
+    /// What AUTH offers, and what is unwise about the users in that regard.
+    #[must_use]
+    pub const fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// Serves on a runtime of its own until the switch is thrown, and the sessions that are busy then have ended.
+    /// This blocks.
+    ///
+    /// # Errors
+    /// When the runtime can't be started, or a listener fails for good.
+    pub fn run(self, runtime: Runtime, stop: &Stop) -> Result<(), Error> {
+        // Who waits for a check is told so at once, and its session ends.
+        let store = Arc::clone(&self.policy.store);
+        let _close = stop.on_stop(move || store.gatekeeper().close());
+        self.listeners.serve(runtime, self.policy, &self.role, stop)
+    }
+}
+
+fn policy(config: Config, users: Arc<Users>, offer: Offer, role: &Role, most: u32) -> Result<Policy, Error> {
+    let timeouts =
+        Timeouts::new().with_login_timeout(config.login_timeout).with_idle_timeout(config.idle_timeout);
+    let mut session = Session::new().with_starttls(matches!(role, Role::Server(_))).with_limits(timeouts);
+    if let Some(host) = &config.host {
+        session = session.with_greeting(format!("{host} POP3 server ready"));
+    }
+    if let Some(text) = &config.implementation {
+        session = session.with_implementation(text);
+    }
+    if config.utf8 {
+        session = session
+            .with_utf8(Utf8::new(true))
+            .with_language(Language::ENGLISH)
+            .with_language(Language::GERMAN);
+    }
+    let places = Places::new(crate::Limits { total: most, ..config.limits });
+    let salt_key = match config.salt_key {
+        Some(key) => key,
+        None => SaltKey::random()?.into(),
+    };
+    let gatekeeper = Gatekeeper::new(users, salt_key, config.tokens)?;
+    let announced = Announced { login_delay: config.login_delay, expire: config.expire };
+    let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
+        .with_announced(announced, config.enforce_expiry)
+        .with_utf8(config.utf8);
+    Ok(Policy {
+        config: session.into(),
+        store: store.into(),
+        places,
+        apop_host: config.apop.then(|| config.host.unwrap_or_else(|| "localhost".to_owned())),
+        proxies: config.proxies,
+        xclient_proxies: config.xclient_proxies,
+        trust_all: config.insecure_auth,
+    })
+}

@@ -1,0 +1,274 @@
+//! The users' Maildirs as a store.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use pop3_driver::backend::Credentials;
+use pop3_driver::store::Maildrop;
+use pop3_driver::{Clock, Context};
+use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
+use pop3_proto::server::{Accepted, Extent};
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Mechanism;
+use pop3_surrogate::surrogate;
+use tracing::{debug, error, info, warn};
+
+use super::announced::Announced;
+use super::delays::LoginDelays;
+use super::descriptors;
+use super::gate::Gatekeeper;
+use super::offer::Offer;
+use crate::places::{Places, UserGuard};
+use crate::users::UserName;
+
+/// The folder of the Maildirs, and who may open which.
+#[derive(Debug)]
+pub(super) struct MailStore {
+    folder: PathBuf,
+    gatekeeper: Gatekeeper,
+    places: Arc<Places>,
+    offer: Offer,
+    announced: Announced,
+    /// Whether messages that have expired are removed.
+    enforce_expiry: bool,
+    /// Whether UTF8 is offered, so that who does not ask for it gets headers in ASCII.
+    utf8: bool,
+    delays: Mutex<LoginDelays>,
+    clock: Clock,
+}
+
+/// A user's Maildir, open.
+#[derive(Debug)]
+pub(super) struct OpenMaildir {
+    maildir: Maildir,
+    user: UserName,
+    /// Messages that were read and left alone for so many days are removed at QUIT.
+    expire: Option<u32>,
+    read_only: bool,
+    _place: UserGuard,
+}
+
+/// How long a refusal behind right credentials is held back. It is counted nowhere, and a client that tries
+/// again at once would have its password checked as often as the machine can.
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+
+/// One day.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl MailStore {
+    /// Announces nothing, and removes what clients delete only.
+    pub(super) fn new(folder: PathBuf, gatekeeper: Gatekeeper, offer: Offer, places: Arc<Places>) -> Self {
+        Self {
+            folder,
+            gatekeeper,
+            places,
+            offer,
+            announced: Announced::default(),
+            enforce_expiry: false,
+            utf8: false,
+            delays: Mutex::default(),
+            clock: Clock::start(),
+        }
+    }
+
+    /// Sets what is announced, and whether messages that have expired are removed.
+    pub(super) fn with_announced(self, announced: Announced, enforce_expiry: bool) -> Self {
+        Self { announced, enforce_expiry, ..self }
+    }
+
+    /// Sets whether UTF8 is offered.
+    pub(super) fn with_utf8(self, utf8: bool) -> Self {
+        Self { utf8, ..self }
+    }
+
+    /// The settings of a session that begins now.
+    pub(super) fn config(&self, config: &pop3_proto::server::Config) -> pop3_proto::server::Config {
+        self.announced.before_login(config.clone(), &self.gatekeeper.table())
+    }
+
+    /// Refuses who comes too soon after his last login.
+    fn check_delay(&self, user: &UserName) -> Result<(), Rejection> {
+        let delay = self.announced.login_delay_of(user, &self.gatekeeper.table());
+        let Some(wait) = self.delays().wait(user, delay, self.clock.now()) else { return Ok(()) };
+        let seconds = wait.as_millis().div_ceil(1_000);
+        info!(user = user.as_str(), seconds, "too soon after the last login");
+        let text = format!("too soon after the last login, wait {seconds} seconds");
+        Err(Rejection::login_delay().with_text(text))
+    }
+
+    /// Who checks credentials.
+    pub(super) fn gatekeeper(&self) -> &Gatekeeper {
+        &self.gatekeeper
+    }
+
+    /// What AUTH offers.
+    pub(super) fn mechanisms(&self) -> Vec<Mechanism> {
+        self.offer.mechanisms(&self.gatekeeper.table())
+    }
+
+    /// Opens the Maildir of a user who is who he says: the gatekeeper has let him in.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub(super) fn open(
+        &self,
+        user: UserName,
+        credentials: &Credentials,
+    ) -> Result<(Accepted, OpenMaildir), Rejection> {
+        self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
+    }
+
+    fn open_of(
+        &self,
+        user: UserName,
+        credentials: &Credentials,
+    ) -> Result<(Accepted, OpenMaildir), Rejection> {
+        self.check_delay(&user)?;
+        let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
+        let table = self.gatekeeper.table();
+        let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
+        // What was read is to be known later on, too.
+        let mut config = Config::new()
+            .with_seen_flag(expire.is_some_and(|days| days > 0))
+            .with_on_shortage(descriptors::short);
+        if self.utf8 && !credentials.utf8 {
+            config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
+        }
+        // The name is a single component of a path, by its type.
+        let mut maildir = Maildir::open_with(self.folder.join(user.as_str()), &config)
+            .map_err(|error| refuse(&user, error))?;
+        let summary = maildir.summary();
+        debug!(
+            user = user.as_str(),
+            messages = summary.messages,
+            measured = summary.measured,
+            "maildrop opened"
+        );
+        for skipped in maildir.skipped() {
+            let file = Path::new(skipped.folder.name()).join(&skipped.name);
+            let (file, why) = (file.to_string_lossy(), skipped.reason);
+            warn!(user = user.as_str(), file = &*file, %why, "a file is not served");
+        }
+        if let Some(error) = maildir.cache_error() {
+            let user = user.as_str();
+            warn!(user, %error, "the sizes could not be remembered for the next login");
+        }
+        self.delays().logged_in(&user, self.clock.now());
+        let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
+        (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
+        let read_only = matches!(credentials.proof, pop3_driver::backend::Proof::Anonymous { .. });
+        Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
+    }
+
+    fn delays(&self) -> MutexGuard<'_, LoginDelays> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs why the Maildir can't be opened; the client is told less.
+fn refuse(user: &UserName, error: OpenError) -> Rejection {
+    if !matches!(error, OpenError::Locked { .. }) {
+        error!(user = user.as_str(), error = pop3_text::reasons(&error), "a Maildir can't be opened");
+    }
+    error.into()
+}
+
+impl OpenMaildir {
+    /// What has expired and is to be removed, though the client did not say so.
+    fn expired(&self, deletions: &Deletions) -> Vec<MessageNumber> {
+        let mut expired = match self.expire {
+            None => Vec::new(),
+            Some(0) => deletions.retrieved().collect(),
+            Some(days) => {
+                let before = SystemTime::now().checked_sub(DAY * days).unwrap_or(SystemTime::UNIX_EPOCH);
+                self.maildir.expired(before, deletions.retrieved())
+            }
+        };
+        expired.retain(|&message| !deletions.contains(message));
+        expired
+    }
+}
+
+impl Maildrop for OpenMaildir {
+    type Message = MessageFile;
+
+    fn fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+        _context: &Context,
+    ) -> Result<MessageFile, Rejection> {
+        self.maildir.message(message).map_err(|error| {
+            let (user, error_text) = (self.user.as_str(), pop3_text::reasons(&error));
+            warn!(user, number = %message, error = error_text, "a message can't be sent");
+            error.into()
+        })
+    }
+
+    fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
+        let user = self.user.as_str();
+        if self.read_only {
+            if !deletions.is_empty() {
+                warn!(user, "not removed: who logs in by ANONYMOUS may only read");
+            }
+            return deletions.len();
+        }
+        let expired = self.expired(deletions);
+        if !expired.is_empty() {
+            info!(user, messages = expired.len(), "expired messages are removed");
+        }
+        let report = self.maildir.remove(deletions.iter().chain(expired), deletions.retrieved());
+        for failure in report.failures() {
+            error!(user, number = %failure.number, why = %failure.reason, "a message was not removed");
+        }
+        // What the client did not ask for, it need not know of.
+        let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
+        match report.unsynced() {
+            Some(error) => {
+                error!(user, %error, "the removals may not outlast a loss of power");
+                failed.max(usize::from(!deletions.is_empty()))
+            }
+            None => failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use pop3_driver::backend::Proof;
+    use pop3_proto::{ResponseCode, Secret};
+
+    use super::*;
+    use crate::Limits;
+    use crate::users::{SaltKey, Users};
+
+    // SEC-02
+    #[test]
+    fn who_is_refused_behind_right_credentials_can_not_ask_again_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["mail/alice/new", "mail/alice/cur", "mail/alice/tmp"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let users = folder.path().join("users");
+        fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
+        let users = Users::load(&users).unwrap().into();
+        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap().into(), None).unwrap();
+        let places = Places::new(Limits::new(9, 9, 9));
+        let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
+        let open = |name: &str| {
+            let password = Proof::Password(Secret::new(b"secret".to_vec()));
+            let user = UserName::parse(name.as_bytes()).unwrap();
+            store.open(user, &Credentials::new(name.as_bytes().to_vec(), password))
+        };
+        let _open = open("alice").unwrap();
+        for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {
+            let rejection = open(name).map(drop).unwrap_err();
+            assert_eq!(rejection.code(), Some(code), "{name}");
+            assert!(rejection.delay() >= BUSY_DELAY && !rejection.is_of_credentials(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What stands behind the colon of a line of the users file.
+
+use core::time::Duration;
+
+use password_auth::is_hash_obsolete;
+use pop3_certificates::Fingerprint;
+use pop3_proto::Secret;
+use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::scram::{Keys, KeysError};
+
+use super::UserName;
+
+/// One form of one user: something that proves who he is, or a setting of his.
+#[derive(Debug)]
+pub(super) enum Form {
+    Plain(Plain),
+    /// A PHC string.
+    Hash(Secret<String>),
+    Keys(Keys),
+    Certificate(Fingerprint),
+    /// The user exists, and may log in by a token if nothing else.
+    Token,
+    LoginDelay(Duration),
+    /// The days, `None` for never.
+    Expire(Option<u32>),
+}
+
+/// A password in clear.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) octets: Secret<Vec<u8>>,
+    /// As SASLprep makes it; `None` where it refuses the password, so that SCRAM can't have it.
+    pub(super) prepared: Option<Secret<String>>,
+}
+
+/// Reads a line that is not empty and no comment.
+///
+/// # Errors
+/// What is wrong with it, which holds no part of the line.
+pub(super) fn parse_line(line: &[u8]) -> Result<(UserName, Form), &'static str> {
+    let colon = line.iter().position(|&octet| octet == b':').ok_or("there is no colon behind a name")?;
+    let (name, form) = (&line[..colon], &line[colon + 1..]);
+    let name = UserName::parse(name).ok_or(UserName::RULE)?;
+    Ok((name, Form::parse(form)?))
+}
+
+impl Form {
+    fn parse(form: &[u8]) -> Result<Self, &'static str> {
+        if let Some(secret) = form.strip_prefix(b"{PLAIN}") {
+            return Plain::parse(secret).map(Self::Plain);
+        }
+        let text = str::from_utf8(form).map_or("", str::trim);
+        let braced = text.strip_prefix('{').and_then(|text| text.split_once('}'));
+        match braced.map(|(kind, rest)| (kind, rest.trim_start())) {
+            Some(("CERT", rest)) => parse_fingerprint(rest)
+                .map(Self::Certificate)
+                .ok_or("behind {CERT} stand the 64 hexadecimal digits of a certificate's SHA-256"),
+            Some(("TOKEN", "")) => Ok(Self::Token),
+            Some(("TOKEN", _)) => Err("nothing stands behind {TOKEN}"),
+            Some(("LOGIN-DELAY", rest)) => rest
+                .parse()
+                .map(|seconds: u32| Self::LoginDelay(Duration::from_secs(seconds.into())))
+                .map_err(|_| "behind {LOGIN-DELAY} stands a whole number of seconds"),
+            Some(("EXPIRE", rest)) => parse_days(rest).map(Self::Expire),
+            Some(_) => Err("the form is none of {PLAIN}, {CERT}, {TOKEN}, {LOGIN-DELAY} and {EXPIRE}"),
+            None if text.starts_with("SCRAM-") => parse_keys(text).map(Self::Keys),
+            None if text.starts_with('$') => parse_hash(text).map(|hash| Self::Hash(Secret::new(hash))),
+            None => Err("what stands behind the colon is neither {PLAIN} and the secret, nor a PHC string \
+                ($argon2id$...), nor SCRAM keys (SCRAM-SHA-256$...)"),
+        }
+    }
+}
+
+impl Plain {
+    fn parse(secret: &[u8]) -> Result<Self, &'static str> {
+        if secret.is_empty() {
+            return Err("the password is empty");
+        }
+        if secret.contains(&0) || secret.contains(&b'\r') {
+            return Err("the password has a NUL or CR, which no client can send");
+        }
+        let prepared = str::from_utf8(secret).ok().and_then(|text| prepare(text, Kind::Stored).ok());
+        let prepared = prepared.map(|text| Secret::new(text.into_owned()));
+        Ok(Self { octets: Secret::new(secret.to_vec()), prepared })
+    }
+}
+
+/// Reads the hexadecimal digits of a fingerprint, with colons between them as some programs print them.
+fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
+    text.replace(':', "").parse().ok()
+}
+
+/// Reads a number of days or `never`.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "EXPIRE is a whole number of days, or NEVER")
+}
+
+fn parse_keys(text: &str) -> Result<Keys, &'static str> {
+    Keys::parse(text.as_bytes()).map_err(|error| {
+        if error == KeysError::Hash {
+            "the SCRAM keys are of no known kind: SCRAM-SHA-1, -256 and -512 are"
+        } else if error == KeysError::Iterations {
+            "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000"
+        } else {
+            "the SCRAM keys are damaged: they have the form SCRAM-SHA-256$iterations:salt$key:key"
+        }
+    })
+}
+
+/// Checks a PHC string as far as that goes without computing the hash.
+fn parse_hash(hash: &str) -> Result<String, &'static str> {
+    const KNOWN: [&str; 6] = ["argon2id", "argon2i", "argon2d", "scrypt", "pbkdf2-sha256", "pbkdf2-sha512"];
+
+    let fields = hash.split('$').collect::<Vec<_>>();
+    if !fields.get(1).is_some_and(|algorithm| KNOWN.contains(algorithm)) {
+        return Err("the hash is of no known kind: argon2id, scrypt, pbkdf2-sha256 and pbkdf2-sha512 are");
+    }
+    let hash = with_length(&fields).unwrap_or_else(|| hash.to_owned());
+    let complete = hash.rsplit('$').take(2).all(|field| !field.is_empty() && !field.contains('='));
+    if !complete || is_hash_obsolete(&hash).is_err() {
+        return Err("the PHC string is damaged or has no hash");
+    }
+    Ok(hash)
+}
+
+/// Brings a PBKDF2 hash into the form that the checker reads: with the length said, which many
+/// programs leave out, and out of the older form of Python's passlib,
+/// `$pbkdf2-sha256$rounds$salt$hash` with dots for plus signs.
+fn with_length(fields: &[&str]) -> Option<String> {
+    let &["", algorithm, parameters, salt, hash] = fields else { return None };
+    let rounds = parameters.strip_prefix("i=").unwrap_or(parameters);
+    if !algorithm.starts_with("pbkdf2-") || !rounds.bytes().all(|octet| octet.is_ascii_digit()) {
+        return None;
+    }
+    let (salt, hash) = (salt.replace('.', "+"), hash.replace('.', "+"));
+    let length = hash.len() * 3 / 4;
+    Some(format!("${algorithm}$i={rounds},l={length}${salt}${hash}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_as_programs_print_them() {
+        let plain = "00".repeat(31) + "aF";
+        let colons = "00:".repeat(31) + "Af";
+        let read = parse_fingerprint(&plain).unwrap();
+        assert_eq!((read.octets()[30], read.octets()[31]), (0, 0xaf));
+        assert_eq!(parse_fingerprint(&colons), Some(read));
+        for bad in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00".repeat(33)] {
+            assert_eq!(parse_fingerprint(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn days() {
+        for (text, days) in [("0", Some(0)), ("31", Some(31)), ("never", None), ("NEVER", None)] {
+            assert_eq!(parse_days(text), Ok(days));
+        }
+        for bad in ["", "-1", "1.5", "1 day", "99999999999"] {
+            assert!(parse_days(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_form_shows_a_secret() {
+        let keys = Keys::derive(pop3_sasl::scram::Hash::Sha1, b"tanstaaf", &[7; 16], 4096).unwrap();
+        let keys = String::from_utf8(keys.to_text().expose().to_vec()).unwrap();
+        let line = format!("alice:{keys}");
+        for line in ["alice:{PLAIN}tanstaaf", &line] {
+            let shown = format!("{:?}", parse_line(line.as_bytes()).unwrap());
+            assert!(!shown.contains("tanstaaf") && !shown.contains(&keys[30..]), "{shown}");
+        }
+    }
+}

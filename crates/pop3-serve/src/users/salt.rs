@@ -1,0 +1,149 @@
+//! The key of the salts that users without SCRAM keys, and names without users, get.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use pop3_proto::Secret;
+
+use crate::error::Error;
+
+/// What salts are made of that the users file does not have. It has to be secret, so that nobody
+/// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
+#[derive(Debug)]
+pub struct SaltKey(Secret<Vec<u8>>);
+
+/// How many octets the key has. The file has twice as many hexadecimal digits and a line end.
+const OCTETS: usize = 32;
+
+impl SaltKey {
+    /// The place of the key where no option names another: beside the users file.
+    pub fn default_path(users: &Path) -> PathBuf {
+        let mut path = OsString::from(users);
+        path.push(".salt-key");
+        path.into()
+    }
+
+    /// A key for this process only.
+    ///
+    /// # Errors
+    /// When the system has no random octets.
+    pub fn random() -> Result<Self, Error> {
+        let mut octets = vec![0; OCTETS];
+        getrandom::fill(&mut octets)
+            .map_err(|error| Error::system(format!("the system gives no random octets: {error}")))?;
+        Ok(Self(Secret::new(octets)))
+    }
+
+    /// Reads the key, or makes it where there is none. The file is the owner's alone, and appears whole
+    /// or not at all; where two programs make it at once, both take the one that was first.
+    ///
+    /// # Errors
+    /// When there is a file that is no key or can't be read. `Ok(Err(_))` when none can be written.
+    pub fn load_or_make(path: &Path) -> Result<Result<Self, io::Error>, Error> {
+        if let Some(key) = Self::load(path)? {
+            return Ok(Ok(key));
+        }
+        match Self::random()?.write(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        let vanished = || Error::unusable(format!("{} was made and is gone", path.display()));
+        Self::load(path)?.ok_or_else(vanished).map(Ok)
+    }
+
+    pub(super) fn expose(&self) -> &[u8] {
+        self.0.expose()
+    }
+
+    fn load(path: &Path) -> Result<Option<Self>, Error> {
+        let wrong = |why: &str| Error::unusable(format!("{} is no salt key: {why}", path.display()));
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(wrong(&format!("it can't be read: {error}"))),
+        };
+        let mode = file.metadata().map_err(|error| wrong(&error.to_string()))?.mode();
+        if mode & 0o077 != 0 {
+            return Err(wrong("it can be read or written by others than its owner; remove it"));
+        }
+        let mut text = Vec::with_capacity(2 * OCTETS + 2);
+        let read = file.take(2 * OCTETS as u64 + 2).read_to_end(&mut text);
+        let text = Secret::new(text);
+        read.map_err(|error| wrong(&format!("it can't be read: {error}")))?;
+        let (pairs, rest) = text.expose().as_chunks::<2>();
+        let digit = |octet: u8| (octet as char).to_digit(16).map(|digit| digit as u8);
+        let octets: Option<Vec<u8>> =
+            pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+        let octets = octets.filter(|octets| octets.len() == OCTETS && rest == b"\n");
+        let octets = octets.ok_or_else(|| wrong("it has not 64 hexadecimal digits; remove it"))?;
+        Ok(Some(Self(Secret::new(octets))))
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut temporary = OsString::from(path);
+        temporary.push(format!(".{}", process::id()));
+        let temporary = PathBuf::from(temporary);
+        let made = self.write_new(&temporary).and_then(|()| fs::hard_link(&temporary, path));
+        // Whatever happened: it is linked under its own name, or of no use.
+        let _ = fs::remove_file(&temporary);
+        made?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    fn write_new(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let text: String = self.expose().iter().map(|octet| format!("{octet:02x}")).collect();
+        let text = Secret::new(text + "\n");
+        file.write_all(text.expose().as_bytes())?;
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = SaltKey::default_path(&folder.path().join("users"));
+        assert!(path.ends_with("users.salt-key"));
+        let made = SaltKey::load_or_make(&path).unwrap().unwrap();
+        let read = SaltKey::load_or_make(&path).unwrap().unwrap();
+        assert_eq!((made.expose().len(), made.expose()), (32, read.expose()));
+        assert_ne!(made.expose(), SaltKey::random().unwrap().expose());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn what_is_no_key_is_not_taken_and_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        for content in ["", "00", &"0".repeat(64), &("g".repeat(64) + "\n"), &("0".repeat(66) + "\n")] {
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert!(SaltKey::load_or_make(&path).unwrap_err().to_string().contains("digits"), "{content}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        fs::write(&path, "0".repeat(64) + "\n").unwrap();
+        assert!(SaltKey::load_or_make(&path).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(SaltKey::load_or_make(&path).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_written_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = SaltKey::load_or_make(&folder.path().join("none/key")).unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the users file has of one user.
+
+use core::time::Duration;
+
+use password_auth::verify_password;
+use pop3_certificates::Fingerprint;
+use pop3_proto::Secret;
+use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::scram::{Hash, Keys};
+
+use super::form::{Form, Plain};
+
+/// All forms of one user.
+#[derive(Default)]
+pub(super) struct User {
+    pub(super) plain: Option<Plain>,
+    hash: Option<Verifier>,
+    /// At most one set for each hash, weakest hash first.
+    keys: Vec<Keys>,
+    pub(super) certificates: Vec<Fingerprint>,
+    token: bool,
+    pub(super) login_delay: Option<Duration>,
+    pub(super) expire: Option<Option<u32>>,
+}
+
+/// What a password is checked with at some cost.
+#[derive(Clone)]
+pub(super) enum Verifier {
+    /// A PHC string.
+    Hash(Secret<String>),
+    Keys(Keys),
+}
+
+/// A password as it came.
+pub(super) struct Given<'a> {
+    octets: &'a [u8],
+    /// As SASLprep makes it, where that differs.
+    prepared: Option<Secret<String>>,
+}
+
+impl User {
+    /// Takes one more form in.
+    ///
+    /// # Errors
+    /// When there is one of that kind already.
+    pub(super) fn add(&mut self, form: Form) -> Result<(), &'static str> {
+        const PASSWORD: &str = "this name has a password in the file already";
+        const SETTING: &str = "this name has this setting already";
+        match form {
+            Form::Plain(_) | Form::Hash(_) if self.plain.is_some() || self.hash.is_some() => {
+                return Err(PASSWORD);
+            }
+            Form::Plain(plain) => self.plain = Some(plain),
+            Form::Hash(hash) => self.hash = Some(Verifier::Hash(hash)),
+            Form::Keys(keys) => {
+                if self.stored_keys(keys.hash()).is_some() {
+                    return Err("this name has SCRAM keys of this kind in the file already");
+                }
+                self.keys.push(keys);
+                self.keys.sort_by_key(|keys| keys.hash().octets());
+            }
+            Form::Certificate(fingerprint) if self.certificates.contains(&fingerprint) => {
+                return Err("this name has this certificate already");
+            }
+            Form::Certificate(fingerprint) => self.certificates.push(fingerprint),
+            Form::Token if self.token => return Err(SETTING),
+            Form::Token => self.token = true,
+            Form::LoginDelay(_) if self.login_delay.is_some() => return Err(SETTING),
+            Form::LoginDelay(delay) => self.login_delay = Some(delay),
+            Form::Expire(_) if self.expire.is_some() => return Err(SETTING),
+            Form::Expire(days) => self.expire = Some(days),
+        }
+        Ok(())
+    }
+
+    /// Whether the user can log in at all: a setting alone makes no user.
+    pub(super) fn exists(&self) -> bool {
+        self.has_password() || self.token || !self.certificates.is_empty()
+    }
+
+    /// Whether the user has a password in whatever form.
+    pub(super) fn has_password(&self) -> bool {
+        self.plain.is_some() || self.hash.is_some() || !self.keys.is_empty()
+    }
+
+    /// What a password is checked with, where that is not a password in clear: the PHC string, else
+    /// the keys of the strongest hash.
+    pub(super) fn verifier(&self) -> Option<Verifier> {
+        self.hash.clone().or_else(|| self.keys.last().cloned().map(Verifier::Keys))
+    }
+
+    /// The keys that the file has for this hash.
+    pub(super) fn stored_keys(&self, hash: Hash) -> Option<&Keys> {
+        self.keys.iter().find(|keys| keys.hash() == hash)
+    }
+
+    /// The password that keys for this hash have to be made of: where it is kept in clear, and no
+    /// keys are kept.
+    pub(super) fn key_password(&self, hash: Hash) -> Option<&Secret<String>> {
+        if self.stored_keys(hash).is_some() {
+            return None;
+        }
+        self.plain.as_ref()?.prepared.as_ref()
+    }
+}
+
+impl Verifier {
+    /// What decides how long a check takes: all of it that is not salt or hash.
+    pub(super) fn cost(&self) -> String {
+        match self {
+            Self::Hash(hash) => {
+                let hash = hash.expose();
+                let end = hash.rmatch_indices('$').nth(1).map_or(hash.len(), |(end, _)| end);
+                hash.get(..end).unwrap_or(hash).to_owned()
+            }
+            Self::Keys(keys) => format!("{}${}", keys.hash().name(), keys.iterations()),
+        }
+    }
+
+    /// Whether this is the password.
+    pub(super) fn verify(&self, password: &Given<'_>) -> bool {
+        match self {
+            Self::Hash(hash) => {
+                let check = |octets: &[u8]| verify_password(octets, hash.expose()).is_ok();
+                // Whoever made the hash may have prepared the password or not.
+                let mut right = check(password.octets);
+                if let Some(prepared) = &password.prepared {
+                    right |= check(prepared.expose().as_bytes());
+                }
+                right
+            }
+            // What keys can't be made of costs the same as a wrong password.
+            Self::Keys(keys) => match password.for_keys() {
+                Some(octets) => keys.verify_password(octets),
+                None => {
+                    core::hint::black_box(keys.verify_password(b"x"));
+                    false
+                }
+            },
+        }
+    }
+}
+
+impl Plain {
+    /// Whether this is the password, as it stands in the file or in another way to write it.
+    pub(super) fn verify(&self, password: &Given<'_>) -> bool {
+        let given = password.prepared.as_ref().map_or(password.octets, |text| text.expose().as_bytes());
+        let prepared = self.prepared.as_ref().is_some_and(|text| text.same_octets(given));
+        self.octets.same_octets(password.octets) | prepared
+    }
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn new(octets: &'a [u8]) -> Self {
+        let prepared = str::from_utf8(octets).ok().and_then(|text| prepare(text, Kind::Query).ok());
+        let prepared = prepared.map(|text| Secret::new(text.into_owned()));
+        Self { octets, prepared: prepared.filter(|text| text.expose().as_bytes() != octets) }
+    }
+
+    fn for_keys(&self) -> Option<&'a [u8]> {
+        let text = str::from_utf8(self.octets).ok().filter(|text| text.len() <= 1024)?;
+        prepare(text, Kind::Stored).ok().map(|text| drop(Secret::new(text.into_owned())))?;
+        Some(self.octets)
+    }
+}

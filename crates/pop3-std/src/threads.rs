@@ -1,0 +1,105 @@
+//! A pool that gives each call a thread of its own.
+
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use pop3_driver::store;
+
+/// A thread for each call, so that a store that hangs can be given up: the deadline of calls
+/// ([`Limits::store_timeout`](pop3_proto::server::Limits)) and the end of a session hold with it. With
+/// [`Pool`](crate::Pool), which makes the call on the session's own thread, they do not.
+///
+/// It costs a thread for each login, message and QUIT: some ten microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Threads;
+
+/// What a thread has found, and who waits for it.
+struct Place<T> {
+    found: Option<T>,
+    /// Whether the thread has ended.
+    ended: bool,
+    waiting: Option<Waker>,
+}
+
+/// Tells of the end of the thread, however it ends.
+struct Ending<T>(Arc<Mutex<Place<T>>>);
+
+impl Threads {
+    /// The pool.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl store::Pool for Threads {
+    async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let place = Arc::new(Mutex::new(Place { found: None, ended: false, waiting: None }));
+        let ending = Ending(Arc::clone(&place));
+        let work = move || {
+            let found = call();
+            lock(&ending.0).found = Some(found);
+        };
+        thread::Builder::new().name("pop3 store".into()).spawn(work)?;
+        poll_fn(|context| {
+            let mut place = lock(&place);
+            if let Some(found) = place.found.take() {
+                return Poll::Ready(Ok(found));
+            }
+            if place.ended {
+                return Poll::Ready(Err(io::Error::other("the call has panicked")));
+            }
+            place.waiting = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl<T> Drop for Ending<T> {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut place = lock(&self.0);
+            place.ended = true;
+            place.waiting.take()
+        };
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+}
+
+fn lock<T>(place: &Mutex<Place<T>>) -> MutexGuard<'_, Place<T>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use pop3_driver::store::Pool as _;
+    use pop3_driver::wait;
+
+    use super::*;
+
+    #[test]
+    fn a_call_returns_fails_or_is_left_to_its_thread() {
+        assert_eq!(wait(Threads.run(|| 1)).unwrap(), 1);
+        assert!(wait(Threads.run(|| panic!("on purpose"))).map(|()| ()).is_err());
+        let (go, gone) = channel::<()>();
+        let (told, tells) = channel();
+        let mut call = Box::pin(Threads.run(move || {
+            gone.recv().unwrap();
+            told.send(()).unwrap();
+        }));
+        let mut context = core::task::Context::from_waker(Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        drop(call);
+        go.send(()).unwrap();
+        tells.recv_timeout(core::time::Duration::from_secs(60)).unwrap();
+    }
+}
