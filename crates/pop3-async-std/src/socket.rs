@@ -114,4 +114,11 @@ impl<R: Runtime> Transport for Socket<R> {
     fn is_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
     }
+
+    async fn compute<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        Ok(R::unblock(work).await)
+    }
 }

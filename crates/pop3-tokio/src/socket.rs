@@ -129,4 +129,11 @@ impl Transport for Socket {
     fn is_tls(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))
     }
+
+    async fn compute<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> io::Result<R> {
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+    }
 }

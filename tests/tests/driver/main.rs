@@ -6,6 +6,7 @@ mod client_auth;
 mod client_utf8;
 mod evicted;
 mod faults;
+mod hashing;
 mod hostile_login;
 mod late;
 mod logins_once;
