@@ -22,19 +22,23 @@
 #[cfg(feature = "async-std")]
 mod async_std;
 mod listen;
+mod over;
 mod runtime;
 #[cfg(feature = "smol")]
 mod smol;
 mod socket;
+mod writer;
 
 #[cfg(feature = "async-std")]
 pub use self::async_std::AsyncStd;
 #[cfg(feature = "smol")]
 pub use self::smol::{Smol, SmolTask};
 pub use listen::{Pool, serve, serve_or_hand_over};
+pub use over::{client, client_in_tls, serve_connection};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use runtime::Runtime;
 pub use socket::Socket;
+pub use writer::Writer;
 
 use pop3_driver::client::Client;
 

@@ -1,53 +1,63 @@
-//! A TCP connection, in clear or in TLS, as a transport.
+//! A stream of futures-io, in clear or in TLS, as a transport.
 
 mod stream;
 
+use core::marker::PhantomData;
 use std::io;
 
-use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
-use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
 use pop3_driver::{Clock, Transport};
 use pop3_proto::Instant;
 
 use crate::runtime::{Runtime, within};
+use stream::Stream;
 
-/// A TCP connection of the runtime's, before or after the TLS handshake.
+/// A stream, before or after the TLS handshake: a TCP connection of the runtime's, or whatever else reads and writes.
+///
+/// All deadlines hold on it, whatever the stream is: it is dropped where it is pending. Their timers are the runtime's.
 #[derive(Debug)]
-pub struct Socket<R: Runtime> {
-    stream: Stream<R>,
+pub struct Socket<R: Runtime, S = <R as Runtime>::Stream> {
+    stream: Stream<S>,
     tls: Option<TlsInfo>,
+    is_tls: bool,
     role: Role,
     clock: Clock,
+    runtime: PhantomData<fn() -> R>,
 }
 
-#[derive(Debug)]
-enum Stream<R: Runtime> {
-    Plain(R::Stream),
-    Tls(Box<TlsStream<R::Stream>>),
-}
+impl<R: Runtime, S> Socket<R, S> {
+    /// A stream in clear. `role` is its side in a handshake.
+    pub const fn new(stream: S, role: Role, clock: Clock) -> Self {
+        Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock, runtime: PhantomData }
+    }
 
-impl<R: Runtime> Socket<R> {
-    /// A connection in clear. `role` is its side in a handshake.
-    pub const fn new(stream: R::Stream, role: Role, clock: Clock) -> Self {
-        Self { stream: Stream::Plain(stream), tls: None, role, clock }
+    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
+    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
+    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
+        Self {
+            stream: Stream::Plain(stream),
+            tls,
+            is_tls: true,
+            role: Role::None,
+            clock,
+            runtime: PhantomData,
+        }
     }
 }
 
-impl<R: Runtime> Transport for Socket<R> {
+impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<R, S> {
     fn now(&self) -> Instant {
         self.clock.now()
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let clock = self.clock;
-        match &mut self.stream {
-            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.read(buffer)).await,
-            Stream::Tls(stream) => match within::<R, _>(clock, deadline, stream.read(buffer)).await {
-                // The end without close_notify.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-                result => result,
-            },
+        match within::<R, _>(self.clock, deadline, self.stream.read(buffer)).await {
+            // The end without close_notify.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            result => result,
         }
     }
 
@@ -56,20 +66,11 @@ impl<R: Runtime> Transport for Socket<R> {
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        let clock = self.clock;
-        match &mut self.stream {
-            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.write(octets)).await,
-        }
+        within::<R, _>(self.clock, deadline, self.stream.write(octets)).await
     }
 
     async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
-        let clock = self.clock;
-        match &mut self.stream {
-            // It has no buffer of its own.
-            Stream::Plain(_) => Ok(()),
-            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.flush()).await,
-        }
+        within::<R, _>(self.clock, deadline, self.stream.flush()).await
     }
 
     async fn pause(&mut self, until: Instant) {
@@ -77,34 +78,17 @@ impl<R: Runtime> Transport for Socket<R> {
     }
 
     async fn close(&mut self, deadline: Instant) {
-        let clock = self.clock;
         // The peer may be gone already.
-        let _ = match &mut self.stream {
-            Stream::Plain(stream) => within::<R, _>(clock, deadline, stream.close()).await,
-            Stream::Tls(stream) => within::<R, _>(clock, deadline, stream.close()).await,
-        };
+        let _ = within::<R, _>(self.clock, deadline, self.stream.close()).await;
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, tls: _, role, clock } = self;
-        let Stream::Plain(stream) = stream else { return Err(unavailable()) };
-        let (stream, tls) = match &role {
-            Role::Server(config) => {
-                let own = ServerHandshake::new(config);
-                let handshake = TlsAcceptor::from(own.config()).accept(stream);
-                let stream = within::<R, _>(clock, deadline, handshake).await?;
-                let tls = own.finish(stream.get_ref().1);
-                (TlsStream::Server(stream), tls)
-            }
-            Role::Client(connector) => {
-                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
-                let stream = within::<R, _>(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
-                (TlsStream::Client(stream), tls)
-            }
-            Role::None => return Err(unavailable()),
-        };
-        Ok(Self { stream: Stream::Tls(Box::new(stream)), tls, role, clock })
+        let Self { stream, tls: _, is_tls, role, clock, runtime } = self;
+        if is_tls {
+            return Err(unavailable());
+        }
+        let (stream, tls) = within::<R, _>(clock, deadline, stream.handshake(&role)).await?;
+        Ok(Self { stream, tls, is_tls: true, role, clock, runtime })
     }
 
     fn tls(&self) -> Option<TlsInfo> {
@@ -112,7 +96,7 @@ impl<R: Runtime> Transport for Socket<R> {
     }
 
     fn is_tls(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
+        self.is_tls
     }
 
     async fn compute<T: Send + 'static>(

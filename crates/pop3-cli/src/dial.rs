@@ -5,10 +5,10 @@ use core::net::IpAddr;
 use std::net::ToSocketAddrs;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, NoLogin, Options, Security};
+use pop3_driver::client::{Client, Error, NoLogin, Options, Retry, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
-use pop3_proto::{Advice, Keyword, Reply};
+use pop3_proto::{Advice, Keyword};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 use pop3_text::{Escaped, reasons};
 use pop3_url::Url;
@@ -273,10 +273,12 @@ impl Dial {
             Error::Argument(_) | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
-            Error::Protocol(ProtocolError::Dismissed(line)) if will_pass(line.octets()) => Failure::new(
-                Exit::TryLater,
-                format!("{place} ended the session: {} (try again later)", shown(line)),
-            ),
+            Error::Protocol(ProtocolError::Dismissed(line)) if error.advice() == Retry::Later => {
+                Failure::new(
+                    Exit::TryLater,
+                    format!("{place} ended the session: {} (try again later)", shown(line)),
+                )
+            }
             Error::Protocol(fault) => {
                 // For people what the server said is shown in its own letters, not in ASCII.
                 let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();
@@ -287,12 +289,6 @@ impl Dial {
             }
         }
     }
-}
-
-/// Whether a negative reply says by its code that it will pass.
-fn will_pass(line: &[u8]) -> bool {
-    let code = Reply::parse(line).ok().and_then(|reply| reply.code);
-    code.is_some_and(|code| code.advice() == Advice::RetryLater)
 }
 
 /// A line of the server's, between quotation marks.

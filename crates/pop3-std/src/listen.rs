@@ -12,10 +12,11 @@ use pop3_driver::server::{
     Admitted, Entrance, Peer, Service, Sessions, TakenOver, admit, is_of_one_connection,
 };
 use pop3_driver::tls::Role;
-use pop3_driver::{Clock, Stop, wait};
+use pop3_driver::{Clock, Stop, Transport, wait};
 use pop3_proto::Rejection;
 
 use crate::socket::Socket;
+use crate::stream::{Stream as _, Tcp, Unblock};
 
 /// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
 /// grace period. A thread that is still blocked by a store a second later is left behind: its connection is shut, and
@@ -24,7 +25,7 @@ use crate::socket::Socket;
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none.
 ///
-/// A connection that is to be [taken over](pop3_driver::Login::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
 ///
 /// # Errors
 /// When the listener has no address.
@@ -39,7 +40,7 @@ pub fn serve<S: Service>(
 }
 
 /// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Login::TakeOver`](pop3_driver::Login::TakeOver): for a relay to another server. It runs on the thread of the session,
+/// [`Admission::TakeOver`](pop3_driver::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
 /// and counts as one.
 ///
 /// # Errors
@@ -68,8 +69,9 @@ where
             break;
         }
         let begun = accepted.and_then(|(stream, address)| {
-            let (peer, stream) = (Peer::new(address, stream.local_addr()?), Arc::new(stream));
-            let socket = Socket::new(Arc::clone(&stream), role.clone(), clock)?;
+            let (peer, stream) = (Peer::new(address, stream.local_addr()?), Tcp::from(stream));
+            let unblock = stream.unblock()?;
+            let socket = Socket::new(stream, role.clone(), clock)?;
             // Here, and not in the thread: no more than one is open that has no place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
             let admitted = open.enter(admitted);
@@ -77,7 +79,7 @@ where
             let (own, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
             let session = move || {
                 if let Ok(admitted) = take.recv() {
-                    session(admitted, &stream, &*own, &stop, &*take_over);
+                    session(admitted, unblock, &*own, &stop, &*take_over);
                 }
             };
             // The thread gets the connection only once it is there: without a thread, its client is told so.
@@ -110,16 +112,21 @@ where
 /// How long to wait when a connection can't be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-fn session<S: Service, F: Future<Output = ()>>(
-    admitted: Admitted<Socket>,
-    stream: &Arc<TcpStream>,
+/// Serves a connection on this thread.
+pub(crate) fn session<T: Transport, S: Service, F: Future<Output = ()>>(
+    admitted: Admitted<T>,
+    unblock: Option<Unblock>,
     service: &S,
     stop: &Stop,
-    take_over: impl FnOnce(TakenOver<Socket, S::Backend>) -> F,
+    take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
 ) {
     let shut = |how| {
-        let stream = Arc::clone(stream);
-        move || drop(stream.shutdown(how))
+        let unblock = unblock.clone();
+        move || {
+            if let Some(unblock) = unblock {
+                unblock.shut(how);
+            }
+        }
     };
     // Reading blocks; the end of input gets the session to look at the switch. It still can write.
     let _unblock = stop.on_stop(shut(Shutdown::Read));

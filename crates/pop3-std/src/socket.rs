@@ -1,259 +1,142 @@
-//! A TCP connection, in clear or in TLS, as a transport that blocks.
+//! A stream, in clear or in TLS, as a transport that blocks.
+
+mod timed;
+mod tls;
 
 use core::time::Duration;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::io::{self, Read as _, Write as _};
 use std::time::Instant as StdInstant;
 
-use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
 use pop3_driver::{Clock, Stop, Transport, pause, timed_out};
 use pop3_proto::Instant;
-use rustls::{ClientConnection, Connection, ServerConnection};
 
-/// A blocking TCP connection, before or after the TLS handshake.
+use crate::stream::{Stream, Tcp};
+use timed::Timed;
+use tls::Tls;
+
+/// A blocking stream, before or after the TLS handshake: a TCP connection, a Unix socket, or any other [`Stream`], which
+/// says which deadlines hold on it.
 ///
 /// Its futures are never pending: they block until they are done or their deadline has come. Only a pause is
 /// pending within [`wait`](crate::wait), so that it can be ended from outside.
 #[derive(Debug)]
-pub struct Socket {
-    tcp: Timed,
-    tls: Option<Box<Connection>>,
+pub struct Socket<S = Tcp> {
+    timed: Timed<S>,
+    /// TLS of ours.
+    tls: Option<Box<Tls>>,
     info: Option<TlsInfo>,
+    /// Whether the stream itself is in TLS.
+    carried: bool,
     role: Role,
 }
 
-/// A TCP connection on which no call goes beyond the deadline.
-#[derive(Debug)]
-struct Timed {
-    /// Shared, so that who ends the connection from outside needs no descriptor of his own.
-    stream: Arc<TcpStream>,
-    clock: Clock,
-    deadline: Instant,
-    /// A read ends when this is thrown, once.
-    stop: Option<Stop>,
-}
-
-/// How often a read that blocks looks at the switch. The system has no other way to wake it that leaves the
-/// connection as it is.
+/// How often a read that blocks looks at the switch, and who waits looks whether the peer is gone. The system has no
+/// other way to wake it that leaves the connection as it is.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Socket {
-    /// A connection in clear. `role` is its side in a handshake. Small writes leave at once
+    /// A TCP connection in clear. `role` is its side in a handshake. Small writes leave at once
     /// (TCP_NODELAY). The stream may be shared with who wants to shut it down.
     ///
     /// # Errors
     /// When the system refuses that.
-    pub fn new(stream: impl Into<Arc<TcpStream>>, role: Role, clock: Clock) -> io::Result<Self> {
+    pub fn new(stream: impl Into<Tcp>, role: Role, clock: Clock) -> io::Result<Self> {
         let stream = stream.into();
-        stream.set_nodelay(true)?;
-        let tcp = Timed { stream, clock, deadline: clock.now(), stop: None };
-        Ok(Self { tcp, tls: None, info: None, role })
+        stream.as_ref().set_nodelay(true)?;
+        Ok(Self::over(stream, role, clock))
+    }
+}
+
+impl<S: Stream> Socket<S> {
+    /// Any stream in clear. `role` is its side in a handshake.
+    pub fn over(stream: S, role: Role, clock: Clock) -> Self {
+        Self { timed: Timed::new(stream, clock), tls: None, info: None, carried: false, role }
+    }
+
+    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
+    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
+    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    pub fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
+        Self { info: tls, carried: true, ..Self::over(stream, Role::None, clock) }
     }
 
     /// Has the first read that is under way or begins when the switch is thrown end with
-    /// [`io::ErrorKind::Interrupted`]; later reads are not disturbed.
+    /// [`io::ErrorKind::Interrupted`]; later reads are not disturbed. Without time-outs of the [`Stream`], the switch is
+    /// looked at before a read only.
     #[must_use]
     pub fn with_stop(mut self, stop: Option<Stop>) -> Self {
-        self.tcp.stop = stop;
+        self.timed.stop = stop;
         self
     }
-
-    fn receive(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.tcp.deadline = deadline;
-        let Some(tls) = &mut self.tls else { return self.tcp.read(buffer) };
-        loop {
-            match tls.reader().read(buffer) {
-                // The end without close_notify.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            tls.read_tls(&mut self.tcp)?;
-            let processed = tls.process_new_packets();
-            // An alert, an answer to a change of keys: it may be due even after an error.
-            while tls.wants_write() {
-                tls.write_tls(&mut self.tcp)?;
-            }
-            processed.map_err(io::Error::other)?;
-        }
-    }
-
-    fn send(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        self.tcp.deadline = deadline;
-        let Some(tls) = &mut self.tls else { return self.tcp.write(octets) };
-        // There is room for more only behind what has left.
-        while tls.wants_write() {
-            tls.write_tls(&mut self.tcp)?;
-        }
-        tls.writer().write(octets)
-    }
-
-    fn give(&mut self, deadline: Instant) -> io::Result<()> {
-        self.tcp.deadline = deadline;
-        if let Some(tls) = &mut self.tls {
-            while tls.wants_write() {
-                tls.write_tls(&mut self.tcp)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, deadline: Instant) -> io::Result<()> {
-        self.tcp.deadline = deadline;
-        if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
-            while tls.wants_write() {
-                tls.write_tls(&mut self.tcp)?;
-            }
-        }
-        self.tcp.stream.shutdown(Shutdown::Write)
-    }
-
-    fn handshake(mut self, deadline: Instant) -> io::Result<Self> {
-        self.tcp.deadline = deadline;
-        let mut own = None;
-        let mut tls: Connection = match &self.role {
-            _ if self.tls.is_some() => return Err(unavailable()),
-            Role::Server(config) => {
-                let own = own.insert(ServerHandshake::new(config));
-                ServerConnection::new(own.config()).map_err(io::Error::other)?.into()
-            }
-            Role::Client(connector) => {
-                let connection = ClientConnection::new(connector.config(), connector.name());
-                connection.map_err(io::Error::other)?.into()
-            }
-            Role::None => return Err(unavailable()),
-        };
-        while tls.is_handshaking() {
-            if tls.complete_io(&mut self.tcp)? == (0, 0) {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        self.info = match &tls {
-            Connection::Server(connection) => own.and_then(|own| own.finish(connection)),
-            Connection::Client(connection) => {
-                let Role::Client(connector) = &self.role else { return Err(unavailable()) };
-                TlsInfo::of_client(connection, connector.server_name())
-            }
-        };
-        self.tls = Some(Box::new(tls));
-        Ok(self)
-    }
 }
 
-impl Timed {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.clock.until(self.deadline);
-        if left.is_zero() { Err(timed_out()) } else { Ok(left) }
-    }
-}
-
-impl Timed {
-    /// Whether the peer has ended its side, and nothing is left to be read.
-    fn has_ended(&self) -> io::Result<bool> {
-        self.stream.set_nonblocking(true)?;
-        let seen = self.stream.peek(&mut [0]);
-        self.stream.set_nonblocking(false)?;
-        match seen {
-            Ok(octets) => Ok(octets == 0),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let left = self.left()?;
-            if self.stop.as_ref().is_some_and(Stop::is_stopped) {
-                self.stop = None;
-                return Err(interrupted());
-            }
-            let looks = self.stop.is_some() && left > LOOK;
-            self.stream.set_read_timeout(Some(if looks { LOOK } else { left }))?;
-            match (&*self.stream).read(buffer) {
-                Err(error) if looks && waited_in_vain(&error) => {}
-                // A signal of the process's: with a time-out set, the system does not read on by itself.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map_err(waited),
-            }
-        }
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        loop {
-            self.stream.set_write_timeout(Some(self.left()?))?;
-            match (&*self.stream).write(octets) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map_err(waited),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        (&*self.stream).flush()
-    }
-}
-
-/// A time-out of the system's is called by either name.
-fn waited(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::WouldBlock { timed_out() } else { error }
-}
-
-fn waited_in_vain(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-fn interrupted() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "told to end")
-}
-
-impl Transport for Socket {
+impl<S: Stream> Transport for Socket<S> {
     fn now(&self) -> Instant {
-        self.tcp.clock.now()
+        self.timed.clock.now()
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.receive(buffer, deadline)
+        self.timed.deadline = deadline;
+        let received = match &mut self.tls {
+            Some(tls) => tls.receive(&mut self.timed, buffer),
+            None => self.timed.read(buffer),
+        };
+        match received {
+            // The end without close_notify.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            received => received,
+        }
     }
 
     /// Receives nothing, as that would block, but looks from time to time whether the peer has ended its side.
     async fn read_ahead(&mut self, _: &mut [u8], deadline: Instant) -> io::Result<usize> {
         loop {
-            let left = self.tcp.clock.until(deadline);
+            let left = self.timed.clock.until(deadline);
             if left.is_zero() {
                 return Err(timed_out());
             }
             pause(StdInstant::now() + left.min(LOOK)).await;
-            if self.tcp.has_ended()? {
+            if self.timed.stream.has_ended()? {
                 return Ok(0);
             }
         }
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        self.send(octets, deadline)
+        self.timed.deadline = deadline;
+        match &mut self.tls {
+            Some(tls) => tls.send(&mut self.timed, octets),
+            None => self.timed.write(octets),
+        }
     }
 
     async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
-        self.give(deadline)
+        self.timed.deadline = deadline;
+        if let Some(tls) = &mut self.tls {
+            tls.flush(&mut self.timed)?;
+        }
+        self.timed.flush()
     }
 
     async fn pause(&mut self, until: Instant) {
-        pause(StdInstant::now() + self.tcp.clock.until(until)).await;
+        pause(StdInstant::now() + self.timed.clock.until(until)).await;
     }
 
     async fn close(&mut self, deadline: Instant) {
+        self.timed.deadline = deadline;
         // The peer may be gone already.
-        let _ = self.end(deadline);
+        let ended = self.tls.as_mut().map_or(Ok(()), |tls| tls.close(&mut self.timed));
+        let _ = ended.and_then(|()| self.timed.end());
     }
 
-    async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        self.handshake(deadline)
+    async fn secure(mut self, deadline: Instant) -> io::Result<Self> {
+        if self.is_tls() {
+            return Err(unavailable());
+        }
+        self.timed.deadline = deadline;
+        let (tls, info) = Tls::handshake(&mut self.timed, &self.role)?;
+        Ok(Self { tls: Some(Box::new(tls)), info, ..self })
     }
 
     fn tls(&self) -> Option<TlsInfo> {
@@ -261,6 +144,6 @@ impl Transport for Socket {
     }
 
     fn is_tls(&self) -> bool {
-        self.tls.is_some()
+        self.carried || self.tls.is_some()
     }
 }

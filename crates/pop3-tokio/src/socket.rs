@@ -1,68 +1,77 @@
-//! A TCP connection, in clear or in TLS, as a transport.
+//! A stream of tokio's, in clear or in TLS, as a transport.
 
 mod stream;
 
 use core::future::Future;
 use std::io;
 
-use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
 use pop3_driver::{Clock, Transport, timed_out};
 use pop3_proto::Instant;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-/// A TCP connection of tokio's, before or after the TLS handshake.
+use stream::Stream;
+
+/// A stream of tokio's, before or after the TLS handshake: a TCP connection, a Unix socket, one end of
+/// [`tokio::io::duplex`], or whatever else reads and writes.
+///
+/// All deadlines hold on it, whatever the stream is: it is dropped where it is pending.
 #[derive(Debug)]
-pub struct Socket {
-    stream: Stream,
+pub struct Socket<S = TcpStream> {
+    stream: Stream<S>,
     tls: Option<TlsInfo>,
+    is_tls: bool,
     role: Role,
     clock: Clock,
 }
 
-#[derive(Debug)]
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Socket {
-    /// A connection in clear. `role` is its side in a handshake. Small writes leave at once
+    /// A TCP connection in clear. `role` is its side in a handshake. Small writes leave at once
     /// (TCP_NODELAY).
     ///
     /// # Errors
     /// When the system refuses that.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream: Stream::Plain(stream), tls: None, role, clock })
-    }
-
-    /// Awaits the result, but not beyond the deadline.
-    async fn within<T>(
-        clock: Clock,
-        deadline: Instant,
-        result: impl Future<Output = io::Result<T>>,
-    ) -> io::Result<T> {
-        timeout(clock.until(deadline), result).await.unwrap_or_else(|_| Err(timed_out()))
+        Ok(Self::over(stream, role, clock))
     }
 }
 
-impl Transport for Socket {
+impl<S> Socket<S> {
+    /// Any stream in clear. `role` is its side in a handshake.
+    pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
+        Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock }
+    }
+
+    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
+    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
+    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
+        Self { stream: Stream::Plain(stream), tls, is_tls: true, role: Role::None, clock }
+    }
+}
+
+/// Awaits the result, but not beyond the deadline.
+async fn within<T>(
+    clock: Clock,
+    deadline: Instant,
+    result: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    timeout(clock.until(deadline), result).await.unwrap_or_else(|_| Err(timed_out()))
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     fn now(&self) -> Instant {
         self.clock.now()
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let clock = self.clock;
-        match &mut self.stream {
-            Stream::Plain(stream) => Self::within(clock, deadline, stream.read(buffer)).await,
-            Stream::Tls(stream) => match Self::within(clock, deadline, stream.read(buffer)).await {
-                // The end without close_notify.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-                result => result,
-            },
+        match within(self.clock, deadline, self.stream.read(buffer)).await {
+            // The end without close_notify.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            result => result,
         }
     }
 
@@ -71,20 +80,11 @@ impl Transport for Socket {
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        let clock = self.clock;
-        match &mut self.stream {
-            Stream::Plain(stream) => Self::within(clock, deadline, stream.write(octets)).await,
-            Stream::Tls(stream) => Self::within(clock, deadline, stream.write(octets)).await,
-        }
+        within(self.clock, deadline, self.stream.write(octets)).await
     }
 
     async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
-        let clock = self.clock;
-        match &mut self.stream {
-            // It has no buffer of its own.
-            Stream::Plain(_) => Ok(()),
-            Stream::Tls(stream) => Self::within(clock, deadline, stream.flush()).await,
-        }
+        within(self.clock, deadline, self.stream.flush()).await
     }
 
     async fn pause(&mut self, until: Instant) {
@@ -92,34 +92,17 @@ impl Transport for Socket {
     }
 
     async fn close(&mut self, deadline: Instant) {
-        let clock = self.clock;
         // The peer may be gone already.
-        let _ = match &mut self.stream {
-            Stream::Plain(stream) => Self::within(clock, deadline, stream.shutdown()).await,
-            Stream::Tls(stream) => Self::within(clock, deadline, stream.shutdown()).await,
-        };
+        let _ = within(self.clock, deadline, self.stream.shutdown()).await;
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, tls: _, role, clock } = self;
-        let Stream::Plain(stream) = stream else { return Err(unavailable()) };
-        let (stream, tls): (TlsStream<TcpStream>, _) = match &role {
-            Role::Server(config) => {
-                let own = ServerHandshake::new(config);
-                let handshake = TlsAcceptor::from(own.config()).accept(stream);
-                let stream = Self::within(clock, deadline, handshake).await?;
-                let tls = own.finish(stream.get_ref().1);
-                (stream.into(), tls)
-            }
-            Role::Client(connector) => {
-                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
-                let stream = Self::within(clock, deadline, handshake).await?;
-                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
-                (stream.into(), tls)
-            }
-            Role::None => return Err(unavailable()),
-        };
-        Ok(Self { stream: Stream::Tls(Box::new(stream)), tls, role, clock })
+        let Self { stream, tls: _, is_tls, role, clock } = self;
+        if is_tls {
+            return Err(unavailable());
+        }
+        let (stream, tls) = within(clock, deadline, stream.handshake(&role)).await?;
+        Ok(Self { stream, tls, is_tls: true, role, clock })
     }
 
     fn tls(&self) -> Option<TlsInfo> {
@@ -127,7 +110,7 @@ impl Transport for Socket {
     }
 
     fn is_tls(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
+        self.is_tls
     }
 
     async fn compute<R: Send + 'static>(

@@ -113,7 +113,7 @@ fn a_relay_ends_with_the_cut_and_a_panic_of_it_ends_it_alone() {
             stop.cut();
             assert!(session.as_mut().poll(&mut context).is_ready());
         }
-        let close = if panics { Close::PeerClosed } else { Close::TakenOver };
+        let close = if panics { Close::Stopped } else { Close::TakenOver };
         assert_eq!(policy.report().1, close);
     }
 }

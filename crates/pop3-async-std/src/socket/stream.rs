@@ -1,47 +1,101 @@
-//! A socket as a stream of futures-io, for whoever goes on with it behind POP3.
+//! A stream, or TLS on it; and a socket as a stream of futures-io, for whoever goes on with it behind POP3.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 
 use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
 
-use super::{Socket, Stream};
+use super::Socket;
 use crate::runtime::Runtime;
 
-/// For a relay, that goes on with a connection [taken over](pop3_driver::server::TakenOver). No deadline holds here.
-impl<R: Runtime> AsyncRead for Socket<R> {
+#[derive(Debug)]
+pub(super) enum Stream<S> {
+    Plain(S),
+    Tls(Box<TlsStream<S>>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    pub(super) async fn handshake(self, role: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
+        let Self::Plain(stream) = self else { return Err(unavailable()) };
+        let (stream, tls): (TlsStream<S>, _) = match role {
+            Role::Server(config) => {
+                let own = ServerHandshake::new(config);
+                let stream = TlsAcceptor::from(own.config()).accept(stream).await?;
+                let tls = own.finish(stream.get_ref().1);
+                (TlsStream::Server(stream), tls)
+            }
+            Role::Client(connector) => {
+                let handshake = TlsConnector::from(connector.config()).connect(connector.name(), stream);
+                let stream = handshake.await?;
+                let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
+                (TlsStream::Client(stream), tls)
+            }
+            Role::None => return Err(unavailable()),
+        };
+        Ok((Self::Tls(Box::new(stream)), tls))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
 
-impl<R: Runtime> AsyncWrite for Socket<R> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(context, octets),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(context, octets),
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, octets),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_close(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_close(context),
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_close(context),
+            Self::Tls(stream) => Pin::new(stream).poll_close(context),
         }
+    }
+}
+
+/// For a relay, that goes on with a connection [taken over](pop3_driver::server::TakenOver). No deadline holds here.
+impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<R, S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+    }
+}
+
+impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<R, S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_close(context)
     }
 }

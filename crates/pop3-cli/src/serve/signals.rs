@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::{panic, process, thread};
 
-use pop3_serve::{Certificate, Offer, Stop, Users};
+use pop3_serve::{Certificate, Offer, Stop, Users as _, UsersFile};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(4);
 /// Starts a thread that waits for signals.
 pub(super) fn watch(
     stop: &Stop,
-    users: &Arc<Users>,
+    users: &Arc<UsersFile>,
     offer: &Offer,
     certificate: Option<Arc<Certificate>>,
 ) -> Result<(), Failure> {
@@ -53,11 +53,11 @@ pub(super) fn watch(
 }
 
 /// Reads the users and the certificate again; what can't be read stays as it was.
-fn read_again(users: &Users, offer: &Offer, certificate: Option<&Certificate>) {
+fn read_again(users: &UsersFile, offer: &Offer, certificate: Option<&Certificate>) {
     match users.reload() {
         Ok(count) => {
             info!("read the users file again: {count} users");
-            if let Some(advice) = offer.advice(&users.table()) {
+            if let Some(advice) = offer.advice(&users.profile()) {
                 warn!("{advice}");
             }
         }

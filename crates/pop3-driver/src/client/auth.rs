@@ -62,6 +62,9 @@ impl<T: Transport> Client<T> {
     /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
     /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
     ///
+    /// The future must not be dropped: once the exchange has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
+    ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
     /// [`details`](Refusal::details), whether it offers the mechanism in
@@ -177,6 +180,7 @@ impl<T: Transport> Client<T> {
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
+        self.drain().await?;
         self.begin_auth(mechanism, name, initial)?;
         *inline = initial.is_some();
         let mut sent = None;
@@ -248,7 +252,7 @@ impl<T: Transport> Client<T> {
         name: MechanismName,
         initial: Option<Base64<'_>>,
     ) -> Result<(), Error> {
-        self.begin(match mechanism.exposes_secret() {
+        self.enqueue(match mechanism.exposes_secret() {
             true => Command::Auth { mechanism: name, initial }.into(),
             false => Outgoing::sealed_auth(name, initial),
         })
@@ -307,7 +311,7 @@ impl<T: Transport> Client<T> {
     /// Whether the user is logged in, as the server says. If not, the connection is closed.
     async fn believe(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let Err(error) = exchange.finish() else { return Ok(()) };
-        self.busy = true;
+        self.lost = true;
         let deadline = self.transport.now().after(super::CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
         Err(Error::ServerNotVerified(error))

@@ -49,6 +49,9 @@ pub struct Options {
     /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
     /// refuses it, which looks like wrong credentials, or asks for the secret once more.
     pub initial_response: bool,
+    /// How long a call may wait for what is left of one that was dropped. Default: 60 seconds. After that the
+    /// connection is of no use, and the call fails with [`Error::Interrupted`].
+    pub drain_timeout: Duration,
 }
 
 /// How long a session that is [told to end](Options::stop) may wait for the replies on their way, and use the
@@ -66,6 +69,7 @@ impl Options {
             capabilities: true,
             stop: None,
             initial_response: false,
+            drain_timeout: Duration::from_secs(60),
         }
     }
 
@@ -99,6 +103,12 @@ impl Options {
         Self { initial_response, ..self }
     }
 
+    /// Sets [`drain_timeout`](Self::drain_timeout).
+    #[must_use]
+    pub fn with_drain_timeout(self, drain_timeout: Duration) -> Self {
+        Self { drain_timeout, ..self }
+    }
+
     /// Sets [`tracer`](Self::tracer).
     #[must_use]
     pub fn with_tracer(self, tracer: Tracer) -> Self {
@@ -130,6 +140,10 @@ impl<T: Transport> Client<T> {
     /// Makes a client of a connection that was just opened: TLS as asked for, and the greeting, all
     /// before the deadline.
     ///
+    /// If the future is dropped, so is the connection.
+    ///
+    /// On a transport that is in TLS already, without a handshake here, ask for none: it is believed to be in TLS.
+    ///
     /// # Errors
     /// See [`Error`]. No name and no password was sent.
     pub async fn open(
@@ -140,6 +154,10 @@ impl<T: Transport> Client<T> {
     ) -> Result<Self, Error> {
         let (transport, channel) = match security {
             Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
+            // Whoever made the transport has seen to its TLS.
+            Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
+                (transport, Channel::Tls)
+            }
             Security::StartTls(_) | Security::Plaintext => (transport, Channel::Plaintext),
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
@@ -160,7 +178,11 @@ impl<T: Transport> Client<T> {
             greeting: Vec::new(),
             quirks: Vec::new(),
             tracer: options.tracer,
-            busy: false,
+            taken: 0,
+            held: Vec::new(),
+            lost: false,
+            draining: None,
+            drain_timeout: options.drain_timeout,
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
@@ -196,7 +218,7 @@ impl<T: Transport> Client<T> {
 }
 
 async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
-    transport.secure(deadline).await.map_err(|error| {
+    Box::pin(transport.secure(deadline)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::TimedOut {
             Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
         } else if is_not_tls(&error) {

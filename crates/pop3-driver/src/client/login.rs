@@ -119,6 +119,9 @@ impl<T: Transport> Client<T> {
     /// # }
     /// ```
     ///
+    /// The future must not be dropped: once an exchange of AUTH has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
+    ///
     /// # Errors
     /// [`Error::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
     /// carry passwords, and [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else
@@ -214,6 +217,9 @@ impl<T: Transport> Client<T> {
     /// A name or password outside ASCII is sent, prepared by SASLprep, only to a server that announces
     /// `UTF8 USER` (RFC 6856 section 2.2).
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
+    /// behind [`drain`](Self::drain).
+    ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses; what its
     /// [`code`](super::Refusal::code) says tells why. [`Error::Unsendable`] with
@@ -241,6 +247,9 @@ impl<T: Transport> Client<T> {
 
     /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
     /// is offered, and knowing that a false server can learn the password in time.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
+    /// behind [`drain`](Self::drain).
     ///
     /// # Errors
     /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).

@@ -171,14 +171,14 @@ pub enum Close {
     BrokenMessage,
     /// The embedder stops the server. Nothing is removed.
     Stopped,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
     /// The TLS handshake failed, or took too long. Nothing is removed.
     Handshake,
     /// The embedder does not serve this client.
     Refused,
     /// The embedder ended this session, as it needed its place for another. Nothing is removed.
     Evicted,
-    /// Somebody else goes on with the connection, behind a good login.
-    TakenOver,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
@@ -248,10 +248,10 @@ impl fmt::Display for Close {
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
+            Self::TakenOver => "taken over",
             Self::Handshake => "the TLS handshake failed",
             Self::Refused => "turned away",
             Self::Evicted => "closed to make room for another connection",
-            Self::TakenOver => "taken over",
         })
     }
 }

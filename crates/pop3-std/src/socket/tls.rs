@@ -1,0 +1,83 @@
+//! TLS by rustls on a stream that blocks.
+
+use std::io::{self, Read as _, Write as _};
+
+use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+use rustls::{ClientConnection, Connection, ServerConnection};
+
+use super::timed::Timed;
+use crate::stream::Stream;
+
+#[derive(Debug)]
+pub(super) struct Tls(Connection);
+
+impl Tls {
+    pub(super) fn handshake<S: Stream>(
+        timed: &mut Timed<S>,
+        role: &Role,
+    ) -> io::Result<(Self, Option<TlsInfo>)> {
+        match role {
+            Role::Server(config) => {
+                let own = ServerHandshake::new(config);
+                let mut tls = ServerConnection::new(own.config()).map_err(io::Error::other)?;
+                while tls.is_handshaking() {
+                    progress(tls.complete_io(timed)?)?;
+                }
+                let info = own.finish(&tls);
+                Ok((Self(tls.into()), info))
+            }
+            Role::Client(connector) => {
+                let tls = ClientConnection::new(connector.config(), connector.name());
+                let mut tls = tls.map_err(io::Error::other)?;
+                while tls.is_handshaking() {
+                    progress(tls.complete_io(timed)?)?;
+                }
+                let info = TlsInfo::of_client(&tls, connector.server_name());
+                Ok((Self(tls.into()), info))
+            }
+            Role::None => Err(unavailable()),
+        }
+    }
+
+    pub(super) fn receive<S: Stream>(
+        &mut self,
+        timed: &mut Timed<S>,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        loop {
+            match self.0.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            self.0.read_tls(timed)?;
+            let processed = self.0.process_new_packets();
+            // An alert, an answer to a change of keys: it may be due even after an error.
+            self.flush(timed)?;
+            processed.map_err(io::Error::other)?;
+        }
+    }
+
+    pub(super) fn send<S: Stream>(&mut self, timed: &mut Timed<S>, octets: &[u8]) -> io::Result<usize> {
+        // There is room for more only behind what has left.
+        self.flush(timed)?;
+        self.0.writer().write(octets)
+    }
+
+    pub(super) fn flush<S: Stream>(&mut self, timed: &mut Timed<S>) -> io::Result<()> {
+        while self.0.wants_write() {
+            self.0.write_tls(timed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close<S: Stream>(&mut self, timed: &mut Timed<S>) -> io::Result<()> {
+        self.0.send_close_notify();
+        self.flush(timed)?;
+        timed.flush()
+    }
+}
+
+/// Whether octets have come or gone.
+fn progress(moved: (usize, usize)) -> io::Result<()> {
+    if moved == (0, 0) { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
