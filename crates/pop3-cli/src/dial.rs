@@ -11,13 +11,13 @@ use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
 use pop3_proto::{Advice, Keyword};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 use pop3_text::{Escaped, reasons};
+use pop3_trust::Refused;
 use pop3_url::Url;
 
 use crate::args::{Account, Rate, Runtime, Tls};
 use crate::exit::{Exit, Failure};
 use crate::login::Kind;
 use crate::refused;
-use crate::tls::Refused;
 
 /// A server, how it is reached, and how the connection is protected.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Dial {
     /// # Errors
     /// When the trusted certificates can't be read or the name is none.
     pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
-        let place = format!("{}:{}", crate::idn::to_text(url.host()), url.port());
+        let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
@@ -238,7 +238,7 @@ impl Dial {
             ),
             Error::Tls(error) => {
                 let (what, advice) = match Refused::find(error) {
-                    Some(refused) => (refused.to_string(), refused.advice()),
+                    Some(refused) => (refused.to_string(), crate::tls::advice(refused)),
                     None => (reasons(error), tls_advice(error).to_owned()),
                 };
                 let text = format!("{place}: TLS failed: {what} ({advice}; no password was sent)");

@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let config = config(options)?;
     let certificate = config.certificate.clone();
     let server = Server::bind(config, users.clone()).map_err(explain)?;
-    let stop = Stop::new();
+    let stop = Stop::with_grace(signals::GRACE);
     signals::watch(&stop, &users, server.offer(), certificate)?;
     announce(&server)?;
     server.run(options.runtime.into(), &stop)?;

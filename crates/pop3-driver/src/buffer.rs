@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(buffer.find(&filled[range.clone()]), Some(range));
         }
         // The same octets, but elsewhere, or beyond what is there.
-        assert_eq!(buffer.find(&b"ab".to_vec()), None);
+        assert_eq!(buffer.find(b"ab"), None);
         assert_eq!(buffer.find(&buffer.octets[..2]), None);
         assert_eq!(buffer.find(&buffer.octets[5..]), None);
     }

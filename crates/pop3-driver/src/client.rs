@@ -106,6 +106,8 @@ pub struct Client<T> {
     initial_response: bool,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
+    /// The most iterations of SCRAM that the server may ask for.
+    max_iterations: u32,
     /// What LIST told of the sizes.
     sizes: Sizes,
     /// Until when the connection has to be made, while it is; and until when it may be used, once it was

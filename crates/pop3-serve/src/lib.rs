@@ -71,6 +71,10 @@
 //! `log` (default) brings [`log`]. `self-signed` brings [`Certificate::self_signed`].
 //!
 //! The crate needs a Unix, as Maildirs do.
+#![cfg_attr(
+    not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")),
+    expect(unused, reason = "without a runtime there is no server, but users and their checks")
+)]
 
 mod announced;
 mod brake;
@@ -107,4 +111,7 @@ pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
 pub use server::Server;
 pub use tokens::TokenCommand;
-pub use users::{BadForm, Profile, SaltKey, Table, TableError, User, UserName, Users, UsersFile, parse_days};
+pub use users::{
+    BadForm, BadPassword, PasswordForm, Profile, SaltKey, Table, TableError, User, UserName, Users,
+    UsersFile, parse_days,
+};

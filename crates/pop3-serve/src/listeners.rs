@@ -76,7 +76,7 @@ impl Listeners {
         role: &Role,
         stop: &Stop,
     ) -> Result<(), Error> {
-        match runtime {
+        let served: io::Result<()> = match runtime {
             #[cfg(feature = "tokio")]
             Runtime::Tokio => self.run_tokio(policy, role, stop),
             #[cfg(feature = "async-std")]
@@ -96,8 +96,8 @@ impl Listeners {
             }
             #[cfg(feature = "threads")]
             Runtime::Threads => self.serve_std(policy, role, stop),
-        }
-        .map_err(|error| failed(&error))
+        };
+        served.map_err(|error| failed(&error))
     }
 
     /// On a runtime of tokio that was made for it.

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 mod file;
 mod form;
+mod make;
 mod name;
 mod profile;
 mod salt;
@@ -17,6 +18,7 @@ use pop3_certificates::Fingerprint;
 
 pub use file::UsersFile;
 pub use form::parse_days;
+pub use make::{BadPassword, PasswordForm};
 pub use name::UserName;
 pub use profile::Profile;
 pub use salt::SaltKey;

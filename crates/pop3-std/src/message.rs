@@ -92,13 +92,15 @@ impl<T> fmt::Debug for Message<'_, T> {
 
 /// The same error for who reads. It is of no kind that would have a reader try again.
 fn failed(error: Error) -> io::Error {
-    let kind = match &error {
-        Error::Network(error) if error.kind() != io::ErrorKind::Interrupted => error.kind(),
-        Error::Protocol(ProtocolError::Closed { .. } | ProtocolError::Truncated { .. }) => {
-            io::ErrorKind::UnexpectedEof
-        }
-        Error::Protocol(_) => io::ErrorKind::InvalidData,
-        _ => io::ErrorKind::Other,
+    let kind = if let Error::Network(error) = &error
+        && error.kind() != io::ErrorKind::Interrupted
+    {
+        error.kind()
+    } else if let Error::Protocol(fault) = &error {
+        let cut = matches!(fault, ProtocolError::Closed { .. } | ProtocolError::Truncated { .. });
+        if cut { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData }
+    } else {
+        io::ErrorKind::Other
     };
     io::Error::new(kind, error)
 }

@@ -237,7 +237,6 @@ fn a_message_may_be_dropped_behind_each_piece() {
         for _ in 0..pieces {
             wait(message.chunk()).expect("a piece");
         }
-        drop(message);
         goes_on(&mut client, &format!("{pieces} pieces"));
     }
 }
@@ -375,10 +374,9 @@ fn a_receiver_is_told_the_size_by_list_or_else_by_the_reply() {
     let mut sink = Hesitant::default();
     wait(client.retr_all(&[number(1), number(2)], &mut sink)).expect("messages");
     assert_eq!(sink.sizes, [Some(MAIL.len() as Octets); 2]);
-    let (mut client, transport) = logged_in();
+    let (mut client, _transport) = logged_in();
     wait(client.list()).expect("sizes");
     wait(client.retr(number(3), &mut sink)).expect("a message");
     assert_eq!(sink.sizes.last(), Some(&Some(34)));
     assert_eq!(wait(client.top(number(1), 0)).expect("a message").size(), None);
-    drop(transport);
 }

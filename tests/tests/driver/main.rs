@@ -8,6 +8,7 @@ mod dropped;
 mod evicted;
 mod faults;
 mod halting;
+mod hashing;
 mod hostile_login;
 mod late;
 mod logins_once;

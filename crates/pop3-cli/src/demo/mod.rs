@@ -54,7 +54,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
 
     let certificate = Certificate::self_signed("localhost")?;
     let stop = Stop::new();
-    let trusted = tls::client_for(certificate.chain())?;
+    let trusted = pop3_trust::only(certificate.chain()).map_err(|error| tls::failure(&error))?;
     let config = Config::new(folder)
         .listen((Ipv4Addr::LOCALHOST, 0).into())
         .with_certificate(certificate.into())

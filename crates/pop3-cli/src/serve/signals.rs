@@ -13,8 +13,11 @@ use tracing::{error, info, warn};
 use crate::exit::Failure;
 use crate::logging;
 
-/// How long sessions that are busy may go on after the signal to end.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long sessions that are busy may go on after the signal to end. Then they are cut, and logged.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the rest may take: a call of the store that hangs is not waited for.
+const REST: Duration = Duration::from_secs(1);
 
 /// Starts a thread that waits for signals.
 pub(super) fn watch(
@@ -39,8 +42,8 @@ pub(super) fn watch(
                 process::exit(0);
             } else {
                 let _ = thread::Builder::new().name("grace".into()).spawn(|| {
-                    thread::sleep(GRACE);
-                    warn!("some sessions were busy for too long and are cut off");
+                    thread::sleep(GRACE + REST);
+                    warn!("some sessions can't be ended and are left behind");
                     logging::flush();
                     process::exit(0);
                 });

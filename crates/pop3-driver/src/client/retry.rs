@@ -141,7 +141,15 @@ fn of_protocol(error: &ProtocolError) -> Retry {
         | ProtocolError::TooSlow { .. }
         | ProtocolError::OutOfStep(_)
         | ProtocolError::Unsolicited(_) => Retry::Later,
-        _ => Retry::Never,
+        ProtocolError::OtherProtocol(_)
+        | ProtocolError::Quirk(_)
+        | ProtocolError::LineTooLong(_)
+        | ProtocolError::TooManyEntries
+        | ProtocolError::BodyTooLong
+        | ProtocolError::Entry(_)
+        | ProtocolError::WrongNumber(_)
+        | ProtocolError::Injected
+        | _ => Retry::Never,
     }
 }
 
@@ -151,7 +159,14 @@ const fn of_denial(denial: Denial) -> Retry {
             Retry::OtherCredentials
         }
         Denial::NoResources => Retry::Later,
-        _ => Retry::Never,
+        Denial::InvalidEncoding
+        | Denial::ExtensionsNotSupported
+        | Denial::ChannelBindingsDontMatch
+        | Denial::ServerDoesSupportChannelBinding
+        | Denial::ChannelBindingNotSupported
+        | Denial::UnsupportedChannelBindingType
+        | Denial::Other
+        | _ => Retry::Never,
     }
 }
 

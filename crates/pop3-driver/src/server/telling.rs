@@ -25,6 +25,7 @@ pub(super) struct Telling<'s, S: Service> {
 }
 
 impl<'s, S: Service> Telling<'s, S> {
+    /// Of a connection that begins, which may be among the sessions of a listener.
     pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
         let peer = Peer { place: Place::none(), ..peer.clone() };
         Self { service, peer, begun, due: true, entered }

@@ -37,7 +37,12 @@ impl AsyncWrite for End {
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.writer).poll_write(context, octets)
+        let written = Pin::new(&mut self.writer).poll_write(context, octets);
+        // The pipe takes nothing where nobody reads any more; a socket fails.
+        written.map(|result| match result {
+            Ok(0) if !octets.is_empty() => Err(io::ErrorKind::BrokenPipe.into()),
+            result => result,
+        })
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,6 +1,6 @@
 //! Logins and the commit: what is asked of the backend, and what its answer comes to.
 
-use pop3_proto::server::{Answer, Login, SaslRequest};
+use pop3_proto::server::{Answer, Claim, SaslRequest};
 use pop3_proto::{Deletions, Instant, Rejection};
 use pop3_sasl::Mechanism;
 
@@ -14,10 +14,10 @@ use crate::transport::Transport;
 impl<B: Backend> Session<B> {
     pub(super) async fn authenticate<T: Transport>(
         &mut self,
-        login: Login,
+        claim: Claim,
         transport: &mut T,
     ) -> Result<(), Fault> {
-        let Some(credentials) = Credentials::from(login).prepared() else {
+        let Some(credentials) = Credentials::from(claim).prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };

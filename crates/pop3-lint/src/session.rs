@@ -1,7 +1,6 @@
 //! One session: the observer, and its events as lines of text.
 
 use pop3_observer::{Config, Event, Observer, Sent, Side, Violation};
-
 use pop3_text::Escaped;
 
 /// A session that is observed.

@@ -8,7 +8,8 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
 /// Subject, issuer, names, validity and fingerprint, a line each.
-pub(crate) fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {
+#[must_use]
+pub fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     match X509Certificate::from_der(certificate) {
         Ok((_, parsed)) => {
@@ -40,7 +41,7 @@ pub(super) fn date(time: ASN1Time) -> String {
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
     if let GeneralName::DNSName(name) = name {
-        return Some(crate::idn::to_text(name));
+        return Some(pop3_url::idn::to_text(name));
     }
     let GeneralName::IPAddress(octets) = *name else { return None };
     let address = match octets.len() {

@@ -34,7 +34,11 @@ pub(super) fn is_capture(begin: &[u8]) -> bool {
 ///
 /// # Errors
 /// The reason, when it can't be read.
-pub(super) fn read(input: impl Read + Send, ports: BTreeSet<u16>, report: &mut Report) -> Result<(), String> {
+pub(super) fn read(
+    input: impl Read + Send,
+    ports: BTreeSet<u16>,
+    report: &mut Report<'_>,
+) -> Result<(), String> {
     let mut connections = Connections { ports, open: HashMap::new(), report, opened: 0 };
     let result = packets(input, &mut |link, packet| connections.packet(link, packet));
     connections.finish();
@@ -93,10 +97,10 @@ fn reason(error: &PcapError<&[u8]>) -> String {
     format!("this is no capture that can be read: {error}")
 }
 
-struct Connections<'r> {
+struct Connections<'r, 'o> {
     ports: BTreeSet<u16>,
     open: HashMap<[SocketAddr; 2], Connection>,
-    report: &'r mut Report,
+    report: &'r mut Report<'o>,
     opened: u64,
 }
 
@@ -115,7 +119,7 @@ struct Connection {
     lost: bool,
 }
 
-impl Connections<'_> {
+impl Connections<'_, '_> {
     fn packet(&mut self, link: Linktype, packet: &[u8]) {
         let sliced = match link {
             Linktype::ETHERNET => SlicedPacket::from_ethernet(packet),

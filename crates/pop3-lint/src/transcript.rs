@@ -9,7 +9,8 @@ use std::io::{BufRead, Read};
 
 use pop3_observer::Side;
 
-use super::report::{Page, Report};
+use crate::linter::Error;
+use crate::report::{Page, Report};
 
 /// The longest line of a transcript.
 const MAX_LINE: usize = 1 << 20;
@@ -27,7 +28,7 @@ const LOGIN: [(Side, &[u8]); 5] = [
 ///
 /// # Errors
 /// The reason, when it can't be read or a line means nothing.
-pub(super) fn read(mut input: impl BufRead, report: &mut Report) -> Result<(), String> {
+pub(super) fn read(mut input: impl BufRead, report: &mut Report<'_>) -> Result<(), Error> {
     let mut reader = Reader { report, page: None, begun: false, over: false };
     let mut result = Ok(());
     let mut line = Vec::new();
@@ -37,14 +38,14 @@ pub(super) fn read(mut input: impl BufRead, report: &mut Report) -> Result<(), S
             Ok(0) => break,
             Ok(_) => {}
             Err(error) => {
-                result = Err(error.to_string());
+                result = Err(Error::Io(error));
                 break;
             }
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if line.len() == MAX_LINE || !reader.line(text) {
-            result = Err(format!("line {number} is none of a transcript"));
+            result = Err(Error::Unreadable(format!("line {number} is none of a transcript")));
             break;
         }
     }
@@ -52,8 +53,8 @@ pub(super) fn read(mut input: impl BufRead, report: &mut Report) -> Result<(), S
     result
 }
 
-struct Reader<'r> {
-    report: &'r mut Report,
+struct Reader<'r, 'o> {
+    report: &'r mut Report<'o>,
     page: Option<Page>,
     /// There was a turn in this session.
     begun: bool,
@@ -61,7 +62,7 @@ struct Reader<'r> {
     over: bool,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// Takes a line; `false` when it means nothing.
     fn line(&mut self, line: &[u8]) -> bool {
         if let Some(name) = line.strip_prefix(b"# session ") {

@@ -1,8 +1,23 @@
 //! Internationalized host names (RFC 5890): A-labels for machines, U-labels for people.
 
-use std::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
-use crate::exit::Failure;
+/// The host of a URL is no name that may stand in DNS: it has characters that no host name may have, or is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoHostName;
+
+impl fmt::Display for NoHostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host is no internationalized name: it has characters that no host name may have, or is too long")
+    }
+}
+
+impl core::error::Error for NoHostName {}
 
 /// The URL with its host in ASCII: a name outside ASCII, as it is or percent-encoded in UTF-8 (RFC 3986
 /// section 3.2.2), becomes A-labels (`xn--…`). Whatever else is wrong with the URL is left as it is.
@@ -10,10 +25,10 @@ use crate::exit::Failure;
 /// # Errors
 /// When the host is no name that may stand in DNS. The message does not repeat the URL, which may hold a
 /// password.
-pub(crate) fn to_ascii(url: &str) -> Result<Cow<'_, str>, Failure> {
+pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     let Some((scheme, rest)) = url.split_once("://") else { return Ok(url.into()) };
     let (server, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (login, host_and_port) = server.split_at(server.rfind('@').map_or(0, |at| at + 1));
+    let (login, host_and_port) = server.split_at(server.rfind('@').map_or(0, |at| at.saturating_add(1)));
     let (host, port) = host_and_port.split_at(host_and_port.find(':').unwrap_or(host_and_port.len()));
     if host.starts_with('[') || (host.is_ascii() && !host.contains('%')) {
         return Ok(url.into());
@@ -26,14 +41,13 @@ pub(crate) fn to_ascii(url: &str) -> Result<Cow<'_, str>, Failure> {
     };
     match ascii.filter(plain) {
         Some(host) => Ok(format!("{scheme}://{login}{host}{port}{path}").into()),
-        None => Err(Failure::usage(
-            "bad URL: the host is no internationalized name: it has characters that no host name may have, or is too long",
-        )),
+        None => Err(NoHostName),
     }
 }
 
 /// The host for people: A-labels are shown as what they stand for, if that leads back to them.
-pub(crate) fn to_text(host: &str) -> String {
+#[must_use]
+pub fn to_text(host: &str) -> String {
     let (text, result) = idna::domain_to_unicode(host);
     let same = || idna::domain_to_ascii_strict(&text).is_ok_and(|back| back == host);
     if result.is_ok() && !text.is_ascii() && same() { text } else { host.to_owned() }
@@ -62,6 +76,8 @@ fn unescape(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
 
     #[test]

@@ -16,7 +16,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 use webpki::RawPublicKeyEntity;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use super::refused::{Reason, Refused};
+use crate::refused::{Reason, Refused};
 
 /// Whom a client believes: by fingerprints, if there are any, these certificates and no others, whatever
 /// stands in them; else the certificates that authorities have issued, and, for their own names and as

@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
-use super::certificate::{date, names};
+use crate::certificate::{date, names};
 
 /// A server's certificate that is not believed. It is inside the error of the handshake.
-pub(crate) struct Refused {
+pub struct Refused {
     certificate: CertificateDer<'static>,
     host: ServerName<'static>,
     now: UnixTime,
@@ -21,12 +21,17 @@ pub(crate) struct Refused {
 
 /// What is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+#[non_exhaustive]
+pub enum Reason {
     /// It has none of the fingerprints that were given.
     Fingerprint,
+    /// Its time is over.
     Expired,
+    /// Its time is yet to come.
     NotYetValid,
+    /// It is for other hosts.
     OtherNames,
+    /// Nobody knows who issued it.
     UnknownIssuer,
     /// Somebody with the issuer's name is known, and has not signed it: as where a certificate that was named
     /// itself has been made anew.
@@ -76,7 +81,8 @@ impl Refused {
     }
 
     /// The refusal by which a handshake failed, if it did so by one.
-    pub(crate) fn find(error: &io::Error) -> Option<&Self> {
+    #[must_use]
+    pub fn find(error: &io::Error) -> Option<&Self> {
         let cause = error.get_ref()?.downcast_ref::<Error>()?;
         let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = cause else {
             return None;
@@ -84,27 +90,22 @@ impl Refused {
         other.downcast_ref()
     }
 
-    pub(crate) const fn certificate(&self) -> &CertificateDer<'static> {
+    /// The certificate, as the server showed it.
+    #[must_use]
+    pub const fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// What can help.
-    pub(crate) fn advice(&self) -> String {
-        let pin = format!("--tls-fingerprint {}", Fingerprint::of(&self.certificate));
-        let taken = format!("{pin} takes it as it is, if you know it to be the server's");
-        match &self.reason {
-            Reason::Fingerprint => {
-                "if the server has a new one, ask who runs it for the fingerprint".to_owned()
-            }
-            Reason::Expired => format!("who runs the server has to renew it; {taken}"),
-            Reason::NotYetValid => format!("see whether the clock is right; {taken}"),
-            Reason::OtherNames => format!("see whether the host is the right one; {taken}"),
-            Reason::UnknownIssuer | Reason::OtherIssuer => {
-                format!("if it is your own, name it or its authority by --ca-file, or it by {pin}")
-            }
-            Reason::Authority => format!("if it is your own, name it by --ca-file, or by {pin}"),
-            Reason::Other(_) => taken,
-        }
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// By what people compare it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
     }
 }
 
@@ -121,7 +122,7 @@ impl fmt::Display for Refused {
         let subject = escaped(&parsed.map(|parsed| parsed.subject().to_string()).unwrap_or_default());
         let issuer = escaped(&parsed.map(|parsed| parsed.issuer().to_string()).unwrap_or_default());
         let names = escaped(&parsed.map(names).unwrap_or_default().join(", "));
-        let host = crate::idn::to_text(&self.host.to_str());
+        let host = pop3_url::idn::to_text(&self.host.to_str());
         let seen = Fingerprint::of(&self.certificate);
         match &self.reason {
             Reason::Fingerprint => {
