@@ -11,7 +11,7 @@ use std::time::{Duration, Instant as Clock};
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
 use pop3_proto::client::{self, Entry, Event};
-use pop3_proto::server::{Answer, Close, Config, Connection, LoginProof, Misuse, Request, Step};
+use pop3_proto::server::{Answer, Close, Config, Connection, ClaimProof, Misuse, Request, Step};
 use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Name, Password, Rejection, UniqueId, dots};
 
 const USER: &[u8] = b"mrose";
@@ -148,7 +148,7 @@ impl Served {
         let now = self.link.now();
         let answer = match request {
             Request::Authenticate(login) => match (&login.proof, UniqueId::parse(b"notice-1")) {
-                (LoginProof::Password(password), Ok(uid))
+                (ClaimProof::Password(password), Ok(uid))
                     if login.name == USER && password.same_octets(PASSWORD) =>
                 {
                     let mut maildrop = Maildrop::new();

@@ -69,7 +69,8 @@ struct Row {
 }
 
 struct Session<D: Database> {
-    mail: Mail<D>,
+    config: Arc<Config>,
+    database: Arc<D>,
     lock: Option<D::Lock>,
     rows: Vec<Row>,
 }
@@ -90,14 +91,14 @@ impl<D: Database> Backend for Session<D> {
     }
 
     async fn scram_keys(&mut self, name: &str, hash: Hash, _: &Context) -> Result<Option<Keys>, Rejection> {
-        let user = self.mail.database.user(name).await.map_err(unavailable)?;
+        let user = self.database.user(name).await.map_err(unavailable)?;
         Ok(user.map(|user| user.keys).filter(|keys| keys.hash() == hash))
     }
 
     async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
         self.lock = None;
         let name = String::from_utf8_lossy(&credentials.name);
-        let user = self.mail.database.user(&name).await.map_err(unavailable)?;
+        let user = self.database.user(&name).await.map_err(unavailable)?;
         if !credentials.is_proved() {
             // A name that nobody has costs as much as a wrong password.
             let nobody = || Keys::fake(Hash::Sha256, b"", &name, ITERATIONS);
@@ -109,15 +110,15 @@ impl<D: Database> Backend for Session<D> {
             }
         }
         let user = user.ok_or_else(Rejection::credentials)?;
-        let lock = self.mail.database.lock(user.id).await.map_err(unavailable)?;
+        let lock = self.database.lock(user.id).await.map_err(unavailable)?;
         self.lock = Some(lock.ok_or_else(Rejection::in_use)?);
-        self.rows = self.mail.database.list(user.id).await.map_err(unavailable)?;
+        self.rows = self.database.list(user.id).await.map_err(unavailable)?;
         let mut maildrop = Maildrop::new();
         for row in &self.rows {
             let uid = row.id.to_string();
             maildrop.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
         }
-        let limits = self.mail.config.limits.with_idle_timeout(user.idle_timeout);
+        let limits = self.config.limits.with_idle_timeout(user.idle_timeout);
         Ok(Accepted::new(maildrop).with_limits(limits).into())
     }
 
@@ -129,14 +130,14 @@ impl<D: Database> Backend for Session<D> {
     ) -> Result<Self::Message, Rejection> {
         let gone = || Rejection::permanent("the message is gone");
         let row = self.rows.get(number.index()).ok_or_else(gone)?;
-        let content = self.mail.database.content(row.id).await.map_err(unavailable)?;
+        let content = self.database.content(row.id).await.map_err(unavailable)?;
         content.map(Cursor::new).ok_or_else(gone)
     }
 
     async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
         let rows = deletions.iter().filter_map(|number| self.rows.get(number.index()));
         let messages: Vec<u64> = rows.map(|row| row.id).collect();
-        let (database, lock) = (Arc::clone(&self.mail.database), self.lock.take());
+        let (database, lock) = (Arc::clone(&self.database), self.lock.take());
         // A task of its own, which holds the lock: this future may be dropped, the removal must not be.
         let removal = tokio::spawn(async move {
             let removed = database.delete(&messages).await;
@@ -155,19 +156,14 @@ struct Mail<D> {
     database: Arc<D>,
 }
 
-impl<D> Clone for Mail<D> {
-    fn clone(&self) -> Self {
-        Self { config: Arc::clone(&self.config), database: Arc::clone(&self.database) }
-    }
-}
-
 impl<D: Database> Service for Mail<D> {
     type Backend = Session<D>;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Session<D>>, Rejection> {
-        let session = Session { mail: self.clone(), lock: None, rows: Vec::new() };
+        let (config, database) = (Arc::clone(&self.config), Arc::clone(&self.database));
+        let session = Session { config: Arc::clone(&config), database, lock: None, rows: Vec::new() };
         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
-        Ok(Welcome::new(Arc::clone(&self.config), session).with_trusted(trusted))
+        Ok(Welcome::new(config, session).with_trusted(trusted))
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
