@@ -11,7 +11,7 @@ use std::time::{Duration, Instant as Clock};
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
 use pop3_proto::client::{self, Entry, Event};
-use pop3_proto::server::{Answer, Close, Config, Connection, ClaimProof, Misuse, Request, Step};
+use pop3_proto::server::{Answer, ClaimProof, Close, Config, Connection, Misuse, Request, Step};
 use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Name, Password, Rejection, UniqueId, dots};
 
 const USER: &[u8] = b"mrose";
