@@ -25,6 +25,8 @@ pub const START: pop3_proto::Instant = pop3_proto::Instant::new(core::time::Dura
 mod book {
     #[doc = include_str!("../../README.md")]
     mod readme {}
+    #[doc = include_str!("../../docs/client.md")]
+    mod client {}
     #[doc = include_str!("../../docs/driving.md")]
     mod driving {}
     #[doc = include_str!("../../docs/backend.md")]

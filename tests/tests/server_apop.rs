@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_proto::apop::make_timestamp;
-use pop3_proto::server::{Answer, Config, Connection, LoginProof, Request, State, Step};
+use pop3_proto::server::{Answer, ClaimProof, Config, Connection, Request, State, Step};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
@@ -123,8 +123,8 @@ fn the_store_knows_how_the_name_was_proved() {
             panic!("credentials are to be checked");
         };
         match login.proof {
-            LoginProof::Password(password) => assert!(has_password && password.same_octets(b"tanstaaf")),
-            LoginProof::Apop(answer) => {
+            ClaimProof::Password(password) => assert!(has_password && password.same_octets(b"tanstaaf")),
+            ClaimProof::Apop(answer) => {
                 assert!(!has_password && answer.timestamp() == TIMESTAMP);
                 assert!(answer.is_made_with(b"tanstaaf") && !answer.is_made_with(b"tanstaaF"));
             }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Step};
+use pop3_proto::server::{Accepted, Answer, Close, Config, Connection, Limits, Step};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -209,4 +209,44 @@ fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
             assert!(matches!(step, Step::Read) && took >= held && out.starts_with(b"-ERR [AUTH]"));
         }
     }
+}
+
+/// A core behind a login, at this time, with limits of the user's own.
+fn logged_in_with(config: Limits, own: Limits) -> (Connection, BytesMut) {
+    let config = Config::new().with_limits(config);
+    let mut core = Connection::new(config.into(), Channel::Tls, None, START);
+    let mut out = BytesMut::new();
+    let login = b"USER mrose\r\nPASS tanstaaf\r\n";
+    let Step::Ask(_) = core.poll(START, &mut Input::new(login), &mut out) else { panic!("a login") };
+    let accepted = Accepted::new(Store::fixture().maildrop()).with_limits(own);
+    core.answer(Answer::Accept(accepted), START, &mut out).unwrap();
+    out.clear();
+    (core, out)
+}
+
+#[test]
+fn a_user_may_have_limits_of_his_own() {
+    let most = Limits::new();
+    let own = most
+        .with_idle_timeout(seconds(1800))
+        .with_bad_commands(2)
+        .with_command_line(255)
+        .with_store_timeout(seconds(5))
+        // Too late to have an effect.
+        .with_failed_logins(0)
+        .with_login_timeout(Duration::ZERO);
+    let (mut core, mut out) = logged_in_with(most, own);
+    assert_eq!(*core.session().limits(), own);
+    assert_eq!(core.deadline(), START.after(seconds(1800)));
+    let late = START.after(seconds(1799));
+    assert!(matches!(core.poll(late, &mut Input::new(b""), &mut out), Step::Read));
+    let mut long = vec![b'x'; 300];
+    long.extend_from_slice(b"\r\n");
+    assert!(matches!(core.poll(late, &mut Input::new(&long), &mut out), Step::Read));
+    assert_eq!(&out[..], b"-ERR command line too long\r\n");
+    let step = core.poll(late, &mut Input::new(b"XYZZY\r\n"), &mut out);
+    assert!(matches!(step, Step::Close(Close::BadCommands)), "{step:?}");
+    // Nobody else has them.
+    let other = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    assert_eq!(*other.session().limits(), most);
 }

@@ -4,6 +4,7 @@
 //! rules, run it with `UPDATE_DOCS=1` and look at the difference.
 
 use core::fmt::Write as _;
+use core::time::Duration;
 use std::path::Path;
 
 use pop3_proto::server::{
@@ -14,24 +15,61 @@ use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
-const STATES: [State; 13] = [
-    State::Authorization,
-    State::Named,
-    State::Authenticating,
-    State::Exchanging,
-    State::Responding,
-    State::Cancelling,
-    State::Proxying,
-    State::StartingTls,
-    State::Transaction,
-    State::Fetching,
-    State::Sending,
-    State::Committing,
-    State::Closed,
+/// The states as the table names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Authorization,
+    Named,
+    Authenticating,
+    Exchanging,
+    Responding,
+    Cancelling,
+    Proxying,
+    StartingTls,
+    Transaction,
+    Fetching,
+    Sending,
+    Committing,
+    Closed,
+}
+
+const STATES: [Place; 13] = [
+    Place::Authorization,
+    Place::Named,
+    Place::Authenticating,
+    Place::Exchanging,
+    Place::Responding,
+    Place::Cancelling,
+    Place::Proxying,
+    Place::StartingTls,
+    Place::Transaction,
+    Place::Fetching,
+    Place::Sending,
+    Place::Committing,
+    Place::Closed,
 ];
 
+/// Where a session is. A name that waits for its password has a column of its own.
+fn place(session: &Session) -> Place {
+    match session.state() {
+        State::Authorization if session.name().is_some() => Place::Named,
+        State::Authorization => Place::Authorization,
+        State::Authenticating => Place::Authenticating,
+        State::Exchanging { .. } => Place::Exchanging,
+        State::Responding { .. } => Place::Responding,
+        State::Cancelling { .. } => Place::Cancelling,
+        State::Proxying => Place::Proxying,
+        State::StartingTls => Place::StartingTls,
+        State::Transaction => Place::Transaction,
+        State::Fetching { .. } => Place::Fetching,
+        State::Sending { .. } => Place::Sending,
+        State::Committing { .. } => Place::Committing,
+        State::Closed(_) => Place::Closed,
+    }
+}
+
 /// A session in this state: three messages, the second marked as deleted.
-fn session(state: State, channel: Channel) -> Session {
+fn session(state: Place, channel: Channel) -> Session {
     let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
     let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
     config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
@@ -39,19 +77,19 @@ fn session(state: State, channel: Channel) -> Session {
     let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
     session.set_trusted_proxy(true);
     let enough: &[&str] = match state {
-        State::Authorization => &[],
-        State::Named => &["USER mrose"],
-        State::Authenticating => &["USER mrose", "PASS x"],
-        State::Exchanging => &["AUTH CRAM-MD5"],
-        State::Responding => &["AUTH CRAM-MD5", "challenge"],
-        State::Cancelling => &["AUTH CRAM-MD5", "challenge", "cancel"],
-        State::Proxying => &["XCLIENT ADDR=::1"],
-        State::StartingTls => &["STLS"],
-        State::Transaction => &["USER mrose", "PASS x", "accept", "DELE 2"],
-        State::Fetching => &["USER mrose", "PASS x", "accept", "RETR 1"],
-        State::Sending => &["USER mrose", "PASS x", "accept", "RETR 1", "message"],
-        State::Committing => &["USER mrose", "PASS x", "accept", "DELE 2", "QUIT"],
-        State::Closed => &["QUIT"],
+        Place::Authorization => &[],
+        Place::Named => &["USER mrose"],
+        Place::Authenticating => &["USER mrose", "PASS x"],
+        Place::Exchanging => &["AUTH CRAM-MD5"],
+        Place::Responding => &["AUTH CRAM-MD5", "challenge"],
+        Place::Cancelling => &["AUTH CRAM-MD5", "challenge", "cancel"],
+        Place::Proxying => &["XCLIENT ADDR=::1"],
+        Place::StartingTls => &["STLS"],
+        Place::Transaction => &["USER mrose", "PASS x", "accept", "DELE 2"],
+        Place::Fetching => &["USER mrose", "PASS x", "accept", "RETR 1"],
+        Place::Sending => &["USER mrose", "PASS x", "accept", "RETR 1", "message"],
+        Place::Committing => &["USER mrose", "PASS x", "accept", "DELE 2", "QUIT"],
+        Place::Closed => &["QUIT"],
     };
     for step in enough {
         let event = match *step {
@@ -63,7 +101,7 @@ fn session(state: State, channel: Channel) -> Session {
         };
         let _ = session.step(event).unwrap();
     }
-    assert_eq!(session.state(), state);
+    assert_eq!(place(&session), state);
     session
 }
 
@@ -127,9 +165,18 @@ fn commands() -> Vec<(&'static str, Make)> {
     commands.push(("a name that is not UTF-8", || Event::Command(Command::parse(b"USER \xc3").unwrap())));
     commands.push(("a response", || Event::Sasl(SaslResponse::Octets(Base64::EMPTY))));
     commands.push(("a response of `*`", || Event::Sasl(SaslResponse::Cancel)));
-    commands.push(("a response that is no base64", || Event::Malformed(CommandError::Base64)));
-    commands.push(("a line that is no command", || Event::Malformed(CommandError::Unknown)));
-    commands.push(("a line that is too long", || Event::Malformed(CommandError::TooLong)));
+    commands.push(("a response that is no base64", || Event::Malformed {
+        keyword: None,
+        error: CommandError::Base64,
+    }));
+    commands.push(("a line that is no command", || Event::Malformed {
+        keyword: None,
+        error: CommandError::Unknown,
+    }));
+    commands.push(("a line that is too long", || Event::Malformed {
+        keyword: None,
+        error: CommandError::TooLong,
+    }));
     commands
 }
 
@@ -152,9 +199,7 @@ fn answers() -> Vec<(&'static str, Make)> {
 }
 
 fn line(line: &Line) -> String {
-    let status = if line.status == Status::Positive { "+OK" } else { "-ERR" };
-    let code = line.code.map(|code| format!(" {code}")).unwrap_or_default();
-    format!("`{status}{code} {}`", line.text)
+    format!("`{line}`")
 }
 
 fn column(column: Column) -> &'static str {
@@ -168,17 +213,17 @@ fn action(action: &Action) -> String {
     match action {
         Action::Nothing => "nothing is sent".into(),
         Action::Reply(reply) => line(reply),
-        Action::Refuse { reply, failures: 0, .. } => line(reply),
+        Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
         Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
-        Action::DropListing => "drop listing".into(),
-        Action::Listing(what) => format!("all {}s", column(*what)),
-        Action::Entry(what, _) => column(*what).into(),
-        Action::Last => "the highest number".into(),
-        Action::Capabilities => "capabilities".into(),
-        Action::Mechanisms => "the mechanisms".into(),
+        Action::DropListing { .. } => "drop listing".into(),
+        Action::Listing(_, listing) => format!("all {}s", column(listing.column())),
+        Action::Entry(listing) => column(listing.column()).into(),
+        Action::Last(_) => "the highest number".into(),
+        Action::Capabilities(..) => "capabilities".into(),
+        Action::Mechanisms(..) => "the mechanisms".into(),
         Action::Challenge(_) => "`+` and the challenge".into(),
-        Action::Language(reply) => format!("{}, the tag before it", line(reply)),
-        Action::Languages => "the languages".into(),
+        Action::Language(_, reply) => format!("{}, the tag before it", line(reply)),
+        Action::Languages(..) => "the languages".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
             "asks: begin with this response".into()
@@ -192,14 +237,14 @@ fn action(action: &Action) -> String {
         Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the octets follow".into(),
         Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
         Action::EndBody => "the end of the message".into(),
-        Action::StartTls => "`+OK`, input thrown away, TLS begins".into(),
+        Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
         Action::Close(_, None) => "closes, nothing is sent".into(),
         Action::Close(_, Some(reply)) => format!("{}, closes", line(reply)),
     }
 }
 
 /// What an event does in a state; `None` for a misuse, which must have changed nothing.
-fn outcome(state: State, channel: Channel, event: Event<'static>) -> Option<String> {
+fn outcome(state: Place, channel: Channel, event: Event<'static>) -> Option<String> {
     let mut session = session(state, channel);
     let before = format!("{session:?}");
     match session.step(event) {
@@ -209,8 +254,8 @@ fn outcome(state: State, channel: Channel, event: Event<'static>) -> Option<Stri
         }
         Ok(does) => {
             let mut text = action(&does);
-            if session.state() != state {
-                write!(text, " → {:?}", session.state()).unwrap();
+            if place(&session) != state {
+                write!(text, " → {:?}", place(&session)).unwrap();
             }
             Some(text)
         }
@@ -219,7 +264,7 @@ fn outcome(state: State, channel: Channel, event: Event<'static>) -> Option<Stri
 
 /// A table of these events; states that take none of them are named below it.
 fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
-    let takes = |state: State| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
+    let takes = |state: Place| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
     let (taking, others): (Vec<_>, Vec<_>) = STATES.into_iter().partition(|state| takes(*state));
     let names: Vec<_> = taking.iter().map(|state| format!("{state:?}")).collect();
     writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
@@ -249,23 +294,23 @@ fn server(out: &mut String) {
     out.push_str("### Commands that differ on a plaintext channel\n\n");
     let mut differing = Vec::new();
     for (name, make) in commands() {
-        let differs = |state: &State| {
+        let differs = |state: &Place| {
             // USER leads nowhere here, so that there is one state with commands before the login.
             outcome(*state, Channel::Plaintext, make()) != outcome(*state, Channel::TrustedPlaintext, make())
         };
-        if [State::Authorization].iter().any(differs) {
+        if [Place::Authorization].iter().any(differs) {
             differing.push(name);
         }
     }
     out.push_str("| | Authorization |\n|---|---|\n");
     for (name, make) in some(&differing) {
-        let cell = outcome(State::Authorization, Channel::Plaintext, make()).unwrap();
+        let cell = outcome(Place::Authorization, Channel::Plaintext, make()).unwrap();
         writeln!(out, "| {name} | {cell} |").unwrap();
     }
     out.push_str("\n### Commands that differ under TLS\n\n| | Authorization |\n|---|---|\n");
     for (name, make) in commands() {
-        let Some(cell) = outcome(State::Authorization, Channel::Tls, make()) else { continue };
-        if Some(&cell) != outcome(State::Authorization, Channel::TrustedPlaintext, make()).as_ref() {
+        let Some(cell) = outcome(Place::Authorization, Channel::Tls, make()) else { continue };
+        if Some(&cell) != outcome(Place::Authorization, Channel::TrustedPlaintext, make()).as_ref() {
             writeln!(out, "| {name} | {cell} |").unwrap();
         }
     }
@@ -278,8 +323,8 @@ fn server(out: &mut String) {
     for state in STATES {
         let mut session = session(state, Channel::TrustedPlaintext);
         session.close(Close::TimedOut);
-        assert_eq!(session.state(), State::Closed);
-        let why = if state == State::Closed { Close::Quit } else { Close::TimedOut };
+        assert_eq!(place(&session), Place::Closed);
+        let why = if state == Place::Closed { Close::Quit } else { Close::TimedOut };
         assert_eq!(session.closed(), Some(why), "the first reason stays");
     }
 }

@@ -27,6 +27,7 @@ mod runtime;
 #[cfg(feature = "smol")]
 mod smol;
 mod socket;
+mod writer;
 
 #[cfg(feature = "async-std")]
 pub use self::async_std::AsyncStd;
@@ -37,6 +38,7 @@ pub use over::{client, client_in_tls, serve_connection};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use runtime::Runtime;
 pub use socket::Socket;
+pub use writer::Writer;
 
 use pop3_driver::client::Client;
 

@@ -98,4 +98,11 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
     fn is_tls(&self) -> bool {
         self.is_tls
     }
+
+    async fn compute<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        Ok(R::unblock(work).await)
+    }
 }

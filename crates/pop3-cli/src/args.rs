@@ -331,7 +331,9 @@ impl Account {
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
         let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
-        Url::parse(&crate::idn::to_ascii(url)?).map_err(|error| Failure::usage(format!("bad URL: {error}")))
+        let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
+        let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
+        Url::parse(&url).map_err(|error| bad(&error))
     }
 }
 

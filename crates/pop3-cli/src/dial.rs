@@ -5,19 +5,19 @@ use core::net::IpAddr;
 use std::net::ToSocketAddrs;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, NoLogin, Options, Security};
+use pop3_driver::client::{Client, Error, NoLogin, Options, Retry, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::{Config, Error as ProtocolError, Excerpt};
-use pop3_proto::{Advice, Keyword, Reply};
+use pop3_proto::{Advice, Keyword};
 use pop3_sasl::client::{Denial, Error as ExchangeError};
 use pop3_text::{Escaped, reasons};
+use pop3_trust::Refused;
 use pop3_url::Url;
 
 use crate::args::{Account, Rate, Runtime, Tls};
 use crate::exit::{Exit, Failure};
 use crate::login::Kind;
 use crate::refused;
-use crate::tls::Refused;
 
 /// A server, how it is reached, and how the connection is protected.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Dial {
     /// # Errors
     /// When the trusted certificates can't be read or the name is none.
     pub(crate) fn new(account: &Account, url: &Url) -> Result<Self, Failure> {
-        let place = format!("{}:{}", crate::idn::to_text(url.host()), url.port());
+        let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Failure> {
@@ -238,7 +238,7 @@ impl Dial {
             ),
             Error::Tls(error) => {
                 let (what, advice) = match Refused::find(error) {
-                    Some(refused) => (refused.to_string(), refused.advice()),
+                    Some(refused) => (refused.to_string(), crate::tls::advice(refused)),
                     None => (reasons(error), tls_advice(error).to_owned()),
                 };
                 let text = format!("{place}: TLS failed: {what} ({advice}; no password was sent)");
@@ -273,10 +273,12 @@ impl Dial {
             Error::Argument(_) | Error::Unsendable(_) | Error::Unusable(_) => {
                 Failure::usage(format!("{place}: {}", reasons(error)))
             }
-            Error::Protocol(ProtocolError::Dismissed(line)) if will_pass(line.octets()) => Failure::new(
-                Exit::TryLater,
-                format!("{place} ended the session: {} (try again later)", shown(line)),
-            ),
+            Error::Protocol(ProtocolError::Dismissed(line)) if error.advice() == Retry::Later => {
+                Failure::new(
+                    Exit::TryLater,
+                    format!("{place} ended the session: {} (try again later)", shown(line)),
+                )
+            }
             Error::Protocol(fault) => {
                 // For people what the server said is shown in its own letters, not in ASCII.
                 let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();
@@ -287,12 +289,6 @@ impl Dial {
             }
         }
     }
-}
-
-/// Whether a negative reply says by its code that it will pass.
-fn will_pass(line: &[u8]) -> bool {
-    let code = Reply::parse(line).ok().and_then(|reply| reply.code);
-    code.is_some_and(|code| code.advice() == Advice::RetryLater)
 }
 
 /// A line of the server's, between quotation marks.

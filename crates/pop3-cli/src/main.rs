@@ -10,7 +10,6 @@ mod demo;
 mod dial;
 mod exit;
 mod fetch;
-mod idn;
 mod interrupt;
 mod lint;
 mod logging;

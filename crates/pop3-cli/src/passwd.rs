@@ -2,11 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use password_auth::generate_hash;
 use pop3_proto::Secret;
-use pop3_sasl::saslprep::{Kind, prepare};
-use pop3_sasl::scram::{Hash, Keys, SALT_OCTETS};
-use pop3_serve::UserName;
+use pop3_sasl::scram::Hash;
+use pop3_serve::{BadPassword, UserName};
 
 use crate::args::{Passwd, PasswordForm};
 use crate::exit::{Exit, Failure};
@@ -18,15 +16,10 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
     let name = UserName::parse(options.name.as_bytes())
         .ok_or_else(|| Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE)))?;
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
-    if password.expose().is_empty() {
-        return Err(Failure::usage("the password is empty; nothing was printed"));
-    }
-    if password.expose().contains(&0) || password.expose().contains(&b'\r') {
-        return Err(Failure::usage("the password has a NUL or CR, which no client can send"));
-    }
     let mut lines = Secret::new(String::new());
     for &form in &options.form {
-        let form = write(form, &password, options.iterations)?;
+        let form = pop3_serve::PasswordForm::from((form, options.iterations));
+        let form = form.make(password.expose()).map_err(|error| explain(&error))?;
         lines = Secret::new(format!("{}{name}:{}\n", lines.expose(), form.expose()));
     }
     io::stdout()
@@ -36,39 +29,25 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What stands behind the colon.
-fn write(form: PasswordForm, password: &Secret<Vec<u8>>, iterations: u32) -> Result<Secret<String>, Failure> {
-    let hash = match form {
-        PasswordForm::Argon2id => {
-            // Prepared where that is possible, so that it does not matter how a client writes it.
-            let prepared = prepared(password).ok();
-            let octets =
-                prepared.as_ref().map_or(password.expose().as_slice(), |text| text.expose().as_bytes());
-            return Ok(Secret::new(generate_hash(octets)));
-        }
-        PasswordForm::ScramSha1 => Hash::Sha1,
-        PasswordForm::ScramSha256 => Hash::Sha256,
-        PasswordForm::ScramSha512 => Hash::Sha512,
-    };
-    let no_keys = |why: &dyn core::fmt::Display| {
-        Failure::usage(format!(
-            "no SCRAM keys can be made of this password: {why}; --form argon2id takes it as it is"
-        ))
-    };
-    let password = prepared(password).map_err(|why| no_keys(&why))?;
-    let mut salt = [0; SALT_OCTETS];
-    getrandom::fill(&mut salt)
-        .map_err(|error| Failure::usage(format!("the system gives no random octets: {error}")))?;
-    let keys = Keys::derive(hash, password.expose().as_bytes(), &salt, iterations);
-    let text = keys.map_err(|why| no_keys(&why))?.to_text();
-    Ok(Secret::new(String::from_utf8_lossy(text.expose()).into_owned()))
+/// The failure, which names the option that helps.
+fn explain(error: &BadPassword) -> Failure {
+    match error {
+        BadPassword::Empty => Failure::usage(format!("{error}; nothing was printed")),
+        BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id takes it as it is")),
+        _ => Failure::usage(error.to_string()),
+    }
 }
 
-/// The password as SASLprep makes it.
-fn prepared(password: &Secret<Vec<u8>>) -> Result<Secret<String>, String> {
-    let text = str::from_utf8(password.expose()).map_err(|_| "it is not UTF-8")?;
-    let text = prepare(text, Kind::Stored).map_err(|error| format!("SASLprep finds {error}"))?;
-    Ok(Secret::new(text.into_owned()))
+impl From<(PasswordForm, u32)> for pop3_serve::PasswordForm {
+    fn from((form, iterations): (PasswordForm, u32)) -> Self {
+        let hash = match form {
+            PasswordForm::Argon2id => return Self::Argon2id,
+            PasswordForm::ScramSha1 => Hash::Sha1,
+            PasswordForm::ScramSha256 => Hash::Sha256,
+            PasswordForm::ScramSha512 => Hash::Sha512,
+        };
+        Self::Scram { hash, iterations }
+    }
 }
 
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    Certificate, Config, Entrance, ErrorKind, Limits, SaltKey, Server, Stop, TokenCommand, Users,
+    Certificate, Config, Entrance, ErrorKind, Limits, SaltKey, Server, Stop, TokenCommand, UsersFile,
 };
 use tracing::{info, warn};
 
@@ -19,15 +19,15 @@ use crate::password::VARIABLE;
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let _log = crate::logging::init(&options.log)?;
-    let users = Arc::new(Users::load(&options.users)?);
+    let users = Arc::new(UsersFile::load(&options.users)?);
     if let Some(warning) = users.warning() {
         warn!("{warning}");
     }
     pop3_serve::raise_open_files();
     let config = config(options)?;
     let certificate = config.certificate.clone();
-    let server = Server::bind(config, Arc::clone(&users)).map_err(explain)?;
-    let stop = Stop::new();
+    let server = Server::bind(config, users.clone()).map_err(explain)?;
+    let stop = Stop::with_grace(signals::GRACE);
     signals::watch(&stop, &users, server.offer(), certificate)?;
     announce(&server)?;
     server.run(options.runtime.into(), &stop)?;

@@ -1,7 +1,6 @@
 //! How a file is opened.
 
-/// How a file is opened. Links are not followed, and opening never waits (for the other end of a FIFO, say), unless
-/// [asked](Self::through_links).
+/// How a file is opened. Links are not followed, and opening never waits, for the other end of a FIFO, say.
 ///
 /// ```
 /// use pop3_disk::Open;
@@ -15,7 +14,6 @@ pub struct Open {
     pub(crate) access: Access,
     pub(crate) make: Make,
     pub(crate) truncate: bool,
-    pub(crate) through_links: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub(crate) enum Make {
 
 impl Open {
     const fn with(access: Access) -> Self {
-        Self { access, make: Make::Never, truncate: false, through_links: false }
+        Self { access, make: Make::Never, truncate: false }
     }
 
     /// For reading.
@@ -74,13 +72,6 @@ impl Open {
     /// Empties the file.
     pub const fn emptied(mut self) -> Self {
         self.truncate = true;
-        self
-    }
-
-    /// Follows links, and opens what is no regular file as the system does: for names that the user of the program
-    /// chose.
-    pub const fn through_links(mut self) -> Self {
-        self.through_links = true;
         self
     }
 

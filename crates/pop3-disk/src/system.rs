@@ -22,7 +22,7 @@ use crate::stat::{Kind, Stat};
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// What keeps the opening of a file from waiting, and from leading elsewhere.
-const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// The files and the clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +78,7 @@ impl SystemFolder {
 
 impl Folder for SystemFolder {
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
-        let mut flags = OFlags::CLOEXEC;
+        let mut flags = GUARDED;
         flags |= match how.access {
             Access::Read => OFlags::RDONLY,
             Access::Write => OFlags::WRONLY,
@@ -97,7 +97,6 @@ impl Folder for SystemFolder {
             }
         };
         flags.set(OFlags::TRUNC, how.truncate);
-        flags.set(GUARDED, !how.through_links);
         let file = loop {
             match rustix::fs::openat(&self.fd, name, flags, mode) {
                 Err(Errno::INTR) => {}

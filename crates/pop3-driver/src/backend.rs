@@ -90,14 +90,14 @@ pub trait Backend: Send {
     }
 
     /// Checks the credentials, locks the maildrop, and makes the snapshot. Or has the connection
-    /// [taken over](Login::TakeOver).
+    /// [taken over](Admission::TakeOver).
     ///
     /// An unknown name and a wrong password must look the same and cost the same.
     fn authenticate(
         &mut self,
         credentials: Credentials,
         context: &Context,
-    ) -> impl Future<Output = Result<Login, Rejection>> + Send;
+    ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 
     /// Opens a message of the snapshot. The context holds for the message, too.
     fn fetch(
@@ -119,26 +119,25 @@ pub trait Backend: Send {
 /// What becomes of a client who is who he says.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a client is served here or elsewhere")]
-#[expect(clippy::large_enum_variant, reason = "it is passed on once in a session, and nearly always large")]
-pub enum Login {
+pub enum Admission {
     /// His maildrop is open: here is the snapshot, and what holds for him.
-    Accept(Accepted),
+    Serve(Accepted),
     /// Somebody else goes on with the connection from here, as a relay to another server: the driver sends no reply,
     /// and hands the connection out as a [`TakenOver`](crate::server::TakenOver).
     TakeOver,
 }
 
-impl<A: Into<Accepted>> From<A> for Login {
+impl<A: Into<Accepted>> From<A> for Admission {
     fn from(accepted: A) -> Self {
-        Self::Accept(accepted.into())
+        Self::Serve(accepted.into())
     }
 }
 
-impl From<Login> for Answer {
-    fn from(login: Login) -> Self {
-        match login {
-            Login::Accept(accepted) => Self::Accept(accepted),
-            Login::TakeOver => Self::TakeOver,
+impl From<Admission> for Answer {
+    fn from(admission: Admission) -> Self {
+        match admission {
+            Admission::Serve(accepted) => Self::Accept(accepted),
+            Admission::TakeOver => Self::TakeOver,
         }
     }
 }

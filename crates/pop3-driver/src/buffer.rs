@@ -1,7 +1,7 @@
 //! Octets received and not yet consumed, and those that are still to be sent.
 
 use core::fmt;
-use core::ops::{Deref, DerefMut};
+use core::ops::{Deref, DerefMut, Range};
 
 use bytes::BytesMut;
 use zeroize::Zeroize;
@@ -73,6 +73,14 @@ impl ReadBuffer {
     /// What is there.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.octets[self.start..self.end]
+    }
+
+    /// Where in [`filled`](Self::filled) these octets are, if they are a part of it.
+    pub(crate) fn find(&self, octets: &[u8]) -> Option<Range<usize>> {
+        let filled = self.filled();
+        let start = octets.as_ptr().addr().checked_sub(filled.as_ptr().addr())?;
+        let range = start..start.checked_add(octets.len())?;
+        (range.end <= filled.len()).then_some(range)
     }
 
     /// Removes octets from the front.
@@ -170,6 +178,22 @@ mod tests {
         assert_eq!(buffer.filled(), b"def");
         buffer.consume(3);
         assert_eq!(*buffer.octets, [0; 4]);
+    }
+
+    #[test]
+    fn a_part_of_what_is_there_is_found_again() {
+        let mut buffer = ReadBuffer::new(8);
+        buffer.room()[..6].copy_from_slice(b"ababab");
+        buffer.add(6);
+        buffer.consume(1);
+        let filled = buffer.filled();
+        for range in [0..5, 0..2, 2..4, 5..5] {
+            assert_eq!(buffer.find(&filled[range.clone()]), Some(range));
+        }
+        // The same octets, but elsewhere, or beyond what is there.
+        assert_eq!(buffer.find(b"ab"), None);
+        assert_eq!(buffer.find(&buffer.octets[..2]), None);
+        assert_eq!(buffer.find(&buffer.octets[5..]), None);
     }
 
     #[test]

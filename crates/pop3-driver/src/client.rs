@@ -3,24 +3,38 @@
 mod auth;
 mod call;
 mod connect;
+mod drain;
 mod error;
 mod fetch;
 mod language;
 mod listing;
 mod login;
+mod message;
+mod parts;
+mod pipeline;
+mod progress;
+mod receiver;
+mod retry;
+mod shown;
 mod sizes;
 mod trace;
+mod transfer;
 
 pub use connect::{GRACE, Options, Security};
 pub use error::{Error, NoLogin, Refusal};
-pub use fetch::Receiver;
 pub use language::Language;
 pub use login::{LoginPolicy, Method};
+pub use message::Message;
 pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;
+pub use progress::{Progress, WithProgress};
+pub use receiver::{FromAsyncFn, FromFn, Receiver, from_async_fn, from_fn};
+pub use retry::Retry;
 pub use trace::{Trace, Tracer};
 
-use pop3_proto::client::{Connection, Entry, Excerpt};
+use core::time::Duration;
+
+use pop3_proto::client::{Connection, Entry, Excerpt, State};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
     Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
@@ -34,14 +48,33 @@ use crate::transport::Transport;
 
 /// A connection to a server, after its greeting.
 ///
-/// Each call sends a command and waits for its reply. A negative reply is [`Error::Refused`], after
-/// which the connection can be used on; after any other error it can't. A call that is dropped
-/// before its end leaves the connection in the middle of a reply: later calls fail with
-/// [`Error::Interrupted`].
+/// Each call sends a command and waits for its reply. After an error, [`Error::is_final`] tells whether the
+/// connection can be used on.
+///
+/// # Dropping a call
+///
+/// The future of a call may be dropped before it is ready, as by a timeout or in a `select!`, unless its
+/// documentation says otherwise. The command may have been sent or not, and the server may have done what it
+/// says or not. The next call first sends what was begun to be sent, and throws away the replies that are
+/// still due; [`drain`](Self::drain) does only that. It takes at most [`Options::drain_timeout`], and so it may
+/// be better to connect anew than to wait for the rest of a large message.
+///
+/// What a dropped call means depends on the command:
+///
+/// - Nothing is lost by dropping one that asks for something.
+/// - A message may be marked as deleted or not after a dropped [`dele`](Self::dele); [`rset`](Self::rset)
+///   takes the marks away.
+/// - The user may be logged in or not after a dropped [`login`](Self::login) or
+///   [`login_apop`](Self::login_apop): [`is_logged_in`](Self::is_logged_in) tells, behind
+///   [`drain`](Self::drain).
+/// - An exchange of AUTH can't be taken up again. After a dropped [`authenticate`](Self::authenticate), or a
+///   [`login_with`](Self::login_with) that had begun one, each call fails with [`Error::Interrupted`].
+/// - [`open`](Self::open) and [`quit`](Self::quit) own the connection, and close it when they are dropped.
+///
+/// # Deleting
 ///
 /// Messages marked as deleted are removed only by [`quit`](Self::quit). Dropping the client closes
 /// the connection without QUIT, and nothing is removed.
-#[derive(Debug)]
 pub struct Client<T> {
     transport: T,
     connection: Connection,
@@ -53,7 +86,15 @@ pub struct Client<T> {
     greeting: Vec<u8>,
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,
-    busy: bool,
+    /// How many octets at the front of the input are taken, and still needed by who was handed them.
+    taken: usize,
+    /// The octets of the last piece of a body that was not in the input.
+    held: Vec<u8>,
+    /// The connection is of no use any more.
+    lost: bool,
+    /// Until when the replies to a dropped call have to be here, while they are waited for.
+    draining: Option<Instant>,
+    drain_timeout: Duration,
     /// A quirk that this crate finds is an error.
     strict: bool,
     /// CAPA is sent.
@@ -64,6 +105,8 @@ pub struct Client<T> {
     initial_response: bool,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
+    /// The most iterations of SCRAM that the server may ask for.
+    max_iterations: u32,
     /// What LIST told of the sizes.
     sizes: Sizes,
     /// Until when the connection has to be made, while it is; and until when it may be used, once it was
@@ -77,6 +120,8 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// Asks for the capabilities (CAPA). `None` when the server has no such command, and when
     /// [`Options::capabilities`] says not to ask.
+    ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
     /// See [`Error`].
@@ -92,6 +137,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// How many messages there are, and how many octets by the server's count (STAT).
+    ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
     /// See [`Error`].
@@ -109,6 +156,8 @@ impl<T: Transport> Client<T> {
 
     /// The size of one message by the server's count (`LIST n`).
     ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
     pub async fn list_one(&mut self, message: MessageNumber) -> Result<Octets, Error> {
@@ -116,10 +165,14 @@ impl<T: Transport> Client<T> {
         let listing = self.listing(&command, |entry| {
             if let Entry::Scan(listing) = entry { Some(listing.octets) } else { None }
         });
-        listing.await?.pop().ok_or(Error::Internal)
+        let octets = listing.await?.pop().ok_or(Error::Internal)?;
+        self.sizes.insert(message, octets);
+        Ok(octets)
     }
 
     /// The unique-id of one message (`UIDL n`).
+    ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
     /// See [`Error`].
@@ -133,6 +186,8 @@ impl<T: Transport> Client<T> {
 
     /// The highest message number accessed (LAST of RFC 1460), which few servers know.
     ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
     pub async fn last(&mut self) -> Result<Option<MessageNumber>, Error> {
@@ -145,6 +200,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// Marks a message as deleted (DELE). It is removed by [`quit`](Self::quit).
+    ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
     /// See [`Error`].
@@ -162,6 +219,8 @@ impl<T: Transport> Client<T> {
 
     /// Removes all marks (RSET).
     ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
     pub async fn rset(&mut self) -> Result<(), Error> {
@@ -174,6 +233,8 @@ impl<T: Transport> Client<T> {
     /// All that follows is kept in memory: see
     /// [`Config::max_body`](pop3_proto::client::Config::max_body) for a limit.
     ///
+    /// The future may be dropped: see [above](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
     pub async fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), Error> {
@@ -182,6 +243,11 @@ impl<T: Transport> Client<T> {
 
     /// Ends the session (QUIT): the messages marked as deleted are removed, and the connection is
     /// closed.
+    ///
+    /// Some servers remove at QUIT what they have begun to send by RETR as well. If a message could not be
+    /// stored and must not be lost, drop the client instead.
+    ///
+    /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
     /// [`Error::Refused`] when the server could not remove all of them. On any other error it is
@@ -229,15 +295,26 @@ impl<T: Transport> Client<T> {
     /// for certain only where this holds behind a command whose reply can't be mistaken.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        !self.busy && self.connection.is_quiet() && self.input.filled().is_empty()
+        !self.lost && self.connection.is_quiet() && self.untaken().is_empty()
     }
 
     /// What has come that is not taken up yet: where nothing is due, what nobody asked for.
     #[must_use]
     pub fn surplus(&self) -> Excerpt {
-        let octets = self.input.filled();
+        let octets = self.untaken();
         let line = octets.split(|&octet| octet == b'\n').next().unwrap_or_default();
         Excerpt::new(None, line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// What is received and not taken.
+    fn untaken(&self) -> &[u8] {
+        self.input.filled().get(self.taken..).unwrap_or_default()
+    }
+
+    /// Whether the server has accepted a login.
+    #[must_use]
+    pub const fn is_logged_in(&self) -> bool {
+        matches!(self.connection.state(), State::Transaction)
     }
 
     /// What carries the connection.
@@ -254,4 +331,4 @@ impl<T: Transport> Client<T> {
 }
 
 /// How long the end of a connection may take.
-const CLOSE_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -22,7 +22,7 @@ pub mod tls;
 mod transport;
 mod wait;
 
-pub use backend::{Backend, Login, Message};
+pub use backend::{Admission, Backend, Message};
 pub use context::Context;
 pub use stop::{OnStop, Stop};
 pub use transport::{Clock, Transport, timed_out};

@@ -65,12 +65,18 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-/// How a connection has ended here.
-enum Served<T, B> {
-    /// It is closed, and what is to be told of it.
-    Closed(Peer, Report),
-    /// Somebody else goes on with it.
-    TakenOver(TakenOver<T, B>, Report),
+/// Who the client was, and how its session went.
+struct Served<T, B> {
+    peer: Peer,
+    report: Report,
+    /// The connection, where somebody else goes on with it.
+    taken: Option<TakenOver<T, B>>,
+}
+
+impl<T, B> From<(Peer, Report)> for Served<T, B> {
+    fn from((peer, report): (Peer, Report)) -> Self {
+        Self { peer, report, taken: None }
+    }
 }
 
 async fn serve_to_end<T: Transport, S: Service>(
@@ -87,8 +93,7 @@ async fn serve_to_end<T: Transport, S: Service>(
         let deadline = opened.after(PROXY_TIMEOUT);
         if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
             peer.place = Place::none();
-            let report = Report::failed_start("PROXY header", failure, begun.elapsed());
-            return Served::Closed(peer, report);
+            return (peer, Report::failed_start("PROXY header", failure, begun.elapsed())).into();
         }
     }
     let mut link = Link::new(peer);
@@ -99,7 +104,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                 if let Some(rejection) = &unwelcome.rejection {
                     turn_away(transport, entrance, rejection).await;
                 }
-                return Served::Closed(link.into_peer(), unwelcome.report(begun.elapsed()));
+                return (link.into_peer(), unwelcome.report(begun.elapsed())).into();
             }
         };
     let login_deadline = opened.after(config.limits.login_timeout);
@@ -108,8 +113,7 @@ async fn serve_to_end<T: Transport, S: Service>(
             Ok(transport) => transport,
             Err(failure) => {
                 let (close, error) = failure.of_handshake();
-                let report = Report::unserved(close, error, begun.elapsed());
-                return Served::Closed(link.into_peer(), report);
+                return (link.into_peer(), Report::unserved(close, error, begun.elapsed())).into();
             }
         };
     }
@@ -128,8 +132,8 @@ async fn serve_to_end<T: Transport, S: Service>(
             End::Closed(ended) => break ended,
             End::TakenOver(ended, backend, unread) => {
                 let rest = (&ended, backend, unread);
-                let taken = TakenOver::new(transport, rest, link.peer().clone(), end.clone());
-                return Served::TakenOver(taken, Report::new(ended, begun.elapsed()));
+                let taken = Some(TakenOver::new(transport, rest, link.peer().clone(), end));
+                return Served { peer: link.into_peer(), report: Report::new(ended, begun.elapsed()), taken };
             }
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
@@ -142,8 +146,8 @@ async fn serve_to_end<T: Transport, S: Service>(
                 transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
                     Ok(transport) => transport,
                     Err(failure) => {
-                        let report = Report::new(suspended.failed(failure), begun.elapsed());
-                        return Served::Closed(link.into_peer(), report);
+                        return (link.into_peer(), Report::new(suspended.failed(failure), begun.elapsed()))
+                            .into();
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
@@ -168,7 +172,7 @@ async fn serve_to_end<T: Transport, S: Service>(
     if !end.is_stopped() {
         transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
     }
-    Served::Closed(link.into_peer(), Report::new(ended, duration))
+    (link.into_peer(), Report::new(ended, duration)).into()
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

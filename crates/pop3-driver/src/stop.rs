@@ -39,8 +39,10 @@ struct State {
     timed: bool,
     next: u64,
     waiting: HashMap<u64, (Stage, Waker)>,
-    actions: HashMap<u64, (Stage, Box<dyn FnOnce() + Send>)>,
+    actions: HashMap<u64, (Stage, Action)>,
 }
+
+type Action = Box<dyn FnOnce() + Send>;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

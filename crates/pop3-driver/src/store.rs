@@ -15,7 +15,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Backend, Credentials, Login};
+use crate::backend::{Admission, Backend, Credentials};
 use crate::context::Context;
 use crate::server::Peer;
 use crate::tls::TlsInfo;
@@ -171,9 +171,9 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
         &mut self,
         credentials: Credentials,
         context: &Context,
-    ) -> Result<Login, Rejection> {
+    ) -> Result<Admission, Rejection> {
         let (store, peer, context) = (Arc::clone(&self.store), self.peer.clone(), context.clone());
-        self.maildrop.open(move || store.open(&credentials, &peer, &context)).await.map(Login::Accept)
+        self.maildrop.open(move || store.open(&credentials, &peer, &context)).await.map(Admission::Serve)
     }
 
     async fn fetch(

@@ -69,3 +69,17 @@ pub(crate) fn is_not_tls(error: &io::Error) -> bool {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }
+
+/// Whether it is rustls that does not like what came.
+#[cfg(feature = "rustls")]
+pub(crate) fn is_of_rustls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| {
+        inner.is::<rustls::Error>() || inner.source().is_some_and(|source| source.is::<rustls::Error>())
+    })
+}
+
+/// Without rustls nothing is of it.
+#[cfg(not(feature = "rustls"))]
+pub(crate) fn is_of_rustls(_: &io::Error) -> bool {
+    false
+}

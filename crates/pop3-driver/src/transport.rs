@@ -73,6 +73,18 @@ pub trait Transport: Send + Sized {
 
     /// Whether the connection is in TLS.
     fn is_tls(&self) -> bool;
+
+    /// Computes something that takes long, such as the hashes of SCRAM, where that holds up no other connection. If
+    /// the future is dropped, the work may go on to its end. Default: at once, on this thread.
+    ///
+    /// # Errors
+    /// When the runtime is shut down.
+    fn compute<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> impl Future<Output = io::Result<R>> + Send {
+        async move { Ok(work()) }
+    }
 }
 
 /// A clock for [`Transport::now`]: monotonic, from an epoch of its own.

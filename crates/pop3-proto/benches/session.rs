@@ -10,7 +10,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use pop3_proto::listing::ScanListing;
 use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
-use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Reply, UniqueId, dots};
+use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Reply, UniqueId, client, dots};
 
 fn main() {
     divan::main();
@@ -140,4 +140,43 @@ fn server_retr_4k_copied_only(bencher: Bencher<'_, '_>) {
         }
         black_box(&out).len()
     });
+}
+
+/// A client behind the login, on which LIST of 1,000 messages is read again and again.
+fn client_lists(bencher: Bencher<'_, '_>, line: impl Fn(u32) -> String) {
+    let mut client =
+        client::Connection::new(client::Config::default(), Channel::TrustedPlaintext, Instant::EPOCH);
+    let mut out = BytesMut::with_capacity(1 << 10);
+    let mut take = |command: Option<&Command<'_>>, octets: &[u8]| {
+        out.clear();
+        if let Some(command) = command {
+            client.send(command, Instant::EPOCH, &mut out).expect("a command");
+        }
+        let (mut input, mut events) = (Input::new(octets), 0_u32);
+        while !input.rest().is_empty() {
+            let _ = black_box(client.poll(Instant::EPOCH, &mut input).expect("an event"));
+            events += 1;
+        }
+        events
+    };
+    let _ = take(None, b"+OK\r\n");
+    for login in [&b"USER mrose"[..], b"PASS x"] {
+        let _ = take(Some(&Command::parse(login).expect("a command")), b"+OK\r\n");
+    }
+    let listing: String = (1..=1000).map(line).collect();
+    let reply = format!("+OK\r\n{listing}.\r\n");
+    bencher
+        .counter(ItemsCount::new(1000_u32))
+        .bench_local(|| take(Some(&Command::List(None)), black_box(reply.as_bytes())));
+}
+
+#[divan::bench]
+fn client_list_read(bencher: Bencher<'_, '_>) {
+    client_lists(bencher, |number| format!("{number} 120000\r\n"));
+}
+
+/// The same with two quirks in each line: a bare LF, and zeros before a number.
+#[divan::bench]
+fn client_odd_list_read(bencher: Bencher<'_, '_>) {
+    client_lists(bencher, |number| format!("{number} 00120000\n"));
 }

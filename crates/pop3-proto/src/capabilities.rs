@@ -1,8 +1,10 @@
 //! The list of capabilities that a server gave.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::capability::{Capability, Expire, LoginDelay, words};
+use crate::escaped::Escaped;
 
 /// The list that a server gave in reply to CAPA.
 ///
@@ -12,7 +14,7 @@ use crate::capability::{Capability, Expire, LoginDelay, words};
 /// assert!(list.has(Capability::Top) && !list.has(Capability::Stls));
 /// assert_eq!(list.mechanisms().collect::<Vec<_>>(), [&b"PLAIN"[..], b"LOGIN"]);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     lines: Vec<Line>,
     /// What [`has`](Self::has) is asked about with each command that is sent: found when a line comes in,
@@ -23,7 +25,7 @@ pub struct Capabilities {
 }
 
 /// A line, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Line {
     octets: Vec<u8>,
     meaning: Meaning,
@@ -191,6 +193,12 @@ impl Capabilities {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lines().map(Escaped::new)).finish()
     }
 }
 

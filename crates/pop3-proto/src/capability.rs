@@ -3,11 +3,12 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::escaped::Escaped;
 use crate::number::decimal;
 use crate::quirk::Quirk;
 
 /// A capability as it stands in a line of CAPA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability<'a> {
     /// `TOP`: the command TOP (RFC 2449 section 6.1).
@@ -152,6 +153,31 @@ impl<'a> Capability<'a> {
             None
         };
         known.unwrap_or(Self::Other(line))
+    }
+}
+
+impl fmt::Debug for Capability<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, text) = match *self {
+            Self::Top => ("Top", None),
+            Self::User => ("User", None),
+            Self::RespCodes => ("RespCodes", None),
+            Self::Pipelining => ("Pipelining", None),
+            Self::Uidl => ("Uidl", None),
+            Self::Stls => ("Stls", None),
+            Self::AuthRespCode => ("AuthRespCode", None),
+            Self::Lang => ("Lang", None),
+            Self::LoginDelay(delay) => return f.debug_tuple("LoginDelay").field(&delay).finish(),
+            Self::Expire(expire) => return f.debug_tuple("Expire").field(&expire).finish(),
+            Self::Utf8 { user } => return f.debug_struct("Utf8").field("user", &user).finish(),
+            Self::Sasl(mechanisms) => ("Sasl", Some(mechanisms)),
+            Self::Implementation(text) => ("Implementation", Some(text)),
+            Self::Other(line) => ("Other", Some(line)),
+        };
+        match text {
+            None => f.write_str(name),
+            Some(text) => f.debug_tuple(name).field(&Escaped::new(text)).finish(),
+        }
     }
 }
 

@@ -232,6 +232,42 @@ pub enum Keyword {
 }
 
 impl Keyword {
+    /// The keyword that a line begins with, without regard to case, whether the rest of it can be read or not.
+    /// `None` where it is that of no command; AUTH is [`Auth`](Self::Auth).
+    ///
+    /// ```
+    /// use pop3_proto::Keyword;
+    /// assert_eq!(Keyword::of_line(b"user \xff"), Some(Keyword::User));
+    /// assert_eq!(Keyword::of_line(b"USERS"), None);
+    /// ```
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        const WRITTEN: [Keyword; 19] = [
+            Keyword::User,
+            Keyword::Pass,
+            Keyword::Apop,
+            Keyword::Auth,
+            Keyword::Stat,
+            Keyword::List,
+            Keyword::Retr,
+            Keyword::Top,
+            Keyword::Dele,
+            Keyword::Noop,
+            Keyword::Rset,
+            Keyword::Uidl,
+            Keyword::Last,
+            Keyword::Capa,
+            Keyword::Stls,
+            Keyword::Utf8,
+            Keyword::Lang,
+            Keyword::Xclient,
+            Keyword::Quit,
+        ];
+        let end = line.iter().position(|octet| !octet.is_ascii_alphanumeric()).unwrap_or(line.len());
+        let word = line.get(..end)?;
+        WRITTEN.into_iter().find(|keyword| keyword.as_str().as_bytes().eq_ignore_ascii_case(word))
+    }
+
     /// The keyword as it is written, empty for an extension.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -36,6 +36,7 @@ mod channel;
 pub mod client;
 mod command;
 pub mod dots;
+mod escaped;
 mod input;
 mod instant;
 mod language;
@@ -57,6 +58,7 @@ pub use channel::Channel;
 pub use command::{
     ArgumentError, Command, CommandError, Extension, Keyword, Name, Password, ReplyShape, Xclient,
 };
+pub use escaped::Escaped;
 pub use input::Input;
 pub use instant::Instant;
 pub use language::{LanguageError, LanguageRange};

@@ -3,10 +3,13 @@
 //!
 //! Numbers and spacing are read leniently where no meaning can change; each leniency is named.
 
+use core::fmt;
+
 use nom::bytes::complete::{take_while, take_while1};
 use nom::combinator::{map_opt, opt};
 use nom::{IResult, Parser as _};
 
+use crate::escaped::Escaped;
 use crate::number::decimal;
 use crate::quirk::Quirk;
 use crate::{LanguageRange, MessageNumber, Octets, UniqueId};
@@ -36,7 +39,7 @@ pub struct ScanListing {
 }
 
 /// A line of UIDL: a unique-id listing (RFC 1939 section 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UniqueIdListing<'a> {
     /// The message.
@@ -49,7 +52,7 @@ pub struct UniqueIdListing<'a> {
 }
 
 /// A line of LANG: a language that the server has (RFC 6856 section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LanguageListing<'a> {
     /// Its tag, as `de-AT`.
@@ -116,6 +119,25 @@ impl<'a> LanguageListing<'a> {
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (tag, description) = first_word(line);
         Some(Self { tag: LanguageRange::parse(tag).ok().filter(|tag| !tag.is_any())?.as_str(), description })
+    }
+}
+
+impl fmt::Debug for UniqueIdListing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UniqueIdListing")
+            .field("message", &self.message)
+            .field("uid", &Escaped::new(self.uid))
+            .field("quirk", &self.quirk)
+            .finish()
+    }
+}
+
+impl fmt::Debug for LanguageListing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LanguageListing")
+            .field("tag", &self.tag)
+            .field("description", &Escaped::new(self.description))
+            .finish()
     }
 }
 

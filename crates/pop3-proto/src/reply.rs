@@ -8,6 +8,7 @@ use nom::multi::separated_list1;
 use nom::sequence::delimited;
 use nom::{IResult, Parser as _};
 
+use crate::escaped::Escaped;
 use crate::number::put_decimal;
 use crate::quirk::Quirk;
 
@@ -22,7 +23,7 @@ pub enum Status {
 }
 
 /// The first line of a reply, taken apart. Only the status and the code carry meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply<'a> {
     /// Positive or negative.
@@ -42,7 +43,7 @@ pub struct Reply<'a> {
 ///
 /// Codes are compared without regard to case, and deeper levels that are not known do not matter:
 /// `[SYS/TEMP/DISK]` is [`SysTemp`](Self::SysTemp).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseCode<'a> {
     /// `[LOGIN-DELAY]`: this login comes too soon after the last; try later.
@@ -82,6 +83,32 @@ pub enum Advice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplyError;
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("text", &Escaped::new(self.text))
+            .field("message", &Escaped::new(self.message))
+            .field("quirk", &self.quirk)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ResponseCode<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LoginDelay => "LoginDelay",
+            Self::InUse => "InUse",
+            Self::SysTemp => "SysTemp",
+            Self::SysPerm => "SysPerm",
+            Self::Auth => "Auth",
+            Self::Utf8 => "Utf8",
+            Self::Other(code) => return f.debug_tuple("Other").field(&Escaped::new(code)).finish(),
+        })
+    }
+}
 
 impl<'a> Reply<'a> {
     /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, Config, Connection, LoginProof, Request, Step};
+//! use pop3_proto::server::{Accepted, Answer, Config, Connection, ClaimProof, Request, Step};
 //! use pop3_proto::{Channel, Input, Instant, Maildrop, UniqueId};
 //!
 //! let now = Instant::EPOCH;
@@ -19,7 +19,7 @@
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         Step::Ask(Request::Authenticate(login)) => {
-//!             assert!(matches!(login.proof, LoginProof::Password(password) if password.same_octets(b"secret")));
+//!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
 //!             let mut maildrop = Maildrop::new();
 //!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
 //!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
@@ -40,27 +40,40 @@
 //! assert!(out.ends_with(b"Subject: hello\r\n\r\n..dot\r\n.\r\n+OK bye\r\n"));
 //! ```
 
+mod action;
+mod announcement;
 mod body;
+mod claim;
 mod client_info;
 mod config;
 mod connection;
 mod exchange;
 mod language;
+mod line;
+mod listing;
 mod login;
 mod mechanism;
+mod offers;
 mod rules;
 mod session;
+mod state;
 mod texts;
+mod timing;
 mod vocabulary;
 mod write;
 
+pub use action::Action;
+pub use announcement::Announcement;
+pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
 pub use config::{Config, Limits, Utf8};
 pub use connection::{Connection, Step, Wanted};
 pub use language::Language;
-pub use login::{Login, LoginProof};
+pub use line::{Line, Numbers};
+pub use listing::{Entry, Listing};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
-pub use session::{Session, State, Totals};
+pub use session::{Session, Totals};
+pub use state::State;
 pub use texts::TEXTS;
-pub use vocabulary::{Accepted, Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
+pub use vocabulary::{Accepted, Answer, Close, Column, Event, Extent, Misuse, Request};
 pub use write::turn_away;

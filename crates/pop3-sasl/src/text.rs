@@ -94,3 +94,9 @@ pub(crate) fn encode(octets: &[u8]) -> String {
 pub(crate) fn is_nonce(text: &str) -> bool {
     text.len() <= nonce::MAX_NONCE && nonce::is_nonce(text)
 }
+
+/// A positive decimal number without leading zeros.
+pub(crate) fn number(text: &str) -> Option<u32> {
+    let plain = text.bytes().all(|octet| octet.is_ascii_digit()) && !text.starts_with('0');
+    if plain { text.parse().ok() } else { None }
+}

@@ -5,9 +5,9 @@ use core::time::Duration;
 use pop3_proto::server::Config;
 use pop3_proto::{Expire, LoginDelay};
 
-use crate::users::{Table, UserName};
+use crate::users::{Profile, User};
 
-/// What the command line says for users of whom the users file says nothing else.
+/// What holds for users who have nothing of their own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Announced {
     pub(super) login_delay: Option<Duration>,
@@ -18,8 +18,8 @@ pub(super) struct Announced {
 impl Announced {
     /// The settings of a session before anybody has logged in: the longest delay and the shortest
     /// time that any user has, and a hint where users differ.
-    pub(super) fn before_login(&self, config: Config, table: &Table) -> Config {
-        let (delay, expire) = self.widest(table);
+    pub(super) fn before_login(&self, config: Config, profile: &Profile) -> Config {
+        let (delay, expire) = self.widest(profile);
         let config = match delay {
             Some(delay) => config.with_login_delay(delay),
             None => config,
@@ -31,32 +31,36 @@ impl Announced {
     }
 
     /// The delay of one user.
-    pub(super) fn login_delay_of(&self, user: &UserName, table: &Table) -> Duration {
-        table.login_delay(user).or(self.login_delay).unwrap_or_default()
+    pub(super) fn login_delay_of(&self, user: Option<&User>) -> Duration {
+        user.and_then(|user| user.login_delay).or(self.login_delay).unwrap_or_default()
     }
 
     /// For how many days the messages of one user are kept, `None` for ever.
-    pub(super) fn expire_of(&self, user: &UserName, table: &Table) -> Option<u32> {
-        table.expire(user).or(self.expire).flatten()
+    pub(super) fn expire_of(&self, user: Option<&User>) -> Option<u32> {
+        user.and_then(|user| user.expire).or(self.expire).flatten()
     }
 
     /// What one user is told after the login, where that may differ from what was told before.
-    pub(super) fn after_login(&self, user: &UserName, table: &Table) -> (Option<LoginDelay>, Option<Expire>) {
-        let (delay, expire) = self.widest(table);
-        let delay = delay.map(|_| LoginDelay::new(self.login_delay_of(user, table)));
-        let expire = expire.map(|_| expire_after(self.expire_of(user, table), false));
+    pub(super) fn after_login(
+        &self,
+        user: Option<&User>,
+        profile: &Profile,
+    ) -> (Option<LoginDelay>, Option<Expire>) {
+        let (delay, expire) = self.widest(profile);
+        let delay = delay.map(|_| LoginDelay::new(self.login_delay_of(user)));
+        let expire = expire.map(|_| expire_after(self.expire_of(user), false));
         (delay, expire)
     }
 
-    fn widest(&self, table: &Table) -> (Option<LoginDelay>, Option<Expire>) {
-        let own = table.login_delays().max();
+    fn widest(&self, profile: &Profile) -> (Option<LoginDelay>, Option<Expire>) {
+        let own = profile.login_delay();
         let mut delay = own.max(self.login_delay).map(LoginDelay::new);
         if let Some(delay) = &mut delay {
             delay.per_user = own.is_some();
         }
         // Never is later than any day.
         let later = |days: &Option<u32>| days.map_or(u64::MAX, u64::from);
-        let own = table.expires().min_by_key(later);
+        let own = profile.expire();
         let expire = own.into_iter().chain(self.expire).min_by_key(later);
         (delay, expire.map(|days| expire_after(days, own.is_some())))
     }

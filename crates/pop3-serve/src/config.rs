@@ -14,7 +14,8 @@ use crate::certificate::Certificate;
 use crate::tokens::TokenCommand;
 use crate::users::SaltKey;
 
-/// The settings of a [`Server`](crate::Server).
+/// The settings of a [`Server`](crate::Server). The fields are public: set what [`Config::new`] should not leave at
+/// its default.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -134,6 +135,18 @@ impl Config {
     #[must_use]
     pub fn with_host(self, host: impl Into<String>) -> Self {
         Self { host: Some(host.into()), ..self }
+    }
+
+    /// Sets [`tokens`](Self::tokens).
+    #[must_use]
+    pub fn with_tokens(self, tokens: TokenCommand) -> Self {
+        Self { tokens: Some(tokens.into()), ..self }
+    }
+
+    /// Sets [`salt_key`](Self::salt_key).
+    #[must_use]
+    pub fn with_salt_key(self, key: SaltKey) -> Self {
+        Self { salt_key: Some(key.into()), ..self }
     }
 
     /// Sets [`limits`](Self::limits).

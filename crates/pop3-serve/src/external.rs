@@ -4,26 +4,43 @@
 //! one is that of the users whose names are its e-mail addresses, or where it has none, its common
 //! name; but not of users who name certificates themselves. Names are taken whole and as they are.
 
+use std::io;
+
 use pop3_certificates::Fingerprint;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::users::{Table, UserName};
+use crate::users::{UserName, Users};
 
 /// The user whom this certificate stands for. `wanted` is the name that the client gave, which may be
 /// empty where there is only one.
 ///
+/// Inner errors are why there is none, for the log.
+///
 /// # Errors
-/// Why there is none, for the log.
-pub(super) fn user(certificate: &[u8], wanted: &[u8], table: &Table) -> Result<UserName, &'static str> {
-    let mut owners = table.certificate_owners(&Fingerprint::of(certificate));
+/// When the users can't be asked.
+pub(super) fn user(
+    certificate: &[u8],
+    wanted: &[u8],
+    users: &dyn Users,
+) -> io::Result<Result<UserName, &'static str>> {
+    let mut owners = users.owners(&Fingerprint::of(certificate))?;
     if owners.is_empty() {
-        let users = names(certificate).ok_or("the certificate can't be read")?;
-        owners = users.iter().filter_map(|name| table.find(name)).collect();
-        owners.retain(|user| !table.has_certificates(user));
+        let Some(names) = names(certificate) else { return Ok(Err("the certificate can't be read")) };
+        for name in names {
+            let Some(name) = UserName::parse(&name) else { continue };
+            if users.find(&name)?.is_some_and(|user| !user.has_certificates()) {
+                owners.push(name);
+            }
+        }
         owners.sort();
         owners.dedup();
     }
+    Ok(choose(owners, wanted))
+}
+
+/// The one whom the client has named, or the only one.
+fn choose(owners: Vec<UserName>, wanted: &[u8]) -> Result<UserName, &'static str> {
     if wanted.is_empty() {
         let one = <[UserName; 1]>::try_from(owners);
         return one.map(|[user]| user).map_err(|users| match users.len() {
@@ -60,6 +77,7 @@ mod tests {
     use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 
     use super::*;
+    use crate::users::Table;
 
     fn certificate(addresses: &[&str], common: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -80,7 +98,7 @@ mod tests {
     fn names_of_certificates() {
         let users = table("alice:{PLAIN}x\nbob:{PLAIN}x\na@example.org:{TOKEN}\n");
         let user = |certificate: &[u8], wanted: &str| {
-            user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned()).ok()
+            user(certificate, wanted.as_bytes(), &users).unwrap().map(|user| user.as_str().to_owned()).ok()
         };
         let alice = certificate(&[], &["alice"]);
         assert_eq!(user(&alice, "").as_deref(), Some("alice"));
@@ -111,7 +129,7 @@ mod tests {
         let users =
             table(&format!("alice:{{CERT}}{fingerprint}\nbob:{{CERT}}{fingerprint}\ncarol:{{PLAIN}}x"));
         let user = |certificate: &[u8], wanted: &str| {
-            user(certificate, wanted.as_bytes(), &users).map(|user| user.as_str().to_owned())
+            user(certificate, wanted.as_bytes(), &users).unwrap().map(|user| user.as_str().to_owned())
         };
         assert_eq!(user(&one, "alice").as_deref(), Ok("alice"));
         assert_eq!(user(&one, "bob").as_deref(), Ok("bob"));

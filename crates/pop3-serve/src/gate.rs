@@ -1,6 +1,10 @@
 //! Who is let in: all kinds of credentials, the brake on guessing, and the log of what is refused.
 
+#[cfg(test)]
+mod tests;
+
 use core::net::{IpAddr, Ipv4Addr};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -17,13 +21,18 @@ use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
 use crate::error::Error;
 use crate::throttle::{LONGEST_WAIT, TooMany};
-use crate::users::{SaltKey, Table, UserName, Users};
+use crate::users::{SaltKey, UserName, Users, check};
 
-/// Checks credentials. What takes long is done by workers of its own, and awaited: no thread that others need
-/// waits for it.
+/// Checks credentials of all kinds, slows down who guesses, and logs what is refused.
+///
+/// What takes long is done by threads of its own, and awaited: no thread that others need waits for it. Wrong
+/// credentials are counted by the client's address, never by the user, so that nobody can lock a user out who comes from
+/// elsewhere. Of IPv6 a /64 counts as one address.
+///
+/// A [`Server`](crate::Server) has one. Take one of your own for a backend over another store.
 #[derive(Debug)]
-pub(super) struct Gatekeeper {
-    users: Arc<Users>,
+pub struct Gatekeeper {
+    users: Arc<dyn Users>,
     salt_key: Arc<SaltKey>,
     hashes: Workers,
     tokens: Option<Tokens>,
@@ -57,12 +66,14 @@ impl From<Undone> for Refused {
 const ANONYMOUS: &[u8] = b"anonymous";
 
 impl Gatekeeper {
-    /// Starts the workers.
+    /// Starts the threads: one or two for each processor, and more where there are tokens to check.
+    ///
+    /// `salt_key` is what salts are made of for names that have none.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub(super) fn new(
-        users: Arc<Users>,
+    pub fn new(
+        users: Arc<dyn Users>,
         salt_key: Arc<SaltKey>,
         tokens: Option<Arc<TokenCommand>>,
     ) -> Result<Self, Error> {
@@ -77,21 +88,26 @@ impl Gatekeeper {
         Ok(Self { users, salt_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
     }
 
-    /// The users as they are now.
-    pub(super) fn table(&self) -> Arc<Table> {
-        self.users.table()
+    /// Where the users come from.
+    #[must_use]
+    pub fn users(&self) -> &dyn Users {
+        &*self.users
     }
 
     /// Begins no check any more, and refuses those that wait for one.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.hashes.close();
         if let Some(tokens) = &self.tokens {
             tokens.workers.close();
         }
     }
 
-    /// The user whose credentials these are. A check whose turn has not come by `until` is given up.
-    pub(super) async fn check(
+    /// The user whose credentials these are. A check whose turn has not come by `until` is given up. Dropping the future
+    /// gives up the turn, and counts as a failure.
+    ///
+    /// # Errors
+    /// What the client is told, and how long that is to be held back. Unknown names and wrong secrets look the same.
+    pub async fn check(
         &self,
         credentials: &Arc<Credentials>,
         peer: &Peer,
@@ -116,7 +132,7 @@ impl Gatekeeper {
             }
             Err(Refused::Fault) => {
                 attempt.left_open();
-                Err(Rejection::temporary("the credentials can't be checked now"))
+                Err(cant_check())
             }
             Err(Refused::Undone(undone)) => {
                 attempt.left_open();
@@ -125,8 +141,12 @@ impl Gatekeeper {
         }
     }
 
-    /// The keys for this name, whether there is such a user or not. It counts as a try.
-    pub(super) async fn scram_keys(
+    /// The SCRAM keys for this name, whether there is such a user or not. It counts as a try, whose outcome
+    /// [`check`](Self::check) or [`scram_refused`](Self::scram_refused) is told.
+    ///
+    /// # Errors
+    /// What the client is told where they can't be had now.
+    pub async fn scram_keys(
         &self,
         name: &str,
         hash: Hash,
@@ -134,20 +154,20 @@ impl Gatekeeper {
         until: Instant,
     ) -> Result<Keys, Rejection> {
         let attempt = self.attempt(peer)?;
-        let table = self.table();
-        let keys = if table.makes_keys(hash) {
-            let (name, salt_key) = (name.to_owned(), Arc::clone(&self.salt_key));
-            let work = move || table.scram_keys(name.as_bytes(), hash, &salt_key);
-            self.hashes.run(client(peer, &attempt), until, work).await
-        } else {
-            Ok(table.scram_keys(name.as_bytes(), hash, &self.salt_key))
-        };
+        let turn = Turn { client: client(peer, &attempt), until };
+        let costly = self.users.profile().makes_keys(hash);
+        let (name, salt_key) = (name.to_owned(), Arc::clone(&self.salt_key));
+        let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &salt_key);
+        let keys = self.ask(turn, costly, look_up).await;
         attempt.left_open();
-        keys.map_err(|undone| not_tried(peer, undone))
+        keys.map_err(|refused| match refused {
+            Refused::Undone(undone) => not_tried(peer, undone),
+            Refused::Credentials(_) | Refused::Fault => cant_check(),
+        })
     }
 
-    /// The keys did not fit.
-    pub(super) fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
+    /// The client has not proved that it knows the password of the keys. The answer is what it is told.
+    pub fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
         let address = ip(peer);
         let delay = self.brake.resumed(address).failed();
         warn!(session = %peer.session, peer = %address, user = name, mechanism = "SCRAM", why = WRONG, "login refused");
@@ -177,12 +197,16 @@ impl Gatekeeper {
         let user = match &credentials.proof {
             Proof::Password(_) => self.password(credentials, turn).await?,
             Proof::Apop { .. } | Proof::CramMd5(_) => {
-                self.table().prove(name, |secret| credentials.prove(secret))
+                let credentials = Arc::clone(credentials);
+                let prove = move |users: &dyn Users| {
+                    check::digest(users, &credentials.name, |secret| credentials.prove(secret))
+                };
+                self.ask(turn, false, prove).await?
             }
-            // The users may have been read again meanwhile.
-            Proof::Scram => self.table().find(name),
+            // The user may be gone meanwhile.
+            Proof::Scram => self.find(name, turn).await?,
             Proof::Token(_) => return self.token(credentials, peer, turn).await,
-            Proof::Certificate => return self.certificate(name, peer),
+            Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
                 UserName::parse(ANONYMOUS)
@@ -194,21 +218,52 @@ impl Gatekeeper {
     }
 
     /// The user whose password this is.
-    async fn password(&self, credentials: &Arc<Credentials>, turn: Turn) -> Result<Option<UserName>, Undone> {
-        let table = self.table();
+    async fn password(
+        &self,
+        credentials: &Arc<Credentials>,
+        turn: Turn,
+    ) -> Result<Option<UserName>, Refused> {
         let credentials = Arc::clone(credentials);
-        let costly = table.computes_hashes();
-        let work = move || {
-            let Proof::Password(password) = &credentials.proof else { return None };
-            table.verify(&credentials.name, password.expose())
+        let costly = self.users.profile().computes_hashes();
+        let verify = move |users: &dyn Users| {
+            let Proof::Password(password) = &credentials.proof else { return Ok(None) };
+            check::password(users, &credentials.name, password.expose())
         };
-        if costly { self.hashes.run(turn.client, turn.until, work).await } else { Ok(work()) }
+        self.ask(turn, costly, verify).await
     }
 
-    fn certificate(&self, name: &[u8], peer: &Peer) -> Result<UserName, Refused> {
+    /// The checked name, if there is such a user.
+    async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<UserName>, Refused> {
+        let name = name.to_owned();
+        self.ask(turn, false, move |users| check::name(users, &name)).await
+    }
+
+    async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<UserName, Refused> {
         let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
         let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
-        external::user(shown, name, &self.table()).map_err(Refused::Credentials)
+        let (shown, name) = (shown.clone(), name.to_owned());
+        let owner = self.ask(turn, false, move |users| external::user(&shown, &name, users)).await?;
+        owner.map_err(Refused::Credentials)
+    }
+
+    /// Has the users asked; by a worker, where that takes long.
+    async fn ask<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        costly: bool,
+        question: impl FnOnce(&dyn Users) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let users = Arc::clone(&self.users);
+        let work = move || question(&*users);
+        let answer = if costly || self.users.may_block() {
+            self.hashes.run(turn.client, turn.until, work).await?
+        } else {
+            work()
+        };
+        answer.map_err(|error| {
+            error!(%error, "the users can't be asked");
+            Refused::Fault
+        })
     }
 
     async fn token(
@@ -254,9 +309,8 @@ impl Gatekeeper {
                 said
             }
         };
-        self.table()
-            .find(user.as_str().as_bytes())
-            .ok_or(wrong("the token is good, but there is no such user"))
+        let user = self.find(user.as_str().as_bytes(), turn).await?;
+        user.ok_or(wrong("the token is good, but there is no such user"))
     }
 }
 
@@ -275,6 +329,11 @@ struct Turn {
 /// For whom a check is made.
 fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
     Client { source: ip(peer).into(), suspect: attempt.is_suspect() }
+}
+
+/// What a client is told whose credentials can't be checked.
+fn cant_check() -> Rejection {
+    Rejection::temporary("the credentials can't be checked now")
 }
 
 /// What a client is told whose credentials were not looked at.
@@ -327,110 +386,5 @@ fn mechanism(credentials: &Credentials) -> &'static str {
         (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",
         (None, _) => "USER",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use core::time::Duration;
-    use std::fs;
-
-    use pop3_driver::wait;
-    use pop3_proto::{Secret, apop};
-    use pop3_sasl::server::CramMd5;
-
-    use super::*;
-
-    const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
-
-    fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("users");
-        fs::write(&path, USERS).unwrap();
-        let users = Users::load(&path).unwrap().into();
-        let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
-        Gatekeeper::new(users, SaltKey::random().unwrap().into(), tokens).unwrap()
-    }
-
-    fn until() -> Instant {
-        Instant::now() + Duration::from_secs(60)
-    }
-
-    fn refused(keeper: &Gatekeeper, credentials: Credentials, peer: &Peer) -> Rejection {
-        wait(keeper.check(&Arc::new(credentials), peer, until())).unwrap_err()
-    }
-
-    fn peer() -> Peer {
-        Peer::new("192.0.2.1:4711".parse().unwrap(), "198.51.100.1:110".parse().unwrap())
-    }
-
-    fn of(name: &str, proof: Proof) -> Credentials {
-        Credentials::new(name.as_bytes().to_vec(), proof)
-    }
-
-    fn password(text: &str) -> Proof {
-        Proof::Password(Secret::new(text.as_bytes().to_vec()))
-    }
-
-    // SEC-02: one connection can't have refusal after refusal as fast as it can ask.
-    #[test]
-    fn who_is_turned_away_waits_too() {
-        let keeper = gatekeeper(None);
-        let tries = || (0..100).map(|_| refused(&keeper, of("alice", password("wrong")), &peer()));
-        let turned_away: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
-        assert!(turned_away.len() > 10, "{}", turned_away.len());
-        assert!(turned_away.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
-        let keys = wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap_err();
-        assert!(keys.delay() >= LONGEST_WAIT);
-    }
-
-    // SEC-02: each kind of credentials is counted, so that no other kind makes up for it.
-    #[test]
-    fn failures_of_all_kinds_are_held_back_alike() {
-        let keeper = gatekeeper(Some("exit 1"));
-        let digest = || {
-            let response = b"alice 00000000000000000000000000000000";
-            Proof::CramMd5(CramMd5::parse(response, "<1@h>").unwrap())
-        };
-        let apop = || {
-            let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
-            Proof::Apop(apop::Answer::new("<1@h>", digest))
-        };
-        type Make = Box<dyn Fn() -> Credentials>;
-        let kinds: Vec<(&str, Make)> = vec![
-            ("password", Box::new(move || of("alice", password("wrong")))),
-            ("unknown", Box::new(move || of("nobody", password("secret")))),
-            ("no password", Box::new(move || of("bob", password("secret")))),
-            ("cram", Box::new(move || of("alice", digest()))),
-            ("apop", Box::new(move || of("alice", apop()))),
-            ("token", Box::new(move || of("bob", Proof::Token(Secret::new(b"t".to_vec()))))),
-            ("certificate", Box::new(move || of("alice", Proof::Certificate))),
-            ("proved, but gone", Box::new(move || of("nobody", Proof::Scram))),
-            (
-                "another",
-                Box::new(|| of("alice", password("secret")).with_authorization(Some(b"bob".to_vec()))),
-            ),
-            (
-                "proved, for another",
-                Box::new(|| of("alice", Proof::Scram).with_authorization(Some(b"bob".to_vec()))),
-            ),
-        ];
-        for (number, (kind, make)) in kinds.iter().enumerate() {
-            let mut peer = peer();
-            peer.address = Some((([192, 0, 2, 10 + number as u8]), 4711).into());
-            let delays = [0; 3].map(|_| {
-                let rejection = refused(&keeper, make(), &peer);
-                assert!(rejection.is_of_credentials(), "{kind}");
-                assert_eq!(rejection.text(), Rejection::credentials().text(), "{kind}");
-                rejection.delay().as_secs()
-            });
-            assert_eq!(delays, [1, 2, 4], "{kind}");
-        }
-        // SCRAM, whose keys did not fit.
-        let delays = [0; 3].map(|_| {
-            assert!(wait(keeper.scram_keys("alice", Hash::Sha1, &peer(), until())).is_ok());
-            keeper.scram_refused("alice", &peer()).delay().as_secs()
-        });
-        assert_eq!(delays, [1, 2, 4]);
     }
 }

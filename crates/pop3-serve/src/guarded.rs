@@ -9,7 +9,7 @@ use pop3_driver::backend::{Backend, Credentials};
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Chunks, Maildrop, Pool, Pooled};
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Context, Login};
+use pop3_driver::{Admission, Context};
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
@@ -71,11 +71,11 @@ impl<P: Pool> Backend for Guarded<P> {
         &mut self,
         credentials: Credentials,
         _context: &Context,
-    ) -> Result<Login, Rejection> {
+    ) -> Result<Admission, Rejection> {
         let credentials = Arc::new(credentials);
         let user = self.store.gatekeeper().check(&credentials, &self.peer, self.until).await?;
         let store = Arc::clone(&self.store);
-        self.maildrop.open(move || store.open(user, &credentials)).await.map(Login::Accept)
+        self.maildrop.open(move || store.open(user, &credentials)).await.map(Admission::Serve)
     }
 
     async fn fetch(

@@ -76,9 +76,9 @@ impl Listeners {
         role: &Role,
         stop: &Stop,
     ) -> Result<(), Error> {
-        match runtime {
+        let served: io::Result<()> = match runtime {
             #[cfg(feature = "tokio")]
-            Runtime::Tokio => self.serve_tokio(policy, role, stop),
+            Runtime::Tokio => self.run_tokio(policy, role, stop),
             #[cfg(feature = "async-std")]
             Runtime::AsyncStd => {
                 let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
@@ -96,12 +96,13 @@ impl Listeners {
             }
             #[cfg(feature = "threads")]
             Runtime::Threads => self.serve_std(policy, role, stop),
-        }
-        .map_err(|error| Error::new(ErrorKind::Network, format!("serving failed: {error}")))
+        };
+        served.map_err(|error| failed(&error))
     }
 
+    /// On a runtime of tokio that was made for it.
     #[cfg(feature = "tokio")]
-    fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
+    fn run_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         // What comes back from the blocking pool, or from the network, must not wait behind a crowd of sessions:
         // by default tokio looks at these after 61 tasks.
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -109,21 +110,25 @@ impl Listeners {
             .global_queue_interval(5)
             .event_interval(5)
             .build()?;
+        runtime.block_on(self.serve_tokio(policy, role, stop))
+    }
+
+    /// On the runtime of tokio that this is awaited on.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
-        runtime.block_on(async {
-            let mut tasks = Vec::new();
-            for (entrance, listener, _) in self.0 {
-                listener.set_nonblocking(true)?;
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                let serve =
-                    pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
-                tasks.push(tokio::spawn(serve));
-            }
-            for task in tasks {
-                task.await.map_err(io::Error::other)?;
-            }
-            Ok(())
-        })
+        let mut tasks = Vec::new();
+        for (entrance, listener, _) in self.0 {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let serve =
+                pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
+            tasks.push(tokio::spawn(serve));
+        }
+        for task in tasks {
+            task.await.map_err(io::Error::other)?;
+        }
+        Ok(())
     }
 
     #[cfg(any(feature = "async-std", feature = "smol"))]
@@ -162,6 +167,11 @@ impl Listeners {
             })
         })
     }
+}
+
+/// Serving has failed.
+pub(super) fn failed(error: &io::Error) -> Error {
+    Error::new(ErrorKind::Network, format!("serving failed: {error}"))
 }
 
 /// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,

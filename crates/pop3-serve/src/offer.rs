@@ -5,7 +5,7 @@ use pop3_sasl::scram::Hash;
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
-use crate::users::Table;
+use crate::users::Profile;
 
 /// What the operator wants to be offered. The users file, and the connection, may narrow it.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +65,14 @@ impl Offer {
     ///
     /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a
     /// client takes the strongest one, and does not try another when its user has no keys for it.
-    pub fn mechanisms(&self, table: &Table) -> Vec<Mechanism> {
+    pub fn mechanisms(&self, profile: &Profile) -> Vec<Mechanism> {
         let named = |mechanism| self.list.as_ref().map(|list| has(list, mechanism));
         let offered = |&mechanism: &Mechanism| {
             if !self.binding && mechanism.needs_channel_binding() {
                 return false;
             }
             if let Some(hash) = mechanism.scram_hash() {
-                let (all, able) = table.scram_users(hash);
+                let (all, able) = profile.scram_users(hash);
                 return able > 0 && named(mechanism).unwrap_or(able == all);
             }
             if mechanism == Mechanism::External {
@@ -87,9 +87,9 @@ impl Offer {
     }
 
     /// What users can't do as the file is, as one line for the log, if anything.
-    pub fn advice(&self, table: &Table) -> Option<String> {
+    pub fn advice(&self, profile: &Profile) -> Option<String> {
         let lacking = |hash: &Hash| {
-            let (all, able) = table.scram_users(*hash);
+            let (all, able) = profile.scram_users(*hash);
             let wanted = match &self.list {
                 Some(list) => Mechanism::parse(hash.name().as_bytes()).is_some_and(|one| has(list, one)),
                 None => true,
@@ -111,7 +111,7 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::{Certificate, TokenCommand};
+    use crate::{Certificate, Table, TokenCommand, Users as _};
 
     /// The settings that these words stand for: `binding`, and a list of mechanisms.
     fn config(words: &str) -> Config {
@@ -136,7 +136,7 @@ mod tests {
 
     fn names_of(offer: &Offer, users: &str) -> String {
         let table = Table::parse(users.as_bytes()).unwrap();
-        let names = offer.mechanisms(&table);
+        let names = offer.mechanisms(&table.profile());
         names.into_iter().map(Mechanism::name).collect::<Vec<_>>().join(" ")
     }
 
@@ -211,7 +211,9 @@ mod tests {
 
     #[test]
     fn advice_counts_who_has_no_keys() {
-        let advice = |words: &str, users: &str| offer(words).advice(&Table::parse(users.as_bytes()).unwrap());
+        let advice = |words: &str, users: &str| {
+            offer(words).advice(&Table::parse(users.as_bytes()).unwrap().profile())
+        };
         assert_eq!(advice("", PLAIN), None);
         let text = advice("", &[PLAIN, HASH].concat()).unwrap();
         assert!(text.contains("SCRAM-SHA-256 (1 of 2)") && text.contains("not offered"), "{text}");

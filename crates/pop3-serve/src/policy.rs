@@ -10,7 +10,7 @@ use pop3_driver::backend::{Backend, Credentials};
 use pop3_driver::server::{LoginMethod, Peer, Place, Report, Service, Welcome, timestamp};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Context, Login, Stop};
+use pop3_driver::{Admission, Context, Stop};
 use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
@@ -187,11 +187,11 @@ impl<B: Backend> Backend for Counted<B> {
         &mut self,
         credentials: Credentials,
         context: &Context,
-    ) -> Result<Login, Rejection> {
+    ) -> Result<Admission, Rejection> {
         let check = check(&self.place).await;
-        let login = self.backend.authenticate(credentials, context).await?;
+        let admission = self.backend.authenticate(credentials, context).await?;
         check.succeeded();
-        Ok(login)
+        Ok(admission)
     }
 
     async fn fetch(

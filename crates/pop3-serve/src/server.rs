@@ -4,9 +4,9 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use pop3_driver::Stop;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
+use pop3_driver::{OnStop, Stop};
 use pop3_proto::server::{Config as Session, Language, Limits as Timeouts, Utf8};
 use tracing::{info, warn};
 
@@ -15,14 +15,14 @@ use crate::config::Config;
 use crate::descriptors;
 use crate::error::Error;
 use crate::gate::Gatekeeper;
-use crate::listeners::{Listeners, Runtime};
+use crate::listeners::{self, Listeners, Runtime};
 use crate::offer::Offer;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::store::MailStore;
 use crate::users::{SaltKey, Users};
 
-/// A server whose addresses are bound, so that clients can connect, and wait until [`run`](Self::run) is called.
+/// A server whose addresses are bound: clients can connect, and are served once it [runs](Self::run).
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
@@ -38,7 +38,7 @@ impl Server {
     ///
     /// # Errors
     /// When a setting can't be used, an address can't be bound, or the system gives no threads.
-    pub fn bind(config: Config, users: Arc<Users>) -> Result<Self, Error> {
+    pub fn bind(config: Config, users: Arc<dyn Users>) -> Result<Self, Error> {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
             return Err(Error::unusable(format!(
@@ -57,7 +57,7 @@ impl Server {
         let offer = Offer::new(&config)?;
         let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
-        if let Some(advice) = offer.advice(&users.table()) {
+        if let Some(advice) = offer.advice(&users.profile()) {
             warn!("{advice}");
         }
         let open_files = descriptors::limit();
@@ -84,14 +84,36 @@ impl Server {
     /// # Errors
     /// When the runtime can't be started, or a listener fails for good.
     pub fn run(self, runtime: Runtime, stop: &Stop) -> Result<(), Error> {
-        // Who waits for a check is told so at once, and its session ends.
-        let store = Arc::clone(&self.policy.store);
-        let _close = stop.on_stop(move || store.gatekeeper().close());
+        let _close = close_on_stop(&self.policy, stop);
         self.listeners.serve(runtime, self.policy, &self.role, stop)
+    }
+
+    /// Serves on the runtime of tokio that this is awaited on, until the switch is thrown, and the sessions that are busy
+    /// then have ended. Sessions are tasks of that runtime, and go on if the future is dropped.
+    ///
+    /// # Errors
+    /// When a listener fails for good.
+    #[cfg(feature = "tokio")]
+    pub async fn serve(self, stop: &Stop) -> Result<(), Error> {
+        let _close = close_on_stop(&self.policy, stop);
+        let served = self.listeners.serve_tokio(self.policy, &self.role, stop).await;
+        served.map_err(|error| listeners::failed(&error))
     }
 }
 
-fn policy(config: Config, users: Arc<Users>, offer: Offer, role: &Role, most: u32) -> Result<Policy, Error> {
+/// At the end, who waits for a check is told so at once, and its session ends.
+fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
+    let store = Arc::clone(&policy.store);
+    stop.on_stop(move || store.gatekeeper().close())
+}
+
+fn policy(
+    config: Config,
+    users: Arc<dyn Users>,
+    offer: Offer,
+    role: &Role,
+    most: u32,
+) -> Result<Policy, Error> {
     let timeouts =
         Timeouts::new().with_login_timeout(config.login_timeout).with_idle_timeout(config.idle_timeout);
     let mut session = Session::new().with_starttls(matches!(role, Role::Server(_))).with_limits(timeouts);

@@ -21,7 +21,7 @@ use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::Offer;
 use crate::places::{Places, UserGuard};
-use crate::users::UserName;
+use crate::users::{User, UserName};
 
 /// The folder of the Maildirs, and who may open which.
 #[derive(Debug)]
@@ -85,12 +85,12 @@ impl MailStore {
 
     /// The settings of a session that begins now.
     pub(super) fn config(&self, config: &pop3_proto::server::Config) -> pop3_proto::server::Config {
-        self.announced.before_login(config.clone(), &self.gatekeeper.table())
+        self.announced.before_login(config.clone(), &self.gatekeeper.users().profile())
     }
 
     /// Refuses who comes too soon after his last login.
-    fn check_delay(&self, user: &UserName) -> Result<(), Rejection> {
-        let delay = self.announced.login_delay_of(user, &self.gatekeeper.table());
+    fn check_delay(&self, user: &UserName, own: Option<&User>) -> Result<(), Rejection> {
+        let delay = self.announced.login_delay_of(own);
         let Some(wait) = self.delays().wait(user, delay, self.clock.now()) else { return Ok(()) };
         let seconds = wait.as_millis().div_ceil(1_000);
         info!(user = user.as_str(), seconds, "too soon after the last login");
@@ -105,7 +105,7 @@ impl MailStore {
 
     /// What AUTH offers.
     pub(super) fn mechanisms(&self) -> Vec<Mechanism> {
-        self.offer.mechanisms(&self.gatekeeper.table())
+        self.offer.mechanisms(&self.gatekeeper.users().profile())
     }
 
     /// Opens the Maildir of a user who is who he says: the gatekeeper has let him in.
@@ -125,10 +125,14 @@ impl MailStore {
         user: UserName,
         credentials: &Credentials,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        self.check_delay(&user)?;
+        let own = self.gatekeeper.users().find(&user).map_err(|error| {
+            error!(user = user.as_str(), %error, "the users can't be asked");
+            Rejection::temporary("the login can't be completed now")
+        })?;
+        let own = own.as_deref();
+        self.check_delay(&user, own)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
-        let table = self.gatekeeper.table();
-        let expire = self.announced.expire_of(&user, &table).filter(|_| self.enforce_expiry);
+        let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
         // What was read is to be known later on, too.
         let mut config = Config::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
@@ -157,7 +161,8 @@ impl MailStore {
         }
         self.delays().logged_in(&user, self.clock.now());
         let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
-        (accepted.login_delay, accepted.expire) = self.announced.after_login(&user, &table);
+        (accepted.login_delay, accepted.expire) =
+            self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(credentials.proof, pop3_driver::backend::Proof::Anonymous { .. });
         Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
     }
@@ -244,7 +249,7 @@ mod tests {
 
     use super::*;
     use crate::Limits;
-    use crate::users::{SaltKey, Users};
+    use crate::users::{SaltKey, UsersFile};
 
     // SEC-02
     #[test]
@@ -255,8 +260,8 @@ mod tests {
         }
         let users = folder.path().join("users");
         fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
-        let users = Users::load(&users).unwrap().into();
-        let gatekeeper = Gatekeeper::new(users, SaltKey::random().unwrap().into(), None).unwrap();
+        let users = UsersFile::load(&users).unwrap();
+        let gatekeeper = Gatekeeper::new(Arc::new(users), SaltKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(Limits::new(9, 9, 9));
         let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
         let open = |name: &str| {

@@ -2,10 +2,8 @@
 //!
 //! `cargo run -p pop3-std --example fetch_all 127.0.0.1 PORT mrose tanstaaf`
 
-use std::io::Write as _;
-
 use pop3_driver::client::{Credentials, LoginPolicy};
-use pop3_std::{Options, Security, connect, wait};
+use pop3_std::{Client, Options, Security};
 
 fn main() -> Result<(), Box<dyn core::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -13,15 +11,13 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
         return Err("usage: fetch_all HOST PORT NAME PASSWORD".into());
     };
     // Mail goes in clear: only for the loopback interface. See `Security` for TLS.
-    let mut client = connect(host, port.parse()?, Security::TrustedPlaintext, Options::new())?;
+    let mut client = Client::connect(host, port.parse()?, Security::TrustedPlaintext, Options::new())?;
     // The strongest mechanism that both sides have, here SCRAM: the password itself does not travel.
     let credentials = Credentials::new(name).with_password(password.as_str());
-    wait(client.login_with(&credentials, &LoginPolicy::default()))?;
-    for (message, _) in wait(client.list())? {
-        let mut content = Vec::new();
-        wait(client.retr(message, &mut content))?;
-        std::io::stdout().write_all(&content)?;
+    client.login_with(&credentials, &LoginPolicy::default())?;
+    for (message, _) in client.list()? {
+        std::io::copy(&mut client.message(message)?, &mut std::io::stdout())?;
     }
-    wait(client.quit())?;
+    client.quit()?;
     Ok(())
 }

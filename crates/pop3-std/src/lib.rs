@@ -5,25 +5,29 @@
 //! [`wait`], on sockets that block.
 //!
 //! ```no_run
-//! use pop3_std::{Options, Security, connect, wait};
+//! use pop3_std::{Client, Options, Security};
 //!
 //! # fn example() -> Result<(), pop3_std::Error> {
-//! let mut client = connect("127.0.0.1", 1110, Security::TrustedPlaintext, Options::new())?;
-//! wait(client.login(b"mrose", b"tanstaaf"))?;
-//! for (message, octets) in wait(client.list())? {
+//! let mut client = Client::connect("127.0.0.1", 1110, Security::TrustedPlaintext, Options::new())?;
+//! client.login(b"mrose", b"tanstaaf")?;
+//! for (message, octets) in client.list()? {
 //!     println!("{message}: {octets} octets");
 //! }
-//! wait(client.quit())
+//! client.quit()
 //! # }
 //! ```
 
+mod client;
 mod listen;
+mod message;
 mod over;
 mod socket;
 mod stream;
 mod threads;
 
+pub use client::Client;
 pub use listen::{serve, serve_or_hand_over};
+pub use message::Message;
 pub use over::{client, client_in_tls, serve_connection, serve_connection_in_tls};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
@@ -35,21 +39,24 @@ pub use threads::Threads;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
 
-use pop3_driver::client::Client;
+use pop3_driver::client::Client as Calls;
 use pop3_driver::{Clock, timed_out};
 use pop3_proto::Instant;
 
 /// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
 ///
+/// The client is that of the driver, whose futures [`wait`] runs: for code that is written once for several
+/// runtimes. [`Client::connect`] makes one whose calls block.
+///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub fn connect(host: &str, port: u16, security: Security, options: Options) -> Result<Client<Socket>, Error> {
+pub fn connect(host: &str, port: u16, security: Security, options: Options) -> Result<Calls<Socket>, Error> {
     let clock = Clock::start();
     let deadline = clock.now().after(options.connect_timeout);
     let stream = dial(host, port, clock, deadline).map_err(Error::Network)?;
     let socket = Socket::new(stream, security.role(), clock).map_err(Error::Network)?;
     let socket = socket.with_stop(options.stop.clone());
-    wait(Client::open(socket, &security, options, deadline))
+    wait(Calls::open(socket, &security, options, deadline))
 }
 
 /// Tries all addresses of the host, in the order that the system gives them.

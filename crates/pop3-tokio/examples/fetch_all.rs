@@ -19,9 +19,10 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let credentials = Credentials::new(name).with_password(password.as_str());
     client.login_with(&credentials, &LoginPolicy::default()).await?;
     for (message, _) in client.list().await? {
-        let mut content = Vec::new();
-        client.retr(message, &mut content).await?;
-        std::io::stdout().write_all(&content)?;
+        let mut message = client.message(message).await?;
+        while let Some(octets) = message.chunk().await? {
+            std::io::stdout().write_all(octets)?;
+        }
     }
     client.quit().await?;
     Ok(())

@@ -19,11 +19,13 @@
 mod listen;
 mod over;
 mod socket;
+mod writer;
 
 pub use listen::{Pool, serve, serve_or_hand_over};
 pub use over::{client, client_in_tls, serve_connection};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use socket::Socket;
+pub use writer::Writer;
 
 use pop3_driver::client::Client;
 use pop3_driver::timed_out;

@@ -112,4 +112,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     fn is_tls(&self) -> bool {
         self.is_tls
     }
+
+    async fn compute<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> io::Result<R> {
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+    }
 }

@@ -3,7 +3,9 @@
 //! [`Url`] reads and writes POP URLs (RFC 2384). [`discovery`] finds the server of a mail domain by SRV records
 //! (RFC 6186, RFC 8314); the look-up itself is the caller's.
 //!
-//! The crate is `no_std` (with `alloc`), has no dependencies, does no I/O, and does not panic on any input.
+//! With the feature `idn`, hosts may be internationalized names (`idn`).
+//!
+//! The crate is `no_std` (with `alloc`), has no dependencies but those of `idn`, does no I/O, and does not panic on any input.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -19,6 +21,8 @@
 extern crate alloc;
 
 pub mod discovery;
+#[cfg(feature = "idn")]
+pub mod idn;
 mod scheme;
 mod url;
 

@@ -12,7 +12,7 @@ use std::time::Instant as StdInstant;
 use bytes::{Buf as _, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use pop3_proto::server::{Answer, Close, Config, Connection, LoginProof, Request, Step, Wanted};
+use pop3_proto::server::{Answer, ClaimProof, Close, Config, Connection, Request, Step, Wanted};
 use pop3_proto::{Channel, Input, Instant, Maildrop, MessageNumber, Rejection, UniqueId, dots};
 
 /// The store: messages, and a password for all users.
@@ -152,11 +152,11 @@ impl Session {
     fn ask(&mut self, request: Request, store: &Store, now: Instant) {
         let answer = match request {
             Request::Authenticate(login) => match login.proof {
-                LoginProof::Password(password) if password.same_octets(&store.password) => {
+                ClaimProof::Password(password) if password.same_octets(&store.password) => {
                     Answer::Accept(snapshot(store).into())
                 }
                 // There is no timestamp in the greeting, so that nobody comes by APOP.
-                LoginProof::Password(_) | LoginProof::Apop(_) => Answer::Reject(Rejection::credentials()),
+                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
             },
             Request::Fetch { message, .. } => {
                 self.message = Some((message, 0));

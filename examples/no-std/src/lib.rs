@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Accepted, Answer, Config, Connection, LoginProof, Misuse, Request, Step};
+use pop3_proto::server::{Accepted, Answer, ClaimProof, Config, Connection, Misuse, Request, Step};
 use pop3_proto::{Channel, Deletions, Input, Instant, Maildrop, Rejection, UniqueId, dots};
 
 /// A maildrop in memory, and the one session that reads it.
@@ -86,9 +86,9 @@ impl Server {
     fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
         let answer = match request {
             Request::Authenticate(login) => match login.proof {
-                LoginProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
+                ClaimProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
                 // There is no timestamp in the greeting, so that nobody comes by APOP.
-                LoginProof::Password(_) | LoginProof::Apop(_) => Answer::Reject(Rejection::credentials()),
+                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
             },
             Request::Fetch { message, .. } => match self.messages.get(message.index()).copied().flatten() {
                 Some(content) => {

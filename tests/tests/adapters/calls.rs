@@ -61,7 +61,10 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     assert_eq!(uids.len(), 3);
     assert_eq!(client.uidl_one(number(3)).await.expect("a unique-id"), uids[2].1);
     let mut top = Vec::new();
-    assert_eq!(client.top(number(2), 1, &mut top).await.expect("a top"), 20);
+    assert_eq!(
+        client.top(number(2), 1).await.expect("a top").forward(&mut top).await.expect("all of it"),
+        20
+    );
     assert_eq!(top, b"Subject: b\r\n\r\n.dot\r\n");
     client.noop().await.expect("nothing");
 
@@ -221,10 +224,8 @@ async fn a_refused_top<R: Runtime>() {
     let options = Options::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
-    let mut came = Vec::new();
-    let refused = client.top(MessageNumber::FIRST, 0, &mut came).await;
+    let refused = client.top(MessageNumber::FIRST, 0).await.map(|_| ());
     assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Top)));
-    assert_eq!(came, b"");
     assert_eq!(client.stat().await.expect("it can be used on").messages, 1);
     client.quit().await.expect("the end");
     let said = scripted.join().expect("no panic");

@@ -4,16 +4,20 @@
 mod auth;
 mod calls;
 mod certificates;
+mod dropped;
 mod endings;
+mod hanging;
 mod memory;
 mod messages;
 mod overheard;
 mod panics;
 mod records;
+mod relay;
 mod reporting;
 mod runtime;
 mod security;
 mod server;
+mod sinks;
 mod streams;
 mod timing;
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io;
 
 use pop3_driver::client::{Receiver, Refusal};
-use pop3_proto::MessageNumber;
+use pop3_proto::{MessageNumber, Octets};
 use pop3_tests::store::{awkward, content, top};
 
 use crate::everywhere;
@@ -31,7 +31,7 @@ async fn awkward_messages<R: Runtime>(mode: Mode) {
         assert_eq!(came, wanted, "message {number}");
         assert_eq!((octets, size), (came.len() as u64, came.len() as u64), "message {number}");
         came.clear();
-        client.top(number, 1, &mut came).await.expect("the top of a message");
+        client.top(number, 1).await.expect("a reply").forward(&mut came).await.expect("the top of a message");
         assert_eq!(came, top(&wanted, 1), "the top of message {number}");
     }
     client.quit().await.expect("the end");
@@ -70,22 +70,22 @@ pub(crate) struct Kept {
 }
 
 impl Receiver for Kept {
-    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
         assert!(self.open.replace((message, Vec::new())).is_none(), "the last one has ended");
         Ok(())
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         self.open.as_mut().expect("a message has begun").1.extend_from_slice(octets);
         Ok(())
     }
 
-    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
+    async fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         self.complete.push(self.open.take().expect("a message has begun"));
         Ok(())
     }
 
-    fn refused(&mut self, message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
+    async fn refused(&mut self, message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
         self.refused.push(message);
         Ok(())
     }

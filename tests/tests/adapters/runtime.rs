@@ -1,18 +1,21 @@
 //! The four runtimes behind one trait, so that each scenario is written once.
 
 use core::future::Future;
-use std::io;
-use std::net::{TcpListener, TcpStream};
+use core::time::Duration;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use pop3_async_std::{AsyncStd, Smol};
 use pop3_driver::client::{Client, Error, Options, Security};
-use pop3_driver::server::{Entrance, Service};
+use pop3_driver::server::{Entrance, Service, TakenOver};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, Transport};
+use smol::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use crate::overheard::{Other, Overheard};
+use crate::server::PATIENCE;
 
 /// What the scenarios need of an adapter.
 pub(crate) trait Runtime: Send + Sync + 'static {
@@ -20,6 +23,9 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     type Socket: Transport + core::fmt::Debug;
     /// Its pool of threads that may block.
     type Pool: Pool + Default;
+
+    /// Its pool with which a call of a store that hangs can be given up.
+    type Patient: Pool + Default;
 
     /// Runs a scenario on this thread.
     fn run<F: Future>(scenario: F) -> F::Output;
@@ -56,6 +62,43 @@ pub(crate) trait Runtime: Send + Sync + 'static {
         service: Arc<S>,
         stop: Stop,
     ) -> io::Result<()>;
+
+    /// The same, but for connections that somebody else goes on with.
+    fn serve_or_hand_over<S, H, F>(
+        listener: TcpListener,
+        entrance: Entrance,
+        role: Role,
+        service: Arc<S>,
+        stop: Stop,
+        take_over: H,
+    ) -> io::Result<()>
+    where
+        S: Service,
+        H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send;
+
+    /// Passes on what either side says, until both have ended.
+    fn relay(client: Self::Socket, upstream: TcpStream) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// What the two runtimes over futures-io have in common.
+async fn relay_futures(
+    client: impl AsyncRead + AsyncWrite + Unpin,
+    upstream: impl AsyncRead + AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let (from_client, mut to_client) = smol::io::split(client);
+    let (from_upstream, mut to_upstream) = smol::io::split(upstream);
+    let there = async {
+        smol::io::copy(from_client, &mut to_upstream).await?;
+        to_upstream.close().await?;
+        core::future::pending().await
+    };
+    let back = async {
+        smol::io::copy(from_upstream, &mut to_client).await?;
+        to_client.close().await
+    };
+    // The streams of async-std end when they are dropped: so this ends with what the other server says.
+    smol::future::or(back, there).await
 }
 
 const HOST: &str = "127.0.0.1";
@@ -65,6 +108,7 @@ pub(crate) struct Tokio;
 impl Runtime for Tokio {
     type Socket = pop3_tokio::Socket;
     type Pool = pop3_tokio::Pool;
+    type Patient = pop3_tokio::Pool;
 
     fn run<F: Future>(scenario: F) -> F::Output {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -94,11 +138,43 @@ impl Runtime for Tokio {
             Ok(())
         })
     }
+
+    fn serve_or_hand_over<S, H, F>(
+        listener: TcpListener,
+        entrance: Entrance,
+        role: Role,
+        service: Arc<S>,
+        stop: Stop,
+        take_over: H,
+    ) -> io::Result<()>
+    where
+        S: Service,
+        H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        runtime.block_on(async {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            pop3_tokio::serve_or_hand_over(listener, entrance, role, service, stop, take_over).await;
+            io::Result::Ok(())
+        })?;
+        // Calls of a store that hang are not waited for.
+        runtime.shutdown_background();
+        Ok(())
+    }
+
+    async fn relay(mut client: Self::Socket, upstream: TcpStream) -> io::Result<()> {
+        upstream.set_nonblocking(true)?;
+        let mut upstream = tokio::net::TcpStream::from_std(upstream)?;
+        tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
+    }
 }
 
 impl Runtime for AsyncStd {
     type Socket = pop3_async_std::Socket<Self>;
     type Pool = pop3_async_std::Pool<Self>;
+    type Patient = pop3_async_std::Pool<Self>;
 
     fn run<F: Future>(scenario: F) -> F::Output {
         async_std::task::block_on(scenario)
@@ -130,11 +206,42 @@ impl Runtime for AsyncStd {
         ));
         Ok(())
     }
+
+    fn serve_or_hand_over<S, H, F>(
+        listener: TcpListener,
+        entrance: Entrance,
+        role: Role,
+        service: Arc<S>,
+        stop: Stop,
+        take_over: H,
+    ) -> io::Result<()>
+    where
+        S: Service,
+        H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        listener.set_nonblocking(true)?;
+        <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
+            listener.into(),
+            entrance,
+            role,
+            service,
+            stop,
+            take_over,
+        ));
+        Ok(())
+    }
+
+    async fn relay(client: Self::Socket, upstream: TcpStream) -> io::Result<()> {
+        upstream.set_nonblocking(true)?;
+        relay_futures(client, async_std::net::TcpStream::from(upstream)).await
+    }
 }
 
 impl Runtime for Smol {
     type Socket = pop3_async_std::Socket<Self>;
     type Pool = pop3_async_std::Pool<Self>;
+    type Patient = pop3_async_std::Pool<Self>;
 
     fn run<F: Future>(scenario: F) -> F::Output {
         smol::block_on(scenario)
@@ -160,6 +267,30 @@ impl Runtime for Smol {
         <Self as Runtime>::run(pop3_async_std::serve::<Self, S>(listener, entrance, role, service, stop));
         Ok(())
     }
+
+    fn serve_or_hand_over<S, H, F>(
+        listener: TcpListener,
+        entrance: Entrance,
+        role: Role,
+        service: Arc<S>,
+        stop: Stop,
+        take_over: H,
+    ) -> io::Result<()>
+    where
+        S: Service,
+        H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let listener = smol::net::TcpListener::try_from(listener)?;
+        <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
+            listener, entrance, role, service, stop, take_over,
+        ));
+        Ok(())
+    }
+
+    async fn relay(client: Self::Socket, upstream: TcpStream) -> io::Result<()> {
+        relay_futures(client, smol::net::TcpStream::try_from(upstream)?).await
+    }
 }
 
 pub(crate) struct Std;
@@ -167,6 +298,7 @@ pub(crate) struct Std;
 impl Runtime for Std {
     type Socket = pop3_std::Socket;
     type Pool = pop3_std::Pool;
+    type Patient = pop3_std::Threads;
 
     fn run<F: Future>(scenario: F) -> F::Output {
         pop3_std::wait(scenario)
@@ -188,5 +320,58 @@ impl Runtime for Std {
         stop: Stop,
     ) -> io::Result<()> {
         pop3_std::serve(&listener, entrance, &role, &service, &stop)
+    }
+
+    fn serve_or_hand_over<S, H, F>(
+        listener: TcpListener,
+        entrance: Entrance,
+        role: Role,
+        service: Arc<S>,
+        stop: Stop,
+        take_over: H,
+    ) -> io::Result<()>
+    where
+        S: Service,
+        H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        pop3_std::serve_or_hand_over(&listener, entrance, &role, &service, &stop, take_over)
+    }
+
+    async fn relay(mut client: Self::Socket, mut upstream: TcpStream) -> io::Result<()> {
+        const TURN: Duration = Duration::from_millis(5);
+        upstream.set_read_timeout(Some(TURN))?;
+        let in_vain =
+            |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        let long = |client: &Self::Socket| client.now().after(PATIENCE);
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            // Only one of the two can be waited for at a time.
+            let deadline = client.now().after(TURN);
+            match client.read(&mut buffer, deadline).await {
+                Ok(0) => return upstream.shutdown(Shutdown::Both),
+                Ok(octets) => upstream.write_all(&buffer[..octets])?,
+                Err(error) if in_vain(&error) => {}
+                Err(error) => return Err(error),
+            }
+            match upstream.read(&mut buffer) {
+                Ok(0) => {
+                    let deadline = long(&client);
+                    client.close(deadline).await;
+                    return Ok(());
+                }
+                Ok(octets) => {
+                    let mut given = 0;
+                    while given < octets {
+                        let deadline = long(&client);
+                        given += client.write(&buffer[given..octets], deadline).await?;
+                    }
+                    let deadline = long(&client);
+                    client.flush(deadline).await?;
+                }
+                Err(error) if in_vain(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

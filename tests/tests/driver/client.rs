@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::client::{Client, Error, GRACE, Options, Receiver, Refusal, Security, Trace, Tracer};
 use pop3_driver::{Stop, Transport as _, wait};
 use pop3_proto::client::Error as ProtocolError;
-use pop3_proto::{Keyword, MessageNumber};
+use pop3_proto::{Keyword, MessageNumber, Octets};
 
 use crate::wire::{Incoming, Wire};
 
@@ -48,21 +48,21 @@ struct Count {
 }
 
 impl Receiver for Count {
-    fn begin(&mut self, _message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, _message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
         Ok(())
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         self.octets += octets.len();
         if self.fails == Some(self.complete) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
+    async fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         self.complete += 1;
         Ok(())
     }
 
-    fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
+    async fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
         Ok(())
     }
 }
@@ -99,15 +99,30 @@ fn a_command_is_one_write_however_little_it_takes() {
     assert_eq!(wire.state().writes.concat(), b"STAT\r\nSTAT\r\n");
 }
 
-// 1939-3.47
 #[test]
-fn a_call_that_is_dropped_makes_the_client_useless() {
-    let (mut client, wire) = logged_in(CAPA, [Incoming::from("+OK\r\nhalf a mess"), Incoming::Never]);
+fn a_call_that_is_dropped_leaves_its_reply_to_the_next() {
+    let mess = ["+OK\r\nhalf a mess".into(), Incoming::Never];
+    let (mut client, wire) = logged_in(CAPA, mess);
     {
         let mut kept = Vec::new();
         let mut call = pin!(client.retr(MessageNumber::FIRST, &mut kept));
         assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
+    assert!(!client.is_quiet());
+    let rest = ["age\r\n..\r\n", ".\r\n", "+OK\r\n", "+OK 1 3\r\n", "+OK\r\n"];
+    wire.state().incoming = rest.map(Incoming::from).into();
+    wait(client.noop()).expect("the rest of the message is not its reply");
+    assert!(client.is_quiet());
+    assert_eq!(wait(client.stat()).expect("a drop listing").octets, 3);
+    wait(client.quit()).expect("the end");
+    assert_eq!(wire.state().writes.concat(), b"RETR 1\r\nNOOP\r\nSTAT\r\nQUIT\r\n");
+}
+
+// 1939-3.47
+#[test]
+fn a_client_that_nobody_can_use_on_sends_no_quit() {
+    let (mut client, wire) = logged_in(CAPA, [Incoming::Fault(io::ErrorKind::ConnectionAborted)]);
+    assert!(matches!(wait(client.noop()), Err(Error::Network(_))));
     let written = wire.state().writes.len();
     assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
     assert!(matches!(wait(client.dele_all(&[number(1)])), Err(Error::Interrupted)));
@@ -118,12 +133,15 @@ fn a_call_that_is_dropped_makes_the_client_useless() {
 #[test]
 fn a_receiver_that_fails_ends_the_fetch() {
     let replies = (0..20).map(|_| Incoming::from("+OK\r\na\r\n.\r\n"));
-    let (mut client, _wire) = logged_in(CAPA, replies);
+    let (mut client, wire) = logged_in(CAPA, replies);
     let mut count = Count { fails: Some(3), ..Count::default() };
     let failed = wait(client.retr_all(&numbers(20), &mut count));
     assert!(matches!(failed, Err(Error::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
-    assert_eq!(count.complete, 3);
-    assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
+    assert_eq!((count.complete, count.octets), (3, 12));
+    // What was asked for beyond that comes, and nobody is handed it.
+    wire.state().incoming.push_back("+OK\r\n".into());
+    wait(client.noop()).expect("its own reply");
+    assert!(client.is_quiet());
 }
 
 // 1939-3.37
@@ -223,7 +241,8 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
             wait(client.quit()).expect("QUIT is answered");
         } else {
             assert_eq!(wire.now().since(begun), GRACE);
-            assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+            assert!(matches!(wait(client.quit()), Err(Error::Stopped)));
+            assert!(!wire.sent().contains("QUIT"));
         }
     }
 }
@@ -235,21 +254,21 @@ struct Stopping {
 }
 
 impl Receiver for Stopping {
-    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, size: Option<Octets>) -> io::Result<()> {
         self.stop.stop();
-        self.count.begin(message)
+        self.count.begin(message, size).await
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
-        self.count.data(octets)
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.count.data(octets).await
     }
 
-    fn end(&mut self, outstanding: usize) -> io::Result<()> {
-        self.count.end(outstanding)
+    async fn end(&mut self, outstanding: usize) -> io::Result<()> {
+        self.count.end(outstanding).await
     }
 
-    fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
-        self.count.refused(message, refusal)
+    async fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
+        self.count.refused(message, refusal).await
     }
 }
 
@@ -270,20 +289,20 @@ fn a_client_is_quiet_when_nothing_is_due_and_nothing_was_left() {
 fn a_receiver_is_told_how_many_commands_run_ahead() {
     struct Behind(Vec<usize>);
     impl Receiver for Behind {
-        fn begin(&mut self, _message: MessageNumber) -> io::Result<()> {
+        async fn begin(&mut self, _message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
             Ok(())
         }
 
-        fn data(&mut self, _octets: &[u8]) -> io::Result<()> {
+        async fn data(&mut self, _octets: &[u8]) -> io::Result<()> {
             Ok(())
         }
 
-        fn end(&mut self, outstanding: usize) -> io::Result<()> {
+        async fn end(&mut self, outstanding: usize) -> io::Result<()> {
             self.0.push(outstanding);
             Ok(())
         }
 
-        fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
+        async fn refused(&mut self, _message: MessageNumber, _refusal: Refusal) -> io::Result<()> {
             Ok(())
         }
     }

@@ -6,7 +6,7 @@ use std::io;
 use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome, admit, serve};
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Backend, Context, Login, Message, Stop, Transport, wait};
+use pop3_driver::{Admission, Backend, Context, Message, Stop, Transport, wait};
 use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, Instant, MessageNumber, Rejection};
 
@@ -61,7 +61,7 @@ impl Transport for Odd {
 impl Backend for OddStore {
     type Message = Self;
 
-    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Login, Rejection> {
+    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
         self.0.set(1);
         Ok(pop3_proto::Maildrop::new().into())
     }

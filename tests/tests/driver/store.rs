@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
-use pop3_driver::{Backend, Context as CallContext, Login, Message, Stop};
+use pop3_driver::{Admission, Backend, Context as CallContext, Message, Stop};
 use pop3_proto::server::{Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
@@ -134,15 +134,16 @@ impl Backend for Session {
         &mut self,
         credentials: Credentials,
         context: &CallContext,
-    ) -> Result<Login, Rejection> {
+    ) -> Result<Admission, Rejection> {
         self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
-        let store = &self.0.seen().store;
+        let seen = self.0.seen();
+        let store = &seen.store;
         if credentials.name != store.name || !credentials.prove(&store.password) {
             return Err(Rejection::credentials());
         }
         let accepted = store.accept()?;
-        Ok(if self.0.hands_over { Login::TakeOver } else { accepted.into() })
+        Ok(if self.0.hands_over { Admission::TakeOver } else { accepted.into() })
     }
 
     async fn fetch(

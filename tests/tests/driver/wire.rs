@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) written: usize,
     /// What was written waits for a flush. Nobody may wait for an answer to that.
     unflushed: bool,
+    /// How often something long was computed.
+    pub(crate) computed: usize,
     /// The most octets that a write takes.
     pub(crate) takes: usize,
     /// What each write does.
@@ -112,6 +114,7 @@ impl Wire {
             incoming: incoming.into_iter().collect(),
             writes: Vec::new(),
             unflushed: false,
+            computed: 0,
             written: 0,
             takes: usize::MAX,
             writing: Writing::Takes(Duration::ZERO),
@@ -287,5 +290,13 @@ impl Transport for Wire {
 
     fn is_tls(&self) -> bool {
         self.state().tls
+    }
+
+    async fn compute<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> io::Result<R> {
+        self.state().computed += 1;
+        Ok(work())
     }
 }

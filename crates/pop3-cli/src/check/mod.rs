@@ -9,13 +9,13 @@ use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
 use pop3_proto::client::Error as Fault;
 use pop3_text::Escaped;
+use pop3_trust::Refused;
 use rustls::pki_types::CertificateDer;
 
 use crate::args::Check;
 use crate::dial::{Dial, Session};
 use crate::exit::{Exit, Failure};
 use crate::login::Login;
-use crate::tls::{Refused, certificate};
 use findings::Findings;
 
 /// Checks.
@@ -168,7 +168,7 @@ impl Page {
 
     fn certificate(&mut self, certificate: &[u8]) {
         let certificate = &CertificateDer::from(certificate);
-        for line in certificate::describe(certificate) {
+        for line in pop3_trust::describe(certificate) {
             self.line("", line);
         }
     }

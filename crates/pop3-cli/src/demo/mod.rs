@@ -15,7 +15,7 @@ use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, T
 use pop3_driver::tls::Connector;
 use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
-use pop3_serve::{Certificate, Config, Limits, Server, Stop, Users};
+use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
 use pop3_text::Escaped;
 
 use crate::args::{Demo, Runtime};
@@ -54,12 +54,12 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
 
     let certificate = Certificate::self_signed("localhost")?;
     let stop = Stop::new();
-    let trusted = tls::client_for(certificate.chain())?;
+    let trusted = pop3_trust::only(certificate.chain()).map_err(|error| tls::failure(&error))?;
     let config = Config::new(folder)
         .listen((Ipv4Addr::LOCALHOST, 0).into())
         .with_certificate(certificate.into())
         .with_limits(Limits::new(10, 10, 10));
-    let server = Server::bind(config, Users::load(&users)?.into())?;
+    let server = Server::bind(config, Arc::new(UsersFile::load(&users)?))?;
     let address = server.addresses().map(|(_, address)| address).next();
     let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
     let until = stop.clone();
@@ -159,19 +159,19 @@ struct Comparing<'a> {
 }
 
 impl Receiver for Comparing<'_> {
-    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
         self.current = Some((message, Vec::new()));
         Ok(())
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         if let Some((_, content)) = &mut self.current {
             content.extend_from_slice(octets);
         }
         Ok(())
     }
 
-    fn end(&mut self, _outstanding: usize) -> io::Result<()> {
+    async fn end(&mut self, _outstanding: usize) -> io::Result<()> {
         let Some((number, content)) = self.current.take() else { return Ok(()) };
         self.verified.octets += content.len() as Octets;
         let stored = self.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
@@ -183,7 +183,7 @@ impl Receiver for Comparing<'_> {
         Ok(())
     }
 
-    fn refused(&mut self, _: MessageNumber, _: Refusal) -> io::Result<()> {
+    async fn refused(&mut self, _: MessageNumber, _: Refusal) -> io::Result<()> {
         self.verified.wrong += 1;
         Ok(())
     }

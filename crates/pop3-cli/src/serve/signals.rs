@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::{panic, process, thread};
 
-use pop3_serve::{Certificate, Offer, Stop, Users};
+use pop3_serve::{Certificate, Offer, Stop, Users as _, UsersFile};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
@@ -13,13 +13,16 @@ use tracing::{error, info, warn};
 use crate::exit::Failure;
 use crate::logging;
 
-/// How long sessions that are busy may go on after the signal to end.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long sessions that are busy may go on after the signal to end. Then they are cut, and logged.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+
+/// How long the rest may take: a call of the store that hangs is not waited for.
+const REST: Duration = Duration::from_secs(1);
 
 /// Starts a thread that waits for signals.
 pub(super) fn watch(
     stop: &Stop,
-    users: &Arc<Users>,
+    users: &Arc<UsersFile>,
     offer: &Offer,
     certificate: Option<Arc<Certificate>>,
 ) -> Result<(), Failure> {
@@ -39,8 +42,8 @@ pub(super) fn watch(
                 process::exit(0);
             } else {
                 let _ = thread::Builder::new().name("grace".into()).spawn(|| {
-                    thread::sleep(GRACE);
-                    warn!("some sessions were busy for too long and are cut off");
+                    thread::sleep(GRACE + REST);
+                    warn!("some sessions can't be ended and are left behind");
                     logging::flush();
                     process::exit(0);
                 });
@@ -53,11 +56,11 @@ pub(super) fn watch(
 }
 
 /// Reads the users and the certificate again; what can't be read stays as it was.
-fn read_again(users: &Users, offer: &Offer, certificate: Option<&Certificate>) {
+fn read_again(users: &UsersFile, offer: &Offer, certificate: Option<&Certificate>) {
     match users.reload() {
         Ok(count) => {
             info!("read the users file again: {count} users");
-            if let Some(advice) = offer.advice(&users.table()) {
+            if let Some(advice) = offer.advice(&users.profile()) {
                 warn!("{advice}");
             }
         }

@@ -23,7 +23,7 @@ fn a_signal_ends_it_while_sessions_are_open() {
         let begun = Instant::now();
         server.signal("-TERM");
         let status = server.child.wait().unwrap();
-        // Of itself, and not because it is cut off after its grace of four seconds.
+        // Of itself, and not because it is cut off after its grace of three seconds.
         assert!(begun.elapsed() < Duration::from_secs(3), "{runtime}: {:?}", begun.elapsed());
         assert_eq!(status.code(), Some(0), "{runtime}");
         let mut rest = String::new();
@@ -49,6 +49,9 @@ fn a_signal_ends_it_while_a_client_does_not_read() {
         let status = server.child.wait().unwrap();
         assert!(begun.elapsed() < Duration::from_secs(5), "{runtime}: {:?}", begun.elapsed());
         assert_eq!((status.code(), house.stored().len()), (Some(0), 2), "{runtime}");
+        // It is logged as any other.
+        let log = house.log();
+        assert!(log.contains("still busy at the end of the grace period"), "{runtime}: {log}");
         // What was sent is no whole message.
         let mut rest = Vec::new();
         let _ = session.reader.read_to_end(&mut rest);

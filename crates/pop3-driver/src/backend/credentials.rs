@@ -1,6 +1,6 @@
 //! What a client brings to log in.
 
-use pop3_proto::server::{Login, LoginProof};
+use pop3_proto::server::{Claim, ClaimProof};
 use pop3_proto::{Secret, apop};
 use pop3_sasl::Mechanism;
 use pop3_sasl::saslprep::{Kind, prepare};
@@ -23,7 +23,7 @@ pub struct Credentials {
     pub mechanism: Option<Mechanism>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8, see [`Login::utf8`].
+    /// Whether the client has asked for UTF-8, see [`Claim::utf8`].
     pub utf8: bool,
 }
 
@@ -138,11 +138,11 @@ impl Credentials {
     }
 }
 
-impl From<Login> for Credentials {
-    fn from(login: Login) -> Self {
+impl From<Claim> for Credentials {
+    fn from(login: Claim) -> Self {
         let proof = match login.proof {
-            LoginProof::Password(password) => Proof::Password(password),
-            LoginProof::Apop(answer) => Proof::Apop(answer),
+            ClaimProof::Password(password) => Proof::Password(password),
+            ClaimProof::Apop(answer) => Proof::Apop(answer),
         };
         Self::new(login.name, proof).with_utf8(login.utf8)
     }

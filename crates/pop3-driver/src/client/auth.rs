@@ -3,6 +3,7 @@
 use pop3_proto::client::{Challenge, Error as ProtocolError, Event, Outgoing};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
 use pop3_sasl::client::{Credentials, Denial, Error as ExchangeError, Exchange, Setup, offers_plus};
+use pop3_sasl::scram::MIN_ITERATIONS;
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 use super::{Client, Error, Refusal};
@@ -58,8 +59,11 @@ impl<T: Transport> Client<T> {
     /// the line has 255 octets at most and the server has announced the mechanism; when that is refused
     /// without a response code, it is tried once more in two lines, but not in strict mode. A server that
     /// asks for an initial response that it has got is sent it again
-    /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, deriving the keys
-    /// takes some milliseconds of computing within this call.
+    /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
+    /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
+    ///
+    /// The future must not be dropped: once the exchange has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
     ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in
@@ -176,6 +180,7 @@ impl<T: Transport> Client<T> {
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
+        self.drain().await?;
         self.begin_auth(mechanism, name, initial)?;
         *inline = initial.is_some();
         let mut sent = None;
@@ -204,6 +209,12 @@ impl<T: Transport> Client<T> {
                     self.respond(again.unwrap_or_default().expose())?;
                     continue;
                 }
+                Said::Challenge(octets) if mechanism.scram_hash().is_some() => {
+                    let work = move || (exchange.respond(octets.expose()), exchange);
+                    let (answer, back) = self.transport.compute(work).await.map_err(Error::Network)?;
+                    exchange = back;
+                    answer.map_err(Error::Exchange)
+                }
                 Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(Error::Exchange),
                 // Where the mechanism wants an empty challenge, or does not look at it.
                 Said::Words if exchange.initial().is_some() || mechanism == Mechanism::Login => {
@@ -227,7 +238,9 @@ impl<T: Transport> Client<T> {
     fn setup(&self, mechanism: Mechanism) -> Result<Setup, Error> {
         let mut random = [0; 18];
         getrandom::fill(&mut random).map_err(|_| Error::Internal)?;
-        let setup = Setup::new(Nonce::from_random(random)).with_plus_offered(offers_plus(self.mechanisms()));
+        let setup = Setup::new(Nonce::from_random(random))
+            .with_plus_offered(offers_plus(self.mechanisms()))
+            .with_iterations(MIN_ITERATIONS..=self.max_iterations);
         // To say that the server offered no -PLUS, its list must be known.
         let tells = mechanism.needs_channel_binding() || self.known_capabilities().is_some();
         Ok(if tells { setup.with_bindings(self.bindings()) } else { setup })
@@ -239,7 +252,7 @@ impl<T: Transport> Client<T> {
         name: MechanismName,
         initial: Option<Base64<'_>>,
     ) -> Result<(), Error> {
-        self.begin(match mechanism.exposes_secret() {
+        self.enqueue(match mechanism.exposes_secret() {
             true => Command::Auth { mechanism: name, initial }.into(),
             false => Outgoing::sealed_auth(name, initial),
         })
@@ -298,7 +311,7 @@ impl<T: Transport> Client<T> {
     /// Whether the user is logged in, as the server says. If not, the connection is closed.
     async fn believe(&mut self, exchange: &Exchange) -> Result<(), Error> {
         let Err(error) = exchange.finish() else { return Ok(()) };
-        self.busy = true;
+        self.lost = true;
         let deadline = self.transport.now().after(super::CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
         Err(Error::ServerNotVerified(error))

@@ -1,14 +1,10 @@
 //! Sending a command and following its reply.
 
-use std::io;
-
-use bytes::Buf as _;
 use pop3_proto::client::{Entry, Event, Outgoing, SendError};
-use pop3_proto::{Capability, Command, Extension, Input, Instant, Quirk};
-use zeroize::Zeroize as _;
+use pop3_proto::{Capability, Command, Extension, Quirk};
 
-use super::{Client, Error, GRACE, Refusal, Trace};
-use crate::stop::Stop;
+use super::parts::poll;
+use super::{Client, Error, Refusal, Trace};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -32,7 +28,7 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call(
         &mut self,
         command: &Command<'_>,
-        take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.call_for_text(command, take).await.map(drop)
     }
@@ -41,9 +37,9 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call_for_text(
         &mut self,
         command: &Command<'_>,
-        mut take: impl FnMut(Entry<'_>) -> Result<(), Error> + Send,
+        mut take: impl FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Vec<u8>, Error> {
-        self.begin(command)?;
+        self.begin(command).await?;
         let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
             refusal = refusal.take().or_else(|| Refusal::of(&event));
@@ -68,10 +64,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends a command and gathers the entries of its reply.
-    pub(super) async fn listing<E: Send>(
+    pub(super) async fn listing<E>(
         &mut self,
         command: &Command<'_>,
-        pick: impl Fn(Entry<'_>) -> Option<E> + Send + Sync,
+        pick: impl Fn(Entry<'_>) -> Option<E>,
     ) -> Result<Vec<E>, Error> {
         let mut entries = Vec::new();
         self.call(command, |entry| {
@@ -86,7 +82,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         extension: Extension<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        self.begin(Command::Extension(extension))?;
+        self.begin(Command::Extension(extension)).await?;
         let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
         self.follow(|event| {
             refusal = refusal.take().or_else(|| Refusal::of(&event));
@@ -104,11 +100,9 @@ impl<T: Transport> Client<T> {
         refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
     }
 
-    /// Puts a command into the output.
-    pub(super) fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
-        if self.busy {
-            return Err(Error::Interrupted);
-        }
+    /// Takes what an earlier call has left, and puts a command into the output.
+    pub(super) async fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+        self.drain().await?;
         self.enqueue(command)
     }
 
@@ -131,23 +125,16 @@ impl<T: Transport> Client<T> {
     }
 
     /// Hands events over up to the one that ends the reply, or is a challenge or the greeting. If this
-    /// future is dropped before, or fails, the client is of no use any more.
+    /// future is dropped before, the rest of the reply is left to [`drain`](Self::drain).
     pub(super) async fn follow(
         &mut self,
-        mut handle: impl FnMut(Event<'_>) -> Result<(), Error> + Send,
+        mut handle: impl FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.busy = true;
         loop {
             match self.next(&mut handle)? {
-                Next::Done => {
-                    self.busy = false;
-                    return Ok(());
-                }
+                Next::Done => return Ok(()),
                 Next::More => {}
-                Next::Starved => {
-                    self.send().await?;
-                    self.receive().await?;
-                }
+                Next::Starved => self.progress().await?,
             }
         }
     }
@@ -155,12 +142,15 @@ impl<T: Transport> Client<T> {
     /// Polls once and hands the event over.
     pub(super) fn next(
         &mut self,
-        handle: &mut (impl FnMut(Event<'_>) -> Result<(), Error> + Send),
+        handle: &mut impl FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<Next, Error> {
-        let octets = self.input.filled();
-        let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
-        let event = self.connection.poll(self.transport.now(), &mut input)?;
-        let consumed = input.consumed();
+        self.release();
+        let now = self.transport.now();
+        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
+        let (event, consumed) = polled.map_err(|error| {
+            self.lost = true;
+            Error::Protocol(error)
+        })?;
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);
         }
@@ -170,84 +160,14 @@ impl<T: Transport> Client<T> {
         let next = if matches!(event, Event::Read) {
             Next::Starved
         } else {
-            handle(event)?;
+            if let Err(error) = handle(event) {
+                self.lost = true;
+                return Err(error);
+            }
             if event.ends_reply() { Next::Done } else { Next::More }
         };
         self.input.consume(consumed);
         Ok(next)
-    }
-
-    /// Sends the output, which may hold a password, and leaves no trace of it.
-    pub(super) async fn send(&mut self) -> Result<(), Error> {
-        while !self.out.is_empty() {
-            let deadline = self.deadline();
-            self.unflushed = true;
-            let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            let sent = given(stop, self.stopping, self.transport.write(&self.out, deadline)).await?;
-            if sent == 0 {
-                return Err(Error::Network(io::ErrorKind::WriteZero.into()));
-            }
-            let sent = sent.min(self.out.len());
-            self.out[..sent].zeroize();
-            self.out.advance(sent);
-        }
-        // With nothing left in it, the buffer goes back to its beginning.
-        self.out.clear();
-        if self.unflushed {
-            let deadline = self.deadline();
-            let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            given(stop, self.stopping, self.transport.flush(deadline)).await?;
-            self.unflushed = false;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn receive(&mut self) -> Result<(), Error> {
-        if self.is_stopping() && self.limit.is_some_and(|limit| self.transport.now() >= limit) {
-            return Err(Error::Stopped);
-        }
-        let deadline = self.deadline();
-        let read = self.transport.read(self.input.room(), deadline);
-        let read = match &self.stop {
-            // Who is stopped looks at the clock and reads on.
-            Some(stop) if !self.stopping => match stop.race(read).await {
-                None => return Ok(()),
-                Some(read) => read,
-            },
-            Some(_) | None => read.await,
-        };
-        match read {
-            Ok(0) => self.input_ended = true,
-            Ok(octets) => self.input.add(octets),
-            // A socket that blocks was woken by the switch.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
-            Err(error) if self.stopping && error.kind() == io::ErrorKind::TimedOut => {
-                return Err(Error::Stopped);
-            }
-            // The core looks at the clock and says what took too long, unless the limit came first.
-            Err(error)
-                if error.kind() == io::ErrorKind::TimedOut
-                    && self.connection.deadline().is_some_and(|core| self.transport.now() >= core) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.input_ended = true,
-            Err(error) => return Err(Error::Network(error)),
-        }
-        Ok(())
-    }
-
-    /// Until when octets may be under way.
-    fn deadline(&self) -> Instant {
-        let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
-        self.limit.map_or(core, |limit| core.min(limit))
-    }
-
-    /// Whether the switch is thrown. The first time that this is seen, the grace begins.
-    pub(super) fn is_stopping(&mut self) -> bool {
-        if !self.stopping && self.stop.as_ref().is_some_and(Stop::is_stopped) {
-            self.stopping = true;
-            let grace = self.transport.now().after(GRACE);
-            self.limit = Some(self.limit.map_or(grace, |limit| limit.min(grace)));
-        }
-        self.stopping
     }
 
     /// Notes a departure of the server's, each once.
@@ -262,22 +182,6 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Awaits a write or a flush, but not beyond the throw of the switch. `stopping` says that it was thrown before.
-async fn given<R>(
-    stop: Option<&Stop>,
-    stopping: bool,
-    done: impl Future<Output = io::Result<R>> + Send,
-) -> Result<R, Error> {
-    let done = match stop {
-        Some(stop) => stop.race(done).await.ok_or(Error::Stopped)?,
-        None => done.await,
-    };
-    match done {
-        Err(error) if stopping && error.kind() == io::ErrorKind::TimedOut => Err(Error::Stopped),
-        done => done.map_err(Error::Network),
-    }
-}
-
 /// What a poll has led to.
 pub(super) enum Next {
     /// The reply is complete, or a challenge came.
@@ -288,7 +192,8 @@ pub(super) enum Next {
     Starved,
 }
 
-fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
+/// Notes a departure of the server's, each once.
+pub(super) fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
     if !quirks.contains(&quirk) {
         quirks.push(quirk);
     }

@@ -56,6 +56,9 @@ pub struct Options {
     /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
     /// refuses it, which looks like wrong credentials, or asks for the secret once more.
     pub initial_response: bool,
+    /// How long a call may wait for what is left of one that was dropped. Default: 60 seconds. After that the
+    /// connection is of no use, and the call fails with [`Error::Interrupted`].
+    pub drain_timeout: Duration,
 }
 
 /// How long a session that is [told to end](Options::stop) may wait for the replies on their way, and use the
@@ -73,6 +76,7 @@ impl Options {
             capabilities: true,
             stop: None,
             initial_response: false,
+            drain_timeout: Duration::from_secs(60),
         }
     }
 
@@ -106,6 +110,12 @@ impl Options {
         Self { initial_response, ..self }
     }
 
+    /// Sets [`drain_timeout`](Self::drain_timeout).
+    #[must_use]
+    pub fn with_drain_timeout(self, drain_timeout: Duration) -> Self {
+        Self { drain_timeout, ..self }
+    }
+
     /// Sets [`tracer`](Self::tracer).
     #[must_use]
     pub fn with_tracer(self, tracer: Tracer) -> Self {
@@ -137,6 +147,8 @@ const BUFFER: usize = 64 * 1024;
 impl<T: Transport> Client<T> {
     /// Makes a client of a connection that was just opened: TLS as asked for, and the greeting, all
     /// before the deadline.
+    ///
+    /// If the future is dropped, so is the connection.
     ///
     /// On a transport that is in TLS already, without a handshake here, ask for none: it is believed to be in TLS.
     ///
@@ -177,12 +189,17 @@ impl<T: Transport> Client<T> {
             greeting: Vec::new(),
             quirks: Vec::new(),
             tracer: options.tracer,
-            busy: false,
+            taken: 0,
+            held: Vec::new(),
+            lost: false,
+            draining: None,
+            drain_timeout: options.drain_timeout,
             strict,
             asks_capabilities: options.capabilities,
             without_capabilities: false,
             initial_response: options.initial_response,
             bound: false,
+            max_iterations: pop3_sasl::scram::MAX_ITERATIONS,
             sizes: Sizes::default(),
             limit: Some(deadline),
             stop: options.stop,

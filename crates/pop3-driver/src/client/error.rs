@@ -9,6 +9,10 @@ use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Error as ExchangeError, Unusable};
 
 /// Why a call failed.
+///
+/// [`advice`](Self::advice) says what to do about it, and [`is_final`](Self::is_final) whether the client can be
+/// used on. [`Display`](fmt::Display) tells what happened and leaves the cause to
+/// [`source`](core::error::Error::source): show the whole chain.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,20 +44,22 @@ pub enum Error {
     ServerNotVerified(ExchangeError),
     /// The greeting had no timestamp, or it was forgotten at STLS, so that there is no APOP.
     NoTimestamp,
-    /// What was received could not be stored. The connection is in the middle of a message.
+    /// A receiver could not store what was received. The next call throws away the rest of the message.
     Store(io::Error),
-    /// An earlier call was dropped before its end.
+    /// The connection is of no use any more: an earlier call has failed for good, or was dropped where
+    /// nobody can go on, or left more than comes within
+    /// [`Options::drain_timeout`](super::Options::drain_timeout).
     Interrupted,
-    /// The switch of [`Options::stop`](super::Options::stop) was thrown. If all that was sent is answered
-    /// ([`Client::is_quiet`](super::Client::is_quiet)), the connection can be used on, if only for QUIT;
-    /// otherwise it is in the middle of a reply.
+    /// The switch of [`Options::stop`](super::Options::stop) was thrown. The connection can be used on within
+    /// [`GRACE`](super::GRACE), if only for QUIT: at once if all that was sent is answered
+    /// ([`Client::is_quiet`](super::Client::is_quiet)); else the next call waits for the rest first.
     Stopped,
     /// The core and this crate disagree. It is a bug to see this.
     Internal,
 }
 
 /// A negative reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The command that was refused; `None` for the greeting.
@@ -147,21 +153,23 @@ impl fmt::Display for Refusal {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(error) => write!(f, "network: {error}"),
-            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::Network(_) => f.write_str("the connection failed"),
+            Self::Tls(_) => f.write_str("the TLS handshake failed"),
             Self::NotTls(_) => f.write_str("the port does not speak TLS from the first octet"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Protocol(error) => error.fmt(f),
             Self::Unsendable(error) => error.fmt(f),
             Self::Argument(error) => error.fmt(f),
             Self::NoLogin(reason) => reason.fmt(f),
-            Self::Unusable(reason) => write!(f, "the mechanism can't be used: {reason}"),
-            Self::Exchange(error) => write!(f, "the login was cancelled: {error}"),
+            Self::Unusable(_) => f.write_str("the mechanism can't be used"),
+            Self::Exchange(_) => f.write_str("the login was cancelled"),
             Self::UnreadableChallenge => f.write_str("the login was cancelled: a challenge is no base64"),
-            Self::ServerNotVerified(error) => write!(f, "the login is not to be believed: {error}"),
+            Self::ServerNotVerified(_) => f.write_str("the login is not to be believed"),
             Self::NoTimestamp => f.write_str("the greeting has no timestamp that APOP can use"),
-            Self::Store(error) => write!(f, "storing what was received: {error}"),
-            Self::Interrupted => f.write_str("an earlier call was dropped before its end"),
+            Self::Store(_) => f.write_str("what was received can't be stored"),
+            Self::Interrupted => f.write_str(
+                "an earlier call has failed or was dropped, and left the connection unusable; connect anew",
+            ),
             Self::Stopped => f.write_str("the session was told to end"),
             Self::Internal => f.write_str("internal error: the client core was misused"),
         }
@@ -172,9 +180,10 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Network(error) | Self::Tls(error) | Self::NotTls(error) | Self::Store(error) => Some(error),
-            Self::Protocol(error) => Some(error),
-            Self::Unsendable(error) => Some(error),
-            Self::Argument(error) => Some(error),
+            // These are shown as they are.
+            Self::Protocol(error) => error.source(),
+            Self::Unsendable(error) => error.source(),
+            Self::Argument(error) => error.source(),
             Self::Unusable(error) => Some(error),
             Self::Exchange(error) | Self::ServerNotVerified(error) => Some(error),
             Self::Refused(_)
@@ -220,5 +229,39 @@ impl From<SendError> for Error {
 impl From<ArgumentError> for Error {
     fn from(error: ArgumentError) -> Self {
         Self::Argument(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::error::Error as _;
+
+    use pop3_proto::client::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn an_error_and_its_cause_are_told_once_each() {
+        let io = || io::Error::other("the cable is out");
+        for (error, chain) in [
+            (Error::Network(io()), "the connection failed: the cable is out"),
+            (Error::Tls(io()), "the TLS handshake failed: the cable is out"),
+            (Error::NotTls(io()), "the port does not speak TLS from the first octet: the cable is out"),
+            (Error::Store(io()), "what was received can't be stored: the cable is out"),
+            (ProtocolError::OtherProtocol(Protocol::Imap).into(), ""),
+            (SendError::Plaintext.into(), ""),
+            (Unusable::NoToken.into(), ""),
+            (Error::Exchange(ExchangeError::WrongSignature), ""),
+            (Error::ServerNotVerified(ExchangeError::NotVerified), ""),
+        ] {
+            let (own, mut told) = (error.to_string(), error.to_string());
+            let mut source = error.source();
+            while let Some(cause) = source {
+                assert!(!own.contains(&cause.to_string()), "{own:?} repeats its cause");
+                told = format!("{told}: {cause}");
+                source = cause.source();
+            }
+            assert!(chain.is_empty() || told == chain, "{told}");
+        }
     }
 }

@@ -21,6 +21,8 @@ impl<T: Transport> Client<T> {
     /// It is for before the login and behind STLS. Says whether the mode is on: a server that does not
     /// have it, or refuses, serves its messages otherwise, and nothing is lost for the session.
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
     /// # Errors
     /// [`Error::Unsendable`] after the login; else see [`Error`].
     pub async fn utf8(&mut self) -> Result<bool, Error> {
@@ -38,6 +40,8 @@ impl<T: Transport> Client<T> {
     /// Chooses the language of the texts of replies, and returns the tag of the one that the server has
     /// chosen: the range's own, if the server does not tell.
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
     /// # Errors
     /// [`Error::Refused`] when the server has no such language; see [`Error`].
     pub async fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, Error> {
@@ -48,6 +52,8 @@ impl<T: Transport> Client<T> {
     }
 
     /// The languages that the server has.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
     /// [`Error::Refused`] when it does not tell; see [`Error`].

@@ -13,6 +13,8 @@ impl<T: Transport> Client<T> {
     /// This takes 16 octets of memory for each message; [`list_each`](Self::list_each) leaves that to
     /// the caller.
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
     pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
@@ -27,12 +29,11 @@ impl<T: Transport> Client<T> {
     /// listing only when this returns without error. The client itself keeps 4 octets for each
     /// message, to notice sizes that are wrong.
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
-    pub async fn list_each(
-        &mut self,
-        mut take: impl FnMut(MessageNumber, Octets) + Send,
-    ) -> Result<(), Error> {
+    pub async fn list_each(&mut self, mut take: impl FnMut(MessageNumber, Octets)) -> Result<(), Error> {
         let mut sizes = Sizes::default();
         self.call(&Command::List(None), |entry| {
             if let Entry::Scan(listing) = entry {
@@ -51,6 +52,8 @@ impl<T: Transport> Client<T> {
     /// They are the server's octets: compare them, but don't make paths of them. A server may give
     /// two messages the same. This takes about 100 octets of memory for each message;
     /// [`uidl_each`](Self::uidl_each) leaves that to the caller.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
     /// See [`Error`].
@@ -89,12 +92,11 @@ impl<T: Transport> Client<T> {
     /// }
     /// ```
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call).
+    ///
     /// # Errors
     /// See [`Error`].
-    pub async fn uidl_each(
-        &mut self,
-        mut take: impl FnMut(MessageNumber, &[u8]) + Send,
-    ) -> Result<(), Error> {
+    pub async fn uidl_each(&mut self, mut take: impl FnMut(MessageNumber, &[u8])) -> Result<(), Error> {
         self.call(&Command::Uidl(None), |entry| {
             if let Entry::UniqueId(listing) = entry {
                 take(listing.message, listing.uid);

@@ -6,6 +6,7 @@ use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
 use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::scram::MAX_ITERATIONS;
 use zeroize::Zeroizing;
 
 use super::auth::{Attempt, unbound};
@@ -13,7 +14,7 @@ use super::{Client, Error, NoLogin, Refusal};
 use crate::transport::Transport;
 
 /// What a login may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoginPolicy {
     /// Whether the login must be bound to the TLS connection, by a -PLUS mechanism. Default: `false`.
@@ -25,6 +26,15 @@ pub struct LoginPolicy {
     pub cram_md5: bool,
     /// Whether APOP is used where there is nothing better. Default: `false`, for the same reason.
     pub apop: bool,
+    /// The most iterations of SCRAM that a server may ask for; a login with more is given up, and nothing is
+    /// computed. Default: [`MAX_ITERATIONS`], some seconds of work. A false server could ask for an hour's.
+    pub max_iterations: u32,
+}
+
+impl Default for LoginPolicy {
+    fn default() -> Self {
+        Self { require_binding: false, cram_md5: false, apop: false, max_iterations: MAX_ITERATIONS }
+    }
 }
 
 /// How a login was done.
@@ -51,6 +61,13 @@ impl LoginPolicy {
     #[must_use]
     pub const fn with_cram_md5(mut self, cram_md5: bool) -> Self {
         self.cram_md5 = cram_md5;
+        self
+    }
+
+    /// Sets [`max_iterations`](Self::max_iterations).
+    #[must_use]
+    pub const fn with_max_iterations(mut self, iterations: u32) -> Self {
+        self.max_iterations = iterations;
         self
     }
 
@@ -102,6 +119,9 @@ impl<T: Transport> Client<T> {
     /// # }
     /// ```
     ///
+    /// The future must not be dropped: once an exchange of AUTH has begun, each later call fails with
+    /// [`Error::Interrupted`] then.
+    ///
     /// # Errors
     /// [`Error::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
     /// carry passwords, and [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else
@@ -112,6 +132,7 @@ impl<T: Transport> Client<T> {
         policy: &LoginPolicy,
     ) -> Result<Method, Error> {
         self.may_log_in()?;
+        self.max_iterations = policy.max_iterations;
         self.learn_capabilities().await?;
         let offered = self.mechanisms();
         let permitted = Policy::default()
@@ -196,6 +217,9 @@ impl<T: Transport> Client<T> {
     /// A name or password outside ASCII is sent, prepared by SASLprep, only to a server that announces
     /// `UTF8 USER` (RFC 6856 section 2.2).
     ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
+    /// behind [`drain`](Self::drain).
+    ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses; what its
     /// [`code`](super::Refusal::code) says tells why. [`Error::Unsendable`] with
@@ -223,6 +247,9 @@ impl<T: Transport> Client<T> {
 
     /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
     /// is offered, and knowing that a false server can learn the password in time.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
+    /// behind [`drain`](Self::drain).
     ///
     /// # Errors
     /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).

@@ -8,7 +8,7 @@ use pop3_proto::client::{Entry, Event};
 use pop3_proto::{Command, Keyword};
 
 /// Something that was sent or received. Secrets are not in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trace<'a> {
     /// A command was sent; the arguments of PASS and APOP, the initial response of AUTH, and the answers

@@ -9,7 +9,7 @@ use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Place, Report, Served, Service, TakenOver, serve_to_end, turn_away};
+use super::{Entrance, Peer, Report, Served, Service, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -69,49 +69,45 @@ impl<T: Transport> Admitted<T> {
         &self.end
     }
 
-    /// Serves the connection to its end. A connection that is to be [taken over](crate::Login::TakeOver) is closed.
+    /// Serves the connection to its end. A connection that is to be [taken over](crate::Admission::TakeOver) is
+    /// closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
     /// session ended, also if the future is dropped. A panic of the service or of its backend ends this session
-    /// only: it goes no further than here. So does the [cut](Stop) of the switch, whatever the session waits for; only
-    /// what blocks the thread is not ended by it.
+    /// only: it goes no further than here. The [cut](Stop) of the switch ends it, too, whatever it waits for; only
+    /// what blocks the thread is not ended by that.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
         self.serve_or_hand_over(service, stop, async |taken| drop(taken)).await;
     }
 
     /// Serves the connection to its end, or to a login that is answered by
-    /// [`Login::TakeOver`](crate::Login::TakeOver): then this future goes on with it.
+    /// [`Admission::TakeOver`](crate::Admission::TakeOver): then the future of `take_over` goes on with it.
     ///
     /// The service is told of the end when that future is done, with
-    /// [`Close::TakenOver`](pop3_proto::server::Close). The future is dropped when the service
-    /// [ends](Service::accept) the connection, and at the [cut](Stop) of the switch; that the switch is thrown is for
-    /// it to notice.
+    /// [`Close::TakenOver`]. The future is dropped when the service [ends](Service::accept) the connection, and at
+    /// the [cut](Stop) of the switch; that the switch is thrown is for it to notice.
     pub async fn serve_or_hand_over<S: Service, F: Future<Output = ()>>(
         mut self,
         service: &S,
         stop: &Stop,
         take_over: impl FnOnce(TakenOver<T, S::Backend>) -> F,
     ) {
-        // What is told is told when all else is dropped: this comes first.
-        let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
         let (begun, end) = (self.begun, self.end.clone());
+        let telling = Telling::new(service, &self.peer, begun, self.entered.take());
         // What ends one session ends all of them.
         let _cut = stop.on_cut({
-            let end = self.end.clone();
+            let end = end.clone();
             move || end.stop()
         });
         // Apart from what holds it: each future around it would have room for it twice.
         let serving = Box::pin(serve_to_end(self, service, stop));
         let served = caught(async {
-            match serving.await {
-                Served::Closed(peer, report) => (peer, report),
-                Served::TakenOver(taken, mut report) => {
-                    let peer = Peer { place: Place::none(), ..taken.peer.clone() };
-                    let _ = end.before(take_over(taken)).await;
-                    report.duration = begun.elapsed();
-                    (peer, report)
-                }
+            let Served { peer, mut report, taken } = serving.await;
+            if let Some(taken) = taken {
+                let _ = end.before(take_over(taken)).await;
+                report.duration = begun.elapsed();
             }
+            (peer, report)
         });
         match served.await {
             Ok((peer, report)) => telling.tell(&peer, &report),

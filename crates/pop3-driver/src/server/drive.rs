@@ -1,26 +1,24 @@
 //! The loop between a connection of the core, a transport and a backend.
 
 mod asking;
+mod calls;
 mod sending;
 
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Login, Misuse, Request, SaslRequest, Step};
-use pop3_proto::{Deletions, Input, Instant, Rejection};
-
-use pop3_sasl::Mechanism;
+use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
+use pop3_proto::{Input, Instant, Rejection};
 
 use super::report::LoginMethod;
-use super::sasl::{Exchanges, Outcome};
+use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
-use crate::backend::{Backend, Credentials, Proof};
+use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
-use asking::{Asked, Watch};
 
 /// A session that is served.
 pub(super) struct Session<B> {
@@ -188,9 +186,9 @@ impl<B: Backend> Session<B> {
                 self.fault = Some(io::Error::other("internal error: the session was misused"));
             }
             Err(Fault::Ended) => {
-                let (close, fault) = switches.why_ended();
+                let (close, why) = switches.ended();
                 self.connection.close(close);
-                self.fault = fault;
+                self.fault = why;
             }
             Err(Fault::Panicked) => {
                 self.connection.close(Close::Stopped);
@@ -324,73 +322,5 @@ impl<B: Backend> Session<B> {
             Some(Err(error)) => return Err(error.into()),
         }
         Ok(())
-    }
-
-    async fn authenticate<T: Transport>(&mut self, login: Login, transport: &mut T) -> Result<(), Fault> {
-        let Some(credentials) = Credentials::from(login).prepared() else {
-            let answer = Answer::Reject(Rejection::credentials());
-            return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
-        };
-        let name = credentials.name.clone();
-        let apop = matches!(credentials.proof, Proof::Apop { .. });
-        let method = if apop { LoginMethod::Apop } else { LoginMethod::User };
-        let (asked, watch, backend) = self.ask(transport);
-        let login = watch.over(backend.authenticate(credentials, &asked.context), &asked.context).await;
-        let (answer, now) = match login {
-            Ok(Ok(login)) => (login.into(), transport.now()),
-            Ok(Err(rejection)) => (Answer::Reject(rejection), transport.now()),
-            Err(unanswered) => (Answer::Reject(self.late(unanswered, "a login")?), transport.now()),
-        };
-        self.conclude(answer, Some(name), Some(method), now)
-    }
-
-    async fn exchange<T: Transport>(&mut self, request: SaslRequest, transport: &mut T) -> Result<(), Fault> {
-        let deadline = self.store_deadline(transport.now());
-        let asked = Asked::until(deadline, transport.now());
-        let watch = Watch::new(transport, &mut self.input, &mut self.input_ended, deadline);
-        let step = self.exchanges.step(request, &mut self.backend, &mut self.connection, &asked.context);
-        let outcome = match watch.over(step, &asked.context).await {
-            Ok(outcome) => outcome,
-            Err(unanswered) => {
-                let rejection = self.late(unanswered, "a step of AUTH")?;
-                self.exchanges.give_up(rejection, &self.backend, &mut self.connection)
-            }
-        };
-        let Outcome { answer, user, mechanism } = outcome;
-        let mechanism = mechanism.and_then(|name| Mechanism::parse(name.as_str().as_bytes()));
-        self.conclude(answer, user, mechanism.map(LoginMethod::Auth), transport.now())
-    }
-
-    /// Gives the answer to a login, and notes who has come in.
-    fn conclude(
-        &mut self,
-        answer: Answer,
-        user: Option<Vec<u8>>,
-        method: Option<LoginMethod>,
-        now: Instant,
-    ) -> Result<(), Fault> {
-        let told = match &answer {
-            Answer::Accept(accepted) => Some(accepted.user.as_ref().map(String::as_bytes)),
-            Answer::TakeOver => Some(None),
-            _ => None,
-        };
-        if let Some(told) = told {
-            self.user = told.or(user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
-            self.method = method;
-        }
-        Ok(self.connection.answer(answer, now, &mut self.out)?)
-    }
-
-    async fn commit<T: Transport>(&mut self, deletions: Deletions, transport: &mut T) -> Result<(), Fault> {
-        let (asked, watch, backend) = self.ask(transport);
-        let commit = watch.whole().over(backend.commit(deletions, &asked.context), &asked.context).await;
-        let answer = match commit {
-            Ok(failed) => Answer::Committed { failed },
-            Err(unanswered) => {
-                let _ = self.late(unanswered, "removing messages")?;
-                Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))
-            }
-        };
-        Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
 }

@@ -90,11 +90,11 @@ impl Report {
         Self::unserved(close, error, duration)
     }
 
-    /// A connection that blocks its thread behind the end of the server.
+    /// A connection that blocks its thread beyond the end of the server.
     pub(super) fn left_behind(duration: Duration) -> Self {
         let error = io::Error::new(
             io::ErrorKind::TimedOut,
-            "left behind: a call of the store or the service has not returned",
+            "left behind: a call of the store or of the service has not returned",
         );
         Self::unserved(Close::Stopped, Some(error), duration)
     }

@@ -113,7 +113,7 @@ impl Exchanges {
     /// Forgets the exchange. One with channel binding that has failed is the last of its kind.
     fn end<B: Backend>(&mut self, outcome: Outcome, backend: &B, connection: &mut Connection) -> Outcome {
         if let Some(open) = self.open.take()
-            && !matches!(outcome.answer, Answer::Accept(_))
+            && !matches!(outcome.answer, Answer::Accept(_) | Answer::TakeOver)
             && self.offer.failed(open.exchange.mechanism())
         {
             self.offer(backend, connection);

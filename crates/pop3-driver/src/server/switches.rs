@@ -21,7 +21,7 @@ pub(super) struct Switches<'s> {
 pub(super) enum Failure {
     /// The server was stopped.
     Stopped,
-    /// The session was ended from outside, in this way.
+    /// The session was ended from outside: how that is told.
     Ended(Close, Option<io::Error>),
     Fault(io::Error),
 }
@@ -50,11 +50,11 @@ impl Failure {
 }
 
 impl Switches<'_> {
-    /// How a session has ended that was ended from outside.
-    pub(super) fn why_ended(&self) -> (Close, Option<io::Error>) {
+    /// What is told of a session that was ended from outside.
+    pub(super) fn ended(&self) -> (Close, Option<io::Error>) {
         if self.stop.is_cut() {
-            let busy = io::Error::other("still busy at the end of the grace period of the shutdown");
-            (Close::Stopped, Some(busy))
+            let busy = "still busy at the end of the grace period of the shutdown";
+            (Close::Stopped, Some(io::Error::other(busy)))
         } else {
             (Close::Evicted, None)
         }
@@ -65,8 +65,8 @@ impl Switches<'_> {
         let raced = self.end.before(self.stop.race(result)).await;
         match raced.flatten() {
             _ if self.end.is_stopped() => {
-                let (close, error) = self.why_ended();
-                Err(Failure::Ended(close, error))
+                let (close, why) = self.ended();
+                Err(Failure::Ended(close, why))
             }
             Some(Ok(done)) => Ok(done),
             // Where reading blocks, throwing the switch shows as the end of input.

@@ -9,7 +9,7 @@ use super::drive::Ended;
 use super::{LoginMethod, Peer};
 use crate::stop::Stop;
 
-/// A connection behind a login that was answered by [`Login::TakeOver`](crate::Login): for a relay that has logged in
+/// A connection behind a login that was answered by [`Admission::TakeOver`](crate::Admission): for a relay that has logged in
 /// to another server, and lets that one speak from here on.
 ///
 /// All output was sent. The client waits for the reply to its login: whoever goes on says it, as it came from the
@@ -27,7 +27,7 @@ pub struct TakenOver<T, B> {
     pub peer: Peer,
     /// Whom the client has logged in as, as it has said it; it may hold any character.
     pub user: Option<String>,
-    /// How the client has logged in.
+    /// How that user has logged in.
     pub method: Option<LoginMethod>,
     /// What carries the connection.
     pub channel: Channel,

@@ -20,11 +20,12 @@ pub(super) struct Telling<'s, S: Service> {
     peer: Peer,
     begun: Instant,
     due: bool,
-    /// The entry among the sessions of its listener, which ends behind all that is told.
+    /// The entry among the sessions of a listener, which may have told already.
     entered: Option<Entered>,
 }
 
 impl<'s, S: Service> Telling<'s, S> {
+    /// Of a connection that begins, which may be among the sessions of a listener.
     pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
         let peer = Peer { place: Place::none(), ..peer.clone() };
         Self { service, peer, begun, due: true, entered }
@@ -53,7 +54,7 @@ impl<'s, S: Service> Telling<'s, S> {
         }
     }
 
-    /// Whether there is something to tell: once. Who was left behind by its listener is told of already.
+    /// Whether it is to be told, which it is once.
     fn is_due(&mut self) -> bool {
         core::mem::take(&mut self.due) && self.entered.as_ref().is_none_or(Entered::tell)
     }

@@ -96,7 +96,7 @@ pub fn harden_client(mut config: ClientConfig) -> Arc<ClientConfig> {
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     let installed = CryptoProvider::get_default().cloned();
-    installed.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_chosen()?))
+    installed.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()))
 }
 
 #[cfg(feature = "ring")]

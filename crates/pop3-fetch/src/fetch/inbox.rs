@@ -4,15 +4,17 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
+use pop3_disk::Disk;
 use pop3_driver::Stop;
 use pop3_text::reasons;
 
 use super::place::Place;
 use super::plan::Task;
 use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
-use crate::sink::{self, Receiving, Sink, Turn};
+use crate::sink::{self, Deliver, Handed, Receiving, Sink, Turn};
 use crate::{Error, Target};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
@@ -22,8 +24,18 @@ const BATCH: usize = 32;
 /// How many octets are sealed before they are published.
 const BATCH_OCTETS: u64 = 8 << 20;
 
+/// What stands in the state file for a target where the caller takes the messages.
+const BY_CALLER: &str = "the caller";
+
+/// Where messages go.
+pub(crate) enum To<'a> {
+    Target(&'a Target),
+    Caller(Deliver),
+}
+
 /// A target together with the memory of what is in it.
 pub(crate) struct Inbox {
+    disk: Arc<dyn Disk>,
     journal: Journal,
     sink: Box<dyn Sink>,
     /// Nobody else fetches the account into the target meanwhile.
@@ -66,24 +78,29 @@ impl Inbox {
     /// # Errors
     /// When one of the two can't be used.
     pub(crate) fn open(
-        target: &Target,
+        disk: &Arc<dyn Disk>,
+        to: To<'_>,
         state: &Path,
         account: &str,
-        target_name: &str,
         all: bool,
         stop: &Stop,
     ) -> Result<Self, Error> {
-        let mut journal = Journal::open(state, account, target_name, stop)?;
-        let (mut sink, turn) = sink::open(target, journal.name(), account, stop)?;
+        let name = match &to {
+            To::Target(target) => target.identity(&**disk),
+            To::Caller(_) => BY_CALLER.to_owned(),
+        };
+        let journal = Journal::open(disk, state, account, &name, stop)?;
         let state = Place::state(journal.path());
-        let target = Place::target(target);
-        recover(&mut journal, sink.as_mut(), &target, &state).map_err(|error| {
-            Error::unusable(format!(
-                "what an interrupted fetch left can't be put in order: {}",
-                reasons(&error)
-            ))
-        })?;
-        Ok(Self {
+        let (sink, turn, target): (Box<dyn Sink>, _, _) = match to {
+            To::Target(target) => {
+                let (sink, turn) = sink::open(disk, target, journal.name(), account, stop)?;
+                (sink, turn, Place::target(target))
+            }
+            To::Caller(deliver) => (Box::new(Handed::new(disk, deliver)), None, Place::caller()),
+        };
+        let disk = Arc::clone(disk);
+        let mut inbox = Self {
+            disk,
             journal,
             sink,
             _turn: turn,
@@ -95,7 +112,41 @@ impl Inbox {
             remember: !all,
             unsure: Vec::new(),
             stored: (0, 0),
-        })
+        };
+        inbox.recover().map_err(|error| {
+            Error::unusable(format!(
+                "what an interrupted fetch left can't be put in order: {}",
+                reasons(&error)
+            ))
+        })?;
+        Ok(inbox)
+    }
+
+    /// Begins a run. What the one before has left undone is put in order, as by [`open`](Self::open).
+    pub(crate) fn begin_run(&mut self) -> io::Result<()> {
+        self.stored = (0, 0);
+        self.met.clear();
+        self.batch.clear();
+        self.batch_octets = 0;
+        // Notes of which nobody knows whether they hold are looked into.
+        if self.journal.has_unsure() { self.recover() } else { Ok(()) }
+    }
+
+    /// Finds out what became of the messages that were about to appear when the last run ended.
+    fn recover(&mut self) -> io::Result<()> {
+        let now = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut gone = Vec::new();
+        for unsure in self.journal.unsure() {
+            let age = now.saturating_sub(Duration::from_secs(unsure.time));
+            if !self.target.named(self.sink.appeared(&unsure.token, age))? {
+                gone.push(unsure);
+            }
+        }
+        // What appeared must be on the disk before it counts as stored.
+        self.target.named(self.sink.sync_published())?;
+        self.state.named(self.journal.settle(&gone))?;
+        self.unsure.clear();
+        self.target.named(self.sink.clean())
     }
 
     /// Compares the memory with a new listing. Call it before the [plan](super::plan) is made.
@@ -253,26 +304,11 @@ impl Write for Incoming {
     }
 }
 
-/// Finds out what became of the messages that were about to appear when the last run ended.
-fn recover(journal: &mut Journal, sink: &mut dyn Sink, target: &Place, state: &Place) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut gone = Vec::new();
-    for unsure in journal.unsure() {
-        let age = now.saturating_sub(Duration::from_secs(unsure.time));
-        if !target.named(sink.appeared(&unsure.token, age))? {
-            gone.push(unsure);
-        }
-    }
-    // What appeared must be on the disk before it counts as stored.
-    target.named(sink.sync_published())?;
-    state.named(journal.settle(&gone))?;
-    target.named(sink.clean())
-}
-
 #[cfg(test)]
 mod tests {
+    use pop3_disk::{Faults, System};
+
     use super::*;
-    use crate::fuse;
 
     /// Nobody is to look for the full disk under the target.
     #[test]
@@ -280,12 +316,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let target = Target::Dir(folder.path().join("mail"));
-        let mut inbox = Inbox::open(&target, &state, "u@h", "t", false, &Stop::new()).unwrap();
-        fuse::light(Some(0));
+        let faults = Faults::over(System::shared());
+        let mut inbox =
+            Inbox::open(&faults.shared(), To::Target(&target), &state, "u@h", false, &Stop::new()).unwrap();
+        faults.end_at(1);
         let traits = Traits { estimates_sizes: true, ..inbox.traits() };
         let notes =
             [inbox.set_traits(traits), inbox.deleting(&[Id { key: Key::of_uid(b"a"), occurrence: 0 }])];
-        fuse::light(None);
         for note in notes {
             let text = reasons(&note.unwrap_err());
             assert!(

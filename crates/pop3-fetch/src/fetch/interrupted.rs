@@ -1,18 +1,20 @@
-//! A fetch that is killed at any step, and the runs after it: no message is lost, none is doubled.
+//! A fetch that is killed at any change on the disk, or meets a fault at one, and the runs after it: no message is lost,
+//! none is doubled.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use pop3_disk::{Change, Faults, System, What};
 use pop3_driver::Stop;
 use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Listed};
-use super::inbox::{Inbox, Kept};
+use super::inbox::{Inbox, Kept, To};
 use super::plan::{plan, task};
 use crate::journal::Key;
-use crate::{Options, Target, fuse};
+use crate::{Options, Target};
 
 /// A maildrop: unique-ids, empty where the server gives none, and messages.
 type Maildrop = Vec<(&'static str, String)>;
@@ -33,8 +35,9 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// One run; an error is the burnt fuse. `broken` messages arrive cut.
+/// One run; an error is a fault of the disk. `broken` messages arrive cut.
 fn run(
+    faults: &Faults,
     maildrop: &mut Maildrop,
     target: &Target,
     state: &Path,
@@ -43,7 +46,7 @@ fn run(
     broken: &str,
 ) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut inbox = Inbox::open(target, state, "u@h:1", "t", false, &Stop::new())
+    let mut inbox = Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
         .map_err(|failure| failure.to_string())?;
     let listing = maildrop
         .iter()
@@ -146,45 +149,126 @@ fn mail(uids: &[&'static str]) -> Maildrop {
     uids.iter().enumerate().map(message).collect()
 }
 
-/// Kills the first run at every step, and the second at some, and looks at what is there in the end.
-fn survives(uids: &[&'static str], target: fn(PathBuf) -> Target, delete: bool, quit: Quit) {
-    for second in [None, Some(1), Some(3), Some(6), Some(11), Some(17)] {
-        for steps in 1.. {
-            let folder = folder();
-            let mail_folder = folder.path().join("mail");
-            fs::create_dir(&mail_folder).unwrap();
-            let target = target(mail_folder.join("box"));
-            let state = folder.path().join("state");
-            let mut maildrop = mail(uids);
-            let mut all = expected(&maildrop);
-            let what = format!("{uids:?} delete {delete} {quit:?}, killed at {steps} and {second:?}");
+/// What happens to the first run at a change on the disk.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// The change fails, and none behind it.
+    Fails,
+    /// The run is killed, and the next one too, at this change of its own.
+    Killed(Option<u64>),
+}
 
-            fuse::light(Some(steps));
-            let first = run(&mut maildrop, &target, &state, delete, quit, "");
-            let burnt = fuse::is_burnt();
-            if let Some(second) = second {
-                fuse::light(Some(second));
-                let _ = run(&mut maildrop, &target, &state, delete, quit, "");
-            }
-            fuse::light(None);
-            assert_eq!(first.is_err(), burnt, "{what}: {first:?}");
-            // A server gives unique-ids or none.
-            let late_uid = if uids.first() == Some(&"") { "" } else { "late" };
-            let late = (late_uid, "late\r\n".to_owned());
-            maildrop.push(late.clone());
-            all.insert(late.1, 1);
-            // Two whole runs: the first puts all in order, the second finds nothing to do.
-            for _ in 0..2 {
-                run(&mut maildrop, &target, &state, delete, Quit::Answered, "")
-                    .unwrap_or_else(|error| panic!("{what}: {error}"));
-                assert_eq!(stored(&target), all, "{what}");
-                assert_eq!(leftovers(&target), 0, "{what}");
-            }
-            assert_eq!(maildrop.is_empty(), delete, "{what}");
-            if !burnt {
-                break;
+/// The second run is killed early or late.
+const FAULTS: [Fault; 7] = [
+    Fault::Fails,
+    Fault::Killed(None),
+    Fault::Killed(Some(1)),
+    Fault::Killed(Some(3)),
+    Fault::Killed(Some(6)),
+    Fault::Killed(Some(11)),
+    Fault::Killed(Some(17)),
+];
+
+fn system() -> Faults {
+    Faults::over(System::shared())
+}
+
+/// A file system on which a file gets its name by a link.
+fn with_links_only() -> Faults {
+    let faults = system();
+    faults.without_rename_new();
+    faults
+}
+
+/// A file system without links.
+fn without_links() -> Faults {
+    let faults = system();
+    faults.without_links();
+    faults
+}
+
+/// A file system on which a file can't get its name without replacing another.
+fn with_plain_moves_only() -> Faults {
+    let faults = with_links_only();
+    faults.without_links();
+    faults
+}
+
+/// Has each fault happen at every change of the first run, and looks at what is there in the end.
+fn survives(uids: &[&'static str], target: fn(PathBuf) -> Target, delete: bool, quit: Quit, faults: &Faults) {
+    let case = Case { uids, target, delete, quit, faults };
+    let changes = case.run_with(None);
+    assert!(changes.len() > 5, "there is something to fail: {changes:?}");
+    for (at, change) in (1..).zip(&changes) {
+        for fault in FAULTS {
+            // A run that is killed before or behind a sync leaves the same.
+            if change.what != What::Sync || matches!(fault, Fault::Fails) {
+                case.run_with(Some((at, change, fault)));
             }
         }
+    }
+}
+
+/// A run and those after it.
+struct Case<'a> {
+    uids: &'a [&'static str],
+    target: fn(PathBuf) -> Target,
+    delete: bool,
+    quit: Quit,
+    faults: &'a Faults,
+}
+
+impl Case<'_> {
+    /// Has a fault happen at a change of the first run, if it is to. Returns the changes of that run.
+    fn run_with(&self, fault: Option<(u64, &Change, Fault)>) -> Vec<Change> {
+        let Self { uids, delete, quit, faults, .. } = *self;
+        let folder = folder();
+        let mail_folder = folder.path().join("mail");
+        fs::create_dir(&mail_folder).unwrap();
+        let target = (self.target)(mail_folder.join("box"));
+        let state = folder.path().join("state");
+        let mut maildrop = mail(uids);
+        let mut all = expected(&maildrop);
+        let what = format!("{uids:?} delete {delete} {quit:?}, {fault:?}");
+
+        match fault {
+            None => faults.calm(),
+            Some((at, _, Fault::Killed(_))) => faults.end_at(at),
+            Some((at, change, Fault::Fails)) => faults.fail_at(at, refusal(change.what)),
+        }
+        let first = run(faults, &mut maildrop, &target, &state, delete, quit, "");
+        assert_eq!(faults.has_failed(), fault.is_some(), "{what}");
+        // What only tidies up may fail unheard.
+        assert!(fault.is_some() || first.is_ok(), "{what}: {first:?}");
+        let changes = faults.changes();
+        if let Some((_, _, Fault::Killed(Some(second)))) = fault {
+            faults.end_at(second);
+            let _ = run(faults, &mut maildrop, &target, &state, delete, quit, "");
+        }
+        faults.calm();
+        // A server gives unique-ids or none.
+        let late_uid = if uids.first() == Some(&"") { "" } else { "late" };
+        let late = (late_uid, "late\r\n".to_owned());
+        maildrop.push(late.clone());
+        all.insert(late.1, 1);
+        // Two whole runs: the first puts all in order, the second finds nothing to do.
+        for _ in 0..2 {
+            run(faults, &mut maildrop, &target, &state, delete, Quit::Answered, "")
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(stored(&target), all, "{what}");
+            assert_eq!(leftovers(&target), 0, "{what}");
+        }
+        assert_eq!(maildrop.is_empty(), delete, "{what}");
+        changes
+    }
+}
+
+/// What a system says that does not do it.
+fn refusal(what: What) -> ErrorKind {
+    if matches!(what, What::Rename | What::Link | What::Unlink) {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::StorageFull
     }
 }
 
@@ -192,33 +276,45 @@ const UIDS: [&[&str]; 4] = [&["a", "b", "c"], &["a", "a", "b", "a"], &["", ""], 
 
 #[test]
 fn into_a_folder_leaving_mail_on_the_server() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, false, Quit::Answered));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, false, Quit::Answered, &system()));
 }
 
 #[test]
 fn into_a_folder_deleting() {
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit));
+        UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit, &system()));
     }
 }
 
 #[test]
 fn into_a_maildir() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered, &system()));
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, quit));
+        UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, quit, &system()));
     }
 }
 
 #[test]
+fn into_a_maildir_on_file_systems_that_lack_calls() {
+    for faults in [with_links_only(), with_plain_moves_only()] {
+        survives(UIDS[0], Target::Maildir, true, Quit::Answered, &faults);
+    }
+}
+
+#[test]
+fn into_an_mbox_on_a_file_system_without_links() {
+    survives(UIDS[0], Target::Mbox, true, Quit::Answered, &without_links());
+}
+
+#[test]
 fn into_an_mbox() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, false, Quit::Answered));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, false, Quit::Answered, &system()));
 }
 
 #[test]
 fn into_an_mbox_deleting() {
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, quit));
+        UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, quit, &system()));
     }
 }
 
@@ -234,9 +330,10 @@ fn one_of_two_with_the_same_unique_id_arrives_cut() {
             let mut maildrop = mail(&["a", "a"]);
             let all = expected(&maildrop);
             let broken = maildrop[cut].1.clone();
-            run(&mut maildrop, &target, &state, true, quit, &broken).unwrap();
+            let faults = system();
+            run(&faults, &mut maildrop, &target, &state, true, quit, &broken).unwrap();
             assert_eq!(stored(&target).len(), 1);
-            run(&mut maildrop, &target, &state, true, Quit::Answered, "").unwrap();
+            run(&faults, &mut maildrop, &target, &state, true, Quit::Answered, "").unwrap();
             assert_eq!(stored(&target), all, "{quit:?} {cut}");
             assert!(maildrop.is_empty());
         }

@@ -17,6 +17,10 @@ impl Place {
         Self(format!("storing in {target} failed").into())
     }
 
+    pub(super) fn caller() -> Self {
+        Self("a message was not taken".into())
+    }
+
     pub(super) fn state(path: &Path) -> Self {
         Self(format!("writing the state file {} failed", path.display()).into())
     }

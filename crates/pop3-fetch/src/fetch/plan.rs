@@ -4,7 +4,7 @@ use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Places};
 use crate::Options;
-use crate::journal::{Absence, Census, Id, Memory};
+use crate::journal::{Census, Id, Memory};
 
 /// A message to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,11 @@ pub(crate) fn plan(catalogue: &Catalogue, census: &Census<'_>, memory: &Memory, 
     for (place, listed) in catalogue.iter().enumerate() {
         let known = id(catalogue, census, place).and_then(|(id, _)| memory.known(id));
         if let (Some(entry), false) = (known, wishes.all) {
-            let same_size = entry.has_size(listed.size);
-            if wishes.delete && same_size && entry.absence == Absence::Never {
+            if wishes.delete && entry.may_be_deleted(listed.size) {
                 plan.delete.push(place);
                 continue;
             }
-            if !wishes.delete && (same_size || !matches!(entry.absence, Absence::Since(_))) {
+            if !wishes.delete && entry.is_same(listed.size) {
                 plan.known += 1;
                 continue;
             }
@@ -75,6 +74,8 @@ pub(crate) fn task(catalogue: &Catalogue, census: &Census<'_>, place: usize) -> 
 
 #[cfg(test)]
 mod tests {
+    use pop3_seen::Absence;
+
     use super::super::catalogue::Listed;
     use super::*;
     use crate::journal::{Entry, Key};

@@ -2,19 +2,22 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use pop3_disk::{Disk, System};
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client};
 use pop3_proto::MessageNumber;
 
 use super::catalogue::Catalogue;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, To};
 use super::listing::{Question, list};
 use super::plan::{plan, task};
 use super::storing::{Storing, Tasks};
 use crate::journal::{Id, Traits};
-use crate::{Error, Event, Notice, Options, Report, Target};
+use crate::{Error, Event, Message, Notice, Options, Report, Target};
 
 /// A target and a state file, opened for one run or more, one after the other.
 ///
@@ -47,12 +50,55 @@ impl Fetch {
     /// [`Error::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
     /// output; [`Error::Running`] when another process has one of the two.
     pub fn open(target: &Target, state: &Path, account: &str, options: Options) -> Result<Self, Error> {
+        Self::open_on(&System::shared(), target, state, account, options)
+    }
+
+    /// [Opens](Self::open) target and state file on a disk other than the system's, as tests have it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        target: &Target,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
         if options.delete && matches!(target, Target::Stdout) {
             return Err(Error::unusable(
                 "deleting what goes to standard output would delete mail that its reader may have thrown away; fetch into files",
             ));
         }
-        let inbox = Inbox::open(target, state, account, &target.identity(), options.all, &options.stop)?;
+        Self::with(disk, To::Target(target), state, account, options)
+    }
+
+    /// Opens the state file for messages that the caller takes: into a database, a ticket, another mail system.
+    /// `state` and `account` are as for [`open`](Self::open).
+    ///
+    /// `deliver` gets each message when it is complete and proved to be what was asked for. When it returns well, the
+    /// message counts as stored, and may be deleted from the server: so have it durable by then. If the process ends
+    /// right behind that, or the state file can't be written, the same message is delivered once more. An error ends
+    /// the run; the next one delivers the message again. The call may block, as writing files does.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the state file can't be used; [`Error::Running`] when another process has it.
+    pub fn deliver_to(
+        deliver: impl FnMut(&mut Message<'_>) -> io::Result<()> + Send + 'static,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
+        Self::with(&System::shared(), To::Caller(Box::new(deliver)), state, account, options)
+    }
+
+    fn with(
+        disk: &Arc<dyn Disk>,
+        to: To<'_>,
+        state: &Path,
+        account: &str,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let inbox = Inbox::open(disk, to, state, account, options.all, &options.stop)?;
         Ok(Self { inbox, options, report: Report::default(), tell: Box::new(|_| {}) })
     }
 
@@ -82,12 +128,13 @@ impl Fetch {
     /// [report](Self::report), which has the figures after an error too.
     ///
     /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
-    /// is remembered. Do not run again then, but open anew.
+    /// is remembered, and the next run goes on from there.
     ///
     /// # Errors
     /// When the run ends before its time. The next one goes on from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<Report, Error> {
         self.report = Report::default();
+        self.inbox.begin_run()?;
         self.fetch(client).await?;
         Ok(self.report)
     }

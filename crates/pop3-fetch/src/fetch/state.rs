@@ -1,14 +1,15 @@
 //! Where the state file lies when no option names it.
 
 use std::env;
-use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{self, Path, PathBuf};
 
+use pop3_disk::{Disk, System};
 use pop3_driver::Stop;
 use pop3_url::Url;
 
-use crate::journal::{Key, beside, private, sync_folder_of, wait_for};
+use crate::journal::{Key, wait_for};
+use crate::spot::{PRIVATE, Spot};
 use crate::{Error, Target};
 
 /// The text by which a state file knows its account: user, host, and port. The two standard ports lead
@@ -33,18 +34,25 @@ pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, Error> {
     let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
         Error::unusable("there is no home folder to remember in what was fetched; name a state file")
     })?;
-    path_in(&state.join("pop3"), account, target)
+    path_in(&System::default(), &state.join("pop3"), account, target)
 }
 
-fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
+fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
     let file = |target: &str| {
         let key = Key::of_uid(format!("{account}\0{target}").as_bytes());
         folder.join(format!("{key}.state"))
     };
-    let path = file(&target.identity());
+    let path = file(&target.identity(disk));
     let old = file(&as_spelled(target));
-    if old != path && old.exists() && !path.exists() {
-        take_over(&old, &path)?;
+    // Without the folder there is no old file.
+    if old != path
+        && let Ok(folder) = disk.open_folder(folder)
+    {
+        let spot = |path: &Path| Spot::of(&folder, path);
+        let (old, new) = (spot(&old), spot(&path));
+        if is_there(&old) && !is_there(&new) {
+            take_over(disk, &old, &new)?;
+        }
     }
     Ok(path)
 }
@@ -63,44 +71,51 @@ fn as_spelled(target: &Target) -> String {
 }
 
 /// Gives a state file its new name, unless a process is using it.
-fn take_over(old: &Path, new: &Path) -> Result<(), Error> {
+fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), Error> {
     let failed = |error: io::Error| {
         Error::unusable(format!(
             "the state file {} can't be renamed to {}: {error}",
-            old.display(),
-            new.display()
+            old.path().display(),
+            new.path().display()
         ))
     };
-    let lock_path = beside(old, ".lock");
-    let lock = private().truncate(false).open(&lock_path).map_err(failed)?;
-    match wait_for(&lock, &Stop::new()) {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Error::Running(format!(
-                "another fetch with the state file {} is running; wait until it has ended",
-                old.display()
-            )));
-        }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    let lock_spot = old.beside(".lock");
+    let lock = lock_spot.open(PRIVATE).map_err(failed)?;
+    if !wait_for(disk, &*lock, &Stop::new()).map_err(failed)? {
+        return Err(Error::Running(format!(
+            "another fetch with the state file {} is running; wait until it has ended",
+            old.path().display()
+        )));
     }
-    if new.exists() {
+    if is_there(new) {
         return Ok(());
     }
-    match fs::rename(old, new) {
+    match old.rename(new) {
         // Another process was faster.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed(error)),
         Ok(()) => {
             // Nobody looks for it any more.
-            let _ = fs::remove_file(&lock_path);
-            sync_folder_of(new).map_err(failed)
+            let _ = lock_spot.remove();
+            new.sync_folder().map_err(failed)
         }
     }
 }
 
+/// Whether there is something. What can't be looked at can't be taken over either.
+fn is_there(spot: &Spot) -> bool {
+    spot.exists().unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
+        super::path_in(&System::default(), folder, account, target)
+    }
 
     #[test]
     fn accounts_and_targets_have_one_text_each() {

@@ -241,21 +241,21 @@ impl<'a> Storing<'a> {
 }
 
 impl Receiver for Storing<'_> {
-    fn begin(&mut self, message: MessageNumber) -> io::Result<()> {
+    async fn begin(&mut self, message: MessageNumber, _size: Option<Octets>) -> io::Result<()> {
         self.owed.insert(message);
         let task = self.task(message)?;
         self.current = Some((task, self.inbox.begin()?, Print::default()));
         Ok(())
     }
 
-    fn data(&mut self, octets: &[u8]) -> io::Result<()> {
+    async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         let Some((_, incoming, print)) = &mut self.current else { return Ok(()) };
         print.write_all(octets)?;
         (self.tell)(Event::Octets(octets.len() as Octets));
         incoming.write_all(octets)
     }
 
-    fn end(&mut self, outstanding: usize) -> io::Result<()> {
+    async fn end(&mut self, outstanding: usize) -> io::Result<()> {
         let Some((task, incoming, print)) = self.current.take() else { return Ok(()) };
         let shifted = outstanding > 0 || self.chunk.has_refusals();
         let estimates = self.inbox.traits().estimates_sizes;
@@ -263,7 +263,7 @@ impl Receiver for Storing<'_> {
         Ok(())
     }
 
-    fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
+    async fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> io::Result<()> {
         let task = self.task(message)?;
         self.chunk.refuse();
         self.fail(&Notice::Refused { message: task.number, refusal });

@@ -3,59 +3,46 @@
 //! The file is a log. A message is noted, and the note is on the disk, before the message appears in
 //! the target; a run that was interrupted in between is found out by the next one, which asks the
 //! target. So a message is fetched once, whenever the program was killed. What was deleted is noted
-//! before QUIT is sent; whether that took place, the next listing tells ([`Memory::reconcile`]).
+//! before QUIT is sent; whether that took place, the next listing tells ([`Seen::compare`]).
 //!
 //! A line that is torn or damaged ends the log: what stands behind it was not acted upon yet, or the
 //! disk is damaged, and then messages are fetched again and not lost.
 
-mod census;
-mod entry;
-mod key;
 mod log;
-mod memory;
 mod record;
+mod state_file;
 #[cfg(test)]
 mod tests;
 mod traits;
 
 use core::time::Duration;
-use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
+use pop3_disk::{Disk, File, Lock, Open};
 use pop3_driver::Stop;
 
-pub(crate) use census::Census;
-pub(crate) use entry::{Absence, Day, Entry, Id};
-pub(crate) use key::{Content, Key};
 use log::Log;
-use memory::Forgetting;
-pub(crate) use memory::Memory;
+use pop3_seen::{Absence, Forgetting, Seen};
+pub(crate) use pop3_seen::{Census, Content, Day, Entry, Id, Key, Memory};
+#[cfg(test)]
 use record::Record;
+use state_file::{Header, StateFile};
 pub use traits::RecognisedBy;
 pub(crate) use traits::Traits;
 
 use crate::sink::real_path;
-use crate::{Error, Target, fuse};
+use crate::spot::{PRIVATE, Spot};
+use crate::{Error, Target};
 
-/// The state file, held by this process alone.
+/// The book of what was fetched, in the state file, which this process has alone.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    path: PathBuf,
-    file: File,
+    seen: Seen<StateFile>,
     /// Locked as long as the journal lives; the system unlocks it when the process ends.
-    _lock: File,
-    name: String,
-    account: String,
-    target: String,
-    traits: Traits,
-    memory: Memory,
-    tail: Vec<Unsure>,
-    is_torn: bool,
+    _lock: Box<dyn File>,
 }
 
 /// A message that was about to appear when the last run ended.
@@ -82,26 +69,32 @@ impl Journal {
     ///
     /// # Errors
     /// When it can't be read or written, another process has it, or it is of another account.
-    pub(crate) fn open(path: &Path, account: &str, target: &str, stop: &Stop) -> Result<Self, Error> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        account: &str,
+        target: &str,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
         // However it is spelled, it has one lock, and a link to it stays one.
-        let path = &real_path(path);
+        let path = &real_path(&**disk, path);
         let failed = |error: io::Error| {
             Error::unusable(format!("the state file {} can't be used: {error}", path.display()))
         };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
+            disk.make_folders(folder, 0o777).map_err(failed)?;
         }
-        let lock = private().truncate(false).open(beside(path, ".lock")).map_err(failed)?;
-        wait_for(&lock, stop).map_err(|error| match error {
-            TryLockError::WouldBlock => Error::Running(format!(
+        let spot = Spot::at(&**disk, path).map_err(failed)?;
+        let lock = spot.beside(".lock").open(PRIVATE).map_err(failed)?;
+        if !wait_for(&**disk, &*lock, stop).map_err(failed)? {
+            return Err(Error::Running(format!(
                 "another fetch with the state file {} is running; wait until it has ended",
                 path.display()
-            )),
-            TryLockError::Error(error) => failed(error),
-        })?;
-        let (mut log, is_new) = match File::open(path) {
+            )));
+        }
+        let (mut log, is_new) = match spot.open(Open::reading()) {
             Ok(file) => {
-                let is_empty = file.metadata().map_err(failed)?.len() == 0;
+                let is_empty = file.stat().map_err(failed)?.len == 0;
                 (Log::read(&mut BufReader::new(file)).map_err(failed)?, is_empty)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => (Log::default(), true),
@@ -114,141 +107,109 @@ impl Journal {
             )));
         }
         let (name, owner, old_target) =
-            log.header.take().unwrap_or_else(|| (fresh_name(), account.to_owned(), target.to_owned()));
+            log.header.take().unwrap_or_else(|| (fresh_name(&**disk), account.to_owned(), target.to_owned()));
         if owner != account {
             return Err(Error::unusable(format!(
                 "the state file {} is of {owner} and not of {account}; give another state file",
                 path.display()
             )));
         }
-        let is_moved = !Target::is_named_by(target, &old_target);
+        let is_moved = !Target::is_named_by(&**disk, target, &old_target);
         if is_moved && !log.tail.is_empty() {
             return Err(Error::unusable(format!(
                 "the state file {} notes an interrupted fetch to {old_target}; run that once more first",
                 path.display()
             )));
         }
-        let file = private().append(true).open(path).map_err(failed)?;
-        let mut journal = Self {
-            path: path.to_owned(),
-            file,
-            _lock: lock,
-            name,
-            account: account.to_owned(),
-            target: target.to_owned(),
-            traits: log.traits(),
-            memory: log.memory,
-            tail: log.tail,
-            is_torn: false,
-        };
+        let header = Header { name, account: account.to_owned(), target: target.to_owned() };
+        let traits = log.traits();
+        let file = StateFile::open(disk, spot, header, traits, log.tail).map_err(failed)?;
+        let mut journal = Self { seen: Seen::new(log.memory, file), _lock: lock };
         // A new file gets its header, a torn end goes, and so does an old form.
         if is_new || log.torn || log.is_old || old_target != target {
-            journal.rewrite().map_err(failed)?;
+            journal.seen.replace().map_err(failed)?;
         }
         Ok(journal)
     }
 
     /// Whether a failed write may have left notes that the next run believes.
     pub(crate) const fn is_torn(&self) -> bool {
-        self.is_torn
+        self.seen.storage().is_torn
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.seen.storage().path()
     }
 
     /// A name that no other state file has, for the names of unfinished files.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.seen.storage().header.name
     }
 
     pub(crate) const fn memory(&self) -> &Memory {
-        &self.memory
+        self.seen.memory()
     }
 
     /// What is known of the account, beside its messages.
     pub(crate) const fn traits(&self) -> Traits {
-        self.traits
+        self.seen.storage().traits()
     }
 
     /// Notes what is known of the account. It is on the disk when this returns.
     pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
-        if self.traits == traits {
-            return Ok(());
-        }
-        let mut line = Vec::new();
-        Record::Traits(traits).write(&mut line);
-        self.append(&line, true)?;
-        self.traits = traits;
-        Ok(())
+        self.seen.storage_mut().set_traits(traits)
+    }
+
+    /// Whether there are messages of which it is not known whether they appeared.
+    pub(crate) const fn has_unsure(&self) -> bool {
+        !self.seen.storage().tail.is_empty()
     }
 
     /// The messages of which it is not known whether they appeared. Ask the target about each, then
     /// [`settle`](Self::settle).
     pub(crate) fn unsure(&self) -> Vec<Unsure> {
-        self.tail.clone()
+        self.seen.storage().tail.clone()
     }
 
     /// Takes up what became of the [`unsure`](Self::unsure): those in `gone` did not appear.
     pub(crate) fn settle(&mut self, gone: &[Unsure]) -> io::Result<()> {
-        if self.tail.is_empty() {
+        let tail = &mut self.seen.storage_mut().tail;
+        if tail.is_empty() {
             return Ok(());
         }
-        for unsure in gone {
-            self.memory.remove(unsure.id);
+        tail.clear();
+        if gone.is_empty() {
+            return self.seen.replace();
         }
-        self.tail.clear();
-        self.rewrite()
+        self.seen.not_stored(&gone.iter().map(|unsure| unsure.id).collect::<Vec<_>>())
     }
 
     /// Notes that these messages are about to appear in the target. They may when this returns.
     pub(crate) fn intend(&mut self, intents: &[Intent]) -> io::Result<()> {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut lines = Vec::new();
-        for Intent { id, entry, token } in intents {
-            Record::Stored { id: *id, entry: *entry, time, token: token.clone() }.write(&mut lines);
-        }
-        self.append(&lines, true)?;
-        for Intent { id, entry, token } in intents {
-            self.tail.push(Unsure { id: *id, token: token.clone(), time });
-            self.memory.insert(*id, *entry);
-        }
-        Ok(())
+        self.seen.storage_mut().tokens = intents.iter().map(|intent| intent.token.clone()).collect();
+        self.seen.stored(&intents.iter().map(|intent| (intent.id, intent.entry)).collect::<Vec<_>>())
     }
 
     /// Notes that the messages of all intents have appeared, except those in `failed`.
     pub(crate) fn published(&mut self, failed: &[Id]) -> io::Result<()> {
-        self.tail.clear();
-        if failed.is_empty() {
-            let mut line = Vec::new();
-            Record::Published.write(&mut line);
-            return self.append(&line, false);
-        }
-        for &id in failed {
-            self.memory.remove(id);
-        }
-        self.rewrite()
+        self.seen.storage_mut().tail.clear();
+        if failed.is_empty() { self.seen.storage_mut().published() } else { self.seen.not_stored(failed) }
     }
 
     /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
     pub(crate) fn deleting(&mut self, ids: &[Id]) -> io::Result<()> {
-        let mut lines = Vec::new();
-        for &id in ids {
-            self.memory.deleting(id);
-            Record::Deleting { id }.write(&mut lines);
-        }
-        self.append(&lines, true)
+        self.seen.deleting(ids)
     }
 
     /// QUIT was answered with `+OK`: what was being deleted is gone.
     pub(crate) fn deleted(&mut self) -> io::Result<()> {
-        if self.memory.deleted() { self.rewrite() } else { Ok(()) }
+        self.seen.deleted()
     }
 
     /// Compares with the listing of a new session. Call it before anything is fetched.
     pub(crate) fn reconcile(&mut self, census: &Census<'_>) -> io::Result<()> {
-        let forgetting = Forgetting { today: today(), after: Day::MAX };
-        if self.memory.reconcile(census, forgetting) { self.rewrite() } else { Ok(()) }
+        let today = self.seen.storage().today();
+        self.seen.compare(census, today)
     }
 
     /// Forgets what the server has not listed for so many days. Call it at the end of a run. `seen`
@@ -259,126 +220,32 @@ impl Journal {
         after: Day,
         seen: impl Fn(Id) -> Option<bool>,
     ) -> io::Result<()> {
-        let forgetting = Forgetting { today: today(), after };
-        if self.memory.prune(census, forgetting, seen) { self.rewrite() } else { Ok(()) }
-    }
-
-    /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
-    /// [torn](Self::is_torn).
-    fn append(&mut self, lines: &[u8], durably: bool) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        if self.is_torn {
-            return Err(io::Error::other("an earlier write failed, and could not be taken back"));
-        }
-        fuse::step()?;
-        let length = self.file.metadata()?.len();
-        let mut appended = fuse::write_all(&mut self.file, lines);
-        if durably {
-            appended = appended.and_then(|()| fuse::sync(&self.file));
-        }
-        if appended.is_err() && !fuse::is_burnt() {
-            // What was written of them must not be believed by the next run, nor stand before other lines.
-            let taken_back = self.file.set_len(length).and_then(|()| fuse::sync(&self.file));
-            self.is_torn |= taken_back.is_err();
-        }
-        appended
-    }
-
-    /// Writes the file anew, in one step for all who look.
-    fn rewrite(&mut self) -> io::Result<()> {
-        let new = beside(&self.path, ".new");
-        fuse::step()?;
-        let mut file = private().truncate(true).open(&new)?;
-        let written = self.write_to(&mut file).and_then(|()| fuse::sync(&file));
-        if written.is_err() && !fuse::is_burnt() {
-            // On a full disk it would take the room that others need.
-            let _ = fs::remove_file(&new);
-        }
-        written?;
-        // What is written from here on goes to the new file, even if the rest fails.
-        let file = OpenOptions::new().append(true).open(&new)?;
-        fuse::step()?;
-        fs::rename(&new, &self.path)?;
-        self.file = file;
-        self.is_torn = false;
-        sync_folder_of(&self.path)
-    }
-
-    fn write_to(&self, file: &mut File) -> io::Result<()> {
-        /// Octets gathered before they are written.
-        const BUFFER: usize = 64 * 1024;
-        let (name, account, target) = (self.name.clone(), self.account.clone(), self.target.clone());
-        let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
-        let mut lines = Vec::with_capacity(BUFFER + 1_024);
-        Record::Header { name, account, target, is_old: false }.write(&mut lines);
-        Record::Traits(self.traits).write(&mut lines);
-        for (id, entry) in self.memory.iter().filter(|(id, _)| !unsure.contains_key(id)) {
-            Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines);
-            if lines.len() >= BUFFER {
-                fuse::write_all(file, &lines)?;
-                lines.clear();
-            }
-        }
-        Record::Published.write(&mut lines);
-        for (id, entry) in self.memory.iter() {
-            if let Some(Unsure { time, token, .. }) = unsure.get(&id) {
-                Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut lines);
-            }
-        }
-        fuse::write_all(file, &lines)
+        let today = self.seen.storage().today();
+        self.seen.forget(census, Forgetting { today, after }, seen)
     }
 }
 
-/// The day by the clock; `None` where it can't be right, as on a machine that has no clock of its own
-/// and has not asked for the time yet.
-fn today() -> Option<Day> {
-    /// A day before this program was written: 1 January 2024.
-    const EARLIEST: Day = 19_723;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Day::try_from(now.as_secs() / 86_400).ok().filter(|&day| day >= EARLIEST)
-}
-
-/// Locks a file; a process that is just ending is waited for, unless the switch is thrown.
-pub(crate) fn wait_for(lock: &File, stop: &Stop) -> Result<(), TryLockError> {
+/// Locks a file; `false` when another process has it. One that is just ending is waited for, unless the switch is
+/// thrown.
+pub(crate) fn wait_for(disk: &dyn Disk, lock: &dyn File, stop: &Stop) -> io::Result<bool> {
     for _ in 0..20 {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) if !stop.is_stopped() => {
-                thread::sleep(Duration::from_millis(50));
-            }
-            other => return other,
+        if lock.try_lock(Lock::Whole)? {
+            return Ok(true);
         }
+        if stop.is_stopped() {
+            return Ok(false);
+        }
+        disk.pause(Duration::from_millis(50));
     }
-    lock.try_lock()
-}
-
-/// Brings the names in the folder of a file to the disk.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fuse::sync(&File::open(folder)?)
-}
-
-/// The path with something appended to its file name.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// Opens for writing, and makes a file that only its owner can read.
-pub(crate) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(0o600);
-    options
+    lock.try_lock(Lock::Whole)
 }
 
 /// 16 hexadecimal digits that no other state file has.
-fn fresh_name() -> String {
+fn fresh_name(disk: &dyn Disk) -> String {
     let mut octets = [0; 8];
     if getrandom::fill(&mut octets).is_err() {
         // Then the time and the process are what differs.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         octets = (now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 40)).to_be_bytes();
     }
     format!("{:016x}", u64::from_be_bytes(octets))

@@ -5,8 +5,7 @@ use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-use super::entry::{Absence, Entry, Id};
-use super::{Key, Traits};
+use super::{Absence, Entry, Id, Key, Traits};
 
 /// A line of the state file. Each begins with a checksum of the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,9 @@
 //! The state file: what is noted, torn, refused.
 
+use std::fs;
+
+use pop3_disk::System;
+
 use super::*;
 
 fn intent(uid: &str) -> Intent {
@@ -14,7 +18,7 @@ fn intent(uid: &str) -> Intent {
 fn what_was_noted_is_there_in_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/er/state");
-    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     let name = journal.name().to_owned();
     journal.intend(&[intent("a"), intent("b")]).unwrap();
     journal.published(&[]).unwrap();
@@ -22,7 +26,7 @@ fn what_was_noted_is_there_in_the_next_run() {
     journal.intend(&[intent("c")]).unwrap();
     let memory = journal.memory().clone();
     drop(journal);
-    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     assert_eq!(journal.memory(), &memory);
     assert_eq!(journal.name(), name);
     let unsure = journal.unsure();
@@ -30,7 +34,7 @@ fn what_was_noted_is_there_in_the_next_run() {
     journal.settle(&unsure).unwrap();
     journal.deleted().unwrap();
     drop(journal);
-    let journal = Journal::open(&path, "u@h:110", "mbox:y", &Stop::new()).unwrap();
+    let journal = Journal::open(&System::shared(), &path, "u@h:110", "mbox:y", &Stop::new()).unwrap();
     assert_eq!(journal.memory().iter().map(|(id, _)| id).collect::<Vec<_>>(), [intent("b").id]);
     assert!(journal.unsure().is_empty());
 }
@@ -39,7 +43,7 @@ fn what_was_noted_is_there_in_the_next_run() {
 fn traits_survive_and_a_torn_line_changes_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let open = || Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let open = || Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     let first = Traits { estimates_sizes: true, ..Traits::default() };
     let second = Traits { recognised_by: Some(RecognisedBy::Content), lost_synchronisation: true, ..first };
     let mut journal = open();
@@ -85,7 +89,7 @@ fn a_file_of_the_old_form_is_read_and_written_anew() {
         Record::Published.write(&mut old);
         fs::write(&path, &old).unwrap();
         for _ in 0..2 {
-            let journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+            let journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
             assert_eq!(journal.traits().recognised_by, expected);
             assert_eq!((journal.memory().len(), journal.name()), (entries.len(), "n"));
             assert!(!String::from_utf8(fs::read(&path).unwrap()).unwrap().contains("pop3-state-1"));
@@ -98,9 +102,12 @@ fn refuses_what_is_not_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let refusal = |account, target| {
-        Journal::open(&path, account, target, &Stop::new()).map(|_| ()).unwrap_err().to_string()
+        Journal::open(&System::shared(), &path, account, target, &Stop::new())
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
-    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     assert!(refusal("u@h:110", "dir:x").contains("another fetch with the state file"));
     journal.intend(&[intent("a")]).unwrap();
     drop(journal);
@@ -115,19 +122,19 @@ fn refuses_what_is_not_its_own() {
 fn a_torn_end_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+    let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
     journal.intend(&[intent("a")]).unwrap();
     journal.published(&[]).unwrap();
     drop(journal);
     let whole = fs::read(&path).unwrap();
     for garbage in [&b"12345678 s 00"[..], b"\0\0\0\0", b"12345678 p\n12345678 p\n", b"\xff\n"] {
         fs::write(&path, [&whole, garbage].concat()).unwrap();
-        let mut journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+        let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
         assert_eq!(journal.memory().len(), 1);
         // What comes next is not glued to what was torn.
         journal.intend(&[intent("b")]).unwrap();
         drop(journal);
-        let journal = Journal::open(&path, "u@h:110", "dir:x", &Stop::new()).unwrap();
+        let journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
         assert_eq!((journal.memory().len(), journal.unsure().len()), (2, 1));
     }
 }

@@ -1,49 +1,55 @@
 //! `dir:DIR`: each message as one file with exactly its octets.
 
 use core::time::Duration;
-use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pop3_disk::{Disk, Folder};
 
 use super::spool::{Spool, unique};
 use super::{Receiving, Sink};
-use crate::fuse;
+use crate::spot::{Spot, remove_with};
 
 /// A folder with one file a message, `<time>.<micros>.<count>.<state>.eml`: nothing that the server
 /// says is in the name. Unfinished files lie under `tmp`.
 #[derive(Debug)]
 pub(super) struct Dir {
-    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    folder: Arc<dyn Folder>,
+    tmp: Arc<dyn Folder>,
+    path: PathBuf,
     name: String,
     counter: u64,
 }
 
 impl Dir {
-    pub(super) fn open(folder: &Path, name: &str) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder.join("tmp"))?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), counter: 0 })
+    pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str) -> io::Result<Self> {
+        let tmp = disk.make_folders(&path.join("tmp"), 0o700)?;
+        let folder = disk.open_folder(path)?;
+        let (disk, path, name) = (Arc::clone(disk), path.to_owned(), name.to_owned());
+        Ok(Self { disk, folder, tmp, path, name, counter: 0 })
     }
 
-    fn tmp(&self) -> PathBuf {
-        self.folder.join("tmp")
+    /// Where a file is received.
+    pub(super) fn unfinished(&self, name: &str) -> Spot {
+        Spot::within(&self.tmp, &self.path.join("tmp"), name)
     }
 }
 
 impl Sink for Dir {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let name = unique(&self.name, &mut self.counter) + ".eml";
-        let spool = Spool::create(self.tmp().join(&name))?;
-        Ok(Box::new(InDir { spool, place: self.folder.join(&name), name }))
+        let name = unique(self.disk.now(), &self.name, &mut self.counter) + ".eml";
+        let spool = Spool::create(self.unfinished(&name))?;
+        Ok(Box::new(InDir { spool, place: Spot::within(&self.folder, &self.path, &name), name }))
     }
 
     fn sync_sealed(&mut self) -> io::Result<()> {
-        fuse::sync(&File::open(self.tmp())?)
+        self.tmp.sync()
     }
 
     fn sync_published(&mut self) -> io::Result<()> {
-        fuse::step()?;
-        fuse::sync(&File::open(&self.folder)?)
+        self.folder.sync()
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
@@ -51,43 +57,21 @@ impl Sink for Dir {
         if token.contains('/') || !token.contains(&self.name) {
             return Ok(true);
         }
-        Ok(!exists(&self.tmp().join(token))?)
+        Ok(!self.unfinished(token).exists()?)
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
-        fuse::step()?;
-        fs::remove_file(self.tmp().join(token))
+        self.unfinished(token).remove()
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        remove_with(&self.tmp(), |name| name.ends_with(&format!(".{}.eml", self.name)))
+        remove_with(&*self.tmp, |name| name.ends_with(&format!(".{}.eml", self.name)))
     }
-}
-
-/// Whether there is something under this name, a link that leads nowhere included.
-pub(super) fn exists(path: &Path) -> io::Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Removes the files of a folder whose names are of this kind.
-pub(super) fn remove_with(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(&is_ours) {
-            fuse::step()?;
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 struct InDir {
     spool: Spool,
-    place: PathBuf,
+    place: Spot,
     name: String,
 }
 
@@ -121,12 +105,16 @@ impl Receiving for InDir {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use pop3_disk::System;
+
     use super::*;
 
     #[test]
     fn a_message_is_whole_or_not_there() {
         let folder = tempfile::tempdir().unwrap();
-        let mut dir = Dir::open(&folder.path().join("a/b"), "0123").unwrap();
+        let mut dir = Dir::open(&System::shared(), &folder.path().join("a/b"), "0123").unwrap();
         let files = || fs::read_dir(folder.path().join("a/b")).unwrap().count() - 1;
         let mut dropped = dir.begin().unwrap();
         dropped.write_all(b"half").unwrap();
@@ -146,8 +134,8 @@ mod tests {
     #[test]
     fn cleaning_lets_the_files_of_others_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ours = Dir::open(folder.path(), "0123").unwrap();
-        let mut theirs = Dir::open(folder.path(), "4567").unwrap();
+        let mut ours = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
+        let mut theirs = Dir::open(&System::shared(), folder.path(), "4567").unwrap();
         let (a, b) = (ours.begin().unwrap(), theirs.begin().unwrap());
         assert!(!ours.appeared(&a.token(), Duration::ZERO).unwrap());
         ours.clean().unwrap();

@@ -1,47 +1,48 @@
 //! The lock file beside an mbox, `FILE.lock`, as lockfile_create(3) of liblockfile makes it.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read as _};
 use std::process;
 
+use pop3_disk::{File, Open, Stat, is_without_links};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use crate::fuse;
+use crate::spot::Spot;
 
-/// At this age, in seconds, a lock file that names no process of this machine counts as given up; liblockfile has
+/// At this age, in nanoseconds, a lock file that names no process of this machine counts as given up; liblockfile has
 /// the same.
-const GIVEN_UP: i64 = 5 * 60;
+const GIVEN_UP: i64 = 5 * 60 * 1_000_000_000;
+
+/// As others make lock files: all may read who has it.
+const READABLE: Open = Open::writing().make_new(0o644);
 
 /// A lock file, ours until this is dropped.
 #[derive(Debug)]
 pub(super) struct DotLock {
-    path: PathBuf,
-    id: (u64, u64),
+    spot: Spot,
+    made: Stat,
 }
 
 /// A file of ours under a name that nobody else has. Linking it to the name of the lock file succeeds
 /// for one alone, over NFS too.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    path: PathBuf,
-    made: Metadata,
+    spot: Spot,
+    made: Stat,
 }
 
 impl Candidate {
     /// Makes the file. Its content is the process and the machine, `PID:HOST`, as Dovecot writes it and
     /// liblockfile reads it.
-    pub(super) fn make(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn make(spot: Spot) -> io::Result<Self> {
         // One that was killed may have had our number, and so the name.
-        match fs::remove_file(&path) {
+        match spot.remove() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fuse::step()?,
+            _ => {}
         }
-        let mut file = readable().open(&path)?;
-        let written = file.write_all(format!("{}:{}", process::id(), host()).as_bytes());
-        let candidate = Self { path, made: file.metadata()? };
+        let mut file = spot.open(READABLE)?;
+        let written = sign(&mut *file);
+        let candidate = Self { spot, made: file.stat()? };
         match written {
             // On a full disk an empty lock is better than none: what is torn can be repaired under it.
             Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
@@ -51,67 +52,78 @@ impl Candidate {
 
     /// Takes the lock, if nobody has it or it is stale. The kernel's lock on the mbox must be held: no
     /// process of this program is past it then.
-    pub(super) fn try_take(&self, lock: &Path) -> io::Result<Option<DotLock>> {
+    pub(super) fn try_take(&self, lock: &Spot) -> io::Result<Option<DotLock>> {
         let taken = self.link(lock)?;
         if taken.is_some() || !self.remove_stale(lock)? { Ok(taken) } else { self.link(lock) }
     }
 
-    fn link(&self, lock: &Path) -> io::Result<Option<DotLock>> {
-        fuse::step()?;
-        match fs::hard_link(&self.path, lock) {
-            // A file system without links, or a server that does not tell: what is there decides.
-            Err(error) if is_without_links(&error) => match readable().open(lock) {
-                Ok(file) => {
-                    let made = file.metadata()?;
-                    return Ok(Some(DotLock { path: lock.to_owned(), id: id(&made) }));
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+    fn link(&self, lock: &Spot) -> io::Result<Option<DotLock>> {
+        match self.spot.link(lock) {
+            // A file system without links. To move the file there is as good, but not every system can do that
+            // without replacing what is there.
+            Err(error) if is_without_links(&error) => match self.spot.rename_new(lock) {
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return make(lock),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
             },
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let found = found(lock)?;
-        Ok(found
-            .filter(|found| id(found) == id(&self.made))
-            .map(|found| DotLock { path: lock.to_owned(), id: id(&found) }))
+        let found = lock.stat()?;
+        Ok(found.filter(|found| found.same_file(&self.made)).map(|made| DotLock { spot: lock.clone(), made }))
     }
 
     /// Removes the lock file of a process that has ended or given up; says whether it is gone.
-    fn remove_stale(&self, lock: &Path) -> io::Result<bool> {
-        let Some(stale) = found(lock)? else { return Ok(true) };
+    fn remove_stale(&self, lock: &Spot) -> io::Result<bool> {
+        let Some(stale) = lock.stat()? else { return Ok(true) };
         let is_stale = stale.is_file()
             && match owner(lock)? {
                 Owner::Running(_) => false,
                 Owner::Gone => true,
                 // By the clock of the file system, which may be another machine's.
-                Owner::Unknown => self.made.mtime().saturating_sub(stale.mtime()) > GIVEN_UP,
+                Owner::Unknown => self.made.modified.saturating_sub(stale.modified) > GIVEN_UP,
             };
         // Somebody may have been faster, and have the lock now.
-        if !is_stale || found(lock)?.is_none_or(|now| id(&now) != id(&stale)) {
+        if !is_stale || lock.stat()?.is_none_or(|now| !now.same_file(&stale)) {
             return Ok(false);
         }
-        fuse::step()?;
-        fs::remove_file(lock)?;
+        lock.remove()?;
         Ok(true)
     }
 }
 
+/// Makes a lock file in two steps: one that is killed in between leaves a lock without an owner.
+fn make(lock: &Spot) -> io::Result<Option<DotLock>> {
+    match lock.open(READABLE) {
+        Ok(mut file) => {
+            let made = DotLock { spot: lock.clone(), made: file.stat()? };
+            // An empty lock is better than none.
+            let _ = sign(&mut *file);
+            Ok(Some(made))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes whose lock it is.
+fn sign(file: &mut dyn File) -> io::Result<()> {
+    file.write_all(format!("{}:{}", process::id(), host()).as_bytes())
+}
+
 impl Drop for Candidate {
     fn drop(&mut self) {
-        if !fuse::is_burnt() {
-            // If it can't be removed now, the next run does it.
-            let _ = fs::remove_file(&self.path);
-        }
+        // If it can't be removed now, the next run does it.
+        let _ = self.spot.remove();
     }
 }
 
 impl Drop for DotLock {
     fn drop(&mut self) {
         // Who took it for stale has it now; it is not ours to remove.
-        let ours = || fs::symlink_metadata(&self.path).is_ok_and(|found| id(&found) == self.id);
-        if !fuse::is_burnt() && ours() {
-            let _ = fs::remove_file(&self.path);
+        let found = self.spot.stat();
+        if found.is_ok_and(|found| found.is_some_and(|found| found.same_file(&self.made))) {
+            let _ = self.spot.remove();
         }
     }
 }
@@ -128,11 +140,11 @@ pub(super) enum Owner {
 }
 
 /// Who made the lock file, by its content: a process, and behind a colon the machine.
-pub(super) fn owner(lock: &Path) -> io::Result<Owner> {
+pub(super) fn owner(lock: &Spot) -> io::Result<Owner> {
     /// More than any process and machine take.
     const LONGEST: u64 = 512;
     let mut text = Vec::new();
-    match File::open(lock) {
+    match lock.open(Open::reading()) {
         Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
         // It is gone, or we may not look.
         Err(_) => return Ok(Owner::Unknown),
@@ -156,30 +168,6 @@ pub(super) fn owner(lock: &Path) -> io::Result<Owner> {
     Ok(if test_kill_process(pid) == Err(Errno::SRCH) { Owner::Gone } else { Owner::Running(number) })
 }
 
-/// What lies under the path, if anything does.
-fn found(path: &Path) -> io::Result<Option<Metadata>> {
-    match fs::symlink_metadata(path) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn readable() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o644);
-    options
-}
-
-fn is_without_links(error: &io::Error) -> bool {
-    let without = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::MLINK];
-    without.iter().any(|errno| Some(errno.raw_os_error()) == error.raw_os_error())
-}
-
-fn id(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
-}
-
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
@@ -187,10 +175,18 @@ fn host() -> String {
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
+    use std::fs;
+    use std::path::Path;
     use std::process::Command;
     use std::time::SystemTime;
 
+    use pop3_disk::{Faults, System};
+
     use super::*;
+
+    fn spot(path: &Path) -> Spot {
+        Spot::at(&System::default(), path).unwrap()
+    }
 
     /// A process that has ended.
     fn gone() -> u32 {
@@ -203,7 +199,7 @@ mod tests {
     fn a_lock_is_taken_over_only_from_who_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("box.lock");
-        let candidate = Candidate::make(folder.path().join("candidate")).unwrap();
+        let candidate = Candidate::make(spot(&folder.path().join("candidate"))).unwrap();
         let (gone, init) = (gone(), process::id());
         let parent = std::os::unix::process::parent_id();
         let old = Duration::from_secs(6 * 60);
@@ -225,9 +221,9 @@ mod tests {
             ("\u{fffd}99999999999999999999".to_owned(), Duration::ZERO, false),
         ] {
             fs::write(&path, &content).unwrap();
-            let file = File::options().write(true).open(&path).unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
             file.set_modified(SystemTime::now() - age).unwrap();
-            let lock = candidate.try_take(&path).unwrap();
+            let lock = candidate.try_take(&spot(&path)).unwrap();
             assert_eq!(lock.is_some(), taken, "{content:?} {age:?}");
             drop(lock);
             assert_eq!(path.exists(), !taken, "{content:?} {age:?}");
@@ -235,11 +231,39 @@ mod tests {
     }
 
     #[test]
+    fn one_has_it_where_there_are_no_links_too() {
+        for rename_new in [true, false] {
+            let faults = Faults::over(System::shared());
+            faults.without_links();
+            if !rename_new {
+                faults.without_rename_new();
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let spot = |name: &str| Spot::at(&faults, &folder.path().join(name)).unwrap();
+            let (one, other) =
+                (Candidate::make(spot("one")).unwrap(), Candidate::make(spot("other")).unwrap());
+            // Of a process that runs, as ours is.
+            fs::write(folder.path().join("one"), std::os::unix::process::parent_id().to_string()).unwrap();
+            let lock = one.try_take(&spot("box.lock")).unwrap().unwrap();
+            if rename_new {
+                assert!(other.try_take(&spot("box.lock")).unwrap().is_none());
+            } else {
+                let text = fs::read_to_string(folder.path().join("box.lock")).unwrap();
+                assert_eq!(text, format!("{}:{}", process::id(), host()));
+            }
+            drop(lock);
+            assert!(other.try_take(&spot("box.lock")).unwrap().is_some());
+            drop((one, other));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
     fn one_has_it_and_others_find_out_who() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("box.lock");
-        let candidate = Candidate::make(folder.path().join("candidate")).unwrap();
-        let lock = candidate.try_take(&path).unwrap().unwrap();
+        let candidate = Candidate::make(spot(&folder.path().join("candidate"))).unwrap();
+        let lock = candidate.try_take(&spot(&path)).unwrap().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}:{}", process::id(), host()));
         drop(candidate);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -3,24 +3,23 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::path::Path;
 
+use pop3_disk::{Disk, File, Lock, Open};
 use pop3_driver::Stop;
-use rustix::fs::{FlockOperation, fcntl_lock};
-use rustix::io::Errno;
 
 use super::dot_lock::{Candidate, DotLock, Owner, owner};
-use super::turn::is_at;
-use crate::journal::{beside, private};
+use crate::spot::Spot;
 
 /// How long another program may hold a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The same once the switch is thrown.
 const HURRY: Duration = Duration::from_secs(1);
+
+/// How the mbox is opened.
+const MBOX: Open = Open::reading_and_writing().make(0o600);
 
 /// An mbox that no other program writes to meanwhile.
 #[derive(Debug)]
@@ -29,27 +28,33 @@ pub(super) struct Locked {
     _dot: DotLock,
     /// Closing it unlocks it. The lock by fcntl(2) ends when *any* descriptor of the file is closed, so
     /// there must be no other.
-    pub(super) file: File,
+    pub(super) file: Box<dyn File>,
 }
 
 impl Locked {
-    /// Opens the mbox, or makes it, and locks it. `candidate` is a path beside it that nobody else uses.
+    /// Opens the mbox, or makes it, and locks it. `candidate` is a spot beside it that nobody else uses.
     ///
     /// While one lock is not to be had, none is held, so that programs that take them in another order
     /// do not wait for each other.
-    pub(super) fn take(path: &Path, candidate: PathBuf, patience: Duration, stop: &Stop) -> io::Result<Self> {
+    pub(super) fn take(
+        disk: &dyn Disk,
+        mbox: &Spot,
+        candidate: Spot,
+        patience: Duration,
+        stop: &Stop,
+    ) -> io::Result<Self> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let lock = beside(path, ".lock");
+        let lock = mbox.beside(".lock");
         let mut waited = Duration::ZERO;
-        let mut file = private().read(true).truncate(false).open(path)?;
-        let cannot = |error| Refused::no_lock_file(&lock, error);
+        let mut file = mbox.open(MBOX)?;
+        let cannot = |error| Refused::no_lock_file(lock.path(), error);
         let candidate = Candidate::make(candidate).map_err(cannot)?;
         loop {
-            let busy = match kernel_lock(&file)? {
+            let busy = match kernel_lock(&*file)? {
                 Some(kind) => Busy::Kernel(kind),
                 // Some programs replace the file.
-                None if !is_at(&file, path)? => {
-                    file = private().read(true).truncate(false).open(path)?;
+                None if !mbox.is(&*file)? => {
+                    file = mbox.open(MBOX)?;
                     continue;
                 }
                 None => match candidate.try_take(&lock).map_err(cannot)? {
@@ -57,13 +62,13 @@ impl Locked {
                     None => Busy::LockFile,
                 },
             };
-            kernel_unlock(&file)?;
+            kernel_unlock(&*file)?;
             // Who is told to end may store what is complete, but not wait for long.
             let hurried = stop.is_stopped() && waited >= HURRY;
             if waited >= patience || hurried {
                 return Err(Refused::busy(busy, &lock, waited));
             }
-            thread::sleep(PAUSE);
+            disk.pause(PAUSE);
             waited += PAUSE;
         }
     }
@@ -78,45 +83,21 @@ enum Busy {
 
 /// Takes the locks by fcntl(2) and flock(2); says which of them another program has. Then the other may
 /// be held.
-fn kernel_lock(file: &File) -> io::Result<Option<&'static str>> {
-    match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::ACCESS | Errno::AGAIN) => return Ok(Some("fcntl")),
-        Err(error) => return Err(error.into()),
-    }
-    if is_flock_apart(file)
-        && let Err(error) = file.try_lock()
-    {
-        return match error {
-            fs::TryLockError::WouldBlock => Ok(Some("flock")),
-            fs::TryLockError::Error(error) => Err(error),
-        };
-    }
-    Ok(None)
+fn kernel_lock(file: &dyn File) -> io::Result<Option<&'static str>> {
+    Ok(if !file.try_lock(Lock::Records)? {
+        Some("fcntl")
+    } else if file.has_separate_locks() && !file.try_lock(Lock::Whole)? {
+        Some("flock")
+    } else {
+        None
+    })
 }
 
-fn kernel_unlock(file: &File) -> io::Result<()> {
-    if is_flock_apart(file) {
-        file.unlock()?;
+fn kernel_unlock(file: &dyn File) -> io::Result<()> {
+    if file.has_separate_locks() {
+        file.unlock(Lock::Whole)?;
     }
-    Ok(fcntl_lock(file, FlockOperation::Unlock)?)
-}
-
-/// Whether flock(2) is another lock than that of fcntl(2). Where it is the same, as on NFS, a process
-/// would wait for itself.
-fn is_flock_apart(file: &File) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        /// Network file systems of Linux, by their numbers in statfs(2): NFS, SMB, CIFS, SMB2, 9p, Ceph.
-        const NETWORK: [u32; 6] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400];
-        // The numbers have 32 bits; the field has the width of the machine.
-        rustix::fs::fstatfs(file).is_ok_and(|found| !NETWORK.contains(&(found.f_type as u32)))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = file;
-        false
-    }
+    file.unlock(Lock::Records)
 }
 
 /// Why the mbox could not be locked, and what to do.
@@ -127,8 +108,8 @@ struct Refused {
 }
 
 impl Refused {
-    fn busy(busy: Busy, lock: &Path, waited: Duration) -> io::Error {
-        let (seconds, lock_file) = (waited.as_secs(), lock.display());
+    fn busy(busy: Busy, lock: &Spot, waited: Duration) -> io::Error {
+        let (seconds, lock_file) = (waited.as_secs(), lock.path().display());
         let text = match busy {
             Busy::Kernel(kind) => format!(
                 "another program has had it locked ({kind}) for {seconds} s; try again when that has finished"
@@ -175,9 +156,26 @@ impl core::error::Error for Refused {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
     use std::process::Command;
 
+    use pop3_disk::System;
+
     use super::*;
+
+    fn spot(path: &Path) -> Spot {
+        Spot::at(&System::default(), path).unwrap()
+    }
+
+    fn take(path: &Path) -> io::Result<Locked> {
+        let candidate = spot(&path.with_file_name("candidate"));
+        Locked::take(&System::default(), &spot(path), candidate, Duration::ZERO, &Stop::new())
+    }
+
+    fn lock_file(path: &Path) -> PathBuf {
+        spot(path).beside(".lock").path().to_owned()
+    }
 
     /// Programs that are to fail while the mbox `path` is locked, and how they take the lock.
     const PEERS: [&str; 4] = [
@@ -202,13 +200,12 @@ mod tests {
         let path = folder.path().join("box");
         fs::write(&path, "").unwrap();
         for peer in PEERS {
-            let locked =
-                Locked::take(&path, folder.path().join("candidate"), Duration::ZERO, &Stop::new()).unwrap();
+            let locked = take(&path).unwrap();
             assert!(!is_free(&path, peer), "{peer}");
             drop(locked);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{peer}");
             assert!(is_free(&path, peer), "{peer}");
-            let _ = fs::remove_file(beside(&path, ".lock"));
+            let _ = fs::remove_file(lock_file(&path));
         }
     }
 
@@ -216,17 +213,17 @@ mod tests {
     fn whoever_has_it_is_named_and_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("box");
-        let take = || Locked::take(&path, folder.path().join("candidate"), Duration::ZERO, &Stop::new());
+        let take = || take(&path);
         let locked = take().unwrap();
         // A second lock of the same process: that by flock(2) tells them apart.
         assert!(take().unwrap_err().to_string().contains("another program has had it locked"));
         drop(locked);
         let parent = std::os::unix::process::parent_id();
-        fs::write(beside(&path, ".lock"), parent.to_string()).unwrap();
+        fs::write(lock_file(&path), parent.to_string()).unwrap();
         let text = take().unwrap_err().to_string();
         assert!(text.contains(&format!("process {parent} ")) && text.contains("box.lock"), "{text}");
-        fs::remove_file(beside(&path, ".lock")).unwrap();
-        fs::create_dir(beside(&path, ".lock")).unwrap();
+        fs::remove_file(lock_file(&path)).unwrap();
+        fs::create_dir(lock_file(&path)).unwrap();
         assert!(take().unwrap_err().to_string().contains("remove that file"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
@@ -236,12 +233,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("box");
         fs::write(&path, "old").unwrap();
-        let file = File::open(&path).unwrap();
-        assert!(is_at(&file, &path).unwrap());
+        let spot = spot(&path);
+        let file = spot.open(Open::reading()).unwrap();
+        assert!(spot.is(&*file).unwrap());
         fs::write(folder.path().join("new"), "new").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();
-        assert!(!is_at(&file, &path).unwrap());
+        assert!(!spot.is(&*file).unwrap());
         fs::remove_file(&path).unwrap();
-        assert!(!is_at(&file, &path).unwrap());
+        assert!(!spot.is(&*file).unwrap());
     }
 }

@@ -1,16 +1,15 @@
 //! `maildir:DIR`: a Maildir that mail readers can share, with LF for CRLF, as they expect it.
 
 use core::time::Duration;
-use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use pop3_disk::{Disk, Folder};
 use pop3_maildir::{Delivering, Delivery};
 
-use super::dir::exists;
 use super::{Receiving, Sink};
-use crate::fuse;
+use crate::spot::Spot;
 
 /// From this age on other programs may have removed an unfinished file as abandoned: somewhat before
 /// the 36 hours of maildir(5), as clocks differ.
@@ -19,54 +18,56 @@ const MAY_BE_CLEANED: Duration = Duration::from_secs(30 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Maildir {
     delivery: Delivery,
-    folder: PathBuf,
+    path: PathBuf,
+    tmp: Arc<dyn Folder>,
+    new: Arc<dyn Folder>,
+    cur: Arc<dyn Folder>,
     /// The name of the state file, as a number.
     label: u64,
     /// Unfinished files of an interrupted run, to be removed.
-    leftovers: Vec<PathBuf>,
+    leftovers: Vec<Spot>,
 }
 
 impl Maildir {
-    pub(super) fn open(folder: &Path, name: &str) -> io::Result<Self> {
+    pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str) -> io::Result<Self> {
         let label = u64::from_str_radix(name, 16)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the state file has no proper name"))?;
-        if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
-            fs::create_dir_all(above)?;
+        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+            disk.make_folders(above, 0o777)?;
         }
         // The source says what the system said; the sink's error names the target.
-        let delivery = Delivery::open(folder, true)?.with_lf(true).with_label(label);
-        Ok(Self { delivery, folder: folder.to_owned(), label, leftovers: Vec::new() })
+        let delivery = Delivery::open_on(Arc::clone(disk), path, true)?.with_lf(true).with_label(label);
+        let folder = disk.open_folder(path)?;
+        let [tmp, new, cur] = [b"tmp", b"new", b"cur"].map(|name| folder.open_folder(name));
+        let (tmp, new, cur, path) = (tmp?, new?, cur?, path.to_owned());
+        Ok(Self { delivery, path, tmp, new, cur, label, leftovers: Vec::new() })
+    }
+
+    /// Where a message is received.
+    pub(super) fn unfinished(&self, name: &str) -> Spot {
+        Spot::within(&self.tmp, &self.path.join("tmp"), name)
     }
 
     /// Whether a message with this base lies in `new` or `cur`, whatever its flags.
     fn is_delivered(&self, base: &str) -> io::Result<bool> {
-        if exists(&self.folder.join("new").join(base))? {
-            return Ok(true);
-        }
-        for entry in fs::read_dir(self.folder.join("cur"))? {
-            let name = entry?.file_name();
-            if name
-                .as_bytes()
-                .strip_prefix(base.as_bytes())
-                .is_some_and(|rest| matches!(rest, [] | [b':', ..]))
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut is_delivered = self.new.stat(base.as_bytes())?.is_some();
+        self.cur.list(&mut |name| {
+            let flags = name.strip_prefix(base.as_bytes());
+            is_delivered |= flags.is_some_and(|flags| matches!(flags, [] | [b':', ..]));
+        })?;
+        Ok(is_delivered)
     }
 }
 
 impl Sink for Maildir {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        fuse::step()?;
         let delivering = self.delivery.begin()?;
         let path = delivering.path();
         Ok(Box::new(InMaildir { delivering: Some(delivering), path }))
     }
 
     fn sync_sealed(&mut self) -> io::Result<()> {
-        fuse::sync(&File::open(self.folder.join("tmp"))?)
+        self.tmp.sync()
     }
 
     /// Nothing is left to do: each message was brought to the disk as it was delivered.
@@ -78,26 +79,22 @@ impl Sink for Maildir {
         if token.contains('/') {
             return Ok(true);
         }
-        let unfinished = self.folder.join("tmp").join(token);
-        if exists(&unfinished)? {
+        let unfinished = self.unfinished(token);
+        if let Some(found) = unfinished.stat()? {
             self.leftovers.push(unfinished);
-            return Ok(false);
+            // Where a file is moved by a link, a run that was killed in the midst leaves it under both names.
+            return Ok(found.links > 1 && self.is_delivered(token)?);
         }
         // A reader may have moved the message on, or removed it; but so may a cleaner of `tmp`.
         Ok(age < MAY_BE_CLEANED || self.is_delivered(token)?)
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
-        fuse::step()?;
-        fs::remove_file(self.folder.join("tmp").join(token))
+        self.unfinished(token).remove()
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        for path in self.leftovers.drain(..) {
-            fuse::step()?;
-            fs::remove_file(path)?;
-        }
-        fuse::step()?;
+        self.leftovers.drain(..).try_for_each(|unfinished| unfinished.remove())?;
         self.delivery.clean_labelled(self.label)?;
         // Of state files that are gone, and of other programs.
         self.delivery.clean_tmp(Delivery::ABANDONED)?;
@@ -119,7 +116,6 @@ impl InMaildir {
 
 impl Write for InMaildir {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        fuse::step()?;
         self.delivering()?.write(octets)
     }
 
@@ -130,9 +126,7 @@ impl Write for InMaildir {
 
 impl Receiving for InMaildir {
     fn seal(&mut self) -> io::Result<()> {
-        self.flush()?;
-        fuse::step()?;
-        fuse::sync(&File::open(&self.path)?)
+        self.delivering()?.sync()
     }
 
     fn token(&self) -> String {
@@ -140,7 +134,7 @@ impl Receiving for InMaildir {
     }
 
     fn publish(mut self: Box<Self>) -> io::Result<()> {
-        let delivered = fuse::step().and_then(|()| Ok(self.delivering()?.deliver()?));
+        let delivered = self.delivering().and_then(|delivering| Ok(delivering.deliver()?));
         match self.delivering.take() {
             Some(delivering) if delivered.is_err() => delivering.leave(),
             _ => {}
@@ -155,23 +149,18 @@ impl Receiving for InMaildir {
     }
 }
 
-impl Drop for InMaildir {
-    fn drop(&mut self) {
-        // A process that is gone removes nothing.
-        if fuse::is_burnt() {
-            core::mem::forget(self.delivering.take());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use pop3_disk::System;
+
     use super::*;
 
     #[test]
     fn a_message_that_a_reader_moved_has_appeared() {
         let folder = tempfile::tempdir().unwrap();
-        let mut maildir = Maildir::open(&folder.path().join("a/mail"), "0123").unwrap();
+        let mut maildir = Maildir::open(&System::shared(), &folder.path().join("a/mail"), "0123").unwrap();
         let mut message = maildir.begin().unwrap();
         message.write_all(b"a: b\r\n\r\nbody\r\n").unwrap();
         message.seal().unwrap();
@@ -181,7 +170,7 @@ mod tests {
         message.publish().unwrap();
         assert!(maildir.appeared(&token, Duration::ZERO).unwrap());
         assert!(maildir.appeared(&token, old).unwrap());
-        let (new, cur) = (maildir.folder.join("new"), maildir.folder.join("cur"));
+        let (new, cur) = (maildir.path.join("new"), maildir.path.join("cur"));
         let seen = cur.join(format!("{token}:2,S"));
         fs::rename(new.join(&token), &seen).unwrap();
         assert_eq!(fs::read(&seen).unwrap(), b"a: b\n\nbody\n");

@@ -5,22 +5,18 @@
 //! [locked](super::locks) meanwhile in all ways that mail programs use.
 
 use core::time::Duration;
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Read, SeekFrom, Write};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use pop3_disk::{Disk, File, Open};
 use pop3_driver::Stop;
 
-use super::dir::{exists, remove_with};
 use super::locks::{Locked, PATIENCE};
 use super::mboxrd::Mboxrd;
 use super::spool::{Spool, unique};
 use super::{Receiving, Sink};
-use crate::fuse;
-use crate::journal::{beside, private, sync_folder_of};
+use crate::spot::{PRIVATE, Spot, remove_with};
 
 #[derive(Debug)]
 pub(super) struct Mbox {
@@ -30,7 +26,8 @@ pub(super) struct Mbox {
 
 #[derive(Debug)]
 struct Place {
-    path: PathBuf,
+    disk: Arc<dyn Disk>,
+    mbox: Spot,
     /// The name of the state file.
     name: String,
     patience: Duration,
@@ -38,30 +35,28 @@ struct Place {
 }
 
 impl Mbox {
-    pub(super) fn open(path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
-        if path.file_name().is_none() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let (path, name) = (path.to_owned(), name.to_owned());
-        let place = Place { path, name, patience: PATIENCE, stop: stop.clone() };
-        place.repair(&mut place.lock()?.file)?;
+    pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
+        let (mbox, name) = (Spot::at(&**disk, path)?, name.to_owned());
+        let place = Place { disk: Arc::clone(disk), mbox, name, patience: PATIENCE, stop: stop.clone() };
+        place.repair(&mut *place.lock()?.file)?;
         Ok(Self { place: Arc::new(place), counter: 0 })
     }
 }
 
 impl Sink for Mbox {
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>> {
-        let token = unique(&self.place.name, &mut self.counter);
+        let now = self.place.disk.now();
+        let token = unique(now, &self.place.name, &mut self.counter);
         let mut spool = Spool::create(self.place.spool(&token))?;
         let mut buffer = Vec::new();
-        Mboxrd::begin(SystemTime::now(), &mut buffer);
+        Mboxrd::begin(now, &mut buffer);
         spool.write_all(&buffer)?;
         buffer.clear();
         Ok(Box::new(InMbox { place: Arc::clone(&self.place), spool, token, form: Mboxrd::new(), buffer }))
     }
 
     fn sync_sealed(&mut self) -> io::Result<()> {
-        sync_folder_of(&self.place.path)
+        self.place.mbox.sync_folder()
     }
 
     /// Nothing is left to do: each message was brought to the disk as it was appended.
@@ -73,71 +68,63 @@ impl Sink for Mbox {
         if token.contains('/') || !token.contains(&self.place.name) {
             return Ok(true);
         }
-        Ok(!exists(&self.place.spool(token))?)
+        Ok(!self.place.spool(token).exists()?)
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
         // An append that could not be taken back is known by its unfinished file.
         let mut locked = self.place.lock()?;
-        self.place.repair(&mut locked.file)?;
-        fuse::step()?;
-        fs::remove_file(self.place.spool(token))
+        self.place.repair(&mut *locked.file)?;
+        self.place.spool(token).remove()
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        let folder = self.place.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let Some(prefix) = self.place.spool("").file_name().and_then(OsStr::to_str).map(str::to_owned) else {
+        let prefix = self.place.spool("");
+        let Ok(prefix) = str::from_utf8(prefix.name()) else {
             return Ok(()); // A name that is no UTF-8: leftovers stay.
         };
         let suffix = format!(".{}", self.place.name);
-        remove_with(folder.unwrap_or(Path::new(".")), |file| {
-            file.starts_with(&prefix) && file.ends_with(&suffix)
-        })
+        let is_ours = |file: &str| file.starts_with(prefix) && file.ends_with(&suffix);
+        remove_with(self.place.mbox.folder(), is_ours)
     }
 }
 
 impl Place {
     /// Where a message is received.
-    fn spool(&self, token: &str) -> PathBuf {
-        beside(&self.path, &format!(".pop3-part-{token}"))
+    fn spool(&self, token: &str) -> Spot {
+        self.mbox.beside(&format!(".pop3-part-{token}"))
     }
 
     /// The note about the append that is going on.
-    fn note(&self) -> PathBuf {
-        beside(&self.path, ".pop3-append")
-    }
-
-    fn remove_note(&self) -> io::Result<()> {
-        fuse::step()?;
-        fs::remove_file(self.note())
+    fn note(&self) -> Spot {
+        self.mbox.beside(".pop3-append")
     }
 
     fn lock(&self) -> io::Result<Locked> {
         // Named as an unfinished file, so that it is cleaned up as one.
         let candidate = self.spool(&format!("lock-{}.{}", std::process::id(), self.name));
-        Locked::take(&self.path, candidate, self.patience, &self.stop)
+        Locked::take(&*self.disk, &self.mbox, candidate, self.patience, &self.stop)
     }
 
     /// Takes back an append that is not whole; finishes one that is.
-    fn repair(&self, file: &mut File) -> io::Result<()> {
-        let note = match fs::read(self.note()) {
-            Ok(note) => note,
+    fn repair(&self, file: &mut dyn File) -> io::Result<()> {
+        let mut note = Vec::new();
+        match self.note().open(Open::reading()) {
+            Ok(mut file) => file.read_to_end(&mut note)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
         // A note that is torn was not followed by an append.
         if let Some((offset, token)) = parse_note(&note) {
-            match File::open(self.spool(token)) {
-                Ok(mut spool) => match self.compare(file, offset, &mut spool)? {
+            match self.spool(token).open(Open::reading()) {
+                Ok(spool) => match compare(file, offset, spool)? {
                     Found::Whole => {
-                        fuse::sync(file)?;
-                        fuse::step()?;
-                        fs::remove_file(self.spool(token))?;
+                        file.sync()?;
+                        self.spool(token).remove()?;
                     }
                     Found::Part => {
-                        fuse::step()?;
                         file.set_len(offset)?;
-                        fuse::sync(file)?;
+                        file.sync()?;
                     }
                     Found::Other => {}
                 },
@@ -146,78 +133,44 @@ impl Place {
                 Err(error) => return Err(error),
             }
         }
-        self.remove_note()
+        self.note().remove()
     }
 
-    /// What of an append is in the mbox.
-    fn compare(&self, file: &mut File, offset: u64, spool: &mut File) -> io::Result<Found> {
-        let length = file.metadata()?.len();
-        if length < offset {
-            return Ok(Found::Other);
-        }
-        let gap = gap(file, offset)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut expected = gap.chain(BufReader::new(spool)).bytes();
-        let mut found = BufReader::new(&mut *file).bytes();
-        loop {
-            match (expected.next().transpose()?, found.next().transpose()?) {
-                (None, _) => return Ok(Found::Whole),
-                (Some(_), None) => return Ok(Found::Part),
-                (Some(one), Some(other)) if one != other => return Ok(Found::Other),
-                (Some(_), Some(_)) => {}
-            }
-        }
-    }
-
-    /// Appends a spool, whole or not at all, and removes it. On an error the spool stays. The locks are
-    /// held to the end, so that nobody else takes up a note that is still ours.
-    fn append(&self, spool: Spool, token: &str) -> io::Result<()> {
-        let appended = self.lock().and_then(|mut locked| {
-            self.write(&mut locked.file, &spool, token)?;
-            Ok(locked)
-        });
-        let _locked = match appended {
-            Ok(locked) => locked,
-            Err(error) => {
-                spool.leave();
-                return Err(error);
-            }
-        };
-        spool.remove()?;
-        sync_folder_of(&self.path)?;
-        self.remove_note()
-    }
-
-    fn write(&self, file: &mut File, spool: &Spool, token: &str) -> io::Result<()> {
+    /// Appends a spool, whole or not at all, and removes it. On an error the spool stays, or nothing is
+    /// appended. The locks are held to the end, so that nobody else takes up a note that is still ours.
+    fn append(&self, mut spool: Spool, token: &str) -> io::Result<()> {
+        spool.keep();
+        let mut locked = self.lock()?;
+        let file = &mut *locked.file;
         // An append that failed could perhaps not be taken back then.
         self.repair(file)?;
-        let offset = file.metadata()?.len();
-        fuse::step()?;
-        let mut note = private().truncate(true).open(self.note())?;
-        fuse::write_all(&mut note, format!("{offset} {token}\n").as_bytes())?;
-        fuse::sync(&note)?;
-        let copied = self.copy(file, offset, spool);
-        if copied.is_err() && !fuse::is_burnt() {
-            // If that fails, the note stays, and whoever opens the mbox next takes it up.
-            let taken_back = file.set_len(offset).and_then(|()| fuse::sync(file));
-            let _ = taken_back.and_then(|()| self.remove_note());
-        }
-        copied
+        let offset = file.stat()?.len;
+        let mut note = self.note().open(PRIVATE.emptied())?;
+        note.write_all(format!("{offset} {token}\n").as_bytes())?;
+        note.sync()?;
+        let appended =
+            copy(file, offset, &spool).and_then(|()| spool.remove()).and_then(|()| self.mbox.sync_folder());
+        // What we say must be true, so what did not end well is taken back, a whole append included.
+        let settled = if appended.is_ok() { Ok(()) } else { file.set_len(offset).and_then(|()| file.sync()) };
+        // A note that stays is taken up by whoever opens the mbox next.
+        let _ = settled.and_then(|()| self.note().remove());
+        appended
     }
+}
 
-    fn copy(&self, file: &mut File, offset: u64, spool: &Spool) -> io::Result<()> {
-        let gap = gap(file, offset)?;
-        file.seek(SeekFrom::Start(offset))?;
-        fuse::write_all(file, gap)?;
-        let mut source = OpenOptions::new().read(true).open(spool.path())?;
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => return fuse::sync(file),
-                Ok(read) => fuse::write_all(file, &buffer[..read])?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+/// Copies a spool behind the octets before `offset`, with an empty line between.
+fn copy(file: &mut dyn File, offset: u64, spool: &Spool) -> io::Result<()> {
+    let gap = gap(file, offset)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(gap)?;
+    let mut source = spool.open()?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return file.sync(),
+            Ok(read) => file.write_all(&buffer[..read])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -233,8 +186,27 @@ enum Found {
     Other,
 }
 
+/// What of an append is in the mbox.
+fn compare(file: &mut dyn File, offset: u64, spool: Box<dyn File>) -> io::Result<Found> {
+    if file.stat()?.len < offset {
+        return Ok(Found::Other);
+    }
+    let gap = gap(file, offset)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut expected = gap.chain(BufReader::new(spool)).bytes();
+    let mut found = BufReader::new(file).bytes();
+    loop {
+        match (expected.next().transpose()?, found.next().transpose()?) {
+            (None, _) => return Ok(Found::Whole),
+            (Some(_), None) => return Ok(Found::Part),
+            (Some(one), Some(other)) if one != other => return Ok(Found::Other),
+            (Some(_), Some(_)) => {}
+        }
+    }
+}
+
 /// What must be put behind the octets before `offset` so that an empty line ends them.
-fn gap(file: &mut File, offset: u64) -> io::Result<&'static [u8]> {
+fn gap(file: &mut dyn File, offset: u64) -> io::Result<&'static [u8]> {
     if offset == 0 {
         return Ok(b"");
     }
@@ -299,7 +271,15 @@ impl Receiving for InMbox {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use pop3_disk::System;
+
     use super::*;
+
+    fn open(path: &Path) -> Mbox {
+        Mbox::open(&System::shared(), path, "0123", &Stop::new()).unwrap()
+    }
 
     fn put(mbox: &mut Mbox, message: &[u8]) {
         let mut receiving = mbox.begin().unwrap();
@@ -314,7 +294,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("mbox");
             fs::write(&path, before).unwrap();
-            let mut mbox = Mbox::open(&path, "0123", &Stop::new()).unwrap();
+            let mut mbox = open(&path);
             put(&mut mbox, b"a: b\r\n\r\nFrom c\r\n");
             mbox.begin().unwrap().write_all(b"not finished").unwrap();
             put(&mut mbox, b"second");
@@ -333,10 +313,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mbox");
         fs::write(&path, "From a\n\nold\n\ntorn, and then of another program").unwrap();
-        fs::write(beside(&path, ".pop3-part-t.0123"), "torn off").unwrap();
-        fs::write(beside(&path, ".pop3-append"), "13 t.0123\n").unwrap();
+        fs::write(folder.path().join("mbox.pop3-part-t.0123"), "torn off").unwrap();
+        fs::write(folder.path().join("mbox.pop3-append"), "13 t.0123\n").unwrap();
         let before = fs::read(&path).unwrap();
-        let mut mbox = Mbox::open(&path, "0123", &Stop::new()).unwrap();
+        let mut mbox = open(&path);
         assert_eq!(fs::read(&path).unwrap(), before);
         assert!(!mbox.appeared("t.0123", Duration::ZERO).unwrap());
         mbox.clean().unwrap();

@@ -7,24 +7,28 @@
 
 mod dir;
 mod dot_lock;
+mod handed;
 mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
 mod place;
 mod spool;
-mod stdout;
 mod turn;
 
 use core::time::Duration;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use pop3_disk::Disk;
 use pop3_driver::Stop;
 use pop3_text::reasons;
 
-use crate::journal::{Key, beside};
+use crate::journal::Key;
+use crate::spot::Spot;
 use crate::{Error, Target};
+pub use handed::Message;
+pub(crate) use handed::{Deliver, Handed};
 pub(crate) use place::real_path;
 pub(crate) use turn::Turn;
 
@@ -77,6 +81,7 @@ pub(crate) trait Receiving: Write + Send {
 /// # Errors
 /// When the target can't be used, or another process fetches the account into it; the message names it.
 pub(crate) fn open(
+    disk: &Arc<dyn Disk>,
     target: &Target,
     name: &str,
     account: &str,
@@ -84,18 +89,29 @@ pub(crate) fn open(
 ) -> Result<(Box<dyn Sink>, Option<Turn>), Error> {
     let failed = |error| Error::unusable(format!("{target} can't be used: {}", reasons(&error)));
     let account = Key::of_uid(account.as_bytes());
-    let opened: io::Result<(Box<dyn Sink>, Option<PathBuf>)> = match target.real() {
-        Target::Dir(path) => dir::Dir::open(&path, name)
-            .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
-        Target::Mbox(path) => mbox::Mbox::open(&path, name, stop)
-            .map(|sink| (Box::new(sink) as _, Some(beside(&path, &format!(".pop3-{account}.lock"))))),
-        Target::Maildir(path) => maildir::Maildir::open(&path, name)
-            .map(|sink| (Box::new(sink) as _, Some(path.join("tmp").join(format!(".pop3-{account}.lock"))))),
-        Target::Stdout => Ok((Box::new(stdout::Stdout) as _, None)),
+    let opened = || -> io::Result<(Box<dyn Sink>, Option<Spot>)> {
+        let lock = format!(".pop3-{account}.lock");
+        Ok(match target.real(&**disk) {
+            Target::Dir(path) => {
+                let sink = dir::Dir::open(disk, &path, name)?;
+                let lock = sink.unfinished(&lock);
+                (Box::new(sink), Some(lock))
+            }
+            Target::Mbox(path) => {
+                let sink = mbox::Mbox::open(disk, &path, name, stop)?;
+                (Box::new(sink), Some(Spot::at(&**disk, &path)?.beside(&lock)))
+            }
+            Target::Maildir(path) => {
+                let sink = maildir::Maildir::open(disk, &path, name)?;
+                let lock = sink.unfinished(&lock);
+                (Box::new(sink), Some(lock))
+            }
+            Target::Stdout => (Box::new(Handed::new(disk, Box::new(handed::print))), None),
+        })
     };
-    let (sink, lock) = opened.map_err(failed)?;
+    let (sink, lock) = opened().map_err(failed)?;
     let Some(lock) = lock else { return Ok((sink, None)) };
-    match Turn::take(&lock, stop).map_err(failed)? {
+    match Turn::take(&**disk, lock, stop).map_err(failed)? {
         Some(turn) => Ok((sink, Some(turn))),
         None => Err(Error::Running(format!(
             "another fetch of this account into {target} is running; wait until it has ended"
@@ -105,6 +121,8 @@ pub(crate) fn open(
 
 #[cfg(test)]
 mod tests {
+    use pop3_disk::System;
+
     use super::*;
 
     #[test]
@@ -119,7 +137,10 @@ mod tests {
             Target::Mbox(file.join("x")),
             Target::Mbox(folder.path().to_owned()),
         ] {
-            let error = open(&target, "0123", "u@h", &Stop::new()).map(|_| ()).unwrap_err().to_string();
+            let error = open(&System::shared(), &target, "0123", "u@h", &Stop::new())
+                .map(|_| ())
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(&target.to_string()) && error.contains("os error"), "{error}");
         }
     }

@@ -1,9 +1,10 @@
 //! The one path of a file or folder, however it is spelled.
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{self, Component, Path, PathBuf};
+
+use pop3_disk::Disk;
 
 use crate::Target;
 
@@ -12,21 +13,21 @@ const LINKS: u32 = 40;
 
 /// The path without links, `.` and `..`. What does not exist yet is resolved as far as it does, so
 /// that the path stays the same once it is made.
-pub(crate) fn real_path(path: &Path) -> PathBuf {
-    resolve(&path::absolute(path).unwrap_or_else(|_| path.to_owned()), LINKS)
+pub(crate) fn real_path(disk: &dyn Disk, path: &Path) -> PathBuf {
+    resolve(disk, &path::absolute(path).unwrap_or_else(|_| path.to_owned()), LINKS)
 }
 
-fn resolve(path: &Path, links: u32) -> PathBuf {
-    if let Ok(real) = fs::canonicalize(path) {
+fn resolve(disk: &dyn Disk, path: &Path, links: u32) -> PathBuf {
+    if let Ok(real) = disk.canonical(path) {
         return real;
     }
-    let above = || resolve(path.parent().unwrap_or(Path::new("/")), links);
+    let above = || resolve(disk, path.parent().unwrap_or(Path::new("/")), links);
     match path.components().next_back() {
         Some(Component::Normal(name)) => {
             let (above, name) = (above(), Path::new(name));
-            match fs::read_link(above.join(name)) {
+            match disk.read_link(&above.join(name)) {
                 // `join` takes the link alone where it is absolute.
-                Ok(link) if links > 0 => resolve(&above.join(link), links - 1),
+                Ok(link) if links > 0 => resolve(disk, &above.join(link), links - 1),
                 _ => above.join(name),
             }
         }
@@ -42,19 +43,19 @@ fn resolve(path: &Path, links: u32) -> PathBuf {
 
 impl Target {
     /// The same target with its [real path](real_path).
-    pub(crate) fn real(&self) -> Self {
+    pub(crate) fn real(&self, disk: &dyn Disk) -> Self {
         match self {
-            Self::Maildir(path) => Self::Maildir(real_path(path)),
-            Self::Mbox(path) => Self::Mbox(real_path(path)),
-            Self::Dir(path) => Self::Dir(real_path(path)),
+            Self::Maildir(path) => Self::Maildir(real_path(disk, path)),
+            Self::Mbox(path) => Self::Mbox(real_path(disk, path)),
+            Self::Dir(path) => Self::Dir(real_path(disk, path)),
             Self::Stdout => Self::Stdout,
         }
     }
 
     /// The text by which a state file knows the target: one for each target, however it is spelled.
     /// Octets of the path that are no UTF-8 stand as hexadecimal digits behind a NUL, which no path has.
-    pub(crate) fn identity(&self) -> String {
-        let (kind, path) = match self.real() {
+    pub(crate) fn identity(&self, disk: &dyn Disk) -> String {
+        let (kind, path) = match self.real(disk) {
             Self::Maildir(path) => ("maildir:", path),
             Self::Mbox(path) => ("mbox:", path),
             Self::Dir(path) => ("dir:", path),
@@ -68,16 +69,19 @@ impl Target {
 
     /// Whether a text from a state file means the target with this identity. Older files have the path
     /// as it was spelled.
-    pub(crate) fn is_named_by(identity: &str, text: &str) -> bool {
+    pub(crate) fn is_named_by(disk: &dyn Disk, identity: &str, text: &str) -> bool {
         let read = || Self::parse(OsString::from_vec(text.into())).ok();
-        text == identity || read().is_some_and(|target| target.identity() == identity)
+        text == identity || read().is_some_and(|target| target.identity(disk) == identity)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::fs;
     use std::os::unix::fs::symlink;
+
+    use pop3_disk::System;
 
     use super::*;
 
@@ -105,12 +109,16 @@ mod tests {
                 if made && spelled.contains("new") {
                     continue;
                 }
-                assert_eq!(real_path(&base.join(spelled)), base.join("a/out"), "{spelled} {made}");
+                assert_eq!(
+                    real_path(&System::default(), &base.join(spelled)),
+                    base.join("a/out"),
+                    "{spelled} {made}"
+                );
             }
             fs::create_dir_all(base.join("a/out")).unwrap();
         }
         // It ends, whatever it says.
-        real_path(&base.join("round/x"));
+        real_path(&System::default(), &base.join("round/x"));
     }
 
     #[test]
@@ -118,16 +126,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(folder.path()).unwrap();
         symlink(&base, base.join("link")).unwrap();
-        let identity = Target::Dir(base.join("x")).identity();
+        let identity = Target::Dir(base.join("x")).identity(&System::default());
         assert_eq!(identity, format!("dir:{}/x", base.display()));
-        assert_eq!(Target::Dir(base.join("link/x/")).identity(), identity);
-        assert!(Target::is_named_by(&identity, &format!("dir:{}/link/./x/", base.display())));
-        assert!(!Target::is_named_by(&identity, &format!("mbox:{}/x", base.display())));
-        assert!(!Target::is_named_by(&identity, ""));
-        assert_ne!(Target::Mbox(base.join("x")).identity(), identity);
-        let odd = |octets: &[u8]| Target::Dir(base.join(OsStr::from_bytes(octets))).identity();
+        assert_eq!(Target::Dir(base.join("link/x/")).identity(&System::default()), identity);
+        assert!(Target::is_named_by(
+            &System::default(),
+            &identity,
+            &format!("dir:{}/link/./x/", base.display())
+        ));
+        assert!(!Target::is_named_by(&System::default(), &identity, &format!("mbox:{}/x", base.display())));
+        assert!(!Target::is_named_by(&System::default(), &identity, ""));
+        assert_ne!(Target::Mbox(base.join("x")).identity(&System::default()), identity);
+        let odd =
+            |octets: &[u8]| Target::Dir(base.join(OsStr::from_bytes(octets))).identity(&System::default());
         assert_ne!(odd(b"\xff"), odd(b"\xfe"));
         assert_ne!(odd(b"\xff"), odd("\u{fffd}".as_bytes()));
-        assert_eq!(Target::Stdout.identity(), "-");
+        assert_eq!(Target::Stdout.identity(&System::default()), "-");
     }
 }

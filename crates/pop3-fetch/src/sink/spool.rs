@@ -1,12 +1,11 @@
 //! An unfinished file.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::fuse;
-use crate::journal::private;
+use pop3_disk::{File, Open};
+
+use crate::spot::Spot;
 
 /// Octets gathered before they are written.
 const BUFFER: usize = 64 * 1024;
@@ -14,54 +13,55 @@ const BUFFER: usize = 64 * 1024;
 /// An unfinished file, removed when it is dropped and was not kept.
 #[derive(Debug)]
 pub(super) struct Spool {
-    path: PathBuf,
+    spot: Spot,
     /// `None` when it is sealed, or a write failed.
-    file: Option<BufWriter<File>>,
+    file: Option<BufWriter<Box<dyn File>>>,
     unfinished: bool,
 }
 
 impl Spool {
     /// Makes a new file, for its owner only.
-    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        fuse::step()?;
-        let file = private().create_new(true).open(&path)?;
-        Ok(Self { path, file: Some(BufWriter::with_capacity(BUFFER, file)), unfinished: true })
+    pub(super) fn create(spot: Spot) -> io::Result<Self> {
+        let file = spot.open(Open::writing().make_new(0o600))?;
+        Ok(Self { spot, file: Some(BufWriter::with_capacity(BUFFER, file)), unfinished: true })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Opens what was sealed.
+    pub(super) fn open(&self) -> io::Result<Box<dyn File>> {
+        self.spot.open(Open::reading())
     }
 
     /// Brings the content to the disk and closes the file.
     pub(super) fn seal(&mut self) -> io::Result<()> {
-        fuse::step()?;
         let file = self.file.take().ok_or_else(failed_before)?;
-        fuse::sync(&file.into_inner().map_err(io::IntoInnerError::into_error)?)
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync()
     }
 
     /// Removes the file now, which tells later runs that the message has appeared.
     pub(super) fn remove(mut self) -> io::Result<()> {
         self.unfinished = false;
-        fuse::step()?;
-        fs::remove_file(&self.path)
+        self.spot.remove()
     }
 
     /// Moves the file to its place. If that fails, the file stays where it is.
-    pub(super) fn rename(mut self, path: &Path) -> io::Result<()> {
+    pub(super) fn rename(mut self, to: &Spot) -> io::Result<()> {
         self.unfinished = false;
-        fuse::step()?;
-        fs::rename(&self.path, path)
+        self.spot.rename(to)
+    }
+
+    /// From now on the file stays where it is, whatever becomes of this value.
+    pub(super) const fn keep(&mut self) {
+        self.unfinished = false;
     }
 
     /// Leaves the file where it is.
     pub(super) fn leave(mut self) {
-        self.unfinished = false;
+        self.keep();
     }
 }
 
 impl Write for Spool {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        fuse::step()?;
         let file = self.file.as_mut().ok_or_else(failed_before)?;
         let written = file.write(octets);
         if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
@@ -81,9 +81,9 @@ impl Drop for Spool {
             // Without writing what was gathered.
             drop(file.into_parts());
         }
-        if self.unfinished && !fuse::is_burnt() {
+        if self.unfinished {
             // If it can't be removed now, the next run does it.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.spot.remove();
         }
     }
 }
@@ -93,8 +93,8 @@ fn failed_before() -> io::Error {
 }
 
 /// A file name that no other message gets: the time in front, so that names sort as messages came.
-pub(super) fn unique(name: &str, counter: &mut u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+pub(super) fn unique(now: SystemTime, name: &str, counter: &mut u64) -> String {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     *counter += 1;
     format!("{:010}.{:06}.{:06}.{name}", now.as_secs(), now.subsec_micros(), counter)
 }

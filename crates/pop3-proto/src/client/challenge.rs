@@ -1,5 +1,8 @@
 //! Challenges of AUTH, as servers write them.
 
+use core::fmt;
+
+use crate::escaped::Escaped;
 use crate::quirk::Quirk;
 use crate::sasl::Base64;
 
@@ -7,7 +10,7 @@ use crate::sasl::Base64;
 ///
 /// It is the server's, and may hold what identifies the user: it is not shown by `Debug`, but for
 /// words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Challenge<'b> {
     /// The challenge; it may be empty.
@@ -40,6 +43,16 @@ impl<'b> Challenge<'b> {
             Err(_) if are_words(trimmed) => (Self::Words(trimmed), Some(Quirk::ChallengeWords)),
             Err(_) => (Self::Unreadable, None),
         })
+    }
+}
+
+impl fmt::Debug for Challenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Octets(text) => f.debug_tuple("Octets").field(text).finish(),
+            Self::Words(words) => f.debug_tuple("Words").field(&Escaped::new(words)).finish(),
+            Self::Unreadable => f.write_str("Unreadable"),
+        }
     }
 }
 

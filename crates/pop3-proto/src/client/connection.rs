@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::config::Config;
 use super::error::Error;
@@ -30,7 +31,6 @@ use crate::quirks::Quirks;
 /// appended. Its input buffer must be able to hold [`Config::min_buffer`] octets.
 ///
 /// See the [module](super) for an example.
-#[derive(Debug)]
 pub struct Connection {
     pub(super) config: Config,
     pub(super) session: Session,
@@ -169,6 +169,13 @@ impl Connection {
         result
     }
 
+    /// Tells that the caller begins to wait anew for what is due: the time that has passed since the last poll
+    /// was not the server's, even if that said [`Event::Read`]. It is for who has left a reply alone for a
+    /// while.
+    pub const fn resume(&mut self, now: Instant) {
+        self.patience.sent(now);
+    }
+
     /// Tells that the TLS handshake after [`Event::StartTls`] is finished and the certificate
     /// verified. What was learnt before is forgotten (RFC 2595 section 4): ask for the capabilities
     /// again. The input begins anew.
@@ -264,5 +271,18 @@ impl Connection {
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.session.channel()
+    }
+}
+
+/// Without the octets of the server, but for capabilities and the line that was a fault.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.session)
+            .field("outstanding", &self.outstanding)
+            .field("reading", &self.reading)
+            .field("capabilities", &self.capabilities)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }

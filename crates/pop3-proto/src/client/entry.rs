@@ -1,15 +1,18 @@
 //! What a reply, or a line of one, says.
 
+use core::fmt;
+
 use super::error::Error;
 use super::excerpt::Excerpt;
 use crate::capability::Capability;
 use crate::command::Keyword;
+use crate::escaped::Escaped;
 use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing, number_alone};
 use crate::number::{MessageNumber, decimal};
 use crate::quirk::Quirk;
 
 /// What a reply, or a line of one, says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entry<'b> {
     /// The reply to STAT.
@@ -70,6 +73,20 @@ impl<'b> Entry<'b> {
             Self::Scan(listing) => listing.quirk,
             Self::UniqueId(listing) => listing.quirk,
             Self::Last(_) | Self::Capability(_) | Self::Language(_) | Self::Mechanism(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drop(listing) => f.debug_tuple("Drop").field(listing).finish(),
+            Self::Last(message) => f.debug_tuple("Last").field(message).finish(),
+            Self::Scan(listing) => f.debug_tuple("Scan").field(listing).finish(),
+            Self::UniqueId(listing) => f.debug_tuple("UniqueId").field(listing).finish(),
+            Self::Capability(capability) => f.debug_tuple("Capability").field(capability).finish(),
+            Self::Language(listing) => f.debug_tuple("Language").field(listing).finish(),
+            Self::Mechanism(name) => f.debug_tuple("Mechanism").field(&Escaped::new(name)).finish(),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What a connection tells its caller.
 
+use core::fmt;
+
 use super::challenge::Challenge;
 use super::entry::Entry;
 use crate::command::{Keyword, ReplyShape};
+use crate::escaped::Escaped;
 use crate::quirks::Quirks;
 use crate::reply::Reply;
 
@@ -21,7 +24,7 @@ use crate::reply::Reply;
 /// A caller may match all of it, or ask for what it is waiting for: [`ends_reply`](Self::ends_reply),
 /// [`reply`](Self::reply), [`entry`](Self::entry), [`quirks`](Self::quirks).
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "whoever writes the loop of a connection decides on each event: one that is overlooked is a connection that hangs"
@@ -154,6 +157,35 @@ impl<'b> Event<'b> {
             | Self::End { quirks, .. }
             | Self::StartTls { quirks } => quirks,
             Self::Read | Self::Line(_) | Self::Data(_) | Self::Closed => Quirks::NONE,
+        }
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with_quirks = |f: &mut fmt::Formatter<'_>, name, field, value: &dyn fmt::Debug, quirks| {
+            f.debug_struct(name).field(field, value).field("quirks", quirks).finish()
+        };
+        match self {
+            Self::Read => f.write_str("Read"),
+            Self::Greeting { reply, quirks } => with_quirks(f, "Greeting", "reply", reply, quirks),
+            Self::Reply { keyword, reply, entry, follows, quirks } => f
+                .debug_struct("Reply")
+                .field("keyword", keyword)
+                .field("reply", reply)
+                .field("entry", entry)
+                .field("follows", follows)
+                .field("quirks", quirks)
+                .finish(),
+            Self::Challenge { challenge, quirks } => {
+                with_quirks(f, "Challenge", "challenge", challenge, quirks)
+            }
+            Self::Entry { entry, quirks } => with_quirks(f, "Entry", "entry", entry, quirks),
+            Self::Line(line) => f.debug_tuple("Line").field(&Escaped::new(line)).finish(),
+            Self::Data(octets) => f.debug_tuple("Data").field(&Escaped::new(octets)).finish(),
+            Self::End { keyword, quirks } => with_quirks(f, "End", "keyword", keyword, quirks),
+            Self::StartTls { quirks } => f.debug_struct("StartTls").field("quirks", quirks).finish(),
+            Self::Closed => f.write_str("Closed"),
         }
     }
 }

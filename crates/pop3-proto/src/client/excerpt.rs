@@ -4,13 +4,14 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::command::Keyword;
+use crate::escaped::Escaped;
 
 /// The beginning of a line that the client could not make sense of.
 ///
 /// These are the server's octets, to be escaped before they are shown: [`Display`](fmt::Display) writes them
 /// between quotation marks, in ASCII. Passwords and tokens that were sent for the login, and are repeated in
 /// the line, are replaced by `***`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Excerpt {
     during: Option<Keyword>,
     octets: Box<[u8]>,
@@ -44,6 +45,16 @@ impl Excerpt {
     #[must_use]
     pub const fn is_cut(&self) -> bool {
         self.cut
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Excerpt")
+            .field("during", &self.during)
+            .field("octets", &Escaped::new(&self.octets))
+            .field("cut", &self.cut)
+            .finish()
     }
 }
 

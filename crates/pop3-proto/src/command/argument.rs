@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::escaped::Escaped;
+
 /// A mailbox name: one or more octets without controls, no space at either end.
 ///
 /// The core knows no more of names; a server checks them before it uses them for anything.
@@ -15,7 +17,7 @@ pub struct Name<'a>(&'a [u8]);
 pub struct Password<'a>(&'a [u8]);
 
 /// A command that this crate does not know: its line, and the shape of its reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     line: &'a [u8],
     reply: ReplyShape,
@@ -35,7 +37,7 @@ pub enum ReplyShape {
 
 /// The attributes of XCLIENT, `name=value` between spaces: whom a proxy speaks for. They are the peer's
 /// own words: believe them only of a peer that is trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Xclient<'a>(&'a [u8]);
 
 /// Why octets are no argument.
@@ -151,6 +153,21 @@ fn check_trimmed(octets: &[u8]) -> Result<(), ArgumentError> {
         return Err(ArgumentError::Space);
     }
     Ok(())
+}
+
+impl fmt::Debug for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("line", &Escaped::new(self.line))
+            .field("reply", &self.reply)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Xclient<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Xclient").field(&Escaped::new(self.0)).finish()
+    }
 }
 
 impl fmt::Debug for Name<'_> {

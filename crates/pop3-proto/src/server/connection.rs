@@ -5,20 +5,22 @@ mod lines;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use bytes::BytesMut;
 
+use super::action::Action;
 use super::body::Body;
 use super::config::Config;
+use super::line::Line;
+use super::listing::Listing;
 use super::mechanism::OfferedMechanism;
-use super::session::{Session, State};
-use super::texts;
-use super::vocabulary::{Action, Answer, Close, Column, Event, Extent, Line, Misuse, Request};
+use super::session::Session;
+use super::state::State;
+use super::timing::{Held, Times};
+use super::vocabulary::{Answer, Close, Event, Misuse, Request};
 use super::write;
 use crate::line::LineFinder;
-use crate::number::put_decimal;
-use crate::{Channel, Input, Instant, MessageNumber};
+use crate::{Channel, Input, Instant};
 
 /// A server's side of a connection.
 ///
@@ -32,11 +34,10 @@ pub struct Connection {
     /// How many octets of a line that is too long may still be thrown away before the connection ends.
     skipping: Option<usize>,
     greeted: bool,
-    listing: Option<(Column, MessageNumber)>,
+    listing: Option<Listing>,
     body: Option<Body>,
-    held: Option<Held>,
-    opened: Instant,
-    progress: Instant,
+    refusal: Option<Refusal>,
+    times: Times,
 }
 
 /// The one thing that moves the connection on.
@@ -75,7 +76,7 @@ pub enum Wanted {
 
 /// A reply that is held back.
 #[derive(Debug)]
-struct Held {
+struct Refusal {
     until: Instant,
     reply: Line,
 }
@@ -94,9 +95,8 @@ impl Connection {
             greeted: false,
             listing: None,
             body: None,
-            held: None,
-            opened: now,
-            progress: now,
+            refusal: None,
+            times: Times { opened: now, progress: now },
         }
     }
 
@@ -120,45 +120,40 @@ impl Connection {
     pub fn poll(&mut self, now: Instant, input: &mut Input<'_>, out: &mut BytesMut) -> Step {
         if !self.greeted {
             self.greeted = true;
-            write::greeting(&self.session, out);
+            let session = &self.session;
+            let (timestamp, xclient) = (session.offers_apop().ok(), session.offers_xclient().is_ok());
+            write::greeting(&session.config.greeting, timestamp, xclient, out);
         }
         loop {
-            if let Some(held) = &self.held {
-                let deadline = self.login_deadline();
-                if now < held.until && now < deadline {
-                    return Step::Pause(held.until.min(deadline));
+            if let Some(refusal) = &self.refusal {
+                match self.session.held(refusal.until, self.times, now) {
+                    Held::Waits(until) => return Step::Pause(until),
+                    Held::Due => write::put_line(&refusal.reply, out),
+                    Held::Lost => self.session.close(Close::TimedOut),
                 }
-                if now < held.until {
-                    // The reply is not given early, or the wait could be had for less.
-                    self.held = None;
-                    self.session.close(Close::TimedOut);
-                    continue;
-                }
-                if let Some(Held { reply, .. }) = self.held.take() {
-                    write::put_line(&self.session, &reply, out);
-                }
+                self.refusal = None;
             }
             match self.session.state() {
-                State::Closed => return Step::Close(self.session.closed().unwrap_or(Close::Stopped)),
+                State::Closed(why) => return Step::Close(why),
                 State::StartingTls => return Step::StartTls,
                 State::Authenticating
-                | State::Exchanging
-                | State::Cancelling
+                | State::Exchanging { .. }
+                | State::Cancelling { .. }
                 | State::Proxying
-                | State::Fetching
-                | State::Sending
-                | State::Committing => return Step::Wait,
-                State::Authorization | State::Named | State::Responding if now >= self.deadline() => {
+                | State::Fetching { .. }
+                | State::Sending { .. }
+                | State::Committing { .. } => return Step::Wait,
+                State::Authorization | State::Responding { .. } if now >= self.deadline() => {
                     self.session.close(Close::TimedOut);
                     continue;
                 }
-                State::Authorization | State::Named | State::Responding | State::Transaction => {}
+                State::Authorization | State::Responding { .. } | State::Transaction => {}
             }
             if out.len() >= self.high_water() {
                 return Step::Flush;
             }
-            if let Some((column, next)) = self.listing.take() {
-                self.continue_listing(column, next, out);
+            if self.listing.is_some() {
+                self.continue_listing(out);
                 continue;
             }
             let Some(event) = self.next_event(input) else {
@@ -173,7 +168,7 @@ impl Connection {
                 }
                 continue;
             };
-            self.progress = now;
+            self.times.progress = now;
             // The state takes commands, so that no event is a misuse.
             if let Ok(action) = self.session.step(event)
                 && let Some(request) = self.perform(action, now, Some(input), out)
@@ -205,7 +200,7 @@ impl Connection {
             | Answer::Committed { .. }) => answer,
         };
         let action = self.session.step(Event::Answer(answer))?;
-        let asked = core::mem::replace(&mut self.progress, now);
+        let asked = core::mem::replace(&mut self.times.progress, now);
         // No answer leads to another request.
         self.perform(action, asked, None, out);
         Ok(())
@@ -234,20 +229,20 @@ impl Connection {
         let Action::Nothing = self.session.step(Event::TlsEstablished)? else { return Err(Misuse) };
         self.finder = LineFinder::new();
         self.skipping = None;
-        self.progress = now;
+        self.times.progress = now;
         Ok(())
     }
 
     /// Notes that the peer has taken octets of the output, which keeps the autologout timer from
     /// running out while a long message is on its way.
     pub const fn wrote(&mut self, now: Instant) {
-        self.progress = now;
+        self.times.progress = now;
     }
 
     /// Ends the session for a reason of the caller's: nothing is removed. A commit that was asked
     /// for goes on in the store, but its reply will not be sent.
     pub fn close(&mut self, why: Close) {
-        self.held = None;
+        self.refusal = None;
         self.body = None;
         self.session.close(why);
     }
@@ -257,20 +252,7 @@ impl Connection {
     /// store.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        let limits = self.session.limits();
-        if self.session.is_logged_in() {
-            self.progress.after(limits.idle_timeout)
-        } else if self.session.closed().is_some() {
-            // The last reply is still to be sent, however long ago the connection was opened.
-            self.progress.after(limits.idle_timeout.min(limits.login_timeout))
-        } else {
-            self.login_deadline()
-        }
-    }
-
-    /// When a connection without a login is closed, whatever it waits for.
-    fn login_deadline(&self) -> Instant {
-        self.opened.after(self.session.config.limits.login_timeout)
+        self.session.deadline(self.times)
     }
 
     /// The session underneath: its state, snapshot, marks and totals.
@@ -289,38 +271,41 @@ impl Connection {
     ) -> Option<Request> {
         match action {
             Action::Nothing => {}
-            Action::Reply(line) => write::put_line(&self.session, &line, out),
-            Action::Refuse { reply, failures, delay, last: _ } => {
+            Action::Reply(line) => write::put_line(&line, out),
+            Action::Refuse { reply, delay, last: _ } => {
                 // Not from the answer on, or the time would tell how long the store has looked.
-                let until = asked.after(self.failure_delay(failures).max(delay));
-                self.held = Some(Held { until, reply });
+                self.refusal = Some(Refusal { until: asked.after(delay), reply });
             }
-            Action::DropListing => write::drop_listing(&self.session, out),
-            Action::Listing(column) => {
-                write::begin_listing(&self.session, out);
-                self.listing = Some((column, MessageNumber::FIRST));
+            Action::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
+            Action::Listing(line, listing) => {
+                write::put_line(&line, out);
+                self.listing = Some(listing);
             }
-            Action::Entry(column, message) => {
-                out.extend_from_slice(b"+OK ");
-                write::entry(&self.session, column, message, out);
-            }
-            Action::Last => {
-                out.extend_from_slice(b"+OK ");
-                put_decimal(out, self.session.marks().highest().map_or(0, MessageNumber::number).into());
-                out.extend_from_slice(b"\r\n");
-            }
-            Action::Capabilities => write::capabilities(&self.session, out),
-            Action::Mechanisms => write::mechanisms(&self.session, out),
-            Action::Challenge(challenge) => write::challenge(&challenge, out),
-            Action::Language(line) => write::language(&self.session, &line, out),
-            Action::Languages => write::languages(&self.session, out),
-            Action::Ask(request) => return Some(request),
-            Action::BeginBody { octets, extent } => {
-                self.body = Some(Body::new(extent, octets));
-                match extent {
-                    Extent::Whole => write::positive(&self.session, texts::OCTETS, &[octets], out),
-                    Extent::Top { .. } => write::positive(&self.session, texts::TOP, &[], out),
+            Action::Entry(mut listing) => {
+                if let Some(entry) = listing.next_entry() {
+                    out.extend_from_slice(b"+OK ");
+                    write::entry(entry, out);
                 }
+            }
+            Action::Last(highest) => write::last(highest, out),
+            Action::Capabilities(line, announcement) => {
+                write::put_line(&line, out);
+                write::capabilities(&announcement, out);
+            }
+            Action::Mechanisms(line, names) => {
+                write::put_line(&line, out);
+                write::mechanisms(&names, out);
+            }
+            Action::Challenge(challenge) => write::challenge(&challenge, out),
+            Action::Language(language, line) => write::language(language, &line, out),
+            Action::Languages(line, languages) => {
+                write::put_line(&line, out);
+                write::languages(&languages, out);
+            }
+            Action::Ask(request) => return Some(request),
+            Action::BeginBody { line, octets, extent } => {
+                self.body = Some(Body::new(extent, octets));
+                write::put_line(&line, out);
             }
             Action::EndBody => {
                 if let Some(body) = self.body.take() {
@@ -328,8 +313,8 @@ impl Connection {
                     body.stuffer.finish(out);
                 }
             }
-            Action::StartTls => {
-                write::positive(&self.session, texts::BEGIN_TLS, &[], out);
+            Action::StartTls(line) => {
+                write::put_line(&line, out);
                 // What was sent behind STLS came in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
@@ -338,7 +323,7 @@ impl Connection {
             Action::Close(_, line) => {
                 self.body = None;
                 if let Some(line) = line {
-                    write::put_line(&self.session, &line, out);
+                    write::put_line(&line, out);
                 }
             }
         }
@@ -346,32 +331,23 @@ impl Connection {
     }
 
     /// Appends listing lines up to the high-water mark.
-    fn continue_listing(&mut self, column: Column, first: MessageNumber, out: &mut BytesMut) {
+    fn continue_listing(&mut self, out: &mut BytesMut) {
         let high_water = self.high_water();
-        for index in first.index()..self.session.maildrop().len() {
-            let Some(message) = MessageNumber::from_index(index) else { break };
-            if out.len() >= high_water {
-                self.listing = Some((column, message));
-                return;
-            }
-            if !self.session.marks().is_deleted(message) {
-                write::entry(&self.session, column, message, out);
+        let Some(listing) = &mut self.listing else { return };
+        while out.len() < high_water {
+            match listing.next_entry() {
+                Some(entry) => write::entry(entry, out),
+                None => {
+                    out.extend_from_slice(b".\r\n");
+                    self.listing = None;
+                    return;
+                }
             }
         }
-        out.extend_from_slice(b".\r\n");
     }
 
     /// At 0 there would never be room for a reply.
     fn high_water(&self) -> usize {
         self.session.limits().high_water.max(1)
-    }
-
-    /// How long the reply to this refusal is held back; not at all when nothing was counted.
-    fn failure_delay(&self, failures: u32) -> Duration {
-        if failures == 0 {
-            return Duration::ZERO;
-        }
-        let doublings = failures.saturating_sub(1).min(16);
-        self.session.config.limits.failure_delay.saturating_mul(1 << doublings)
     }
 }

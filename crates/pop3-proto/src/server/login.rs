@@ -1,30 +1,117 @@
-//! What PASS and APOP ask of the store.
+//! The rules of the login without AUTH, and what follows from its verdict.
 
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::{Secret, apop};
+use super::action::Action;
+use super::claim::{Claim, ClaimProof};
+use super::client_info::ClientInfo;
+use super::line::Line;
+use super::session::Session;
+use super::state::State;
+use super::texts;
+use super::vocabulary::{Accepted, Close, Request};
+use crate::apop::{self, Digest};
+use crate::{CommandError, Marks, Name, Password, Rejection, Xclient};
 
-/// A login by USER and PASS, or by APOP: a name, and the proof that its owner is at the other end.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Login {
-    /// The name as the client gave it: not empty, octets without controls. Check it before it is used for
-    /// anything, as a part of a path above all.
-    pub name: Vec<u8>,
-    /// The proof.
-    pub proof: LoginProof,
-    /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1). Without it, messages with UTF-8
-    /// in their headers are to be replaced by surrogates, or refused by
-    /// [`Rejection::utf8`](crate::Rejection::utf8), and the snapshot has the sizes of what is sent.
-    pub utf8: bool,
-}
+impl Session {
+    pub(super) fn user(&mut self, name: Name<'_>) -> Action {
+        if let Err(line) = self.offers_user() {
+            return self.bad(line);
+        }
+        // Known and unknown names get the same answer; the last name given counts, and one that can't be a
+        // name at least takes the place of the one before.
+        self.name = None;
+        if let Err(line) = self.check_text(name.as_bytes()) {
+            return self.bad(line);
+        }
+        self.name = Some(name.as_bytes().to_vec());
+        Action::Reply(Line::positive(texts::NOW_THE_PASSWORD))
+    }
 
-/// How the owner of a name proves to be so without AUTH.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a store that knows one must not overlook the other")]
-pub enum LoginProof {
-    /// By the password itself (PASS).
-    Password(Secret),
-    /// By a digest that only who has the secret can compute (APOP).
-    Apop(apop::Answer),
+    pub(super) fn pass(&mut self, password: Password<'_>) -> Action {
+        if let Err(line) = self.offers_user() {
+            return self.bad(line);
+        }
+        // Without UTF8 a password may be in any charset, as long as it is the one it was set in.
+        if self.config.utf8.is_some_and(|utf8| utf8.user)
+            && let Err(line) = self.check_text(password.expose())
+        {
+            return self.bad(line);
+        }
+        let Some(name) = self.name.take() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
+        self.authenticate(name, ClaimProof::Password(password.expose().into()))
+    }
+
+    pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
+        let timestamp = match self.offers_apop() {
+            Ok(timestamp) => String::from(timestamp),
+            Err(line) => return self.bad(line),
+        };
+        if let Err(line) = self.check_text(name.as_bytes()) {
+            return self.bad(line);
+        }
+        let answer = apop::Answer::new(timestamp, digest);
+        self.authenticate(name.as_bytes().to_vec(), ClaimProof::Apop(answer))
+    }
+
+    /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
+    fn check_text(&self, octets: &[u8]) -> Result<(), Line> {
+        if octets.is_ascii() {
+            Ok(())
+        } else if !self.config.utf8.is_some_and(|utf8| utf8.user) {
+            Err(CommandError::EightBit.into())
+        } else if core::str::from_utf8(octets).is_err() {
+            Err(const { Line::negative(texts::NO_UTF8) })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn xclient(&mut self, attributes: Xclient<'_>) -> Action {
+        if let Err(line) = self.offers_xclient() {
+            return self.bad(line);
+        }
+        let Some(info) = ClientInfo::parse(attributes) else {
+            return self.bad(Line::negative(texts::BAD_XCLIENT));
+        };
+        self.name = None;
+        self.state = State::Proxying;
+        Action::Ask(Request::Proxied(info))
+    }
+
+    fn authenticate(&mut self, name: Vec<u8>, proof: ClaimProof) -> Action {
+        self.name = None;
+        self.state = State::Authenticating;
+        Action::Ask(Request::Authenticate(Claim { name, proof, utf8: self.utf8 }))
+    }
+
+    pub(super) fn accept(&mut self, mut account: Accepted) -> Action {
+        self.marks = Arc::new(Marks::new(account.maildrop.len()));
+        self.maildrop = Arc::new(core::mem::take(&mut account.maildrop));
+        self.account = account;
+        self.name = None;
+        self.state = State::Transaction;
+        // Those after the login are counted on their own.
+        self.bad_commands = 0;
+        Action::Reply(self.counted(texts::MAILDROP))
+    }
+
+    pub(super) fn reject(&mut self, rejection: Rejection) -> Action {
+        // A name that USER has given is still good behind AUTH (RFC 5034 section 4); PASS has used it up.
+        self.state = State::Authorization;
+        let wanted = rejection.delay();
+        // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
+        if !rejection.is_of_credentials() {
+            return Action::Refuse { reply: rejection.into(), delay: wanted, last: false };
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.totals.failed_logins = self.failures;
+        let last = self.failures >= self.config.limits.failed_logins;
+        if last {
+            self.state = State::Closed(Close::FailedLogins);
+        }
+        Action::Refuse { reply: rejection.into(), delay: self.refusal_delay(self.failures, wanted), last }
+    }
 }

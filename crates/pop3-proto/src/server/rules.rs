@@ -1,23 +1,21 @@
 //! The rule table of the server: what each command and each answer does in each state.
 
-use alloc::vec::Vec;
+use alloc::sync::Arc;
 
-use super::client_info::ClientInfo;
-use super::login::{Login, LoginProof};
-use super::session::{Phase, Session};
+use super::action::Action;
+use super::line::{Line, Numbers};
+use super::listing::Listing;
+use super::session::Session;
+use super::state::State;
 use super::texts;
-use super::vocabulary::{Accepted, Action, Answer, Close, Column, Extent, Line, Misuse, Request};
-use crate::apop::{self, Digest};
-use crate::{
-    Command, CommandError, LanguageRange, Marks, MessageNumber, Name, Octets, Password, Rejection, Secret,
-    Xclient,
-};
+use super::vocabulary::{Answer, Close, Column, Extent, Misuse, Request};
+use crate::{Command, CommandError, Keyword, LanguageRange, Marks, MessageNumber, Octets};
 
 impl Session {
     pub(super) fn command(&mut self, command: Command<'_>) -> Result<Action, Misuse> {
-        match self.phase {
-            Phase::Authorization { .. } => Ok(self.in_authorization(command)),
-            Phase::Transaction => {
+        match self.state {
+            State::Authorization => Ok(self.in_authorization(command)),
+            State::Transaction => {
                 let bad_before = self.bad_commands;
                 let action = self.in_transaction(command);
                 if self.bad_commands == bad_before {
@@ -27,16 +25,44 @@ impl Session {
                 }
                 Ok(action)
             }
-            Phase::Authenticating
-            | Phase::Exchanging { .. }
-            | Phase::Responding { .. }
-            | Phase::Cancelling { .. }
-            | Phase::Proxying
-            | Phase::StartingTls
-            | Phase::Fetching { .. }
-            | Phase::Sending { .. }
-            | Phase::Committing { .. }
-            | Phase::Closed(_) => Err(Misuse),
+            State::Authenticating
+            | State::Exchanging { .. }
+            | State::Responding { .. }
+            | State::Cancelling { .. }
+            | State::Proxying
+            | State::StartingTls
+            | State::Fetching { .. }
+            | State::Sending { .. }
+            | State::Committing { .. }
+            | State::Closed(_) => Err(Misuse),
+        }
+    }
+
+    /// A line that can't be read.
+    pub(super) fn malformed(
+        &mut self,
+        keyword: Option<Keyword>,
+        error: CommandError,
+    ) -> Result<Action, Misuse> {
+        match self.state {
+            State::Authorization => {
+                if keyword == Some(Keyword::User) {
+                    // The password that follows is not that of the name before.
+                    self.name = None;
+                }
+                Ok(self.bad(error))
+            }
+            State::Transaction => Ok(self.bad(error)),
+            State::Responding { .. } => Ok(self.cancel(error.text())),
+            State::Authenticating
+            | State::Exchanging { .. }
+            | State::Cancelling { .. }
+            | State::Proxying
+            | State::StartingTls
+            | State::Fetching { .. }
+            | State::Sending { .. }
+            | State::Committing { .. }
+            | State::Closed(_) => Err(Misuse),
         }
     }
 
@@ -46,15 +72,8 @@ impl Session {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
             Command::Apop { name, digest } => self.apop(name, digest),
-            Command::Capa => Action::Capabilities,
-            Command::Stls if self.channel.is_tls() => self.bad(Line::negative(texts::TLS_ACTIVE)),
-            Command::Stls if !self.config.starttls => self.bad(Line::negative(texts::TLS_UNAVAILABLE)),
-            // RFC 6856 section 2.1 forbids the client to do so.
-            Command::Stls if self.utf8 => self.bad(Line::negative(texts::TLS_AFTER_UTF8)),
-            Command::Stls => {
-                self.phase = Phase::StartingTls;
-                Action::StartTls
-            }
+            Command::Capa => self.capa(),
+            Command::Stls => self.stls(),
             Command::Quit => self.quit_with(Line::positive(texts::BYE)),
             Command::Stat
             | Command::List(_)
@@ -67,22 +86,22 @@ impl Session {
             | Command::Last => self.bad(Line::negative(texts::LOG_IN_FIRST)),
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::AuthList => self.list_mechanisms(),
-            Command::Utf8 if self.config.utf8.is_some() => {
-                self.utf8 = true;
-                Action::Reply(Line::positive(texts::UTF8_ON))
-            }
+            Command::Utf8 => self.utf8(),
             Command::Lang(range) => self.lang(range),
-            Command::Xclient(attributes) if self.trusted_proxy => self.xclient(attributes),
-            Command::Utf8 | Command::Xclient(_) | Command::Extension(_) => self.bad(CommandError::Unknown),
+            Command::Xclient(attributes) => self.xclient(attributes),
+            Command::Extension(_) => self.bad(CommandError::Unknown),
         }
     }
 
     /// RFC 1939 section 5.
     fn in_transaction(&mut self, command: Command<'_>) -> Action {
         match command {
-            Command::Stat => Action::DropListing,
-            Command::List(None) => Action::Listing(Column::Size),
-            Command::Uidl(None) => Action::Listing(Column::UniqueId),
+            Command::Stat => {
+                let (messages, octets) = self.present();
+                Action::DropListing { messages, octets }
+            }
+            Command::List(None) => self.listing(Column::Size),
+            Command::Uidl(None) => self.listing(Column::UniqueId),
             Command::List(Some(message)) => self.entry(Column::Size, message),
             Command::Uidl(Some(message)) => self.entry(Column::UniqueId, message),
             Command::Retr(message) => self.fetch(message, Extent::Whole),
@@ -90,72 +109,81 @@ impl Session {
             Command::Dele(message) => self.dele(message),
             Command::Noop => Action::Reply(Line::positive(texts::NOTHING_DONE)),
             Command::Rset => {
-                self.marks.reset();
+                Arc::make_mut(&mut self.marks).reset();
                 Action::Reply(Line::positive(texts::RESET))
             }
-            Command::Last if self.config.last => Action::Last,
-            Command::Capa => Action::Capabilities,
+            Command::Last => self.last(),
+            Command::Capa => self.capa(),
             Command::Quit => self.commit(),
             Command::User(_)
             | Command::Pass(_)
             | Command::Apop { .. }
             | Command::Auth { .. }
             | Command::AuthList => self.bad(Line::negative(texts::LOGGED_IN)),
-            Command::Utf8 if self.config.utf8.is_some() => self.bad(Line::negative(texts::UTF8_TOO_LATE)),
-            Command::Lang(range) => self.lang(range),
-            Command::Stls => self.bad(Line::negative(texts::TLS_TOO_LATE)),
-            Command::Last | Command::Utf8 | Command::Xclient(_) | Command::Extension(_) => {
-                self.bad(CommandError::Unknown)
+            Command::Utf8 => {
+                let line =
+                    self.offers_utf8().map_or_else(|line| line, |_| Line::negative(texts::UTF8_TOO_LATE));
+                self.bad(line)
             }
+            Command::Lang(range) => self.lang(range),
+            Command::Stls => self.stls(),
+            // A proxy speaks for its client before the login.
+            Command::Xclient(_) | Command::Extension(_) => self.bad(CommandError::Unknown),
         }
     }
 
     pub(super) fn answer(&mut self, answer: Answer) -> Result<Action, Misuse> {
-        match (&self.phase, answer) {
-            (Phase::Authenticating | Phase::Exchanging { .. }, Answer::Accept(account)) => {
+        match (self.state, answer) {
+            (State::Authenticating | State::Exchanging { .. }, Answer::Accept(account)) => {
                 Ok(self.accept(account))
             }
-            (Phase::Authenticating | Phase::Exchanging { .. }, Answer::TakeOver) => {
-                self.phase = Phase::Closed(Close::TakenOver);
+            (State::Authenticating | State::Exchanging { .. }, Answer::TakeOver) => {
+                self.state = State::Closed(Close::TakenOver);
                 Ok(Action::Close(Close::TakenOver, None))
             }
             (
-                Phase::Authenticating | Phase::Exchanging { .. } | Phase::Cancelling { .. },
+                State::Authenticating | State::Exchanging { .. } | State::Cancelling { .. },
                 Answer::Reject(rejection),
             ) => Ok(self.reject(rejection)),
-            (Phase::Exchanging { .. }, Answer::Challenge(challenge)) => Ok(self.challenge(challenge)),
+            (State::Exchanging { responses }, Answer::Challenge(challenge)) => {
+                Ok(self.challenge(responses, challenge))
+            }
             (
-                Phase::Exchanging { .. } | Phase::Cancelling { .. } | Phase::Proxying,
+                State::Exchanging { .. } | State::Cancelling { .. } | State::Proxying,
                 Answer::Abandon(rejection),
             ) => Ok(self.abandon(rejection)),
-            (Phase::Proxying, Answer::Proxied) => {
+            (State::Proxying, Answer::Proxied) => {
                 // Once: what comes behind it may be the client's own words.
                 self.trusted_proxy = false;
-                self.phase = Phase::Authorization { name: None };
+                self.state = State::Authorization;
                 Ok(Action::Reply(Line::positive(texts::PROXIED)))
             }
-            (&Phase::Fetching { message, extent }, Answer::Message) => {
-                self.phase = Phase::Sending { message, extent };
+            (State::Fetching { message, extent }, Answer::Message) => {
+                self.state = State::Sending { message, extent };
                 let octets = self.maildrop().size(message).unwrap_or_default();
-                Ok(Action::BeginBody { octets, extent })
+                let line = match extent {
+                    Extent::Whole => Line::positive(texts::OCTETS).with_numbers(Numbers::One([octets])),
+                    Extent::Top { .. } => Line::positive(texts::TOP),
+                };
+                Ok(Action::BeginBody { line, octets, extent })
             }
-            (Phase::Fetching { .. }, Answer::Unavailable(rejection)) => {
-                self.phase = Phase::Transaction;
+            (State::Fetching { .. }, Answer::Unavailable(rejection)) => {
+                self.state = State::Transaction;
                 Ok(Action::Reply(rejection.into()))
             }
-            (&Phase::Sending { message, extent }, Answer::EndOfMessage) => {
-                self.phase = Phase::Transaction;
+            (State::Sending { message, extent }, Answer::EndOfMessage) => {
+                self.state = State::Transaction;
                 if extent == Extent::Whole {
-                    self.marks.retrieve(message);
+                    Arc::make_mut(&mut self.marks).retrieve(message);
                 }
                 Ok(Action::EndBody)
             }
-            (Phase::Sending { .. }, Answer::Unavailable(_)) => {
-                self.phase = Phase::Closed(Close::BrokenMessage);
+            (State::Sending { .. }, Answer::Unavailable(_)) => {
+                self.state = State::Closed(Close::BrokenMessage);
                 Ok(Action::Close(Close::BrokenMessage, None))
             }
-            (&Phase::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
-            (&Phase::Committing { count }, Answer::Unavailable(rejection)) => {
+            (State::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
+            (State::Committing { count }, Answer::Unavailable(rejection)) => {
                 self.totals.unconfirmed = count;
                 Ok(self.quit_with(rejection.into()))
             }
@@ -175,64 +203,43 @@ impl Session {
         }
     }
 
-    fn user(&mut self, name: Name<'_>) -> Action {
-        if !self.channel.carries_secrets() {
-            return self.bad(Line::negative(texts::NEEDS_TLS));
-        }
-        if let Err(line) = self.check_text(name.as_bytes()) {
-            self.forget_name();
-            return self.bad(line);
-        }
-        // Known and unknown names get the same answer; the last name given counts.
-        self.phase = Phase::Authorization { name: Some(name.as_bytes().to_vec()) };
-        Action::Reply(Line::positive(texts::NOW_THE_PASSWORD))
+    fn capa(&self) -> Action {
+        Action::Capabilities(Line::positive(texts::CAPABILITIES), self.announcement())
     }
 
-    fn pass(&mut self, password: Password<'_>) -> Action {
-        if !self.channel.carries_secrets() {
-            return self.bad(Line::negative(texts::NEEDS_TLS));
-        }
-        // Without UTF8 a password may be in any charset, as long as it is the one it was set in.
-        if self.config.utf8.is_some_and(|utf8| utf8.user)
-            && let Err(line) = self.check_text(password.expose())
-        {
+    fn stls(&mut self) -> Action {
+        if let Err(line) = self.offers_stls() {
             return self.bad(line);
         }
-        let Some(name) = self.take_name() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
-        let password = Secret::new(password.expose().to_vec());
-        self.authenticate(name, LoginProof::Password(password))
+        self.name = None;
+        self.state = State::StartingTls;
+        Action::StartTls(Line::positive(texts::BEGIN_TLS))
     }
 
-    fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
-        let Some(timestamp) = self.timestamp.clone() else {
-            return self.bad(Line::negative(texts::APOP_UNAVAILABLE));
-        };
-        if let Err(line) = self.check_text(name.as_bytes()) {
+    fn utf8(&mut self) -> Action {
+        if let Err(line) = self.offers_utf8() {
             return self.bad(line);
         }
-        self.authenticate(name.as_bytes().to_vec(), LoginProof::Apop(apop::Answer::new(timestamp, digest)))
+        self.utf8 = true;
+        Action::Reply(Line::positive(texts::UTF8_ON))
     }
 
-    /// Names are ASCII, or UTF-8 where that was announced (RFC 6856 section 2.2).
-    fn check_text(&self, octets: &[u8]) -> Result<(), Line> {
-        if octets.is_ascii() {
-            Ok(())
-        } else if !self.config.utf8.is_some_and(|utf8| utf8.user) {
-            Err(CommandError::EightBit.into())
-        } else if core::str::from_utf8(octets).is_err() {
-            Err(const { Line::negative(texts::NO_UTF8) })
-        } else {
-            Ok(())
+    fn last(&mut self) -> Action {
+        if let Err(line) = self.offers_last() {
+            return self.bad(line);
         }
+        Action::Last(self.marks.highest().map_or(0, MessageNumber::number))
     }
 
     /// RFC 6856 section 3.2. Before the login nothing is known of the user, so that nothing is told.
     fn lang(&mut self, range: Option<LanguageRange<'_>>) -> Action {
-        let languages = &self.config.languages;
-        if languages.is_empty() {
-            return self.bad(CommandError::Unknown);
-        }
-        let Some(range) = range else { return Action::Languages };
+        let languages = match self.offers_lang() {
+            Ok(languages) => languages,
+            Err(line) => return self.bad(line),
+        };
+        let Some(range) = range else {
+            return Action::Languages(Line::positive(texts::LANGUAGES), languages.to_vec());
+        };
         // The longest tag is what the lookup of RFC 4647 section 3.4 finds first. `*` is the first language.
         let matching = languages.iter().filter(|language| range.matches(language.tag));
         let found = if range.is_any() {
@@ -242,53 +249,23 @@ impl Session {
         };
         let Some(found) = found.copied() else { return self.bad(Line::negative(texts::UNKNOWN_LANGUAGE)) };
         self.language = Some(found);
-        Action::Language(Line::positive(texts::LANGUAGE_CHANGED))
+        Action::Language(found, Line::positive(texts::LANGUAGE_CHANGED))
     }
 
-    fn xclient(&mut self, attributes: Xclient<'_>) -> Action {
-        let Some(info) = ClientInfo::parse(attributes) else {
-            return self.bad(Line::negative(texts::BAD_XCLIENT));
-        };
-        self.phase = Phase::Proxying;
-        Action::Ask(Request::Proxied(info))
-    }
-
-    fn authenticate(&mut self, name: Vec<u8>, proof: LoginProof) -> Action {
-        self.phase = Phase::Authenticating;
-        Action::Ask(Request::Authenticate(Login { name, proof, utf8: self.utf8 }))
-    }
-
-    fn accept(&mut self, account: Accepted) -> Action {
-        self.marks = Marks::new(account.maildrop.len());
-        self.account = account;
-        self.phase = Phase::Transaction;
-        // Those after the login are counted on their own.
-        self.bad_commands = 0;
+    /// A text with the number of messages that are not deleted, and of their octets.
+    pub(super) fn counted(&self, text: &'static str) -> Line {
         let (messages, octets) = self.present();
-        let text = texts::fill(self.translate(texts::MAILDROP), &[messages as u64, octets]).into();
-        Action::Reply(Line { text, ..Line::positive("") })
+        Line::positive(text).with_numbers(Numbers::Two([messages as u64, octets]))
     }
 
-    fn reject(&mut self, rejection: Rejection) -> Action {
-        // A name that USER has given is still good behind AUTH (RFC 5034 section 4); PASS has used it up.
-        self.phase = Phase::Authorization { name: self.take_name() };
-        let delay = rejection.delay();
-        // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
-        if !rejection.is_of_credentials() {
-            return Action::Refuse { reply: rejection.into(), failures: 0, delay, last: false };
-        }
-        self.failures = self.failures.saturating_add(1);
-        self.totals.failed_logins = self.failures;
-        let last = self.failures >= self.config.limits.failed_logins;
-        if last {
-            self.phase = Phase::Closed(Close::FailedLogins);
-        }
-        Action::Refuse { reply: rejection.into(), failures: self.failures, delay, last }
+    fn listing(&self, column: Column) -> Action {
+        let listing = Listing::all(column, &self.maildrop, &self.marks);
+        Action::Listing(self.counted(texts::LISTING), listing)
     }
 
     fn entry(&self, column: Column, message: MessageNumber) -> Action {
         match self.find(message) {
-            Ok(_) => Action::Entry(column, message),
+            Ok(_) => Action::Entry(Listing::of(message, column, &self.maildrop, &self.marks)),
             Err(line) => Action::Reply(line),
         }
     }
@@ -296,7 +273,7 @@ impl Session {
     fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Action {
         match self.find(message) {
             Ok(_) => {
-                self.phase = Phase::Fetching { message, extent };
+                self.state = State::Fetching { message, extent };
                 Action::Ask(Request::Fetch { message, extent })
             }
             Err(line) => Action::Reply(line),
@@ -306,7 +283,7 @@ impl Session {
     fn dele(&mut self, message: MessageNumber) -> Action {
         match self.find(message) {
             Ok(size) => {
-                self.marks.delete(message, size);
+                Arc::make_mut(&mut self.marks).delete(message, size);
                 Action::Reply(Line::positive(texts::MARKED))
             }
             Err(line) => Action::Reply(line),
@@ -324,11 +301,11 @@ impl Session {
 
     /// RFC 1939 section 6: the removal first, then the reply.
     fn commit(&mut self) -> Action {
-        let marks = core::mem::replace(&mut self.marks, Marks::new(0));
-        let deletions = marks.into_deletions(self.config.delete_retrieved);
+        let marks = core::mem::replace(&mut self.marks, Arc::new(Marks::new(0)));
+        let deletions = Arc::unwrap_or_clone(marks).into_deletions(self.config.delete_retrieved);
         let sizes = deletions.iter().filter_map(|message| self.maildrop().size(message));
         self.totals.removed_octets = sizes.fold(0, Octets::saturating_add);
-        self.phase = Phase::Committing { count: deletions.len() };
+        self.state = State::Committing { count: deletions.len() };
         Action::Ask(Request::Commit(deletions))
     }
 
@@ -343,7 +320,7 @@ impl Session {
     }
 
     fn quit_with(&mut self, line: Line) -> Action {
-        self.phase = Phase::Closed(Close::Quit);
+        self.state = State::Closed(Close::Quit);
         Action::Close(Close::Quit, Some(line))
     }
 }

@@ -5,12 +5,15 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::action::Action;
 use super::config::{Config, Limits};
 use super::language::Language;
+use super::line::Line;
 use super::mechanism::OfferedMechanism;
-use super::vocabulary::{Accepted, Action, Close, Event, Extent, Line, Misuse};
+use super::state::State;
+use super::vocabulary::{Accepted, Close, Event, Misuse};
 use crate::apop::Timestamp;
-use crate::{Channel, CommandError, Maildrop, Marks, MessageNumber, Octets};
+use crate::{Channel, Maildrop, Marks, Octets};
 
 /// What fits in a greeting of 512 octets beside its text.
 const MAX_TIMESTAMP: usize = 400;
@@ -28,65 +31,16 @@ pub struct Session {
     pub(super) trusted_proxy: bool,
     pub(super) utf8: bool,
     pub(super) language: Option<Language>,
-    pub(super) phase: Phase,
+    pub(super) state: State,
+    /// What USER gave, until PASS uses it up.
+    pub(super) name: Option<Vec<u8>>,
+    /// What the login brought; the snapshot stands beside it.
     pub(super) account: Accepted,
-    pub(super) marks: Marks,
+    pub(super) maildrop: Arc<Maildrop>,
+    pub(super) marks: Arc<Marks>,
     pub(super) totals: Totals,
     pub(super) bad_commands: u32,
     pub(super) failures: u32,
-}
-
-/// The state with what belongs to it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Authorization { name: Option<Vec<u8>> },
-    Authenticating,
-    // The name is what USER gave before: if the exchange fails, AUTH was not issued (RFC 5034 section 4).
-    Exchanging { name: Option<Vec<u8>>, responses: u32 },
-    Responding { name: Option<Vec<u8>>, responses: u32 },
-    Cancelling { name: Option<Vec<u8>>, why: &'static str },
-    Proxying,
-    StartingTls,
-    Transaction,
-    Fetching { message: MessageNumber, extent: Extent },
-    Sending { message: MessageNumber, extent: Extent },
-    Committing { count: usize },
-    Closed(Close),
-}
-
-/// The state of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a table over all states must not compile when there is a new one"
-)]
-pub enum State {
-    /// AUTHORIZATION, without a name (RFC 1939 section 4).
-    Authorization,
-    /// AUTHORIZATION, a name given by USER waits for PASS.
-    Named,
-    /// Credentials were given to the store; its answer is awaited.
-    Authenticating,
-    /// A step of a SASL exchange was given to who leads it; its answer is awaited.
-    Exchanging,
-    /// A challenge of AUTH was sent; the client's response is awaited (RFC 5034 section 4).
-    Responding,
-    /// The end of a SASL exchange was told to who leads it; its answer is awaited.
-    Cancelling,
-    /// What a proxy said was given to the embedder; its answer is awaited.
-    Proxying,
-    /// STLS was answered; the TLS handshake is awaited.
-    StartingTls,
-    /// TRANSACTION (RFC 1939 section 5).
-    Transaction,
-    /// A message was asked of the store; its answer is awaited.
-    Fetching,
-    /// A message is being sent.
-    Sending,
-    /// UPDATE: the removals were given to the store; its answer is awaited (RFC 1939 section 6).
-    Committing,
-    /// The end.
-    Closed,
 }
 
 /// What a session did, for a log.
@@ -129,9 +83,11 @@ impl Session {
             timestamp: timestamp.filter(|timestamp| {
                 timestamp.len() <= MAX_TIMESTAMP && Timestamp::parse(timestamp.as_bytes()).is_some()
             }),
-            phase: Phase::Authorization { name: None },
+            state: State::Authorization,
+            name: None,
             account: Accepted::new(Maildrop::new()),
-            marks: Marks::new(0),
+            maildrop: Arc::default(),
+            marks: Arc::new(Marks::new(0)),
             totals: Totals::default(),
             bad_commands: 0,
             failures: 0,
@@ -147,12 +103,12 @@ impl Session {
         let action = match event {
             Event::Command(command) => self.command(command),
             Event::Sasl(response) => self.response(response),
-            Event::Malformed(error) => self.malformed(error),
+            Event::Malformed { keyword, error } => self.malformed(keyword, error),
             Event::Answer(answer) => self.answer(answer),
             Event::TlsEstablished => self.tls_established(),
         };
         match self.language {
-            Some(_) => action.map(|action| self.translated(action)),
+            Some(language) => action.map(|action| translated(action, language)),
             None => action,
         }
     }
@@ -171,41 +127,34 @@ impl Session {
     /// Ends the session at once, for a reason that lies outside the rules: a timer, a lost
     /// connection. Nothing is removed.
     pub fn close(&mut self, why: Close) {
-        if !matches!(self.phase, Phase::Closed(_)) {
-            self.phase = Phase::Closed(why);
+        if self.closed().is_none() {
+            self.state = State::Closed(why);
         }
     }
 
     /// The state.
     #[must_use]
     pub const fn state(&self) -> State {
-        match self.phase {
-            Phase::Authorization { name: None } => State::Authorization,
-            Phase::Authorization { name: Some(_) } => State::Named,
-            Phase::Authenticating => State::Authenticating,
-            Phase::Exchanging { .. } => State::Exchanging,
-            Phase::Responding { .. } => State::Responding,
-            Phase::Cancelling { .. } => State::Cancelling,
-            Phase::Proxying => State::Proxying,
-            Phase::StartingTls => State::StartingTls,
-            Phase::Transaction => State::Transaction,
-            Phase::Fetching { .. } => State::Fetching,
-            Phase::Sending { .. } => State::Sending,
-            Phase::Committing { .. } => State::Committing,
-            Phase::Closed(_) => State::Closed,
-        }
+        self.state
+    }
+
+    /// The name that USER has given and that PASS waits for. Only in AUTHORIZATION, and through an exchange of
+    /// AUTH: if that fails, AUTH was not issued (RFC 5034 section 4).
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        self.name.as_deref()
     }
 
     /// Why the session ended, if it did.
     #[must_use]
     pub const fn closed(&self) -> Option<Close> {
-        if let Phase::Closed(why) = self.phase { Some(why) } else { None }
+        if let State::Closed(why) = self.state { Some(why) } else { None }
     }
 
     /// Whether the login lies behind.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
-        matches!(self.state(), State::Transaction | State::Fetching | State::Sending | State::Committing)
+        self.state.is_logged_in()
     }
 
     /// The settings.
@@ -217,18 +166,13 @@ impl Session {
     /// The limits that hold now: behind the login the user's own, where there are any.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        self.account.limits.as_ref().unwrap_or(&self.config.limits)
+        self.account.limits.as_deref().unwrap_or(&self.config.limits)
     }
 
     /// What carries the connection.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.channel
-    }
-
-    /// The mechanisms that AUTH takes on this channel, in the order of the announcement.
-    pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
-        self.mechanisms.iter().filter(|mechanism| mechanism.works_on(self.channel))
     }
 
     /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1).
@@ -249,21 +193,15 @@ impl Session {
         self.trusted_proxy
     }
 
-    /// A text in the language of the session.
-    #[must_use]
-    pub fn translate(&self, text: &'static str) -> &'static str {
-        self.language.map_or(text, |language| language.translate(text))
-    }
-
     /// The snapshot, empty before the login.
     #[must_use]
-    pub const fn maildrop(&self) -> &Maildrop {
-        &self.account.maildrop
+    pub fn maildrop(&self) -> &Maildrop {
+        &self.maildrop
     }
 
     /// The marks.
     #[must_use]
-    pub const fn marks(&self) -> &Marks {
+    pub fn marks(&self) -> &Marks {
         &self.marks
     }
 
@@ -275,18 +213,10 @@ impl Session {
 
     /// Messages that are not deleted, and their octets.
     #[must_use]
-    pub const fn present(&self) -> (usize, Octets) {
+    pub fn present(&self) -> (usize, Octets) {
         let (deleted, octets) = self.marks.deleted();
         let maildrop = self.maildrop();
         (maildrop.len().saturating_sub(deleted), maildrop.octets().saturating_sub(octets))
-    }
-
-    /// A line that can't be read was meant to be USER: the password that follows is not that of the name
-    /// before.
-    pub(super) fn forget_name(&mut self) {
-        if let Phase::Authorization { name } = &mut self.phase {
-            *name = None;
-        }
     }
 
     /// Counts a message that was sent whole.
@@ -313,52 +243,32 @@ impl Session {
         if self.bad_commands < limit {
             return Action::Reply(line);
         }
-        self.phase = Phase::Closed(Close::BadCommands);
+        self.state = State::Closed(Close::BadCommands);
         Action::Close(Close::BadCommands, Some(line))
     }
 
-    fn malformed(&mut self, error: CommandError) -> Result<Action, Misuse> {
-        match self.state() {
-            State::Authorization | State::Named | State::Transaction => Ok(self.bad(error)),
-            State::Responding => Ok(self.cancel(error.text())),
-            State::Authenticating
-            | State::Exchanging
-            | State::Cancelling
-            | State::Proxying
-            | State::StartingTls
-            | State::Fetching
-            | State::Sending
-            | State::Committing
-            | State::Closed => Err(Misuse),
-        }
-    }
-
-    /// Puts the texts of an action into the language of the session.
-    fn translated(&self, mut action: Action) -> Action {
-        let (Action::Reply(line)
-        | Action::Language(line)
-        | Action::Refuse { reply: line, .. }
-        | Action::Close(_, Some(line))) = &mut action
-        else {
-            return action;
-        };
-        if let Cow::Borrowed(text) = line.text {
-            line.text = self.translate(text).into();
-        }
-        action
-    }
-
     fn tls_established(&mut self) -> Result<Action, Misuse> {
-        if self.phase != Phase::StartingTls {
+        if self.state != State::StartingTls {
             return Err(Misuse);
         }
         // What was learnt in clear text is forgotten; what was done wrong is not.
         self.channel = Channel::Tls;
-        self.phase = Phase::Authorization { name: None };
+        self.state = State::Authorization;
         self.mechanisms = self.config.mechanisms.clone();
         self.utf8 = false;
         self.language = None;
         // No second greeting is sent (RFC 2595 section 4): the action is to send nothing.
         Ok(Action::Nothing)
     }
+}
+
+/// Puts the text of an action into this language.
+fn translated(mut action: Action, language: Language) -> Action {
+    if let Some(line) = action.line_mut() {
+        line.utf8 = true;
+        if let Cow::Borrowed(text) = line.text {
+            line.text = language.translate(text).into();
+        }
+    }
+    action
 }

@@ -1,7 +1,5 @@
 //! What the server says for people to read, all in one place, so that it can be translated.
 
-use alloc::string::{String, ToString as _};
-
 use crate::{CommandError, Rejection};
 
 macro_rules! texts {
@@ -68,16 +66,4 @@ texts! {
     UNKNOWN_LANGUAGE = "this language is not available";
     PROXIED = "noted";
     BAD_XCLIENT = "malformed attribute";
-}
-
-/// Puts numbers where `{}` stands, in the one reply that is not written at once.
-pub(super) fn fill(text: &str, numbers: &[u64]) -> String {
-    let mut filled = String::with_capacity(text.len().saturating_add(40));
-    let mut parts = text.splitn(numbers.len().saturating_add(1), "{}");
-    filled.push_str(parts.next().unwrap_or_default());
-    for (part, number) in parts.zip(numbers) {
-        filled.push_str(&number.to_string());
-        filled.push_str(part);
-    }
-    filled
 }

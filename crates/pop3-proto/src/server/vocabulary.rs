@@ -1,18 +1,16 @@
-//! The events that a session takes, and the actions that it gives.
+//! The events that a session takes, the requests that it makes, and how it ends.
 
-use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
-use core::time::Duration;
 
+use super::claim::Claim;
 use super::client_info::ClientInfo;
 use super::config::Limits;
-use super::login::Login;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
-    Command, CommandError, Deletions, Maildrop, MessageNumber, Octets, Rejection, ResponseCode, SaslResponse,
-    Secret, Status,
+    Command, CommandError, Deletions, Keyword, Maildrop, MessageNumber, Rejection, SaslResponse, Secret,
 };
 
 /// What happens to a session.
@@ -24,79 +22,16 @@ pub enum Event<'a> {
     /// The client answered a challenge of AUTH, or cancelled.
     Sasl(SaslResponse<'a>),
     /// The client sent a line that is no command, or no response where a response is due.
-    Malformed(CommandError),
+    Malformed {
+        /// The keyword that the line begins with, if it is that of a command.
+        keyword: Option<Keyword>,
+        /// What is wrong with the line.
+        error: CommandError,
+    },
     /// The store answered the request that is open.
     Answer(Answer),
     /// The TLS handshake that STLS began is complete.
     TlsEstablished,
-}
-
-/// What a session wants done.
-#[derive(Debug)]
-#[must_use]
-#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
-pub enum Action {
-    /// Nothing is to be sent.
-    Nothing,
-    /// Send a line.
-    Reply(Line),
-    /// Send a line that refuses a login, after a delay that grows with the number of refusals.
-    Refuse {
-        /// The line.
-        reply: Line,
-        /// How many logins were refused so far for their credentials, this one included; 0 when it
-        /// was refused for another reason, which is not counted.
-        failures: u32,
-        /// The least delay that the store wants.
-        delay: Duration,
-        /// Whether the connection ends with it.
-        last: bool,
-    },
-    /// Send the drop listing.
-    DropListing,
-    /// Send the listings of all messages that are not deleted.
-    Listing(Column),
-    /// Send the listing of one message.
-    Entry(Column, MessageNumber),
-    /// Send the highest message number accessed.
-    Last,
-    /// Send the list of capabilities.
-    Capabilities,
-    /// Send the mechanisms that AUTH takes now.
-    Mechanisms,
-    /// Send a challenge of AUTH.
-    Challenge(Secret),
-    /// Send the positive reply to LANG: the tag of the language, and a text in it.
-    Language(Line),
-    /// Send the languages that LANG takes.
-    Languages,
-    /// Ask the store.
-    Ask(Request),
-    /// Send the positive reply that a message follows.
-    BeginBody {
-        /// The size of the whole message.
-        octets: Octets,
-        /// How much of it follows.
-        extent: Extent,
-    },
-    /// End the message.
-    EndBody,
-    /// Send the positive reply to STLS, forget all input, and begin TLS.
-    StartTls,
-    /// Send the line, if there is one, and close.
-    Close(Close, Option<Line>),
-}
-
-/// The first line of a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Line {
-    /// Positive or negative.
-    pub status: Status,
-    /// The response code.
-    pub code: Option<ResponseCode<'static>>,
-    /// The text.
-    pub text: Cow<'static, str>,
 }
 
 /// A column of the maildrop that can be listed.
@@ -116,7 +51,7 @@ pub enum Request {
     /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
-    Authenticate(Login),
+    Authenticate(Claim),
     /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
@@ -198,7 +133,7 @@ pub struct Accepted {
     pub user: Option<String>,
     /// The user's own limits, which hold from the login on in place of all those in
     /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
-    pub limits: Option<Limits>,
+    pub limits: Option<Box<Limits>>,
 }
 
 /// How much of a message is wanted.
@@ -236,43 +171,20 @@ pub enum Close {
     BrokenMessage,
     /// The embedder stops the server. Nothing is removed.
     Stopped,
+    /// Somebody else goes on with the connection, behind a good login.
+    TakenOver,
     /// The TLS handshake failed, or took too long. Nothing is removed.
     Handshake,
     /// The embedder does not serve this client.
     Refused,
     /// The embedder ended this session, as it needed its place for another. Nothing is removed.
     Evicted,
-    /// Somebody else goes on with the connection, behind a good login.
-    TakenOver,
 }
 
 /// A call that does not fit the state. Nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Misuse;
-
-impl Line {
-    pub(super) const fn positive(text: &'static str) -> Self {
-        Self { status: Status::Positive, code: None, text: Cow::Borrowed(text) }
-    }
-
-    pub(super) const fn negative(text: &'static str) -> Self {
-        Self { status: Status::Negative, code: None, text: Cow::Borrowed(text) }
-    }
-}
-
-impl From<CommandError> for Line {
-    fn from(error: CommandError) -> Self {
-        Self::negative(error.text())
-    }
-}
-
-impl From<Rejection> for Line {
-    fn from(rejection: Rejection) -> Self {
-        let code = rejection.code();
-        Self { status: Status::Negative, code, text: rejection.into_text() }
-    }
-}
 
 impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
@@ -305,8 +217,7 @@ impl Accepted {
     /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
     ///
     /// ```
-    /// use core::time::Duration;
-    /// use pop3_proto::Maildrop;
+    ///     /// use pop3_proto::Maildrop;
     /// use pop3_proto::server::{Accepted, Config};
     ///
     /// let config = Config::new();
@@ -314,8 +225,8 @@ impl Accepted {
     /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
     /// ```
     #[must_use]
-    pub const fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(limits);
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(Box::new(limits));
         self
     }
 }
@@ -337,10 +248,10 @@ impl fmt::Display for Close {
             Self::FailedLogins => "too many failed logins",
             Self::BrokenMessage => "a message could not be sent whole",
             Self::Stopped => "stopped by the server",
+            Self::TakenOver => "taken over",
             Self::Handshake => "the TLS handshake failed",
             Self::Refused => "turned away",
             Self::Evicted => "closed to make room for another connection",
-            Self::TakenOver => "taken over",
         })
     }
 }

@@ -70,7 +70,7 @@ fn a_missing_number_is_that_of_the_command() {
         told,
         [
             "warning MissingNumber",
-            "Uidl Positive ab UniqueId(UniqueIdListing { message: #7, uid: [97, 98], quirk: Some(MissingNumber) })",
+            "Uidl Positive ab UniqueId(UniqueIdListing { message: #7, uid: \"ab\", quirk: Some(MissingNumber) })",
         ]
     );
 }

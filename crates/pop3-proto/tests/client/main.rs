@@ -18,6 +18,7 @@ mod pipelining;
 mod random;
 mod replies;
 mod rules;
+mod shown;
 mod split;
 mod support;
 mod unsolicited;

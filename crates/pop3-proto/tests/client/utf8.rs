@@ -71,9 +71,9 @@ fn languages_are_chosen_and_listed() {
                 "Lang Positive ",
                 "Lang Negative no",
                 "Lang Positive  …",
-                &format!("Language(LanguageListing {{ tag: \"en\", description: {:?} }})", b"English"),
-                "Language(LanguageListing { tag: \"de-AT\", description: [195, 182] })",
-                "Language(LanguageListing { tag: \"fr\", description: [] })",
+                "Language(LanguageListing { tag: \"en\", description: \"English\" })",
+                "Language(LanguageListing { tag: \"de-AT\", description: \"\\xc3\\xb6\" })",
+                "Language(LanguageListing { tag: \"fr\", description: \"\" })",
                 "end Lang",
             ]
         );

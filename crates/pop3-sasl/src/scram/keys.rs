@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{Hash, MAX_ITERATIONS, MIN_ITERATIONS, SALT_OCTETS};
+use super::hash::Hash;
+use super::limits::{MAX_ITERATIONS, MAX_SALT, MIN_ITERATIONS, SALT_OCTETS};
 use crate::saslprep::Kind;
 use crate::text::{decode, encode, prepared};
 use crate::{Secret, text};
@@ -40,7 +41,6 @@ pub enum KeysError {
 }
 
 const MAX_TEXT: usize = 1024;
-pub(crate) const MAX_SALT: usize = 128;
 
 impl Keys {
     /// Makes keys from a password, which is prepared by SASLprep as a stored string. The salt is to be
@@ -103,7 +103,7 @@ impl Keys {
         let hash = Hash::ALL.into_iter().find(|hash| hash.name() == name).ok_or(KeysError::Hash)?;
         let (iterations, salt) = cost.split_once(':').ok_or(KeysError::Syntax)?;
         let (stored, server) = keys.split_once(':').ok_or(KeysError::Syntax)?;
-        let iterations = super::message::number(iterations).ok_or(KeysError::Iterations)?;
+        let iterations = text::number(iterations).ok_or(KeysError::Iterations)?;
         let decoded = |text| decode(text).ok_or(KeysError::Syntax);
         Self::new(hash, decoded(salt)?, iterations, decoded(stored)?, decoded(server)?)
     }

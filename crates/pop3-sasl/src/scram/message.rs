@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 
-use super::{Hash, keys};
+use super::hash::Hash;
+use super::limits::MAX_SALT;
 use crate::Secret;
-use crate::text::{decode, is_nonce, unescape};
+use crate::text::{decode, is_nonce, number, unescape};
 
 /// The most octets of a message of SCRAM, and of any message but a token's. The longest that keeps to
 /// the limits of names and nonces has less than half of it.
@@ -89,7 +90,7 @@ impl<'a> ServerFirst<'a> {
         let salt = decode(next(&mut attributes, "s=")?).ok_or("a salt that is not base64")?;
         let iterations = next(&mut attributes, "i=")?;
         extensions(attributes)?;
-        if salt.is_empty() || salt.len() > keys::MAX_SALT {
+        if salt.is_empty() || salt.len() > MAX_SALT {
             return Err("a salt that is empty or too long");
         }
         if iterations.is_empty() || !iterations.bytes().all(|octet| octet.is_ascii_digit()) {
@@ -157,12 +158,6 @@ pub(crate) fn proof(hash: Hash, client_key: &Secret, text: &Secret) -> Secret {
     let mut proof = hash.hmac(stored.expose(), &[text.expose()]);
     proof.expose_mut().iter_mut().zip(client_key.expose()).for_each(|(octet, key)| *octet ^= key);
     proof
-}
-
-/// A positive decimal number without leading zeros.
-pub(crate) fn number(text: &str) -> Option<u32> {
-    let plain = text.bytes().all(|octet| octet.is_ascii_digit()) && !text.starts_with('0');
-    if plain { text.parse().ok() } else { None }
 }
 
 /// The value of the attribute that must come next.

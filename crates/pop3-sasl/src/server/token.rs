@@ -133,7 +133,7 @@ pub(super) fn oauthbearer(message: &[u8], setup: &Setup) -> Result<TokenMessage,
         return Err(Failure::Malformed("meant for another host"));
     }
     if let Some(port) = port {
-        let port = crate::scram::message::number(port).and_then(|port| u16::try_from(port).ok());
+        let port = text::number(port).and_then(|port| u16::try_from(port).ok());
         let port = port.ok_or(Failure::Malformed("a port that is none"))?;
         if !setup.ports.is_empty() && !setup.ports.contains(&port) {
             return Err(Failure::Malformed("meant for another port"));

@@ -45,7 +45,11 @@ pub(super) fn parse_line(line: &[u8]) -> Result<(UserName, Form), &'static str> 
 }
 
 impl Form {
-    fn parse(form: &[u8]) -> Result<Self, &'static str> {
+    /// Reads what stands behind the colon.
+    ///
+    /// # Errors
+    /// What is wrong with it, which holds no part of it.
+    pub(super) fn parse(form: &[u8]) -> Result<Self, &'static str> {
         if let Some(secret) = form.strip_prefix(b"{PLAIN}") {
             return Plain::parse(secret).map(Self::Plain);
         }

@@ -1,5 +1,6 @@
-//! What the users file has of one user.
+//! One user: what proves who it is, and settings.
 
+use core::fmt;
 use core::time::Duration;
 
 use password_auth::verify_password;
@@ -10,17 +11,25 @@ use pop3_sasl::scram::{Hash, Keys};
 
 use super::form::{Form, Plain};
 
-/// All forms of one user.
+/// One user: what proves who it is, and settings.
+///
+/// ```
+/// let user = pop3_serve::User::new()
+///     .with_form(b"$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc")?
+///     .with_form(b"{LOGIN-DELAY}60")?;
+/// assert!(user.can_log_in());
+/// # Ok::<(), pop3_serve::BadForm>(())
+/// ```
 #[derive(Default)]
-pub(super) struct User {
+pub struct User {
     pub(super) plain: Option<Plain>,
     hash: Option<Verifier>,
     /// At most one set for each hash, weakest hash first.
     keys: Vec<Keys>,
     pub(super) certificates: Vec<Fingerprint>,
     token: bool,
-    pub(super) login_delay: Option<Duration>,
-    pub(super) expire: Option<Option<u32>>,
+    pub(crate) login_delay: Option<Duration>,
+    pub(crate) expire: Option<Option<u32>>,
 }
 
 /// What a password is checked with at some cost.
@@ -38,7 +47,27 @@ pub(super) struct Given<'a> {
     prepared: Option<Secret<String>>,
 }
 
+/// A form of a user that can't be read, or that the user has already. It holds no part of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadForm(&'static str);
+
 impl User {
+    /// A user who can't log in by anything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one form, as it stands behind the name in a [users file](crate#the-users-file): a password, a hash of one,
+    /// keys, a certificate, a setting.
+    ///
+    /// # Errors
+    /// When the form can't be read, or there is one of that kind already.
+    pub fn with_form(mut self, form: &[u8]) -> Result<Self, BadForm> {
+        self.add(Form::parse(form).map_err(BadForm)?).map_err(BadForm)?;
+        Ok(self)
+    }
+
     /// Takes one more form in.
     ///
     /// # Errors
@@ -73,14 +102,20 @@ impl User {
         Ok(())
     }
 
-    /// Whether the user can log in at all: a setting alone makes no user.
-    pub(super) fn exists(&self) -> bool {
+    /// Whether the user can log in at all: by a password, tokens or certificates. Settings alone do not do.
+    #[must_use]
+    pub fn can_log_in(&self) -> bool {
         self.has_password() || self.token || !self.certificates.is_empty()
     }
 
     /// Whether the user has a password in whatever form.
     pub(super) fn has_password(&self) -> bool {
         self.plain.is_some() || self.hash.is_some() || !self.keys.is_empty()
+    }
+
+    /// Whether it is said which certificates the user has.
+    pub(crate) const fn has_certificates(&self) -> bool {
+        !self.certificates.is_empty()
     }
 
     /// What a password is checked with, where that is not a password in clear: the PHC string, else
@@ -103,6 +138,21 @@ impl User {
         self.plain.as_ref()?.prepared.as_ref()
     }
 }
+
+impl fmt::Debug for User {
+    /// Nothing of it is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for BadForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for BadForm {}
 
 impl Verifier {
     /// What decides how long a check takes: all of it that is not salt or hash.

@@ -5,7 +5,7 @@ use pop3_proto::{MechanismName, Rejection};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Step};
 
 use super::Outcome;
-use crate::backend::{Backend, Credentials, Login, Proof};
+use crate::backend::{Admission, Backend, Credentials, Proof};
 use crate::context::Context;
 
 /// An exchange under way.
@@ -16,14 +16,14 @@ pub(super) struct Open {
     /// Whose keys the backend was asked for.
     keys_of: Option<String>,
     /// What the backend has said, once it has let the client in.
-    login: Option<Login>,
+    admission: Option<Admission>,
     /// Why the backend has refused, while the client is still told of it.
     rejection: Option<Rejection>,
 }
 
 impl Open {
     pub(super) const fn new(exchange: Exchange, name: MechanismName) -> Self {
-        Self { exchange, name, keys_of: None, login: None, rejection: None }
+        Self { exchange, name, keys_of: None, admission: None, rejection: None }
     }
 
     /// Goes from step to step until the client is to hear something.
@@ -86,8 +86,8 @@ impl Open {
             Question::Anonymous { trace } => Credentials::new("anonymous", Proof::Anonymous { trace }),
         };
         match self.authenticate(credentials, backend, utf8, context).await {
-            Ok(login) => {
-                self.login = Some(login);
+            Ok(admission) => {
+                self.admission = Some(admission);
                 Ok(sasl::Answer::Granted)
             }
             // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
@@ -108,16 +108,16 @@ impl Open {
         context: &Context,
     ) -> Outcome {
         let maildrop = identity.acts_as().map(|name| name.as_bytes().to_vec());
-        let login = match self.login.take() {
-            Some(login) => Ok(login),
+        let admission = match self.admission.take() {
+            Some(admission) => Ok(admission),
             None => {
                 let credentials = Credentials::new(identity.name.unwrap_or_default(), Proof::Scram)
                     .with_authorization(identity.authorization.map(String::into_bytes));
                 self.authenticate(credentials, backend, utf8, context).await
             }
         };
-        match login {
-            Ok(login) => Outcome { answer: login.into(), user: maildrop, mechanism: Some(self.name) },
+        match admission {
+            Ok(admission) => Outcome { answer: admission.into(), user: maildrop, mechanism: Some(self.name) },
             Err(rejection) => Outcome::of(Answer::Reject(rejection)),
         }
     }
@@ -129,7 +129,7 @@ impl Open {
         backend: &mut B,
         utf8: bool,
         context: &Context,
-    ) -> Result<Login, Rejection> {
+    ) -> Result<Admission, Rejection> {
         if let Some(other) = &credentials.authorization
             && !backend.may_act_for(&credentials.name, other)
         {

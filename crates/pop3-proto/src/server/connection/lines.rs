@@ -1,10 +1,10 @@
 //! Lines out of the input, and what becomes of those that are too long.
 
-use super::super::session::State;
+use super::super::state::State;
 use super::super::vocabulary::Event;
 use super::Connection;
 use crate::line::{Found, Skipped};
-use crate::{Command, CommandError, Input, SaslResponse};
+use crate::{Command, CommandError, Input, Keyword, SaslResponse};
 
 impl Connection {
     /// The next line of the input as an event.
@@ -19,36 +19,25 @@ impl Connection {
                 return None;
             }
         }
-        let responding = self.session.state() == State::Responding;
+        let responding = matches!(self.session.state(), State::Responding { .. });
         let limit = self.line_limit(responding, input.rest());
         match self.finder.next(input, limit) {
             Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
                 Ok(response) => Event::Sasl(response),
-                Err(error) => Event::Malformed(error.into()),
+                Err(error) => Event::Malformed { keyword: None, error: error.into() },
             }),
             Found::Line { line, .. } => Some(match Command::parse(line) {
                 Ok(command) => Event::Command(command),
-                Err(error) => {
-                    self.give_up(line);
-                    Event::Malformed(error)
-                }
+                Err(error) => Event::Malformed { keyword: Keyword::of_line(line), error },
             }),
             Found::Partial => None,
             Found::TooLong => {
                 // There is no line end within the limit.
                 let begin = input.take(limit);
-                self.give_up(begin);
                 self.skipping = Some(self.session.limits().discarded_line);
-                Some(Event::Malformed(CommandError::TooLong))
+                let keyword = Keyword::of_line(begin).filter(|_| !responding);
+                Some(Event::Malformed { keyword, error: CommandError::TooLong })
             }
-        }
-    }
-
-    /// Notes that a line can't be read which begins so.
-    fn give_up(&mut self, line: &[u8]) {
-        let (word, rest) = line.split_at_checked(4).unwrap_or((line, &[]));
-        if word.eq_ignore_ascii_case(b"USER") && !rest.first().is_some_and(u8::is_ascii_alphanumeric) {
-            self.session.forget_name();
         }
     }
 
@@ -58,7 +47,7 @@ impl Connection {
         // AUTH has an argument that other commands have not, where there is a mechanism for it.
         let auth = || {
             let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
-            begin && !self.session.is_logged_in() && self.session.mechanisms().next().is_some()
+            begin && self.session.offers_auth()
         };
         if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
     }

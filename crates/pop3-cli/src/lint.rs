@@ -1,0 +1,60 @@
+//! `pop3 lint`: recorded sessions, line by line, and which rules are broken in them.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+
+use pop3_lint::{Error, Form, Level, Linter, Options};
+use pop3_text::reasons;
+
+use crate::args::{Lint, LintLevel};
+use crate::exit::{Exit, Failure};
+
+/// Reads the file and prints what is found.
+pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
+    let input = open(&options.file)?;
+    let mut linter = Linter::new(settings(options), |text| {
+        // Who closed the stream does not want to read it.
+        let _ = io::stdout().write_all(text.as_bytes());
+    });
+    let read = linter.read(input);
+    // What was found before is told in any case.
+    let summary = linter.finish();
+    match read {
+        Ok(()) if summary.violations(Level::Must) > 0 => Ok(Exit::Partial),
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => {
+            let text = match &error {
+                Error::NothingCaptured => format!("{error}; --port names other ports"),
+                Error::Io(error) => reasons(error),
+                _ => reasons(&error),
+            };
+            Err(Failure::usage(format!("{}: {text}", options.file.display())))
+        }
+    }
+}
+
+fn settings(options: &Lint) -> Options {
+    let least = match options.level {
+        LintLevel::Must => Level::Must,
+        LintLevel::Should => Level::Should,
+        LintLevel::Practice => Level::Practice,
+    };
+    let form = match (options.json, options.quiet) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Violations,
+        (false, false) => Form::Dialogue,
+    };
+    let settings = Options::new().with_least(least).with_form(form);
+    options.port.iter().fold(settings, |settings, &port| settings.with_port(port))
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(Failure::usage(format!("{}: {error}", path.display()))),
+    }
+}

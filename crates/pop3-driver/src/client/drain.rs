@@ -1,0 +1,52 @@
+//! What is left of a call that was dropped.
+
+use super::parts::Part;
+use super::{Client, Error};
+use crate::transport::Transport;
+
+impl<T: Transport> Client<T> {
+    /// Takes what is left of a call that was dropped before its end: what it had begun to send is sent, and
+    /// the replies that are still to come are thrown away. Each call does this first, so there is no need to;
+    /// it is for choosing when.
+    ///
+    /// The future may be dropped; the next call goes on.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when that takes longer than
+    /// [`Options::drain_timeout`](super::Options::drain_timeout), or an exchange of AUTH was dropped: the
+    /// connection is of no use then. Else see [`Error`].
+    pub async fn drain(&mut self) -> Result<(), Error> {
+        self.draining = None;
+        if self.lost {
+            return Err(Error::Interrupted);
+        }
+        if self.connection.outstanding() == 0 {
+            return Ok(());
+        }
+        if !self.connection.can_drain() {
+            self.lost = true;
+            return Err(Error::Interrupted);
+        }
+        // Nobody has waited since the call was dropped.
+        let now = self.transport.now();
+        self.connection.resume(now);
+        self.draining = Some(now.after(self.drain_timeout));
+        while self.connection.outstanding() > 0 {
+            if let Part::Starved = self.part()? {
+                if self.is_drained_too_long() {
+                    self.lost = true;
+                    return Err(Error::Interrupted);
+                }
+                self.progress().await?;
+            }
+        }
+        self.release();
+        self.draining = None;
+        Ok(())
+    }
+
+    /// Whether the time for draining is over.
+    pub(super) fn is_drained_too_long(&self) -> bool {
+        self.draining.is_some_and(|limit| self.transport.now() >= limit)
+    }
+}

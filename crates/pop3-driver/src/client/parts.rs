@@ -1,0 +1,143 @@
+//! The parts of a reply with a body, one at a time, as values that borrow nothing.
+
+use core::ops::Range;
+
+use pop3_proto::client::{Connection, Error as ProtocolError, Event};
+use pop3_proto::{Input, Instant, Octets, ReplyShape};
+
+use super::call::remember;
+use super::{Client, Error, Refusal};
+use crate::buffer::ReadBuffer;
+use crate::transport::Transport;
+
+/// A part of a reply.
+pub(super) enum Part {
+    /// Nothing that matters here; there may be more.
+    Nothing,
+    /// Octets are needed.
+    Starved,
+    /// The whole reply: it is negative.
+    Refused(Refusal),
+    /// The whole reply: it is positive, and nothing follows.
+    Accepted,
+    /// The first line of a positive reply. What follows has so many octets, if the line tells.
+    Begun(Option<Octets>),
+    /// Octets of what follows.
+    Data(Piece),
+    /// What follows is complete.
+    End,
+}
+
+/// Where octets of a body are, until the next part is asked for.
+pub(super) enum Piece {
+    /// In the input.
+    Input(Range<usize>),
+    /// In a place of their own: they were held back, and have left the input.
+    Held,
+}
+
+impl<T: Transport> Client<T> {
+    /// What has come of the reply to the oldest command.
+    pub(super) fn part(&mut self) -> Result<Part, Error> {
+        self.release();
+        let now = self.transport.now();
+        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
+        let (event, consumed) = polled.map_err(|error| {
+            self.lost = true;
+            Error::Protocol(error)
+        })?;
+        if let Some(tracer) = &self.tracer {
+            tracer.received(&event);
+        }
+        for quirk in event.quirks().iter() {
+            remember(&mut self.quirks, quirk);
+        }
+        let part = match event {
+            Event::Read => Part::Starved,
+            Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
+                Part::Refused(self.judged(Refusal::new(Some(keyword), reply)))
+            }
+            Event::Reply { follows: ReplyShape::Line, .. } => Part::Accepted,
+            Event::Reply { reply, .. } => Part::Begun(promised(reply.text)),
+            Event::Data(octets) => {
+                let piece = match self.input.find(octets) {
+                    Some(range) => Piece::Input(range),
+                    None => {
+                        self.held.clear();
+                        self.held.extend_from_slice(octets);
+                        Piece::Held
+                    }
+                };
+                // They stay where they are until they are dealt with.
+                self.taken = consumed;
+                return Ok(Part::Data(piece));
+            }
+            Event::End { .. } => Part::End,
+            Event::Greeting { .. }
+            | Event::Entry { .. }
+            | Event::Line(_)
+            | Event::Challenge { .. }
+            | Event::StartTls { .. }
+            | Event::Closed => Part::Nothing,
+        };
+        self.input.consume(consumed);
+        Ok(part)
+    }
+
+    /// The octets of a piece.
+    pub(super) fn octets(&self, piece: &Piece) -> &[u8] {
+        match piece {
+            Piece::Input(range) => self.input.filled().get(range.clone()).unwrap_or_default(),
+            Piece::Held => &self.held,
+        }
+    }
+
+    /// Gives up the octets of the last part.
+    pub(super) fn release(&mut self) {
+        self.input.consume(core::mem::take(&mut self.taken));
+    }
+}
+
+/// Polls a connection once: the event, and how many octets are taken from the front of the input.
+pub(super) fn poll<'b>(
+    connection: &mut Connection,
+    now: Instant,
+    input: &'b ReadBuffer,
+    ended: bool,
+) -> Result<(Event<'b>, usize), ProtocolError> {
+    let octets = input.filled();
+    let mut input = if ended { Input::last(octets) } else { Input::new(octets) };
+    let event = connection.poll(now, &mut input)?;
+    Ok((event, input.consumed()))
+}
+
+/// The size in the first line of a reply, as in `+OK 120 octets` (RFC 1939 section 5, RETR).
+fn promised(text: &[u8]) -> Option<Octets> {
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let number = words.next().filter(|word| word.iter().all(u8::is_ascii_digit))?;
+    let unit = words.next()?;
+    let octets = unit.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"octet"));
+    if octets { core::str::from_utf8(number).ok()?.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_may_tell_the_size() {
+        for (text, size) in [
+            (&b"120 octets"[..], Some(120)),
+            (b" 1 octet follows", Some(1)),
+            (b"18446744073709551615 Octets", Some(u64::MAX)),
+            (b"18446744073709551616 octets", None),
+            (b"+12 octets", None),
+            (b"message 3 follows", None),
+            (b"3 messages", None),
+            (b"120", None),
+            (b"", None),
+        ] {
+            assert_eq!(promised(text), size, "{}", text.escape_ascii());
+        }
+    }
+}

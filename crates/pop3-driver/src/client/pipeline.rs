@@ -1,0 +1,81 @@
+//! Many commands in a pipeline.
+
+use core::iter::Peekable;
+use std::collections::VecDeque;
+
+use pop3_proto::Command;
+use pop3_proto::client::SendError;
+
+use super::parts::{Part, Piece};
+use super::{Client, Error};
+use crate::transport::Transport;
+
+/// Commands that are sent as far ahead as the window allows.
+pub(super) struct Pipeline<'c, T, I: Iterator> {
+    client: &'c mut Client<T>,
+    commands: Peekable<I>,
+    /// Those that are not answered.
+    sent: VecDeque<I::Item>,
+}
+
+impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> {
+    /// A pipeline behind all that went before.
+    pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, Error> {
+        client.drain().await?;
+        Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new() })
+    }
+
+    /// The next part of a reply that says something, with the command that it answers, and how many are sent
+    /// behind that one. `None` when all are answered. Told to end, it sends no more.
+    pub(super) async fn next(&mut self) -> Result<Option<(Command<'static>, Part, usize)>, Error> {
+        loop {
+            let part = match self.sent.front() {
+                Some(_) => self.client.part()?,
+                None => Part::Starved,
+            };
+            let behind = self.sent.len().saturating_sub(1);
+            let command = match part {
+                Part::Nothing => continue,
+                Part::Begun(_) | Part::Data(_) => self.sent.front().copied(),
+                Part::Refused(_) | Part::Accepted | Part::End => self.sent.pop_front(),
+                // While octets are awaited is the time to send as much as fits.
+                Part::Starved => {
+                    self.fill()?;
+                    if self.sent.is_empty() {
+                        return if self.commands.peek().is_none() { Ok(None) } else { Err(Error::Stopped) };
+                    }
+                    self.client.progress().await?;
+                    continue;
+                }
+            };
+            return match command {
+                Some(command) => Ok(Some((command, part, behind))),
+                None => Err(self.client.misused()),
+            };
+        }
+    }
+
+    /// The client, for all that is not a part.
+    pub(super) const fn client(&mut self) -> &mut Client<T> {
+        self.client
+    }
+
+    /// The octets of a piece.
+    pub(super) fn octets(&self, piece: &Piece) -> &[u8] {
+        self.client.octets(piece)
+    }
+
+    /// Sends as many commands as fit.
+    fn fill(&mut self) -> Result<(), Error> {
+        while !self.client.is_stopping()
+            && let Some(command) = self.commands.peek()
+        {
+            match self.client.enqueue(command) {
+                Ok(()) => self.sent.extend(self.commands.next()),
+                Err(Error::Unsendable(SendError::Window)) if !self.sent.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

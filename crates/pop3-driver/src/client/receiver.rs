@@ -1,0 +1,166 @@
+//! What takes messages.
+
+use core::future::{Future, ready};
+use std::io::{self, Write};
+
+use pop3_proto::{MessageNumber, Octets};
+
+use super::{Progress, Refusal, WithProgress};
+
+/// Takes messages as they come, one after the other.
+///
+/// Everything that is [`Write`] is a receiver of the octets: a `Vec<u8>`, a file, the standard output. As
+/// these block, async code uses the adapters for the writers of its runtime: `pop3_tokio::Writer`,
+/// `pop3_async_std::Writer`. Closures are made receivers by [`from_fn`] and [`from_async_fn`].
+///
+/// What it takes may be slow: the time that a receiver needs is not counted as the server's. But the server
+/// counts it, and may close a connection on which nothing is read, often after ten minutes.
+///
+/// The trait asks for no `Send`. The future of a call is `Send` if the receiver and its futures are.
+///
+/// ```
+/// use std::io;
+/// use pop3_driver::client::{Client, Error, Receiver, Refusal};
+/// use pop3_driver::Transport;
+/// use pop3_proto::{MessageNumber, Octets};
+///
+/// /// Counts complete messages.
+/// struct Count(u64);
+///
+/// impl Receiver for Count {
+///     async fn data(&mut self, _octets: &[u8]) -> io::Result<()> {
+///         Ok(())
+///     }
+///
+///     async fn end(&mut self, _outstanding: usize) -> io::Result<()> {
+///         self.0 += 1;
+///         Ok(())
+///     }
+/// }
+///
+/// async fn count<T: Transport>(client: &mut Client<T>) -> Result<u64, Error> {
+///     let numbers: Vec<_> = client.list().await?.into_iter().map(|(number, _)| number).collect();
+///     let mut count = Count(0);
+///     client.retr_all(&numbers, &mut count).await?;
+///     Ok(count.0)
+/// }
+/// ```
+pub trait Receiver {
+    /// The content of a message follows. `size` is what the server has said of its octets, in LIST or else in
+    /// the reply to RETR: a hint, which may be wrong, and anything up to [`u64::MAX`].
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    fn begin(
+        &mut self,
+        message: MessageNumber,
+        size: Option<Octets>,
+    ) -> impl Future<Output = io::Result<()>> {
+        let _ = (message, size);
+        ready(Ok(()))
+    }
+
+    /// Octets of the message, in wire form without dot-stuffing: its lines end in CRLF.
+    ///
+    /// # Errors
+    /// When they can't be stored.
+    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>>;
+
+    /// The message is complete: its terminator has come. So many commands behind the one that fetched it have
+    /// been sent: with none, nothing else can have been taken for the message but what follows later.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    fn end(&mut self, outstanding: usize) -> impl Future<Output = io::Result<()>> {
+        let _ = outstanding;
+        ready(Ok(()))
+    }
+
+    /// The server does not give this message. The next one follows. Only
+    /// [`retr_all`](super::Client::retr_all) calls this; of a single message the call itself tells. Unless it
+    /// is implemented, it fails.
+    ///
+    /// # Errors
+    /// When that can't be noted.
+    fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> impl Future<Output = io::Result<()>> {
+        ready(Err(io::Error::other(format!("message {message} did not come: {refusal}"))))
+    }
+
+    /// Has a function called with each piece of a message, and once at its beginning.
+    ///
+    /// ```
+    /// use pop3_driver::client::{Client, Error, Receiver as _};
+    /// use pop3_driver::Transport;
+    /// use pop3_proto::MessageNumber;
+    ///
+    /// async fn fetch<T: Transport>(client: &mut Client<T>) -> Result<Vec<u8>, Error> {
+    ///     let mut message = Vec::new();
+    ///     let mut shown = (&mut message).with_progress(|progress| {
+    ///         println!("{} octets of {:?}", progress.octets, progress.size);
+    ///     });
+    ///     client.retr(MessageNumber::FIRST, &mut shown).await?;
+    ///     Ok(message)
+    /// }
+    /// ```
+    fn with_progress<F: FnMut(Progress)>(self, show: F) -> WithProgress<Self, F>
+    where
+        Self: Sized,
+    {
+        WithProgress::new(self, show)
+    }
+}
+
+impl<W: Write + ?Sized> Receiver for W {
+    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
+        ready(self.write_all(octets))
+    }
+
+    fn end(&mut self, _outstanding: usize) -> impl Future<Output = io::Result<()>> {
+        ready(self.flush())
+    }
+}
+
+/// A function that takes the octets: see [`from_fn`].
+#[derive(Clone, Copy, Debug)]
+pub struct FromFn<F>(F);
+
+/// A function whose futures take the octets: see [`from_async_fn`].
+#[derive(Clone, Copy, Debug)]
+pub struct FromAsyncFn<F>(F);
+
+/// A receiver that calls this function with the octets of a message.
+///
+/// ```
+/// # use pop3_driver::client::{Client, Error, from_fn};
+/// # use pop3_driver::Transport;
+/// # use pop3_proto::MessageNumber;
+/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+/// let mut lines = 0;
+/// let mut count = from_fn(|octets| {
+///     lines += octets.iter().filter(|&&octet| octet == b'\n').count();
+///     Ok(())
+/// });
+/// client.retr(MessageNumber::FIRST, &mut count).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub const fn from_fn<F: FnMut(&[u8]) -> io::Result<()>>(take: F) -> FromFn<F> {
+    FromFn(take)
+}
+
+/// A receiver that calls this async function with the octets of a message, and awaits it before it reads on.
+pub const fn from_async_fn<F: AsyncFnMut(&[u8]) -> io::Result<()>>(take: F) -> FromAsyncFn<F> {
+    FromAsyncFn(take)
+}
+
+impl<F: FnMut(&[u8]) -> io::Result<()>> Receiver for FromFn<F> {
+    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
+        ready((self.0)(octets))
+    }
+}
+
+impl<F: AsyncFnMut(&[u8]) -> io::Result<()>> Receiver for FromAsyncFn<F> {
+    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
+        (self.0)(octets)
+    }
+}

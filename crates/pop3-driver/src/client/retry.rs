@@ -1,0 +1,220 @@
+//! What to do about an error.
+
+use std::io;
+
+use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::{Advice, Keyword, Reply};
+use pop3_sasl::client::{Denial, Error as ExchangeError, Unusable};
+
+use super::{Error, Refusal};
+
+/// Whether a call that failed is worth another attempt, always over a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retry {
+    /// At once: the connection was lost, and there is no sign that the next one will be. If that fails in the
+    /// same way, it is better to wait, as for [`Later`](Self::Later).
+    Now,
+    /// After a while, with the same credentials: the server, the network or the local disk has a trouble that
+    /// passes.
+    Later,
+    /// With other credentials, which a person has to give: the server refuses these.
+    OtherCredentials,
+    /// Not before a person has done something about the settings, the server, or the caller's code.
+    Never,
+}
+
+impl Error {
+    /// What to do about it.
+    ///
+    /// | error | advice |
+    /// |---|---|
+    /// | [`Network`](Self::Network) | [`Now`](Retry::Now) when a connection broke, [`Later`](Retry::Later) when there was none or it was silent |
+    /// | [`Tls`](Self::Tls) | [`Never`](Retry::Never) when the peers do not agree, as about a certificate; else [`Later`](Retry::Later) |
+    /// | [`Refused`](Self::Refused) | as the response code says. Without one: a greeting [`Later`](Retry::Later), a login that the server has looked at with [`OtherCredentials`](Retry::OtherCredentials), anything else [`Never`](Retry::Never) |
+    /// | [`Protocol`](Self::Protocol) | [`Now`](Retry::Now) when the connection ended, [`Later`](Retry::Later) when the server was too slow or lost step, [`Never`](Retry::Never) when it speaks otherwise than is understood |
+    /// | [`Exchange`](Self::Exchange) | [`OtherCredentials`](Retry::OtherCredentials) when the server denies these, [`Later`](Retry::Later) when it lacks resources; else [`Never`](Retry::Never), as somebody may be in between |
+    /// | [`Unusable`](Self::Unusable) | [`OtherCredentials`](Retry::OtherCredentials), but for a missing binding |
+    /// | [`Store`](Self::Store) | [`Later`](Retry::Later) |
+    /// | [`Interrupted`](Self::Interrupted) | [`Now`](Retry::Now) |
+    /// | all others | [`Never`](Retry::Never) |
+    ///
+    /// It tells nothing of how long to wait. Messages that were complete before the error are complete.
+    #[must_use]
+    pub fn advice(&self) -> Retry {
+        match self {
+            Self::Network(error) => of_network(error),
+            Self::Tls(error) => of_tls(error),
+            Self::Refused(refusal) => of_refusal(refusal),
+            Self::Protocol(error) => of_protocol(error),
+            Self::Exchange(ExchangeError::Denied(denial)) => of_denial(*denial),
+            Self::Unusable(Unusable::NoBinding) => Retry::Never,
+            Self::Unusable(_) => Retry::OtherCredentials,
+            Self::Store(_) => Retry::Later,
+            Self::Interrupted => Retry::Now,
+            Self::NotTls(_)
+            | Self::Unsendable(_)
+            | Self::Argument(_)
+            | Self::NoLogin(_)
+            | Self::Exchange(_)
+            | Self::UnreadableChallenge
+            | Self::ServerNotVerified(_)
+            | Self::NoTimestamp
+            | Self::Stopped
+            | Self::Internal => Retry::Never,
+        }
+    }
+
+    /// Whether the connection is of no use any more. Otherwise the client can be used on: nothing was sent, or
+    /// the server has answered.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Network(_)
+            | Self::Tls(_)
+            | Self::NotTls(_)
+            | Self::Protocol(_)
+            | Self::ServerNotVerified(_)
+            | Self::Interrupted
+            | Self::Internal => true,
+            Self::Refused(_)
+            | Self::Unsendable(_)
+            | Self::Argument(_)
+            | Self::NoLogin(_)
+            | Self::Unusable(_)
+            | Self::Exchange(_)
+            | Self::UnreadableChallenge
+            | Self::NoTimestamp
+            | Self::Store(_)
+            | Self::Stopped => false,
+        }
+    }
+}
+
+fn of_network(error: &io::Error) -> Retry {
+    let broke = [
+        io::ErrorKind::BrokenPipe,
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::UnexpectedEof,
+        io::ErrorKind::WriteZero,
+    ];
+    if broke.contains(&error.kind()) { Retry::Now } else { Retry::Later }
+}
+
+/// What rustls does not like stays; all else is the network's.
+fn of_tls(error: &io::Error) -> Retry {
+    if crate::tls::is_of_rustls(error) { Retry::Never } else { Retry::Later }
+}
+
+fn of_refusal(refusal: &Refusal) -> Retry {
+    match (refusal.advice(), refusal.keyword) {
+        (Advice::RetryLater, _) | (Advice::Unknown, None) => Retry::Later,
+        (Advice::OtherCredentials, _) => Retry::OtherCredentials,
+        (Advice::Unknown, Some(Keyword::User | Keyword::Pass | Keyword::Apop | Keyword::Auth))
+            if !refusal.unoffered && !refusal.before_credentials =>
+        {
+            // With AUTH-RESP-CODE the server would have said that it is the credentials.
+            if refusal.auth_resp_code { Retry::Later } else { Retry::OtherCredentials }
+        }
+        _ => Retry::Never,
+    }
+}
+
+fn of_protocol(error: &ProtocolError) -> Retry {
+    match error {
+        ProtocolError::Closed { during: Some(_) } | ProtocolError::Truncated { .. } => Retry::Now,
+        ProtocolError::Dismissed(line) => {
+            let code = Reply::parse(line.octets()).ok().and_then(|reply| reply.code);
+            match code.map(|code| code.advice()) {
+                None | Some(Advice::Unknown) => Retry::Now,
+                Some(Advice::RetryLater) => Retry::Later,
+                Some(_) => Retry::Never,
+            }
+        }
+        ProtocolError::Closed { during: None }
+        | ProtocolError::TimedOut { .. }
+        | ProtocolError::TooSlow { .. }
+        | ProtocolError::OutOfStep(_)
+        | ProtocolError::Unsolicited(_) => Retry::Later,
+        ProtocolError::OtherProtocol(_)
+        | ProtocolError::Quirk(_)
+        | ProtocolError::LineTooLong(_)
+        | ProtocolError::TooManyEntries
+        | ProtocolError::BodyTooLong
+        | ProtocolError::Entry(_)
+        | ProtocolError::WrongNumber(_)
+        | ProtocolError::Injected
+        | _ => Retry::Never,
+    }
+}
+
+const fn of_denial(denial: Denial) -> Retry {
+    match denial {
+        Denial::InvalidProof | Denial::UnknownUser | Denial::InvalidUsernameEncoding => {
+            Retry::OtherCredentials
+        }
+        Denial::NoResources => Retry::Later,
+        Denial::InvalidEncoding
+        | Denial::ExtensionsNotSupported
+        | Denial::ChannelBindingsDontMatch
+        | Denial::ServerDoesSupportChannelBinding
+        | Denial::ChannelBindingNotSupported
+        | Denial::UnsupportedChannelBindingType
+        | Denial::Other
+        | _ => Retry::Never,
+    }
+}
+
+#[cfg(all(test, feature = "rustls"))]
+mod tests {
+    use pop3_proto::ResponseCode;
+
+    use super::*;
+
+    fn refused(keyword: Option<Keyword>, text: &str) -> Refusal {
+        Refusal::new(keyword, Reply::parse(format!("-ERR {text}").as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_refusal_is_judged_by_its_code_and_without_one_by_what_was_refused() {
+        for (keyword, text, retry) in [
+            (None, "too many connections", Retry::Later),
+            (None, "[SYS/PERM] banned", Retry::Never),
+            (Some(Keyword::Pass), "no", Retry::OtherCredentials),
+            (Some(Keyword::Pass), "[IN-USE] locked", Retry::Later),
+            (Some(Keyword::Pass), "[AUTH] no", Retry::OtherCredentials),
+            (Some(Keyword::Pass), "[SYS/PERM] no", Retry::Never),
+            (Some(Keyword::Stls), "no", Retry::Never),
+            (Some(Keyword::Stls), "[SYS/TEMP] no", Retry::Later),
+            (Some(Keyword::Retr), "no such message", Retry::Never),
+            (Some(Keyword::Retr), "[SYS/TEMP] disk", Retry::Later),
+        ] {
+            let error = Error::Refused(refused(keyword, text));
+            assert_eq!(error.advice(), retry, "{error}");
+            assert!(!error.is_final());
+        }
+        assert_eq!(ResponseCode::of_text(b"[IN-USE] x").unwrap().advice(), Advice::RetryLater);
+    }
+
+    #[test]
+    fn a_login_that_the_server_has_not_looked_at_is_not_about_the_credentials() {
+        let refusal = || refused(Some(Keyword::Auth), "no");
+        let advice = |refusal| Error::Refused(refusal).advice();
+        assert_eq!(advice(refusal()), Retry::OtherCredentials);
+        assert_eq!(advice(Refusal { unoffered: true, ..refusal() }), Retry::Never);
+        assert_eq!(advice(Refusal { before_credentials: true, ..refusal() }), Retry::Never);
+        assert_eq!(advice(Refusal { auth_resp_code: true, ..refusal() }), Retry::Later);
+    }
+
+    #[test]
+    fn a_handshake_that_broke_is_not_one_that_was_refused() {
+        let refused = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError);
+        assert_eq!(Error::Tls(refused).advice(), Retry::Never);
+        let slow = io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long");
+        assert_eq!(Error::Tls(slow).advice(), Retry::Later);
+        assert_eq!(Error::Network(io::ErrorKind::ConnectionRefused.into()).advice(), Retry::Later);
+        assert_eq!(Error::Network(io::ErrorKind::ConnectionReset.into()).advice(), Retry::Now);
+        assert!(Error::Network(io::ErrorKind::ConnectionReset.into()).is_final());
+    }
+}

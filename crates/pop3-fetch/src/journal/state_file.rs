@@ -1,0 +1,176 @@
+//! The state file as the storage of the book: each note is a line.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use pop3_disk::{Disk, File, Open};
+use pop3_seen::{Day, Note, Storage, day};
+
+use super::record::Record;
+use super::{Traits, Unsure};
+use crate::spot::{PRIVATE, Spot};
+
+/// A state file that is open.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    disk: Arc<dyn Disk>,
+    spot: Spot,
+    file: Box<dyn File>,
+    pub(super) header: Header,
+    traits: Traits,
+    /// What is noted, and is not known to have appeared.
+    pub(super) tail: Vec<Unsure>,
+    /// What the messages that are noted next will be found by, in their order.
+    pub(super) tokens: Vec<String>,
+    /// A failed write may have left notes that the next run believes.
+    pub(super) is_torn: bool,
+}
+
+/// Whose file it is.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) account: String,
+    pub(super) target: String,
+}
+
+impl StateFile {
+    /// Opens the file for notes behind those that are there.
+    pub(super) fn open(
+        disk: &Arc<dyn Disk>,
+        spot: Spot,
+        header: Header,
+        traits: Traits,
+        tail: Vec<Unsure>,
+    ) -> io::Result<Self> {
+        let file = spot.open(Open::appending().make(0o600))?;
+        let disk = Arc::clone(disk);
+        Ok(Self { disk, spot, file, header, traits, tail, tokens: Vec::new(), is_torn: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.spot.path()
+    }
+
+    pub(super) const fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// Notes the traits durably.
+    pub(super) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
+        if self.traits == traits {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        Record::Traits(traits).write(&mut line);
+        self.append_lines(&line, true)?;
+        self.traits = traits;
+        Ok(())
+    }
+
+    /// Notes that all messages above have appeared. If that is lost, the next run finds it out.
+    pub(super) fn published(&mut self) -> io::Result<()> {
+        let mut line = Vec::new();
+        Record::Published.write(&mut line);
+        self.append_lines(&line, false)
+    }
+
+    /// The day by the clock; `None` where it can't be right.
+    pub(super) fn today(&self) -> Option<Day> {
+        day(self.disk.now().duration_since(UNIX_EPOCH).ok()?.as_secs())
+    }
+
+    /// Appends lines, all or none. Where some of them may stay in spite of an error, the file is
+    /// [torn](Self::is_torn).
+    fn append_lines(&mut self, lines: &[u8], durably: bool) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if self.is_torn {
+            return Err(io::Error::other("an earlier write failed, and could not be taken back"));
+        }
+        let length = self.file.stat()?.len;
+        let mut appended = self.file.write_all(lines);
+        if durably {
+            appended = appended.and_then(|()| self.file.sync());
+        }
+        if appended.is_err() {
+            // What was written of them must not be believed by the next run, nor stand before other lines.
+            let taken_back = self.file.set_len(length).and_then(|()| self.file.sync());
+            self.is_torn |= taken_back.is_err();
+        }
+        appended
+    }
+
+    fn write_to(&self, file: &mut dyn File, notes: &mut dyn Iterator<Item = Note>) -> io::Result<()> {
+        /// Octets gathered before they are written.
+        const BUFFER: usize = 64 * 1024;
+        let Header { name, account, target } = self.header.clone();
+        let unsure = self.tail.iter().map(|unsure| (unsure.id, unsure)).collect::<HashMap<_, _>>();
+        let (mut lines, mut last) = (Vec::with_capacity(BUFFER + 1_024), Vec::new());
+        Record::Header { name, account, target, is_old: false }.write(&mut lines);
+        Record::Traits(self.traits).write(&mut lines);
+        for note in notes {
+            match note {
+                Note::Stored(id, entry) => match unsure.get(&id) {
+                    Some(Unsure { time, token, .. }) => {
+                        Record::Stored { id, entry, time: *time, token: token.clone() }.write(&mut last);
+                    }
+                    None => Record::Stored { id, entry, time: 0, token: String::new() }.write(&mut lines),
+                },
+                Note::Deleting(id) => Record::Deleting { id }.write(&mut last),
+            }
+            if lines.len() >= BUFFER {
+                file.write_all(&lines)?;
+                lines.clear();
+            }
+        }
+        Record::Published.write(&mut lines);
+        lines.append(&mut last);
+        file.write_all(&lines)
+    }
+}
+
+impl Storage for StateFile {
+    type Error = io::Error;
+
+    fn append(&mut self, notes: &[Note]) -> io::Result<()> {
+        let time = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut tokens = core::mem::take(&mut self.tokens).into_iter();
+        let (mut lines, mut tail) = (Vec::new(), Vec::new());
+        for &note in notes {
+            match note {
+                Note::Stored(id, entry) => {
+                    let token = tokens.next().unwrap_or_default();
+                    Record::Stored { id, entry, time, token: token.clone() }.write(&mut lines);
+                    tail.push(Unsure { id, token, time });
+                }
+                Note::Deleting(id) => Record::Deleting { id }.write(&mut lines),
+            }
+        }
+        self.append_lines(&lines, true)?;
+        self.tail.append(&mut tail);
+        Ok(())
+    }
+
+    /// Writes the file anew, in one step for all who look.
+    fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> io::Result<()> {
+        let new = self.spot.beside(".new");
+        let mut file = new.open(PRIVATE.emptied())?;
+        let written = self.write_to(&mut *file, notes).and_then(|()| file.sync());
+        if written.is_err() {
+            // On a full disk it would take the room that others need.
+            let _ = new.remove();
+        }
+        written?;
+        // What is written from here on goes to the new file, even if the rest fails.
+        let file = new.open(Open::appending())?;
+        new.rename(&self.spot)?;
+        self.file = file;
+        self.is_torn = false;
+        self.spot.sync_folder()
+    }
+}

@@ -1,0 +1,128 @@
+//! A small server over a real socket, with the faults that a test asks for.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A message: its unique-id, and its octets.
+pub(crate) type Mail = (&'static str, &'static str);
+
+/// What the server does wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// UIDL is refused.
+    pub(crate) no_uidl: bool,
+    /// RETR of this message is refused.
+    pub(crate) refuses: Option<usize>,
+    /// The connection is cut in the middle of this message.
+    pub(crate) cuts: Option<usize>,
+    /// All is deleted at QUIT, and the connection is cut before that is said.
+    pub(crate) mute_at_quit: bool,
+}
+
+/// A maildrop, and what is wrong with its server.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    mail: Vec<Mail>,
+    faults: Faults,
+    /// How often RETR was sent.
+    retrs: usize,
+}
+
+impl Server {
+    /// Answers in a thread for each connection, until the tests end.
+    pub(crate) fn start(mail: &[Mail]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Mutex::new(Shared { mail: mail.to_vec(), ..Shared::default() }));
+        let server = Self { port, shared };
+        let answering = server.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let server = answering.clone();
+                thread::spawn(move || drop(server.answer(&stream.unwrap())));
+            }
+        });
+        server
+    }
+
+    pub(crate) fn deliver(&self, mail: Mail) {
+        self.shared.lock().unwrap().mail.push(mail);
+    }
+
+    pub(crate) fn fail(&self, faults: Faults) {
+        self.shared.lock().unwrap().faults = faults;
+    }
+
+    /// The unique-ids that are left.
+    pub(crate) fn left(&self) -> Vec<&'static str> {
+        self.shared.lock().unwrap().mail.iter().map(|(uid, _)| *uid).collect()
+    }
+
+    pub(crate) fn retrs(&self) -> usize {
+        self.shared.lock().unwrap().retrs
+    }
+
+    /// One session.
+    fn answer(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let (mail, faults) = {
+            let shared = self.shared.lock().unwrap();
+            (shared.mail.clone(), shared.faults)
+        };
+        let mut marked = vec![false; mail.len()];
+        let mut out = stream;
+        out.write_all(b"+OK ready\r\n")?;
+        for line in BufReader::new(stream).lines() {
+            let line = line?;
+            let mut words = line.split(' ');
+            let word = words.next().unwrap_or_default();
+            let place =
+                words.next().and_then(|word| word.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
+            let list = |entry: &dyn Fn(&Mail) -> String| {
+                let lines =
+                    mail.iter().enumerate().map(|(place, mail)| format!("{} {}\r\n", place + 1, entry(mail)));
+                format!("+OK\r\n{}.\r\n", lines.collect::<String>())
+            };
+            let reply = match (word, place) {
+                ("USER" | "PASS" | "NOOP", _) => "+OK\r\n".to_owned(),
+                ("STAT", _) => format!("+OK {} 1\r\n", mail.len()),
+                ("LIST", _) => list(&|(_, text)| text.len().to_string()),
+                ("UIDL", _) if !faults.no_uidl => list(&|(uid, _)| (*uid).to_owned()),
+                ("RETR", Some(place)) if faults.refuses != Some(place) => {
+                    self.shared.lock().unwrap().retrs += 1;
+                    if faults.cuts == Some(place) {
+                        return out.write_all(&format!("+OK\r\n{}", mail[place].1).as_bytes()[..8]);
+                    }
+                    format!("+OK\r\n{}.\r\n", mail[place].1)
+                }
+                ("DELE", Some(place)) => {
+                    marked[place] = true;
+                    "+OK\r\n".to_owned()
+                }
+                ("QUIT", _) => {
+                    let gone: Vec<&str> = mail
+                        .iter()
+                        .zip(&marked)
+                        .filter(|(_, marked)| **marked)
+                        .map(|((uid, _), _)| *uid)
+                        .collect();
+                    self.shared.lock().unwrap().mail.retain(|(uid, _)| !gone.contains(uid));
+                    if !faults.mute_at_quit {
+                        out.write_all(b"+OK bye\r\n")?;
+                    }
+                    return Ok(());
+                }
+                _ => "-ERR no\r\n".to_owned(),
+            };
+            out.write_all(reply.as_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! What was found in all.
+
+use std::collections::BTreeMap;
+
+use pop3_observer::{Level, Rule, Side};
+use serde_json::json;
+
+/// What was found in all sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many sessions there were.
+    pub sessions: u64,
+    /// How many of them could not be followed to their ends.
+    pub incomplete: u64,
+    /// How many commands were sent.
+    pub commands: u64,
+    /// How often each rule was broken, of those that were.
+    pub rules: BTreeMap<Rule, u64>,
+}
+
+impl Summary {
+    /// How many violations of this level there are.
+    #[must_use]
+    pub fn violations(&self, level: Level) -> u64 {
+        self.rules.iter().filter(|(rule, _)| rule.level() == level).map(|(_, count)| count).sum()
+    }
+
+    fn levels(&self) -> [u64; 3] {
+        [Level::Must, Level::Should, Level::Practice].map(|level| self.violations(level))
+    }
+
+    /// The line in JSON.
+    pub(crate) fn json(&self) -> String {
+        let [must, should, practice] = self.levels();
+        let rules: Vec<_> = self
+            .rules
+            .iter()
+            .map(|(rule, count)| {
+                json!({ "side": rule.side().to_string(), "level": rule.level().to_string(), "row": rule.row(),
+                        "rule": rule.name(), "text": rule.text(), "count": count })
+            })
+            .collect();
+        let summary = json!({ "summary": { "sessions": self.sessions, "incomplete": self.incomplete,
+            "commands": self.commands, "must": must, "should": should, "practice": practice, "rules": rules } });
+        summary.to_string()
+    }
+
+    /// The lines for people, with the rules that are at least of this level.
+    pub(crate) fn text(&self, least: Level) -> String {
+        let [must, should, practice] = self.levels();
+        let mut text = format!("{}, {}", count(self.sessions, "session"), count(self.commands, "command"));
+        if self.incomplete > 0 {
+            text.push_str(&format!(" ({} not followed to the end)", self.incomplete));
+        }
+        text.push_str(&format!("; violations: {must} MUST, {should} SHOULD, {practice} practice"));
+        for level in [Level::Must, Level::Should, Level::Practice] {
+            for side in [Side::Client, Side::Server] {
+                let rules =
+                    self.rules.iter().filter(|(rule, _)| (rule.level(), rule.side()) == (level, side));
+                for (rule, count) in rules.filter(|(rule, _)| rule.level() >= least) {
+                    text.push_str(&format!("\n  {level} {side} {} x{count}: {}", rule.row(), rule.text()));
+                }
+            }
+        }
+        text
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

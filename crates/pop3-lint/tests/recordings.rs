@@ -1,0 +1,77 @@
+//! What a program that embeds the linter relies on.
+
+use std::io::{self, Read};
+
+use pop3_lint::{Error, Form, Level, Linter, Options, Summary};
+
+/// One violation of a MUST, and one of a SHOULD.
+const TRANSCRIPT: &str =
+    "# session one\nS: +OK hi\nC: USER a\nS: +OK a\nC: PASS b\nS: +ok b\nC: QUIT\nS: +OK bye\n<EOF>\n";
+
+fn lint(options: Options, recordings: &[&str]) -> (Vec<Result<(), Error>>, Summary, String) {
+    let mut text = String::new();
+    let mut linter = Linter::new(options, |piece| text.push_str(piece));
+    let results = recordings.iter().map(|recording| linter.read(recording.as_bytes())).collect();
+    let summary = linter.finish();
+    (results, summary, text)
+}
+
+#[test]
+fn the_summary_counts_whatever_is_written() {
+    for least in [Level::Must, Level::Should, Level::Practice] {
+        for form in [Form::Dialogue, Form::Violations, Form::Json] {
+            let options = Options::new().with_least(least).with_form(form);
+            let (results, summary, text) = lint(options, &[TRANSCRIPT, TRANSCRIPT]);
+            assert!(results.iter().all(Result::is_ok));
+            assert_eq!((summary.sessions, summary.incomplete, summary.commands), (2, 0, 6));
+            assert_eq!((summary.violations(Level::Must), summary.violations(Level::Should)), (2, 2));
+            // The summary in JSON has all rules.
+            let told = least <= Level::Should || form == Form::Json;
+            assert_eq!(text.contains("2595-2.10"), told, "{text}");
+            assert!(text.contains("1939-3.09"), "{text}");
+            assert_eq!(text.contains("C: QUIT"), form == Form::Dialogue, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_was_read_before_an_error_is_reported() {
+    /// Fails behind what it holds.
+    struct Torn<'a>(&'a [u8]);
+
+    impl Read for Torn<'_> {
+        fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(octets)? {
+                0 => Err(io::Error::other("torn")),
+                some => Ok(some),
+            }
+        }
+    }
+
+    let long = TRANSCRIPT.repeat(100);
+    let mut text = String::new();
+    let mut linter = Linter::new(Options::new().with_form(Form::Violations), |piece| text.push_str(piece));
+    let error = linter.read(Torn(long.as_bytes())).unwrap_err();
+    assert!(matches!(&error, Error::Io(error) if error.to_string() == "torn"), "{error:?}");
+    assert_eq!(linter.finish().sessions, 100);
+    assert!(text.ends_with('\n') && text.contains("100 sessions, 300 commands"), "{text}");
+
+    let bad = format!("{TRANSCRIPT}what is this\n");
+    let (results, summary, _) = lint(Options::new(), &[&bad]);
+    assert!(matches!(&results[0], Err(Error::Unreadable(why)) if why.starts_with("line 10 ")), "{results:?}");
+    assert_eq!(summary.sessions, 1);
+}
+
+#[test]
+fn where_nothing_is_said_nothing_is_written() {
+    let (results, summary, text) = lint(Options::new(), &["", "# a comment\n"]);
+    assert!(results.iter().all(|result| matches!(result, Err(Error::NothingSaid))), "{results:?}");
+    assert_eq!((summary, text.as_str()), (Summary::default(), ""));
+    // A pcap without packets.
+    let mut capture = Vec::from(0xa1b2_c3d4_u32.to_le_bytes());
+    capture.extend([2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0]);
+    let mut linter = Linter::new(Options::new(), |_| panic!("there is nothing to write"));
+    let read = linter.read(&capture[..]);
+    assert!(matches!(read, Err(Error::NothingCaptured)), "{read:?}");
+    linter.finish();
+}

@@ -1,0 +1,98 @@
+//! The actions that a session gives.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::announcement::Announcement;
+use super::language::Language;
+use super::line::Line;
+use super::listing::Listing;
+use super::vocabulary::{Close, Extent, Request};
+use crate::{MechanismName, Octets, Secret};
+
+/// What a session wants done. Each value holds all that is needed to do it, as it was when the client asked:
+/// who performs it does not look at the session again.
+#[derive(Debug)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+pub enum Action {
+    /// Nothing is to be sent.
+    Nothing,
+    /// Send a line.
+    Reply(Line),
+    /// Send a line that refuses a login.
+    Refuse {
+        /// The line.
+        reply: Line,
+        /// How long it is held back, counted from when the client has sent its last line.
+        delay: Duration,
+        /// Whether the connection ends with it.
+        last: bool,
+    },
+    /// Send the drop listing (STAT).
+    DropListing {
+        /// Messages that are not deleted.
+        messages: usize,
+        /// Their octets.
+        octets: Octets,
+    },
+    /// Send the line, all entries of the listing, and a dot.
+    Listing(Line, Listing),
+    /// Send the one entry of the listing behind `+OK`.
+    Entry(Listing),
+    /// Send the highest message number accessed, 0 where there is none.
+    Last(u32),
+    /// Send the line, the capabilities, and a dot.
+    Capabilities(Line, Announcement),
+    /// Send the line, the mechanisms that AUTH takes now, and a dot.
+    Mechanisms(Line, Vec<MechanismName>),
+    /// Send a challenge of AUTH.
+    Challenge(Secret),
+    /// Send the positive reply to LANG: the tag of this language, and the line's text behind it.
+    Language(Language, Line),
+    /// Send the line, the languages that LANG takes, and a dot.
+    Languages(Line, Vec<Language>),
+    /// Ask the store.
+    Ask(Request),
+    /// Send the line; a message follows.
+    BeginBody {
+        /// The line.
+        line: Line,
+        /// The size of the whole message.
+        octets: Octets,
+        /// How much of it follows.
+        extent: Extent,
+    },
+    /// End the message.
+    EndBody,
+    /// Send the line, forget all input, and begin TLS.
+    StartTls(Line),
+    /// Send the line, if there is one, and close.
+    Close(Close, Option<Line>),
+}
+
+impl Action {
+    /// The line that is sent first.
+    pub(super) const fn line_mut(&mut self) -> Option<&mut Line> {
+        match self {
+            Self::Reply(line)
+            | Self::Refuse { reply: line, .. }
+            | Self::Listing(line, _)
+            | Self::Capabilities(line, _)
+            | Self::Mechanisms(line, _)
+            | Self::Language(_, line)
+            | Self::Languages(line, _)
+            | Self::BeginBody { line, .. }
+            | Self::StartTls(line)
+            | Self::Close(_, Some(line)) => Some(line),
+            Self::Nothing
+            | Self::DropListing { .. }
+            | Self::Entry(_)
+            | Self::Last(_)
+            | Self::Challenge(_)
+            | Self::Ask(_)
+            | Self::EndBody
+            | Self::Close(_, None) => None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The first line of a reply.
+
+use alloc::borrow::Cow;
+use core::fmt;
+
+use crate::{CommandError, Rejection, ResponseCode, Status};
+
+/// The first line of a reply, with all that is needed to write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line {
+    /// Positive or negative.
+    pub status: Status,
+    /// The response code.
+    pub code: Option<ResponseCode<'static>>,
+    /// The text. Where there are numbers, they stand in the places of `{}`.
+    pub text: Cow<'static, str>,
+    /// The numbers of the text.
+    pub numbers: Numbers,
+    /// Whether the text may be UTF-8, as the client has chosen a language (RFC 6856 section 3).
+    pub utf8: bool,
+}
+
+/// The numbers of a [`Line`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Numbers {
+    /// None: a `{}` of the text stands for itself.
+    None,
+    /// One.
+    One([u64; 1]),
+    /// Two.
+    Two([u64; 2]),
+}
+
+impl Numbers {
+    /// The numbers, in their order.
+    #[must_use]
+    pub const fn as_slice(&self) -> &[u64] {
+        match self {
+            Self::None => &[],
+            Self::One(numbers) => numbers,
+            Self::Two(numbers) => numbers,
+        }
+    }
+}
+
+impl Line {
+    pub(super) const fn positive(text: &'static str) -> Self {
+        Self::new(Status::Positive, None, Cow::Borrowed(text))
+    }
+
+    pub(super) const fn negative(text: &'static str) -> Self {
+        Self::new(Status::Negative, None, Cow::Borrowed(text))
+    }
+
+    pub(super) const fn with_numbers(mut self, numbers: Numbers) -> Self {
+        self.numbers = numbers;
+        self
+    }
+
+    const fn new(status: Status, code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
+        Self { status, code, text, numbers: Numbers::None, utf8: false }
+    }
+}
+
+impl From<CommandError> for Line {
+    fn from(error: CommandError) -> Self {
+        Self::negative(error.text())
+    }
+}
+
+impl From<Rejection> for Line {
+    fn from(rejection: Rejection) -> Self {
+        let code = rejection.code();
+        Self::new(Status::Negative, code, rejection.into_text())
+    }
+}
+
+/// The line as it is meant, for logs and tests: what can't be sent in it is still there.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.status == Status::Positive { "+OK " } else { "-ERR " })?;
+        if let Some(code) = self.code {
+            write!(f, "{code} ")?;
+        }
+        let numbers = self.numbers.as_slice();
+        let mut parts = self.text.splitn(numbers.len().saturating_add(1), "{}");
+        f.write_str(parts.next().unwrap_or_default())?;
+        for (part, number) in parts.zip(numbers) {
+            write!(f, "{number}{part}")?;
+        }
+        Ok(())
+    }
+}

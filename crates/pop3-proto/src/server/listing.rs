@@ -1,0 +1,69 @@
+//! Listings, as values: what LIST and UIDL have to send.
+
+use alloc::sync::Arc;
+
+use super::vocabulary::Column;
+use crate::{Maildrop, Marks, MessageNumber, Octets, UniqueId};
+
+/// Lines of LIST or UIDL: the messages that were there, and not deleted, when the client asked.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    column: Column,
+    maildrop: Arc<Maildrop>,
+    marks: Arc<Marks>,
+    next: usize,
+    end: usize,
+}
+
+/// A line of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
+pub enum Entry<'a> {
+    /// The size of a message (LIST).
+    Size(MessageNumber, Octets),
+    /// The unique-id of a message (UIDL).
+    UniqueId(MessageNumber, UniqueId<'a>),
+}
+
+impl Listing {
+    /// All messages.
+    pub(super) fn all(column: Column, maildrop: &Arc<Maildrop>, marks: &Arc<Marks>) -> Self {
+        let end = maildrop.len();
+        Self { column, maildrop: Arc::clone(maildrop), marks: Arc::clone(marks), next: 0, end }
+    }
+
+    /// One message.
+    pub(super) fn of(
+        message: MessageNumber,
+        column: Column,
+        maildrop: &Arc<Maildrop>,
+        marks: &Arc<Marks>,
+    ) -> Self {
+        let next = message.index();
+        Self { next, end: next.saturating_add(1), ..Self::all(column, maildrop, marks) }
+    }
+
+    /// The column that is listed.
+    #[must_use]
+    pub const fn column(&self) -> Column {
+        self.column
+    }
+
+    /// The next line. Nothing is allocated for it.
+    pub fn next_entry(&mut self) -> Option<Entry<'_>> {
+        let message = loop {
+            if self.next >= self.end {
+                return None;
+            }
+            let message = MessageNumber::from_index(self.next)?;
+            self.next = self.next.saturating_add(1);
+            if !self.marks.is_deleted(message) {
+                break message;
+            }
+        };
+        Some(match self.column {
+            Column::Size => Entry::Size(message, self.maildrop.size(message)?),
+            Column::UniqueId => Entry::UniqueId(message, self.maildrop.unique_id(message)?),
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! What a session offers now: one answer each, which announces a command and decides whether it is taken.
+//!
+//! CAPA, the greeting and AUTH without argument announce what these functions allow, and the rule table
+//! takes what they allow, so that the two can't differ. `Err` is the reply to a client that asks all the same.
+//!
+//! What is offered before the login is announced after it as well, though it comes too late then
+//! (RFC 5034 section 3, RFC 6856 section 2); but not STLS, which means that it may be used now
+//! (RFC 2595 section 4).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::announcement::Announcement;
+use super::config::Utf8;
+use super::language::Language;
+use super::line::Line;
+use super::mechanism::OfferedMechanism;
+use super::session::Session;
+use super::state::State;
+use super::texts;
+use crate::{CommandError, MechanismName};
+
+impl Session {
+    /// USER and PASS.
+    pub(super) const fn offers_user(&self) -> Result<(), Line> {
+        if self.channel.carries_secrets() { Ok(()) } else { Err(Line::negative(texts::NEEDS_TLS)) }
+    }
+
+    /// APOP, with the timestamp that the greeting announces it by.
+    pub(super) fn offers_apop(&self) -> Result<&str, Line> {
+        self.timestamp.as_deref().ok_or(const { Line::negative(texts::APOP_UNAVAILABLE) })
+    }
+
+    /// STLS (RFC 2595 section 4).
+    pub(super) fn offers_stls(&self) -> Result<(), Line> {
+        if !matches!(self.state, State::Authorization) {
+            Err(Line::negative(texts::TLS_TOO_LATE))
+        } else if self.channel.is_tls() {
+            Err(Line::negative(texts::TLS_ACTIVE))
+        } else if !self.config.starttls {
+            Err(Line::negative(texts::TLS_UNAVAILABLE))
+        } else if self.utf8 {
+            // RFC 6856 section 2.1 forbids the client to do so.
+            Err(Line::negative(texts::TLS_AFTER_UTF8))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// AUTH with this mechanism.
+    pub(super) fn offers_mechanism(&self, name: MechanismName) -> Result<(), Line> {
+        match self.mechanisms.iter().find(|offered| offered.name == name) {
+            Some(offered) if offered.works_on(self.channel) => Ok(()),
+            Some(_) => Err(const { Line::negative(texts::NEEDS_TLS) }),
+            None => Err(const { Line::negative(texts::UNKNOWN_MECHANISM) }),
+        }
+    }
+
+    /// The mechanisms that AUTH takes on this channel, in the order of the announcement.
+    pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
+        self.mechanisms.iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
+    }
+
+    /// AUTH without argument. No RFC has it.
+    pub(super) fn offers_auth_list(&self) -> Result<Vec<MechanismName>, Line> {
+        if self.config.auth_listing && !self.mechanisms.is_empty() {
+            Ok(self.mechanisms().map(|offered| offered.name).collect())
+        } else {
+            Err(CommandError::Missing.into())
+        }
+    }
+
+    /// UTF8 (RFC 6856 section 2).
+    pub(super) fn offers_utf8(&self) -> Result<Utf8, Line> {
+        self.config.utf8.ok_or_else(|| CommandError::Unknown.into())
+    }
+
+    /// LANG (RFC 6856 section 3), with its languages.
+    pub(super) fn offers_lang(&self) -> Result<&[Language], Line> {
+        match &*self.config.languages {
+            [] => Err(CommandError::Unknown.into()),
+            languages => Ok(languages),
+        }
+    }
+
+    /// LAST of RFC 1460. It is announced nowhere.
+    pub(super) fn offers_last(&self) -> Result<(), Line> {
+        if self.config.last { Ok(()) } else { Err(CommandError::Unknown.into()) }
+    }
+
+    /// XCLIENT, which the greeting announces to the proxy.
+    pub(super) fn offers_xclient(&self) -> Result<(), Line> {
+        if self.trusted_proxy { Ok(()) } else { Err(CommandError::Unknown.into()) }
+    }
+
+    /// Whether a line may be an AUTH that is taken, with an argument that other commands have not.
+    pub(super) fn offers_auth(&self) -> bool {
+        !self.is_logged_in() && self.mechanisms().next().is_some()
+    }
+
+    /// What CAPA announces.
+    #[must_use]
+    pub fn announcement(&self) -> Announcement {
+        // Before the login the largest value of all users is told (RFC 2449 sections 6.5 and 6.7).
+        let before_login = !self.is_logged_in();
+        let mut login_delay = self.account.login_delay.or(self.config.login_delay);
+        let mut expire = self.account.expire.or(self.config.expire);
+        if !before_login {
+            login_delay = login_delay.map(|delay| crate::LoginDelay { per_user: false, ..delay });
+            expire = expire.map(|expire| crate::Expire { per_user: false, ..expire });
+        }
+        let mut announcement = Announcement::new(Arc::clone(&self.config));
+        announcement.user = self.offers_user().is_ok();
+        announcement.stls = self.offers_stls().is_ok();
+        announcement.utf8 = self.offers_utf8().ok();
+        announcement.lang = self.offers_lang().is_ok();
+        announcement.login_delay = login_delay;
+        announcement.expire = expire;
+        announcement.announce_mechanisms(self.mechanisms().map(|offered| offered.name));
+        announcement
+    }
+}

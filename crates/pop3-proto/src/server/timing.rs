@@ -1,0 +1,104 @@
+//! The rules of time: when a connection is closed, how long a refusal is held back, and how that ends.
+//!
+//! They read no clock. The connection notes when something has happened, and asks.
+
+use core::time::Duration;
+
+use super::session::Session;
+use crate::Instant;
+
+/// The most doublings of the delay. It is over long before: by the limit of refusals, or by the timer.
+const MAX_DOUBLINGS: u32 = 16;
+
+/// When things have happened on a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// The connection was opened.
+    pub(super) opened: Instant,
+    /// Octets have moved for the last time, or the store has answered.
+    pub(super) progress: Instant,
+}
+
+/// What becomes of a reply that is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It waits until then.
+    Waits(Instant),
+    /// It is sent.
+    Due,
+    /// The connection ends before it is due. It is not sent early, or the wait could be had for less.
+    Lost,
+}
+
+impl Session {
+    /// How long the reply to a refusal is held back, counted from when the client has asked: twice as long
+    /// with each refusal that counts, and no shorter than the store wants.
+    pub(super) fn refusal_delay(&self, failures: u32, wanted: Duration) -> Duration {
+        let Some(doublings) = failures.checked_sub(1) else { return wanted };
+        let delay = self.config.limits.failure_delay;
+        delay.saturating_mul(1 << doublings.min(MAX_DOUBLINGS)).max(wanted)
+    }
+
+    /// What becomes of a reply that is held back until then.
+    pub(super) fn held(&self, until: Instant, times: Times, now: Instant) -> Held {
+        let end = self.login_deadline(times);
+        match (now < until, now < end) {
+            (false, _) => Held::Due,
+            (true, true) => Held::Waits(until.min(end)),
+            (true, false) => Held::Lost,
+        }
+    }
+
+    /// When the connection is closed if nothing happens.
+    pub(super) fn deadline(&self, times: Times) -> Instant {
+        let limits = self.limits();
+        if self.is_logged_in() {
+            times.progress.after(limits.idle_timeout)
+        } else if self.closed().is_some() {
+            // The last reply is still to be sent, however long ago the connection was opened.
+            times.progress.after(limits.idle_timeout.min(limits.login_timeout))
+        } else {
+            self.login_deadline(times)
+        }
+    }
+
+    /// When a connection without a login is closed, whatever it waits for.
+    fn login_deadline(&self, times: Times) -> Instant {
+        times.opened.after(self.config.limits.login_timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Channel;
+    use crate::server::{Config, Limits};
+
+    fn session() -> Session {
+        let limits = Limits::new().with_failure_delay(Duration::from_secs(1));
+        let config = Config::new().with_limits(limits.with_login_timeout(Duration::from_secs(60)));
+        Session::new(config.into(), Channel::TrustedPlaintext, None)
+    }
+
+    #[test]
+    fn each_counted_refusal_doubles_the_delay() {
+        let session = session();
+        let seconds =
+            |failures, wanted| session.refusal_delay(failures, Duration::from_secs(wanted)).as_secs();
+        assert_eq!([0, 1, 2, 3, 4].map(|failures| seconds(failures, 0)), [0, 1, 2, 4, 8]);
+        assert_eq!([0, 1, 2, 3, 4].map(|failures| seconds(failures, 3)), [3, 3, 3, 4, 8]);
+        assert_eq!(seconds(u32::MAX, 0), 1 << MAX_DOUBLINGS);
+    }
+
+    #[test]
+    fn a_held_reply_is_never_early_and_never_outlives_the_login() {
+        let session = session();
+        let at = |seconds| Instant::EPOCH.after(Duration::from_secs(seconds));
+        let times = Times { opened: at(0), progress: at(0) };
+        let held = |until, now| session.held(at(until), times, at(now));
+        assert_eq!(held(9, 8), Held::Waits(at(9)));
+        assert_eq!((held(9, 9), held(9, 99)), (Held::Due, Held::Due));
+        assert_eq!((held(90, 8), held(90, 59)), (Held::Waits(at(60)), Held::Waits(at(60))));
+        assert_eq!((held(90, 60), held(90, 89), held(60, 60)), (Held::Lost, Held::Lost, Held::Due));
+    }
+}

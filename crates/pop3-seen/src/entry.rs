@@ -1,0 +1,146 @@
+//! What is known of one message that was fetched.
+
+use core::num::NonZeroU64;
+
+use crate::Key;
+
+/// One message among those that the server lists under one unique-id: the first is 0. A server
+/// should not give two messages one unique-id, but some do, and both are fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "it is these two")]
+pub struct Id {
+    /// Its unique-id, or its content.
+    pub key: Key,
+    /// Which one under the key, the first being 0.
+    pub occurrence: u32,
+}
+
+/// What is known of a message that was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a storage has to keep all of it")]
+pub struct Entry {
+    /// The size that LIST said, 0 where it said none.
+    pub size: u64,
+    /// How many messages the server listed under the unique-id then; 0 where that is not known,
+    /// as the key is that of the content.
+    pub total: u32,
+    /// The [digest](Key::digest) of its content.
+    pub digest: Option<NonZeroU64>,
+    /// Whether the server went on listing it.
+    pub absence: Absence,
+    /// DELE was sent, and it is not known whether the session ended well.
+    pub deleting: bool,
+}
+
+/// Whether a message went on being listed after it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a storage has to keep all of it")]
+pub enum Absence {
+    /// In every run so far.
+    Never,
+    /// Not any more, first noticed on this day.
+    Since(Day),
+    /// There was a run without it. What has the same unique-id now may be another message, so that
+    /// it is not deleted before it was compared.
+    Returned,
+}
+
+/// A number of days since 1970.
+pub type Day = u32;
+
+/// The day of a time in seconds since 1970, as a clock tells it; `None` where the clock can't be right, as on a machine
+/// that has none of its own and has not asked for the time yet.
+#[must_use]
+pub fn day(seconds: u64) -> Option<Day> {
+    /// A day before this was written: 1 January 2024.
+    const EARLIEST: Day = 19_723;
+    Day::try_from(seconds / 86_400).ok().filter(|&day| day >= EARLIEST)
+}
+
+impl Entry {
+    /// An entry of which nothing else is known yet.
+    #[must_use]
+    pub const fn new(size: u64, total: u32) -> Self {
+        Self { size, total, digest: None, absence: Absence::Never, deleting: false }
+    }
+
+    /// Whether the server's size is the same, as far as it said one then.
+    #[must_use]
+    pub fn has_size(&self, listed: Option<u64>) -> bool {
+        self.size == 0 || listed == Some(self.size)
+    }
+
+    /// Whether what is listed now under the same unique-id, with this size, need not be fetched again. What came back
+    /// with another size may be another message: a server may give a unique-id a second time.
+    #[must_use]
+    pub fn is_same(&self, listed: Option<u64>) -> bool {
+        self.has_size(listed) || !matches!(self.absence, Absence::Since(_))
+    }
+
+    /// Whether what is listed now under the same unique-id, with this size, may be deleted without being fetched
+    /// again: each listing has had it, and its size is the same.
+    #[must_use]
+    pub fn may_be_deleted(&self, listed: Option<u64>) -> bool {
+        self.has_size(listed) && self.absence == Absence::Never
+    }
+}
+
+/// An entry in 24 octets: there may be a million of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packed([u32; 6]);
+
+const DELETING: u32 = 1 << 31;
+
+impl From<Entry> for Packed {
+    fn from(entry: Entry) -> Self {
+        let digest = entry.digest.map_or(0, u64::from);
+        let absence = match entry.absence {
+            Absence::Never => 0,
+            Absence::Returned => 1,
+            Absence::Since(day) => day.saturating_add(2).min(DELETING - 1),
+        };
+        let deleting = if entry.deleting { DELETING } else { 0 };
+        let (size, high) = (entry.size as u32, (entry.size >> 32) as u32);
+        Self([size, high, digest as u32, (digest >> 32) as u32, entry.total, absence | deleting])
+    }
+}
+
+impl From<Packed> for Entry {
+    fn from(Packed([size, size_high, digest, digest_high, total, state]): Packed) -> Self {
+        let long = |low, high| u64::from(low) | u64::from(high) << 32;
+        Self {
+            size: long(size, size_high),
+            total,
+            digest: NonZeroU64::new(long(digest, digest_high)),
+            absence: match state & !DELETING {
+                0 => Absence::Never,
+                1 => Absence::Returned,
+                day => Absence::Since(day - 2),
+            },
+            deleting: state & DELETING != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_can_not_be_right_tells_no_day() {
+        assert_eq!([0, 1_704_067_199, 1_704_067_200].map(day), [None, None, Some(19_723)]);
+        assert_eq!((day(1_704_067_200 + 86_400), day(u64::MAX)), (Some(19_724), None));
+    }
+
+    #[test]
+    fn an_entry_is_unpacked_as_it_was_packed() {
+        for absence in [Absence::Never, Absence::Returned, Absence::Since(0), Absence::Since(20_786)] {
+            for digest in [None, Some(NonZeroU64::MIN), Some(NonZeroU64::MAX)] {
+                for (size, deleting) in [(0, true), (u64::MAX, false), (1 << 33, true)] {
+                    let entry = Entry { size, total: 3, digest, absence, deleting };
+                    assert_eq!(Entry::from(Packed::from(entry)), entry);
+                }
+            }
+        }
+    }
+}

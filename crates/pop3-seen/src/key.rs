@@ -1,0 +1,105 @@
+//! What a message is remembered by.
+
+use core::fmt;
+use core::num::NonZeroU64;
+
+use sha2::{Digest, Sha256};
+
+/// What a message is remembered by: half of a SHA-256 of its unique-id, or of its content where the
+/// server gives no unique-ids. It has one size, whatever the server sends as a unique-id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// Stands where there is no key yet. No unique-id has this one.
+    pub const NONE: Self = Self([0; 16]);
+
+    /// The key of a unique-id, which may be any octets.
+    #[must_use]
+    pub fn of_uid(uid: &[u8]) -> Self {
+        Self::finish(Sha256::new().chain_update(b"uid\0").chain_update(uid))
+    }
+
+    /// Begins the key of a content, which is handed over piece by piece. It is never that of a unique-id.
+    #[must_use]
+    pub fn of_content() -> Content {
+        Content(Sha256::new().chain_update(b"content\0"))
+    }
+
+    /// Half of the key, never 0: enough to compare one message with one other.
+    #[must_use]
+    pub fn digest(self) -> NonZeroU64 {
+        let half = self.0.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
+        NonZeroU64::new(half).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// Reads the 32 hexadecimal digits that [`Display`](fmt::Display) writes; `None` if it is something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = <&[u8; 32]>::try_from(text.as_bytes()).ok()?;
+        let mut octets = [0; 16];
+        for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
+            let pair = core::str::from_utf8(pair).ok().filter(|pair| !pair.starts_with('+'))?;
+            *octet = u8::from_str_radix(pair, 16).ok()?;
+        }
+        Some(Self(octets))
+    }
+
+    fn finish(hash: Sha256) -> Self {
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&hash.finalize()[..16]);
+        Self(octets)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+/// The key of a content in the making.
+#[derive(Clone)]
+pub struct Content(Sha256);
+
+impl Content {
+    /// The next piece.
+    pub fn update(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    /// All was handed over.
+    #[must_use]
+    pub fn key(self) -> Key {
+        Key::finish(self.0)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Content")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_survives_being_written() {
+        let key = Key::of_uid(b"whqtswO00WBw418f9t5JxYwZ");
+        assert_eq!(Key::parse(&key.to_string()), Some(key));
+        assert_ne!(key, Key::of_content().key());
+        for bad in ["", "00", &"+0".repeat(16), &"zz".repeat(16), &"0".repeat(33)] {
+            assert_eq!(Key::parse(bad), None, "{bad}");
+        }
+    }
+}

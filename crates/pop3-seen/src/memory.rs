@@ -1,0 +1,277 @@
+//! Which messages were stored: the rules, without a storage.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::entry::Packed;
+use crate::{Absence, Census, Day, Entry, Id, Key, Note};
+
+/// The messages that were stored and are on the server, or may come back: about 44 octets for each.
+///
+/// These are the rules alone. [`Seen`](crate::Seen) has them together with a storage; notes that were read back make a
+/// memory ([`FromIterator`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    entries: BTreeMap<Id, Packed>,
+}
+
+/// When a run forgets what the server no longer lists.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is these two")]
+pub struct Forgetting {
+    /// Today; `None` where the clock can't be right.
+    pub today: Option<Day>,
+    /// For how many days what is gone is remembered; with 0 it is forgotten at once.
+    pub after: Day,
+}
+
+/// Stands for the day of a run whose clock could not be right. The next run with a better clock
+/// counts from its own day on, as it does for every day that is yet to come.
+const UNKNOWN_DAY: Day = Day::MAX >> 2;
+
+impl Forgetting {
+    /// Since when a message is gone that this run misses first.
+    fn since(self) -> Absence {
+        Absence::Since(self.today.unwrap_or(UNKNOWN_DAY))
+    }
+
+    /// What becomes of a message that is not listed; `None` when it is forgotten.
+    fn missed(self, absence: Absence) -> Option<Absence> {
+        let absence = match (absence, self.today) {
+            (Absence::Since(day), Some(today)) if day <= today => Absence::Since(day),
+            (Absence::Since(day), None) => Absence::Since(day),
+            // The clock was ahead, or has been set back.
+            (Absence::Since(_), Some(_)) | (Absence::Never | Absence::Returned, _) => self.since(),
+        };
+        let gone = match (absence, self.today) {
+            (Absence::Since(day), Some(today)) => today.saturating_sub(day),
+            (Absence::Since(_) | Absence::Never | Absence::Returned, _) => 0,
+        };
+        (gone < self.after).then_some(absence)
+    }
+}
+
+impl Memory {
+    /// What is known of a message, if it was stored.
+    #[must_use]
+    pub fn known(&self, id: Id) -> Option<Entry> {
+        self.entries.get(&id).copied().map(Entry::from)
+    }
+
+    /// How many messages are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All that is remembered, in the order of the ids.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, Entry)> + '_ {
+        self.entries.iter().map(|(&id, &entry)| (id, entry.into()))
+    }
+
+    /// A message was stored; what was known of it does not count any more.
+    pub fn insert(&mut self, id: Id, entry: Entry) {
+        self.entries.insert(id, entry.into());
+    }
+
+    /// Many messages were stored; of two with one id the later one counts. Nodes are filled to the
+    /// brim, where one message after the other would leave half of each empty.
+    pub fn extend(&mut self, entries: &mut Vec<(Id, Entry)>) {
+        let packed = entries.drain(..).map(|(id, entry)| (id, Packed::from(entry)));
+        if packed.len() < self.entries.len() / 64 {
+            self.entries.extend(packed);
+        } else {
+            self.entries.append(&mut packed.collect());
+        }
+    }
+
+    /// A message was not stored after all.
+    pub fn remove(&mut self, id: Id) {
+        self.entries.remove(&id);
+    }
+
+    /// DELE was sent for this message.
+    pub fn deleting(&mut self, id: Id) {
+        self.change(id, |entry| entry.deleting = true);
+    }
+
+    /// The session in which DELE was sent ended well: those messages are gone, and forgotten at once,
+    /// as a server may give their unique-ids again. Returns whether anything changed.
+    pub fn deleted(&mut self) -> bool {
+        let keys = self.keys(|_, entry| entry.deleting);
+        keys.iter().for_each(|&key| self.remove_deleting(key));
+        !keys.is_empty()
+    }
+
+    /// Compares what is remembered with a new listing, and finds out by it whether the deletions of
+    /// a session whose end is not known took place. Returns whether anything changed.
+    ///
+    /// A message that the server no longer lists stays in memory until [`prune`](Self::prune).
+    pub fn reconcile(&mut self, census: &Census<'_>, forgetting: Forgetting) -> bool {
+        let mut changed = false;
+        // Most messages are listed as they were, and alone with their unique-id.
+        let keys = self.keys(|id, entry| {
+            let settled = entry.total == 1 && id.occurrence == 0 && census.count(id.key) <= 1;
+            entry.deleting || (entry.total > 0 && !settled)
+        });
+        for key in keys {
+            let totals = self.of(key).map(|(_, entry)| entry.total);
+            match totals.max().unwrap_or_default() {
+                // By content: the listing tells nothing. What is met again was not deleted.
+                0 => changed |= self.change_all(key, |_, entry| entry.deleting = false),
+                total => changed |= self.reconcile_key(key, total, census.count(key), forgetting),
+            }
+        }
+        changed
+    }
+
+    fn reconcile_key(&mut self, key: Key, total: u32, listed: u32, forgetting: Forgetting) -> bool {
+        let deleting = self.of(key).filter(|(_, entry)| entry.deleting).count();
+        let deleting = u32::try_from(deleting).unwrap_or(u32::MAX);
+        let mut total = total;
+        let mut changed = false;
+        if deleting > 0 {
+            if listed > 0 && listed.saturating_add(deleting) == total {
+                self.remove_deleting(key);
+                total = total.saturating_sub(deleting);
+            }
+            // Where none is listed they are gone, unless the whole listing is wrong.
+            self.change_all(key, |_, entry| {
+                if entry.deleting && listed == 0 {
+                    entry.absence = forgetting.since();
+                }
+                entry.deleting = false;
+            });
+            changed = true;
+        }
+        let known = self.of(key).filter(|(id, _)| id.occurrence < total).count();
+        let known = u32::try_from(known).unwrap_or(u32::MAX);
+        if 0 < listed && listed < total && known < total {
+            // Some are gone by other hands, and it can't be told whether those are left that were
+            // not fetched. Rather one is fetched twice than one not at all.
+            self.of(key).map(|(id, _)| id).collect::<Vec<_>>().into_iter().for_each(|id| self.remove(id));
+            return true;
+        }
+        if listed > 0 {
+            changed |= self.change_all(key, |id, entry| {
+                entry.total = listed;
+                if id.occurrence >= listed && !matches!(entry.absence, Absence::Since(_)) {
+                    entry.absence = forgetting.since();
+                }
+            });
+        }
+        changed
+    }
+
+    /// Takes note of what the server no longer lists, and forgets what it has not listed for long.
+    /// `seen` tells whether a message that is remembered by its content was met, or may be there
+    /// unseen. Returns whether anything changed.
+    pub fn prune(
+        &mut self,
+        census: &Census<'_>,
+        forgetting: Forgetting,
+        seen: impl Fn(Id) -> Option<bool>,
+    ) -> bool {
+        let mut changed = false;
+        self.entries.retain(|&id, packed| {
+            let entry = Entry::from(*packed);
+            let listed = match entry.total {
+                0 => seen(id),
+                _ => Some(id.occurrence < census.count(id.key)),
+            };
+            let absence = match (listed, entry.absence) {
+                (None, absence) => Some(absence),
+                (Some(true), Absence::Since(_)) => Some(Absence::Returned),
+                (Some(true), absence) => Some(absence),
+                (Some(false), absence) => forgetting.missed(absence),
+            };
+            changed |= absence != Some(entry.absence);
+            let Some(absence) = absence else { return false };
+            *packed = Entry { absence, ..entry }.into();
+            true
+        });
+        changed
+    }
+
+    /// Takes out what is being deleted under the key, and counts the others anew.
+    fn remove_deleting(&mut self, key: Key) {
+        let mut gone = 0;
+        for (id, entry) in self.of(key).collect::<Vec<_>>() {
+            if entry.deleting {
+                self.remove(id);
+                gone += 1;
+            } else if gone > 0 {
+                self.remove(id);
+                self.insert(Id { occurrence: id.occurrence - gone, ..id }, entry);
+            }
+        }
+        self.change_all(key, |_, entry| entry.total = entry.total.saturating_sub(gone));
+    }
+
+    /// The keys under which there is such an entry, each once.
+    fn keys(&self, wanted: impl Fn(Id, Entry) -> bool) -> Vec<Key> {
+        let wanted = self.iter().filter(|&(id, entry)| wanted(id, entry));
+        let mut keys = wanted.map(|(id, _)| id.key).collect::<Vec<_>>();
+        keys.dedup();
+        keys
+    }
+
+    fn of(&self, key: Key) -> impl Iterator<Item = (Id, Entry)> {
+        let range = Id { key, occurrence: 0 }..=Id { key, occurrence: u32::MAX };
+        self.entries.range(range).map(|(&id, &entry)| (id, entry.into()))
+    }
+
+    fn change(&mut self, id: Id, change: impl FnOnce(&mut Entry)) {
+        if let Some(packed) = self.entries.get_mut(&id) {
+            let mut entry = Entry::from(*packed);
+            change(&mut entry);
+            *packed = entry.into();
+        }
+    }
+
+    /// Changes all entries under the key, and returns whether any is another one now.
+    fn change_all(&mut self, key: Key, change: impl Fn(Id, &mut Entry)) -> bool {
+        let mut changed = false;
+        let range = Id { key, occurrence: 0 }..=Id { key, occurrence: u32::MAX };
+        for (&id, packed) in self.entries.range_mut(range) {
+            let mut entry = Entry::from(*packed);
+            change(id, &mut entry);
+            changed |= *packed != Packed::from(entry);
+            *packed = entry.into();
+        }
+        changed
+    }
+}
+
+impl FromIterator<Note> for Memory {
+    /// Takes up notes in the order in which they were written.
+    fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
+        /// How many messages are put into the memory at once.
+        const BATCH: usize = 16 * 1024;
+        let mut memory = Self::default();
+        let mut batch = Vec::new();
+        for note in notes {
+            match note {
+                Note::Stored(id, entry) => batch.push((id, entry)),
+                Note::Deleting(id) => {
+                    memory.extend(&mut batch);
+                    memory.deleting(id);
+                }
+            }
+            if batch.len() == BATCH {
+                memory.extend(&mut batch);
+            }
+        }
+        memory.extend(&mut batch);
+        memory
+    }
+}
+
+#[cfg(test)]
+mod tests;

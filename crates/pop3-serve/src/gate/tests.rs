@@ -1,0 +1,162 @@
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::fs;
+use std::sync::Mutex;
+
+use pop3_driver::wait;
+use pop3_proto::{ResponseCode, Secret, apop};
+use pop3_sasl::server::CramMd5;
+
+use super::*;
+use crate::{Profile, Table, User, UsersFile};
+
+const USERS: &str = "alice:{PLAIN}secret\nbob:{TOKEN}\n";
+
+fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users");
+    fs::write(&path, USERS).unwrap();
+    let users = UsersFile::load(&path).unwrap();
+    let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
+    Gatekeeper::new(Arc::new(users), SaltKey::random().unwrap().into(), tokens).unwrap()
+}
+
+fn until() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+fn refused(keeper: &Gatekeeper, credentials: Credentials, peer: &Peer) -> Rejection {
+    wait(keeper.check(&Arc::new(credentials), peer, until())).unwrap_err()
+}
+
+fn peer() -> Peer {
+    Peer::new("192.0.2.1:4711".parse().unwrap(), "198.51.100.1:110".parse().unwrap())
+}
+
+fn of(name: &str, proof: Proof) -> Credentials {
+    Credentials::new(name.as_bytes().to_vec(), proof)
+}
+
+fn password(text: &str) -> Proof {
+    Proof::Password(Secret::new(text.as_bytes().to_vec()))
+}
+
+// SEC-02: one connection can't have refusal after refusal as fast as it can ask.
+#[test]
+fn who_is_turned_away_waits_too() {
+    let keeper = gatekeeper(None);
+    let tries = || (0..100).map(|_| refused(&keeper, of("alice", password("wrong")), &peer()));
+    let turned_away: Vec<_> = tries().filter(|rejection| !rejection.is_of_credentials()).collect();
+    assert!(turned_away.len() > 10, "{}", turned_away.len());
+    assert!(turned_away.iter().all(|rejection| rejection.delay() >= LONGEST_WAIT));
+    let keys = wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap_err();
+    assert!(keys.delay() >= LONGEST_WAIT);
+}
+
+// SEC-02: each kind of credentials is counted, so that no other kind makes up for it.
+#[test]
+fn failures_of_all_kinds_are_held_back_alike() {
+    let keeper = gatekeeper(Some("exit 1"));
+    let digest = || {
+        let response = b"alice 00000000000000000000000000000000";
+        Proof::CramMd5(CramMd5::parse(response, "<1@h>").unwrap())
+    };
+    let apop = || {
+        let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
+        Proof::Apop(apop::Answer::new("<1@h>", digest))
+    };
+    type Make = Box<dyn Fn() -> Credentials>;
+    let kinds: Vec<(&str, Make)> = vec![
+        ("password", Box::new(move || of("alice", password("wrong")))),
+        ("unknown", Box::new(move || of("nobody", password("secret")))),
+        ("no password", Box::new(move || of("bob", password("secret")))),
+        ("cram", Box::new(move || of("alice", digest()))),
+        ("apop", Box::new(move || of("alice", apop()))),
+        ("token", Box::new(move || of("bob", Proof::Token(Secret::new(b"t".to_vec()))))),
+        ("certificate", Box::new(move || of("alice", Proof::Certificate))),
+        ("proved, but gone", Box::new(move || of("nobody", Proof::Scram))),
+        ("another", Box::new(|| of("alice", password("secret")).with_authorization(Some(b"bob".to_vec())))),
+        (
+            "proved, for another",
+            Box::new(|| of("alice", Proof::Scram).with_authorization(Some(b"bob".to_vec()))),
+        ),
+    ];
+    for (number, (kind, make)) in kinds.iter().enumerate() {
+        let mut peer = peer();
+        peer.address = Some((([192, 0, 2, 10 + number as u8]), 4711).into());
+        let delays = [0; 3].map(|_| {
+            let rejection = refused(&keeper, make(), &peer);
+            assert!(rejection.is_of_credentials(), "{kind}");
+            assert_eq!(rejection.text(), Rejection::credentials().text(), "{kind}");
+            rejection.delay().as_secs()
+        });
+        assert_eq!(delays, [1, 2, 4], "{kind}");
+    }
+    // SCRAM, whose keys did not fit.
+    let delays = [0; 3].map(|_| {
+        assert!(wait(keeper.scram_keys("alice", Hash::Sha1, &peer(), until())).is_ok());
+        keeper.scram_refused("alice", &peer()).delay().as_secs()
+    });
+    assert_eq!(delays, [1, 2, 4]);
+}
+
+/// Users that can't be asked, or that block.
+#[derive(Debug)]
+struct Remote {
+    users: Table,
+    down: AtomicBool,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Users for Remote {
+    fn find(&self, name: &UserName) -> io::Result<Option<Arc<User>>> {
+        let thread = thread::current().name().unwrap_or_default().to_owned();
+        self.asked.lock().unwrap().push(thread);
+        if self.down.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the database is down"));
+        }
+        self.users.find(name)
+    }
+
+    fn profile(&self) -> Arc<Profile> {
+        self.users.profile()
+    }
+}
+
+fn remote() -> (Arc<Remote>, Gatekeeper) {
+    let users = Table::parse(USERS.as_bytes()).unwrap();
+    let remote = Arc::new(Remote { users, down: false.into(), asked: Mutex::default() });
+    let keeper = Gatekeeper::new(remote.clone(), SaltKey::random().unwrap().into(), None).unwrap();
+    (remote, keeper)
+}
+
+#[test]
+fn users_that_may_block_are_asked_by_workers() {
+    let (remote, keeper) = remote();
+    let check = |credentials| wait(keeper.check(&Arc::new(credentials), &peer(), until()));
+    assert_eq!(check(of("alice", password("secret"))).unwrap().as_str(), "alice");
+    assert!(check(of("alice", password("wrong"))).is_err());
+    assert!(check(of("nobody", password("secret"))).is_err());
+    wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap();
+    assert_eq!(check(of("alice", Proof::Scram)).unwrap().as_str(), "alice");
+    let asked = remote.asked.lock().unwrap();
+    assert_eq!(*asked, ["hash"; 5]);
+}
+
+#[test]
+fn users_that_can_not_be_asked_cost_nobody_anything() {
+    let (remote, keeper) = remote();
+    remote.down.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        for proof in [password("secret"), Proof::Scram] {
+            let rejection = refused(&keeper, of("alice", proof), &peer());
+            assert_eq!(rejection.code(), Some(ResponseCode::SysTemp));
+            assert!(!rejection.is_of_credentials() && rejection.delay().is_zero());
+        }
+    }
+    let keys = wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap_err();
+    assert_eq!(keys.code(), Some(ResponseCode::SysTemp));
+    // Nothing was counted: the first wrong password is the first failure.
+    remote.down.store(false, Ordering::Relaxed);
+    assert_eq!(refused(&keeper, of("alice", password("wrong")), &peer()).delay().as_secs(), 1);
+}

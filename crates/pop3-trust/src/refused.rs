@@ -1,0 +1,160 @@
+//! Why a certificate was refused, for people.
+
+use core::fmt;
+use std::io;
+
+use pop3_certificates::Fingerprint;
+use pop3_text::Escaped;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, Error, OtherError};
+use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
+
+use crate::certificate::{date, names};
+
+/// A server's certificate that is not believed. It is inside the error of the handshake.
+pub struct Refused {
+    certificate: CertificateDer<'static>,
+    host: ServerName<'static>,
+    now: UnixTime,
+    reason: Reason,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It has none of the fingerprints that were given.
+    Fingerprint,
+    /// Its time is over.
+    Expired,
+    /// Its time is yet to come.
+    NotYetValid,
+    /// It is for other hosts.
+    OtherNames,
+    /// Nobody knows who issued it.
+    UnknownIssuer,
+    /// Somebody with the issuer's name is known, and has not signed it: as where a certificate that was named
+    /// itself has been made anew.
+    OtherIssuer,
+    /// It is that of an authority, and was not named itself.
+    Authority,
+    /// Anything else, in rustls's words.
+    Other(String),
+}
+
+impl Reason {
+    /// What rustls says of the certificate.
+    pub(super) fn of(error: &Error, certificate: &CertificateDer<'_>) -> Self {
+        let Error::InvalidCertificate(fault) = error else { return Self::Other(error.to_string()) };
+        let authority =
+            || X509Certificate::from_der(certificate).is_ok_and(|(_, certificate)| certificate.is_ca());
+        if matches!(fault, CertificateError::Expired | CertificateError::ExpiredContext { .. }) {
+            Self::Expired
+        } else if matches!(fault, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })
+        {
+            Self::NotYetValid
+        } else if matches!(
+            fault,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        ) {
+            Self::OtherNames
+        } else if *fault == CertificateError::UnknownIssuer {
+            Self::UnknownIssuer
+        } else if *fault == CertificateError::BadSignature {
+            Self::OtherIssuer
+        } else if authority() {
+            Self::Authority
+        } else {
+            Self::Other(fault.to_string())
+        }
+    }
+}
+
+impl Refused {
+    pub(super) fn new(
+        certificate: &CertificateDer<'_>,
+        host: &ServerName<'_>,
+        now: UnixTime,
+        reason: Reason,
+    ) -> Self {
+        Self { certificate: certificate.clone().into_owned(), host: host.to_owned(), now, reason }
+    }
+
+    /// The refusal by which a handshake failed, if it did so by one.
+    #[must_use]
+    pub fn find(error: &io::Error) -> Option<&Self> {
+        let cause = error.get_ref()?.downcast_ref::<Error>()?;
+        let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = cause else {
+            return None;
+        };
+        other.downcast_ref()
+    }
+
+    /// The certificate, as the server showed it.
+    #[must_use]
+    pub const fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// By what people compare it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = |text: &str| Escaped::new(text.as_bytes()).to_string();
+        let parsed = X509Certificate::from_der(&self.certificate).ok().map(|(_, certificate)| certificate);
+        let parsed = parsed.as_ref();
+        let day = |time: Option<ASN1Time>| time.map_or_else(|| "a time that can't be read".to_owned(), date);
+        let seconds = i64::try_from(self.now.as_secs()).unwrap_or(i64::MAX);
+        let now = day(ASN1Time::from_timestamp(seconds).ok());
+        let until = day(parsed.map(|parsed| parsed.validity().not_after));
+        let since = day(parsed.map(|parsed| parsed.validity().not_before));
+        let subject = escaped(&parsed.map(|parsed| parsed.subject().to_string()).unwrap_or_default());
+        let issuer = escaped(&parsed.map(|parsed| parsed.issuer().to_string()).unwrap_or_default());
+        let names = escaped(&parsed.map(names).unwrap_or_default().join(", "));
+        let host = pop3_url::idn::to_text(&self.host.to_str());
+        let seen = Fingerprint::of(&self.certificate);
+        match &self.reason {
+            Reason::Fingerprint => {
+                write!(f, "the certificate has another fingerprint than the one given: {seen}")
+            }
+            Reason::Expired => write!(f, "the certificate has expired on {until} (here it is {now})"),
+            Reason::NotYetValid => {
+                write!(f, "the certificate is not valid before {since} (here it is {now})")
+            }
+            Reason::OtherNames if names.is_empty() => {
+                write!(f, "the certificate names no host, and so not {host}: its subject is {subject}")
+            }
+            Reason::OtherNames => write!(f, "the certificate is for {names}, and not for {host}"),
+            Reason::UnknownIssuer => {
+                write!(f, "the certificate was issued by {issuer}, whom nobody here knows")
+            }
+            Reason::OtherIssuer => {
+                write!(f, "the certificate was not issued by the {issuer} that is known here")
+            }
+            Reason::Authority => {
+                write!(f, "the certificate is that of an authority ({subject}), and not one for a server")
+            }
+            Reason::Other(fault) => write!(f, "the certificate is not valid: {fault}"),
+        }
+    }
+}
+
+/// As it is shown: rustls takes this form where it prints the error.
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::error::Error for Refused {}

@@ -1,0 +1,90 @@
+//! What the caller says of whom to believe.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pop3_certificates::{Fingerprint, certificates, certified_key};
+use pop3_driver::tls::{client_config, client_config_with};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+
+use crate::Error;
+use crate::trust::Trust;
+
+/// Whom a client believes, and the certificate that it shows. By default it believes the authorities that this system
+/// knows, and shows none.
+#[derive(Clone, Debug, Default)]
+pub struct Whom {
+    ca_file: Option<PathBuf>,
+    fingerprints: Vec<Fingerprint>,
+    own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Whom {
+    /// The authorities of this system.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Believes the authorities in this PEM file too, and the certificates themselves that are in it.
+    #[must_use]
+    pub fn with_ca_file(mut self, path: Option<PathBuf>) -> Self {
+        self.ca_file = path;
+        self
+    }
+
+    /// Believes those alone that have one of these fingerprints, whatever stands in them; all others too if there is
+    /// none.
+    #[must_use]
+    pub fn with_fingerprints(mut self, fingerprints: Vec<Fingerprint>) -> Self {
+        self.fingerprints = fingerprints;
+        self
+    }
+
+    /// Shows the chain in the first PEM file, with the key in the second one.
+    #[must_use]
+    pub fn with_own(mut self, own: Option<(PathBuf, PathBuf)>) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// The settings of TLS. The files are read now.
+    ///
+    /// # Errors
+    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed at all.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let config = self.believing()?;
+        let Some((cert, key)) = &self.own else { return Ok(config) };
+        let mut config = ClientConfig::clone(&config);
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified_key(cert, key)?));
+        Ok(Arc::new(config))
+    }
+
+    fn believing(&self) -> Result<Arc<ClientConfig>, Error> {
+        let named = self.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        let mut roots = RootCertStore::empty();
+        let native = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(native.certs);
+        for (certificate, path) in named.iter().zip(self.ca_file.iter().cycle()) {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| pop3_certificates::Error::new(path, &error))?;
+        }
+        if roots.is_empty() && self.fingerprints.is_empty() {
+            return Err(Error::Nobody);
+        }
+        let trust = Trust::new(self.fingerprints.clone(), named, roots)?;
+        Ok(client_config_with(Arc::new(trust))?)
+    }
+}
+
+/// A client's TLS that believes certificates of these authorities, or these themselves, and no others.
+///
+/// # Errors
+/// When rustls refuses them.
+pub fn only(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(chain);
+    Ok(client_config(roots)?)
+}

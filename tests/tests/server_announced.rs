@@ -1,0 +1,222 @@
+//! What is announced is what is taken: over all settings, channels and states in which a command may come.
+
+use std::collections::BTreeSet;
+
+use pop3_proto::server::{Config, Language, Limits, State, Utf8};
+use pop3_proto::{Capability, Channel, encode_base64};
+use pop3_tests::sasl::offer;
+use pop3_tests::server::Server;
+use pop3_tests::store::Store;
+
+const MECHANISMS: [&str; 3] = ["PLAIN", "CRAM-MD5", "EXTERNAL"];
+const CHANNELS: [Channel; 3] = [Channel::Plaintext, Channel::TrustedPlaintext, Channel::Tls];
+const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
+const APOP: &str = "APOP mrose c4c9334bac560ecc979e58001b3e22fb";
+
+/// The settings that decide about a command, each with and without.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    starttls: bool,
+    mechanisms: bool,
+    listing: bool,
+    utf8: Option<bool>,
+    languages: bool,
+    last: bool,
+    timestamp: bool,
+    channel: Channel,
+}
+
+fn settings() -> impl Iterator<Item = Setting> {
+    (0..1 << 6).flat_map(|bits: u32| {
+        let on = move |bit: u32| bits & (1 << bit) != 0;
+        CHANNELS.into_iter().flat_map(move |channel| {
+            [None, Some(false), Some(true)].into_iter().map(move |utf8| Setting {
+                starttls: on(0),
+                mechanisms: on(1),
+                listing: on(2),
+                utf8,
+                languages: on(3),
+                last: on(4),
+                timestamp: on(5),
+                channel,
+            })
+        })
+    })
+}
+
+impl Setting {
+    fn server(self) -> Server {
+        let limits = Limits::new().with_bad_commands_before_login(99).with_bad_commands(99);
+        let mut config = Config::new().with_starttls(self.starttls).with_auth_listing(self.listing);
+        config = config.with_last(self.last).with_limits(limits);
+        if let Some(user) = self.utf8 {
+            config = config.with_utf8(Utf8::new(user));
+        }
+        if self.languages {
+            config = config.with_language(Language::GERMAN);
+        }
+        if self.mechanisms {
+            config.mechanisms = offer(&MECHANISMS);
+        }
+        Server::with(Store::fixture(), config, self.channel, self.timestamp.then_some(TIMESTAMP))
+    }
+}
+
+/// A way to a state in which commands are taken. `None` where the settings don't lead there.
+type Way = fn(Setting) -> Option<Server>;
+
+fn at_the_start(setting: Setting) -> Option<Server> {
+    Some(setting.server())
+}
+
+fn behind_user(setting: Setting) -> Option<Server> {
+    let mut server = setting.server();
+    server.say("USER mrose").contains("+OK now").then_some(server)
+}
+
+fn behind_utf8(setting: Setting) -> Option<Server> {
+    let mut server = setting.server();
+    server.take();
+    server.say("UTF8").starts_with("+OK").then_some(server)
+}
+
+fn behind_stls(setting: Setting) -> Option<Server> {
+    let mut server = setting.server();
+    server.take();
+    let begun = server.say("STLS").starts_with("+OK");
+    (begun && server.handshakes() == 1).then_some(server)
+}
+
+fn behind_a_refusal(setting: Setting) -> Option<Server> {
+    let mut server = setting.server();
+    server.take();
+    server.say("USER mrose");
+    server.say("PASS wrong").contains("[AUTH]").then_some(server)
+}
+
+fn behind_the_login(setting: Setting) -> Option<Server> {
+    let mut server = setting.server();
+    server.take();
+    let by_password = setting.channel.carries_secrets();
+    if !by_password && !setting.timestamp {
+        return None;
+    }
+    let lines = if by_password { "USER mrose\r\nPASS tanstaaf" } else { APOP };
+    server.say(lines);
+    (server.connection().session().state() == State::Transaction).then_some(server)
+}
+
+const BEFORE: [Way; 5] = [at_the_start, behind_user, behind_utf8, behind_stls, behind_a_refusal];
+
+/// The lines of CAPA.
+fn announced(server: &mut Server) -> BTreeSet<String> {
+    server.take();
+    let reply = server.say("CAPA");
+    let mut lines = reply.lines();
+    assert!(lines.next().is_some_and(|line| line.starts_with("+OK")));
+    let mut list: Vec<_> = lines.map(str::to_owned).collect();
+    assert_eq!(list.pop().as_deref(), Some("."));
+    // What the rules say without octets is the same list.
+    let said: Vec<_> =
+        server.connection().session().announcement().capabilities().map(|it| it.to_string()).collect();
+    assert_eq!(said, list);
+    list.into_iter().collect()
+}
+
+/// Whether a line is taken by a server that has come this way: answered by `+OK`, by a challenge, or by a login
+/// that is refused for its credentials.
+fn taken(way: Way, setting: Setting, line: &str) -> bool {
+    let mut server = way(setting).expect("it led there before");
+    server.take();
+    let reply = server.say(line);
+    reply.starts_with('+') || reply.starts_with("-ERR [AUTH]")
+}
+
+fn mechanisms(list: &BTreeSet<String>) -> Vec<String> {
+    let line = list.iter().find_map(|line| match Capability::parse(line.as_bytes()) {
+        Capability::Sasl(names) => Some(String::from_utf8(names.to_vec()).expect("ASCII")),
+        _ => None,
+    });
+    line.unwrap_or_default().split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// A command that begins the mechanism and can't succeed.
+fn auth(mechanism: &str) -> String {
+    match mechanism {
+        "PLAIN" => {
+            let wrong = encode_base64(b"\0mrose\0wrong");
+            format!("AUTH PLAIN {}", core::str::from_utf8(wrong.expose()).expect("ASCII"))
+        }
+        "EXTERNAL" => "AUTH EXTERNAL eA==".to_owned(),
+        other => format!("AUTH {other}"),
+    }
+}
+
+#[test]
+fn before_the_login_what_is_announced_is_what_is_taken() {
+    let mut ways_gone = [0; BEFORE.len()];
+    for setting in settings() {
+        for (index, way) in BEFORE.into_iter().enumerate() {
+            let Some(mut server) = way(setting) else { continue };
+            ways_gone[index] += 1;
+            let list = announced(&mut server);
+            let has = |line: &str| list.contains(line);
+            let at = format!("{setting:?}, way {index}: {list:?}");
+            let taken = |line: &str| taken(way, setting, line);
+            assert_eq!(has("USER"), taken("USER mrose"), "{at}");
+            assert_eq!(has("STLS"), taken("STLS"), "{at}");
+            assert_eq!(has("UTF8") || has("UTF8 USER"), taken("UTF8"), "{at}");
+            assert_eq!(has("UTF8 USER") && has("USER"), taken("USER jos\u{e9}"), "{at}");
+            assert_eq!(has("LANG"), taken("LANG *"), "{at}");
+            assert_eq!(has("LANG"), taken("LANG"), "{at}");
+            let names = mechanisms(&list);
+            for name in MECHANISMS {
+                assert_eq!(names.iter().any(|known| known == name), taken(&auth(name)), "{name}, {at}");
+            }
+            let listed = setting.mechanisms && setting.listing;
+            assert_eq!(listed, taken("AUTH"), "{at}");
+            if listed {
+                let reply = server.say("AUTH");
+                let all: Vec<_> = reply.lines().skip(1).take_while(|line| *line != ".").collect();
+                assert_eq!(all, names, "{at}");
+            }
+            // The greeting announces APOP.
+            assert_eq!(setting.timestamp, taken(APOP), "{at}");
+            assert!(has("TOP") && has("UIDL") && !taken("TOP 1 0") && !taken("UIDL"), "{at}");
+        }
+    }
+    assert!(ways_gone.iter().all(|gone| *gone >= 96), "{ways_gone:?}");
+}
+
+#[test]
+fn behind_the_login_the_same_is_announced_but_for_stls() {
+    let mut gone = 0;
+    for setting in settings() {
+        let Some(mut server) = behind_the_login(setting) else { continue };
+        gone += 1;
+        let mut before = announced(&mut setting.server());
+        before.remove("STLS");
+        let list = announced(&mut server);
+        assert_eq!(list, before, "{setting:?}");
+        let taken = |line: &str| taken(behind_the_login, setting, line);
+        assert!(taken("TOP 1 0") && taken("UIDL") && taken("UIDL 1") && !taken("STLS"), "{setting:?}");
+        assert_eq!(list.contains("LANG"), taken("LANG *"), "{setting:?}");
+        assert_eq!(setting.last, taken("LAST"), "{setting:?}");
+        // What belongs before the login comes too late, announced or not.
+        for late in ["USER mrose", "PASS tanstaaf", APOP, "UTF8", "AUTH", "AUTH PLAIN", "XCLIENT ADDR=::1"] {
+            assert!(!taken(late), "{late}, {setting:?}");
+        }
+    }
+    assert!(gone >= 400, "{gone}");
+}
+
+#[test]
+fn xclient_is_announced_by_the_greeting_and_taken_once() {
+    let mut server = Server::behind_proxy(Store::fixture(), Config::new());
+    assert!(String::from_utf8(server.take()).expect("text").starts_with("+OK [XCLIENT] "));
+    assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("+OK"));
+    assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));
+    let mut other = Server::new(Store::fixture());
+    assert!(!String::from_utf8(other.take()).expect("text").contains("XCLIENT"));
+    assert!(other.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));
+}
