@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
             let text = match &error {
                 Error::NothingCaptured => format!("{error}; --port names other ports"),
                 Error::Io(error) => reasons(error),
-                _ => reasons(&error),
+                Error::Unreadable(_) | Error::NothingSaid | _ => reasons(&error),
             };
             Err(Failure::usage(format!("{}: {text}", options.file.display())))
         }

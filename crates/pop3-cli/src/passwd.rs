@@ -18,7 +18,7 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
     let mut lines = Secret::new(String::new());
     for &form in &options.form {
-        let form = pop3_serve::PasswordForm::from((form, options.iterations));
+        let form = form_of(form, options.iterations);
         let form = form.make(password.expose()).map_err(|error| explain(&error))?;
         lines = Secret::new(format!("{}{name}:{}\n", lines.expose(), form.expose()));
     }
@@ -34,20 +34,19 @@ fn explain(error: &BadPassword) -> Failure {
     match error {
         BadPassword::Empty => Failure::usage(format!("{error}; nothing was printed")),
         BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id takes it as it is")),
-        _ => Failure::usage(error.to_string()),
+        BadPassword::Unsendable | BadPassword::NoSalt(_) | _ => Failure::usage(error.to_string()),
     }
 }
 
-impl From<(PasswordForm, u32)> for pop3_serve::PasswordForm {
-    fn from((form, iterations): (PasswordForm, u32)) -> Self {
-        let hash = match form {
-            PasswordForm::Argon2id => return Self::Argon2id,
-            PasswordForm::ScramSha1 => Hash::Sha1,
-            PasswordForm::ScramSha256 => Hash::Sha256,
-            PasswordForm::ScramSha512 => Hash::Sha512,
-        };
-        Self::Scram { hash, iterations }
-    }
+/// The form that the library knows.
+const fn form_of(form: PasswordForm, iterations: u32) -> pop3_serve::PasswordForm {
+    let hash = match form {
+        PasswordForm::Argon2id => return pop3_serve::PasswordForm::Argon2id,
+        PasswordForm::ScramSha1 => Hash::Sha1,
+        PasswordForm::ScramSha256 => Hash::Sha256,
+        PasswordForm::ScramSha512 => Hash::Sha512,
+    };
+    pop3_serve::PasswordForm::Scram { hash, iterations }
 }
 
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {

@@ -1,13 +1,14 @@
 //! What a program that embeds the server relies on: users of its own, several servers, errors of a kind.
 #![cfg(all(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use pop3_serve::{
     Config, Entrance, Error, ErrorKind, Limits, Profile, Runtime, Server, Stop, User, UserName, Users,
