@@ -5,7 +5,7 @@ mod credentials;
 pub use credentials::{Credentials, Proof};
 
 use core::future::Future;
-use std::io;
+use std::io::{self, Cursor};
 
 use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -151,4 +151,29 @@ pub trait Message: Send {
     /// When the rest can't be had. The connection is cut then, so that the client sees the message
     /// as incomplete.
     fn chunk(&mut self) -> impl Future<Output = io::Result<&[u8]>> + Send;
+}
+
+/// A message that is in memory: all that is left of it comes at once.
+impl<T: AsRef<[u8]> + Send> Message for Cursor<T> {
+    async fn chunk(&mut self) -> io::Result<&[u8]> {
+        let from = usize::try_from(self.position()).unwrap_or(usize::MAX);
+        let end = self.get_ref().as_ref().len();
+        self.set_position(end as u64);
+        Ok(self.get_ref().as_ref().get(from..).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait;
+
+    #[test]
+    fn a_message_in_memory_is_given_once() {
+        let mut message = Cursor::new("Subject: hello\n");
+        assert_eq!(wait(message.chunk()).unwrap(), b"Subject: hello\n");
+        assert!(wait(message.chunk()).unwrap().is_empty());
+        message.set_position(u64::MAX);
+        assert!(wait(message.chunk()).unwrap().is_empty());
+    }
 }

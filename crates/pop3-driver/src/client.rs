@@ -6,6 +6,7 @@ mod connect;
 mod drain;
 mod error;
 mod fetch;
+mod into_transport;
 mod language;
 mod listing;
 mod login;

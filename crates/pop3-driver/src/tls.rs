@@ -146,7 +146,7 @@ impl Connector {
     pub fn server_name(&self) -> Option<String> {
         match &self.name {
             ServerName::DnsName(name) if self.config.enable_sni => Some(name.as_ref().to_lowercase()),
-            _ => None,
+            ServerName::DnsName(_) | ServerName::IpAddress(_) | _ => None,
         }
     }
 }

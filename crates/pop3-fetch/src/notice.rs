@@ -90,7 +90,7 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { message, octets } => {
-                write!(f, "message {message} skipped: {octets} octets are more than --max-size allows")
+                write!(f, "message {message} skipped: {octets} octets are more than is allowed")
             }
             Self::SizesAreEstimates { message, listed, octets } => write!(
                 f,

@@ -79,6 +79,7 @@ mod key;
 mod memory;
 mod seen;
 mod storage;
+mod text;
 
 pub use census::Census;
 pub use entry::{Absence, Day, Entry, Id, day};
@@ -86,3 +87,4 @@ pub use key::{Content, Key};
 pub use memory::{Forgetting, Memory};
 pub use seen::Seen;
 pub use storage::{Note, Storage};
+pub use text::Unreadable;

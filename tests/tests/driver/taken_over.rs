@@ -34,8 +34,7 @@ fn serve(policy: &Policy, wire: &Wire) -> Option<TakenOver<Wire, Session>> {
     let mut session = pin!(admitted.serve_or_hand_over(policy, &stop, take_over));
     let mut context = Context::from_waker(Waker::noop());
     assert!(session.as_mut().poll(&mut context).is_ready());
-    let taken = taken.lock().unwrap().take();
-    taken
+    taken.lock().unwrap().take()
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Telling the service how a connection has ended: once for each, however it ends.
 
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::time::Instant;
 
 use pop3_proto::server::Close;

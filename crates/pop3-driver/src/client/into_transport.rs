@@ -1,0 +1,25 @@
+//! Going on with the connection behind the client's back.
+
+use pop3_proto::client::Error as ProtocolError;
+
+use super::{Client, Error};
+use crate::transport::Transport;
+
+impl<T: Transport> Client<T> {
+    /// Gives the connection to somebody who goes on with it: a relay that has logged in, and lets another client speak
+    /// from here on. The session is where it was: nothing is sent, and nothing is closed.
+    ///
+    /// What is left of a call that was dropped is [drained](Self::drain) first. If the future is dropped, the
+    /// connection is closed.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when something has come that nobody asked for: commands and replies would be out of step
+    /// for whoever goes on. Else as [`drain`](Self::drain).
+    pub async fn into_transport(mut self) -> Result<T, Error> {
+        self.drain().await?;
+        if !self.untaken().is_empty() {
+            return Err(Error::Protocol(ProtocolError::Unsolicited(self.surplus())));
+        }
+        Ok(self.transport)
+    }
+}

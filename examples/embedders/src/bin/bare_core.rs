@@ -1,0 +1,248 @@
+//! The core alone, over blocking sockets: `bare_core serve` has one message for everybody who knows the password, and
+//! `bare_core fetch ADDRESS` prints the messages of such a server.
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Read as _, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Clock};
+
+use bytes::{Buf as _, BytesMut};
+use clap::Parser;
+use pop3_proto::client::{self, Entry, Event};
+use pop3_proto::server::{Answer, ClaimProof, Close, Config, Connection, Misuse, Request, Step};
+use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Name, Password, Rejection, UniqueId, dots};
+
+const USER: &[u8] = b"mrose";
+const PASSWORD: &[u8] = b"tanstaaf";
+const MESSAGE: &[u8] = b"Subject: notice\n\nThe office is closed.\n.\n";
+
+#[derive(Parser)]
+enum Arguments {
+    /// Serves the notice.
+    Serve {
+        #[arg(default_value = "127.0.0.1:0")]
+        address: SocketAddr,
+    },
+    /// Prints all messages.
+    Fetch { address: SocketAddr },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse() {
+        Arguments::Serve { address } => serve(address),
+        Arguments::Fetch { address } => fetch(address),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bare_core: {}", pop3_text::reasons(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(address)?;
+    println!("listening on {}", listener.local_addr()?);
+    let config = Arc::new(Config::new());
+    for stream in listener.incoming() {
+        let (stream, config) = (stream?, Arc::clone(&config));
+        std::thread::spawn(move || {
+            if let Err(error) = Served::new(stream, config).and_then(Served::serve) {
+                eprintln!("a session has failed: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Password may cross the machine, and no network.
+fn channel(stream: &TcpStream) -> io::Result<Channel> {
+    let trusted = stream.peer_addr()?.ip().is_loopback();
+    Ok(if trusted { Channel::TrustedPlaintext } else { Channel::Plaintext })
+}
+
+/// The stream, its clock, and what was received and is not consumed.
+struct Link {
+    stream: TcpStream,
+    begun: Clock,
+    received: Vec<u8>,
+    ended: bool,
+}
+
+impl Link {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, begun: Clock::now(), received: Vec::new(), ended: false }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::new(self.begun.elapsed())
+    }
+
+    /// How long may be waited; a socket takes no timeout of zero.
+    fn left(&self, deadline: Instant) -> Option<Duration> {
+        Some(deadline.since(self.now()).max(Duration::from_millis(1)))
+    }
+
+    /// Waits for octets, and returns at the deadline, too: the next poll says what that means.
+    fn receive(&mut self, deadline: Instant) -> io::Result<()> {
+        self.stream.set_read_timeout(self.left(deadline))?;
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => self.ended = true,
+            Ok(octets) => self.received.extend_from_slice(&buffer[..octets]),
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+struct Served {
+    link: Link,
+    connection: Connection,
+    out: BytesMut,
+}
+
+impl Served {
+    fn new(stream: TcpStream, config: Arc<Config>) -> io::Result<Self> {
+        let (channel, link) = (channel(&stream)?, Link::new(stream));
+        let connection = Connection::new(config, channel, None, link.now());
+        Ok(Self { link, connection, out: BytesMut::new() })
+    }
+
+    fn serve(mut self) -> io::Result<()> {
+        loop {
+            let now = self.link.now();
+            let received = &self.link.received;
+            let mut input = if self.link.ended { Input::last(received) } else { Input::new(received) };
+            let step = self.connection.poll(now, &mut input, &mut self.out);
+            let consumed = input.consumed();
+            self.link.received.drain(..consumed);
+            match step {
+                Step::Read => {
+                    self.send()?;
+                    self.link.receive(self.connection.deadline())?;
+                }
+                Step::Flush => self.send()?,
+                Step::Ask(request) => self.answer(request).map_err(|_| io::Error::other("out of turn"))?,
+                Step::Pause(until) => {
+                    self.send()?;
+                    std::thread::sleep(until.since(self.link.now()));
+                }
+                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(()),
+                Step::Close(_) => return self.send(),
+                // All is answered at once, and STLS is not offered.
+                Step::Wait | Step::StartTls => return Err(io::Error::other("nothing can go on")),
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), Misuse> {
+        let now = self.link.now();
+        let answer = match request {
+            Request::Authenticate(login) => match (&login.proof, UniqueId::parse(b"notice-1")) {
+                (ClaimProof::Password(password), Ok(uid))
+                    if login.name == USER && password.same_octets(PASSWORD) =>
+                {
+                    let mut maildrop = Maildrop::new();
+                    maildrop.push(dots::wire_size(MESSAGE), uid);
+                    Answer::Accept(maildrop.into())
+                }
+                _ => Answer::Reject(Rejection::credentials()),
+            },
+            Request::Fetch { .. } => {
+                self.connection.answer(Answer::Message, now, &mut self.out)?;
+                let _all_is_given = self.connection.body(MESSAGE, &mut self.out)?;
+                Answer::EndOfMessage
+            }
+            // The notice stays.
+            Request::Commit(deletions) => Answer::Committed { failed: deletions.len() },
+            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
+        };
+        self.connection.answer(answer, now, &mut self.out)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while !self.out.is_empty() {
+            self.link.stream.set_write_timeout(self.link.left(self.connection.deadline()))?;
+            let octets = self.link.stream.write(&self.out)?;
+            self.out.advance(octets);
+            self.connection.wrote(self.link.now());
+        }
+        Ok(())
+    }
+}
+
+fn fetch(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(30))?;
+    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+    let (channel, link) = (channel(&stream)?, Link::new(stream));
+    let connection = client::Connection::new(client::Config::default(), channel, link.now());
+    let mut caller = Caller { link, connection };
+    caller.follow(|_| Ok(()))?;
+    caller.call(Command::User(Name::parse(USER)?), |_| Ok(()))?;
+    caller.call(Command::Pass(Password::parse(PASSWORD)?), |_| Ok(()))?;
+    let mut messages = Vec::new();
+    caller.call(Command::List(None), |event| {
+        if let Some(Entry::Scan(listing)) = event.entry() {
+            messages.push(listing.message);
+        }
+        Ok(())
+    })?;
+    for message in messages {
+        caller.call(Command::Retr(message), |event| match event {
+            Event::Data(octets) => io::stdout().write_all(octets),
+            _ => Ok(()),
+        })?;
+    }
+    caller.call(Command::Quit, |_| Ok(()))
+}
+
+struct Caller {
+    link: Link,
+    connection: client::Connection,
+}
+
+impl Caller {
+    fn call(
+        &mut self,
+        command: Command<'_>,
+        take: impl FnMut(Event<'_>) -> io::Result<()>,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut out = BytesMut::new();
+        self.connection.send(command, self.link.now(), &mut out)?;
+        self.link.stream.write_all(&out)?;
+        self.follow(take)
+    }
+
+    /// Hands over what the server says, up to the end of the reply.
+    fn follow(&mut self, mut take: impl FnMut(Event<'_>) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
+        loop {
+            let now = self.link.now();
+            let received = &self.link.received;
+            let mut input = if self.link.ended { Input::last(received) } else { Input::new(received) };
+            let event = self.connection.poll(now, &mut input)?;
+            if let Some(reply) = event.reply().filter(|reply| !reply.is_positive()) {
+                return Err(format!("refused: {}", reply.text.escape_ascii()).into());
+            }
+            take(event)?;
+            let (done, starved) = (event.ends_reply(), matches!(event, Event::Read));
+            let consumed = input.consumed();
+            self.link.received.drain(..consumed);
+            if done {
+                return Ok(());
+            }
+            if starved {
+                let deadline = self.connection.deadline().ok_or("nothing is due from the server")?;
+                self.link.receive(deadline)?;
+            }
+        }
+    }
+}

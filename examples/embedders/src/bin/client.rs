@@ -1,0 +1,107 @@
+//! Fetches all messages of a maildrop into a folder, and leaves them on the server.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
+use pop3_driver::tls::rustls::RootCertStore;
+use pop3_driver::tls::{Connector, client_config};
+use pop3_proto::MessageNumber;
+use pop3_tokio::{Options, Security, Socket, connect};
+use tokio::fs::{File, rename};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+#[derive(Parser)]
+struct Arguments {
+    host: String,
+    #[arg(long, default_value_t = 995)]
+    port: u16,
+    /// Begin TLS by STLS, as on port 110.
+    #[arg(long)]
+    stls: bool,
+    /// The certificates of the authorities to believe (PEM).
+    #[arg(long)]
+    roots: PathBuf,
+    #[arg(long)]
+    user: String,
+    #[arg(long, env = "POP3_PASSWORD", hide_env_values = true)]
+    password: String,
+    /// How many seconds each message may take.
+    #[arg(long, default_value_t = 30)]
+    patience: u64,
+    /// The folder for the messages.
+    folder: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match fetch(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("client: {}", pop3_text::reasons(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut client = log_in(arguments).await?;
+    for capability in client.known_capabilities().iter().flat_map(|list| list.iter()) {
+        println!("capability {capability}");
+    }
+    let mut missing = 0;
+    for (number, octets) in client.list().await? {
+        println!("message {number}: {octets} octets");
+        let path = arguments.folder.join(format!("{number}.eml"));
+        let save = save(&mut client, number, &path);
+        let why = match timeout(Duration::from_secs(arguments.patience), save).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) if error.is_final() => return Err(error.into()),
+            Ok(Err(error)) => pop3_text::reasons(&error),
+            Err(_) => format!("it took more than {} s", arguments.patience),
+        };
+        eprintln!("message {number} is left out: {why}");
+        missing += 1;
+    }
+    if missing > 0 {
+        // Some servers delete at QUIT what they have begun to send: without QUIT nothing is deleted.
+        return Err(format!("{missing} messages are left on the server").into());
+    }
+    client.quit().await?;
+    Ok(())
+}
+
+async fn log_in(arguments: &Arguments) -> Result<Client<Socket>, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in pop3_certificates::certificates(&arguments.roots)? {
+        roots.add(certificate)?;
+    }
+    let connector = Connector::new(client_config(roots)?, &arguments.host)?;
+    let security = if arguments.stls { Security::StartTls(connector) } else { Security::Implicit(connector) };
+    let mut client = connect(&arguments.host, arguments.port, security, Options::new()).await?;
+    let credentials = Credentials::new(&arguments.user).with_password(arguments.password.as_str());
+    let method = client.login_with(&credentials, &LoginPolicy::default()).await?;
+    println!("logged in by {method}");
+    Ok(client)
+}
+
+/// The file has its name when the message is complete.
+async fn save(client: &mut Client<Socket>, number: MessageNumber, path: &Path) -> Result<(), client::Error> {
+    let part = path.with_extension("part");
+    let mut file = File::create(&part).await.map_err(client::Error::Store)?;
+    let mut message = client.message(number).await?;
+    let size = message.size().unwrap_or_default();
+    let mut octets = 0;
+    while let Some(chunk) = message.chunk().await? {
+        file.write_all(chunk).await.map_err(client::Error::Store)?;
+        octets += chunk.len();
+        eprint!("\rmessage {number}: {octets} of {size} octets");
+    }
+    eprintln!();
+    file.sync_all().await.map_err(client::Error::Store)?;
+    rename(&part, path).await.map_err(client::Error::Store)
+}

@@ -1,0 +1,183 @@
+//! Lets clients that know only passwords use a provider that wants OAuth 2.0: it takes a user's password for the name of
+//! a file with a token, logs in at the provider with that, and relays what the two have to say from there on.
+
+use std::error::Error;
+use std::future::pending;
+use std::io::{self, Cursor};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use pop3_driver::backend::Credentials;
+use pop3_driver::client::{self, LoginPolicy, Retry};
+use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
+use pop3_driver::tls::rustls::RootCertStore;
+use pop3_driver::tls::{Connector, Role, client_config};
+use pop3_driver::{Admission, Backend, Context, Stop};
+use pop3_proto::server::{Config, Extent};
+use pop3_proto::{Deletions, MessageNumber, Rejection};
+use pop3_sasl::Secret;
+use pop3_tokio::{Options, Security, Socket, connect};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split};
+use tokio::net::TcpListener;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Where old clients connect. Passwords are taken from this machine only.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The folder with the tokens.
+    #[arg(long)]
+    tokens: PathBuf,
+    /// The certificates of the authorities to believe (PEM).
+    #[arg(long)]
+    roots: PathBuf,
+    /// The provider's host.
+    host: String,
+    #[arg(long, default_value_t = 995)]
+    port: u16,
+}
+
+struct Provider {
+    host: String,
+    port: u16,
+    connector: Connector,
+    tokens: PathBuf,
+}
+
+impl Provider {
+    async fn token(&self, name: &[u8]) -> Result<Secret, Rejection> {
+        let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        let name =
+            str::from_utf8(name).ok().filter(|name| !name.is_empty() && name.bytes().all(|o| is_plain(&o)));
+        let path = self.tokens.join(name.ok_or_else(Rejection::credentials)?);
+        let token = match tokio::fs::read(path).await {
+            Ok(token) => Secret::new(token),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Rejection::credentials()),
+            Err(_) => return Err(Rejection::temporary("the token can't be read")),
+        };
+        Ok(token.expose().trim_ascii().into())
+    }
+
+    async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::Error> {
+        let security = Security::Implicit(self.connector.clone());
+        let mut client = connect(&self.host, self.port, security, Options::new()).await?;
+        let credentials =
+            client::Credentials::new(user).with_token(token).with_endpoint(&self.host, self.port);
+        client.login_with(&credentials, &LoginPolicy::default()).await?;
+        client.into_transport().await
+    }
+}
+
+/// What the client is told when there is no login at the provider.
+fn refused(error: &client::Error) -> Rejection {
+    eprintln!("no login at the provider: {}", pop3_text::reasons(error));
+    match error.advice() {
+        Retry::OtherCredentials => Rejection::credentials(),
+        Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
+        _ => Rejection::permanent("the provider can't be used"),
+    }
+}
+
+struct Session {
+    provider: Arc<Provider>,
+    upstream: Option<Socket>,
+}
+
+impl Backend for Session {
+    type Message = Cursor<Vec<u8>>;
+
+    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+        let (Ok(user), Some(password)) = (str::from_utf8(&credentials.name), credentials.password()) else {
+            return Err(Rejection::credentials());
+        };
+        let token = self.provider.token(password.expose()).await?;
+        self.upstream = Some(self.provider.log_in(user, token).await.map_err(|error| refused(&error))?);
+        Ok(Admission::TakeOver)
+    }
+
+    // Nobody is served here.
+
+    async fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
+        Err(Rejection::permanent("the mail is at the provider"))
+    }
+
+    async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
+        deletions.len()
+    }
+}
+
+struct Proxy {
+    config: Arc<Config>,
+    provider: Arc<Provider>,
+}
+
+impl Service for Proxy {
+    type Backend = Session;
+
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
+        let session = Session { provider: Arc::clone(&self.provider), upstream: None };
+        let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
+        Ok(Welcome::new(Arc::clone(&self.config), session).with_trusted(trusted))
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        println!("session={} peer={peer} user={:?} ended={:?}", peer.session, report.user, report.close);
+    }
+}
+
+/// Goes on where both logins have ended, until the provider has no more to say.
+async fn relay(taken: TakenOver<Socket, Session>) -> io::Result<()> {
+    let Some(upstream) = taken.backend.upstream else { return Ok(()) };
+    let (from_client, mut to_client) = split(taken.transport);
+    let (mut from_provider, mut to_provider) = split(upstream);
+    to_client.write_all(b"+OK logged in\r\n").await?;
+    to_client.flush().await?;
+    // What a client has sent that does not wait for replies comes first.
+    let mut from_client = taken.unread.as_slice().chain(from_client);
+    let up = async {
+        copy(&mut from_client, &mut to_provider).await?;
+        to_provider.shutdown().await?;
+        pending().await
+    };
+    let down = async {
+        copy(&mut from_provider, &mut to_client).await?;
+        to_client.shutdown().await
+    };
+    tokio::select! { result = up => result, result = down => result }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("oauth_proxy: {}", pop3_text::reasons(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let Arguments { listen, tokens, roots: path, host, port } = arguments;
+    let mut roots = RootCertStore::empty();
+    for certificate in pop3_certificates::certificates(&path)? {
+        roots.add(certificate)?;
+    }
+    let connector = Connector::new(client_config(roots)?, &host)?;
+    let provider = Arc::new(Provider { host, port, connector, tokens });
+    let service = Arc::new(Proxy { config: Config::new().into(), provider });
+    let listener = TcpListener::bind(listen).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let take_over = async |taken: TakenOver<Socket, Session>| {
+        let session = taken.peer.session;
+        if let Err(error) = relay(taken).await {
+            eprintln!("session={session} the relay has ended: {error}");
+        }
+    };
+    pop3_tokio::serve_or_hand_over(listener, Entrance::Plain, Role::None, service, Stop::new(), take_over)
+        .await;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! Reads the transcript of a session, and prints what breaks a requirement.
+//!
+//! ```text
+//! S: +OK ready
+//! C: USER mrose
+//! ```
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use pop3_observer::{Config, Event, Level, Observer};
+use pop3_proto::Channel;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The session was carried by TLS, so that passwords in it are no fault.
+    #[arg(long)]
+    tls: bool,
+    /// The transcript: lines that begin with `C: ` or `S: `.
+    transcript: PathBuf,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let Arguments { tls, transcript } = Arguments::parse();
+    let channel = if tls { Channel::Tls } else { Channel::Plaintext };
+    let mut observer = Observer::new(Config::new().with_channel(channel));
+    let (mut number, mut broken) = (0_u64, 0_u64);
+    for line in BufReader::new(std::fs::File::open(transcript)?).split(b'\n') {
+        let mut line = line?;
+        number += 1;
+        line.extend_from_slice(if line.ends_with(b"\r") { b"\n" } else { b"\r\n" });
+        let mut sink = |event: Event<'_>| {
+            if let Event::Violation(violation) = event {
+                println!("line {number}: {violation}");
+                broken += u64::from(violation.rule.level() == Level::Must);
+            }
+        };
+        match line.split_at_checked(3) {
+            Some((b"C: ", octets)) => observer.client(octets, &mut sink),
+            Some((b"S: ", octets)) => observer.server(octets, &mut sink),
+            _ => return Err(format!("line {number} begins neither with \"C: \" nor with \"S: \"").into()),
+        }
+    }
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,127 @@
+use std::io::{BufRead as _, BufReader, Cursor};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use pop3_driver::backend::Credentials;
+use pop3_driver::server::Peer;
+use pop3_driver::{Admission, Backend, Context, Message};
+use pop3_proto::server::Extent;
+use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId, dots};
+use tokio::sync::Notify;
+
+use crate::support::{Folder, Mail, Running, Server, mail, read, run};
+
+fn client(folder: &Folder, port: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command.args(["127.0.0.1", "--port", port, "--user", "mrose", "--roots"]).arg(folder.path("cert.pem"));
+    command.env("POP3_PASSWORD", "tanstaaf").arg(folder.path(""));
+    command
+}
+
+#[test]
+fn messages_of_our_server_become_files_by_stls() {
+    let folder = Folder::new();
+    let mut server = Running::new(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .arg("--certificate")
+            .arg(folder.path("cert.pem"))
+            .arg("--key")
+            .arg(folder.path("key.pem")),
+    );
+    let (good, out, errors) = run(client(&folder, &server.port()).arg("--stls"));
+    assert!(good, "{errors}");
+    for line in ["logged in by SCRAM-SHA-256-PLUS", "capability UIDL", "message 2: 31 octets"] {
+        assert!(out.lines().any(|other| other == line), "{line}: {out}");
+    }
+    assert_eq!(read(&folder.path("1.eml")), "Subject: hello\r\n\r\nThe first message.\r\n");
+    assert_eq!(read(&folder.path("2.eml")), "Subject: dots\r\n\r\n.one\r\n..two\r\n.\r\n");
+    let line = server.line();
+    assert!(line.contains("method=SCRAM-SHA-256-PLUS sent=2 removed=0 ended=\"quit\""), "{line}");
+}
+
+#[test]
+fn messages_come_by_implicit_tls() {
+    let folder = Folder::new();
+    let (store, service) = mail(&["Subject: a\n\nx\n"]);
+    let server = Server::in_tls(service, &folder);
+    let (good, _, errors) = run(&mut client(&folder, &server.port()));
+    assert!(good, "{errors}");
+    assert_eq!(read(&folder.path("1.eml")), "Subject: a\r\n\r\nx\r\n");
+    assert_eq!(store.messages("mrose").len(), 1);
+    // Another authority is believed: there is no login.
+    let other = Folder::new();
+    let (good, out, errors) = run(&mut client(&other, &server.port()));
+    assert!(!good && out.is_empty() && !other.path("1.eml").exists());
+    assert!(errors.starts_with("client: the TLS handshake failed: "), "{errors}");
+}
+
+const TEXTS: [&str; 2] = ["Subject: slow\n\nthe rest comes late\n", "Subject: fast\n\n"];
+
+/// Sends the first message half, and the rest when it is told so.
+struct Slow(Arc<Notify>);
+
+enum Content {
+    Whole(Cursor<&'static str>),
+    Halves(u8, Arc<Notify>),
+}
+
+impl Message for Content {
+    async fn chunk(&mut self) -> std::io::Result<&[u8]> {
+        let half = TEXTS[0].len() / 2;
+        match self {
+            Self::Whole(content) => content.chunk().await,
+            Self::Halves(given, more) => {
+                *given += 1;
+                match *given {
+                    1 => Ok(&TEXTS[0].as_bytes()[..half]),
+                    2 => {
+                        more.notified().await;
+                        Ok(&TEXTS[0].as_bytes()[half..])
+                    }
+                    _ => Ok(&[]),
+                }
+            }
+        }
+    }
+}
+
+impl Backend for Slow {
+    type Message = Content;
+
+    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
+        let mut maildrop = Maildrop::new();
+        for (text, uid) in TEXTS.iter().zip(["a", "b"]) {
+            maildrop.push(dots::wire_size(text.as_bytes()), UniqueId::parse(uid.as_bytes()).unwrap());
+        }
+        Ok(maildrop.into())
+    }
+
+    async fn fetch(&mut self, number: MessageNumber, _: Extent, _: &Context) -> Result<Content, Rejection> {
+        Ok(match number.index() {
+            0 => Content::Halves(0, Arc::clone(&self.0)),
+            index => Content::Whole(Cursor::new(TEXTS[index])),
+        })
+    }
+
+    async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
+        deletions.len()
+    }
+}
+
+#[test]
+fn a_message_that_takes_too_long_is_left_out_and_the_next_one_comes() {
+    let folder = Folder::new();
+    let more = Arc::new(Notify::new());
+    let told = Arc::clone(&more);
+    let server = Server::in_tls(Mail(move |_: &Peer| Slow(Arc::clone(&more))), &folder);
+    let mut command = client(&folder, &server.port());
+    let mut child =
+        command.args(["--patience", "1"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.ends_with("message 1 is left out: it took more than 1 s")));
+    told.notify_one();
+    assert!(lines.any(|line| line == "client: 1 messages are left on the server"));
+    assert!(!child.wait().unwrap().success());
+    assert!(!folder.path("1.eml").exists());
+    assert_eq!(read(&folder.path("2.eml")), "Subject: fast\r\n\r\n");
+}

@@ -1,0 +1,158 @@
+//! Programs that run, servers of the library beside them, and a folder with a certificate.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Arc;
+
+use pop3_driver::memory::MemoryStore;
+use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_driver::store::Blocking;
+use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
+use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
+use pop3_driver::tls::{Role, server_config};
+use pop3_driver::{Backend, Stop};
+use pop3_proto::Rejection;
+use pop3_proto::server::Config;
+use pop3_tokio::Pool;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// A folder, in which are a certificate for this machine and its key.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let pair = rcgen::generate_simple_self_signed(names).unwrap();
+        fs::write(folder.path("cert.pem"), pair.cert.pem()).unwrap();
+        fs::write(folder.path("key.pem"), pair.signing_key.serialize_pem()).unwrap();
+        folder
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn role(&self) -> Role {
+        let chain = pop3_certificates::certificates(&self.path("cert.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).unwrap();
+        Role::Server(server_config(chain, key).unwrap())
+    }
+}
+
+/// A server of the library. It ends when it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    /// In TLS from the first octet, with the folder's certificate.
+    pub(crate) fn in_tls(service: impl Service, folder: &Folder) -> Self {
+        Self::run(service, Entrance::Implicit, folder.role())
+    }
+
+    pub(crate) fn in_clear(service: impl Service) -> Self {
+        Self::run(service, Entrance::Plain, Role::None)
+    }
+
+    fn run(service: impl Service, entrance: Entrance, role: Role) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(pop3_tokio::serve(listener, entrance, role, Arc::new(service), Stop::new()));
+        Self { address, runtime: Some(runtime) }
+    }
+
+    pub(crate) fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Gives each connection a backend, and trusts all.
+pub(crate) struct Mail<F>(pub(crate) F);
+
+impl<B: Backend, F: Fn(&Peer) -> B + Send + Sync + 'static> Service for Mail<F> {
+    type Backend = B;
+
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<B>, Rejection> {
+        Ok(Welcome::new(Config::new().into(), (self.0)(peer)).with_trusted(true))
+    }
+
+    fn ended(&self, _: &Peer, _: &Report) {}
+}
+
+/// A service for the user `mrose`, whose password is `tanstaaf`.
+pub(crate) fn mail(messages: &[&str]) -> (MemoryStore, impl Service) {
+    let store = MemoryStore::new();
+    store.add_user("mrose", "tanstaaf");
+    for message in messages {
+        store.deliver("mrose", message.as_bytes());
+    }
+    let shared = Arc::new(store.clone());
+    let service = Mail(move |peer: &Peer| Blocking::new(Arc::clone(&shared), Pool::new(), peer.clone()));
+    (store, service)
+}
+
+/// A program that has announced where it listens. It is killed when it is dropped.
+pub(crate) struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let line = line(&mut out);
+        let address = line.strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { child, out, address }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        line(&mut self.out)
+    }
+
+    pub(crate) fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn line(out: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+/// Whether it ended well, and what it has said on standard output and standard error.
+pub(crate) fn run(command: &mut Command) -> (bool, String, String) {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
+    (status.success(), text(stdout), text(stderr))
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
