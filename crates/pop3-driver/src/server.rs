@@ -84,8 +84,11 @@ async fn serve_to_end<T: Transport, S: Service>(
     service: &S,
     stop: &Stop,
 ) -> Served<T, S::Backend> {
-    let Admitted { mut transport, entrance, mut peer, end, opened, begun, entered: _ } = admitted;
+    let Admitted { mut transport, entrance, peer, end, opened, begun, entered: _ } = admitted;
     let switches = Switches { stop, end: &end };
+    #[cfg(feature = "proxy")]
+    let mut peer = peer;
+    #[cfg(feature = "proxy")]
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
         if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
@@ -173,6 +176,7 @@ async fn serve_to_end<T: Transport, S: Service>(
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.
+#[cfg(feature = "proxy")]
 const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end of a connection may take.

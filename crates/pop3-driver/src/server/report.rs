@@ -8,6 +8,7 @@ use pop3_proto::server::{Close, Totals};
 use pop3_sasl::Mechanism;
 
 use super::drive::Ended;
+#[cfg(feature = "proxy")]
 use super::switches::Failure;
 
 /// How a connection went, for a log. It holds no secret.
@@ -83,6 +84,7 @@ impl Report {
     }
 
     /// The same: what failed, and how.
+    #[cfg(feature = "proxy")]
     pub(super) fn failed_start(what: &str, failure: Failure, duration: Duration) -> Self {
         let (close, error) = failure.outcome(what);
         Self::unserved(close, error, duration)
