@@ -1,4 +1,4 @@
-//! Headers of the PROXY protocol, version 1 and 2.
+//! Headers of HAProxy's PROXY protocol, version 1 and 2.
 
 use core::net::SocketAddr;
 use std::io;
@@ -6,8 +6,6 @@ use std::io;
 use pop3_proto::Instant;
 use ppp::{v1, v2};
 
-use super::Proxy;
-use crate::server::peer::{Peer, canonical};
 use crate::transport::Transport;
 
 /// The fewest octets of a header: `PROXY UNKNOWN` and CRLF. So many are never more than one.
@@ -23,23 +21,24 @@ const FIXED_V2: usize = 16;
 /// some hundred.
 const LONGEST_V2: usize = 4096;
 
-impl Peer {
-    /// Reads the header from the front of a connection, and nothing behind it. Afterwards `address` and
-    /// `local` are the client's and the proxy's where the header names them; the header of a proxy that
-    /// speaks for itself, as for a check of health, changes nothing.
-    pub(in crate::server) async fn read_proxy_header<T: Transport>(
-        &mut self,
+/// What a proxy tells of its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Header {
+    /// The client's address and the one that it has connected to, where the header says them.
+    pub(in crate::server) addresses: Option<(SocketAddr, SocketAddr)>,
+    /// Whether the client speaks TLS with the proxy.
+    pub(in crate::server) tls: bool,
+}
+
+impl Header {
+    /// Reads the header from the front of a connection, and nothing behind it.
+    pub(in crate::server) async fn read<T: Transport>(
         transport: &mut T,
         deadline: Instant,
-    ) -> io::Result<()> {
-        let header = receive(transport, deadline).await?;
-        let (addresses, tls) = parse(&header)?;
-        self.proxy = Some(Proxy::new(self.address, tls));
-        if let Some((client, local)) = addresses {
-            self.address = Some(canonical(client));
-            self.local = Some(canonical(local));
-        }
-        Ok(())
+    ) -> io::Result<Self> {
+        let octets = receive(transport, deadline).await?;
+        let (addresses, tls) = parse(&octets)?;
+        Ok(Self { addresses, tls })
     }
 }
 
