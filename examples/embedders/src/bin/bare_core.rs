@@ -58,7 +58,7 @@ fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Password may cross the machine, and no network.
+/// Passwords may cross this machine, but no network.
 fn channel(stream: &TcpStream) -> io::Result<Channel> {
     let trusted = stream.peer_addr()?.ip().is_loopback();
     Ok(if trusted { Channel::TrustedPlaintext } else { Channel::Plaintext })

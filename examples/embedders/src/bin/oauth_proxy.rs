@@ -13,13 +13,13 @@ use clap::Parser;
 use pop3_driver::backend::Credentials;
 use pop3_driver::client::{self, LoginPolicy, Retry};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
-use pop3_driver::tls::rustls::RootCertStore;
-use pop3_driver::tls::{Connector, Role, client_config};
+use pop3_driver::tls::{Connector, Role};
 use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Secret;
 use pop3_tokio::{Options, Security, Socket, connect};
+use pop3_trust::Whom;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split};
 use tokio::net::TcpListener;
 
@@ -31,9 +31,9 @@ struct Arguments {
     /// The folder with the tokens.
     #[arg(long)]
     tokens: PathBuf,
-    /// The certificates of the authorities to believe (PEM).
+    /// Authorities to believe beside the system's (PEM).
     #[arg(long)]
-    roots: PathBuf,
+    roots: Option<PathBuf>,
     /// The provider's host.
     host: String,
     #[arg(long, default_value_t = 995)]
@@ -161,12 +161,8 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let Arguments { listen, tokens, roots: path, host, port } = arguments;
-    let mut roots = RootCertStore::empty();
-    for certificate in pop3_certificates::certificates(&path)? {
-        roots.add(certificate)?;
-    }
-    let connector = Connector::new(client_config(roots)?, &host)?;
+    let Arguments { listen, tokens, roots, host, port } = arguments;
+    let connector = Connector::new(Whom::new().with_ca_file(roots).config()?, &host)?;
     let provider = Arc::new(Provider { host, port, connector, tokens });
     let service = Arc::new(Proxy { config: Config::new().into(), provider });
     let listener = TcpListener::bind(listen).await?;

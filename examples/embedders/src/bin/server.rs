@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use pop3_certificates as pem;
 use pop3_driver::backend::Credentials;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
@@ -243,8 +244,9 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
         Some((chain, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key)?;
-            Role::Server(server_config(pop3_certificates::certificates(&chain)?, key)?)
+            let private =
+                PrivateKeyDer::from_pem_file(&key).map_err(|error| pem::Error::new(&key, &error))?;
+            Role::Server(server_config(pem::certificates(&chain)?, private)?)
         }
         None => Role::None,
     };

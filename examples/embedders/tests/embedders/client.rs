@@ -30,7 +30,7 @@ fn messages_of_our_server_become_files_by_stls() {
     );
     let (good, out, errors) = run(client(&folder, &server.port()).arg("--stls"));
     assert!(good, "{errors}");
-    for line in ["logged in by SCRAM-SHA-256-PLUS", "capability UIDL", "message 2: 31 octets"] {
+    for line in ["logged in by SCRAM-SHA-256-PLUS", "capability UIDL", "message 2: 33 octets"] {
         assert!(out.lines().any(|other| other == line), "{line}: {out}");
     }
     assert_eq!(read(&folder.path("1.eml")), "Subject: hello\r\n\r\nThe first message.\r\n");
@@ -48,6 +48,11 @@ fn messages_come_by_implicit_tls() {
     assert!(good, "{errors}");
     assert_eq!(read(&folder.path("1.eml")), "Subject: a\r\n\r\nx\r\n");
     assert_eq!(store.messages("mrose").len(), 1);
+    // What is there is not replaced.
+    store.set_mechanisms(&[]);
+    let (good, out, errors) = run(&mut client(&folder, &server.port()));
+    assert!(!good && out.contains("logged in by USER and PASS"), "{out}");
+    assert!(errors.contains("message 1 is left out: what was received can't be stored: "), "{errors}");
     // Another authority is believed: there is no login.
     let other = Folder::new();
     let (good, out, errors) = run(&mut client(&other, &server.port()));
