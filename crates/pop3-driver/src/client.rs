@@ -13,7 +13,7 @@ mod login;
 mod message;
 mod parts;
 mod pipeline;
-mod progress;
+mod polling;
 mod receiver;
 mod retry;
 mod shown;
@@ -28,8 +28,7 @@ pub use login::{LoginPolicy, Method};
 pub use message::Message;
 pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;
-pub use progress::{Progress, WithProgress};
-pub use receiver::{FromAsyncFn, FromFn, Receiver, from_async_fn, from_fn};
+pub use receiver::{FromAsyncFn, FromFn, Progress, Receiver, WithProgress, from_async_fn, from_fn};
 pub use retry::Retry;
 pub use trace::{Trace, Tracer};
 

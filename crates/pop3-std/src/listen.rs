@@ -74,7 +74,7 @@ where
             let socket = Socket::new(stream, role.clone(), clock)?;
             // Here, and not in the thread: no more than one is open that has no place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
-            let admitted = open.enter(admitted);
+            let admitted = admitted.among(&open);
             let (give, take) = sync_channel::<Admitted<Socket>>(1);
             let (own, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
             let session = move || {

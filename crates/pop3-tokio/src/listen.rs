@@ -68,7 +68,7 @@ pub async fn serve_or_hand_over<S, H, F>(
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
-        let admitted = open.enter(admitted);
+        let admitted = admitted.among(&open);
         let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
         sessions.spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await });
     }

@@ -9,7 +9,7 @@ use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Report, Served, Service, TakenOver, serve_to_end, turn_away};
+use super::{Entrance, Peer, Report, Served, Service, Sessions, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -67,6 +67,12 @@ impl<T: Transport> Admitted<T> {
     #[must_use]
     pub const fn end(&self) -> &Stop {
         &self.end
+    }
+
+    /// Counts this connection among these sessions, until it is served or dropped.
+    pub fn among(mut self, sessions: &Sessions) -> Self {
+        self.entered = Some(sessions.enter(&self.peer, self.begun));
+        self
     }
 
     /// Serves the connection to its end. A connection that is to be [taken over](crate::Admission::TakeOver) is

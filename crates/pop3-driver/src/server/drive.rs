@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
 use pop3_proto::{Input, Instant, Rejection};
 
-use super::report::LoginMethod;
+use super::login_method::LoginMethod;
 use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
 use crate::backend::Backend;

@@ -1,0 +1,37 @@
+//! How a user has logged in.
+
+use core::fmt;
+
+use pop3_sasl::Mechanism;
+
+/// By which commands a user has logged in.
+///
+/// `Display` shows `USER`, `APOP`, or the name of the mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoginMethod {
+    /// USER and PASS (RFC 1939 section 7).
+    User,
+    /// APOP (RFC 1939 section 7).
+    Apop,
+    /// AUTH with this mechanism (RFC 5034).
+    Auth(Mechanism),
+}
+
+impl LoginMethod {
+    /// `USER`, `APOP`, or the name of the mechanism.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Apop => "APOP",
+            Self::Auth(mechanism) => mechanism.name(),
+        }
+    }
+}
+
+impl fmt::Display for LoginMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
