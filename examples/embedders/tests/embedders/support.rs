@@ -1,8 +1,8 @@
 //! Programs that run, servers of the library beside them, and a folder with a certificate.
 
+use core::net::SocketAddr;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
