@@ -2,9 +2,8 @@ use std::io::{BufRead as _, BufReader, Cursor};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
 use pop3_driver::server::Peer;
-use pop3_driver::{Admission, Backend, Context, Message};
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId, dots};
 use tokio::sync::Notify;
