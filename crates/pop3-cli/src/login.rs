@@ -1,7 +1,7 @@
 //! How the fetcher logs in: the way, and what it takes.
 
-use pop3_driver::Transport;
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method};
+use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism};
+use pop3_driver::{LoginMethod, Transport};
 use pop3_proto::{Quirk, Secret};
 use pop3_url::{AuthChoice, Url};
 
@@ -93,12 +93,12 @@ impl Login {
     }
 
     /// Logs in, and says how. Warns where the server's words about binding do not hold.
-    pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, Error> {
+    pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, Error> {
         if self.utf8 {
             client.utf8().await?;
         }
         let method = self.choose(client).await?;
-        if let Method::Sasl(mechanism) = method
+        if let LoginMethod::Auth(mechanism) = method
             && client.quirks().contains(&Quirk::UnknownBinding)
         {
             tell(format_args!(
@@ -110,14 +110,14 @@ impl Login {
         Ok(method)
     }
 
-    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, Error> {
+    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, Error> {
         let password = self.password.as_ref().map_or(&[][..], |password| password.expose());
         match self.way {
             Auth::Auto if self.is_text() => client.login_with(&self.credentials, &self.policy).await,
-            Auth::Auto | Auth::User => client.login(&self.user, password).await.map(|()| Method::Password),
-            Auth::Apop => client.login_apop(&self.user, password).await.map(|()| Method::Apop),
+            Auth::Auto | Auth::User => client.login(&self.user, password).await.map(|()| LoginMethod::User),
+            Auth::Apop => client.login_apop(&self.user, password).await.map(|()| LoginMethod::Apop),
             Auth::Sasl(mechanism) => {
-                client.authenticate(mechanism, &self.credentials).await.map(|()| Method::Sasl(mechanism))
+                client.authenticate(mechanism, &self.credentials).await.map(|()| LoginMethod::Auth(mechanism))
             }
         }
     }

@@ -10,11 +10,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::client::{self, LoginPolicy, Retry};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
 use pop3_driver::tls::{Connector, Role};
-use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Secret;

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pop3_certificates as pem;
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_driver::tls::{Role, server_config};
-use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Octets, Rejection, UniqueId, dots};
 use pop3_sasl::Mechanism;

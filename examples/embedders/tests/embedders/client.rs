@@ -2,7 +2,7 @@ use std::io::{BufRead as _, BufReader, Cursor};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pop3_driver::Message;
+use pop3_driver::backend::Message;
 use pop3_driver::server::Peer;
 use pop3_proto::dots;
 use tokio::sync::Notify;

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
 use pop3_driver::memory::MemoryStore;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::Blocking;
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_driver::tls::{Role, server_config};
-use pop3_driver::{Admission, Backend, Context, Message, Stop};
 use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
 use pop3_tokio::Pool;
