@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pop3_driver::OnStop;
-use pop3_fetch::Event;
+use pop3_fetch::{Event, Notice};
 
 use crate::interrupt;
 
@@ -39,7 +39,7 @@ impl Progress {
             Event::Finished => self.bar.finish_and_clear(),
             Event::Notice(notice) if self.quiet && notice.is_harmless() => {}
             // Above the bar, where there is one.
-            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {notice}"))),
+            Event::Notice(notice) => self.bar.suspend(|| say(notice)),
             _ => {}
         }
     }
@@ -62,5 +62,16 @@ impl Progress {
 
     fn show(&self) {
         self.bar.set_message(format!("{}/{}", self.done, self.messages));
+    }
+}
+
+/// Says what went otherwise than one may expect; an option that has led to it is named.
+fn say(notice: &Notice) {
+    if let Notice::TooLarge { message, octets } = notice {
+        tell(format_args!(
+            "pop3: message {message} skipped: {octets} octets are more than --max-size allows"
+        ));
+    } else {
+        tell(format_args!("pop3: {notice}"));
     }
 }
