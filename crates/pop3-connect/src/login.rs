@@ -1,7 +1,7 @@
 //! A way to log in, with all that it takes.
 
-use pop3_driver::Transport;
-use pop3_driver::client::{self, Client, Credentials, LoginPolicy, Method};
+use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
+use pop3_driver::{LoginMethod, Transport};
 use pop3_proto::{Quirk, Secret};
 use pop3_url::Url;
 
@@ -100,7 +100,7 @@ impl Login {
     ///
     /// # Errors
     /// Those of the client; [`Dial::explain`](crate::Dial::explain) says what they mean to people.
-    pub async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, client::Error> {
+    pub async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::Error> {
         if self.utf8 {
             client.utf8().await?;
         }
@@ -110,8 +110,8 @@ impl Login {
     /// What a person has to know of a login that was successful by this method, if anything: the server's words about
     /// binding do not hold.
     #[must_use]
-    pub fn warning<T: Transport>(&self, client: &Client<T>, method: Method) -> Option<String> {
-        let Method::Sasl(mechanism) = method else { return None };
+    pub fn warning<T: Transport>(&self, client: &Client<T>, method: LoginMethod) -> Option<String> {
+        let LoginMethod::Auth(mechanism) = method else { return None };
         client.quirks().contains(&Quirk::UnknownBinding).then(|| {
             format!(
                 "{} offers {mechanism}-PLUS and refuses our kind of channel binding, so the login is not bound to TLS ({} forbids that; {} asks for it, without this warning)",
@@ -122,14 +122,14 @@ impl Login {
         })
     }
 
-    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<Method, client::Error> {
+    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::Error> {
         let password = self.password.as_ref().map_or(&[][..], |password| password.expose());
         match self.way {
             Way::Auto if self.is_text() => client.login_with(&self.credentials, &self.policy).await,
-            Way::Auto | Way::User => client.login(&self.user, password).await.map(|()| Method::Password),
-            Way::Apop => client.login_apop(&self.user, password).await.map(|()| Method::Apop),
+            Way::Auto | Way::User => client.login(&self.user, password).await.map(|()| LoginMethod::User),
+            Way::Apop => client.login_apop(&self.user, password).await.map(|()| LoginMethod::Apop),
             Way::Sasl(mechanism) => {
-                client.authenticate(mechanism, &self.credentials).await.map(|()| Method::Sasl(mechanism))
+                client.authenticate(mechanism, &self.credentials).await.map(|()| LoginMethod::Auth(mechanism))
             }
         }
     }

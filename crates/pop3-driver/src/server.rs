@@ -19,7 +19,7 @@ pub use admitted::{Admitted, admit};
 pub use peer::{Peer, SessionId};
 pub use place::Place;
 pub use proxy::Proxy;
-pub use report::{LoginMethod, Report};
+pub use report::Report;
 pub use sasl::Sasl;
 pub use service::{Service, Welcome, is_of_one_connection};
 pub use sessions::Sessions;
@@ -84,13 +84,19 @@ async fn serve_to_end<T: Transport, S: Service>(
     service: &S,
     stop: &Stop,
 ) -> Served<T, S::Backend> {
-    let Admitted { mut transport, entrance, mut peer, end, opened, begun, entered: _ } = admitted;
+    let Admitted { mut transport, entrance, peer, end, opened, begun, entered: _ } = admitted;
     let switches = Switches { stop, end: &end };
+    #[cfg(feature = "proxy")]
+    let mut peer = peer;
+    #[cfg(feature = "proxy")]
     if service.expects_proxy(&peer) {
         let deadline = opened.after(PROXY_TIMEOUT);
-        if let Err(failure) = switches.race(peer.read_proxy_header(&mut transport, deadline)).await {
-            peer.place = Place::none();
-            return (peer, Report::failed_start("PROXY header", failure, begun.elapsed())).into();
+        match switches.race(proxy::Header::read(&mut transport, deadline)).await {
+            Ok(header) => peer.came_through(&header),
+            Err(failure) => {
+                peer.place = Place::none();
+                return (peer, Report::failed_start("PROXY header", failure, begun.elapsed())).into();
+            }
         }
     }
     let mut link = Link::new(peer);
@@ -173,6 +179,7 @@ async fn serve_to_end<T: Transport, S: Service>(
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.
+#[cfg(feature = "proxy")]
 const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end of a connection may take.

@@ -25,7 +25,7 @@ use crate::stream::{Stream as _, Tcp, Unblock};
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none.
 ///
-/// A connection that is to be [taken over](pop3_driver::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
 ///
 /// # Errors
 /// When the listener has no address.
@@ -40,7 +40,7 @@ pub fn serve<S: Service>(
 }
 
 /// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
 /// and counts as one.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ where
             let socket = Socket::new(stream, role.clone(), clock)?;
             // Here, and not in the thread: no more than one is open that has no place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
-            let admitted = open.enter(admitted);
+            let admitted = admitted.among(&open);
             let (give, take) = sync_channel::<Admitted<Socket>>(1);
             let (own, stop, take_over) = (Arc::clone(service), stop.clone(), Arc::clone(&take_over));
             let session = move || {

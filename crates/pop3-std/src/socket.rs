@@ -1,6 +1,9 @@
 //! A stream, in clear or in TLS, as a transport that blocks.
 
+#[cfg(not(feature = "rustls"))]
+mod no_tls;
 mod timed;
+#[cfg(feature = "rustls")]
 mod tls;
 
 use core::time::Duration;
@@ -12,7 +15,10 @@ use pop3_driver::{Clock, Stop, Transport, pause, timed_out};
 use pop3_proto::Instant;
 
 use crate::stream::{Stream, Tcp};
+#[cfg(not(feature = "rustls"))]
+use no_tls::Tls;
 use timed::Timed;
+#[cfg(feature = "rustls")]
 use tls::Tls;
 
 /// A blocking stream, before or after the TLS handshake: a TCP connection, a Unix socket, or any other [`Stream`], which

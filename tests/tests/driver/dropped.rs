@@ -29,7 +29,7 @@ fn logged_in() -> (Client<Halting>, Halting) {
 }
 
 /// Polls a call so many times at most, and drops it. `None` when it was not ready.
-fn drop_after<F: Future>(polls: usize, call: F) -> Option<F::Output> {
+pub(crate) fn drop_after<F: Future>(polls: usize, call: F) -> Option<F::Output> {
     let mut call = pin!(call);
     let mut context = Context::from_waker(Waker::noop());
     (0..polls).find_map(|_| match call.as_mut().poll(&mut context) {

@@ -8,6 +8,7 @@ mod dropped;
 mod evicted;
 mod faults;
 mod halting;
+mod handed_on;
 mod hashing;
 mod hostile_login;
 mod late;

@@ -6,10 +6,8 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::Stop;
-use pop3_driver::server::{
-    Entrance, LoginMethod, Peer, Place, Report, Service, SessionId, Welcome, admit, serve,
-};
+use pop3_driver::server::{Entrance, Peer, Place, Report, Service, SessionId, Welcome, admit, serve};
+use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
 use pop3_proto::server::Close;
 use pop3_sasl::Mechanism;

@@ -5,8 +5,11 @@ use core::task::{Context, Poll};
 use std::io;
 
 use futures_io::{AsyncRead, AsyncWrite};
+#[cfg(feature = "rustls")]
 use futures_rustls::{TlsAcceptor, TlsConnector, TlsStream};
-use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+#[cfg(feature = "rustls")]
+use pop3_driver::tls::ServerHandshake;
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
 
 use super::Socket;
 use crate::runtime::Runtime;
@@ -14,10 +17,12 @@ use crate::runtime::Runtime;
 #[derive(Debug)]
 pub(super) enum Stream<S> {
     Plain(S),
+    #[cfg(feature = "rustls")]
     Tls(Box<TlsStream<S>>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    #[cfg(feature = "rustls")]
     pub(super) async fn handshake(self, role: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
         let Self::Plain(stream) = self else { return Err(unavailable()) };
         let (stream, tls): (TlsStream<S>, _) = match role {
@@ -33,9 +38,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                 let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (TlsStream::Client(stream), tls)
             }
-            Role::None => return Err(unavailable()),
+            Role::None | _ => return Err(unavailable()),
         };
         Ok((Self::Tls(Box::new(stream)), tls))
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    pub(super) async fn handshake(self, _: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
+        Err(unavailable())
     }
 }
 
@@ -47,6 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -56,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, octets),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(context, octets),
         }
     }
@@ -63,6 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -70,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_close(context),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_close(context),
         }
     }

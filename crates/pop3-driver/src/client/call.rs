@@ -1,9 +1,8 @@
 //! Sending a command and following its reply.
 
 use pop3_proto::client::{Entry, Event, Outgoing, SendError};
-use pop3_proto::{Capability, Command, Extension, Quirk};
+use pop3_proto::{Capability, Command, Extension};
 
-use super::parts::poll;
 use super::{Client, Error, Refusal, Trace};
 use crate::transport::Transport;
 
@@ -144,35 +143,23 @@ impl<T: Transport> Client<T> {
         &mut self,
         handle: &mut impl FnMut(Event<'_>) -> Result<(), Error>,
     ) -> Result<Next, Error> {
-        self.release();
-        let now = self.transport.now();
-        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
-        let (event, consumed) = polled.map_err(|error| {
-            self.lost = true;
-            Error::Protocol(error)
-        })?;
-        if let Some(tracer) = &self.tracer {
-            tracer.received(&event);
-        }
-        for quirk in event.quirks().iter() {
-            remember(&mut self.quirks, quirk);
-        }
-        let next = if matches!(event, Event::Read) {
-            Next::Starved
-        } else {
-            if let Err(error) = handle(event) {
-                self.lost = true;
-                return Err(error);
+        let (next, consumed) = self.poll(|event, _| {
+            if matches!(event, Event::Read) {
+                return Ok(Next::Starved);
             }
-            if event.ends_reply() { Next::Done } else { Next::More }
-        };
-        self.input.consume(consumed);
-        Ok(next)
-    }
-
-    /// Notes a departure of the server's, each once.
-    pub(super) fn remember(&mut self, quirk: Quirk) {
-        remember(&mut self.quirks, quirk);
+            handle(event)?;
+            Ok(if event.ends_reply() { Next::Done } else { Next::More })
+        })?;
+        match next {
+            Ok(next) => {
+                self.input.consume(consumed);
+                Ok(next)
+            }
+            Err(error) => {
+                self.lost = true;
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn trace_tls(&self) {
@@ -190,11 +177,4 @@ pub(super) enum Next {
     More,
     /// Octets are needed.
     Starved,
-}
-
-/// Notes a departure of the server's, each once.
-pub(super) fn remember(quirks: &mut Vec<Quirk>, quirk: Quirk) {
-    if !quirks.contains(&quirk) {
-        quirks.push(quirk);
-    }
 }

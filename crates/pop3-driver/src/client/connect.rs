@@ -1,26 +1,33 @@
 //! From a transport to a client that has been greeted.
 
 use core::time::Duration;
+#[cfg(feature = "rustls")]
 use std::io;
 
+#[cfg(feature = "rustls")]
+use pop3_proto::Command;
 use pop3_proto::client::{Config, Connection};
-use pop3_proto::{Channel, Command, Instant};
+use pop3_proto::{Channel, Instant};
 
 use super::sizes::Sizes;
 use super::{Client, Error, Tracer};
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
-use crate::tls::{Connector, Role};
+#[cfg(feature = "rustls")]
+use crate::tls::Connector;
+use crate::tls::Role;
 use crate::transport::Transport;
 
 /// How a connection is protected.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Security {
-    /// TLS from the first octet: port 995 (RFC 8314 section 3.3).
+    /// TLS from the first octet: port 995 (RFC 8314 section 3.3). With the feature `rustls`.
+    #[cfg(feature = "rustls")]
     Implicit(Connector),
     /// TLS by STLS before anything else: port 110 (RFC 2595). If the server refuses it, there is no
-    /// connection.
+    /// connection. With the feature `rustls`.
+    #[cfg(feature = "rustls")]
     StartTls(Connector),
     /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
     TrustedPlaintext,
@@ -127,6 +134,7 @@ impl Security {
     #[must_use]
     pub fn role(&self) -> Role {
         match self {
+            #[cfg(feature = "rustls")]
             Self::Implicit(connector) | Self::StartTls(connector) => Role::Client(connector.clone()),
             Self::TrustedPlaintext | Self::Plaintext => Role::None,
         }
@@ -153,12 +161,15 @@ impl<T: Transport> Client<T> {
         deadline: Instant,
     ) -> Result<Self, Error> {
         let (transport, channel) = match security {
+            #[cfg(feature = "rustls")]
             Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
             // Whoever made the transport has seen to its TLS.
             Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
                 (transport, Channel::Tls)
             }
-            Security::StartTls(_) | Security::Plaintext => (transport, Channel::Plaintext),
+            #[cfg(feature = "rustls")]
+            Security::StartTls(_) => (transport, Channel::Plaintext),
+            Security::Plaintext => (transport, Channel::Plaintext),
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
         let now = transport.now();
@@ -198,6 +209,7 @@ impl<T: Transport> Client<T> {
             client.trace_tls();
         }
         client.greet().await?;
+        #[cfg(feature = "rustls")]
         if matches!(security, Security::StartTls(_)) {
             client = client.start_tls(deadline).await?;
         }
@@ -205,6 +217,7 @@ impl<T: Transport> Client<T> {
         Ok(client)
     }
 
+    #[cfg(feature = "rustls")]
     async fn start_tls(mut self, deadline: Instant) -> Result<Self, Error> {
         self.call(&Command::Stls, |_| Ok(())).await?;
         let size = self.input.size();
@@ -217,20 +230,15 @@ impl<T: Transport> Client<T> {
     }
 }
 
+#[cfg(feature = "rustls")]
 async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
     Box::pin(transport.secure(deadline)).await.map_err(|error| {
         if error.kind() == io::ErrorKind::TimedOut {
             Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
-        } else if is_not_tls(&error) {
+        } else if crate::tls::is_not_tls(&error) {
             Error::NotTls(error)
         } else {
             Error::Tls(error)
         }
     })
-}
-
-/// Whether what came is no TLS record at all.
-fn is_not_tls(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }

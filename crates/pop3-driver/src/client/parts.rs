@@ -2,12 +2,11 @@
 
 use core::ops::Range;
 
-use pop3_proto::client::{Connection, Error as ProtocolError, Event};
-use pop3_proto::{Input, Instant, Octets, ReplyShape};
+use pop3_proto::client::Event;
+use pop3_proto::{Octets, ReplyShape};
 
-use super::call::remember;
+use super::polling::Origin;
 use super::{Client, Error, Refusal};
-use crate::buffer::ReadBuffer;
 use crate::transport::Transport;
 
 /// A part of a reply.
@@ -39,48 +38,16 @@ pub(super) enum Piece {
 impl<T: Transport> Client<T> {
     /// What has come of the reply to the oldest command.
     pub(super) fn part(&mut self) -> Result<Part, Error> {
-        self.release();
-        let now = self.transport.now();
-        let polled = poll(&mut self.connection, now, &self.input, self.input_ended);
-        let (event, consumed) = polled.map_err(|error| {
-            self.lost = true;
-            Error::Protocol(error)
-        })?;
-        if let Some(tracer) = &self.tracer {
-            tracer.received(&event);
+        let (part, consumed) = self.poll(Part::of)?;
+        if let Part::Data(_) = part {
+            // They stay where they are until they are dealt with.
+            self.taken = consumed;
+            return Ok(part);
         }
-        for quirk in event.quirks().iter() {
-            remember(&mut self.quirks, quirk);
-        }
-        let part = match event {
-            Event::Read => Part::Starved,
-            Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
-                Part::Refused(self.judged(Refusal::new(Some(keyword), reply)))
-            }
-            Event::Reply { follows: ReplyShape::Line, .. } => Part::Accepted,
-            Event::Reply { reply, .. } => Part::Begun(promised(reply.text)),
-            Event::Data(octets) => {
-                let piece = match self.input.find(octets) {
-                    Some(range) => Piece::Input(range),
-                    None => {
-                        self.held.clear();
-                        self.held.extend_from_slice(octets);
-                        Piece::Held
-                    }
-                };
-                // They stay where they are until they are dealt with.
-                self.taken = consumed;
-                return Ok(Part::Data(piece));
-            }
-            Event::End { .. } => Part::End,
-            Event::Greeting { .. }
-            | Event::Entry { .. }
-            | Event::Line(_)
-            | Event::Challenge { .. }
-            | Event::StartTls { .. }
-            | Event::Closed => Part::Nothing,
-        };
         self.input.consume(consumed);
+        if let Part::Refused(refusal) = part {
+            return Ok(Part::Refused(self.judged(refusal)));
+        }
         Ok(part)
     }
 
@@ -91,24 +58,34 @@ impl<T: Transport> Client<T> {
             Piece::Held => &self.held,
         }
     }
-
-    /// Gives up the octets of the last part.
-    pub(super) fn release(&mut self) {
-        self.input.consume(core::mem::take(&mut self.taken));
-    }
 }
 
-/// Polls a connection once: the event, and how many octets are taken from the front of the input.
-pub(super) fn poll<'b>(
-    connection: &mut Connection,
-    now: Instant,
-    input: &'b ReadBuffer,
-    ended: bool,
-) -> Result<(Event<'b>, usize), ProtocolError> {
-    let octets = input.filled();
-    let mut input = if ended { Input::last(octets) } else { Input::new(octets) };
-    let event = connection.poll(now, &mut input)?;
-    Ok((event, input.consumed()))
+impl Part {
+    fn of(event: Event<'_>, origin: Origin<'_>) -> Self {
+        match event {
+            Event::Read => Self::Starved,
+            Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
+                Self::Refused(Refusal::new(Some(keyword), reply))
+            }
+            Event::Reply { follows: ReplyShape::Line, .. } => Self::Accepted,
+            Event::Reply { reply, .. } => Self::Begun(promised(reply.text)),
+            Event::Data(octets) => Self::Data(match origin.input.find(octets) {
+                Some(range) => Piece::Input(range),
+                None => {
+                    origin.held.clear();
+                    origin.held.extend_from_slice(octets);
+                    Piece::Held
+                }
+            }),
+            Event::End { .. } => Self::End,
+            Event::Greeting { .. }
+            | Event::Entry { .. }
+            | Event::Line(_)
+            | Event::Challenge { .. }
+            | Event::StartTls { .. }
+            | Event::Closed => Self::Nothing,
+        }
+    }
 }
 
 /// The size in the first line of a reply, as in `+OK 120 octets` (RFC 1939 section 5, RETR).

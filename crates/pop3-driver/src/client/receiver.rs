@@ -1,11 +1,17 @@
 //! What takes messages.
 
+mod from_fn;
+mod progress;
+
+pub use from_fn::{FromAsyncFn, FromFn, from_async_fn, from_fn};
+pub use progress::{Progress, WithProgress};
+
 use core::future::{Future, ready};
 use std::io::{self, Write};
 
 use pop3_proto::{MessageNumber, Octets};
 
-use super::{Progress, Refusal, WithProgress};
+use super::Refusal;
 
 /// Takes messages as they come, one after the other.
 ///
@@ -117,50 +123,5 @@ impl<W: Write + ?Sized> Receiver for W {
 
     fn end(&mut self, _outstanding: usize) -> impl Future<Output = io::Result<()>> {
         ready(self.flush())
-    }
-}
-
-/// A function that takes the octets: see [`from_fn`].
-#[derive(Clone, Copy, Debug)]
-pub struct FromFn<F>(F);
-
-/// A function whose futures take the octets: see [`from_async_fn`].
-#[derive(Clone, Copy, Debug)]
-pub struct FromAsyncFn<F>(F);
-
-/// A receiver that calls this function with the octets of a message.
-///
-/// ```
-/// # use pop3_driver::client::{Client, Error, from_fn};
-/// # use pop3_driver::Transport;
-/// # use pop3_proto::MessageNumber;
-/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
-/// let mut lines = 0;
-/// let mut count = from_fn(|octets| {
-///     lines += octets.iter().filter(|&&octet| octet == b'\n').count();
-///     Ok(())
-/// });
-/// client.retr(MessageNumber::FIRST, &mut count).await?;
-/// # Ok(())
-/// # }
-/// ```
-pub const fn from_fn<F: FnMut(&[u8]) -> io::Result<()>>(take: F) -> FromFn<F> {
-    FromFn(take)
-}
-
-/// A receiver that calls this async function with the octets of a message, and awaits it before it reads on.
-pub const fn from_async_fn<F: AsyncFnMut(&[u8]) -> io::Result<()>>(take: F) -> FromAsyncFn<F> {
-    FromAsyncFn(take)
-}
-
-impl<F: FnMut(&[u8]) -> io::Result<()>> Receiver for FromFn<F> {
-    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
-        ready((self.0)(octets))
-    }
-}
-
-impl<F: AsyncFnMut(&[u8]) -> io::Result<()>> Receiver for FromAsyncFn<F> {
-    fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>> {
-        (self.0)(octets)
     }
 }

@@ -104,11 +104,7 @@ fn of_network(error: &io::Error) -> Retry {
 
 /// What rustls does not like stays; all else is the network's.
 fn of_tls(error: &io::Error) -> Retry {
-    let inner = error.get_ref();
-    let disagreed = inner.is_some_and(|inner| {
-        inner.is::<rustls::Error>() || inner.source().is_some_and(|source| source.is::<rustls::Error>())
-    });
-    if disagreed { Retry::Never } else { Retry::Later }
+    if crate::tls::is_of_rustls(error) { Retry::Never } else { Retry::Later }
 }
 
 fn of_refusal(refusal: &Refusal) -> Retry {
@@ -170,7 +166,7 @@ const fn of_denial(denial: Denial) -> Retry {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rustls"))]
 mod tests {
     use pop3_proto::ResponseCode;
 

@@ -9,7 +9,7 @@ use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Report, Served, Service, TakenOver, serve_to_end, turn_away};
+use super::{Entrance, Peer, Report, Served, Service, Sessions, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -69,7 +69,13 @@ impl<T: Transport> Admitted<T> {
         &self.end
     }
 
-    /// Serves the connection to its end. A connection that is to be [taken over](crate::Admission::TakeOver) is
+    /// Counts this connection among these sessions, until it is served or dropped.
+    pub fn among(mut self, sessions: &Sessions) -> Self {
+        self.entered = Some(sessions.enter(&self.peer, self.begun));
+        self
+    }
+
+    /// Serves the connection to its end. A connection that is to be [taken over](crate::backend::Admission::TakeOver) is
     /// closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
@@ -81,7 +87,7 @@ impl<T: Transport> Admitted<T> {
     }
 
     /// Serves the connection to its end, or to a login that is answered by
-    /// [`Admission::TakeOver`](crate::Admission::TakeOver): then the future of `take_over` goes on with it.
+    /// [`Admission::TakeOver`](crate::backend::Admission::TakeOver): then the future of `take_over` goes on with it.
     ///
     /// The service is told of the end when that future is done, with
     /// [`Close::TakenOver`]. The future is dropped when the service [ends](Service::accept) the connection, and at

@@ -4,7 +4,11 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use pop3_proto::server::ClientInfo;
+
 use super::place::Place;
+#[cfg(feature = "proxy")]
+use super::proxy::Header;
 use super::proxy::Proxy;
 use crate::tls::TlsInfo;
 
@@ -59,6 +63,27 @@ impl Peer {
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip())
     }
+
+    /// Takes over what the header of a proxy tells. The header of a proxy that speaks for itself, as for a check of
+    /// health, changes no address.
+    #[cfg(feature = "proxy")]
+    pub(super) fn came_through(&mut self, header: &Header) {
+        self.proxy = Some(Proxy::new(self.address, header.tls));
+        if let Some((client, local)) = header.addresses {
+            self.address = Some(canonical(client));
+            self.local = Some(canonical(local));
+        }
+    }
+
+    /// Takes over what a trusted proxy has told by XCLIENT; what it has not told stays.
+    pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
+        let Some(address) = client.address else { return };
+        if self.proxy.is_none() {
+            self.proxy = Some(Proxy::new(self.address, false));
+        }
+        // The port that is known is the proxy's own.
+        self.address = Some(canonical(SocketAddr::new(address, client.port.unwrap_or_default())));
+    }
 }
 
 impl fmt::Display for Peer {
@@ -71,7 +96,7 @@ impl fmt::Display for Peer {
 }
 
 /// The same address, in the form of IPv4 if it is one.
-pub(super) const fn canonical(address: SocketAddr) -> SocketAddr {
+const fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
             SocketAddr::new(v6.ip().to_canonical(), v6.port())

@@ -1,14 +1,14 @@
 //! How a session went.
 
-use core::fmt;
 use core::time::Duration;
 use std::io;
 
 use pop3_proto::server::{Close, Totals};
-use pop3_sasl::Mechanism;
 
 use super::drive::Ended;
+#[cfg(feature = "proxy")]
 use super::switches::Failure;
+use crate::login_method::LoginMethod;
 
 /// How a connection went, for a log. It holds no secret.
 #[derive(Debug)]
@@ -31,38 +31,6 @@ pub struct Report {
     pub duration: Duration,
 }
 
-/// By which commands a user has logged in.
-///
-/// `Display` shows `USER`, `APOP`, or the name of the mechanism.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LoginMethod {
-    /// USER and PASS (RFC 1939 section 7).
-    User,
-    /// APOP (RFC 1939 section 7).
-    Apop,
-    /// AUTH with this mechanism (RFC 5034).
-    Auth(Mechanism),
-}
-
-impl LoginMethod {
-    /// `USER`, `APOP`, or the name of the mechanism.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::User => "USER",
-            Self::Apop => "APOP",
-            Self::Auth(mechanism) => mechanism.name(),
-        }
-    }
-}
-
-impl fmt::Display for LoginMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Report {
     pub(super) fn new(ended: Ended, duration: Duration) -> Self {
         let session = ended.connection.session();
@@ -83,6 +51,7 @@ impl Report {
     }
 
     /// The same: what failed, and how.
+    #[cfg(feature = "proxy")]
     pub(super) fn failed_start(what: &str, failure: Failure, duration: Duration) -> Self {
         let (close, error) = failure.outcome(what);
         Self::unserved(close, error, duration)

@@ -46,6 +46,9 @@ pub trait Service: Send + Sync + 'static {
     /// or 2), in clear text before anything else. Default: no. Say yes only for addresses that are the
     /// proxies' own: whoever is believed here can claim any address. A connection from there without
     /// the header, or with one that can't be read, is closed.
+    ///
+    /// With the feature `proxy`, which is on by default.
+    #[cfg(feature = "proxy")]
     fn expects_proxy(&self, peer: &Peer) -> bool {
         let _ = peer;
         false

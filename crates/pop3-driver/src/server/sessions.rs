@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Admitted, Peer, Place, Report, Service};
+use super::{Peer, Place, Report, Service};
 use crate::panics::caught;
 use crate::stop::Stop;
 
-/// The sessions of a listener that are open. Clones are the same.
+/// The sessions of a listener that are open: see [`Admitted::among`](super::Admitted::among). Clones are the same.
 ///
 /// A session ends at the [cut](Stop) of the server's switch at the latest, whatever it waits for. But what blocks the
 /// thread that it runs on can't be ended from outside: a call of a store on blocking sockets, a backend that
@@ -49,18 +49,14 @@ impl Sessions {
         Self::default()
     }
 
-    /// Counts this connection among them until it is served or dropped.
-    pub fn enter<T>(&self, mut admitted: Admitted<T>) -> Admitted<T> {
-        let peer = Peer { place: Place::none(), ..admitted.peer.clone() };
-        let id = {
-            let mut open = self.lock();
-            open.next += 1;
-            let id = open.next;
-            open.entries.insert(id, Entry { peer, begun: admitted.begun, told: false });
-            id
-        };
-        admitted.entered = Some(Entered { sessions: self.clone(), id });
-        admitted
+    /// Counts a connection among them, until the entry is dropped.
+    pub(super) fn enter(&self, peer: &Peer, begun: Instant) -> Entered {
+        let peer = Peer { place: Place::none(), ..peer.clone() };
+        let mut open = self.lock();
+        open.next += 1;
+        let id = open.next;
+        open.entries.insert(id, Entry { peer, begun, told: false });
+        Entered { sessions: self.clone(), id }
     }
 
     /// How many are open.

@@ -35,7 +35,7 @@ impl Tls {
                 let info = TlsInfo::of_client(&tls, connector.server_name());
                 Ok((Self(tls.into()), info))
             }
-            Role::None => Err(unavailable()),
+            Role::None | _ => Err(unavailable()),
         }
     }
 

@@ -4,8 +4,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 
-use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
+#[cfg(feature = "rustls")]
+use pop3_driver::tls::ServerHandshake;
+use pop3_driver::tls::{Role, TlsInfo, unavailable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "rustls")]
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Socket;
@@ -13,10 +16,12 @@ use super::Socket;
 #[derive(Debug)]
 pub(super) enum Stream<S> {
     Plain(S),
+    #[cfg(feature = "rustls")]
     Tls(Box<TlsStream<S>>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    #[cfg(feature = "rustls")]
     pub(super) async fn handshake(self, role: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
         let Self::Plain(stream) = self else { return Err(unavailable()) };
         let (stream, tls): (TlsStream<S>, _) = match role {
@@ -32,9 +37,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                 let tls = TlsInfo::of_client(stream.get_ref().1, connector.server_name());
                 (stream.into(), tls)
             }
-            Role::None => return Err(unavailable()),
+            Role::None | _ => return Err(unavailable()),
         };
         Ok((Self::Tls(Box::new(stream)), tls))
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    pub(super) async fn handshake(self, _: &Role) -> io::Result<(Self, Option<TlsInfo>)> {
+        Err(unavailable())
     }
 }
 
@@ -46,6 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -55,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, octets),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(context, octets),
         }
     }
@@ -62,6 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -69,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

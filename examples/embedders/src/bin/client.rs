@@ -1,17 +1,17 @@
 //! Fetches all messages of a maildrop into a folder, and leaves them on the server.
 
-use std::error::Error;
+use core::error::Error;
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
-use pop3_driver::tls::rustls::RootCertStore;
-use pop3_driver::tls::{Connector, client_config};
+use pop3_driver::tls::Connector;
 use pop3_proto::MessageNumber;
 use pop3_tokio::{Options, Security, Socket, connect};
-use tokio::fs::{File, rename};
+use pop3_trust::Whom;
+use tokio::fs::{File, hard_link, remove_file};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
@@ -23,9 +23,9 @@ struct Arguments {
     /// Begin TLS by STLS, as on port 110.
     #[arg(long)]
     stls: bool,
-    /// The certificates of the authorities to believe (PEM).
+    /// Authorities to believe beside the system's (PEM).
     #[arg(long)]
-    roots: PathBuf,
+    roots: Option<PathBuf>,
     #[arg(long)]
     user: String,
     #[arg(long, env = "POP3_PASSWORD", hide_env_values = true)]
@@ -60,11 +60,11 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let save = save(&mut client, number, &path);
         let why = match timeout(Duration::from_secs(arguments.patience), save).await {
             Ok(Ok(())) => continue,
-            Ok(Err(error)) if error.is_final() => return Err(error.into()),
-            Ok(Err(error)) => pop3_text::reasons(&error),
+            Ok(Err(error)) if is_final(&*error) => return Err(error),
+            Ok(Err(error)) => pop3_text::reasons(&*error),
             Err(_) => format!("it took more than {} s", arguments.patience),
         };
-        eprintln!("message {number} is left out: {why}");
+        eprintln!("message {number} is not in {}: {why}", path.display());
         missing += 1;
     }
     if missing > 0 {
@@ -76,11 +76,8 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 async fn log_in(arguments: &Arguments) -> Result<Client<Socket>, Box<dyn Error>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in pop3_certificates::certificates(&arguments.roots)? {
-        roots.add(certificate)?;
-    }
-    let connector = Connector::new(client_config(roots)?, &arguments.host)?;
+    let config = Whom::new().with_ca_file(arguments.roots.clone()).config()?;
+    let connector = Connector::new(config, &arguments.host)?;
     let security = if arguments.stls { Security::StartTls(connector) } else { Security::Implicit(connector) };
     let mut client = connect(&arguments.host, arguments.port, security, Options::new()).await?;
     let credentials = Credentials::new(&arguments.user).with_password(arguments.password.as_str());
@@ -89,19 +86,26 @@ async fn log_in(arguments: &Arguments) -> Result<Client<Socket>, Box<dyn Error>>
     Ok(client)
 }
 
-/// The file has its name when the message is complete.
-async fn save(client: &mut Client<Socket>, number: MessageNumber, path: &Path) -> Result<(), client::Error> {
+/// Whether the session is over, and not only this message lost.
+fn is_final(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref().is_some_and(client::Error::is_final)
+}
+
+/// The file has its name when the message is complete; one that is there is left as it is.
+async fn save(client: &mut Client<Socket>, number: MessageNumber, path: &Path) -> Result<(), Box<dyn Error>> {
     let part = path.with_extension("part");
-    let mut file = File::create(&part).await.map_err(client::Error::Store)?;
+    let mut file = File::create(&part).await?;
     let mut message = client.message(number).await?;
     let size = message.size().unwrap_or_default();
     let mut octets = 0;
     while let Some(chunk) = message.chunk().await? {
-        file.write_all(chunk).await.map_err(client::Error::Store)?;
+        file.write_all(chunk).await?;
         octets += chunk.len();
         eprint!("\rmessage {number}: {octets} of {size} octets");
     }
     eprintln!();
-    file.sync_all().await.map_err(client::Error::Store)?;
-    rename(&part, path).await.map_err(client::Error::Store)
+    file.sync_all().await?;
+    hard_link(&part, path).await?;
+    remove_file(&part).await?;
+    Ok(())
 }

@@ -1,25 +1,25 @@
 //! Lets clients that know only passwords use a provider that wants OAuth 2.0: it takes a user's password for the name of
 //! a file with a token, logs in at the provider with that, and relays what the two have to say from there on.
 
-use std::error::Error;
-use std::future::pending;
+use core::error::Error;
+use core::future::pending;
+use core::net::SocketAddr;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::client::{self, LoginPolicy, Retry};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
-use pop3_driver::tls::rustls::RootCertStore;
-use pop3_driver::tls::{Connector, Role, client_config};
-use pop3_driver::{Admission, Backend, Context, Stop};
+use pop3_driver::tls::{Connector, Role};
 use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Secret;
 use pop3_tokio::{Options, Security, Socket, connect};
+use pop3_trust::Whom;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split};
 use tokio::net::TcpListener;
 
@@ -31,9 +31,9 @@ struct Arguments {
     /// The folder with the tokens.
     #[arg(long)]
     tokens: PathBuf,
-    /// The certificates of the authorities to believe (PEM).
+    /// Authorities to believe beside the system's (PEM).
     #[arg(long)]
-    roots: PathBuf,
+    roots: Option<PathBuf>,
     /// The provider's host.
     host: String,
     #[arg(long, default_value_t = 995)]
@@ -77,7 +77,7 @@ fn refused(error: &client::Error) -> Rejection {
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
-        _ => Rejection::permanent("the provider can't be used"),
+        Retry::Never | _ => Rejection::permanent("the provider can't be used"),
     }
 }
 
@@ -161,12 +161,8 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let Arguments { listen, tokens, roots: path, host, port } = arguments;
-    let mut roots = RootCertStore::empty();
-    for certificate in pop3_certificates::certificates(&path)? {
-        roots.add(certificate)?;
-    }
-    let connector = Connector::new(client_config(roots)?, &host)?;
+    let Arguments { listen, tokens, roots, host, port } = arguments;
+    let connector = Connector::new(Whom::new().with_ca_file(roots).config()?, &host)?;
     let provider = Arc::new(Provider { host, port, connector, tokens });
     let service = Arc::new(Proxy { config: Config::new().into(), provider });
     let listener = TcpListener::bind(listen).await?;

@@ -1,21 +1,22 @@
 //! A server whose mail is in a database that is asked over the network; here one in memory stands in for it.
 
+use core::error::Error;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
-use pop3_driver::backend::Credentials;
+use pop3_certificates as pem;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_driver::tls::{Role, server_config};
-use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Octets, Rejection, UniqueId, dots};
 use pop3_sasl::Mechanism;
@@ -243,8 +244,9 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
         Some((chain, key)) => {
-            let key = PrivateKeyDer::from_pem_file(key)?;
-            Role::Server(server_config(pop3_certificates::certificates(&chain)?, key)?)
+            let private =
+                PrivateKeyDer::from_pem_file(&key).map_err(|error| pem::Error::new(&key, &error))?;
+            Role::Server(server_config(pem::certificates(&chain)?, private)?)
         }
         None => Role::None,
     };

@@ -5,30 +5,31 @@
 //! The command finds an id of the message in `POP3_ID`: should this program be killed between the end of the command
 //! and its own note of it, the same message comes once more, with the same id.
 
+use core::error::Error;
+use core::time::Duration;
 use std::collections::HashMap;
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Parser;
 use pop3_driver::client::{self, Credentials, LoginPolicy, Retry};
-use pop3_driver::tls::rustls::RootCertStore;
-use pop3_driver::tls::{Connector, client_config};
+use pop3_driver::tls::Connector;
 use pop3_proto::MessageNumber;
 use pop3_seen::{Census, Day, Entry, Forgetting, Id, Memory, Note, Seen, Storage, day};
 use pop3_std::{Client, Options, Security};
+use pop3_trust::Whom;
 
 #[derive(Parser)]
 struct Arguments {
     host: String,
     #[arg(long, default_value_t = 995)]
     port: u16,
-    /// The certificates of the authorities to believe (PEM).
+    /// Authorities to believe beside the system's (PEM).
     #[arg(long)]
-    roots: PathBuf,
+    roots: Option<PathBuf>,
     #[arg(long)]
     user: String,
     #[arg(long, env = "POP3_PASSWORD", hide_env_values = true)]
@@ -107,11 +108,8 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Erro
 }
 
 fn log_in(arguments: &Arguments) -> Result<Client, Box<dyn Error>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in pop3_certificates::certificates(&arguments.roots)? {
-        roots.add(certificate)?;
-    }
-    let security = Security::Implicit(Connector::new(client_config(roots)?, &arguments.host)?);
+    let config = Whom::new().with_ca_file(arguments.roots.clone()).config()?;
+    let security = Security::Implicit(Connector::new(config, &arguments.host)?);
     let mut client = Client::connect(&arguments.host, arguments.port, security, Options::new())?;
     let credentials = Credentials::new(&arguments.user).with_password(arguments.password.as_str());
     client.login_with(&credentials, &LoginPolicy::default())?;
@@ -156,6 +154,7 @@ impl Book {
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
         let today = day(seconds).ok_or("the clock of this machine is wrong")?;
         let file = File::options().read(true).append(true).create(true).open(path)?;
+        sync_folder(path)?;
         let text = io::read_to_string(&file)?;
         // What is behind the last line end was being written when the program was killed.
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
@@ -176,9 +175,8 @@ impl Book {
         self.days.get(&id).map_or(0, |&day| self.today.saturating_sub(day))
     }
 
-    fn line(&mut self, note: &Note) -> String {
-        let id = id_of(note);
-        format!("{} {note}\n", self.days.entry(id).or_insert(self.today))
+    fn line(&self, note: &Note) -> String {
+        format!("{} {note}\n", self.days.get(&id_of(note)).unwrap_or(&self.today))
     }
 }
 
@@ -188,10 +186,18 @@ const fn id_of(note: &Note) -> Id {
     }
 }
 
+/// Has the name of a file survive a loss of power.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
 impl Storage for Book {
     type Error = io::Error;
 
     fn append(&mut self, notes: &[Note]) -> io::Result<()> {
+        let stored = notes.iter().filter(|note| matches!(note, Note::Stored(..)));
+        self.days.extend(stored.map(|note| (id_of(note), self.today)));
         let text: String = notes.iter().map(|note| self.line(note)).collect();
         let length = self.file.metadata()?.len();
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
@@ -205,6 +211,7 @@ impl Storage for Book {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&new, &self.path)?;
+        sync_folder(&self.path)?;
         self.file = File::options().append(true).open(&self.path)?;
         Ok(())
     }

@@ -1,0 +1,53 @@
+//! How a user has logged in.
+
+use core::fmt;
+
+use pop3_sasl::Mechanism;
+
+/// By which commands a user has logged in: a client of ours, or a server's.
+///
+/// `Display` shows `USER and PASS`, `APOP`, or the name of the mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoginMethod {
+    /// USER and PASS (RFC 1939 section 7).
+    User,
+    /// APOP (RFC 1939 section 7).
+    Apop,
+    /// AUTH with this mechanism (RFC 5034).
+    Auth(Mechanism),
+}
+
+impl LoginMethod {
+    /// One word for it, as for a log: `USER`, `APOP`, or the name of the mechanism.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Apop => "APOP",
+            Self::Auth(mechanism) => mechanism.name(),
+        }
+    }
+}
+
+impl fmt::Display for LoginMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str("USER and PASS"),
+            Self::Apop | Self::Auth(_) => f.write_str(self.name()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_both_commands_and_a_log_one_word() {
+        let methods = [LoginMethod::User, LoginMethod::Apop, LoginMethod::Auth(Mechanism::ScramSha256)];
+        assert_eq!(methods.map(LoginMethod::name), ["USER", "APOP", "SCRAM-SHA-256"]);
+        let shown = methods.map(|method| method.to_string());
+        assert_eq!(shown, ["USER and PASS", "APOP", "SCRAM-SHA-256"]);
+    }
+}
