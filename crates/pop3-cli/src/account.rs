@@ -1,9 +1,8 @@
 //! From the options of an account to the settings that the library knows.
 
 use pop3_connect::{Login, Naming, Settings, Tls};
-use pop3_driver::LoginMethod;
-use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error};
+use pop3_driver::{LoginMethod, Transport};
 
 use crate::args::{self, Account};
 use crate::tell::tell;

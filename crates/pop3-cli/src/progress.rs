@@ -7,7 +7,6 @@ use pop3_driver::OnStop;
 use pop3_fetch::{Event, Notice};
 
 use crate::interrupt;
-
 use crate::tell::tell;
 
 /// The progress of a fetch, on standard error, if that is a terminal.
@@ -39,7 +38,7 @@ impl Progress {
             Event::Finished => self.bar.finish_and_clear(),
             Event::Notice(notice) if self.quiet && notice.is_harmless() => {}
             // Above the bar, where there is one.
-            Event::Notice(notice) => self.bar.suspend(|| say(notice)),
+            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {}", words(notice)))),
             _ => {}
         }
     }
@@ -65,13 +64,10 @@ impl Progress {
     }
 }
 
-/// Says what went otherwise than one may expect; an option that has led to it is named.
-fn say(notice: &Notice) {
+/// The notice, which names the option that it comes from.
+fn words(notice: &Notice) -> String {
     if let Notice::TooLarge { message, octets } = notice {
-        tell(format_args!(
-            "pop3: message {message} skipped: {octets} octets are more than --max-size allows"
-        ));
-    } else {
-        tell(format_args!("pop3: {notice}"));
+        return format!("message {message} skipped: {octets} octets are more than --max-size allows");
     }
+    notice.to_string()
 }
