@@ -11,7 +11,7 @@ pub enum Error {
     Io(io::Error),
     /// It is no transcript and no capture, or is cut off; the text says where and how.
     Unreadable(String),
-    /// There is no session in the capture: no connection to one of the [ports](Options::ports) that a server has
+    /// There is no session in the capture: no connection to one of the [ports](crate::Options::ports) that a server has
     /// answered.
     NothingCaptured,
     /// There is no session in the transcript: no line begins with `C:` or `S:`.

@@ -1,10 +1,10 @@
 //! Lets clients that know only passwords use a provider that wants OAuth 2.0: it takes a user's password for the name of
 //! a file with a token, logs in at the provider with that, and relays what the two have to say from there on.
 
-use std::error::Error;
-use std::future::pending;
+use core::error::Error;
+use core::future::pending;
+use core::net::SocketAddr;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn refused(error: &client::Error) -> Rejection {
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
-        _ => Rejection::permanent("the provider can't be used"),
+        Retry::Never | _ => Rejection::permanent("the provider can't be used"),
     }
 }
 

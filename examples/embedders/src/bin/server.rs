@@ -1,13 +1,13 @@
 //! A server whose mail is in a database that is asked over the network; here one in memory stands in for it.
 
+use core::error::Error;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
 use pop3_certificates as pem;
