@@ -38,16 +38,3 @@ impl fmt::Display for LoginMethod {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn people_read_both_commands_and_a_log_one_word() {
-        let methods = [LoginMethod::User, LoginMethod::Apop, LoginMethod::Auth(Mechanism::ScramSha256)];
-        assert_eq!(methods.map(LoginMethod::name), ["USER", "APOP", "SCRAM-SHA-256"]);
-        let shown = methods.map(|method| method.to_string());
-        assert_eq!(shown, ["USER and PASS", "APOP", "SCRAM-SHA-256"]);
-    }
-}
