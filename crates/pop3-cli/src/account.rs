@@ -1,8 +1,8 @@
 //! From the options of an account to the settings that the library knows.
 
 use pop3_connect::{Login, Naming, Settings, Tls};
-use pop3_driver::Transport;
 use pop3_driver::LoginMethod;
+use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error};
 
 use crate::args::{self, Account};
@@ -45,7 +45,10 @@ const NAMING: Naming = |key, value| {
 };
 
 /// Logs in, and says how. Warns where the server's words about binding do not hold.
-pub(crate) async fn log_in<T: Transport>(login: &Login, client: &mut Client<T>) -> Result<LoginMethod, Error> {
+pub(crate) async fn log_in<T: Transport>(
+    login: &Login,
+    client: &mut Client<T>,
+) -> Result<LoginMethod, Error> {
     let method = login.log_in(client).await?;
     if let Some(warning) = login.warning(client, method) {
         tell(format_args!("pop3: warning: {warning}"));

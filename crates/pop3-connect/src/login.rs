@@ -1,8 +1,8 @@
 //! A way to log in, with all that it takes.
 
+use pop3_driver::LoginMethod;
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
-use pop3_driver::LoginMethod;
 use pop3_proto::{Quirk, Secret};
 use pop3_url::Url;
 
