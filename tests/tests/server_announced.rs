@@ -133,9 +133,9 @@ fn taken(way: Way, setting: Setting, line: &str) -> bool {
 }
 
 fn mechanisms(list: &BTreeSet<String>) -> Vec<String> {
-    let line = list.iter().find_map(|line| match Capability::parse(line.as_bytes()) {
-        Capability::Sasl(names) => Some(String::from_utf8(names.to_vec()).expect("ASCII")),
-        _ => None,
+    let line = list.iter().find_map(|line| {
+        let Capability::Sasl(names) = Capability::parse(line.as_bytes()) else { return None };
+        Some(String::from_utf8(names.to_vec()).expect("ASCII"))
     });
     line.unwrap_or_default().split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

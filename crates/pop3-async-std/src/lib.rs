@@ -56,6 +56,6 @@ pub async fn connect<R: Runtime>(
     let deadline = clock.now().after(options.connect_timeout);
     let stream =
         runtime::within::<R, _>(clock, deadline, R::connect(host, port)).await.map_err(Error::Network)?;
-    let socket = Socket::new(stream, security.role(), clock);
+    let socket = Socket::over(stream, security.role(), clock);
     Client::open(socket, &security, options, deadline).await
 }

@@ -19,7 +19,7 @@ use crate::socket::Socket;
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none. Dropping the future ends the listening; connections go on.
 ///
-/// A connection that is to be [taken over](pop3_driver::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
 pub async fn serve<R: Runtime, S: Service>(
     listener: R::Listener,
     entrance: Entrance,
@@ -32,7 +32,7 @@ pub async fn serve<R: Runtime, S: Service>(
 }
 
 /// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
 /// to the end of the grace period.
 pub async fn serve_or_hand_over<R, S, H, F>(
     listener: R::Listener,
@@ -60,7 +60,7 @@ pub async fn serve_or_hand_over<R, S, H, F>(
                 continue;
             }
         };
-        let socket = Socket::<R>::new(stream, role.clone(), clock);
+        let socket = Socket::<R>::over(stream, role.clone(), clock);
         // Here, and not in the task: no more than one is open that has no place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;

@@ -23,7 +23,7 @@ where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let socket = Socket::<R, S>::new(stream, security.role(), Clock::start());
+    let socket = Socket::<R, S>::over(stream, security.role(), Clock::start());
     let deadline = socket.now().after(options.connect_timeout);
     Client::open(socket, &security, options, deadline).await
 }
@@ -64,6 +64,6 @@ pub async fn serve_connection<R, S, V>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
     V: Service,
 {
-    let socket = Socket::<R, S>::new(stream, role, Clock::start());
+    let socket = Socket::<R, S>::over(stream, role, Clock::start());
     pop3_driver::server::serve(socket, entrance, peer, service, stop).await;
 }

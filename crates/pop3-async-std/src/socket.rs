@@ -28,8 +28,8 @@ pub struct Socket<R: Runtime, S = <R as Runtime>::Stream> {
 }
 
 impl<R: Runtime, S> Socket<R, S> {
-    /// A stream in clear. `role` is its side in a handshake.
-    pub const fn new(stream: S, role: Role, clock: Clock) -> Self {
+    /// Any stream in clear. `role` is its side in a handshake.
+    pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
         Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock, runtime: PhantomData }
     }
 

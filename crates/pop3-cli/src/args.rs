@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pop3_certificates::Fingerprint;
+use pop3_connect::Way;
 use pop3_fetch::Target;
 use pop3_sasl::Mechanism;
 use pop3_url::Url;
@@ -112,8 +113,8 @@ pub(crate) struct Account {
     /// How to log in: auto, user (USER and PASS), apop, or a mechanism of SASL: plain, login, cram-md5,
     /// scram-sha-1, scram-sha-256, scram-sha-512, each of these also with -plus, external, anonymous,
     /// xoauth2, oauthbearer; auto takes what the URL says, else the strongest that both sides have
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = Auth::parse)]
-    pub(crate) auth: Auth,
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = way)]
+    pub(crate) auth: Way,
     /// Log in only by a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
     #[arg(long)]
     pub(crate) require_binding: bool,
@@ -252,6 +253,17 @@ pub(crate) enum Runtime {
     Std,
 }
 
+impl From<Runtime> for pop3_connect::Runtime {
+    fn from(runtime: Runtime) -> Self {
+        match runtime {
+            Runtime::Tokio => Self::Tokio,
+            Runtime::AsyncStd => Self::AsyncStd,
+            Runtime::Smol => Self::Smol,
+            Runtime::Std => Self::Threads,
+        }
+    }
+}
+
 impl From<Runtime> for pop3_serve::Runtime {
     fn from(runtime: Runtime) -> Self {
         match runtime {
@@ -273,29 +285,15 @@ pub(crate) enum Tls {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Auth {
-    #[default]
-    Auto,
-    /// USER and PASS
-    User,
-    /// APOP
-    Apop,
-    /// AUTH with this mechanism
-    Sasl(Mechanism),
-}
-
-impl Auth {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "auto" => Ok(Self::Auto),
-            "user" => Ok(Self::User),
-            "apop" => Ok(Self::Apop),
-            name => Mechanism::parse(name.as_bytes()).map(Self::Sasl).ok_or_else(|| {
-                let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_ascii_lowercase());
-                format!("it is none of auto, user, apop, {}", known.join(", "))
-            }),
-        }
+fn way(text: &str) -> Result<Way, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Way::Auto),
+        "user" => Ok(Way::User),
+        "apop" => Ok(Way::Apop),
+        name => Mechanism::parse(name.as_bytes()).map(Way::Sasl).ok_or_else(|| {
+            let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_ascii_lowercase());
+            format!("it is none of auto, user, apop, {}", known.join(", "))
+        }),
     }
 }
 

@@ -85,6 +85,20 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
+impl From<pop3_connect::Error> for Failure {
+    fn from(error: pop3_connect::Error) -> Self {
+        use pop3_connect::ErrorKind;
+        let exit = match error.kind() {
+            ErrorKind::Settings => Exit::Usage,
+            ErrorKind::Connection => Exit::Connect,
+            ErrorKind::Login => Exit::Login,
+            ErrorKind::Later => Exit::TryLater,
+            ErrorKind::Protocol | _ => Exit::Protocol,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
 impl From<pop3_serve::Error> for Failure {
     fn from(error: pop3_serve::Error) -> Self {
         let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };

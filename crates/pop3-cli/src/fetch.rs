@@ -9,15 +9,15 @@ mod summary;
 
 use std::sync::{Arc, Once};
 
+use pop3_connect::{Dial, Login, Session};
 use pop3_driver::client::Client;
 use pop3_driver::{Stop, Transport};
 use pop3_fetch::{Fetch, Options, RecognisedBy, Report, Target};
 
+use crate::account;
 use crate::args::{self, RecogniseBy};
-use crate::dial::{Dial, Session};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Shield};
-use crate::login::Login;
 use crate::progress::Progress;
 
 /// Fetches.
@@ -72,10 +72,11 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
     }
     let account = &options.account;
     let url = account.url()?;
-    let mut dial = Dial::new(account, &url)?;
-    let login = Login::new(account, &url, &dial.place)?
+    let settings = account::settings(account);
+    let dial = Dial::new(&settings, &url)?;
+    let login = Login::new(&settings, &url, dial.place())?
         .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
-    dial.kind = login.kind();
+    let mut dial = dial.for_login(&login);
     let owner = pop3_fetch::account(&url, login.user());
     let path = match &options.state {
         Some(path) => path.clone(),
@@ -88,11 +89,13 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
     let fetch = Fetch::open(&options.to, &path, &owner, wishes(options, stop.clone()))
         .map_err(|error| failure::unopened(&error))?;
     if options.no_pipelining || fetch.lost_synchronisation() {
-        dial.options.config.pipelining = false;
+        dial = dial.with_pipelining(false);
     }
-    dial.options.stop = Some(stop);
+    dial = dial.with_stop(stop);
     let mut fetch = fetch.on_event(Progress::new(options.quiet).listener());
-    let fetched = dial.run(Fetcher { fetch: &mut fetch, login }).map_err(|error| dial.failure(&error));
+    let fetched = dial
+        .run(account.runtime.into(), Fetcher { fetch: &mut fetch, login })
+        .map_err(|error| Failure::from(dial.explain(&error)));
     *report = *fetch.report();
     let report = fetched?.map_err(|error| failure::failure(&error, &dial))?;
     Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
@@ -132,7 +135,7 @@ impl Session for Fetcher<'_> {
     type Output = Result<Report, pop3_fetch::Error>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
-        self.login.log_in(&mut client).await?;
+        account::log_in(&self.login, &mut client).await?;
         self.fetch.run(client).await
     }
 }

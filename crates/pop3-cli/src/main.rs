@@ -3,24 +3,21 @@
 // They panic where nothing can be written, as on a closed pipe.
 #![warn(clippy::print_stderr, clippy::print_stdout)]
 
+mod account;
 mod args;
 mod check;
 mod conformance;
 mod demo;
-mod dial;
 mod exit;
 mod fetch;
 mod interrupt;
 mod lint;
 mod logging;
-mod login;
 mod passwd;
 mod password;
 mod progress;
-mod refused;
 mod serve;
 mod tell;
-mod tls;
 
 use std::process::ExitCode;
 

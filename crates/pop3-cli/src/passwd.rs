@@ -2,13 +2,13 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use pop3_connect::first_line;
 use pop3_proto::Secret;
 use pop3_sasl::scram::Hash;
 use pop3_serve::{BadPassword, UserName};
 
 use crate::args::{Passwd, PasswordForm};
 use crate::exit::{Exit, Failure};
-use crate::password::first_line;
 
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.

@@ -4,10 +4,9 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pop3_driver::OnStop;
-use pop3_fetch::Event;
+use pop3_fetch::{Event, Notice};
 
 use crate::interrupt;
-
 use crate::tell::tell;
 
 /// The progress of a fetch, on standard error, if that is a terminal.
@@ -39,7 +38,7 @@ impl Progress {
             Event::Finished => self.bar.finish_and_clear(),
             Event::Notice(notice) if self.quiet && notice.is_harmless() => {}
             // Above the bar, where there is one.
-            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {notice}"))),
+            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {}", words(notice)))),
             _ => {}
         }
     }
@@ -63,4 +62,12 @@ impl Progress {
     fn show(&self) {
         self.bar.set_message(format!("{}/{}", self.done, self.messages));
     }
+}
+
+/// The notice, which names the option that it comes from.
+fn words(notice: &Notice) -> String {
+    if let Notice::TooLarge { message, octets } = notice {
+        return format!("message {message} skipped: {octets} octets are more than --max-size allows");
+    }
+    notice.to_string()
 }

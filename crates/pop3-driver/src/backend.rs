@@ -1,7 +1,9 @@
 //! What a store gives, one session at a time.
 
+mod context;
 mod credentials;
 
+pub use context::Context;
 pub use credentials::{Credentials, Proof};
 
 use core::future::Future;
@@ -12,7 +14,6 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::context::Context;
 use crate::tls::TlsInfo;
 
 /// The store of one session, for stores that await. (For those that block, see

@@ -25,7 +25,7 @@ mod transfer;
 pub use connect::{GRACE, Options, Security};
 pub use error::{Error, NoLogin, Refusal};
 pub use language::Language;
-pub use login::{LoginPolicy, Method};
+pub use login::LoginPolicy;
 pub use message::Message;
 pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;

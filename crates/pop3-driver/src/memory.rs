@@ -11,8 +11,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Credentials, Proof};
-use crate::context::Context;
+use crate::backend::{Context, Credentials, Proof};
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
 use crate::tls::Certificate;

@@ -3,7 +3,6 @@
 mod admitted;
 mod drive;
 mod link;
-mod login_method;
 mod peer;
 mod place;
 mod proxy;
@@ -17,7 +16,6 @@ mod telling;
 mod welcoming;
 
 pub use admitted::{Admitted, admit};
-pub use login_method::LoginMethod;
 pub use peer::{Peer, SessionId};
 pub use place::Place;
 pub use proxy::Proxy;

@@ -15,8 +15,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Admission, Backend, Credentials};
-use crate::context::Context;
+use crate::backend::{Admission, Backend, Context, Credentials};
 use crate::server::Peer;
 use crate::tls::TlsInfo;
 

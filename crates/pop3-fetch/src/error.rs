@@ -1,12 +1,14 @@
 //! Why a fetch fails.
 
+mod listing;
+
 use core::fmt;
 use std::io;
 
 use pop3_driver::client;
 use pop3_proto::MessageNumber;
 
-use crate::ListingError;
+pub use listing::ListingError;
 
 /// Why a fetch ended before its time. What was stored until then is remembered; the rest stays on the server.
 #[derive(Debug)]

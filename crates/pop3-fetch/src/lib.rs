@@ -89,6 +89,7 @@
 mod error;
 mod fetch;
 mod journal;
+mod lock;
 mod notice;
 mod options;
 mod report;
@@ -96,8 +97,8 @@ mod sink;
 mod spot;
 mod target;
 
-pub use error::Error;
-pub use fetch::{Fetch, ListingError, account, default_state};
+pub use error::{Error, ListingError};
+pub use fetch::{Fetch, account, default_state};
 pub use journal::RecognisedBy;
 pub use notice::{Event, Notice};
 pub use options::Options;

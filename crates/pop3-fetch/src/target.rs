@@ -1,9 +1,13 @@
 //! Where fetched mail goes.
 
+mod place;
+
 use core::fmt;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+
+pub(crate) use place::real_path;
 
 /// Where fetched mail goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

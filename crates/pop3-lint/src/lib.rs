@@ -34,13 +34,17 @@
 //! 4 MiB of text, for each connection; 10 000 connections at one time; a line of a transcript has at most 1 MiB.
 
 mod capture;
+mod error;
 mod linter;
+mod options;
 mod report;
 mod session;
 mod summary;
 mod tcp;
 mod transcript;
 
-pub use linter::{Error, Form, Linter, Options};
+pub use error::Error;
+pub use linter::Linter;
+pub use options::{Form, Options};
 pub use pop3_observer::{Level, Rule, Side};
 pub use summary::Summary;

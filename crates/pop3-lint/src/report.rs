@@ -7,7 +7,7 @@ use pop3_observer::{Level, Rule, Side, Violation};
 use pop3_text::Escaped;
 use serde_json::json;
 
-use crate::linter::Form;
+use crate::options::Form;
 use crate::session::{Commands, Session, Told};
 use crate::summary::Summary;
 

@@ -9,7 +9,7 @@ use std::io::{BufRead, Read};
 
 use pop3_observer::Side;
 
-use crate::linter::Error;
+use crate::error::Error;
 use crate::report::{Page, Report};
 
 /// The longest line of a transcript.

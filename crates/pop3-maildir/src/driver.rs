@@ -3,7 +3,8 @@
 //! A store of the driver is the users and their Maildirs, and so the program's. What its sessions
 //! open is here. A program that logs wraps this, because the driver asks for less than is known.
 
-use pop3_driver::{Context, store};
+use pop3_driver::backend::Context;
+use pop3_driver::store;
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 

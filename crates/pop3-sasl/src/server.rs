@@ -12,6 +12,7 @@ mod offer;
 mod scram;
 mod setup;
 mod token;
+mod token_refusal;
 mod vocabulary;
 
 pub use cram_md5::CramMd5;
@@ -19,5 +20,5 @@ pub use exchange::Exchange;
 pub use failure::{Failure, Misuse};
 pub use offer::Offer;
 pub use setup::Setup;
-pub use token::{TokenRefusal, TokenStatus};
+pub use token_refusal::{TokenRefusal, TokenStatus};
 pub use vocabulary::{Answer, Identity, Question, Step};

@@ -5,11 +5,10 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pop3_driver::backend::{Backend, Credentials};
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::server::Peer;
 use pop3_driver::store::{Chunks, Maildrop, Pool, Pooled};
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Admission, Context};
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;

@@ -6,11 +6,11 @@ use std::io;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use pop3_driver::backend::{Backend, Credentials};
-use pop3_driver::server::{LoginMethod, Peer, Place, Report, Service, Welcome, timestamp};
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
+use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
 use pop3_driver::store::Pool;
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Admission, Context, Stop};
+use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;

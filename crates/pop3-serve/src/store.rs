@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::Clock;
+use pop3_driver::backend::{Context, Credentials};
 use pop3_driver::store::Maildrop;
-use pop3_driver::{Clock, Context};
 use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};

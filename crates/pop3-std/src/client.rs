@@ -1,10 +1,10 @@
 //! A client that blocks.
 
 use pop3_driver::client::{
-    Client as Calls, Credentials, Language, LoginPolicy, Mechanism, Method, Receiver, Refusal,
+    Client as Calls, Credentials, Language, LoginPolicy, Mechanism, Receiver, Refusal,
 };
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Transport, wait};
+use pop3_driver::{LoginMethod, Transport, wait};
 use pop3_proto::client::Excerpt;
 use pop3_proto::listing::DropListing;
 use pop3_proto::{Capabilities, Capability, Channel, Extension, LanguageRange, MessageNumber, Octets, Quirk};
@@ -63,7 +63,11 @@ impl<T> From<Client<T>> for Calls<T> {
 #[expect(clippy::missing_errors_doc, reason = "each call fails as the one that it waits for, which says how")]
 impl<T: Transport> Client<T> {
     /// Logs in by the best way that the server and the credentials have.
-    pub fn login_with(&mut self, credentials: &Credentials, policy: &LoginPolicy) -> Result<Method, Error> {
+    pub fn login_with(
+        &mut self,
+        credentials: &Credentials,
+        policy: &LoginPolicy,
+    ) -> Result<LoginMethod, Error> {
         wait(self.calls.login_with(credentials, policy))
     }
 

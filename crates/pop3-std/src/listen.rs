@@ -25,7 +25,7 @@ use crate::stream::{Stream as _, Tcp, Unblock};
 /// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
 /// [`Role::None`] there is none.
 ///
-/// A connection that is to be [taken over](pop3_driver::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
 ///
 /// # Errors
 /// When the listener has no address.
@@ -40,7 +40,7 @@ pub fn serve<S: Service>(
 }
 
 /// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
 /// and counts as one.
 ///
 /// # Errors

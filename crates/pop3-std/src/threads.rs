@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn a_call_returns_fails_or_is_left_to_its_thread() {
         assert_eq!(wait(Threads.run(|| 1)).unwrap(), 1);
-        assert!(wait(Threads.run(|| panic!("on purpose"))).map(|()| ()).is_err());
+        let panicked: io::Result<()> = wait(Threads.run(|| panic!("on purpose")));
+        assert!(panicked.is_err());
         let (go, gone) = channel::<()>();
         let (told, tells) = channel();
         let mut call = Box::pin(Threads.run(move || {

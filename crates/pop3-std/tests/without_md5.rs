@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use pop3_driver::Stop;
 use pop3_driver::backend::{Credentials as Brought, Proof};
-use pop3_driver::client::{Credentials, LoginPolicy, Method, Retry};
+use pop3_driver::client::{Credentials, LoginPolicy, Retry};
 use pop3_driver::memory::MemoryStore;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::Blocking;
 use pop3_driver::tls::Role;
+use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::server::Config;
 use pop3_proto::{Rejection, apop};
 use pop3_sasl::client::Unusable;
@@ -140,7 +140,7 @@ fn a_client_chooses_neither_and_says_why() {
         assert!(cause.contains("feature md5"), "{cause}");
     }
     let policy = LoginPolicy::default().with_cram_md5(true).with_apop(true);
-    assert_eq!(client.login_with(&mrose, &policy).unwrap(), Method::Password);
+    assert_eq!(client.login_with(&mrose, &policy).unwrap(), LoginMethod::User);
     client.quit().unwrap();
 
     let commands = server.join().unwrap();

@@ -20,7 +20,7 @@ use crate::socket::Socket;
 /// the blocking pool, as a commit, still come to their end. A runtime that is dropped waits for them, however long:
 /// see [`Runtime::shutdown_timeout`](tokio::runtime::Runtime::shutdown_timeout).
 ///
-/// A connection that is to be [taken over](pop3_driver::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
 pub async fn serve<S: Service>(
     listener: TcpListener,
     entrance: Entrance,
@@ -32,7 +32,7 @@ pub async fn serve<S: Service>(
 }
 
 /// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
 /// to the end of the grace period.
 pub async fn serve_or_hand_over<S, H, F>(
     listener: TcpListener,

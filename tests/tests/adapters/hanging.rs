@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Context, Credentials};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Pool, Store};
 use pop3_driver::tls::Role;
-use pop3_driver::{Context, Stop};
 use pop3_proto::server::{Accepted, Close, Config, Extent, Limits, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 

@@ -8,11 +8,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Context, Credentials};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Store};
 use pop3_driver::tls::Role;
-use pop3_driver::{Context, Stop};
 use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 

@@ -8,11 +8,11 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::backend::{Credentials, Proof};
+use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message, Proof};
 use pop3_driver::client::{Options, Security};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
 use pop3_driver::tls::Role;
-use pop3_driver::{Admission, Backend, Context, Message, Stop, Transport as _};
+use pop3_driver::{Stop, Transport as _};
 use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pop3_driver::Stop;
 use pop3_driver::client::Credentials;
 use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, LoginMethod, Peer, Place, Report, Service, SessionId, Welcome};
+use pop3_driver::server::{Entrance, Peer, Place, Report, Service, SessionId, Welcome};
 use pop3_driver::store::{Blocking, Pool as _};
 use pop3_driver::tls::Role;
+use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Config};
 use pop3_sasl::Mechanism;

@@ -186,7 +186,7 @@ impl Runtime for AsyncStd {
 
     async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
         let stream = <Self as pop3_async_std::Runtime>::connect(HOST, port).await?;
-        Ok(pop3_async_std::Socket::new(stream, role, Clock::start()))
+        Ok(pop3_async_std::Socket::over(stream, role, Clock::start()))
     }
 
     fn serve<S: Service>(
@@ -253,7 +253,7 @@ impl Runtime for Smol {
 
     async fn dial(port: u16, role: Role) -> io::Result<Self::Socket> {
         let stream = <Self as pop3_async_std::Runtime>::connect(HOST, port).await?;
-        Ok(pop3_async_std::Socket::new(stream, role, Clock::start()))
+        Ok(pop3_async_std::Socket::over(stream, role, Clock::start()))
     }
 
     fn serve<S: Service>(

@@ -9,13 +9,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::backend::{Context, Credentials};
 use pop3_driver::client::{Client, Error, Options, Security};
 use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
-use pop3_driver::server::{Entrance, LoginMethod, Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
-use pop3_driver::{Context, Stop};
+use pop3_driver::{LoginMethod, Stop};
 use pop3_observer::Side;
 use pop3_proto::server::{Accepted, Close, Config, Limits, Totals};
 use pop3_proto::{Channel, Rejection};

@@ -1,6 +1,6 @@
 //! What messages can be given to: writers of the runtimes, closures, and whoever reads.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::io::{self, BufRead as _, Read as _};
 use std::rc::Rc;
 

@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::client::{
-    Client, Credentials, Error, LoginPolicy, Mechanism, Method, NoLogin, Options, Security, Trace, Tracer,
+    Client, Credentials, Error, LoginPolicy, Mechanism, NoLogin, Options, Security, Trace, Tracer,
 };
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::{LoginMethod, Transport as _, wait};
 use pop3_proto::client::{Config, Error as ProtocolError, SendError};
 use pop3_proto::{Advice, Keyword, Quirk, encode_base64};
 use pop3_sasl::client::{Error as ExchangeError, Unusable};
@@ -37,7 +37,7 @@ fn fred() -> Credentials {
     Credentials::new(USER).with_password(PASSWORD)
 }
 
-fn login(client: &mut Client<Wire>, credentials: &Credentials) -> Result<Method, Error> {
+fn login(client: &mut Client<Wire>, credentials: &Credentials) -> Result<LoginMethod, Error> {
     wait(client.login_with(credentials, &LoginPolicy::default()))
 }
 
@@ -81,19 +81,19 @@ fn each_mechanism_logs_in() {
 fn the_strongest_mechanism_is_chosen() {
     let token = || Credentials::new(USER).with_token(TOKEN);
     for (capabilities, credentials, chosen) in [
-        (ALL, fred(), Some(Method::Sasl(Mechanism::ScramSha512))),
-        ("SASL PLAIN scram-sha-1 SCRAM-SHA-256", fred(), Some(Method::Sasl(Mechanism::ScramSha256))),
-        ("SASL LOGIN CRAM-MD5 PLAIN", fred(), Some(Method::Sasl(Mechanism::Plain))),
-        ("SASL CRAM-MD5 LOGIN", fred(), Some(Method::Sasl(Mechanism::Login))),
-        ("SASL CRAM-MD5 GSSAPI\r\nUSER", fred(), Some(Method::Password)),
-        ("SASL XOAUTH2", fred(), Some(Method::Password)),
-        ("UIDL", fred(), Some(Method::Password)),
-        ("", fred(), Some(Method::Password)),
-        (ALL, token(), Some(Method::Sasl(Mechanism::OAuthBearer))),
-        ("SASL XOAUTH2 PLAIN", token(), Some(Method::Sasl(Mechanism::XOAuth2))),
+        (ALL, fred(), Some(LoginMethod::Auth(Mechanism::ScramSha512))),
+        ("SASL PLAIN scram-sha-1 SCRAM-SHA-256", fred(), Some(LoginMethod::Auth(Mechanism::ScramSha256))),
+        ("SASL LOGIN CRAM-MD5 PLAIN", fred(), Some(LoginMethod::Auth(Mechanism::Plain))),
+        ("SASL CRAM-MD5 LOGIN", fred(), Some(LoginMethod::Auth(Mechanism::Login))),
+        ("SASL CRAM-MD5 GSSAPI\r\nUSER", fred(), Some(LoginMethod::User)),
+        ("SASL XOAUTH2", fred(), Some(LoginMethod::User)),
+        ("UIDL", fred(), Some(LoginMethod::User)),
+        ("", fred(), Some(LoginMethod::User)),
+        (ALL, token(), Some(LoginMethod::Auth(Mechanism::OAuthBearer))),
+        ("SASL XOAUTH2 PLAIN", token(), Some(LoginMethod::Auth(Mechanism::XOAuth2))),
         ("SASL PLAIN", token(), None),
-        (ALL, Credentials::certificate(), Some(Method::Sasl(Mechanism::External))),
-        (ALL, Credentials::anonymous("me"), Some(Method::Sasl(Mechanism::Anonymous))),
+        (ALL, Credentials::certificate(), Some(LoginMethod::Auth(Mechanism::External))),
+        (ALL, Credentials::anonymous("me"), Some(LoginMethod::Auth(Mechanism::Anonymous))),
         ("SASL PLAIN", Credentials::anonymous("me"), None),
     ] {
         let (mut client, wire) = client(capabilities, honest);
@@ -109,10 +109,10 @@ fn the_strongest_mechanism_is_chosen() {
 #[test]
 fn apop_is_used_on_demand_and_only_where_there_is_no_mechanism() {
     for (capabilities, demanded, chosen) in [
-        (ALL, true, Method::Sasl(Mechanism::ScramSha512)),
-        ("SASL PLAIN", true, Method::Sasl(Mechanism::Plain)),
-        ("UIDL", true, Method::Apop),
-        ("UIDL", false, Method::Password),
+        (ALL, true, LoginMethod::Auth(Mechanism::ScramSha512)),
+        ("SASL PLAIN", true, LoginMethod::Auth(Mechanism::Plain)),
+        ("UIDL", true, LoginMethod::Apop),
+        ("UIDL", false, LoginMethod::User),
     ] {
         let (mut client, _) = client(capabilities, honest);
         let policy = LoginPolicy::default().with_apop(demanded);
@@ -138,7 +138,7 @@ fn no_secret_travels_in_clear() {
     }
     // Where the owner trusts the line, SCRAM still shows no secret on it.
     let (mut client, wire) = client(ALL, honest);
-    assert_eq!(login(&mut client, &fred()).expect("SCRAM"), Method::Sasl(Mechanism::ScramSha512));
+    assert_eq!(login(&mut client, &fred()).expect("SCRAM"), LoginMethod::Auth(Mechanism::ScramSha512));
     let plain = encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes());
     let plain = core::str::from_utf8(plain.expose()).expect("ASCII").to_owned();
     assert!(!wire.sent().contains(PASSWORD) && !wire.sent().contains(&plain));
@@ -353,7 +353,7 @@ fn two_lines_only(refusal: &'static str) -> impl FnMut(&str) -> Option<String> +
 fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
     let wire = Wire::talking("+OK\r\n", two_lines_only("-ERR Protocol error. 19\r\n"));
     let mut client = open_with(&wire, &Security::TrustedPlaintext, Options::new());
-    assert_eq!(login(&mut client, &fred()).expect("in two lines"), Method::Sasl(Mechanism::ScramSha256));
+    assert_eq!(login(&mut client, &fred()).expect("in two lines"), LoginMethod::Auth(Mechanism::ScramSha256));
     assert_eq!(client.quirks(), [Quirk::InitialResponseRefused]);
 
     // Not where the server says that it is the credentials, or its own trouble, or when strict.
@@ -396,7 +396,7 @@ fn a_mechanism_that_is_turned_down_gives_way_to_the_next() {
     // The server would say if it were the credentials.
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE");
     let mut client = open_with(&wire, &Security::TrustedPlaintext, Options::new());
-    assert_eq!(login(&mut client, &fred()).expect("by PLAIN"), Method::Sasl(Mechanism::Plain));
+    assert_eq!(login(&mut client, &fred()).expect("by PLAIN"), LoginMethod::Auth(Mechanism::Plain));
     // Once named, nothing else is used (2384-4.02).
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN");
     let mut client = open_with(&wire, &Security::TrustedPlaintext, Options::new());
@@ -505,7 +505,7 @@ fn capa_is_not_sent_to_servers_that_would_hang_up() {
     let wire = Wire::talking("+OK\r\n", move |line| if line == "CAPA" { None } else { server(line) });
     let options = Options::new().with_capabilities(false);
     let mut client = open_with(&wire, &Security::TrustedPlaintext, options);
-    assert_eq!(login(&mut client, &fred()).expect("by USER and PASS"), Method::Password);
+    assert_eq!(login(&mut client, &fred()).expect("by USER and PASS"), LoginMethod::User);
     assert!(!wire.lines().contains(&"CAPA".to_owned()));
 }
 

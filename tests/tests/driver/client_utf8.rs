@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Method, Options, Security};
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Options, Security};
+use pop3_driver::{LoginMethod, Transport as _, wait};
 use pop3_proto::client::SendError;
 use pop3_proto::{Advice, LanguageRange, MessageNumber, Quirk};
 use pop3_sasl::client::Unusable;
@@ -73,7 +73,7 @@ fn utf8_in_names_and_passwords_needs_the_announcement() {
     let (mut sasl, wire) = client("SASL PLAIN", "", "");
     let credentials = Credentials::new("josé").with_password("tänstaaf");
     let method = wait(sasl.login_with(&credentials, &LoginPolicy::default())).expect("by PLAIN");
-    assert!(matches!(method, Method::Sasl(_)));
+    assert!(matches!(method, LoginMethod::Auth(_)));
     let response = pop3_proto::encode_base64("\0josé\0tänstaaf".as_bytes());
     let response = core::str::from_utf8(response.expose()).expect("ASCII");
     assert_eq!(wire.lines()[1..3], ["AUTH PLAIN", response]);

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method, Options, Security};
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Options, Security};
+use pop3_driver::{LoginMethod, Transport as _, wait};
 use pop3_proto::{Base64, encode_base64};
 use pop3_sasl::client::Error as ExchangeError;
 
@@ -50,7 +50,7 @@ fn a_server_that_asks_for_too_many_iterations_gets_no_proof() {
     let policy = LoginPolicy::default().with_max_iterations(4096);
     let (mut good, _) = client("SASL SCRAM-SHA-256", honest);
     let method = wait(good.login_with(&fred(), &policy)).expect("as many as are allowed");
-    assert_eq!(method, Method::Sasl(Mechanism::ScramSha256));
+    assert_eq!(method, LoginMethod::Auth(Mechanism::ScramSha256));
 
     let (mut greedy, wire) = client("SASL SCRAM-SHA-256", one_more);
     let failed = wait(greedy.login_with(&fred(), &policy));

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, LoginPolicy, Mechanism, Method, Options, Security};
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::client::{Client, Credentials, LoginPolicy, Mechanism, Options, Security};
+use pop3_driver::{LoginMethod, Transport as _, wait};
 use pop3_proto::client::Config;
 use pop3_proto::{Base64, encode_base64};
 use proptest::prelude::*;
@@ -110,10 +110,10 @@ proptest! {
         let policy = LoginPolicy::default().with_require_binding(required);
         for _ in 0..1 + u8::from(again) {
             let result = match way {
-                Some(mechanism) => wait(client.authenticate(mechanism, &credentials)).map(|()| Method::Sasl(mechanism)),
+                Some(mechanism) => wait(client.authenticate(mechanism, &credentials)).map(|()| LoginMethod::Auth(mechanism)),
                 None => wait(client.login_with(&credentials, &policy)),
             };
-            if let Ok(Method::Sasl(mechanism)) = result {
+            if let Ok(LoginMethod::Auth(mechanism)) = result {
                 prop_assert!(!mechanism.is_mutual(), "{mechanism} without a proof");
                 prop_assert!(!required || way.is_some(), "not bound");
                 prop_assert!(!plaintext || !mechanism.exposes_secret(), "{mechanism} in clear");

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Method, Options, Security};
-use pop3_driver::{Transport as _, wait};
+use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Options, Security};
+use pop3_driver::{LoginMethod, Transport as _, wait};
 use pop3_proto::client::Config;
 use pop3_proto::{Base64, Quirk};
 
@@ -196,7 +196,7 @@ fn pass_follows_auth_where_it_reveals_no_more() {
         let result = wait(client.login_with(&fred(), &LoginPolicy::default()));
         assert_eq!(verbs(&wire), expected, "{list} {refusal}");
         match result {
-            Ok(method) => assert_eq!(method, Method::Password),
+            Ok(method) => assert_eq!(method, LoginMethod::User),
             Err(Error::Refused(refusal)) => assert!(refusal.before_credentials && !refusal.unoffered),
             Err(error) => panic!("{error}"),
         }

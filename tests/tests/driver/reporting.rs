@@ -6,10 +6,8 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::Stop;
-use pop3_driver::server::{
-    Entrance, LoginMethod, Peer, Place, Report, Service, SessionId, Welcome, admit, serve,
-};
+use pop3_driver::server::{Entrance, Peer, Place, Report, Service, SessionId, Welcome, admit, serve};
+use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
 use pop3_proto::server::Close;
 use pop3_sasl::Mechanism;
@@ -181,9 +179,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
 
 #[test]
 fn the_report_says_how_the_user_has_logged_in() {
-    assert_eq!(
-        [LoginMethod::User, LoginMethod::Apop, LoginMethod::Auth(Mechanism::ScramSha256)]
-            .map(|method| method.to_string()),
-        ["USER", "APOP", "SCRAM-SHA-256"]
-    );
+    let methods = [LoginMethod::User, LoginMethod::Apop, LoginMethod::Auth(Mechanism::ScramSha256)];
+    assert_eq!(methods.map(LoginMethod::name), ["USER", "APOP", "SCRAM-SHA-256"]);
+    assert_eq!(methods.map(|method| method.to_string()), ["USER and PASS", "APOP", "SCRAM-SHA-256"]);
 }

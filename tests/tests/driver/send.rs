@@ -3,10 +3,10 @@
 use core::cell::Cell;
 use std::io;
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome, admit, serve};
 use pop3_driver::tls::TlsInfo;
-use pop3_driver::{Admission, Backend, Context, Message, Stop, Transport, wait};
+use pop3_driver::{Stop, Transport, wait};
 use pop3_proto::server::{Close, Config, Extent};
 use pop3_proto::{Deletions, Instant, MessageNumber, Rejection};
 

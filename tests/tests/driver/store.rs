@@ -6,9 +6,9 @@ use core::task::{Context, Poll, Waker};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context as CallContext, Credentials, Message};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
-use pop3_driver::{Admission, Backend, Context as CallContext, Message, Stop};
 use pop3_proto::server::{Close, Config, Extent, Totals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;

@@ -4,8 +4,8 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::server::{Entrance, LoginMethod, TakenOver, admit};
-use pop3_driver::{Stop, wait};
+use pop3_driver::server::{Entrance, TakenOver, admit};
+use pop3_driver::{LoginMethod, Stop, wait};
 use pop3_proto::Channel;
 use pop3_proto::server::{Close, Config, Language, Utf8};
 use pop3_sasl::Mechanism;

@@ -10,10 +10,9 @@ pub(crate) struct Rate {
     pub(crate) period: Duration,
 }
 
-impl Rate {
-    /// The rate where none is given: who is patient with silence is so with a slow line.
-    pub(crate) fn patient_for(timeout: Duration) -> Self {
-        Self { octets: 1000, period: timeout.max(Duration::from_secs(60)) }
+impl From<Rate> for pop3_connect::Rate {
+    fn from(rate: Rate) -> Self {
+        Self::new(rate.octets, rate.period)
     }
 }
 
@@ -40,8 +39,6 @@ mod tests {
     fn rates() {
         let rate = |octets, seconds| Ok(Rate { octets, period: Duration::from_secs(seconds) });
         assert_eq!("1000".parse(), rate(1000, 60));
-        assert_eq!(Ok(Rate::patient_for(Duration::from_secs(5))), rate(1000, 60));
-        assert_eq!(Ok(Rate::patient_for(Duration::from_secs(300))), rate(1000, 300));
         assert_eq!("0".parse(), rate(0, 60));
         assert_eq!("20/5".parse(), rate(20, 5));
         for bad in ["", "x", "1/", "/1", "1/0", "-1", "1/1/1", "1.5"] {

@@ -4,13 +4,13 @@ use std::net::ToSocketAddrs;
 
 use pop3_conformance::server::Error;
 use pop3_conformance::{Connect, Report, Selection, Target, Tls};
+use pop3_connect::Dial;
 use pop3_driver::client::Security;
 use rustls_pki_types::ServerName;
 
+use crate::account;
 use crate::args::Conformance;
-use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
-use crate::password;
 
 /// Tries the rows.
 ///
@@ -19,25 +19,25 @@ use crate::password;
 pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report, Failure> {
     let account = &options.account;
     let url = account.url()?;
-    let dial = Dial::new(account, &url)?;
-    let place = &dial.place;
+    let settings = account::settings(account);
+    let dial = Dial::new(&settings, &url)?;
+    let place = dial.place();
     let Some(user) = url.user() else {
         return Err(Failure::usage(format!("the URL names no user of {place}: a maildrop is needed")));
     };
-    let password = password::find(account, &format!("{}@{place}", user.escape_ascii()))?;
+    let password = settings.read_password(&format!("{}@{place}", user.escape_ascii()))?;
     let addresses = (url.host(), url.port())
         .to_socket_addrs()
         .map_err(|error| Failure::new(Exit::Connect, format!("{place}: {error}")))?;
     let mut connect =
         Connect::new(addresses.collect(), user, password.expose()).with_timeout(account.timeout);
-    let tls = match dial.security {
+    let tls = match dial.security() {
         Security::Implicit(_) => Tls::Implicit,
         Security::StartTls(_) => Tls::StartTls,
         Security::Plaintext | Security::TrustedPlaintext | _ => Tls::Off,
     };
     // In clear text too: STLS is tried where it is offered.
-    if let (Ok(config), Ok(name)) = (crate::tls::client(account), ServerName::try_from(url.host().to_owned()))
-    {
+    if let (Ok(config), Ok(name)) = (settings.tls_config(), ServerName::try_from(url.host().to_owned())) {
         connect = connect.with_tls(tls, config, name);
     }
     let target = Target::new(connect).destructive(options.destructive);

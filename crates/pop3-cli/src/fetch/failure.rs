@@ -1,17 +1,17 @@
 //! What an error of a fetch means to the user: the exit code, and what to do.
 
+use pop3_connect::Dial;
 use pop3_fetch::{Error, ListingError};
 use pop3_text::{Escaped, reasons};
 
-use crate::dial::Dial;
 use crate::exit::{Exit, Failure};
 
 /// What the error means to the user, once there is a connection.
 pub(super) fn failure(error: &Error, dial: &Dial) -> Failure {
     match error {
-        Error::Client(error) => dial.failure(error),
-        Error::Listing(error) => listing(error, &dial.place),
-        Error::OutOfStep(_) => Failure::new(Exit::Protocol, format!("{}: {error}", dial.place)),
+        Error::Client(error) => dial.explain(error).into(),
+        Error::Listing(error) => listing(error, dial.place()),
+        Error::OutOfStep(_) => Failure::new(Exit::Protocol, format!("{}: {error}", dial.place())),
         Error::Store(error) => {
             Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
         }

@@ -196,7 +196,7 @@ fn a_salt_key_that_can_not_be_kept_is_a_warning() {
     let missing = house.path("missing/key");
     let server = house.serve(&["--salt-key", missing.to_str().unwrap()]);
     assert!(Talk::plain(server.plain).auth(Mechanism::ScramSha256, &alice()).is_good());
-    drop(server);
+    assert!(server.ends_well());
     assert!(house.log().contains("--salt-key names another place"), "{}", house.log());
 }
 

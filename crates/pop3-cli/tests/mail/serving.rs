@@ -184,7 +184,7 @@ fn what_is_not_served_is_told_in_the_log() {
 fn a_short_idle_timeout_is_worth_a_warning() {
     for (seconds, warned) in [("599", true), ("600", false)] {
         let house = House::new();
-        drop(house.serve(&["--idle-timeout", seconds]));
+        assert!(house.serve(&["--idle-timeout", seconds]).ends_well());
         assert_eq!(house.log().contains("600 seconds"), warned, "{}", house.log());
     }
 }

@@ -118,7 +118,7 @@ fn a_command_that_fails_is_a_temporary_fault() {
         // Nothing else is held up, and the session goes on.
         let other = Credentials::new("alice").with_password("x");
         assert!(talk.auth(Mechanism::Plain, &other).is_good());
-        drop(server);
+        assert!(server.ends_well());
         assert!(house.log().contains(log) && !house.log().contains("a-token"), "{}", house.log());
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::auth::{Attempt, unbound};
 use super::{Client, Error, NoLogin, Refusal, apop};
+use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
 /// What a login may use.
@@ -35,18 +36,6 @@ impl Default for LoginPolicy {
     fn default() -> Self {
         Self { require_binding: false, cram_md5: false, apop: false, max_iterations: MAX_ITERATIONS }
     }
-}
-
-/// How a login was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// By AUTH.
-    Sasl(Mechanism),
-    /// By USER and PASS.
-    Password,
-    /// By APOP.
-    Apop,
 }
 
 impl LoginPolicy {
@@ -76,16 +65,6 @@ impl LoginPolicy {
     pub const fn with_apop(mut self, apop: bool) -> Self {
         self.apop = apop;
         self
-    }
-}
-
-impl core::fmt::Display for Method {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Sasl(mechanism) => mechanism.fmt(f),
-            Self::Password => f.write_str("USER and PASS"),
-            Self::Apop => f.write_str("APOP"),
-        }
     }
 }
 
@@ -130,7 +109,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         credentials: &Credentials,
         policy: &LoginPolicy,
-    ) -> Result<Method, Error> {
+    ) -> Result<LoginMethod, Error> {
         self.may_log_in()?;
         self.max_iterations = policy.max_iterations;
         self.learn_capabilities().await?;
@@ -155,7 +134,7 @@ impl<T: Transport> Client<T> {
             match self.attempt(mechanism, credentials).await {
                 Ok(()) => {
                     self.capabilities().await?;
-                    return Ok(Method::Sasl(mechanism));
+                    return Ok(LoginMethod::Auth(mechanism));
                 }
                 Err(Attempt::TurnedDown(refusal)) => turned_down = Some(refusal),
                 Err(Attempt::Unbound(error)) if policy.require_binding || self.strict => return Err(error),
@@ -181,10 +160,10 @@ impl<T: Transport> Client<T> {
         }
         if policy.apop && apop::DIGEST.is_some() && self.offers_apop() {
             self.login_apop(name, password).await?;
-            return Ok(Method::Apop);
+            return Ok(LoginMethod::Apop);
         }
         self.login(name, password).await?;
-        Ok(Method::Password)
+        Ok(LoginMethod::User)
     }
 
     /// Whether it is Cyrus, by what it announces. It knows no type of binding but tls-unique, and refuses the
@@ -199,12 +178,16 @@ impl<T: Transport> Client<T> {
     }
 
     /// Logs in without the binding that the server does not know.
-    async fn unbind(&mut self, mechanism: Mechanism, credentials: &Credentials) -> Result<Method, Error> {
+    async fn unbind(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<LoginMethod, Error> {
         match self.attempt(mechanism, credentials).await {
             Ok(()) => {
                 self.remember(Quirk::UnknownBinding);
                 self.capabilities().await?;
-                Ok(Method::Sasl(mechanism))
+                Ok(LoginMethod::Auth(mechanism))
             }
             // One who is in between gets no further by this than to a proof.
             Err(Attempt::TurnedDown(refusal)) => Err(Error::Refused(refusal)),

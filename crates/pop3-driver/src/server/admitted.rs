@@ -75,7 +75,7 @@ impl<T: Transport> Admitted<T> {
         self
     }
 
-    /// Serves the connection to its end. A connection that is to be [taken over](crate::Admission::TakeOver) is
+    /// Serves the connection to its end. A connection that is to be [taken over](crate::backend::Admission::TakeOver) is
     /// closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
@@ -87,7 +87,7 @@ impl<T: Transport> Admitted<T> {
     }
 
     /// Serves the connection to its end, or to a login that is answered by
-    /// [`Admission::TakeOver`](crate::Admission::TakeOver): then the future of `take_over` goes on with it.
+    /// [`Admission::TakeOver`](crate::backend::Admission::TakeOver): then the future of `take_over` goes on with it.
     ///
     /// The service is told of the end when that future is done, with
     /// [`Close::TakenOver`]. The future is dropped when the service [ends](Service::accept) the connection, and at

@@ -10,11 +10,11 @@ use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
 use pop3_proto::{Input, Instant, Rejection};
 
-use super::login_method::LoginMethod;
 use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
 use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
+use crate::login_method::LoginMethod;
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;

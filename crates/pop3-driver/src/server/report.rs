@@ -6,9 +6,9 @@ use std::io;
 use pop3_proto::server::{Close, Totals};
 
 use super::drive::Ended;
-use super::login_method::LoginMethod;
 #[cfg(feature = "proxy")]
 use super::switches::Failure;
+use crate::login_method::LoginMethod;
 
 /// How a connection went, for a log. It holds no secret.
 #[derive(Debug)]

@@ -12,8 +12,7 @@ use pop3_proto::{MechanismName, Rejection};
 use pop3_sasl::server::{Exchange, Offer};
 use pop3_sasl::{ChannelBindings, Mechanism};
 
-use crate::backend::Backend;
-use crate::context::Context;
+use crate::backend::{Backend, Context};
 use crate::tls::TlsInfo;
 use open::Open;
 

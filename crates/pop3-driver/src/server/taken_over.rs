@@ -5,11 +5,12 @@ use core::fmt;
 use pop3_proto::Channel;
 use pop3_proto::server::Language;
 
+use super::Peer;
 use super::drive::Ended;
-use super::{LoginMethod, Peer};
+use crate::login_method::LoginMethod;
 use crate::stop::Stop;
 
-/// A connection behind a login that was answered by [`Admission::TakeOver`](crate::Admission): for a relay that has logged in
+/// A connection behind a login that was answered by [`Admission::TakeOver`](crate::backend::Admission): for a relay that has logged in
 /// to another server, and lets that one speak from here on.
 ///
 /// All output was sent. The client waits for the reply to its login: whoever goes on says it, as it came from the

@@ -7,13 +7,12 @@ use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use super::{Maildrop, Pool, fault, run};
-use crate::backend::Message;
-use crate::context::Context;
+use crate::backend::{Context, Message};
 
 /// The most octets that are read of a message at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// The maildrop of one session, whose calls are made in a pool: for a [`Backend`](crate::Backend) that awaits the
+/// The maildrop of one session, whose calls are made in a pool: for a [`Backend`](crate::backend::Backend) that awaits the
 /// check of the credentials, and then opens a maildrop that blocks.
 ///
 /// A future of it may be dropped at any time; the call in the pool still runs to its end. Until then the maildrop is
@@ -47,7 +46,7 @@ impl<M: Maildrop, P: Pool> Pooled<M, P> {
         Ok(accepted)
     }
 
-    /// See [`Backend::fetch`](crate::Backend::fetch).
+    /// See [`Backend::fetch`](crate::backend::Backend::fetch).
     ///
     /// # Errors
     /// What the client is told.
@@ -76,7 +75,7 @@ impl<M: Maildrop, P: Pool> Pooled<M, P> {
         Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
     }
 
-    /// See [`Backend::commit`](crate::Backend::commit). Where an earlier call still has the maildrop, nothing is
+    /// See [`Backend::commit`](crate::backend::Backend::commit). Where an earlier call still has the maildrop, nothing is
     /// removed.
     ///
     /// # Panics

@@ -4,16 +4,13 @@
 //! refuses UIDL would have all messages fetched again. Where its listing can't be relied on, the run
 //! ends before anything is fetched or deleted.
 
-use core::fmt;
-
 use pop3_driver::Transport;
-use pop3_driver::client::{self, Client, Refusal};
-use pop3_proto::{Advice, Capability, MessageNumber};
-use pop3_text::Escaped;
+use pop3_driver::client::{self, Client};
+use pop3_proto::{Advice, Capability};
 
 use super::catalogue::{Catalogue, Disagreement, Sizes, UniqueIds};
-use crate::Error;
 use crate::journal::{Key, RecognisedBy};
+use crate::{Error, ListingError};
 
 /// The most messages that are taken from STAT, where the server lists none.
 const MOST: u32 = 1_000_000;
@@ -27,38 +24,6 @@ pub(super) struct Question {
     pub(super) remembers_sizes: bool,
     /// Messages are chosen by their size.
     pub(super) chooses_by_size: bool,
-}
-
-/// Why a listing can't be relied on. Nothing was fetched or deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ListingError {
-    /// UIDL was refused, by which messages are recognised.
-    NoUniqueIds {
-        /// What the server says.
-        refusal: Refusal,
-        /// The server announces UIDL, or says that the fault will pass.
-        promised: bool,
-    },
-    /// LIST was refused.
-    NoSizes {
-        /// What the server says.
-        refusal: Refusal,
-        /// It was not refused in earlier runs, or the server says that the fault will pass. Otherwise messages can't
-        /// be chosen by their [size](crate::Options::with_max_size).
-        promised: bool,
-    },
-    /// UIDL gives no unique-id for some messages that LIST lists.
-    MissingUniqueIds {
-        /// The first of them.
-        first: MessageNumber,
-        /// How many they are.
-        count: usize,
-    },
-    /// UIDL gives this message two unique-ids.
-    TwoUniqueIds(MessageNumber),
-    /// STAT tells of so many messages, and none is listed.
-    TooMany(u32),
 }
 
 /// What the server lists, and how its messages are recognised. LIST and UIDL are optional each, for a
@@ -116,30 +81,3 @@ impl From<Disagreement> for ListingError {
         }
     }
 }
-
-impl fmt::Display for ListingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoUniqueIds { refusal, .. } => {
-                let text = Escaped::new(&refusal.text);
-                write!(f, "the server refused UIDL, by which its messages are recognised: {text}")?;
-            }
-            Self::NoSizes { refusal, .. } => {
-                write!(f, "the server refused LIST: {}", Escaped::new(&refusal.text))?;
-            }
-            Self::MissingUniqueIds { first, count } => {
-                write!(
-                    f,
-                    "the server gives no unique-id for {count} of its messages, the first being {first}"
-                )?;
-            }
-            Self::TwoUniqueIds(number) => write!(f, "the server gives message {number} two unique-ids")?,
-            Self::TooMany(count) => {
-                write!(f, "the server says that it has {count} messages, and lists none")?;
-            }
-        }
-        f.write_str(" (nothing was fetched or deleted)")
-    }
-}
-
-impl core::error::Error for ListingError {}

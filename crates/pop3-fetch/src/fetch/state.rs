@@ -8,7 +8,8 @@ use pop3_disk::{Disk, System};
 use pop3_driver::Stop;
 use pop3_url::Url;
 
-use crate::journal::{Key, wait_for};
+use crate::journal::Key;
+use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
 use crate::{Error, Target};
 

@@ -5,7 +5,7 @@ use std::io;
 use pop3_disk::{Disk, File};
 use pop3_driver::Stop;
 
-use crate::journal::wait_for;
+use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
 
 /// The right to fetch one account into one target, whatever state file is used. It is a locked file in

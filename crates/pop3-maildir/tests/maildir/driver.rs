@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_driver::Context;
+use pop3_driver::backend::Context;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::Maildir;
 use pop3_proto::server::{Accepted, Answer, Config, Connection, Extent, Request, Step};

@@ -217,7 +217,8 @@ impl Accepted {
     /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
     ///
     /// ```
-    ///     /// use pop3_proto::Maildrop;
+    /// use core::time::Duration;
+    /// use pop3_proto::Maildrop;
     /// use pop3_proto::server::{Accepted, Config};
     ///
     /// let config = Config::new();

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::TokenRefusal;
+use super::token_refusal::TokenRefusal;
 use crate::{ChannelBindings, Nonce, Secret};
 
 /// What one exchange has to know.

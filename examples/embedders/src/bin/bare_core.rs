@@ -1,12 +1,14 @@
 //! The core alone, over blocking sockets: `bare_core serve` has one message for everybody who knows the password, and
 //! `bare_core fetch ADDRESS` prints the messages of such a server.
 
-use std::error::Error;
+use core::error::Error;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{self, ErrorKind, Read as _, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant as Clock};
+use std::time::Instant as Clock;
 
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
@@ -197,9 +199,8 @@ fn fetch(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         Ok(())
     })?;
     for message in messages {
-        caller.call(Command::Retr(message), |event| match event {
-            Event::Data(octets) => io::stdout().write_all(octets),
-            _ => Ok(()),
+        caller.call(Command::Retr(message), |event| {
+            if let Event::Data(octets) = event { io::stdout().write_all(octets) } else { Ok(()) }
         })?;
     }
     caller.call(Command::Quit, |_| Ok(()))

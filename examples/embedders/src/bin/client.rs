@@ -1,9 +1,9 @@
 //! Fetches all messages of a maildrop into a folder, and leaves them on the server.
 
-use std::error::Error;
+use core::error::Error;
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
@@ -64,7 +64,7 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             Ok(Err(error)) => pop3_text::reasons(&*error),
             Err(_) => format!("it took more than {} s", arguments.patience),
         };
-        eprintln!("message {number} is left out: {why}");
+        eprintln!("message {number} is not in {}: {why}", path.display());
         missing += 1;
     }
     if missing > 0 {

@@ -1,20 +1,20 @@
 //! Lets clients that know only passwords use a provider that wants OAuth 2.0: it takes a user's password for the name of
 //! a file with a token, logs in at the provider with that, and relays what the two have to say from there on.
 
-use std::error::Error;
-use std::future::pending;
+use core::error::Error;
+use core::future::pending;
+use core::net::SocketAddr;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::client::{self, LoginPolicy, Retry};
 use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
 use pop3_driver::tls::{Connector, Role};
-use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Config, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Secret;
@@ -77,7 +77,7 @@ fn refused(error: &client::Error) -> Rejection {
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
-        _ => Rejection::permanent("the provider can't be used"),
+        Retry::Never | _ => Rejection::permanent("the provider can't be used"),
     }
 }
 

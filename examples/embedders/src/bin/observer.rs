@@ -5,7 +5,7 @@
 //! C: USER mrose
 //! ```
 
-use std::error::Error;
+use core::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,22 +1,22 @@
 //! A server whose mail is in a database that is asked over the network; here one in memory stands in for it.
 
+use core::error::Error;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{self, Cursor};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
 use pop3_certificates as pem;
-use pop3_driver::backend::Credentials;
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials};
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_driver::tls::{Role, server_config};
-use pop3_driver::{Admission, Backend, Context, Stop};
 use pop3_proto::server::{Accepted, Config, Extent};
 use pop3_proto::{Deletions, Maildrop, MessageNumber, Octets, Rejection, UniqueId, dots};
 use pop3_sasl::Mechanism;

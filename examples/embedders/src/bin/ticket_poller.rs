@@ -5,13 +5,14 @@
 //! The command finds an id of the message in `POP3_ID`: should this program be killed between the end of the command
 //! and its own note of it, the same message comes once more, with the same id.
 
+use core::error::Error;
+use core::time::Duration;
 use std::collections::HashMap;
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::Parser;
 use pop3_driver::client::{self, Credentials, LoginPolicy, Retry};

@@ -76,3 +76,14 @@ fn a_database_that_is_too_slow_is_a_fault_that_passes() {
     assert!(error.to_string().contains("[SYS/TEMP]"), "{error}");
     assert_eq!(error.advice(), Retry::Later);
 }
+
+#[test]
+fn an_interrupt_ends_the_server_and_removes_nothing() {
+    let mut server = server(&[]);
+    let mut client = connect(&server);
+    log_in(&mut client, "tanstaaf").unwrap();
+    client.dele(MessageNumber::FIRST).unwrap();
+    assert!(server.interrupt());
+    assert!(server.line().contains("removed=0 ended=\"stopped by the server\""));
+    assert!(client.noop().is_err());
+}

@@ -1,21 +1,22 @@
 //! Programs that run, servers of the library beside them, and a folder with a certificate.
 
+use core::net::SocketAddr;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 
+use pop3_driver::Stop;
+use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
 use pop3_driver::memory::MemoryStore;
 use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
 use pop3_driver::store::Blocking;
 use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_driver::tls::{Role, server_config};
-use pop3_driver::{Backend, Stop};
-use pop3_proto::Rejection;
-use pop3_proto::server::Config;
+use pop3_proto::server::{Config, Extent};
+use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
 use pop3_tokio::Pool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -107,6 +108,32 @@ pub(crate) fn mail(messages: &[&str]) -> (MemoryStore, impl Service) {
     (store, service)
 }
 
+/// Lets anybody in, and has messages of these sizes, whose content a function gives.
+pub(crate) struct Scripted<F> {
+    pub(crate) sizes: Vec<u64>,
+    pub(crate) give: F,
+}
+
+impl<M: Message, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
+    type Message = M;
+
+    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
+        let mut maildrop = Maildrop::new();
+        for (size, index) in self.sizes.iter().zip(1..) {
+            maildrop.push(*size, UniqueId::parse(format!("uid-{index}").as_bytes()).unwrap());
+        }
+        Ok(maildrop.into())
+    }
+
+    async fn fetch(&mut self, number: MessageNumber, _: Extent, _: &Context) -> Result<M, Rejection> {
+        Ok((self.give)(number.index()))
+    }
+
+    async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
+        deletions.len()
+    }
+}
+
 /// A program that has announced where it listens. It is killed when it is dropped.
 pub(crate) struct Running {
     child: Child,
@@ -130,6 +157,12 @@ impl Running {
 
     pub(crate) fn port(&self) -> String {
         self.address.port().to_string()
+    }
+
+    /// Interrupts it, and waits for its end: whether that was a good one.
+    pub(crate) fn interrupt(&mut self) -> bool {
+        let (sent, ..) = run(Command::new("kill").args(["-INT", &self.child.id().to_string()]));
+        sent && self.child.wait().unwrap().success()
     }
 }
 

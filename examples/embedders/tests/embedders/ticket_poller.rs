@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Cursor;
 use std::process::Command;
 
-use crate::support::{Folder, Server, mail, read, run};
+use pop3_driver::server::Peer;
+
+use crate::support::{Folder, Mail, Scripted, Server, mail, read, run};
 
 /// Writes each message to a file that has its id for a name, and a line into `log`.
 const TICKETS: &str = r#"echo "$POP3_ID" >> "$0/log"; cat > "$0/$POP3_ID""#;
@@ -100,6 +103,40 @@ fn a_note_that_was_torn_costs_no_message_and_keeps_its_id() {
     let log = desk.log();
     assert_eq!((log.len(), &log[1]), (3, &log[2]));
     assert_eq!(read(&desk.folder.path("book")), book);
+}
+
+#[test]
+fn a_session_whose_end_is_not_known_is_settled_by_the_next_listing() {
+    let (store, service) = mail(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
+    let folder = Folder::new();
+    let desk = Desk { server: Server::in_tls(service, &folder), folder };
+    desk.well("1");
+    // It was killed behind DELE, and the server has not removed them.
+    let mut book = read(&desk.folder.path("book"));
+    let day = book.split(' ').next().unwrap().to_owned();
+    for id in desk.log() {
+        book.push_str(&format!("{day} deleting {id}\n"));
+    }
+    fs::write(desk.folder.path("book"), book).unwrap();
+    desk.well("1");
+    assert_eq!((desk.log().len(), store.messages("mrose").len()), (2, 2));
+    desk.well("0");
+    assert_eq!((desk.log().len(), store.messages("mrose").len()), (2, 0));
+}
+
+#[test]
+fn the_command_sees_nothing_of_a_message_that_breaks_off() {
+    let folder = Folder::new();
+    let text = "Subject: a\r\n\r\nx\r\n";
+    let service = Mail(move |_: &Peer| Scripted {
+        sizes: vec![text.len() as u64 + 10],
+        give: move |_| Cursor::new(text),
+    });
+    let desk = Desk { server: Server::in_tls(service, &folder), folder };
+    let (good, _, errors) = desk.poll("0", TICKETS);
+    assert!(!good && errors.starts_with("ticket_poller: "), "{errors}");
+    assert!(!desk.folder.path("tickets/log").exists());
+    assert_eq!(read(&desk.folder.path("book")), "");
 }
 
 #[test]

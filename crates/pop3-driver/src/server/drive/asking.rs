@@ -9,9 +9,8 @@ use std::time::Instant as StdInstant;
 use pop3_proto::{Instant, Rejection};
 
 use super::{Fault, Session};
-use crate::backend::Backend;
+use crate::backend::{Backend, Context};
 use crate::buffer::ReadBuffer;
-use crate::context::Context;
 use crate::transport::Transport;
 
 /// What a call is told of who waits for it. When this is dropped, nobody waits any more.

@@ -7,7 +7,7 @@ use pop3_sasl::Mechanism;
 use super::asking::{Asked, Watch};
 use super::{Fault, Session};
 use crate::backend::{Backend, Credentials, Proof};
-use crate::server::login_method::LoginMethod;
+use crate::login_method::LoginMethod;
 use crate::server::sasl::Outcome;
 use crate::transport::Transport;
 

@@ -5,8 +5,7 @@ use pop3_proto::{MechanismName, Rejection};
 use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Step};
 
 use super::Outcome;
-use crate::backend::{Admission, Backend, Credentials, Proof};
-use crate::context::Context;
+use crate::backend::{Admission, Backend, Context, Credentials, Proof};
 
 /// An exchange under way.
 #[derive(Debug)]

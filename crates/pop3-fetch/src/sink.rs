@@ -12,7 +12,6 @@ mod locks;
 mod maildir;
 mod mbox;
 mod mboxrd;
-mod place;
 mod spool;
 mod turn;
 
@@ -22,14 +21,13 @@ use std::sync::Arc;
 
 use pop3_disk::Disk;
 use pop3_driver::Stop;
+use pop3_seen::Key;
 use pop3_text::reasons;
 
-use crate::journal::Key;
 use crate::spot::Spot;
 use crate::{Error, Target};
 pub use handed::Message;
 pub(crate) use handed::{Deliver, Handed};
-pub(crate) use place::real_path;
 pub(crate) use turn::Turn;
 
 /// Where fetched mail goes.

@@ -13,7 +13,7 @@ use crate::stop::Stop;
 /// [nobody waits any more](Self::is_gone): its answer goes nowhere.
 ///
 /// ```
-/// use pop3_driver::Context;
+/// use pop3_driver::backend::Context;
 ///
 /// fn search(folders: &[&str], context: &Context) -> Option<usize> {
 ///     let mut found = 0;
@@ -60,7 +60,7 @@ impl Context {
 
     /// When the session gives the call up, by the clock of the system; `None`: never. The context of
     /// a message lives as long as the message is read, and its deadline moves with each
-    /// [`chunk`](crate::Message::chunk).
+    /// [`chunk`](super::Message::chunk).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.shared.deadline.lock().unwrap_or_else(PoisonError::into_inner)

@@ -6,7 +6,7 @@ use std::path::{self, Component, Path, PathBuf};
 
 use pop3_disk::Disk;
 
-use crate::Target;
+use super::Target;
 
 /// How many links are followed that lead to nothing yet, as many as Linux follows.
 const LINKS: u32 = 40;

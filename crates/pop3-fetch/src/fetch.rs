@@ -12,6 +12,5 @@ mod session;
 mod state;
 mod storing;
 
-pub use listing::ListingError;
 pub use session::Fetch;
 pub use state::{account, default_path as default_state};

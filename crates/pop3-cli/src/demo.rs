@@ -10,18 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use pop3_connect::{Dial, Session};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, Trace, Tracer};
 use pop3_driver::tls::Connector;
 use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
 use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
-use pop3_text::Escaped;
+use pop3_text::{Escaped, reasons};
 
 use crate::args::{Demo, Runtime};
-use crate::dial::{Dial, Session};
 use crate::exit::{Exit, Failure};
-use crate::tls;
 
 /// Prints a line. Who closed standard output does not want to read it; all is verified all the same.
 macro_rules! say {
@@ -54,7 +53,7 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
 
     let certificate = Certificate::self_signed("localhost")?;
     let stop = Stop::new();
-    let trusted = pop3_trust::only(certificate.chain()).map_err(|error| tls::failure(&error))?;
+    let trusted = pop3_trust::only(certificate.chain()).map_err(|error| Failure::usage(reasons(&error)))?;
     let config = Config::new(folder)
         .listen((Ipv4Addr::LOCALHOST, 0).into())
         .with_certificate(certificate.into())
@@ -73,12 +72,12 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
         .map_err(|_| Failure::usage("127.0.0.1 is no name for a certificate"))?;
     let dialogue = Dialogue::default();
     let options = Options::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
-    let dial = Dial::to(address, Security::StartTls(connector), options, runtime);
-    let verified = dial.run(Verify { messages: &messages }).and_then(|result| result);
+    let dial = Dial::to(address, Security::StartTls(connector), options);
+    let verified = dial.run(runtime.into(), Verify { messages: &messages }).and_then(|result| result);
     stop.stop();
     server.join().unwrap_or_else(|_| Err(Failure::new(Exit::Connect, "the server's thread panicked")))?;
     dialogue.print();
-    let verified = verified.map_err(|error| dial.failure(&error))?;
+    let verified = verified.map_err(|error| dial.explain(&error))?;
     verified.print(&messages);
     if verified.wrong > 0 {
         return Err(Failure::new(

@@ -4,9 +4,9 @@ use core::fmt;
 
 use pop3_sasl::Mechanism;
 
-/// By which commands a user has logged in.
+/// By which commands a user has logged in: a client of ours, or a server's.
 ///
-/// `Display` shows `USER`, `APOP`, or the name of the mechanism.
+/// `Display` shows `USER and PASS`, `APOP`, or the name of the mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LoginMethod {
@@ -19,7 +19,7 @@ pub enum LoginMethod {
 }
 
 impl LoginMethod {
-    /// `USER`, `APOP`, or the name of the mechanism.
+    /// One word for it, as for a log: `USER`, `APOP`, or the name of the mechanism.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +32,9 @@ impl LoginMethod {
 
 impl fmt::Display for LoginMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Self::User => f.write_str("USER and PASS"),
+            Self::Apop | Self::Auth(_) => f.write_str(self.name()),
+        }
     }
 }

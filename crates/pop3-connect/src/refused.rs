@@ -5,11 +5,12 @@ use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_text::Escaped;
 
-use crate::exit::{Exit, Failure};
-use crate::login::Kind;
+use crate::error::{Error, ErrorKind};
+use crate::kind::Kind;
+use crate::naming::Naming;
 
-/// The failure for the reply that refused USER, PASS, APOP or AUTH.
-pub(crate) fn failure(place: &str, refusal: &Refusal, kind: Kind) -> Failure {
+/// The error for the reply that refused USER, PASS, APOP or AUTH.
+pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming) -> Error {
     let text = Escaped::new(&refusal.text);
     if refusal.unoffered && matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) {
         let what = refusal.mechanism.map(Mechanism::name);
@@ -18,46 +19,52 @@ pub(crate) fn failure(place: &str, refusal: &Refusal, kind: Kind) -> Failure {
             (_, what) => what.filter(|_| refusal.before_credentials),
         };
         if let Some(what) = what {
-            return Failure::new(
-                Exit::Login,
+            return Error::new(
+                ErrorKind::Login,
                 format!(
-                    "{place} does not offer {what}, and refuses it: {text} (pop3 check lists what it offers; --auth names another)"
+                    "{place} does not offer {what}, and refuses it: {text} (pop3 check lists what it offers; {} names another)",
+                    naming("auth", None)
                 ),
             );
         }
     }
     let details = refusal.details.as_ref();
     let details = details.map(|told| format!("; it says {}", Escaped::new(told))).unwrap_or_default();
-    let advice = match early_advice(refusal) {
+    let advice = match early_advice(refusal, naming) {
         Some(advice) => advice,
         None => advice(refusal, kind).to_owned(),
     };
-    let exit = if refusal.advice() == Advice::RetryLater { Exit::TryLater } else { Exit::Login };
-    Failure::new(exit, format!("{place} refused the login: {text} ({advice}{details})"))
+    let kind = if refusal.advice() == Advice::RetryLater { ErrorKind::Later } else { ErrorKind::Login };
+    Error::new(kind, format!("{place} refused the login: {text} ({advice}{details})"))
 }
 
 /// What to do where the server has refused AUTH before it could see a secret or a proof. Nothing that shows
 /// more is tried unasked.
-fn early_advice(refusal: &Refusal) -> Option<String> {
+fn early_advice(refusal: &Refusal, naming: Naming) -> Option<String> {
     let mechanism = refusal.mechanism.filter(|_| refusal.before_credentials)?;
     let undecided = matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials);
     undecided.then(|| {
         let name = mechanism.name();
         if let Some(same) = name.strip_suffix("-PLUS") {
             return format!(
-                "before it got a proof of the password: the user may be unknown, or the server can't bind logins to TLS as we do; --auth {} does without, if you trust the line",
-                same.to_ascii_lowercase()
+                "before it got a proof of the password: the user may be unknown, or the server can't bind logins to TLS as we do; {} does without, if you trust the line",
+                naming("auth", Some(&same.to_ascii_lowercase()))
             );
         }
         if matches!(mechanism, Mechanism::External | Mechanism::Anonymous) {
-            return format!("it does not take {name} here; --auth names another way");
+            return format!("it does not take {name} here; {} names another way", naming("auth", None));
         }
         if matches!(mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
             return format!("before it got the token, which was not sent: it does not take {name} now");
         }
-        let more = if mechanism.exposes_secret() { "" } else { " or --auth plain, which show it the password" };
+        let more = if mechanism.exposes_secret() {
+            String::new()
+        } else {
+            format!(" or {}, which show it the password", naming("auth", Some("plain")))
+        };
         format!(
-            "before it got the password or a proof of it: the user may be unknown, or {name} does not work there; try --auth user{more}"
+            "before it got the password or a proof of it: the user may be unknown, or {name} does not work there; try {}{more}",
+            naming("auth", Some("user"))
         )
     })
 }

@@ -4,6 +4,7 @@ mod findings;
 
 use std::io::{self, Write as _};
 
+use pop3_connect::{Dial, Login, Session};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Security};
 use pop3_proto::Capabilities;
@@ -12,32 +13,35 @@ use pop3_text::Escaped;
 use pop3_trust::Refused;
 use rustls::pki_types::CertificateDer;
 
+use crate::account;
 use crate::args::Check;
-use crate::dial::{Dial, Session};
 use crate::exit::{Exit, Failure};
-use crate::login::Login;
 use findings::Findings;
 
 /// Checks.
 pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     let account = &options.account;
     let url = account.url()?;
-    let mut dial = Dial::new(account, &url)?;
-    let login = Login::new(account, &url, &dial.place)?;
-    dial.kind = login.as_ref().map(Login::kind).unwrap_or_default();
+    let settings = account::settings(account);
+    let mut dial = Dial::new(&settings, &url)?;
+    let login = Login::new(&settings, &url, dial.place())?;
+    if let Some(login) = &login {
+        dial = dial.for_login(login);
+    }
+    let runtime = account.runtime.into();
     let mut page = Page::default();
-    page.line("server", &dial.place);
+    page.line("server", dial.place());
     let mut findings = Findings::default();
-    if let Security::StartTls(_) = dial.security {
+    if let Security::StartTls(_) = dial.security() {
         // What the server says before TLS is seen on a connection of its own, on which nothing secret
         // can be sent.
         let plain = dial.with_security(Security::Plaintext);
-        let list = plain.run(Before).map_err(|error| dial.failure(&error))?;
+        let list = plain.run(runtime, Before).map_err(|error| dial.explain(&error))?;
         page.capabilities("before TLS", list.as_ref());
         findings.before_tls(list.as_ref());
     }
     let checker = Checker { page: &mut page, findings: &mut findings, login };
-    let checked = dial.run(checker).and_then(|result| result);
+    let checked = dial.run(runtime, checker).and_then(|result| result);
     // Who wonders why a certificate is refused wants to see it.
     if let Err(Error::Tls(error)) = &checked
         && let Some(refused) = Refused::find(error)
@@ -50,7 +54,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
     }
     // Who closed the stream does not want to read it.
     let _ = io::stdout().write_all(page.0.as_bytes());
-    checked.map(|()| Exit::Done).map_err(|error| dial.failure(&error))
+    checked.map(|()| Exit::Done).map_err(|error| dial.explain(&error).into())
 }
 
 /// Asks for the capabilities and no more.
@@ -112,7 +116,7 @@ impl Checker<'_> {
         page.capabilities("before the login", before.as_ref());
         findings.before_login(before.as_ref(), client.channel());
         if let Some(login) = login {
-            let result = login.log_in(client).await;
+            let result = account::log_in(&login, client).await;
             findings.quirks(client.quirks());
             page.line("logged in by", result?);
             let after = client.known_capabilities().cloned();

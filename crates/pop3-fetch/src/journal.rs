@@ -15,13 +15,12 @@ mod state_file;
 mod tests;
 mod traits;
 
-use core::time::Duration;
 use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use pop3_disk::{Disk, File, Lock, Open};
+use pop3_disk::{Disk, File, Open};
 use pop3_driver::Stop;
 
 use log::Log;
@@ -33,8 +32,9 @@ use state_file::{Header, StateFile};
 pub use traits::RecognisedBy;
 pub(crate) use traits::Traits;
 
-use crate::sink::real_path;
+use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
+use crate::target::real_path;
 use crate::{Error, Target};
 
 /// The book of what was fetched, in the state file, which this process has alone.
@@ -223,21 +223,6 @@ impl Journal {
         let today = self.seen.storage().today();
         self.seen.forget(census, Forgetting { today, after }, seen)
     }
-}
-
-/// Locks a file; `false` when another process has it. One that is just ending is waited for, unless the switch is
-/// thrown.
-pub(crate) fn wait_for(disk: &dyn Disk, lock: &dyn File, stop: &Stop) -> io::Result<bool> {
-    for _ in 0..20 {
-        if lock.try_lock(Lock::Whole)? {
-            return Ok(true);
-        }
-        if stop.is_stopped() {
-            return Ok(false);
-        }
-        disk.pause(Duration::from_millis(50));
-    }
-    lock.try_lock(Lock::Whole)
 }
 
 /// 16 hexadecimal digits that no other state file has.

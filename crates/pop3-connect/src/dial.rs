@@ -1,0 +1,186 @@
+//! From the settings of an account to a client that has been greeted, on any runtime.
+
+use core::net::{IpAddr, SocketAddr};
+use std::net::ToSocketAddrs;
+
+use pop3_driver::client::{Client, Error as ClientError, Options, Security};
+use pop3_driver::tls::Connector;
+use pop3_driver::{Stop, Transport};
+use pop3_proto::client::Config;
+use pop3_url::Url;
+
+use crate::error::Error;
+use crate::kind::Kind;
+use crate::login::Login;
+use crate::naming::{Naming, as_fields};
+use crate::settings::{Rate, Settings, Tls};
+
+/// A server, how it is reached, and how the connection is protected.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    place: String,
+    /// What is dialled, one after the other.
+    hosts: Vec<String>,
+    port: u16,
+    security: Security,
+    options: Options,
+    /// What the login shows.
+    pub(crate) kind: Kind,
+    pub(crate) naming: Naming,
+}
+
+impl Dial {
+    /// What the settings and the URL say. Without a word on TLS, STLS is required, except where the server is on this
+    /// machine; to find that out the name is looked up, which blocks.
+    ///
+    /// # Errors
+    /// When the trusted certificates can't be read, or the host is neither a name nor an address.
+    pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
+        let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
+        let loopback = loopback_addresses(url);
+        let mut hosts = vec![url.host().to_owned()];
+        let connector = || -> Result<Connector, Error> {
+            Connector::new(settings.tls_config()?, url.host()).map_err(|_| {
+                Error::settings(format!(
+                    "{} is neither a host name nor an address, so TLS can't check it",
+                    url.host()
+                ))
+            })
+        };
+        let pinned = !settings.tls_fingerprint.is_empty();
+        let security = match settings.tls {
+            Some(Tls::Implicit) => Security::Implicit(connector()?),
+            Some(Tls::StartTls) => Security::StartTls(connector()?),
+            Some(Tls::Off) if pinned => {
+                return Err(Error::settings(format!(
+                    "without TLS there is no certificate for {}",
+                    settings.name("tls_fingerprint")
+                )));
+            }
+            Some(Tls::Off) => Security::TrustedPlaintext,
+            None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
+            // Who knows the certificate wants to see it.
+            None if !loopback.is_empty() && !pinned => {
+                // The addresses that were looked at are dialled, not the name: it could mean another by then.
+                hosts = loopback.iter().map(ToString::to_string).collect();
+                Security::TrustedPlaintext
+            }
+            None => Security::StartTls(connector()?),
+        };
+        let rate = settings.min_rate.unwrap_or_else(|| Rate::patient_for(settings.timeout));
+        let config = Config::default()
+            .with_strict(settings.strict)
+            .with_reply_timeout(settings.timeout)
+            .with_quit_timeout(settings.timeout)
+            .with_min_octets(rate.octets)
+            .with_min_octets_period(rate.period);
+        let mut options = Options::new()
+            .with_connect_timeout(settings.timeout)
+            .with_config(config)
+            .with_capabilities(settings.capabilities)
+            .with_initial_response(settings.initial_response);
+        options.stop.clone_from(&settings.stop);
+        let (kind, naming) = (Kind::default(), settings.naming);
+        Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
+    }
+
+    /// A server at an address that is known already.
+    #[must_use]
+    pub fn to(address: SocketAddr, security: Security, options: Options) -> Self {
+        Self {
+            place: address.to_string(),
+            hosts: vec![address.ip().to_string()],
+            port: address.port(),
+            security,
+            options,
+            kind: Kind::default(),
+            naming: as_fields,
+        }
+    }
+
+    /// The server for people: host and port, with an internationalized name in its own letters.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// How the connection is protected.
+    #[must_use]
+    pub const fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// The same with other protection.
+    #[must_use]
+    pub fn with_security(&self, security: Security) -> Self {
+        Self { security, ..self.clone() }
+    }
+
+    /// Whether commands are sent before earlier ones are answered, where the server allows it. Default: yes.
+    #[must_use]
+    pub const fn with_pipelining(mut self, pipelining: bool) -> Self {
+        self.options.config.pipelining = pipelining;
+        self
+    }
+
+    /// Sets the switch that ends connecting and the session.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.options.stop = Some(stop);
+        self
+    }
+
+    /// Has [`explain`](Self::explain) know what the login shows.
+    #[must_use]
+    pub fn for_login(self, login: &Login) -> Self {
+        Self { kind: login.kind(), ..self }
+    }
+
+    /// Connects by the `connect` of one of the adapters, such as `pop3_tokio::connect`, until one of the addresses
+    /// answers.
+    ///
+    /// The future may be dropped: then there is no connection.
+    ///
+    /// # Errors
+    /// When there is no connection. Nothing but STLS was sent then.
+    pub async fn connect<T: Transport>(
+        &self,
+        connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, ClientError>,
+    ) -> Result<Client<T>, ClientError> {
+        let mut result = Err(ClientError::Network(std::io::ErrorKind::NotFound.into()));
+        for host in &self.hosts {
+            let connecting = connect(host, self.port, self.security.clone(), self.options.clone());
+            result = match &self.options.stop {
+                Some(stop) => stop.race(connecting).await.unwrap_or(Err(ClientError::Stopped)),
+                None => connecting.await,
+            };
+            // Only where nobody answers, the next address may be the right one.
+            if !matches!(result, Err(ClientError::Network(_))) {
+                break;
+            }
+        }
+        result
+    }
+}
+
+/// All addresses of the host, if each is on this machine; else none.
+fn loopback_addresses(url: &Url) -> Vec<IpAddr> {
+    let Ok(addresses) = (url.host(), url.port()).to_socket_addrs() else { return Vec::new() };
+    let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
+    if addresses.iter().all(|address| address.to_canonical().is_loopback()) { addresses } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_outside_ascii_is_dialled_and_checked_by_its_a_labels() {
+        let url = pop3_url::idn::to_ascii("pop3s://alice@B\u{fc}cher.invalid").unwrap();
+        let dial = Dial::new(&Settings::new(), &Url::parse(&url).unwrap()).unwrap();
+        assert_eq!(dial.hosts, ["xn--bcher-kva.invalid"]);
+        assert_eq!(dial.place, "b\u{fc}cher.invalid:995");
+        let Security::Implicit(connector) = dial.security else { panic!("no TLS") };
+        assert_eq!(connector.name(), "xn--bcher-kva.invalid".try_into().unwrap());
+    }
+}

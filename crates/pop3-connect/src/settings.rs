@@ -1,0 +1,185 @@
+//! How a server is reached, and how to log in.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use pop3_certificates::Fingerprint;
+use pop3_driver::Stop;
+
+use crate::naming::{Naming, as_fields};
+use crate::source::Source;
+use crate::way::Way;
+
+/// How TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tls {
+    /// TLS from the first octet (RFC 8314 section 3.3).
+    Implicit,
+    /// Required by STLS, before anything else is said (RFC 2595).
+    StartTls,
+    /// None: for a line that nobody else can read.
+    Off,
+}
+
+/// The least rate at which listings and messages must come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rate {
+    /// So many octets. 0 takes any rate.
+    pub octets: u64,
+    /// In this time.
+    pub period: Duration,
+}
+
+impl Rate {
+    /// So many octets in this time.
+    #[must_use]
+    pub const fn new(octets: u64, period: Duration) -> Self {
+        Self { octets, period }
+    }
+
+    /// 1000 octets a minute, or in the timeout, where that is longer: who is patient with silence is so with a slow
+    /// line.
+    #[must_use]
+    pub fn patient_for(timeout: Duration) -> Self {
+        Self { octets: 1000, period: timeout.max(Duration::from_secs(60)) }
+    }
+}
+
+/// How a server is reached, and how to log in. The URL has the rest: the host, the port and the user.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How TLS begins. Default: as the URL says; where it says nothing, by STLS, or without TLS where all addresses of
+    /// the host are on this machine and no [fingerprint](Self::tls_fingerprint) is given.
+    pub tls: Option<Tls>,
+    /// A file with certificates in PEM that are believed too: authorities, and servers' own. Default: none.
+    pub ca_file: Option<PathBuf>,
+    /// If there is one, the certificate with this fingerprint is believed, and no other, whatever its names, dates and
+    /// issuer. Default: none.
+    pub tls_fingerprint: Vec<Fingerprint>,
+    /// The file with the certificate in PEM, and its chain, that is shown in the TLS handshake. Default: none.
+    pub client_cert: Option<PathBuf>,
+    /// The file with its private key, in PEM. Default: none.
+    pub client_key: Option<PathBuf>,
+    /// The way to log in. Default: [`Way::Auto`].
+    pub auth: Way,
+    /// Where the password comes from. Default: none.
+    pub password: Option<Source>,
+    /// Where the OAuth 2.0 token comes from. With [`Way::Auto`] it is preferred to the password. Default: none.
+    pub token: Option<Source>,
+    /// Log in only by a mechanism that is bound to the TLS connection (RFC 5929, RFC 9266). Default: no.
+    pub require_binding: bool,
+    /// Ask for UTF8 mode before the login, where the server has it (RFC 6856). Default: no.
+    pub utf8: bool,
+    /// Refuse servers that depart from the protocol, in whatever way. Default: no.
+    pub strict: bool,
+    /// Ask for the capabilities. Some old servers hang up on CAPA. Default: yes.
+    pub capabilities: bool,
+    /// Send the password or token in the line of AUTH, which saves a round trip; some servers refuse that. Default: no.
+    pub initial_response: bool,
+    /// How long connecting and the first line of a reply may take as a whole, and a listing or a message may stand
+    /// still. Default: 60 s.
+    pub timeout: Duration,
+    /// The least rate of listings and messages. Default: [`Rate::patient_for`] the timeout.
+    pub min_rate: Option<Rate>,
+    /// A switch that ends connecting, the session, and a command that is asked for a secret. Default: none.
+    pub stop: Option<Stop>,
+    /// How texts for people name a setting. Default: `tls=implicit`.
+    pub naming: Naming,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            ca_file: None,
+            tls_fingerprint: Vec::new(),
+            client_cert: None,
+            client_key: None,
+            auth: Way::Auto,
+            password: None,
+            token: None,
+            require_binding: false,
+            utf8: false,
+            strict: false,
+            capabilities: true,
+            initial_response: false,
+            timeout: Duration::from_secs(60),
+            min_rate: None,
+            stop: None,
+            naming: as_fields,
+        }
+    }
+}
+
+/// Builders that set the field of their name.
+macro_rules! setters {
+    ($($with:ident $field:ident: $type:ty),* $(,)?) => {
+        $(
+            #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+            #[must_use]
+            pub fn $with(mut self, $field: impl Into<$type>) -> Self {
+                self.$field = $field.into();
+                self
+            }
+        )*
+    };
+}
+
+impl Settings {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        with_tls tls: Option<Tls>,
+        with_ca_file ca_file: Option<PathBuf>,
+        with_tls_fingerprint tls_fingerprint: Vec<Fingerprint>,
+        with_auth auth: Way,
+        with_password password: Option<Source>,
+        with_token token: Option<Source>,
+        with_require_binding require_binding: bool,
+        with_utf8 utf8: bool,
+        with_strict strict: bool,
+        with_capabilities capabilities: bool,
+        with_initial_response initial_response: bool,
+        with_timeout timeout: Duration,
+        with_min_rate min_rate: Option<Rate>,
+        with_stop stop: Option<Stop>,
+    }
+
+    /// Sets [`client_cert`](Self::client_cert) and [`client_key`](Self::client_key).
+    #[must_use]
+    pub fn with_client_cert(mut self, own: Option<(PathBuf, PathBuf)>) -> Self {
+        (self.client_cert, self.client_key) = own.unzip();
+        self
+    }
+
+    /// Sets [`naming`](Self::naming).
+    #[must_use]
+    pub fn with_naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
+    }
+
+    /// The name of a setting, for people.
+    pub(crate) fn name(&self, key: &str) -> String {
+        (self.naming)(key, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_patient_with_silence_is_so_with_a_slow_line() {
+        let patient = |seconds| Rate::patient_for(Duration::from_secs(seconds));
+        assert_eq!(patient(5), Rate::new(1000, Duration::from_secs(60)));
+        assert_eq!(patient(300), Rate::new(1000, Duration::from_secs(300)));
+    }
+}

@@ -1,0 +1,237 @@
+//! Where a password or a token comes from.
+
+use core::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use pop3_driver::Stop;
+use pop3_proto::Secret;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::error::Error;
+
+/// The longest password that is read, in octets.
+pub(crate) const MAX: usize = 4_096;
+
+/// Where a password or a token comes from. It is read when a [`Login`](crate::Login) is made that takes it, and not
+/// before.
+#[derive(Clone)]
+pub struct Source(Place);
+
+#[derive(Clone)]
+enum Place {
+    Given { octets: Secret<Vec<u8>>, place: String },
+    File(PathBuf),
+    Command { line: String, hidden: Vec<String> },
+    Asked { ask: Ask, place: String },
+}
+
+type Ask = Arc<dyn Fn(&str) -> Result<Secret<Vec<u8>>, Error> + Send + Sync>;
+
+impl Source {
+    /// These octets.
+    pub fn given(octets: impl Into<Secret<Vec<u8>>>) -> Self {
+        Self::given_by("the settings", octets)
+    }
+
+    /// These octets; `place` says in errors where they were.
+    pub fn given_by(place: impl Into<String>, octets: impl Into<Secret<Vec<u8>>>) -> Self {
+        Self(Place::Given { octets: octets.into(), place: place.into() })
+    }
+
+    /// The first line of this file, without its line end.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Place::File(path.into()))
+    }
+
+    /// The first line that this command of `/bin/sh` prints, without its line end. The command has to end well. It gets
+    /// SIGTERM when the [switch](crate::Settings::stop) is thrown.
+    pub fn command(line: impl Into<String>) -> Self {
+        Self(Place::Command { line: line.into(), hidden: Vec::new() })
+    }
+
+    /// A [command](Self::command) does not get this variable of the environment, as it may hold a secret.
+    #[must_use]
+    pub fn hiding(mut self, variable: impl Into<String>) -> Self {
+        if let Place::Command { hidden, .. } = &mut self.0 {
+            hidden.push(variable.into());
+        }
+        self
+    }
+
+    /// What the function returns, such as what a person types. It is told whose secret is wanted: `user@host:port`,
+    /// escaped. It is the last resort: with [`Way::Auto`](crate::Way::Auto) a certificate is preferred to it. `place`
+    /// says in errors where the secret was.
+    pub fn asked(
+        place: impl Into<String>,
+        ask: impl Fn(&str) -> Result<Secret<Vec<u8>>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Place::Asked { ask: Arc::new(ask), place: place.into() })
+    }
+
+    pub(crate) const fn is_command(&self) -> bool {
+        matches!(self.0, Place::Command { .. })
+    }
+
+    pub(crate) const fn is_last_resort(&self) -> bool {
+        matches!(self.0, Place::Asked { .. })
+    }
+
+    /// Reads it, and tells where it was. `kind` is what it is, for people.
+    pub(crate) fn read(
+        &self,
+        kind: &str,
+        max: usize,
+        whose: &str,
+        stop: Option<&Stop>,
+    ) -> Result<(Secret<Vec<u8>>, String), Error> {
+        Ok(match &self.0 {
+            Place::Given { octets, place } => (octets.clone(), place.clone()),
+            Place::File(path) => {
+                let place = format!("the {kind} file {}", path.display());
+                let line = File::open(path).and_then(|mut file| short_line(&mut file, max));
+                (line.map_err(|error| Error::settings(format!("{place} can't be read: {error}")))?, place)
+            }
+            Place::Command { line, hidden } => {
+                (ask_command(line, kind, max, hidden, stop)?, format!("the {kind} command"))
+            }
+            Place::Asked { ask, place } => (ask(whose)?, place.clone()),
+        })
+    }
+}
+
+impl fmt::Debug for Source {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Given { place, .. } | Place::Asked { place, .. } => write!(f, "Source({place:?})"),
+            Place::File(path) => write!(f, "Source({path:?})"),
+            Place::Command { .. } => f.write_str("Source(command)"),
+        }
+    }
+}
+
+/// The first line of the input without its CR and LF. Nothing is kept of what was read but that: so
+/// the input should have no buffer of its own.
+///
+/// # Errors
+/// When the input can't be read, or the line is longer than 4,096 octets.
+pub fn first_line(input: &mut impl Read) -> io::Result<Secret<Vec<u8>>> {
+    short_line(input, MAX)
+}
+
+fn short_line(input: &mut impl Read, max: usize) -> io::Result<Secret<Vec<u8>>> {
+    // Room for the longest line, so that growing leaves no copies of the password behind.
+    let mut octets = vec![0; max + 3];
+    let read = fill_with_line(input, &mut octets);
+    let octets = Secret::new(octets);
+    let line = &octets.expose()[..read?];
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > max {
+        let reason = format!("its first line has more than {max} octets");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(Secret::new(line.to_vec()))
+}
+
+/// Reads until there is a whole line, or no more room; the length of the line with its end.
+fn fill_with_line(input: &mut impl Read, octets: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < octets.len() {
+        let more = match input.read(&mut octets[filled..]) {
+            Ok(0) => break,
+            Ok(more) => more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(end) = octets[filled..filled + more].iter().position(|&octet| octet == b'\n') {
+            return Ok(filled + end + 1);
+        }
+        filled += more;
+    }
+    Ok(filled)
+}
+
+fn ask_command(
+    command: &str,
+    kind: &str,
+    max: usize,
+    hidden: &[String],
+    stop: Option<&Stop>,
+) -> Result<Secret<Vec<u8>>, Error> {
+    let failed = |what: String| Error::settings(format!("the {kind} command {what}"));
+    let mut shell = Command::new("/bin/sh");
+    hidden.iter().for_each(|variable| {
+        shell.env_remove(variable);
+    });
+    let mut child = shell
+        .args(["-c", command])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("can't be run: {error}")))?;
+    let id = Pid::from_child(&child);
+    let on_stop = stop.map(|stop| {
+        stop.on_stop(move || {
+            // It may have ended just now.
+            let _ = kill_process(id, Signal::TERM);
+        })
+    });
+    let line = match child.stdout.take() {
+        Some(mut stdout) => {
+            let line = short_line(&mut stdout, max);
+            // Let the command end by itself, whatever else it prints.
+            let _ = io::copy(&mut stdout, &mut io::sink());
+            line
+        }
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    // Its number is its own until it was waited for.
+    let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    drop(on_stop);
+    let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
+    if !status.success() {
+        return Err(failed(format!("failed ({status})")));
+    }
+    line.map_err(|error| failed(format!("gave no {kind}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(input: &[u8]) -> Option<Vec<u8>> {
+        first_line(&mut &*input).ok().map(|line| line.expose().clone())
+    }
+
+    #[test]
+    fn only_the_first_line_counts() {
+        assert_eq!(line(b"a b \r\nsecond").unwrap(), b"a b ");
+        assert_eq!(line(b"\xff").unwrap(), b"\xff");
+        assert_eq!(line(b"").unwrap(), b"");
+        assert_eq!(line(&[b'x'; 4_096]).unwrap().len(), 4_096);
+        assert_eq!(line(&[b'x'; 4_097]), None);
+        assert_eq!(line(&[&[b'x'; 4_096][..], b"\r\n"].concat()).unwrap().len(), 4_096);
+        assert_eq!(line(&[&[b'x'; 4_097][..], b"\r\n"].concat()), None);
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces() {
+        let mut pieces = b"a b ".chain(&b""[..]).chain(&b"c\r"[..]).chain(&b"\nsecond"[..]);
+        assert_eq!(first_line(&mut pieces).unwrap().expose(), b"a b c");
+    }
+
+    #[test]
+    fn a_command_that_fails_gives_nothing() {
+        assert_eq!(ask_command("echo one; echo two", "password", MAX, &[], None).unwrap().expose(), b"one");
+        assert!(
+            ask_command("echo one; exit 3", "password", MAX, &[], None)
+                .unwrap_err()
+                .to_string()
+                .contains("exit status: 3")
+        );
+    }
+}

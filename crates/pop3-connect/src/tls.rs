@@ -1,0 +1,64 @@
+//! Whom the client of an account believes, and what helps where a certificate is refused.
+
+use std::sync::Arc;
+
+use pop3_text::reasons;
+use pop3_trust::{Error as TrustError, Reason, Refused, Whom};
+use rustls::ClientConfig;
+
+use crate::error::{Error, ErrorKind};
+use crate::naming::Naming;
+use crate::settings::Settings;
+
+impl Settings {
+    /// The TLS of the account: it believes the authorities that this system knows, those in
+    /// [`ca_file`](Self::ca_file), and the certificates themselves that are in it; or those only that have a
+    /// [`tls_fingerprint`](Self::tls_fingerprint). It shows the certificate in [`client_cert`](Self::client_cert).
+    ///
+    /// # Errors
+    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
+    /// at all.
+    pub fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let whom = Whom::new()
+            .with_ca_file(self.ca_file.clone())
+            .with_fingerprints(self.tls_fingerprint.clone())
+            .with_own(self.client_cert.clone().zip(self.client_key.clone()));
+        whom.config().map_err(|error| match error {
+            TrustError::File(error) => Error::settings(error.to_string()),
+            TrustError::Nobody => {
+                Error::new(ErrorKind::Connection, format!("{error} or give {}", self.name("ca_file")))
+            }
+            TrustError::Tls(_) | _ => Error::settings(reasons(&error)),
+        })
+    }
+}
+
+/// What can help where a certificate was refused.
+pub(crate) fn advice(refused: &Refused, naming: Naming) -> String {
+    let ca_file = naming("ca_file", None);
+    let pin = naming("tls_fingerprint", Some(&refused.fingerprint().to_string()));
+    let taken = format!("{pin} takes it as it is, if you know it to be the server's");
+    match refused.reason() {
+        Reason::Fingerprint => "if the server has a new one, ask who runs it for the fingerprint".to_owned(),
+        Reason::Expired => format!("who runs the server has to renew it; {taken}"),
+        Reason::NotYetValid => format!("see whether the clock is right; {taken}"),
+        Reason::OtherNames => format!("see whether the host is the right one; {taken}"),
+        Reason::UnknownIssuer | Reason::OtherIssuer => {
+            format!("if it is your own, name it or its authority by {ca_file}, or it by {pin}")
+        }
+        Reason::Authority => format!("if it is your own, name it by {ca_file}, or by {pin}"),
+        Reason::Other(_) | _ => taken,
+    }
+}
+
+/// What to do about a handshake that failed otherwise.
+pub(crate) fn handshake_advice(error: &std::io::Error, naming: Naming) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => format!(
+            "the port may not speak TLS from the first octet; pop3:// or {} begin it by STLS",
+            naming("tls", Some("starttls"))
+        ),
+        _ => "server and client do not agree".to_owned(),
+    }
+}

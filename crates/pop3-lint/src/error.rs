@@ -1,0 +1,39 @@
+//! Why a recording was not read to its end.
+
+use core::fmt;
+use std::io;
+
+/// Why a recording was not read to its end. What was read before is reported all the same.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading has failed.
+    Io(io::Error),
+    /// It is no transcript and no capture, or is cut off; the text says where and how.
+    Unreadable(String),
+    /// There is no session in the capture: no connection to one of the [ports](crate::Options::ports) that a server has
+    /// answered.
+    NothingCaptured,
+    /// There is no session in the transcript: no line begins with `C:` or `S:`.
+    NothingSaid,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(_) => f.write_str("reading has failed"),
+            Self::Unreadable(why) => f.write_str(why),
+            Self::NothingCaptured => f.write_str("there is no session in it"),
+            Self::NothingSaid => f.write_str("there is no session in it: no line begins with C: or S:"),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Unreadable(_) | Self::NothingCaptured | Self::NothingSaid => None,
+        }
+    }
+}
