@@ -65,7 +65,7 @@ impl ReadBuffer {
     }
 
     /// How many octets fit.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(test, feature = "rustls"))]
     pub(crate) fn size(&self) -> usize {
         self.octets.len()
     }

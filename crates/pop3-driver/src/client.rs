@@ -1,5 +1,6 @@
 //! The client: calls that send a command and return its reply.
 
+mod apop;
 mod auth;
 mod call;
 mod connect;

@@ -3,16 +3,24 @@
 //! MD5 is weak (RFC 6151): who listens can try passwords at leisure, and a false server that may
 //! choose timestamps learns some octets of the password (CVE-2007-1558). So neither role uses APOP
 //! unless told to, and a timestamp is taken only when it is a message-id of plain ASCII.
+//!
+//! The digest is computed with the feature `md5` alone. Without it the words are still read and written, but a
+//! server refuses APOP, and no digest is right.
+
+mod compute;
 
 use alloc::string::String;
 use core::fmt;
 use core::fmt::Write as _;
 
-use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use crate::Secret;
+
+/// Whether digests can be computed: with the feature `md5`. Without it a server has no APOP, whatever timestamp
+/// it is given.
+pub const AVAILABLE: bool = cfg!(feature = "md5");
 
 /// The timestamp of a greeting, angle brackets included: `<` local `@` domain `>`.
 ///
@@ -90,6 +98,7 @@ pub fn make_timestamp(random: [u8; 16], host: &str) -> String {
 /// use pop3_proto::apop::{Answer, Digest};
 /// let digest = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
 /// let answer = Answer::new("<1896.697170952@dbc.mtview.ca.us>", digest);
+/// # #[cfg(feature = "md5")]
 /// assert!(answer.is_made_with(b"tanstaaf"));
 /// assert!(!answer.is_made_with(b"tanstaaF"));
 /// ```
@@ -119,11 +128,11 @@ impl Answer {
     }
 
     /// Whether the digest was made with this secret. The time taken does not tell where the secret is wrong.
-    /// Over what is no timestamp, no digest is right.
+    /// Over what is no timestamp, no digest is right; without the feature `md5`, none ever is.
     #[must_use]
     pub fn is_made_with(&self, secret: &[u8]) -> bool {
         Timestamp::parse(self.timestamp.as_bytes())
-            .is_some_and(|timestamp| Digest::new(timestamp, secret) == *self.digest.expose())
+            .is_some_and(|timestamp| compute::verify(self.digest.expose(), timestamp, secret))
     }
 }
 
@@ -132,22 +141,6 @@ impl Answer {
 pub struct Digest([u8; 16]);
 
 impl Digest {
-    /// The digest over a timestamp (with its angle brackets) and the shared secret.
-    ///
-    /// ```
-    /// use pop3_proto::apop::{Digest, Timestamp};
-    /// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
-    /// let digest = Digest::new(timestamp, b"tanstaaf");
-    /// assert_eq!(&digest.to_hex(), b"c4c9334bac560ecc979e58001b3e22fb");
-    /// ```
-    #[must_use]
-    pub fn new(timestamp: Timestamp<'_>, secret: &[u8]) -> Self {
-        let mut md5 = Md5::new();
-        md5.update(timestamp.as_bytes());
-        md5.update(secret);
-        Self(md5.finalize().into())
-    }
-
     /// Reads 32 hexadecimal digits. RFC 1939 has them in lower case; upper case is read as well.
     #[must_use]
     pub fn parse(hex: &[u8]) -> Option<Self> {

@@ -14,6 +14,9 @@
 //! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
 //!    pieces the caller has read, apply the rules, and append what is to be sent.
 //!
+//! No feature is on by default. `md5` lets both roles compute and verify the digest of APOP; without it a server
+//! refuses APOP and puts no timestamp into its greeting.
+//!
 //! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
 #![no_std]
 #![cfg_attr(

@@ -6,8 +6,11 @@
 //! | PLAIN (RFC 4616), LOGIN | the password | anything that can verify it |
 //! | OAUTHBEARER (RFC 7628), XOAUTH2 | a bearer token | a verifier of tokens |
 //! | EXTERNAL (RFC 4422 appendix A) | the client's TLS certificate | names for certificates |
-//! | CRAM-MD5 (RFC 2195) | a digest | the password in clear |
+//! | CRAM-MD5 (RFC 2195), with the feature `md5` | a digest | the password in clear |
 //! | ANONYMOUS (RFC 4505) | nothing | the wish to have guests |
+//!
+//! No feature is on by default. Without `md5` the name of CRAM-MD5 is known and no more: no server
+//! [offers](server::Offer) it, no client chooses it, and [`Mechanism::is_available`] tells.
 //!
 //! None has a security layer; that is for TLS. The crate knows nothing of the protocol around it: base64,
 //! the line that cancels and the one that begins are the caller's. It has no sockets, no clock and no
@@ -74,6 +77,8 @@ extern crate alloc;
 
 mod binding;
 pub mod client;
+mod cram_md5;
+mod keyed;
 mod mechanism;
 mod nonce;
 pub mod saslprep;

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::cram_md5;
 use crate::scram::Hash;
 
 /// A SASL mechanism that this crate has in both roles.
@@ -32,7 +33,7 @@ pub enum Mechanism {
     /// some clients have.
     Login,
     /// CRAM-MD5: RFC 2195. Obsolete (RFC 6151): who listens can try passwords at leisure, a false
-    /// server too, and our server must have the password in clear.
+    /// server too, and our server must have the password in clear. Needs the feature `md5`.
     CramMd5,
     /// ANONYMOUS: RFC 4505.
     Anonymous,
@@ -87,6 +88,12 @@ impl Mechanism {
             Self::CramMd5 => "CRAM-MD5",
             Self::Anonymous => "ANONYMOUS",
         }
+    }
+
+    /// Whether it can be used: all can, but CRAM-MD5 needs the feature `md5`.
+    #[must_use]
+    pub const fn is_available(self) -> bool {
+        cram_md5::AVAILABLE || !matches!(self, Self::CramMd5)
     }
 
     /// Whether a password or a token itself travels, so that the channel must hide it and the server

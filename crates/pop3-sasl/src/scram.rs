@@ -6,7 +6,6 @@ mod limits;
 pub(crate) mod message;
 
 pub use hash::Hash;
-pub(crate) use hash::hmac_md5;
 pub(crate) use keys::client_and_server_key;
 pub use keys::{Keys, KeysError};
 pub use limits::{MAX_ITERATIONS, MIN_ITERATIONS, SALT_OCTETS};

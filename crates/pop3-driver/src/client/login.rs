@@ -1,6 +1,5 @@
 //! Ways to log in.
 
-use pop3_proto::apop::Digest;
 use pop3_proto::client::SendError;
 use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
@@ -10,7 +9,7 @@ use pop3_sasl::scram::MAX_ITERATIONS;
 use zeroize::Zeroizing;
 
 use super::auth::{Attempt, unbound};
-use super::{Client, Error, NoLogin, Refusal};
+use super::{Client, Error, NoLogin, Refusal, apop};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
@@ -23,9 +22,10 @@ pub struct LoginPolicy {
     /// then (RFC 5802 section 6). A false server would not tell; this is against that.
     pub require_binding: bool,
     /// Whether CRAM-MD5 is among the mechanisms chosen from. Default: `false`, as it is weak
-    /// (RFC 6151).
+    /// (RFC 6151), and always without the feature `md5`.
     pub cram_md5: bool,
-    /// Whether APOP is used where there is nothing better. Default: `false`, for the same reason.
+    /// Whether APOP is used where there is nothing better. Default: `false`, for the same reason;
+    /// never without the feature `md5`.
     pub apop: bool,
     /// The most iterations of SCRAM that a server may ask for; a login with more is given up, and nothing is
     /// computed. Default: [`MAX_ITERATIONS`], some seconds of work. A false server could ask for an hour's.
@@ -158,7 +158,7 @@ impl<T: Transport> Client<T> {
                 return Err(Error::Refused(refusal));
             }
         }
-        if policy.apop && self.offers_apop() {
+        if policy.apop && apop::DIGEST.is_some() && self.offers_apop() {
             self.login_apop(name, password).await?;
             return Ok(LoginMethod::Apop);
         }
@@ -228,26 +228,6 @@ impl<T: Transport> Client<T> {
         self.capabilities().await.map(drop)
     }
 
-    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
-    /// is offered, and knowing that a false server can learn the password in time.
-    ///
-    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
-    /// behind [`drain`](Self::drain).
-    ///
-    /// # Errors
-    /// [`Error::NoTimestamp`] when the greeting had none; else as [`login`](Self::login).
-    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
-        let utf8 = self.takes_utf8(&[name, secret]).await?;
-        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
-        let secret = prepared(secret, Kind::Stored, utf8).ok_or(Error::Unusable(Unusable::Password))?;
-        self.fits(&secret)?;
-        let name = Name::parse(&name)?;
-        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
-        let digest = Digest::new(timestamp, &secret);
-        self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
-        self.capabilities().await.map(drop)
-    }
-
     /// Whether anybody may log in here at all. Mechanisms that show no secret would be safe on a plaintext
     /// channel, but the mail behind them would not.
     pub(super) fn may_log_in(&self) -> Result<(), Error> {
@@ -255,7 +235,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether the server takes UTF-8 in USER, PASS and APOP; asked only where it matters.
-    async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, Error> {
+    pub(super) async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, Error> {
         if texts.iter().all(|text| text.is_ascii()) {
             return Ok(false);
         }
@@ -264,7 +244,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a password may be used in USER, PASS or APOP: as the core says of PASS.
-    fn fits(&self, password: &[u8]) -> Result<(), Error> {
+    pub(super) fn fits(&self, password: &[u8]) -> Result<(), Error> {
         if password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
             return Ok(());
         }
@@ -289,7 +269,7 @@ impl<T: Transport> Client<T> {
 
 /// What is sent for a name or password: UTF-8 is prepared where it can go at all. What is no UTF-8 is
 /// left for the core to refuse.
-fn prepared(text: &[u8], kind: Kind, utf8: bool) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn prepared(text: &[u8], kind: Kind, utf8: bool) -> Option<Zeroizing<Vec<u8>>> {
     match core::str::from_utf8(text) {
         Ok(text) if utf8 && !text.is_ascii() => {
             prepare(text, kind).ok().map(|text| Zeroizing::new(text.into_owned().into_bytes()))

@@ -34,7 +34,7 @@ impl Error {
     /// | [`Refused`](Self::Refused) | as the response code says. Without one: a greeting [`Later`](Retry::Later), a login that the server has looked at with [`OtherCredentials`](Retry::OtherCredentials), anything else [`Never`](Retry::Never) |
     /// | [`Protocol`](Self::Protocol) | [`Now`](Retry::Now) when the connection ended, [`Later`](Retry::Later) when the server was too slow or lost step, [`Never`](Retry::Never) when it speaks otherwise than is understood |
     /// | [`Exchange`](Self::Exchange) | [`OtherCredentials`](Retry::OtherCredentials) when the server denies these, [`Later`](Retry::Later) when it lacks resources; else [`Never`](Retry::Never), as somebody may be in between |
-    /// | [`Unusable`](Self::Unusable) | [`OtherCredentials`](Retry::OtherCredentials), but for a missing binding |
+    /// | [`Unusable`](Self::Unusable) | [`OtherCredentials`](Retry::OtherCredentials), but for a missing binding or a missing feature |
     /// | [`Store`](Self::Store) | [`Later`](Retry::Later) |
     /// | [`Interrupted`](Self::Interrupted) | [`Now`](Retry::Now) |
     /// | all others | [`Never`](Retry::Never) |
@@ -48,7 +48,7 @@ impl Error {
             Self::Refused(refusal) => of_refusal(refusal),
             Self::Protocol(error) => of_protocol(error),
             Self::Exchange(ExchangeError::Denied(denial)) => of_denial(*denial),
-            Self::Unusable(Unusable::NoBinding) => Retry::Never,
+            Self::Unusable(Unusable::NoBinding | Unusable::NotBuilt) => Retry::Never,
             Self::Unusable(_) => Retry::OtherCredentials,
             Self::Store(_) => Retry::Later,
             Self::Interrupted => Retry::Now,

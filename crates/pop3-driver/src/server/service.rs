@@ -89,7 +89,7 @@ pub struct Welcome<B> {
     /// The store of the session.
     pub backend: B,
     /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: none,
-    /// so that APOP is refused.
+    /// so that APOP is refused. Without the feature `md5` it is refused all the same.
     pub timestamp: Option<String>,
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.

@@ -85,7 +85,8 @@ impl Connection {
     /// A connection that was just opened; for implicit TLS, one whose handshake is complete.
     ///
     /// `timestamp` is for APOP, angle brackets included (see
-    /// [`make_timestamp`](crate::apop::make_timestamp)); without it APOP is refused.
+    /// [`make_timestamp`](crate::apop::make_timestamp)); without it, or without the feature `md5`, APOP is
+    /// refused.
     #[must_use]
     pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>, now: Instant) -> Self {
         Self {

@@ -12,7 +12,7 @@ use super::line::Line;
 use super::mechanism::OfferedMechanism;
 use super::state::State;
 use super::vocabulary::{Accepted, Close, Event, Misuse};
-use crate::apop::Timestamp;
+use crate::apop::{self, Timestamp};
 use crate::{Channel, Maildrop, Marks, Octets};
 
 /// What fits in a greeting of 512 octets beside its text.
@@ -70,7 +70,7 @@ pub struct Totals {
 impl Session {
     /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP,
     /// angle brackets included; without it APOP is refused. What is no timestamp, or is too long for
-    /// a greeting, counts as none.
+    /// a greeting, counts as none; so does any without the feature `md5`.
     #[must_use]
     pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
         Self {
@@ -81,7 +81,9 @@ impl Session {
             config,
             channel,
             timestamp: timestamp.filter(|timestamp| {
-                timestamp.len() <= MAX_TIMESTAMP && Timestamp::parse(timestamp.as_bytes()).is_some()
+                apop::AVAILABLE
+                    && timestamp.len() <= MAX_TIMESTAMP
+                    && Timestamp::parse(timestamp.as_bytes()).is_some()
             }),
             state: State::Authorization,
             name: None,

@@ -44,6 +44,7 @@ impl Policy {
 
     /// Whether CRAM-MD5 may be used. Default: no, as it only looks as if it hid the password (RFC 6151):
     /// with a verified TLS connection PLAIN is no worse, without one nothing is proved about the server.
+    /// Without the feature `md5` it is not used even so.
     #[must_use]
     pub const fn with_cram_md5(mut self, allowed: bool) -> Self {
         self.cram_md5 = allowed;

@@ -96,8 +96,12 @@ impl Credentials {
     /// Whether the mechanism can be used with these, whatever the channel.
     ///
     /// # Errors
-    /// When something is missing, or can't be said in the mechanism's messages.
+    /// When something is missing, or can't be said in the mechanism's messages, or the mechanism is not
+    /// [available](Mechanism::is_available).
     pub fn suit(&self, mechanism: Mechanism) -> Result<(), Unusable> {
+        if !mechanism.is_available() {
+            return Err(Unusable::NotBuilt);
+        }
         match mechanism {
             Mechanism::External => {
                 if !self.certificate {

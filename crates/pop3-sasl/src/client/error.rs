@@ -31,6 +31,8 @@ pub enum Unusable {
     Host,
     /// The trace information has characters that it must not have, or more than 255.
     Trace,
+    /// It needs MD5, and this program was built without: the feature `md5` is off.
+    NotBuilt,
 }
 
 /// What the server did that ends the exchange. The caller has to cancel with `*`, or to close where the
@@ -141,6 +143,7 @@ impl fmt::Display for Unusable {
             Self::Token => "the token is too long or has characters that it must not have",
             Self::Host => "the host name is empty or has characters that it must not have",
             Self::Trace => "the trace information is too long or has characters that it must not have",
+            Self::NotBuilt => "it needs MD5, and this program was built without (feature md5)",
         })
     }
 }

@@ -8,8 +8,7 @@ use core::mem;
 use super::scram::{Proved, Started};
 use super::{Credentials, Error, Setup, Unusable};
 use crate::saslprep::Kind;
-use crate::scram::hmac_md5;
-use crate::{Mechanism, Secret, text};
+use crate::{Mechanism, Secret, cram_md5, text};
 
 /// One exchange, from the first message to the server's verdict.
 ///
@@ -57,7 +56,8 @@ impl Exchange {
     /// salt comes, see [`respond`](Self::respond).
     ///
     /// # Errors
-    /// When the credentials or the connection do not suit the mechanism.
+    /// When the credentials or the connection do not suit the mechanism, or it is not
+    /// [available](Mechanism::is_available).
     pub fn new(mechanism: Mechanism, credentials: &Credentials, setup: &Setup) -> Result<Self, Unusable> {
         credentials.suit(mechanism)?;
         let (first, state) = match mechanism {
@@ -137,7 +137,7 @@ impl Exchange {
             // What the prompts say differs and is ignored: the first is for the name.
             State::LoginName { name, password } => (State::LoginPassword { password }, Secret::from(name)),
             State::LoginPassword { password } => (State::Sent, password),
-            State::CramMd5 { name, password } => (State::Sent, cram_md5(&name, &password, challenge)),
+            State::CramMd5 { name, password } => (State::Sent, named_digest(&name, &password, challenge)?),
             State::ScramFirst(started) => {
                 let (proved, response) = started.prove(challenge)?;
                 (State::ScramFinal(proved), response)
@@ -216,9 +216,10 @@ fn xoauth2(credentials: &Credentials) -> Result<Secret, Unusable> {
 }
 
 /// The name, a space, and the digest in hexadecimal (RFC 2195 section 2).
-fn cram_md5(name: &str, password: &Secret, challenge: &[u8]) -> Secret {
+fn named_digest(name: &str, password: &Secret, challenge: &[u8]) -> Result<Secret, Error> {
     let digits = |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
-    let digest = hmac_md5(password.expose(), challenge);
+    // Without the feature `md5` an exchange does not get so far.
+    let digest = cram_md5::digest(password.expose(), challenge).ok_or(Error::Unexpected)?;
     let digest: String = digest.expose().iter().flat_map(digits).flatten().collect();
-    Secret::join(&[name.as_bytes(), b" ", digest.as_bytes()])
+    Ok(Secret::join(&[name.as_bytes(), b" ", digest.as_bytes()]))
 }

@@ -3,13 +3,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
-use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
-use zeroize::Zeroize as _;
 
 use crate::Secret;
+use crate::keyed::hmac;
 
 /// A hash function of SCRAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,30 +71,4 @@ impl Hash {
         }
         Secret::new(octets)
     }
-}
-
-/// HMAC-MD5, for CRAM-MD5.
-pub(crate) fn hmac_md5(key: &[u8], message: &[u8]) -> Secret {
-    hmac::<Md5>(key, &[message])
-}
-
-/// A key longer than a block of the hash is hashed first (RFC 2104 section 2). Done here, as a key of
-/// exactly one block is what makes an HMAC without a possible error.
-fn hmac<D: EagerHash + hmac::digest::Digest>(key: &[u8], parts: &[&[u8]]) -> Secret {
-    let mut block = hmac::digest::Key::<Hmac<D>>::default();
-    if key.len() > block.len() {
-        for (to, from) in block.iter_mut().zip(D::digest(key)) {
-            *to = from;
-        }
-    } else {
-        for (to, from) in block.iter_mut().zip(key) {
-            *to = *from;
-        }
-    }
-    let mut mac = Hmac::<D>::new(&block);
-    block.as_mut_slice().zeroize();
-    for part in parts {
-        mac.update(part);
-    }
-    Secret::new(mac.finalize().into_bytes().to_vec())
 }

@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 
 use super::setup::Setup;
 use crate::saslprep::Kind;
-use crate::scram::hmac_md5;
-use crate::{Secret, text};
+use crate::{Secret, cram_md5, text};
 
 /// A client's answer to a challenge of CRAM-MD5, to be compared with what the password makes of it.
 #[derive(Clone, Debug)]
@@ -33,10 +32,14 @@ impl CramMd5 {
     /// Whether the client has this password.
     ///
     /// It may have used it as it is, as RFC 2195 has it and as most clients do, or prepared by SASLprep,
-    /// as the later drafts have it: both are right. The time taken does not tell where it is wrong.
+    /// as the later drafts have it: both are right. The time taken does not tell where it is wrong. Without
+    /// the feature `md5` no password is right.
     #[must_use]
     pub fn prove(&self, password: &[u8]) -> bool {
-        let made = |key: &[u8]| hmac_md5(key, self.challenge.as_bytes()).same_octets(self.digest.expose());
+        let made = |key: &[u8]| {
+            let digest = cram_md5::digest(key, self.challenge.as_bytes());
+            digest.is_some_and(|digest| digest.same_octets(self.digest.expose()))
+        };
         let prepared =
             core::str::from_utf8(password).ok().and_then(|text| text::prepared(text, Kind::Stored));
         made(password) | prepared.is_some_and(|prepared| made(prepared.expose()))

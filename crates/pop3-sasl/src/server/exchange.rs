@@ -87,7 +87,8 @@ impl Exchange {
     }
 
     /// Begins, with the initial response where the client sent one, decoded: `Some` of nothing where it
-    /// sent `=` (RFC 5034 section 4).
+    /// sent `=` (RFC 5034 section 4). It fails at once where the mechanism is not
+    /// [available](Mechanism::is_available).
     ///
     /// # Errors
     /// When it has begun before.
@@ -98,6 +99,7 @@ impl Exchange {
             State::Over => return Err(Misuse::Over),
         }
         let outcome = match (self.mechanism, initial) {
+            (mechanism, _) if !mechanism.is_available() => Err(Failure::NotBuilt),
             (Mechanism::CramMd5, None) => {
                 let challenge = cram_md5::challenge(&self.setup);
                 let step = Step::Challenge(Secret::from(challenge.as_str()));

@@ -22,6 +22,8 @@ pub enum Failure {
     Cancelled,
     /// The caller could not find an answer.
     Unavailable,
+    /// The mechanism needs a feature of this crate that is off.
+    NotBuilt,
 }
 
 /// A call that the state does not allow. Nothing has changed.
@@ -56,6 +58,7 @@ impl fmt::Display for Failure {
             Self::Binding(flaw) => write!(f, "channel binding: {flaw}"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Unavailable => f.write_str("credentials can't be verified now"),
+            Self::NotBuilt => f.write_str("this program was built without the mechanism"),
         }
     }
 }

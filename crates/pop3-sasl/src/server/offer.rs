@@ -43,7 +43,8 @@ impl Offer {
     }
 
     /// The mechanisms of these that the connection allows, in their order; they count as offered. EXTERNAL
-    /// needs a certificate, -PLUS needs bindings that no failed exchange has used.
+    /// needs a certificate, -PLUS needs bindings that no failed exchange has used, and what is not
+    /// [available](Mechanism::is_available) is never offered.
     ///
     /// Whether the connection may carry a secret is not known here.
     #[must_use]
@@ -51,7 +52,8 @@ impl Offer {
         let bound = !self.spent && !self.bindings.is_empty();
         let mut allowed: Vec<_> = mechanisms.into_iter().collect();
         allowed.retain(|mechanism| {
-            (self.certified || *mechanism != Mechanism::External)
+            mechanism.is_available()
+                && (self.certified || *mechanism != Mechanism::External)
                 && (bound || !mechanism.needs_channel_binding())
         });
         self.plus_offered |= allowed.iter().any(|mechanism| mechanism.needs_channel_binding());
@@ -96,7 +98,8 @@ mod tests {
                 offer.carried_by(bindings, certified);
                 let offered = offer.select(Mechanism::ALL);
                 for mechanism in Mechanism::ALL {
-                    let lacking = (mechanism == Mechanism::External && !certified)
+                    let lacking = (mechanism == Mechanism::CramMd5 && cfg!(not(feature = "md5")))
+                        || (mechanism == Mechanism::External && !certified)
                         || (mechanism.needs_channel_binding() && !has);
                     assert_eq!(offered.contains(&mechanism), !lacking, "{mechanism} {certified} {has}");
                 }

@@ -150,6 +150,7 @@ impl Open {
                 Answer::Reject(Rejection::temporary("the credentials can't be verified now"))
             }
             Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
+            Failure::NotBuilt => Answer::Abandon(Rejection::plain("this mechanism is not available")),
             // Malformed, or cancelled, of which the core knows more.
             _ => Answer::Abandon(Rejection::plain("malformed response")),
         }

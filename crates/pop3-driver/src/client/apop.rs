@@ -1,0 +1,45 @@
+//! The login by APOP (RFC 1939 section 7).
+
+use pop3_proto::apop::{Digest, Timestamp};
+use pop3_proto::{Command, Name};
+use pop3_sasl::client::Unusable;
+use pop3_sasl::saslprep::Kind;
+
+use super::login::prepared;
+use super::{Client, Error};
+use crate::transport::Transport;
+
+type Compute = fn(Timestamp<'_>, &[u8]) -> Digest;
+
+/// What computes the digest, if anything can.
+#[cfg(feature = "md5")]
+pub(super) const DIGEST: Option<Compute> = Some(Digest::new);
+/// What computes the digest, if anything can.
+#[cfg(not(feature = "md5"))]
+pub(super) const DIGEST: Option<Compute> = None;
+
+impl<T: Transport> Client<T> {
+    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
+    /// is offered, and knowing that a false server can learn the password in time.
+    ///
+    /// It needs the feature `md5`, which is on by default.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
+    /// behind [`drain`](Self::drain).
+    ///
+    /// # Errors
+    /// [`Error::NoTimestamp`] when the greeting had none; [`Error::Unusable`] with [`NotBuilt`](Unusable::NotBuilt)
+    /// without the feature `md5`: nothing was sent then. Else as [`login`](Self::login).
+    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
+        let digest = DIGEST.ok_or(Error::Unusable(Unusable::NotBuilt))?;
+        let utf8 = self.takes_utf8(&[name, secret]).await?;
+        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
+        let secret = prepared(secret, Kind::Stored, utf8).ok_or(Error::Unusable(Unusable::Password))?;
+        self.fits(&secret)?;
+        let name = Name::parse(&name)?;
+        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
+        let digest = digest(timestamp, &secret);
+        self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
+        self.capabilities().await.map(drop)
+    }
+}
