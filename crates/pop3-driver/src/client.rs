@@ -15,6 +15,7 @@ mod message;
 mod parts;
 mod pipeline;
 mod polling;
+mod prepared;
 mod receiver;
 mod retry;
 mod shown;

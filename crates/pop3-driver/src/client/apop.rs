@@ -5,7 +5,7 @@ use pop3_proto::{Command, Name};
 use pop3_sasl::client::Unusable;
 use pop3_sasl::saslprep::Kind;
 
-use super::login::prepared;
+use super::prepared::prepared;
 use super::{Client, Error};
 use crate::transport::Transport;
 

@@ -4,11 +4,11 @@ use pop3_proto::client::SendError;
 use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::Kind;
 use pop3_sasl::scram::MAX_ITERATIONS;
-use zeroize::Zeroizing;
 
 use super::auth::{Attempt, unbound};
+use super::prepared::prepared;
 use super::{Client, Error, NoLogin, Refusal, apop};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
@@ -264,16 +264,5 @@ impl<T: Transport> Client<T> {
     pub(super) fn mechanisms(&self) -> Vec<Vec<u8>> {
         let list = self.known_capabilities();
         list.iter().flat_map(|list| list.mechanisms()).map(<[u8]>::to_vec).collect()
-    }
-}
-
-/// What is sent for a name or password: UTF-8 is prepared where it can go at all. What is no UTF-8 is
-/// left for the core to refuse.
-pub(super) fn prepared(text: &[u8], kind: Kind, utf8: bool) -> Option<Zeroizing<Vec<u8>>> {
-    match core::str::from_utf8(text) {
-        Ok(text) if utf8 && !text.is_ascii() => {
-            prepare(text, kind).ok().map(|text| Zeroizing::new(text.into_owned().into_bytes()))
-        }
-        _ => Some(Zeroizing::new(text.to_vec())),
     }
 }
