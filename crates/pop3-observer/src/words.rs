@@ -5,32 +5,10 @@ use crate::rule::Rule;
 use pop3_proto::MechanismName;
 use pop3_proto::{Command, CommandError, Keyword};
 
-const KEYWORDS: [Keyword; 19] = [
-    Keyword::User,
-    Keyword::Pass,
-    Keyword::Apop,
-    Keyword::Auth,
-    Keyword::Stat,
-    Keyword::List,
-    Keyword::Retr,
-    Keyword::Top,
-    Keyword::Dele,
-    Keyword::Noop,
-    Keyword::Rset,
-    Keyword::Uidl,
-    Keyword::Last,
-    Keyword::Capa,
-    Keyword::Stls,
-    Keyword::Utf8,
-    Keyword::Lang,
-    Keyword::Xclient,
-    Keyword::Quit,
-];
-
 /// The keyword that a line begins with, whatever follows it.
 pub(crate) fn keyword(line: &[u8]) -> Option<Keyword> {
     let word = line.split(|&octet| octet == b' ').next().unwrap_or_default();
-    KEYWORDS.into_iter().find(|keyword| word.eq_ignore_ascii_case(keyword.as_str().as_bytes()))
+    Keyword::of_line(word).filter(|keyword| keyword.as_str().len() == word.len())
 }
 
 /// What may be shown of a line, and whether a secret stands behind it. `wary` hides what is no
