@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::descriptors;
 use crate::error::Error;
 use crate::gate::Gatekeeper;
-use crate::listeners::{self, Listeners, Runtime};
+use crate::listeners::{Listeners, Runtime};
 use crate::offer::Offer;
 use crate::places::Places;
 use crate::policy::Policy;
@@ -97,7 +97,7 @@ impl Server {
     pub async fn serve(self, stop: &Stop) -> Result<(), Error> {
         let _close = close_on_stop(&self.policy, stop);
         let served = self.listeners.serve_tokio(self.policy, &self.role, stop).await;
-        served.map_err(|error| listeners::failed(&error))
+        served.map_err(|error| crate::listeners::failed(&error))
     }
 }
 
