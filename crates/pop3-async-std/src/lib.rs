@@ -18,6 +18,10 @@
 //! client.quit().await
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! All are on by default, but for `smol`. `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features).
 
 #[cfg(feature = "async-std")]
 mod async_std;

@@ -15,6 +15,8 @@ impl Settings {
     /// [`ca_file`](Self::ca_file), and the certificates themselves that are in it; or those only that have a
     /// [`tls_fingerprint`](Self::tls_fingerprint). It shows the certificate in [`client_cert`](Self::client_cert).
     ///
+    /// It is of rustls 0.23, which is [`pop3_driver::tls::rustls`].
+    ///
     /// # Errors
     /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
     /// at all.

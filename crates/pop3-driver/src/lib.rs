@@ -21,6 +21,7 @@
 //! - `rustls`: TLS. Without it a transport may still be in TLS that somebody else has begun.
 //! - `ring`: the same, with ring's cryptography where the process has installed no other.
 //! - `proxy`: headers of the PROXY protocol, by which HAProxy and others tell whom they speak for.
+//! - `md5`: APOP and CRAM-MD5, which are weak (RFC 6151) and off until they are asked for.
 
 pub mod backend;
 mod buffer;

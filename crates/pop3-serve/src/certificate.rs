@@ -95,6 +95,8 @@ impl Certificate {
     }
 
     /// The settings of the server's TLS. They stay the same when the certificate is read again.
+    ///
+    /// They are those of rustls 0.23, which is [`pop3_driver::tls::rustls`].
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }

@@ -76,7 +76,8 @@ impl<T: Transport> Client<T> {
         wait(self.calls.login(name, password))
     }
 
-    /// Logs in by APOP.
+    /// Logs in by APOP. Needs the feature `md5`, which is on by default; without it the error is
+    /// [`Error::Unusable`], and nothing is sent.
     pub fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
         wait(self.calls.login_apop(name, secret))
     }

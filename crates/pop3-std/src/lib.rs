@@ -16,6 +16,10 @@
 //! client.quit()
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! All are on by default. `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features).
 
 mod client;
 mod listen;

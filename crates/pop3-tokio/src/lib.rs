@@ -15,6 +15,10 @@
 //! client.quit().await
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! All are on by default. `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features).
 
 mod listen;
 mod over;

@@ -15,6 +15,9 @@
 //! let security = Security::Implicit(Connector::new(config, "mail.example")?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Where signatures have types of rustls, they are of rustls 0.23, which is [`pop3_driver::tls::rustls`]; a later major
+//! version of rustls is a major version of this crate.
 
 mod certificate;
 mod error;
