@@ -167,11 +167,8 @@ impl Watch {
     }
 
     fn observe(&mut self, feed: impl FnOnce(&mut Observer, &mut dyn FnMut(Event<'_>))) {
-        let (side, both, broken, off) = (self.side, self.both, &mut self.broken, &mut self.off);
+        let (side, both, broken) = (self.side, self.both, &mut self.broken);
         feed(&mut self.observer, &mut |event| {
-            // The server answers a line that is too long before its end has come. The observer takes that for
-            // a dismissal, and can't tell from there on which reply is whose.
-            *off |= matches!(event, Event::Violation(violation) if violation.rule == Rule::Dismissal);
             if let Event::Violation(violation) = event
                 && (both || violation.side() == side)
                 && violation.rule.level() == Level::Must

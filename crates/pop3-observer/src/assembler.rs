@@ -74,10 +74,10 @@ impl Assembler {
         }
     }
 
-    /// Gives what there is of a line of more than so many octets; what is still to come of it is thrown
-    /// away.
-    pub(crate) fn end_early(&mut self, over: u64, then: impl FnOnce(Line<'_>)) {
-        if self.octets > over {
+    /// Gives what there is of a line of which so many octets have come without its end; what is still to come of it
+    /// is thrown away.
+    pub(crate) fn end_early(&mut self, least: u64, then: impl FnOnce(Line<'_>)) {
+        if self.octets >= least {
             // Nobody knows how it ends.
             self.finish(true, then);
             self.skipping = true;
@@ -164,9 +164,9 @@ mod tests {
         let (mut assembler, mut lines) = (Assembler::default(), Vec::new());
         let mut push = |line: Line<'_>| lines.push((line.text.to_vec(), line.octets));
         assembler.feed(b"a long line", 100, &mut push);
+        assembler.end_early(12, &mut push);
         assembler.end_early(11, &mut push);
-        assembler.end_early(10, &mut push);
-        assembler.end_early(10, &mut push);
+        assembler.end_early(11, &mut push);
         assembler.feed(b" goes on", 100, &mut push);
         let rest = assembler.feed(b" to here\r\nNOOP\r\n", 100, &mut push);
         assembler.feed(rest, 100, &mut push);

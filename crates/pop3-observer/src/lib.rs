@@ -138,7 +138,8 @@ enum Stage {
     GaveUp,
 }
 
-/// The octets of a line that no server need take (RFC 2449 section 4).
+/// The most octets of a line that a server has to take, line end included (RFC 2449 section 4). Where so many have come
+/// without an end, the line is too long.
 const LONG_LINE: u64 = 255;
 
 /// What the server's octets are.
@@ -380,6 +381,22 @@ fn flag(sink: Sink<'_>, command: Option<Asked>, rule: Rule) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // 2449-4.04: a server may refuse as soon as there is no room left for the line's end.
+    #[test]
+    fn a_line_may_be_refused_before_its_end() {
+        for (octets, early) in [(254, false), (255, true), (256, true), (9000, true)] {
+            let mut observer = Observer::new(Config::new());
+            let mut stray = 0;
+            let mut sink = |event: Event<'_>| stray += u32::from(matches!(event, Event::Stray { .. }));
+            observer.server(b"+OK hi\r\n", &mut sink);
+            observer.client(&alloc::vec![b'x'; octets], &mut sink);
+            observer.server(b"-ERR too long\r\n", &mut sink);
+            observer.client(b"x\r\nQUIT\r\n", &mut sink);
+            observer.server(b"+OK bye\r\n", &mut sink);
+            assert_eq!(stray == 0, early, "{octets}");
+        }
+    }
 
     #[test]
     fn each_rule_has_a_bit() {

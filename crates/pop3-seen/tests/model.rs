@@ -1,6 +1,5 @@
 //! Pollers of a server that goes wrong, with a storage that fails, against a model: no message is lost, and none is
 //! stored twice while unique-ids are unique.
-#![allow(missing_docs, reason = "tests")]
 
 use core::cell::Cell;
 use core::num::NonZeroU64;

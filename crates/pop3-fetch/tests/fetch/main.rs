@@ -1,5 +1,4 @@
 //! The library as others use it: over real sockets and real files, on every runtime.
-#![allow(missing_docs, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 
 mod server;
