@@ -109,19 +109,16 @@ pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> boo
 
 /// Whether the line would be another command than an extension, and so pass by the rules for it.
 fn is_reserved(line: &[u8]) -> bool {
-    const RESERVED: [&str; 19] = [
-        "AUTH", "USER", "PASS", "APOP", "STAT", "LIST", "RETR", "TOP", "DELE", "NOOP", "RSET", "UIDL",
-        "LAST", "CAPA", "STLS", "UTF8", "LANG", "XCLIENT", "QUIT",
-    ];
-    let keyword = line.split(|&octet| octet == b' ').next().unwrap_or_default();
-    RESERVED.iter().any(|reserved| keyword.eq_ignore_ascii_case(reserved.as_bytes()))
+    Keyword::of_line(line).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::apop::Digest;
-    use crate::command::{Extension, Name, Password};
+    use crate::command::{Extension, Name, Password, Xclient};
+    use crate::language::LanguageRange;
+    use crate::sasl::MechanismName;
     use bytes::BytesMut;
 
     #[test]
@@ -129,6 +126,7 @@ mod tests {
         let name = Name::parse(b"mrose").unwrap();
         let extension = Extension::new(b"XTND XLST Subject", ReplyShape::Lines).unwrap();
         let number = |n| MessageNumber::new(n).unwrap();
+        let mechanism = MechanismName::parse(b"PLAIN").unwrap();
         let commands = [
             Command::User(name),
             Command::Pass(Password::parse(b"  x ").unwrap()),
@@ -145,6 +143,14 @@ mod tests {
             Command::Last,
             Command::Quit,
             Command::Extension(extension),
+            Command::Auth { mechanism, initial: None },
+            Command::Auth { mechanism, initial: Some(Base64::EMPTY) },
+            Command::Auth { mechanism, initial: Some(Base64::parse(b"AGEAYg==").unwrap()) },
+            Command::AuthList,
+            Command::Lang(None),
+            Command::Lang(Some(LanguageRange::parse(b"de-AT").unwrap())),
+            Command::Xclient(Xclient::parse(b"ADDR=192.0.2.1 PORT=1").unwrap()),
+            Command::Utf8,
         ];
         for command in commands {
             let mut out = BytesMut::new();
