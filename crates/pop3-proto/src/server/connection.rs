@@ -20,7 +20,7 @@ use super::timing::{Held, Times};
 use super::vocabulary::{Answer, Close, Event, Misuse, Request};
 use super::write;
 use crate::line::LineFinder;
-use crate::{Channel, Input, Instant};
+use crate::{Channel, Input, Instant, Rejection};
 
 /// A server's side of a connection.
 ///
@@ -184,21 +184,12 @@ impl Connection {
     /// # Errors
     /// [`Misuse`] when the answer fits no open request; nothing is changed.
     pub fn answer(&mut self, answer: Answer, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
-        let answer = match answer {
-            // A message that is not as long as LIST has told is broken: no terminator may follow.
-            Answer::EndOfMessage if self.body.as_ref().is_some_and(Body::breaks_promise) => {
-                Answer::Unavailable(crate::Rejection::plain("the message has changed"))
-            }
-            answer @ (Answer::Accept(_)
-            | Answer::TakeOver
-            | Answer::Reject(_)
-            | Answer::Challenge(_)
-            | Answer::Abandon(_)
-            | Answer::Proxied
-            | Answer::Message
-            | Answer::EndOfMessage
-            | Answer::Unavailable(_)
-            | Answer::Committed { .. }) => answer,
+        // A message that is not as long as LIST has told is broken: no terminator may follow.
+        let breaks = || self.body.as_ref().is_some_and(Body::breaks_promise);
+        let answer = if matches!(answer, Answer::EndOfMessage) && breaks() {
+            Answer::Unavailable(Rejection::plain("the message has changed"))
+        } else {
+            answer
         };
         let action = self.session.step(Event::Answer(answer))?;
         let asked = core::mem::replace(&mut self.times.progress, now);
