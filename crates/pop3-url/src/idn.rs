@@ -6,6 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::url::escaped_octet;
+
 /// The host of a URL is no name that may stand in DNS: it has characters that no host name may have, or is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,20 +58,9 @@ pub fn to_text(host: &str) -> String {
 /// Undoes percent-encoding; `None` if it is none, or no UTF-8.
 fn unescape(text: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&octet, behind)) = rest.split_first() {
-        rest = behind;
-        if octet == b'%' {
-            let (digits, behind) = rest.split_at_checked(2)?;
-            let digits = core::str::from_utf8(digits).ok()?;
-            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return None;
-            }
-            octets.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = behind;
-        } else {
-            octets.push(octet);
-        }
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(if octet == b'%' { escaped_octet(&mut rest)? } else { octet });
     }
     String::from_utf8(octets).ok()
 }

@@ -318,10 +318,7 @@ fn unescape(text: &str) -> Result<Vec<u8>, UrlError> {
     let mut rest = text.bytes();
     while let Some(octet) = rest.next() {
         let octet = match octet {
-            b'%' => match (rest.next().and_then(hex_value), rest.next().and_then(hex_value)) {
-                (Some(high), Some(low)) => (high << 4) | low,
-                _ => return Err(UrlError::Escape),
-            },
+            b'%' => escaped_octet(&mut rest).ok_or(UrlError::Escape)?,
             octet if is_achar(octet) => octet,
             _ => return Err(UrlError::Unescaped),
         };
@@ -333,8 +330,10 @@ fn unescape(text: &str) -> Result<Vec<u8>, UrlError> {
     Ok(octets)
 }
 
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+/// The octet that two hexadecimal digits behind a `%` stand for.
+pub(crate) fn escaped_octet(digits: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let mut digit = || u8::try_from(char::from(digits.next()?).to_digit(16)?).ok();
+    Some((digit()? << 4) | digit()?)
 }
 
 fn write_escaped(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
