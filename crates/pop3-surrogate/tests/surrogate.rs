@@ -1,5 +1,6 @@
 //! Headers in ASCII that say what headers in UTF-8 say.
 
+use base64ct::Encoding as _;
 use pop3_surrogate::{HeaderScan, surrogate};
 use proptest::prelude::*;
 
@@ -67,8 +68,8 @@ fn long_texts_are_cut_between_characters() {
     assert!(made.lines().count() > 5 && made.lines().all(|line| line.len() <= 85), "{made}");
     for word in made.split("=?UTF-8?B?").skip(1) {
         let word = word.split("?=").next().unwrap();
-        let octets = pop3_proto::Base64::parse(word.as_bytes()).unwrap().decode();
-        assert!(core::str::from_utf8(octets.expose()).is_ok());
+        let octets = base64ct::Base64::decode_vec(word).unwrap();
+        assert!(core::str::from_utf8(&octets).is_ok());
     }
 }
 
