@@ -2,10 +2,10 @@
 
 use alloc::collections::BTreeMap;
 
-use md5::{Digest as _, Md5};
+use pop3_proto::MessageNumber;
+use sha2::{Digest as _, Sha256};
 
 use crate::rule::Rule;
-use pop3_proto::MessageNumber;
 
 /// What was told of the maildrop since the login.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Known {
     total_octets: Option<Sum>,
 }
 
-type Hash = [u8; 16];
+type Hash = [u8; 32];
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Message {
@@ -166,8 +166,7 @@ impl Known {
 
     /// UIDL told the unique-id of a message.
     pub(crate) fn uid(&mut self, message: MessageNumber, uid: &[u8], flag: &mut dyn FnMut(Rule)) {
-        // A hash that nobody can choose freely: two unique-ids of at most 70 octets do not collide.
-        let hash: Hash = Md5::digest(uid).into();
+        let hash: Hash = Sha256::digest(uid).into();
         let Some(known) = self.entry(message.number()) else { return };
         if known.uid.is_some_and(|uid| uid != hash) {
             flag(Rule::UidChanged);
@@ -186,5 +185,33 @@ impl Known {
             return None;
         }
         Some(self.messages.entry(number).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Two blocks of octets with one MD5 digest are two unique-ids all the same.
+    #[test]
+    fn unique_ids_that_collide_in_a_weak_hash_are_two() {
+        const ONE: &str = "d131dd02c5e6eec4693d9a0698aff95c2fcab58712467eab4004583eb8fb7f89\
+                           55ad340609f4b30283e488832571415a085125e8f7cdc99fd91dbdf280373c5b\
+                           d8823e3156348f5bae6dacd436c919c6dd53e2b487da03fd02396306d248cda0\
+                           e99f33420f577ee8ce54b67080a80d1ec69821bcb6a8839396f9652b6ff72a70";
+        let octet = |at: usize| u8::from_str_radix(&ONE[at..at + 2], 16).unwrap();
+        let one: Vec<u8> = (0..ONE.len()).step_by(2).map(octet).collect();
+        let mut other = one.clone();
+        for at in [19, 45, 59, 83, 109, 123] {
+            other[at] ^= 0x80;
+        }
+        let mut known = Known::new(10);
+        let mut told = Vec::new();
+        for (number, uid) in [(1, &one), (2, &other), (3, &one), (1, &other)] {
+            known.uid(MessageNumber::new(number).unwrap(), uid, &mut |rule| told.push(rule));
+        }
+        assert_eq!(told, [Rule::UidDuplicate, Rule::UidChanged, Rule::UidDuplicate]);
     }
 }
