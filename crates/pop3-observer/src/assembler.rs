@@ -26,6 +26,8 @@ pub(crate) struct Line<'a> {
     pub(crate) octets: u64,
     /// Whether it ended in CRLF.
     pub(crate) crlf: bool,
+    /// Whether it was given before its end came: what it is as a whole can't be judged.
+    pub(crate) early: bool,
 }
 
 impl Assembler {
@@ -57,20 +59,21 @@ impl Assembler {
                 text: text.unwrap_or(line),
                 octets: count(line).saturating_add(1),
                 crlf: text.is_some(),
+                early: false,
             });
             return rest;
         }
         self.keep(line, limit);
         let crlf = self.cr;
         self.octets = self.octets.saturating_add(1);
-        self.finish(crlf, then);
+        self.finish(crlf, false, then);
         rest
     }
 
     /// Gives what there is as a line without its end, if there is something.
     pub(crate) fn end(&mut self, then: impl FnOnce(Line<'_>)) {
         if self.octets > 0 {
-            self.finish(false, then);
+            self.finish(false, false, then);
         }
     }
 
@@ -79,7 +82,7 @@ impl Assembler {
     pub(crate) fn end_early(&mut self, least: u64, then: impl FnOnce(Line<'_>)) {
         if self.octets >= least {
             // Nobody knows how it ends.
-            self.finish(true, then);
+            self.finish(true, true, then);
             self.skipping = true;
         }
     }
@@ -96,14 +99,14 @@ impl Assembler {
         (self.octets, self.cr, self.skipping) = (0, false, false);
     }
 
-    fn finish(&mut self, crlf: bool, then: impl FnOnce(Line<'_>)) {
+    fn finish(&mut self, crlf: bool, early: bool, then: impl FnOnce(Line<'_>)) {
         // Of a line that was cut, the end of what is kept is no line end.
         let whole = self.octets <= count(&self.kept).saturating_add(1);
         let text = match self.kept.strip_suffix(b"\r") {
             Some(text) if crlf && whole => text,
             _ => &self.kept,
         };
-        then(Line { text, octets: self.octets, crlf });
+        then(Line { text, octets: self.octets, crlf, early });
         self.clear();
     }
 

@@ -1,13 +1,13 @@
 //! AUTH under way (RFC 5034 section 4). What is in its lines is not looked at, only whether it is base64.
 
+use pop3_proto::{Base64, Reply};
+
 use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::event::Event;
 use crate::queue::{Auth, Begins, Outstanding};
 use crate::rule::Rule;
 use crate::{Observer, Sink, flag};
-use pop3_proto::Base64;
-use pop3_proto::Reply;
 
 /// Where an exchange is.
 #[derive(Clone, Copy, Debug)]
@@ -107,14 +107,19 @@ impl Observer {
     pub(crate) fn response(&mut self, mut exchange: Exchange, line: Line<'_>, sink: Sink<'_>) {
         let Some(command) = self.queue.front() else { return };
         let asked = Some(command.asked);
-        let (text, end) = (line.text, if line.crlf { 2 } else { 1 });
+        let text = line.text;
+        let end = match (line.early, line.crlf) {
+            (true, _) => 0,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
         let octets = line.octets.saturating_sub(end);
         let cancels = text == b"*";
         sink(Event::Response { asked: command.asked, octets, cancels });
         if !line.crlf {
             flag(sink, asked, Rule::ClientLineEnd);
         }
-        let whole = octets <= text.len() as u64;
+        let whole = !line.early && octets <= text.len() as u64;
         exchange.last = if cancels {
             Said::Cancel
         } else if whole && Base64::parse(text).is_err() {
@@ -153,5 +158,45 @@ impl Observer {
         (auth.initial || exchange.challenges > 0)
             && exchange.last == Said::Something
             && !exchange.clients_turn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::{Config, Side};
+
+    /// What the client is found guilty of when its line is refused before its end.
+    fn faults(begin: &[u8], line: &[u8]) -> Vec<Rule> {
+        let mut observer = Observer::new(Config::new());
+        let mut faults = Vec::new();
+        let mut sink = |event: Event<'_>| {
+            if let Event::Violation(violation) = event
+                && violation.rule.side() == Side::Client
+            {
+                faults.push(violation.rule);
+            }
+        };
+        observer.server(b"+OK hi\r\n", &mut sink);
+        observer.client(begin, &mut sink);
+        if !begin.is_empty() {
+            observer.server(b"+ \r\n", &mut sink);
+        }
+        observer.client(line, &mut sink);
+        observer.server(b"-ERR too long\r\n", &mut sink);
+        faults
+    }
+
+    #[test]
+    fn base64_is_not_judged_by_its_beginning() {
+        let long = [b'A'; 301];
+        assert!(!faults(b"AUTH X-LONG\r\n", &long).contains(&Rule::ResponseSyntax));
+        assert!(!faults(b"", &[b"AUTH X-LONG ", &long[..]].concat()).contains(&Rule::ResponseSyntax));
+        // Once it has ended, it is.
+        assert!(faults(b"AUTH X-LONG\r\n", &[&long[..], b"\r\n"].concat()).contains(&Rule::ResponseSyntax));
+        let whole = [b"AUTH X-LONG ", &long[..], b"\r\n"].concat();
+        assert!(faults(b"", &whole).contains(&Rule::ResponseSyntax));
     }
 }

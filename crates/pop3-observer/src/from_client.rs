@@ -1,12 +1,13 @@
 //! What the client sends.
 
+use pop3_proto::{Command, CommandError, Keyword, ReplyShape};
+
 use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::event::{Event, Sent};
 use crate::queue::{Auth, Begins, Outstanding};
 use crate::rule::Rule;
 use crate::{Naming, Observer, Sink, Stage, announced, flag, words};
-use pop3_proto::{Command, CommandError, Keyword, ReplyShape};
 
 impl Observer {
     pub(crate) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
@@ -48,7 +49,10 @@ impl Observer {
         }));
         let about = Some(asked);
         self.judge_line(line, about, sink);
-        if let Some(error) = error {
+        // Base64 that goes on may be good in the end.
+        if let Some(error) = error
+            && !(line.early && error == CommandError::Base64)
+        {
             judge_error(text, about, error, sink);
         }
         if self.stage == Stage::Greeting {
