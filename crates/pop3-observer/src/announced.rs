@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
+use pop3_proto::{Capability, MechanismName};
+
 use crate::rule::Rule;
-use pop3_proto::Capability;
-use pop3_proto::MechanismName;
 
 /// How many mechanisms are remembered.
 const MAX_MECHANISMS: usize = 64;

@@ -1,7 +1,8 @@
 //! A message on the wire: where it ends, how many octets and lines it has, and how it is stuffed.
 
-use crate::rule::Rule;
 use pop3_proto::dots::{Decoded, Unstuffer};
+
+use crate::rule::Rule;
 
 /// Reads a message as it comes; its state has a fixed size.
 #[derive(Debug)]

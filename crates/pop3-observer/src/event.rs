@@ -2,12 +2,11 @@
 
 use core::fmt;
 
+use pop3_proto::client::Entry;
+use pop3_proto::{CommandError, MechanismName, Reply, ReplyShape};
+
 use crate::asked::Asked;
 use crate::rule::{Side, Violation};
-use pop3_proto::MechanismName;
-use pop3_proto::Reply;
-use pop3_proto::client::Entry;
-use pop3_proto::{CommandError, ReplyShape};
 
 /// What happened on the connection. Octets are borrowed for the call.
 ///

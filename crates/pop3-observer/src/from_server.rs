@@ -2,6 +2,11 @@
 
 use alloc::boxed::Box;
 
+use pop3_proto::apop::Timestamp;
+use pop3_proto::client::Entry;
+use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
+use pop3_proto::{Keyword, MessageNumber, Reply, ReplyShape};
+
 use crate::announced::{Announced, Place};
 use crate::asked::Asked;
 use crate::assembler::Line;
@@ -10,13 +15,8 @@ use crate::event::Event;
 use crate::known::Known;
 use crate::queue::Outstanding;
 use crate::rule::Rule;
+use crate::told::Told;
 use crate::{Before, Lines, Naming, Observer, Reading, Sink, Stage, flag};
-use pop3_proto::MessageNumber;
-use pop3_proto::Reply;
-use pop3_proto::apop::Timestamp;
-use pop3_proto::client::Entry;
-use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
-use pop3_proto::{Keyword, ReplyShape};
 
 impl Observer {
     pub(crate) fn server_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
@@ -70,7 +70,7 @@ impl Observer {
         if !timestamp && reply.text.contains(&b'<') {
             flag(sink, None, Rule::GreetingTimestamp);
         }
-        self.told = 0;
+        self.told = Told::default();
         self.timestamp = timestamp;
         self.stage = if reply.is_positive() { Stage::Authorization } else { Stage::Closed };
     }
@@ -116,7 +116,7 @@ impl Observer {
 
     /// The first line of the reply to the oldest command.
     fn reply(&mut self, command: Outstanding, line: Line<'_>, reply: Reply<'_>, sink: Sink<'_>) {
-        self.told = 0;
+        self.told = Told::default();
         self.fresh = false;
         let asked = command.asked;
         let positive = reply.is_positive();

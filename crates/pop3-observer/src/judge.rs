@@ -1,5 +1,8 @@
 //! Which rules a reply breaks.
 
+use pop3_proto::client::Entry;
+use pop3_proto::{Keyword, Quirk, Reply, ResponseCode};
+
 use crate::announced::Tag;
 use crate::asked::Asked;
 use crate::assembler::Line;
@@ -8,10 +11,6 @@ use crate::listing::flag_when;
 use crate::queue::Outstanding;
 use crate::rule::Rule;
 use crate::{Observer, Sink, Stage, flag};
-use pop3_proto::Keyword;
-use pop3_proto::Quirk;
-use pop3_proto::client::Entry;
-use pop3_proto::{Reply, ResponseCode};
 
 impl Observer {
     /// The first line of a reply, as such.

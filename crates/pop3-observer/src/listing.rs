@@ -1,15 +1,14 @@
 //! The lines of LIST, UIDL, CAPA and of what is not known.
 
+use pop3_proto::client::Entry;
+use pop3_proto::listing::{ScanListing, UniqueIdListing};
+use pop3_proto::{Capability, Keyword, MessageNumber, Quirk};
+
 use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::event::Event;
 use crate::rule::Rule;
 use crate::{Lines, Observer, Reading, Sink, flag};
-use pop3_proto::Capability;
-use pop3_proto::Keyword;
-use pop3_proto::client::Entry;
-use pop3_proto::listing::{ScanListing, UniqueIdListing};
-use pop3_proto::{MessageNumber, Quirk};
 
 impl Observer {
     /// A line of a reply of several lines, or its end.
@@ -80,10 +79,10 @@ impl Observer {
         let mut rules = Rules::default();
         match asked.keyword {
             // A message that could not be read is told already.
-            Some(Keyword::List) if !self.was_told(Rule::ListSyntax) => {
+            Some(Keyword::List) if !self.told.has(Rule::ListSyntax) => {
                 self.known.listed(count, lines.sum, &mut |rule| rules.push(rule));
             }
-            Some(Keyword::Uidl) if !self.was_told(Rule::UidlSyntax) && !self.known.is_count(count) => {
+            Some(Keyword::Uidl) if !self.told.has(Rule::UidlSyntax) && !self.known.is_count(count) => {
                 rules.push(Rule::UidlCount);
             }
             Some(Keyword::Capa) => self.announced.end(place, &mut |rule| rules.push(rule)),
@@ -154,10 +153,6 @@ impl Observer {
             rules.push(deleted);
         }
         lines.number = message.number();
-    }
-
-    fn was_told(&self, rule: Rule) -> bool {
-        self.told & 1_u128.checked_shl(rule as u32).unwrap_or_default() != 0
     }
 
     fn tell(&mut self, about: Option<Asked>, rules: &Rules, sink: Sink<'_>) {

@@ -2,11 +2,10 @@
 
 use alloc::collections::VecDeque;
 
+use pop3_proto::{Keyword, MechanismName, MessageNumber, ReplyShape};
+
 use crate::asked::Asked;
 use crate::rule::Rule;
-use pop3_proto::MechanismName;
-use pop3_proto::MessageNumber;
-use pop3_proto::{Keyword, ReplyShape};
 
 /// A command whose reply is not complete.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! What stands in a line of the client's, as far as an observer goes beyond [`Command::parse`]: what
 //! may be shown of it, and which rule a server breaks that takes it.
 
+use pop3_proto::{Command, CommandError, Keyword, MechanismName};
+
 use crate::rule::Rule;
-use pop3_proto::MechanismName;
-use pop3_proto::{Command, CommandError, Keyword};
 
 /// The keyword that a line begins with, whatever follows it.
 pub(crate) fn keyword(line: &[u8]) -> Option<Keyword> {
