@@ -87,7 +87,7 @@ type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 
 /// Watches one connection.
 ///
-/// See the [crate](crate) for an example.
+/// See the [crate] for an example.
 #[derive(Debug)]
 pub struct Observer {
     config: Config,
