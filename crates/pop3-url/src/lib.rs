@@ -3,9 +3,10 @@
 //! [`Url`] reads and writes POP URLs (RFC 2384). [`discovery`] finds the server of a mail domain by SRV records
 //! (RFC 6186, RFC 8314); the look-up itself is the caller's.
 //!
-//! With the feature `idn`, hosts may be internationalized names (`idn`).
+//! With the feature `idn`, the module `idn` translates internationalized host names to ASCII and back.
 //!
-//! The crate is `no_std` (with `alloc`), has no dependencies but those of `idn`, does no I/O, and does not panic on any input.
+//! The crate is `no_std` (with `alloc`), has no dependencies but those of `idn`, does no I/O, and does not panic
+//! on any input.
 #![no_std]
 #![cfg_attr(
     not(test),
