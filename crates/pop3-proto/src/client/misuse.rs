@@ -34,8 +34,8 @@ pub enum SendError {
     /// The line has more than 255 octets, CRLF included (RFC 2449 section 4); or the answer to a
     /// challenge has more than [`Config::max_sasl_line`](super::Config::max_sasl_line).
     TooLong,
-    /// An extension whose keyword is AUTH or that of another [`Command`](crate::Command): it would
-    /// pass by the rules for that one.
+    /// An extension whose line begins with the keyword of another [`Command`](crate::Command), see
+    /// [`Keyword::of_line`]: it would pass by the rules for that one.
     Reserved,
 }
 

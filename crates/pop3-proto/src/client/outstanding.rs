@@ -161,9 +161,16 @@ mod tests {
 
     #[test]
     fn keywords_with_rules_of_their_own_are_reserved() {
-        for line in
-            [&b"PASS secret"[..], b"pass secret", b"AUTH PLAIN AGE=", b"Stls", b"TOP 1 1", b"lang", b"UTF8"]
-        {
+        for line in [
+            &b"PASS secret"[..],
+            b"pass secret",
+            b"PASS-secret",
+            b"AUTH PLAIN AGE=",
+            b"Stls",
+            b"TOP 1 1",
+            b"lang",
+            b"UTF8",
+        ] {
             assert!(is_reserved(line));
         }
         for line in [&b"XTND"[..], b"PASSX y", b"QUITE"] {
