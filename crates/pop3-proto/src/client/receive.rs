@@ -23,9 +23,9 @@ impl Connection {
             State::Handshake => handshake(input, Quirks::NONE),
             State::Closed => Ok(Event::Closed),
             // The server waits for the answer as it waits for a command.
-            State::Challenged => idle(input),
+            State::Challenged => idle(input, self.awaited()),
             State::Authorization | State::Transaction | State::Closing => {
-                let Some(&command) = self.outstanding.front() else { return idle(input) };
+                let Some(&command) = self.outstanding.front() else { return idle(input, None) };
                 match self.reading {
                     Reading::Status { .. } => self.reply(command, input),
                     Reading::Lines(progress) => self.line(command, progress, input),
@@ -77,14 +77,15 @@ fn handshake<'b>(input: &Input<'b>, quirks: Quirks) -> Result<Event<'b>, Error> 
     }
 }
 
-/// While nothing is outstanding: nothing may come, but a server may say why it goes.
-fn idle<'b>(input: &Input<'b>) -> Result<Event<'b>, Error> {
+/// While the client has the word, within the exchange of a command or with none: nothing may come, but a server
+/// may say why it goes.
+fn idle<'b>(input: &Input<'b>, during: Option<Keyword>) -> Result<Event<'b>, Error> {
     let rest = input.rest();
     let (word, behind) = rest.split_at_checked(4).unwrap_or((rest, &[]));
     let negative = b"-ERR".get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
     match behind.first() {
         None if negative && !input.is_last() => Ok(Event::Read),
-        None if rest.is_empty() => Err(Error::Closed { during: None }),
+        None if rest.is_empty() => Err(Error::Closed { during }),
         Some(b' ' | b'\t' | b'\r' | b'\n') if negative => Err(Error::Dismissed(Excerpt::default())),
         None if negative && word.len() == 4 => Err(Error::Dismissed(Excerpt::default())),
         _ => Err(Error::Unsolicited(Excerpt::default())),

@@ -1,7 +1,7 @@
 //! The connection ends: before, in and behind replies.
 
 use pop3_proto::client::{Config, State};
-use pop3_proto::{Command, ReplyShape};
+use pop3_proto::{Command, MechanismName, ReplyShape};
 
 use crate::support::{Player, extension, play_split, retr, strict, turn, user};
 
@@ -70,6 +70,12 @@ fn an_end_instead_of_a_reply_names_the_command() {
     // TOL-17: some servers close when they see CAPA.
     let told = play_split(&Config::default(), &[turn(&[], b"+OK\r\n"), turn(&[Command::Capa], b"")]);
     assert_eq!(told.last().unwrap(), "error Closed { during: Some(Capa) }");
+    // While a challenge waits for its answer, AUTH is under way still.
+    let mechanism = MechanismName::parse(b"PLAIN").unwrap();
+    let mut player = Player::greeted(Config::default());
+    player.try_send(&Command::Auth { mechanism, initial: None }).unwrap();
+    player.feed_last(b"+ \r\n");
+    assert_eq!(player.told(), ["challenge ", "error Closed { during: Some(Auth) }"]);
 }
 
 /// 1939-6.16: the reply to QUIT is the end, with or without the end of the connection.
