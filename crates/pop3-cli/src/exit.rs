@@ -3,7 +3,6 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use pop3_serve::ErrorKind;
 use pop3_text::Escaped;
 
 use crate::tell::tell;
@@ -101,6 +100,7 @@ impl From<pop3_connect::Error> for Failure {
 
 impl From<pop3_serve::Error> for Failure {
     fn from(error: pop3_serve::Error) -> Self {
+        use pop3_serve::ErrorKind;
         let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };
         Self::new(exit, error.to_string())
     }

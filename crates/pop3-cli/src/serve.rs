@@ -62,7 +62,7 @@ fn config(options: &Serve) -> Result<Config, Failure> {
     config.tokens = options
         .token_command
         .as_ref()
-        .map(|command| TokenCommand::new(command, options.token_timeout).hide(VARIABLE).into());
+        .map(|command| TokenCommand::new(command, options.token_timeout).hiding(VARIABLE).into());
     config.proxies.clone_from(&options.proxy_from);
     config.xclient_proxies.clone_from(&options.xclient_from);
     config.login_delay = options.login_delay;

@@ -5,7 +5,6 @@ use crate::verdict::{Stop, Verdict, done, ensure, fail, skip};
 
 /// What a client has sent to one script, and how it ended.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
 pub(crate) struct Heard {
     pub(crate) lines: Vec<Line>,
     /// What came before the greeting was sent.

@@ -37,7 +37,6 @@ impl Dial {
     /// When the trusted certificates can't be read, or the host is neither a name nor an address.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
         let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
-        let loopback = loopback_addresses(url);
         let mut hosts = vec![url.host().to_owned()];
         let connector = || -> Result<Connector, Error> {
             Connector::new(settings.tls_config()?, url.host()).map_err(|_| {
@@ -60,12 +59,17 @@ impl Dial {
             Some(Tls::Off) => Security::TrustedPlaintext,
             None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
             // Who knows the certificate wants to see it.
-            None if !loopback.is_empty() && !pinned => {
-                // The addresses that were looked at are dialled, not the name: it could mean another by then.
-                hosts = loopback.iter().map(ToString::to_string).collect();
-                Security::TrustedPlaintext
+            None if pinned => Security::StartTls(connector()?),
+            None => {
+                let loopback = loopback_addresses(url);
+                if loopback.is_empty() {
+                    Security::StartTls(connector()?)
+                } else {
+                    // The addresses that were looked at are dialled, not the name: it could mean another by then.
+                    hosts = loopback.iter().map(ToString::to_string).collect();
+                    Security::TrustedPlaintext
+                }
             }
-            None => Security::StartTls(connector()?),
         };
         let rate = settings.min_rate.unwrap_or_else(|| Rate::patient_for(settings.timeout));
         let config = Config::default()

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use pop3_driver::Stop;
 use pop3_proto::Secret;
@@ -48,7 +49,7 @@ impl Source {
     }
 
     /// The first line that this command of `/bin/sh` prints, without its line end. The command has to end well. It gets
-    /// SIGTERM when the [switch](crate::Settings::stop) is thrown.
+    /// SIGTERM when the [switch](crate::Settings::stop) is thrown, and what it has started is not waited for then.
     pub fn command(line: impl Into<String>) -> Self {
         Self(Place::Command { line: line.into(), hidden: Vec::new() })
     }
@@ -173,24 +174,37 @@ fn ask_command(
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("can't be run: {error}")))?;
-    let id = Pid::from_child(&child);
+    let Some(mut stdout) = child.stdout.take() else { return Err(failed("has no output".to_owned())) };
+    let pid = Pid::from_child(&child);
+    let killable = Arc::new(Mutex::new(true));
+    let (sender, line) = mpsc::channel();
     let on_stop = stop.map(|stop| {
+        let (killable, sender) = (Arc::clone(&killable), sender.clone());
         stop.on_stop(move || {
-            // It may have ended just now.
-            let _ = kill_process(id, Signal::TERM);
+            if *killable.lock().unwrap_or_else(PoisonError::into_inner) {
+                // It may have ended just now.
+                let _ = kill_process(pid, Signal::TERM);
+            }
+            // What the command has started may live on and hold the output open. Nobody waits for that.
+            let _ = sender.send(Err(io::Error::other("the wait for it was ended")));
         })
     });
-    let line = match child.stdout.take() {
-        Some(mut stdout) => {
-            let line = short_line(&mut stdout, max);
-            // Let the command end by itself, whatever else it prints.
-            let _ = io::copy(&mut stdout, &mut io::sink());
-            line
+    let read = move || {
+        let line = short_line(&mut stdout, max);
+        // Let the command end by itself, whatever else it prints.
+        let _ = io::copy(&mut stdout, &mut io::sink());
+        let _ = sender.send(line);
+    };
+    let line = match thread::Builder::new().name("secret".into()).spawn(read) {
+        Ok(_) => line.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())),
+        Err(error) => {
+            let _ = child.kill();
+            Err(error)
         }
-        None => Err(io::ErrorKind::BrokenPipe.into()),
     };
     // Its number is its own until it was waited for.
-    let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    *killable.lock().unwrap_or_else(PoisonError::into_inner) = false;
     drop(on_stop);
     let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
     if !status.success() {
@@ -201,6 +215,9 @@ fn ask_command(
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+    use std::fs;
+
     use super::*;
 
     fn line(input: &[u8]) -> Option<Vec<u8>> {
@@ -233,5 +250,25 @@ mod tests {
                 .to_string()
                 .contains("exit status: 3")
         );
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_not_waited_for_once_the_switch_is_thrown() {
+        let folder = tempfile::tempdir().unwrap();
+        let [begun, held] = ["begun", "held"].map(|name| folder.path().join(name));
+        assert!(Command::new("mkfifo").args([&begun, &held]).status().unwrap().success());
+        // The reader of one pipe keeps the command's output open; the other one tells that it does.
+        let command = format!("cat '{}' & echo > '{}'; wait", held.display(), begun.display());
+        let stop = Stop::new();
+        let (until, (ended, end)) = (stop.clone(), mpsc::channel());
+        let asking = thread::spawn(move || {
+            ended.send(ask_command(&command, "password", MAX, &[], Some(&until)).map(drop))
+        });
+        fs::read(&begun).unwrap();
+        stop.stop();
+        let error = end.recv_timeout(Duration::from_secs(60)).unwrap().unwrap_err();
+        assert!(error.to_string().contains("SIGTERM"), "{error}");
+        fs::write(&held, "").unwrap();
+        asking.join().unwrap().unwrap();
     }
 }

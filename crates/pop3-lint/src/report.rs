@@ -143,7 +143,9 @@ impl Page {
         }
         let Self { session, remembered, text, commands, rules, style, cut, .. } = self;
         let name = session.name().to_owned();
+        let mut lost = None;
         run(session, remembered, &mut |told| match told {
+            Told::Lost(why) => lost = Some(why),
             Told::Line(line) => {
                 if style.form == Form::Dialogue {
                     push(text, cut, &line);
@@ -162,6 +164,9 @@ impl Page {
                 }
             }
         });
+        if let Some(why) = lost {
+            self.lose(why);
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Told<'t> {
     Line(String),
     /// A command.
     Command(String),
+    /// Why the session can't be followed any further.
+    Lost(&'static str),
     Violation {
         violation: &'t Violation,
         /// The command it is about, as it was sent.
@@ -116,9 +118,7 @@ fn told(event: Event<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>
         }
         Event::Opaque => tell(Told::Line("<what follows is TLS, and can't be read>".to_owned())),
         Event::Encrypted => tell(Told::Line("<TLS>".to_owned())),
-        Event::GaveUp => {
-            tell(Told::Line("<too many commands without a reply: not followed any further>".to_owned()))
-        }
+        Event::GaveUp => tell(Told::Lost("too many commands without a reply")),
         Event::Ended(side) => tell(Told::Line(format!("<the {side} closes>"))),
         Event::Violation(violation) => {
             let command = violation.command.and_then(|asked| commands.find(asked.number));

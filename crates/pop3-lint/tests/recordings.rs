@@ -63,6 +63,16 @@ fn what_was_read_before_an_error_is_reported() {
 }
 
 #[test]
+fn a_session_that_is_given_up_is_counted_as_such() {
+    let crowd = format!("S: +OK hi\n{}C: QUIT\n<GONE>\n", "C: NOOP\n".repeat(100_000));
+    let (results, summary, text) = lint(Options::new(), &[&crowd]);
+    assert!(results[0].is_ok(), "{results:?}");
+    assert_eq!((summary.sessions, summary.incomplete), (1, 1));
+    assert_eq!(text.matches("<too many commands without a reply: not followed any further>").count(), 1);
+    assert!(text.contains("(1 not followed to the end)"), "{text:.200}");
+}
+
+#[test]
 fn where_nothing_is_said_nothing_is_written() {
     let (results, summary, text) = lint(Options::new(), &["", "# a comment\n"]);
     assert!(results.iter().all(|result| matches!(result, Err(Error::NothingSaid))), "{results:?}");

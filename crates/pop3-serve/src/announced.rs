@@ -5,7 +5,7 @@ use core::time::Duration;
 use pop3_proto::server::Config;
 use pop3_proto::{Expire, LoginDelay};
 
-use crate::users::{Profile, User};
+use crate::users::{Profile, User, soonest};
 
 /// What holds for users who have nothing of their own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,10 +58,8 @@ impl Announced {
         if let Some(delay) = &mut delay {
             delay.per_user = own.is_some();
         }
-        // Never is later than any day.
-        let later = |days: &Option<u32>| days.map_or(u64::MAX, u64::from);
         let own = profile.expire();
-        let expire = own.into_iter().chain(self.expire).min_by_key(later);
+        let expire = soonest(own.into_iter().chain(self.expire));
         (delay, expire.map(|days| expire_after(days, own.is_some())))
     }
 }

@@ -117,10 +117,12 @@ impl Listeners {
     #[cfg(feature = "tokio")]
     pub(super) async fn serve_tokio(self, policy: Policy, role: &Role, stop: &Stop) -> io::Result<()> {
         let service = Arc::new(On { policy, pool: pop3_tokio::Pool::new() });
-        let mut tasks = Vec::new();
-        for (entrance, listener, _) in self.0 {
+        let listeners = self.convert(|listener| {
             listener.set_nonblocking(true)?;
-            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::net::TcpListener::from_std(listener)
+        })?;
+        let mut tasks = Vec::new();
+        for (entrance, listener) in listeners {
             let serve =
                 pop3_tokio::serve(listener, entrance, role.clone(), Arc::clone(&service), stop.clone());
             tasks.push(tokio::spawn(serve));
@@ -142,15 +144,21 @@ impl Listeners {
     ) -> io::Result<()> {
         let service = Arc::new(On { policy, pool });
         let mut tasks = Vec::new();
-        for (entrance, listener, _) in self.0 {
+        for (entrance, listener) in self.convert(convert)? {
             let (role, service, stop) = (role.clone(), Arc::clone(&service), stop.clone());
-            let listener = convert(listener)?;
             tasks.push(R::spawn(pop3_async_std::serve::<R, _>(listener, entrance, role, service, stop)));
         }
         for task in tasks {
             task.await;
         }
         Ok(())
+    }
+
+    /// The listeners as a runtime has them: all of them, before one is served. A task that serves is not ended by an
+    /// error of another listener.
+    #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
+    fn convert<L>(self, convert: impl Fn(TcpListener) -> io::Result<L>) -> io::Result<Vec<(Entrance, L)>> {
+        self.0.into_iter().map(|(entrance, listener, _)| Ok((entrance, convert(listener)?))).collect()
     }
 
     #[cfg(feature = "threads")]

@@ -23,7 +23,7 @@ use super::guarded::Guarded;
 use super::store::MailStore;
 use crate::places::{self, Caller, Places, Refusal};
 
-/// The policy of `pop3 serve`, whatever the runtime.
+/// The policy of a server, whatever the runtime.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) config: Arc<Config>,

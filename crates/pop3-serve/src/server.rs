@@ -89,7 +89,8 @@ impl Server {
     }
 
     /// Serves on the runtime of tokio that this is awaited on, until the switch is thrown, and the sessions that are busy
-    /// then have ended. Sessions are tasks of that runtime, and go on if the future is dropped.
+    /// then have ended. Listeners and sessions are tasks of that runtime: if the future is dropped, they go on until the
+    /// switch is thrown.
     ///
     /// # Errors
     /// When a listener fails for good.

@@ -76,9 +76,9 @@ impl TokenCommand {
         Self { command: command.into(), timeout, hidden: Vec::new(), open: Arc::default() }
     }
 
-    /// Takes a variable out of the command's environment, such as one that holds a secret.
+    /// The command does not get this variable of the environment, as it may hold a secret.
     #[must_use]
-    pub fn hide(mut self, variable: impl Into<String>) -> Self {
+    pub fn hiding(mut self, variable: impl Into<String>) -> Self {
         self.hidden.push(variable.into());
         self
     }

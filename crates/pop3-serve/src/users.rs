@@ -21,6 +21,7 @@ pub use form::parse_days;
 pub use make::{BadPassword, PasswordForm};
 pub use name::UserName;
 pub use profile::Profile;
+pub(crate) use profile::soonest;
 pub use salt::SaltKey;
 pub use table::{Table, TableError};
 pub use user::{BadForm, User};

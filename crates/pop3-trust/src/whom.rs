@@ -63,13 +63,18 @@ impl Whom {
     }
 
     fn believing(&self) -> Result<Arc<ClientConfig>, Error> {
-        let named = self.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
         let mut roots = RootCertStore::empty();
-        let native = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(native.certs);
-        for (certificate, path) in named.iter().zip(self.ca_file.iter().cycle()) {
-            let added = roots.add(certificate.clone());
-            added.map_err(|error| pop3_certificates::Error::new(path, &error))?;
+        // Where there are fingerprints, no authority is asked.
+        if self.fingerprints.is_empty() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        let mut named = Vec::new();
+        if let Some(path) = &self.ca_file {
+            named = certificates(path)?;
+            for certificate in &named {
+                let added = roots.add(certificate.clone());
+                added.map_err(|error| pop3_certificates::Error::new(path, &error))?;
+            }
         }
         if roots.is_empty() && self.fingerprints.is_empty() {
             return Err(Error::Nobody);

@@ -5,7 +5,7 @@ use crate::row::Check::{Known, Outside, Session};
 use crate::row::Level::{Must, Practice};
 use crate::row::{Row, row};
 use crate::show::escaped;
-use crate::verdict::{Stop, Verdict, done, ensure, note, skip};
+use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Wire, trimmed};
 
 /// The most messages that are marked to see an empty listing.
@@ -145,7 +145,7 @@ fn lone_dots(facts: &Facts) -> Verdict {
     for message in &facts.messages {
         if let Some(line) = &message.out_of_step {
             let number = message.number;
-            return crate::verdict::fail(format!("message {number} ends too early; what follows is {line}"));
+            return fail(format!("message {number} ends too early; what follows is {line}"));
         }
     }
     let dots = facts.fetched().flat_map(|message| &message.lines).filter(|line| *line == b"..\r\n").count();

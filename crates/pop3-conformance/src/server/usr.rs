@@ -5,7 +5,7 @@ use crate::row::Check::{Bench as With, Outside, RefusedBefore};
 use crate::row::Level::{May, Must, Practice, Should};
 use crate::row::{Row, late, row, swarm};
 use crate::show::escaped;
-use crate::verdict::{Verdict, done, ensure, note, skip};
+use crate::verdict::{Stop, Verdict, done, ensure, note, skip};
 use crate::wire::Reply;
 
 pub(super) const ROWS: &[Row] = &[
@@ -116,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// That USER is worth a try.
-fn offered(bench: &Bench<'_>) -> Result<(), crate::verdict::Stop> {
+fn offered(bench: &Bench<'_>) -> Result<(), Stop> {
     match &bench.facts.before {
         Some(list) if !list.has("USER") => skip("USER is not announced"),
         _ => Ok(()),

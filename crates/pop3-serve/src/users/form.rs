@@ -56,9 +56,10 @@ impl Form {
         let text = str::from_utf8(form).map_or("", str::trim);
         let braced = text.strip_prefix('{').and_then(|text| text.split_once('}'));
         match braced.map(|(kind, rest)| (kind, rest.trim_start())) {
-            Some(("CERT", rest)) => parse_fingerprint(rest)
+            Some(("CERT", rest)) => rest
+                .parse()
                 .map(Self::Certificate)
-                .ok_or("behind {CERT} stand the 64 hexadecimal digits of a certificate's SHA-256"),
+                .map_err(|_| "behind {CERT} stand the 64 hexadecimal digits of a certificate's SHA-256"),
             Some(("TOKEN", "")) => Ok(Self::Token),
             Some(("TOKEN", _)) => Err("nothing stands behind {TOKEN}"),
             Some(("LOGIN-DELAY", rest)) => rest
@@ -87,11 +88,6 @@ impl Plain {
         let prepared = prepared.map(|text| Secret::new(text.into_owned()));
         Ok(Self { octets: Secret::new(secret.to_vec()), prepared })
     }
-}
-
-/// Reads the hexadecimal digits of a fingerprint, with colons between them as some programs print them.
-fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
-    text.replace(':', "").parse().ok()
 }
 
 /// Reads a number of days or `never`.
@@ -153,13 +149,20 @@ mod tests {
 
     #[test]
     fn fingerprints_as_programs_print_them() {
+        let read = |text: &str| match Form::parse(format!("{{CERT}}{text}").as_bytes()) {
+            Ok(Form::Certificate(fingerprint)) => Some(*fingerprint.octets()),
+            _ => None,
+        };
         let plain = "00".repeat(31) + "aF";
         let colons = "00:".repeat(31) + "Af";
-        let read = parse_fingerprint(&plain).unwrap();
-        assert_eq!((read.octets()[30], read.octets()[31]), (0, 0xaf));
-        assert_eq!(parse_fingerprint(&colons), Some(read));
+        let mut octets = [0; 32];
+        octets[31] = 0xaf;
+        // With the name of the hash as well, as `pop3 check` prints them.
+        for text in [&plain, &colons, &format!(" {plain}"), &format!("sha256:{plain}")] {
+            assert_eq!(read(text), Some(octets), "{text}");
+        }
         for bad in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00".repeat(33)] {
-            assert_eq!(parse_fingerprint(bad), None, "{bad}");
+            assert_eq!(read(bad), None, "{bad}");
         }
     }
 

@@ -52,14 +52,12 @@ impl Profile {
             let able = users().filter(|user| user.stored_keys(hash).is_some()).count() + made;
             Scram { cost, able, made: made > 0 }
         });
-        // Never is later than any day.
-        let later = |days: &Option<u32>| days.map_or(u64::MAX, u64::from);
         Self {
             decoy,
             scram,
             with_password: users().filter(|user| user.has_password()).count(),
             login_delay: users().filter_map(|user| user.login_delay).max(),
-            expire: users().filter_map(|user| user.expire).min_by_key(later),
+            expire: soonest(users().filter_map(|user| user.expire)),
         }
     }
 
@@ -110,6 +108,11 @@ impl fmt::Debug for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Profile").field("with_password", &self.with_password).finish_non_exhaustive()
     }
+}
+
+/// The fewest of these days; never, which is `None`, is later than any.
+pub(crate) fn soonest(days: impl Iterator<Item = Option<u32>>) -> Option<Option<u32>> {
+    days.min_by_key(|days| days.map_or(u64::MAX, u64::from))
 }
 
 /// The value whose key comes most often; of equals the one that was first.

@@ -20,7 +20,7 @@ pub struct SaltKey(Secret<Vec<u8>>);
 const OCTETS: usize = 32;
 
 impl SaltKey {
-    /// The place of the key where no option names another: beside the users file.
+    /// The usual place of the key: beside the users file.
     pub fn default_path(users: &Path) -> PathBuf {
         let mut path = OsString::from(users);
         path.push(".salt-key");

@@ -73,7 +73,7 @@ impl User {
     /// # Errors
     /// When there is one of that kind already.
     pub(super) fn add(&mut self, form: Form) -> Result<(), &'static str> {
-        const PASSWORD: &str = "this name has a password in the file already";
+        const PASSWORD: &str = "this name has a password already";
         const SETTING: &str = "this name has this setting already";
         match form {
             Form::Plain(_) | Form::Hash(_) if self.plain.is_some() || self.hash.is_some() => {
@@ -83,7 +83,7 @@ impl User {
             Form::Hash(hash) => self.hash = Some(Verifier::Hash(hash)),
             Form::Keys(keys) => {
                 if self.stored_keys(keys.hash()).is_some() {
-                    return Err("this name has SCRAM keys of this kind in the file already");
+                    return Err("this name has SCRAM keys of this kind already");
                 }
                 self.keys.push(keys);
                 self.keys.sort_by_key(|keys| keys.hash().octets());
@@ -124,7 +124,7 @@ impl User {
         self.hash.clone().or_else(|| self.keys.last().cloned().map(Verifier::Keys))
     }
 
-    /// The keys that the file has for this hash.
+    /// The keys that are kept for this hash.
     pub(super) fn stored_keys(&self, hash: Hash) -> Option<&Keys> {
         self.keys.iter().find(|keys| keys.hash() == hash)
     }

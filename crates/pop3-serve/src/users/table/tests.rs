@@ -155,7 +155,7 @@ fn forms_of_different_kinds_stand_together() {
     for hash in Hash::ALL {
         text += &(keys("alice", hash, "secret", 4096) + "\r\n");
     }
-    text += &format!("alice:{{CERT}}{}\nbob:{{PLAIN}}x\nbob:{{CERT}}{0}\n", "02:".repeat(32));
+    text += &format!("alice:{{CERT}}{}\nbob:{{PLAIN}}x\nbob:{{CERT}}{0}\n", ["02"; 32].join(":"));
     text +=
         "alice:{LOGIN-DELAY}60\nbob:{EXPIRE}never\nalice:{EXPIRE} 31\ncarol:{TOKEN}\nalice:{PLAIN}other\n";
     let table = Table::parse(text.as_bytes()).unwrap();
