@@ -48,6 +48,15 @@ fn links_lead_to_files() {
 }
 
 #[test]
+fn the_front_page_leads_to_all_others() {
+    let readme = read(&root().join("README.md"));
+    for path in list("docs") {
+        let link = format!("(docs/{})", name(&path));
+        assert!(readme.contains(&link), "README.md has no link to {link}");
+    }
+}
+
+#[test]
 fn decisions_are_numbered() {
     for (before, path) in list("docs/decisions").iter().enumerate() {
         let number = before + 1;
@@ -62,6 +71,19 @@ fn dependencies(manifest: &str) -> Vec<&str> {
     let section = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
     let lines = section.take_while(|line| !line.starts_with('['));
     lines.filter_map(|line| Some(&line[..line.find(['.', ' ', '='])?])).collect()
+}
+
+/// Options, prompts, signals and bars of progress are the program's.
+#[test]
+fn only_the_program_has_options_and_a_terminal() {
+    let of_the_program = ["clap", "indicatif", "rpassword", "signal-hook"];
+    for path in list("crates") {
+        let manifest = read(&path.join("Cargo.toml"));
+        let dependencies = dependencies(&manifest);
+        let has = of_the_program.iter().filter(|one| dependencies.contains(one)).count();
+        let expected = if name(&path) == "pop3-cli" { of_the_program.len() } else { 0 };
+        assert_eq!(has, expected, "{}", path.display());
+    }
 }
 
 #[test]
