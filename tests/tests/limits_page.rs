@@ -4,6 +4,8 @@ use core::time::Duration;
 use std::fs;
 use std::path::Path;
 
+use pop3_driver::client::{GRACE, LoginPolicy, Options};
+use pop3_driver::{Stop, server::WELCOME_TIMEOUT};
 use pop3_proto::client;
 use pop3_proto::server::Limits;
 
@@ -83,7 +85,9 @@ fn the_page_has_the_defaults() {
             ("failure_delay", time(limits.failure_delay)),
             ("login_timeout", time(limits.login_timeout)),
             ("idle_timeout", time(limits.idle_timeout)),
+            ("WELCOME_TIMEOUT", time(WELCOME_TIMEOUT)),
             ("store_timeout", time(limits.store_timeout)),
+            ("Stop::GRACE", time(Stop::GRACE)),
             ("high_water", octets(limits.high_water)),
         ],
     );
@@ -99,6 +103,7 @@ fn the_page_has_the_defaults() {
     );
     let config = client::Config::default();
     assert_eq!(config.max_body, None);
+    let options = Options::new();
     let mut rows = vec![
         ("max_in_flight", count(config.max_in_flight)),
         ("max_octets_in_flight", octets(config.max_octets_in_flight)),
@@ -109,11 +114,15 @@ fn the_page_has_the_defaults() {
         ("max_capabilities", count(config.max_capabilities)),
         ("max_capability_octets", octets(config.max_capability_octets)),
         ("max_body", vec!["none".to_owned()]),
+        ("max_iterations", number(LoginPolicy::default().max_iterations)),
+        ("connect_timeout", time(options.connect_timeout)),
         ("greeting_timeout", time(config.greeting_timeout)),
         ("reply_timeout", time(config.reply_timeout)),
         ("min_octets", octets(config.min_octets as usize)),
         ("min_octets_period", time(config.min_octets_period)),
         ("quit_timeout", time(config.quit_timeout)),
+        ("drain_timeout", time(options.drain_timeout)),
+        ("client::GRACE", time(GRACE)),
     ];
     rows.sort_by_key(|(name, _)| *name);
     compare(&page, "Client", &rows);

@@ -179,6 +179,16 @@ fn who_is_asked_is_the_last_resort() {
 }
 
 #[test]
+fn only_the_source_that_the_way_takes_is_read() {
+    let url = Url::parse("pop3s://mrose@mail.example").unwrap();
+    let unread = || Source::asked("nobody", |_| panic!("this source is not taken"));
+    let with_token = Settings::new().with_password(unread()).with_token(Source::given("ya29"));
+    assert_eq!(Login::new(&with_token, &url, "").unwrap().unwrap().kind(), Kind::Token);
+    let with_password = settings().with_token(unread()).with_auth(Way::User);
+    assert_eq!(Login::new(&with_password, &url, "").unwrap().unwrap().kind(), Kind::Password);
+}
+
+#[test]
 fn what_cannot_be_is_refused_before_anything_is_connected() {
     let url = Url::parse("pop3s://mrose@mail.example").unwrap();
     let refused = |settings: Settings| {

@@ -24,6 +24,7 @@ pub use sasl::Sasl;
 pub use service::{Service, Welcome, is_of_one_connection};
 pub use sessions::Sessions;
 pub use taken_over::TakenOver;
+pub use welcoming::WELCOME_TIMEOUT;
 
 use core::time::Duration;
 use std::io;

@@ -146,6 +146,23 @@ fn what_comes_meanwhile_is_kept_and_an_end_is_told() {
 }
 
 #[test]
+fn of_what_comes_meanwhile_no_more_is_kept_than_the_buffer_holds() {
+    const OCTETS: usize = 1 << 20;
+    let policy = hanging(Place::Authenticate);
+    let flood = Incoming::Octets(b"NOOP\r\n".iter().copied().cycle().take(OCTETS).collect());
+    let wire = Wire::new([LOGIN.into(), flood, Incoming::Never]);
+    wire.state().pauses_pend = true;
+    let stop = Stop::new();
+    let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
+    assert!(session.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(policy.seen().context.is_some(), "the store is asked");
+    let state = wire.state();
+    let Some(Incoming::Octets(left)) = state.incoming.front() else { panic!("all of it was read") };
+    let read = OCTETS - left.len();
+    assert!((1..=Limits::new().command_line.max(2048)).contains(&read), "{read} octets were read");
+}
+
+#[test]
 fn whatever_a_session_waits_for_a_cut_ends_it() {
     for (place, command) in [
         (Place::Authenticate, LOGIN.to_owned()),

@@ -3,10 +3,11 @@
 use core::future::{pending, poll_fn};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::server::{Entrance, Peer, Place, Report, Service, SessionId, Welcome, admit, serve};
+use pop3_driver::server::{
+    Entrance, Peer, Place, Report, Service, SessionId, WELCOME_TIMEOUT, Welcome, admit, serve,
+};
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
 use pop3_proto::server::Close;
@@ -159,7 +160,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     let (wire, peer) = (Wire::new([]), crate::store::peer());
     let session = peer.session;
     pop3_driver::wait(serve(wire.clone(), Entrance::Plain, peer, &house, &stop));
-    assert_eq!(wire.state().pauses, [Duration::from_secs(60)]);
+    assert_eq!(wire.state().pauses, [WELCOME_TIMEOUT]);
     assert_eq!(wire.sent(), "-ERR [SYS/TEMP] the server is not ready, try again later\r\n");
     let error = Some("the service took too long to let a client in".to_owned());
     assert_eq!(house.told(session), (Close::Refused, error, false));

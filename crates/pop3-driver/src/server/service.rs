@@ -62,8 +62,8 @@ pub trait Service: Send + Sync + 'static {
     /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
     ///
     /// It may await, as for a look into a list of addresses that are not welcome, and must not block. What takes
-    /// longer than 60 seconds is given up: the client is told that there is a fault for now. It is given up
-    /// as well when the server stops, or `end` is thrown.
+    /// longer than 60 seconds ([`WELCOME_TIMEOUT`](super::WELCOME_TIMEOUT)) is given up: the client is told that
+    /// there is a fault for now. It is given up as well when the server stops, or `end` is thrown.
     ///
     /// # Errors
     /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.

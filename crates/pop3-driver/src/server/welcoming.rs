@@ -15,8 +15,8 @@ use super::service::{Service, Welcome};
 use super::switches::Switches;
 use crate::transport::Transport;
 
-/// How long the service may take for its answer.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long [`Service::connect`] may take for its answer.
+pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a connection is not served.
 #[derive(Debug)]

@@ -147,7 +147,10 @@ impl<D: Database> Backend for Session<D> {
         });
         match removal.await {
             Ok(Ok(())) => 0,
-            Ok(Err(_)) | Err(_) => deletions.len(),
+            failed => {
+                eprintln!("messages were not removed: {failed:?}");
+                deletions.len()
+            }
         }
     }
 }
