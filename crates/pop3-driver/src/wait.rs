@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::future::{Future, poll_fn};
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,13 +24,16 @@ struct Alarm(Option<Instant>);
 /// Over a blocking transport nothing is pending but what the backend makes so, and a [`pause`].
 pub fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let waker = Arc::new(Unpark(thread::current())).into();
+    let unpark = Arc::new(Unpark { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Arc::clone(&unpark).into();
     let mut context = Context::from_waker(&waker);
     let _outer = Outer(ALARM.get());
     loop {
         ALARM.set(Some(Alarm(None)));
         match (future.as_mut().poll(&mut context), ALARM.get()) {
             (Poll::Ready(output), _) => return output,
+            // Whatever else parks this thread within the future may have used up the token.
+            (Poll::Pending, _) if unpark.woken.swap(false, Ordering::AcqRel) => {}
             (Poll::Pending, Some(Alarm(Some(at)))) => {
                 thread::park_timeout(at.saturating_duration_since(Instant::now()));
             }
@@ -65,11 +69,15 @@ impl Drop for Outer {
     }
 }
 
-struct Unpark(Thread);
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
@@ -97,5 +105,24 @@ mod tests {
         let mut context = Context::from_waker(core::task::Waker::noop());
         let mut alone = pin!(pause(Instant::now() + Duration::from_millis(1)));
         assert!(alone.as_mut().poll(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_wake_is_not_lost_where_the_future_parks_the_thread() {
+        let (done, seen) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let mut polled = false;
+            wait(poll_fn(|context| {
+                if core::mem::replace(&mut polled, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                // As a channel does, or another `wait`.
+                thread::park();
+                Poll::Pending
+            }));
+            let _ = done.send(());
+        });
+        assert_eq!(seen.recv_timeout(Duration::from_secs(60)), Ok(()));
     }
 }
