@@ -69,15 +69,7 @@ impl Sessions {
     /// each that is left behind then the service is told, and when it ends after all, it is not told again.
     /// Returns how many these are.
     pub async fn ended<S: Service>(&self, service: &S, stop: &Stop) -> usize {
-        let none_left = poll_fn(|context| {
-            let mut open = self.lock();
-            if open.entries.is_empty() {
-                return Poll::Ready(());
-            }
-            open.waiting.push(context.waker().clone());
-            Poll::Pending
-        });
-        if stop.before_left_behind(none_left).await.is_some() {
+        if stop.before_left_behind(self.none_left()).await.is_some() {
             return 0;
         }
         let left: Vec<_> = {
@@ -95,6 +87,21 @@ impl Sessions {
             let _ = caught(async { service.ended(peer, &report) }).await;
         }
         left.len()
+    }
+
+    async fn none_left(&self) {
+        poll_fn(|context| {
+            let mut open = self.lock();
+            if open.entries.is_empty() {
+                return Poll::Ready(());
+            }
+            let waker = context.waker();
+            if !open.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+                open.waiting.push(waker.clone());
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -120,5 +127,39 @@ impl Drop for Entered {
         for waker in waiting {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::Future as _;
+    use core::pin::pin;
+    use core::task::Context;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Unlike clones of the waker that does nothing, those of this one are known to be the same.
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn who_looks_often_waits_once_and_is_woken_by_the_last() {
+        let sessions = Sessions::new();
+        let address = ([127, 0, 0, 1], 1).into();
+        let entered = sessions.enter(&Peer::new(address, address), Instant::now());
+        let mut waiting = pin!(sessions.none_left());
+        let waker = Waker::from(Arc::new(Nobody));
+        let mut context = Context::from_waker(&waker);
+        for _ in 0..3 {
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(sessions.count(), 1);
+        assert_eq!(sessions.lock().waiting.len(), 1);
+        drop(entered);
+        assert!(waiting.as_mut().poll(&mut context).is_ready() && sessions.lock().waiting.is_empty());
     }
 }
