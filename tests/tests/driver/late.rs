@@ -138,10 +138,12 @@ fn what_comes_meanwhile_is_kept_and_an_end_is_told() {
         *keep.lock().unwrap() = Some(context);
         told.seen().waits = None;
     }));
-    let wire = Wire::new([LOGIN.into(), "STAT\r\nQU".into(), "IT\r\n".into(), finished, "".into()]);
+    let commands = ["STAT\r\nRETR 2\r\nQU".into(), "IT\r\n".into()];
+    let wire = Wire::new([LOGIN.into()].into_iter().chain(commands).chain([finished, "".into()]));
     policy.serve(&wire);
     assert!(wire.sent().contains("\r\n+OK 3 ") && wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
     assert!(kept.lock().unwrap().as_ref().unwrap().has_finished(), "the end behind it was seen");
+    assert!(policy.seen().context.as_ref().unwrap().has_finished(), "RETR begins behind it");
     assert_eq!(policy.report().1, Close::Quit);
 }
 

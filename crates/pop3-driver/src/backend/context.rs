@@ -82,7 +82,7 @@ impl Context {
         self.shared.gone.is_stopped() || self.left().is_some_and(|left| left.is_zero())
     }
 
-    /// Whether the client has ended its side of the connection while the store works. Most clients that do so are
+    /// Whether the client has ended its side of the connection, before the call or while the store works. Most clients that do so are
     /// gone, but not all: one may send its last commands, end its side, and still read all replies.
     ///
     /// It is noticed only where the transport can tell: not while a call blocks the thread that would read.

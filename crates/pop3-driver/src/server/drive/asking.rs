@@ -79,6 +79,9 @@ impl<'s, T: Transport> Watch<'s, T> {
         let Self { transport, input, input_ended, deadline, whole } = self;
         let mut call = pin!(call);
         let mut lost = false;
+        if *input_ended {
+            context.finish();
+        }
         loop {
             let ahead = !lost && !*input_ended && !input.room().is_empty();
             let seen = {
