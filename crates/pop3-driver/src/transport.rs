@@ -13,8 +13,8 @@ use crate::tls::TlsInfo;
 ///
 /// Each call ends at its deadline at the latest, with [`io::ErrorKind::TimedOut`].
 ///
-/// The futures of [`read`](Self::read), [`write`](Self::write), [`flush`](Self::flush) and
-/// [`pause`](Self::pause) may be dropped at any time, and the transport can be used on. A future that was
+/// The futures of [`read`](Self::read), [`read_ahead`](Self::read_ahead), [`write`](Self::write),
+/// [`flush`](Self::flush) and [`pause`](Self::pause) may be dropped at any time, and the transport can be used on. A future that was
 /// dropped before it was ready has received nothing and taken nothing; it does its work when it is polled, and
 /// not when it is made.
 pub trait Transport: Send + Sized {
