@@ -41,7 +41,7 @@ use drive::{End, Session};
 use link::Link;
 use sasl::Exchanges;
 use switches::Switches;
-use welcoming::{Unwelcome, welcome};
+use welcoming::welcome;
 
 /// When TLS begins on a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ async fn serve_to_end<T: Transport, S: Service>(
             Ok(welcome) => welcome,
             Err(unwelcome) => {
                 if let Some(rejection) = &unwelcome.rejection {
-                    turn_away(transport, entrance, rejection).await;
+                    let _ = end.before(turn_away(transport, entrance, rejection)).await;
                 }
                 return (link.into_peer(), unwelcome.report(begun.elapsed())).into();
             }
@@ -142,7 +142,7 @@ async fn serve_to_end<T: Transport, S: Service>(
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
                 let welcome = welcome(service, link.peer(), &mut transport, &switches).await;
-                let backend = welcome.map(|welcome| welcome.backend).map_err(Unwelcome::into_rejection);
+                let backend = welcome.map(|welcome| welcome.backend);
                 proxied.proxied(backend, link.tls(), transport.now());
                 session = *proxied;
             }
@@ -159,9 +159,9 @@ async fn serve_to_end<T: Transport, S: Service>(
                     match welcome(service, link.peer(), &mut transport, &switches).await {
                         Ok(welcome) => Some(welcome.backend),
                         Err(unwelcome) => {
-                            let close = unwelcome.close;
-                            say(&mut transport, &unwelcome.into_rejection()).await;
-                            break suspended.closed(close);
+                            let (rejection, close, fault) = unwelcome.into_parts();
+                            let _ = end.before(say(&mut transport, &rejection)).await;
+                            break suspended.closed(close, fault);
                         }
                     }
                 } else {
@@ -172,10 +172,9 @@ async fn serve_to_end<T: Transport, S: Service>(
         }
     };
     let duration = transport.now().since(opened);
-    // Where another connection has the place already, there is no farewell.
-    if !end.is_stopped() {
-        transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
-    }
+    // Where another connection has the place already, there is no farewell; nor is it waited for beyond the cut.
+    let deadline = transport.now().after(CLOSE_TIMEOUT);
+    let _ = end.before(transport.close(deadline)).await;
     (link.into_peer(), Report::new(ended, duration)).into()
 }
 

@@ -1,11 +1,12 @@
 //! A session that the service ends: from then on it does nothing more.
 
 use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Waker};
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, Peer, Place, Report, Service, Welcome, serve};
+use pop3_driver::Stop;
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Config};
 use pop3_tests::store::Store;
@@ -19,6 +20,9 @@ struct Keeper {
     ends: Arc<Mutex<Vec<Stop>>>,
     kept: Arc<()>,
     proxy: bool,
+    /// How many times it says how to serve a connection; then it never answers.
+    answers: usize,
+    asked: AtomicUsize,
 }
 
 impl Service for Keeper {
@@ -35,7 +39,10 @@ impl Service for Keeper {
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
         assert!(peer.place.get::<Arc<()>>().is_some() && peer.place.get::<u8>().is_none());
-        self.policy.connect(peer).await
+        if self.asked.fetch_add(1, Ordering::Relaxed) == self.answers {
+            core::future::pending::<()>().await;
+        }
+        Ok(self.policy.connect(peer).await?.with_trusted_proxy(true))
     }
 
     fn ended(&self, peer: &Peer, report: &Report) {
@@ -46,7 +53,8 @@ impl Service for Keeper {
 
 impl Keeper {
     fn new(policy: Policy) -> Self {
-        Self { policy, ends: Arc::default(), kept: Arc::default(), proxy: false }
+        let (ends, kept, asked) = (Arc::default(), Arc::default(), AtomicUsize::new(0));
+        Self { policy, ends, kept, proxy: false, answers: usize::MAX, asked }
     }
 
     fn throw(&self) -> Incoming {
@@ -96,4 +104,18 @@ fn what_was_sent_before_is_not_begun() {
     keeper.serve(&wire);
     assert_eq!(wire.sent().lines().count(), 1, "{}", wire.sent());
     assert_eq!(keeper.policy.seen().store.messages.len(), 3);
+}
+
+#[test]
+fn nothing_is_said_where_the_service_is_asked_again() {
+    for (answers, said, replies) in
+        [(0, "", 0), (1, "XCLIENT ADDR=192.0.2.7\r\n", 1), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n", 3)]
+    {
+        let policy = Policy::new(Store::fixture()).with_config(Config::new().with_starttls(true));
+        let keeper = Keeper { answers, ..Keeper::new(policy) };
+        let wire = Wire::new([said.into(), "ClientHello".into()]);
+        wire.state().pauses_pend = true;
+        keeper.serve(&wire);
+        assert_eq!((wire.lines().len(), wire.sent().contains("-ERR")), (replies, false), "{}", wire.sent());
+    }
 }

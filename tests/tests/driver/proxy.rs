@@ -24,6 +24,8 @@ struct Behind {
     header: bool,
     /// How many are let in.
     most: usize,
+    /// Whether the next one is not answered, rather than refused.
+    hangs: bool,
     welcomed: Arc<Mutex<Vec<Peer>>>,
 }
 
@@ -35,7 +37,11 @@ impl Service for Behind {
     }
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Session>, Rejection> {
-        if self.welcomed.lock().unwrap().len() == self.most {
+        let full = self.welcomed.lock().unwrap().len() == self.most;
+        if full && self.hangs {
+            core::future::pending::<()>().await;
+        }
+        if full {
             return Err(Rejection::temporary("too many"));
         }
         self.welcomed.lock().unwrap().push(peer.clone());
@@ -49,7 +55,13 @@ impl Service for Behind {
 
 impl Behind {
     fn new() -> Self {
-        Self { policy: Policy::new(Store::fixture()), header: true, most: 2, welcomed: Arc::default() }
+        Self {
+            policy: Policy::new(Store::fixture()),
+            header: true,
+            most: 2,
+            hangs: false,
+            welcomed: Arc::default(),
+        }
     }
 
     fn serve(&self, incoming: impl IntoIterator<Item = Incoming>, entrance: Entrance) -> Wire {
@@ -224,6 +236,23 @@ fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
     assert!(wire.sent().ends_with("-ERR [SYS/TEMP] too many\r\n"), "{}", wire.sent());
     let (user, close, ..) = behind.policy.report();
     assert_eq!((user, close), (None, Close::Refused));
+}
+
+#[test]
+fn the_report_tells_that_the_service_took_too_long_for_the_client_of_a_proxy() {
+    for (most, commands) in [(1, "XCLIENT ADDR=192.0.2.7\r\n"), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n")] {
+        let mut behind = Behind { header: false, most, hangs: true, ..Behind::new() };
+        behind.policy = behind.policy.with_config(Config::new().with_starttls(true));
+        let wire = behind.serve([commands.into(), "ClientHello".into()], Entrance::Plain);
+        assert!(
+            wire.sent().ends_with("-ERR [SYS/TEMP] the server is not ready, try again later\r\n"),
+            "{}",
+            wire.sent()
+        );
+        let (_, close, error, _) = behind.policy.report();
+        assert_eq!(close, Close::Refused);
+        assert_eq!(error.as_deref(), Some("the service took too long to let a client in"));
+    }
 }
 
 // PRS-13

@@ -2,6 +2,7 @@
 
 use core::pin::pin;
 use core::task::{Context, Waker};
+use core::time::Duration;
 
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
@@ -105,4 +106,24 @@ fn who_comes_too_late_is_not_greeted() {
     policy.serve_with(&wire, &stop);
     assert_eq!(policy.report().1, Close::Stopped);
     assert!(!wire.sent().contains("+OK maildrop"));
+}
+
+#[test]
+fn a_farewell_is_not_waited_for_beyond_the_cut() {
+    for (refuses, close) in [(false, Close::Quit), (true, Close::Refused)] {
+        let stop = Stop::with_grace(Duration::from_secs(3600));
+        let mut policy = Policy::new(Store::fixture());
+        policy.refuses = refuses;
+        let wire = Wire::new(["QUIT\r\n".into()]);
+        wire.state().close_pends = true;
+        let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(session.as_mut().poll(&mut context).is_pending());
+        stop.stop();
+        assert!(session.as_mut().poll(&mut context).is_pending());
+        stop.cut();
+        assert!(session.as_mut().poll(&mut context).is_ready());
+        let (_, ended, error, _) = policy.report();
+        assert_eq!((ended, error), (close, None));
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) struct State {
     /// A pause never ends.
     pub(crate) pauses_pend: bool,
     pub(crate) closed: bool,
+    /// Closing never ends.
+    pub(crate) close_pends: bool,
     pub(crate) tls: bool,
     /// What answers each line that is written, once nothing else is to come; `None` ends the stream.
     talk: Option<Talk>,
@@ -121,6 +123,7 @@ impl Wire {
             pauses: Vec::new(),
             pauses_pend: false,
             closed: false,
+            close_pends: false,
             tls: false,
             talk: None,
             answered: 0,
@@ -258,6 +261,9 @@ impl Transport for Wire {
     }
 
     async fn close(&mut self, _deadline: Instant) {
+        if self.state().close_pends {
+            core::future::pending::<()>().await;
+        }
         self.state().closed = true;
     }
 

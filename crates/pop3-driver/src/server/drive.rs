@@ -8,10 +8,11 @@ use std::io;
 
 use bytes::BytesMut;
 use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
-use pop3_proto::{Input, Instant, Rejection};
+use pop3_proto::{Input, Instant};
 
 use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
+use super::welcoming::Unwelcome;
 use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
 use crate::login_method::LoginMethod;
@@ -82,13 +83,13 @@ impl<B: Backend> Suspended<B> {
     /// What is left when the handshake has failed.
     pub(super) fn failed(self, failure: Failure) -> Ended {
         let (close, fault) = failure.of_handshake();
-        Ended { fault, ..self.closed(close) }
+        self.closed(close, fault)
     }
 
     /// What is left when it does not go on.
-    pub(super) fn closed(mut self, close: Close) -> Ended {
+    pub(super) fn closed(mut self, close: Close, fault: Option<io::Error>) -> Ended {
         self.connection.close(close);
-        Ended { connection: self.connection, user: None, method: None, fault: None, panicked: false }
+        Ended { connection: self.connection, user: None, method: None, fault, panicked: false }
     }
 }
 
@@ -204,8 +205,8 @@ impl<B: Backend> Session<B> {
     }
 
     /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
-    pub(super) fn proxied(&mut self, backend: Result<B, Rejection>, tls: Option<&TlsInfo>, now: Instant) {
-        let answer = match backend {
+    pub(super) fn proxied(&mut self, backend: Result<B, Unwelcome>, tls: Option<&TlsInfo>, now: Instant) {
+        let (answer, refused) = match backend {
             Ok(backend) => {
                 self.backend = backend;
                 if let Some(tls) = tls {
@@ -213,16 +214,19 @@ impl<B: Backend> Session<B> {
                 }
                 self.exchanges.carried_by(tls);
                 self.exchanges.offer(&self.backend, &mut self.connection);
-                Answer::Proxied
+                (Answer::Proxied, None)
             }
-            Err(rejection) => Answer::Abandon(rejection),
+            Err(unwelcome) => {
+                let (rejection, close, fault) = unwelcome.into_parts();
+                self.fault = fault;
+                (Answer::Abandon(rejection), Some(close))
+            }
         };
-        let refused = matches!(answer, Answer::Abandon(_));
         // The connection has asked, so that this is no misuse.
         let _ = self.connection.answer(answer, now, &mut self.out);
-        if refused {
+        if let Some(close) = refused {
             // It must not go on as if the proxy itself were the client.
-            self.connection.close(Close::Refused);
+            self.connection.close(close);
         }
     }
 

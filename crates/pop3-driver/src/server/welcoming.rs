@@ -23,14 +23,15 @@ pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct Unwelcome {
     /// What the client is told, if anything.
     pub(super) rejection: Option<Rejection>,
-    pub(super) close: Close,
+    close: Close,
     error: Option<io::Error>,
 }
 
 impl Unwelcome {
-    /// What a client is told that has to be told something.
-    pub(super) fn into_rejection(self) -> Rejection {
-        self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"))
+    /// What a client is told that has to be told something, how its connection ends, and with which error.
+    pub(super) fn into_parts(self) -> (Rejection, Close, Option<io::Error>) {
+        let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"));
+        (rejection, self.close, self.error)
     }
 
     pub(super) fn report(self, duration: Duration) -> Report {
