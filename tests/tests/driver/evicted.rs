@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Waker};
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::server::{Entrance, Peer, Place, Report, Service, Welcome, serve};
-use pop3_driver::Stop;
+use pop3_driver::server::{Entrance, Peer, Place, Report, Service, TakenOver, Welcome, admit, serve};
+use pop3_driver::{Stop, wait};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, Config};
 use pop3_tests::store::Store;
@@ -118,4 +118,39 @@ fn nothing_is_said_where_the_service_is_asked_again() {
         keeper.serve(&wire);
         assert_eq!((wire.lines().len(), wire.sent().contains("-ERR")), (replies, false), "{}", wire.sent());
     }
+}
+
+#[test]
+fn a_relay_keeps_the_place_whatever_it_keeps() {
+    let mut policy = Policy::new(Store::fixture());
+    policy.hands_over = true;
+    let keeper = Keeper::new(policy);
+    let admitted = wait(admit(Wire::new([LOGIN.into()]), Entrance::Plain, peer(), &keeper)).unwrap();
+    let stop = Stop::new();
+    // The block has the transport, and nothing else of it.
+    let relay = |taken: TakenOver<Wire, Session>| async move {
+        let _transport = taken.transport;
+        core::future::pending().await
+    };
+    let mut session = pin!(admitted.serve_or_hand_over(&keeper, &stop, relay));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(session.as_mut().poll(&mut context).is_pending());
+    assert_eq!(Arc::strong_count(&keeper.kept), 2);
+    keeper.ends.lock().unwrap()[0].stop();
+    assert!(session.as_mut().poll(&mut context).is_ready());
+    assert_eq!(keeper.policy.report().1, Close::TakenOver);
+}
+
+#[test]
+fn who_is_turned_away_has_no_place_when_that_is_told() {
+    let keeper = Keeper::new(Policy::new(Store::fixture()));
+    let wire = Wire::new([]);
+    wire.state().close_pends = true;
+    let admitted = wait(admit(wire, Entrance::Plain, peer(), &keeper)).unwrap();
+    let rejection = Rejection::temporary("no thread");
+    {
+        let mut turned_away = pin!(admitted.turn_away(&keeper, &rejection));
+        assert!(turned_away.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(keeper.policy.report().1, Close::Stopped);
 }

@@ -79,7 +79,7 @@ impl<T: Transport> Admitted<T> {
     /// closed.
     ///
     /// When this returns, the maildrop is released and the transport is closed. The service was told how the
-    /// session ended, also if the future is dropped. A panic of the service or of its backend ends this session
+    /// session ended, also if the future is dropped, once it was polled. A panic of the service or of its backend ends this session
     /// only: it goes no further than here. The [cut](Stop) of the switch ends it, too, whatever it waits for; only
     /// what blocks the thread is not ended by that.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
@@ -110,6 +110,8 @@ impl<T: Transport> Admitted<T> {
         let served = caught(async {
             let Served { peer, mut report, taken } = serving.await;
             if let Some(taken) = taken {
+                // A relay that takes apart what it gets drops the peer, and is served all the same.
+                let _place = taken.peer.place.clone();
                 let _ = end.before(take_over(taken)).await;
                 report.duration = begun.elapsed();
             }
@@ -123,9 +125,10 @@ impl<T: Transport> Admitted<T> {
 
     /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
     /// for accept loops that can't get a thread for it.
-    pub async fn turn_away<S: Service>(self, service: &S, rejection: &Rejection) {
-        let Self { transport, entrance, peer, begun, entered, .. } = self;
-        let telling = Telling::new(service, &peer, begun, entered);
+    pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
+        // Before the peer, to be dropped after it: its place is free when the service is told.
+        let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
+        let Self { transport, entrance, peer, begun, .. } = self;
         turn_away(transport, entrance, rejection).await;
         drop(peer);
         telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));

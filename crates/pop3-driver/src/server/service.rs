@@ -73,8 +73,9 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// This is called once for each connection that [`accept`](Self::accept) was asked about, also for one that
     /// was turned away ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake has failed
-    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped, and it is the
-    /// last that is called for it. If it panics itself, it is called once more, with a report that says so.
+    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped once it was polled,
+    /// and it is the last that is called for it. Of a connection that is dropped before its future was polled, as by a
+    /// runtime that is shut down, nothing is told; its place is free all the same. If it panics itself, it is called once more, with a report that says so.
     ///
     /// It must not block: it may be called on the thread that accepts connections.
     fn ended(&self, peer: &Peer, report: &Report);

@@ -23,8 +23,8 @@ pub struct TakenOver<T, B> {
     pub unread: Vec<u8>,
     /// The backend that has answered. It may have the connection to the other server.
     pub backend: B,
-    /// Who is at the other end, with the [`Place`](super::Place) of the connection, which is kept as long as this
-    /// peer is.
+    /// Who is at the other end, with the [`Place`](super::Place) of the connection, which is kept until the future
+    /// of whoever goes on is done.
     pub peer: Peer,
     /// Whom the client has logged in as, as it has said it; it may hold any character.
     pub user: Option<String>,
