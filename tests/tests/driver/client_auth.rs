@@ -341,6 +341,28 @@ fn tokens_go_in_two_lines_and_their_refusals_are_told() {
     }
 }
 
+// SEC-08: a server that repeats the token in its details is not repeated.
+#[test]
+fn a_token_in_the_details_of_a_refusal_is_masked() {
+    let wire = Wire::talking("+OK\r\n", |line| {
+        let details = encode_base64(format!(r#"{{"status":"401","token":"{TOKEN}"}}"#).as_bytes());
+        let challenge = String::from_utf8(details.expose().clone()).expect("ASCII");
+        match line {
+            "CAPA" => Some("+OK\r\nSASL XOAUTH2\r\n.\r\n".to_owned()),
+            "AUTH XOAUTH2" => Some("+ \r\n".to_owned()),
+            "" => Some("-ERR no\r\n".to_owned()),
+            _ => Some(format!("+ {challenge}\r\n")),
+        }
+    });
+    let mut client = open_with(&wire, &Security::TrustedPlaintext, Options::new());
+    let credentials = Credentials::new(USER).with_token(TOKEN);
+    let Err(Error::Refused(refusal)) = wait(client.authenticate(Mechanism::XOAuth2, &credentials)) else {
+        panic!("the token is refused")
+    };
+    let details = String::from_utf8(refusal.details.expect("JSON")).expect("text");
+    assert_eq!(details, r#"{"status":"401","token":"***"}"#);
+}
+
 /// A server that wants the two-line form, as Exchange Online does.
 fn two_lines_only(refusal: &'static str) -> impl FnMut(&str) -> Option<String> + Send + 'static {
     let mut server = sasl_server("SASL SCRAM-SHA-256", honest);

@@ -200,7 +200,7 @@ impl<T: Transport> Client<T> {
             let answer = match said {
                 Said::Accepted => return self.believe(&exchange).await,
                 Said::Refused(refusal) => {
-                    let details = exchange.failure_details().map(<[u8]>::to_vec);
+                    let details = exchange.failure_details().map(|details| self.connection.masked(details));
                     return Err(Error::Refused(Refusal { details, ..refusal }));
                 }
                 Said::Challenge(_) | Said::Words if again.is_some() => {

@@ -69,7 +69,7 @@ pub struct Refusal {
     /// The reply's text: the server's octets, to be escaped before they are shown.
     pub text: Vec<u8>,
     /// What the server said about a token that it refused, before the reply: JSON, as it came
-    /// (RFC 7628 section 3.2.2). The server's octets, too.
+    /// (RFC 7628 section 3.2.2). The server's octets, too, with the secrets of this session masked as `***`.
     pub details: Option<Vec<u8>>,
     /// Whether the server has announced AUTH-RESP-CODE, so that it tells by `[AUTH]` when it refuses
     /// credentials, and only then (RFC 3206 section 6).
