@@ -35,6 +35,11 @@ pub(crate) trait Sink: Send {
     /// Begins a message. What is written is the message as the server has it, un-stuffed, with CRLF.
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>>;
 
+    /// Whether a sealed message can't be taken back. Each is noted at once then, so that a crash repeats one at most.
+    fn seals_for_good(&self) -> bool {
+        false
+    }
+
     /// Brings the names of sealed files to the disk, so that a loss of power does not take them.
     fn sync_sealed(&mut self) -> io::Result<()>;
 

@@ -196,7 +196,8 @@ impl Inbox {
         let intent = Intent { id, entry, token: incoming.receiving.token() };
         self.batch.push((incoming.receiving, intent, incoming.octets));
         self.batch_octets += incoming.octets;
-        if self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS {
+        let is_full = self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS;
+        if is_full || self.sink.seals_for_good() {
             self.commit()?;
         }
         Ok(Kept::New(id))
