@@ -47,6 +47,12 @@ pub(crate) trait Sink: Send {
     /// elsewhere.
     fn sync_published(&mut self) -> io::Result<()>;
 
+    /// Takes back or finishes what was half published when something failed, as opening the target does. Call it
+    /// before [`appeared`](Self::appeared).
+    fn repair(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Whether the message with this [token](Receiving::token) appeared before the last run ended.
     /// Nothing is changed, so that a run which is killed now gets the same answer. `age` is the time
     /// since the message was noted.
