@@ -302,6 +302,11 @@ fn into_a_folder_deleting() {
 }
 
 #[test]
+fn into_a_folder_on_a_file_system_that_lacks_calls() {
+    survives(UIDS[0], Target::Dir, true, Quit::Answered, &with_plain_moves_only());
+}
+
+#[test]
 fn into_a_maildir() {
     UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered, &system()));
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
