@@ -51,7 +51,8 @@ pub struct Faults {
 pub struct Change {
     /// What was done.
     pub what: What,
-    /// The file or directory, under the name that it was opened by; of a move the new name.
+    /// The file or directory, under the name that it was opened by; of a move the new name. Empty for a
+    /// [temporary](Disk::temporary) file.
     pub path: PathBuf,
 }
 
@@ -214,7 +215,9 @@ impl Disk for Faults {
     }
 
     fn temporary(&self) -> io::Result<Box<dyn File>> {
-        self.inner.temporary()
+        let path = PathBuf::new();
+        self.plan.change(What::Make, &path)?;
+        Ok(Box::new(FaultyFile { inner: self.inner.temporary()?, path, plan: self.plan.clone() }))
     }
 
     fn now(&self) -> SystemTime {

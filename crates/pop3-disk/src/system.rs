@@ -11,7 +11,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::disk::Disk;
 use crate::file::{File, Lock};
@@ -39,7 +39,8 @@ impl System {
 
 impl Disk for System {
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
-        Ok(Arc::new(SystemFolder { fd: rustix::fs::openat(CWD, path, FOLDER, Mode::empty())? }))
+        let fd = retry_on_intr(|| rustix::fs::openat(CWD, path, FOLDER, Mode::empty()))?;
+        Ok(Arc::new(SystemFolder { fd }))
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
@@ -97,17 +98,13 @@ impl Folder for SystemFolder {
             }
         };
         flags.set(OFlags::TRUNC, how.truncate);
-        let file = loop {
-            match rustix::fs::openat(&self.fd, name, flags, mode) {
-                Err(Errno::INTR) => {}
-                other => break fs::File::from(other?),
-            }
-        };
-        Ok(Box::new(SystemFile { file }))
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, mode))?;
+        Ok(Box::new(SystemFile { file: fd.into() }))
     }
 
     fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
-        let fd = rustix::fs::openat(&self.fd, name, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
+        let flags = FOLDER | OFlags::NOFOLLOW;
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, Mode::empty()))?;
         Ok(Arc::new(Self { fd }))
     }
 
@@ -166,7 +163,7 @@ impl Folder for SystemFolder {
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.fd)?)
+        Ok(retry_on_intr(|| rustix::fs::fsync(&self.fd))?)
     }
 }
 

@@ -192,8 +192,13 @@ fn one_change_fails_and_all_behind_it_only_if_the_process_is_gone() {
         folder.make_folder(b"c", 0o700).unwrap_err();
         folder.open(b"d", Open::writing().make(0o600)).unwrap_err();
     }
+    faults.temporary().unwrap_err();
     // What only looks goes on.
     assert_eq!(names(&*folder), [b"a"]);
+    faults.calm();
+    let mut temporary = faults.temporary().unwrap();
+    faults.fail_at(1, ErrorKind::StorageFull);
+    temporary.write_all(b"1234").unwrap_err();
     faults.calm();
     assert_eq!(fs::read(place.path().join("a")).unwrap(), b"1234more1234");
     folder.unlink(b"a").unwrap();

@@ -8,6 +8,8 @@ mod interrupted;
 mod listing;
 mod place;
 mod plan;
+#[cfg(test)]
+mod resumed;
 mod session;
 mod state;
 mod storing;

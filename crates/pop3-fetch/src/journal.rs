@@ -132,6 +132,20 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Takes up what the state file says, as the next process would: a run that failed may have noted something else
+    /// than what is in memory.
+    pub(crate) fn reload(&mut self) -> io::Result<()> {
+        let storage = self.seen.storage();
+        let mut log = Log::read(&mut BufReader::new(storage.read()?))?;
+        if log.header.take().is_none() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it was damaged or replaced"));
+        }
+        let traits = log.traits();
+        self.seen = Seen::new(log.memory, storage.reopen(traits, log.tail)?);
+        // What was read may not be on the disk.
+        self.seen.replace()
+    }
+
     /// Whether a failed write may have left notes that the next run believes.
     pub(crate) const fn is_torn(&self) -> bool {
         self.seen.storage().is_torn
@@ -158,11 +172,6 @@ impl Journal {
     /// Notes what is known of the account. It is on the disk when this returns.
     pub(crate) fn set_traits(&mut self, traits: Traits) -> io::Result<()> {
         self.seen.storage_mut().set_traits(traits)
-    }
-
-    /// Whether there are messages of which it is not known whether they appeared.
-    pub(crate) const fn has_unsure(&self) -> bool {
-        !self.seen.storage().tail.is_empty()
     }
 
     /// The messages of which it is not known whether they appeared. Ask the target about each, then

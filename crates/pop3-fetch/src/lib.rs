@@ -65,7 +65,7 @@
 //!   servers delete at QUIT what they have sent.
 //! - **No message is stored twice**, whenever the process is killed: what was about to appear in the target is noted
 //!   before, and the next [`Fetch::open`] finds out whether it did. A function of the caller's can't be asked, so after
-//!   a crash it may get the message it got last once more.
+//!   a crash it may get the message it got last once more, and no other.
 //! - **A wrong reply is not believed.** Messages come in chunks, and behind each it is proved that replies and commands
 //!   are in step; what is in doubt is fetched once more and compared.
 //! - **A listing that is broken harms nothing.** An account stays with how its messages are

@@ -35,12 +35,23 @@ pub(crate) trait Sink: Send {
     /// Begins a message. What is written is the message as the server has it, un-stuffed, with CRLF.
     fn begin(&mut self) -> io::Result<Box<dyn Receiving>>;
 
+    /// Whether a sealed message can't be taken back. Each is noted at once then, so that a crash repeats one at most.
+    fn seals_for_good(&self) -> bool {
+        false
+    }
+
     /// Brings the names of sealed files to the disk, so that a loss of power does not take them.
     fn sync_sealed(&mut self) -> io::Result<()>;
 
     /// Brings what was published to the disk. When this returns, the messages may be deleted
     /// elsewhere.
     fn sync_published(&mut self) -> io::Result<()>;
+
+    /// Takes back or finishes what was half published when something failed, as opening the target does. Call it
+    /// before [`appeared`](Self::appeared).
+    fn repair(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether the message with this [token](Receiving::token) appeared before the last run ended.
     /// Nothing is changed, so that a run which is killed now gets the same answer. `age` is the time

@@ -36,7 +36,8 @@ impl FromStr for Id {
 }
 
 impl fmt::Display for Note {
-    /// One line of ASCII without a line end, to be read again by [`FromStr`].
+    /// One line of ASCII without a line end, to be read again by [`FromStr`]. Put a line end behind it, and leave out a
+    /// last line that has none: it is torn, and what is left of a `deleting` line may name another message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deleting(id) => write!(f, "deleting {id}"),
@@ -134,7 +135,7 @@ mod tests {
             let text = note.to_string();
             assert_eq!(text.parse(), Ok(note), "{text}");
             assert!(text.bytes().all(|octet| octet == b' ' || octet.is_ascii_graphic()), "{text}");
-            // No beginning of it is a note, so that a torn line is noticed.
+            // No beginning of it is a note, so that a torn line is noticed; the number in a short one may be cut.
             for end in 0..text.len() {
                 let torn = text[..end].parse::<Note>();
                 assert!(torn.is_err() || matches!(torn, Ok(Note::Deleting(_))), "{}", &text[..end]);

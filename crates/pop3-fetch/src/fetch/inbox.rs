@@ -49,6 +49,8 @@ pub(crate) struct Inbox {
     remember: bool,
     /// Messages of which it is not known whether they have appeared, as something failed.
     unsure: Vec<Id>,
+    /// A commit failed, so that notes and target may say something else than the memory.
+    unsettled: bool,
     /// New messages that have appeared, and their octets.
     stored: (u64, u64),
 }
@@ -111,6 +113,7 @@ impl Inbox {
             met: HashMap::new(),
             remember: !all,
             unsure: Vec::new(),
+            unsettled: false,
             stored: (0, 0),
         };
         inbox.recover().map_err(|error| {
@@ -128,8 +131,14 @@ impl Inbox {
         self.met.clear();
         self.batch.clear();
         self.batch_octets = 0;
-        // Notes of which nobody knows whether they hold are looked into.
-        if self.journal.has_unsure() { self.recover() } else { Ok(()) }
+        if self.unsettled || self.journal.is_torn() {
+            self.unsettled = true;
+            self.state.named(self.journal.reload())?;
+            self.target.named(self.sink.repair())?;
+            self.recover()?;
+            self.unsettled = false;
+        }
+        Ok(())
     }
 
     /// Finds out what became of the messages that were about to appear when the last run ended.
@@ -196,7 +205,8 @@ impl Inbox {
         let intent = Intent { id, entry, token: incoming.receiving.token() };
         self.batch.push((incoming.receiving, intent, incoming.octets));
         self.batch_octets += incoming.octets;
-        if self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS {
+        let is_full = self.batch.len() >= BATCH || self.batch_octets >= BATCH_OCTETS;
+        if is_full || self.sink.seals_for_good() {
             self.commit()?;
         }
         Ok(Kept::New(id))
@@ -210,6 +220,12 @@ impl Inbox {
         if batch.is_empty() {
             return Ok(());
         }
+        let committed = self.commit_batch(batch);
+        self.unsettled |= committed.is_err();
+        committed
+    }
+
+    fn commit_batch(&mut self, batch: Vec<(Box<dyn Receiving>, Intent, u64)>) -> io::Result<()> {
         self.target.named(self.sink.sync_sealed())?;
         let intents = batch.iter().map(|(_, intent, _)| intent.clone()).collect::<Vec<_>>();
         if let Err(error) = self.journal.intend(&intents) {

@@ -14,14 +14,14 @@ use super::catalogue::{Catalogue, Listed};
 use super::inbox::{Inbox, Kept, To};
 use super::plan::{plan, task};
 use crate::journal::Key;
-use crate::{Options, Target};
+use crate::{Error, Options, Target};
 
 /// A maildrop: unique-ids, empty where the server gives none, and messages.
-type Maildrop = Vec<(&'static str, String)>;
+pub(super) type Maildrop = Vec<(&'static str, String)>;
 
 /// How a session ends for a client that has sent QUIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quit {
+pub(super) enum Quit {
     Answered,
     /// The deletions took place; the client does not know.
     AnswerLost,
@@ -31,7 +31,7 @@ enum Quit {
 
 /// A folder in memory where there is such a place: thousands of runs rename files, which takes time on
 /// a disk.
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -45,9 +45,24 @@ fn run(
     quit: Quit,
     broken: &str,
 ) -> Result<(), String> {
+    let mut inbox = open(faults, target, state).map_err(|failure| failure.to_string())?;
+    session(&mut inbox, maildrop, delete, quit, broken)
+}
+
+pub(super) fn open(faults: &Faults, target: &Target, state: &Path) -> Result<Inbox, Error> {
+    Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
+}
+
+/// One run of an inbox that is open.
+pub(super) fn session(
+    inbox: &mut Inbox,
+    maildrop: &mut Maildrop,
+    delete: bool,
+    quit: Quit,
+    broken: &str,
+) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
-    let mut inbox = Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
-        .map_err(|failure| failure.to_string())?;
+    inbox.begin_run().map_err(text)?;
     let listing = maildrop
         .iter()
         .enumerate()
@@ -99,7 +114,7 @@ fn run(
 }
 
 /// The messages in the target, each with its count.
-fn stored(target: &Target) -> BTreeMap<String, usize> {
+pub(super) fn stored(target: &Target) -> BTreeMap<String, usize> {
     let mut bodies = Vec::new();
     match target {
         Target::Dir(folder) => {
@@ -131,7 +146,7 @@ fn stored(target: &Target) -> BTreeMap<String, usize> {
 }
 
 /// What lies beside the messages.
-fn leftovers(target: &Target) -> usize {
+pub(super) fn leftovers(target: &Target) -> usize {
     match target {
         Target::Dir(folder) | Target::Maildir(folder) => fs::read_dir(folder.join("tmp")).unwrap().count(),
         Target::Mbox(path) => fs::read_dir(path.parent().unwrap()).unwrap().count() - 1,
@@ -139,11 +154,11 @@ fn leftovers(target: &Target) -> usize {
     }
 }
 
-fn expected(maildrop: &Maildrop) -> BTreeMap<String, usize> {
+pub(super) fn expected(maildrop: &Maildrop) -> BTreeMap<String, usize> {
     maildrop.iter().map(|(_, body)| (body.clone(), 1)).collect()
 }
 
-fn mail(uids: &[&'static str]) -> Maildrop {
+pub(super) fn mail(uids: &[&'static str]) -> Maildrop {
     let message =
         |(index, &uid): (usize, &&'static str)| (uid, format!("n: {index}\r\n\r\nbody {index}\r\n"));
     uids.iter().enumerate().map(message).collect()
@@ -169,7 +184,7 @@ const FAULTS: [Fault; 7] = [
     Fault::Killed(Some(17)),
 ];
 
-fn system() -> Faults {
+pub(super) fn system() -> Faults {
     Faults::over(System::shared())
 }
 
@@ -264,7 +279,7 @@ impl Case<'_> {
 }
 
 /// What a system says that does not do it.
-fn refusal(what: What) -> ErrorKind {
+pub(super) fn refusal(what: What) -> ErrorKind {
     if matches!(what, What::Rename | What::Link | What::Unlink) {
         ErrorKind::PermissionDenied
     } else {
@@ -272,7 +287,7 @@ fn refusal(what: What) -> ErrorKind {
     }
 }
 
-const UIDS: [&[&str]; 4] = [&["a", "b", "c"], &["a", "a", "b", "a"], &["", ""], &[]];
+pub(super) const UIDS: [&[&str]; 4] = [&["a", "b", "c"], &["a", "a", "b", "a"], &["", ""], &[]];
 
 #[test]
 fn into_a_folder_leaving_mail_on_the_server() {
@@ -284,6 +299,11 @@ fn into_a_folder_deleting() {
     for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
         UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit, &system()));
     }
+}
+
+#[test]
+fn into_a_folder_on_a_file_system_that_lacks_calls() {
+    survives(UIDS[0], Target::Dir, true, Quit::Answered, &with_plain_moves_only());
 }
 
 #[test]

@@ -51,6 +51,15 @@ impl StateFile {
         Ok(Self { disk, spot, file, header, traits, tail, tokens: Vec::new(), is_torn: false })
     }
 
+    /// Opens the file anew for what was [read](Self::read) of it.
+    pub(super) fn reopen(&self, traits: Traits, tail: Vec<Unsure>) -> io::Result<Self> {
+        Self::open(&self.disk, self.spot.clone(), self.header.clone(), traits, tail)
+    }
+
+    pub(super) fn read(&self) -> io::Result<Box<dyn File>> {
+        self.spot.open(Open::reading())
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.spot.path()
     }

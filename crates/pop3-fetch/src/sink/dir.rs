@@ -131,6 +131,20 @@ mod tests {
         assert!(dir.appeared(&token, Duration::ZERO).unwrap());
     }
 
+    /// As when the clock of a machine begins at the same time again.
+    #[test]
+    fn no_message_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dir = Dir::open(&System::shared(), folder.path(), "0123").unwrap();
+        let mut message = dir.begin().unwrap();
+        message.seal().unwrap();
+        let token = message.token();
+        fs::write(folder.path().join(&token), "another").unwrap();
+        assert_eq!(message.publish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(folder.path().join(&token)).unwrap(), b"another");
+        assert!(!dir.appeared(&token, Duration::ZERO).unwrap());
+    }
+
     #[test]
     fn cleaning_lets_the_files_of_others_alone() {
         let folder = tempfile::tempdir().unwrap();

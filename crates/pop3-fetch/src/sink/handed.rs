@@ -70,6 +70,10 @@ impl Sink for Handed {
         Ok(Box::new(Gathered { disk, deliver, octets: 0, memory: Vec::new(), file: None }))
     }
 
+    fn seals_for_good(&self) -> bool {
+        true
+    }
+
     fn sync_sealed(&mut self) -> io::Result<()> {
         Ok(())
     }

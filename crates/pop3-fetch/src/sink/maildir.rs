@@ -70,9 +70,11 @@ impl Sink for Maildir {
         self.tmp.sync()
     }
 
-    /// Nothing is left to do: each message was brought to the disk as it was delivered.
+    /// Each message was brought to the disk as it was delivered, but not if the run was killed right then. It may have
+    /// been moved on since.
     fn sync_published(&mut self) -> io::Result<()> {
-        Ok(())
+        self.new.sync()?;
+        self.cur.sync()
     }
 
     fn appeared(&mut self, token: &str, age: Duration) -> io::Result<bool> {
@@ -94,7 +96,13 @@ impl Sink for Maildir {
     }
 
     fn clean(&mut self) -> io::Result<()> {
-        self.leftovers.drain(..).try_for_each(|unfinished| unfinished.remove())?;
+        for unfinished in self.leftovers.drain(..) {
+            match unfinished.remove() {
+                // Another program has cleaned `tmp`.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
         self.delivery.clean_labelled(self.label)?;
         // Of state files that are gone, and of other programs.
         self.delivery.clean_tmp(Delivery::ABANDONED)?;
@@ -153,9 +161,32 @@ impl Receiving for InMaildir {
 mod tests {
     use std::fs;
 
-    use pop3_disk::System;
+    use pop3_disk::{Faults, System, What};
 
     use super::*;
+
+    #[test]
+    fn what_a_killed_run_delivered_is_brought_to_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Faults::over(System::shared());
+        let mut maildir = Maildir::open(&faults.shared(), folder.path(), "0123").unwrap();
+        faults.calm();
+        maildir.sync_published().unwrap();
+        let synced: Vec<_> = faults.changes().into_iter().map(|change| (change.what, change.path)).collect();
+        assert_eq!(synced, ["new", "cur"].map(|name| (What::Sync, folder.path().join(name))));
+    }
+
+    #[test]
+    fn an_unfinished_file_that_others_removed_is_no_hindrance() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut maildir = Maildir::open(&System::shared(), folder.path(), "0123").unwrap();
+        let message = maildir.begin().unwrap();
+        let token = message.token();
+        message.leave();
+        assert!(!maildir.appeared(&token, Duration::ZERO).unwrap());
+        fs::remove_file(folder.path().join("tmp").join(token)).unwrap();
+        maildir.clean().unwrap();
+    }
 
     #[test]
     fn a_message_that_a_reader_moved_has_appeared() {

@@ -38,8 +38,9 @@ impl Mbox {
     pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path, name: &str, stop: &Stop) -> io::Result<Self> {
         let (mbox, name) = (Spot::at(&**disk, path)?, name.to_owned());
         let place = Place { disk: Arc::clone(disk), mbox, name, patience: PATIENCE, stop: stop.clone() };
-        place.repair(&mut *place.lock()?.file)?;
-        Ok(Self { place: Arc::new(place), counter: 0 })
+        let mut mbox = Self { place: Arc::new(place), counter: 0 };
+        mbox.repair()?;
+        Ok(mbox)
     }
 }
 
@@ -62,6 +63,10 @@ impl Sink for Mbox {
     /// Nothing is left to do: each message was brought to the disk as it was appended.
     fn sync_published(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn repair(&mut self) -> io::Result<()> {
+        self.place.repair(&mut *self.place.lock()?.file)
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
@@ -148,11 +153,16 @@ impl Place {
         let mut note = self.note().open(PRIVATE.emptied())?;
         note.write_all(format!("{offset} {token}\n").as_bytes())?;
         note.sync()?;
-        let appended =
-            copy(file, offset, &spool).and_then(|()| spool.remove()).and_then(|()| self.mbox.sync_folder());
-        // What we say must be true, so what did not end well is taken back, a whole append included.
-        let settled = if appended.is_ok() { Ok(()) } else { file.set_len(offset).and_then(|()| file.sync()) };
-        // A note that stays is taken up by whoever opens the mbox next.
+        // The names of the note, and of an mbox that was just made.
+        self.mbox.sync_folder()?;
+        let appended = copy(file, offset, &spool).and_then(|()| spool.remove());
+        // Without the spool the message has appeared, whatever fails from here on. With it, what did not end well is
+        // taken back, a whole append included.
+        let settled = match appended {
+            Ok(()) => self.mbox.sync_folder(),
+            Err(_) => file.set_len(offset).and_then(|()| file.sync()),
+        };
+        // A note that stays is taken up by whoever opens the mbox next, should the spool be back by then.
         let _ = settled.and_then(|()| self.note().remove());
         appended
     }
@@ -273,12 +283,16 @@ impl Receiving for InMbox {
 mod tests {
     use std::fs;
 
-    use pop3_disk::System;
+    use pop3_disk::{Faults, System, What};
 
     use super::*;
 
     fn open(path: &Path) -> Mbox {
-        Mbox::open(&System::shared(), path, "0123", &Stop::new()).unwrap()
+        open_on(&System::shared(), path)
+    }
+
+    fn open_on(disk: &Arc<dyn Disk>, path: &Path) -> Mbox {
+        Mbox::open(disk, path, "0123", &Stop::new()).unwrap()
     }
 
     fn put(mbox: &mut Mbox, message: &[u8]) {
@@ -305,6 +319,65 @@ mod tests {
             assert_eq!(rest.split_once('\n').unwrap().1, "second\n\n");
             // Nothing is left beside it.
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn the_note_is_on_the_disk_before_the_message_and_goes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Faults::over(System::shared());
+        let path = folder.path().join("mbox");
+        let mut mbox = open_on(&faults.shared(), &path);
+        let mut receiving = mbox.begin().unwrap();
+        receiving.write_all(b"text").unwrap();
+        receiving.seal().unwrap();
+        faults.calm();
+        receiving.publish().unwrap();
+        let changes = faults.changes().into_iter();
+        let made: Vec<_> = changes
+            .map(|change| (change.what, change.path.file_name().unwrap().to_str().unwrap().to_owned()))
+            .filter(|(_, name)| !name.contains("lock"))
+            .collect();
+        let place = folder.path().file_name().unwrap().to_str().unwrap();
+        let (_, spool) = made.iter().find(|(what, _)| *what == What::Unlink).unwrap();
+        let expected = [
+            (What::Make, "mbox"),
+            (What::Make, "mbox.pop3-append"),
+            (What::Write, "mbox.pop3-append"),
+            (What::Sync, "mbox.pop3-append"),
+            (What::Sync, place),
+            (What::Write, "mbox"),
+            (What::Sync, "mbox"),
+            (What::Unlink, spool),
+            (What::Sync, place),
+            (What::Unlink, "mbox.pop3-append"),
+        ];
+        assert_eq!(made, expected.map(|(what, name)| (what, name.to_owned())));
+    }
+
+    /// Without its unfinished file a message counts as there, so it must be.
+    #[test]
+    fn a_message_is_there_if_its_unfinished_file_is_gone_whatever_fails() {
+        for change in 1.. {
+            let folder = tempfile::tempdir().unwrap();
+            let faults = Faults::over(System::shared());
+            let path = folder.path().join("mbox");
+            let mut mbox = open_on(&faults.shared(), &path);
+            let mut receiving = mbox.begin().unwrap();
+            receiving.write_all(b"text").unwrap();
+            receiving.seal().unwrap();
+            let token = receiving.token();
+            faults.fail_at(change, io::ErrorKind::Other);
+            let published = receiving.publish();
+            let failed = faults.has_failed();
+            faults.calm();
+            let appeared = mbox.appeared(&token, Duration::ZERO).unwrap();
+            assert_eq!(published.is_ok(), appeared, "{change}: {published:?}");
+            assert_eq!(fs::read(&path).unwrap().is_empty(), !appeared, "{change}: {published:?}");
+            if !failed {
+                assert!(change > 10);
+                break;
+            }
         }
     }
 

@@ -43,10 +43,14 @@ impl Spool {
         self.spot.remove()
     }
 
-    /// Moves the file to its place. If that fails, the file stays where it is.
+    /// Moves the file to its place, where nothing may be. If that fails, the file stays where it is.
     pub(super) fn rename(mut self, to: &Spot) -> io::Result<()> {
         self.unfinished = false;
-        self.spot.rename(to)
+        match self.spot.rename_new(to) {
+            // Then the name alone, in which a time stands, keeps one message from replacing another.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.spot.rename(to),
+            moved => moved,
+        }
     }
 
     /// From now on the file stays where it is, whatever becomes of this value.

@@ -332,6 +332,27 @@ fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
     }
 }
 
+/// What a process that is killed leaves is its state file as it is then.
+#[test]
+fn a_crash_repeats_one_message_that_the_caller_has_taken() {
+    let house = House::new(Runtime::Std);
+    let crashed = |taken: usize| house.folder.path().join(format!("crashed {taken}"));
+    let state = house.state();
+    let (mut taken, copies) = (0, [1, 2, 3].map(crashed));
+    let deliver = move |_: &mut Message<'_>| {
+        let copy = &copies[taken];
+        taken += 1;
+        fs::copy(&state, copy).map(|_| ())
+    };
+    let mut fetch = Fetch::deliver_to(deliver, &house.state(), "mrose@h", Options::new()).unwrap();
+    assert_eq!(house.run_with(&mut fetch, client::Options::new()).unwrap().fetched, 3);
+    for taken in 1..=3 {
+        let again = Fetch::deliver_to(|_| Ok(()), &crashed(taken), "mrose@h", Options::new());
+        let report = house.run_with(&mut again.unwrap(), client::Options::new()).unwrap();
+        assert_eq!((report.known, report.fetched), (taken as u64 - 1, 4 - taken as u64));
+    }
+}
+
 #[test]
 fn errors_have_kinds() {
     let house = House::new(Runtime::Std);

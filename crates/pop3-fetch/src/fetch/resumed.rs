@@ -1,0 +1,74 @@
+//! An inbox that goes on after a run that met a fault on the disk, without being opened anew: no message is lost, none
+//! is doubled.
+
+use std::path::PathBuf;
+
+use pop3_disk::{Change, Faults};
+
+use super::interrupted::{
+    Maildrop, Quit, UIDS, expected, folder, leftovers, mail, open, refusal, session, stored, system,
+};
+use crate::Target;
+
+/// What the disk does from some change on.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// One change fails.
+    Once,
+    /// All fail until the end of the run.
+    Lasting,
+}
+
+/// A run that meets a fault at this change, and two without. Returns the changes of the first one.
+fn run_with(
+    uids: &[&'static str],
+    target: fn(PathBuf) -> Target,
+    delete: bool,
+    fault: Option<(u64, &Change, Fault)>,
+) -> Vec<Change> {
+    let folder = folder();
+    let mail_folder = folder.path().join("mail");
+    std::fs::create_dir(&mail_folder).unwrap();
+    let (target, state) = (target(mail_folder.join("box")), folder.path().join("state"));
+    let faults: Faults = system();
+    let mut maildrop: Maildrop = mail(uids);
+    let mut all = expected(&maildrop);
+    let what = format!("{target:?} {uids:?} delete {delete}, {fault:?}");
+    let mut inbox = open(&faults, &target, &state).unwrap();
+    match fault {
+        None => faults.calm(),
+        Some((at, change, Fault::Once)) => faults.fail_at(at, refusal(change.what)),
+        Some((at, _, Fault::Lasting)) => faults.end_at(at),
+    }
+    let first = session(&mut inbox, &mut maildrop, delete, Quit::Answered, "");
+    assert!(fault.is_some() || first.is_ok(), "{what}: {first:?}");
+    let changes = faults.changes();
+    faults.calm();
+    let late_uid = if uids.first() == Some(&"") { "" } else { "late" };
+    maildrop.push((late_uid, "late\r\n".to_owned()));
+    all.insert("late\r\n".to_owned(), 1);
+    for _ in 0..2 {
+        session(&mut inbox, &mut maildrop, delete, Quit::Answered, "")
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(stored(&target), all, "{what}");
+    }
+    assert_eq!(maildrop.is_empty(), delete, "{what}");
+    drop(inbox);
+    drop(open(&faults, &target, &state).unwrap());
+    assert_eq!(leftovers(&target), 0, "{what}");
+    changes
+}
+
+#[test]
+fn after_any_fault_of_the_disk() {
+    for target in [Target::Dir, Target::Maildir, Target::Mbox] {
+        for (uids, delete) in [(UIDS[0], true), (UIDS[1], false), (UIDS[2], true)] {
+            let changes = run_with(uids, target, delete, None);
+            for (at, change) in (1..).zip(&changes) {
+                for fault in [Fault::Once, Fault::Lasting] {
+                    run_with(uids, target, delete, Some((at, change, fault)));
+                }
+            }
+        }
+    }
+}
