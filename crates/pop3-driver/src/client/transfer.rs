@@ -99,7 +99,7 @@ impl<T: Transport> Client<T> {
 }
 
 /// Awaits something, but not beyond the throw of the switch: `None` when that came first.
-async fn unless<R>(stop: Option<&Stop>, done: impl Future<Output = R>) -> Option<R> {
+pub(super) async fn unless<R>(stop: Option<&Stop>, done: impl Future<Output = R>) -> Option<R> {
     match stop {
         Some(stop) => stop.race(done).await,
         None => Some(done.await),
