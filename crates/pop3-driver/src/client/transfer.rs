@@ -20,6 +20,8 @@ impl<T: Transport> Client<T> {
 
     /// Sends the output, which may hold a password, and leaves no trace of it.
     async fn send(&mut self) -> Result<(), Error> {
+        // Who was stopped before has the grace to send, and not more.
+        self.is_stopping();
         while !self.out.is_empty() {
             let deadline = self.deadline();
             self.unflushed = true;
