@@ -1,23 +1,25 @@
 //! A stream of tokio's, in clear or in TLS, as a transport.
 
 mod stream;
+mod timer;
 
-use core::future::Future;
 use std::io;
 
 use pop3_driver::tls::{Role, TlsInfo, unavailable};
-use pop3_driver::{Clock, Transport, timed_out};
+use pop3_driver::{Clock, Transport};
 use pop3_proto::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use stream::Stream;
+use timer::Timer;
 
 /// A stream of tokio's, before or after the TLS handshake: a TCP connection, a Unix socket, one end of
 /// [`tokio::io::duplex`], or whatever else reads and writes.
 ///
-/// All deadlines hold on it, whatever the stream is: it is dropped where it is pending.
+/// All deadlines hold on it, whatever the stream is: what is pending is given up. Their timer belongs to the runtime in
+/// which something was pending first, as a socket of tokio's does.
 #[derive(Debug)]
 pub struct Socket<S = TcpStream> {
     stream: Stream<S>,
@@ -25,6 +27,7 @@ pub struct Socket<S = TcpStream> {
     is_tls: bool,
     role: Role,
     clock: Clock,
+    timer: Timer,
 }
 
 impl Socket {
@@ -42,24 +45,17 @@ impl Socket {
 impl<S> Socket<S> {
     /// Any stream in clear. `role` is its side in a handshake.
     pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
-        Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock }
+        let stream = Stream::Plain(stream);
+        Self { stream, tls: None, is_tls: false, role, clock, timer: Timer::new() }
     }
 
     /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
     /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
     /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
     pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
-        Self { stream: Stream::Plain(stream), tls, is_tls: true, role: Role::None, clock }
+        let stream = Stream::Plain(stream);
+        Self { stream, tls, is_tls: true, role: Role::None, clock, timer: Timer::new() }
     }
-}
-
-/// Awaits the result, but not beyond the deadline.
-async fn within<T>(
-    clock: Clock,
-    deadline: Instant,
-    result: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    timeout(clock.until(deadline), result).await.unwrap_or_else(|_| Err(timed_out()))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
@@ -68,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     }
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        match within(self.clock, deadline, self.stream.read(buffer)).await {
+        match self.timer.within(self.clock, deadline, self.stream.read(buffer)).await {
             // The end without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
@@ -80,11 +76,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
     }
 
     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
-        within(self.clock, deadline, self.stream.write(octets)).await
+        self.timer.within(self.clock, deadline, self.stream.write(octets)).await
     }
 
     async fn flush(&mut self, deadline: Instant) -> io::Result<()> {
-        within(self.clock, deadline, self.stream.flush()).await
+        self.timer.within(self.clock, deadline, self.stream.flush()).await
     }
 
     async fn pause(&mut self, until: Instant) {
@@ -93,16 +89,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
 
     async fn close(&mut self, deadline: Instant) {
         // The peer may be gone already.
-        let _ = within(self.clock, deadline, self.stream.shutdown()).await;
+        let _ = self.timer.within(self.clock, deadline, self.stream.shutdown()).await;
     }
 
     async fn secure(self, deadline: Instant) -> io::Result<Self> {
-        let Self { stream, tls: _, is_tls, role, clock } = self;
+        let Self { stream, tls: _, is_tls, role, clock, mut timer } = self;
         if is_tls {
             return Err(unavailable());
         }
-        let (stream, tls) = within(clock, deadline, stream.handshake(&role)).await?;
-        Ok(Self { stream, tls, is_tls: true, role, clock })
+        let (stream, tls) = timer.within(clock, deadline, stream.handshake(&role)).await?;
+        Ok(Self { stream, tls, is_tls: true, role, clock, timer })
     }
 
     fn tls(&self) -> Option<TlsInfo> {

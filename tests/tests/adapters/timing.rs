@@ -1,22 +1,24 @@
 //! Deadlines, and the end that the server wishes.
 
 use core::time::Duration;
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::time::Instant;
 
+use pop3_driver::Stop;
 use pop3_driver::client::{Error, Options, Security};
 use pop3_proto::client::{Config, Error as ProtocolError};
 use pop3_proto::server::{Close, Limits};
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
-use crate::server::{Mode, Raw, Server, script};
+use crate::server::{Mode, PATIENCE, Raw, Server, script};
 use crate::{everywhere, on_each_runtime};
 
 everywhere!(an_idle_session_is_stopped);
 on_each_runtime!(
     silent_servers,
     silent_handshakes,
+    a_client_that_is_told_to_end_gives_up_a_handshake,
     silence_before_the_login,
     an_idle_session_is_closed_in_silence,
     a_busy_session_is_not_stopped,
@@ -70,6 +72,31 @@ async fn silent_servers<R: Runtime>() {
     assert!(second.join().expect("no panic") > 0);
     assert_eq!(third.join().expect("no panic"), b"STLS\r\n");
     assert_eq!(fourth.join().expect("no panic"), b"USER mrose\r\n");
+}
+
+async fn a_client_that_is_told_to_end_gives_up_a_handshake<R: Runtime>() {
+    let connector = Certificates::good().client("localhost");
+    for security in [Security::Implicit(connector.clone()), Security::StartTls(connector)] {
+        let stop = Stop::new();
+        let (switch, stls) = (stop.clone(), matches!(security, Security::StartTls(_)));
+        let (port, server) = script(move |mut raw| {
+            if stls {
+                raw.send("+OK ready\r\n");
+                assert_eq!(raw.line(), "STLS\r\n");
+                raw.send("+OK go on\r\n");
+            }
+            // The client waits for the answer to its first message.
+            raw.bare().fill_buf().expect("a handshake");
+            switch.stop();
+            // It leaves, with or without a word.
+            let _ = raw.bare().read_to_end(&mut Vec::new());
+        });
+        // Longer than the script waits.
+        let options = Options::new().with_stop(stop).with_connect_timeout(4 * PATIENCE);
+        let ended = R::connect(port, security, options).await.map(drop);
+        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        server.join().expect("the client has left");
+    }
 }
 
 // SEC-10

@@ -11,7 +11,7 @@ use pop3_driver::{Stop, Transport as _, wait};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{Keyword, MessageNumber, Octets};
 
-use crate::wire::{Incoming, Wire};
+use crate::wire::{Incoming, Wire, Writing};
 
 const CAPA: &str = "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n";
 
@@ -245,6 +245,21 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
             assert!(!wire.sent().contains("QUIT"));
         }
     }
+}
+
+#[test]
+fn a_client_that_is_told_to_end_has_the_grace_to_send_and_not_more() {
+    let stop = Stop::new();
+    let wire = Wire::new(["+OK hi\r\n", "+OK\r\n", "+OK\r\n", "-ERR no\r\n"].map(Incoming::from));
+    let mut client = open(&wire, Options::new().with_stop(stop.clone()));
+    wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
+    let written = wire.state().written;
+    wire.state().writing = Writing::StuckAfter(written);
+    stop.stop();
+    let begun = wire.now();
+    let ended = wait(client.quit());
+    assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+    assert_eq!(wire.now().since(begun), GRACE);
 }
 
 /// Throws the switch with the first octets.

@@ -96,7 +96,10 @@ impl<T: Transport> Client<T> {
             Ok(())
         })
         .await?;
-        refusal.map_or(Ok((text, content)), |refusal| Err(Error::Refused(refusal)))
+        match refusal {
+            None => Ok((text, content)),
+            Some(refusal) => Err(Error::Refused(self.judged(refusal))),
+        }
     }
 
     /// Takes what an earlier call has left, and puts a command into the output.

@@ -10,6 +10,8 @@ use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Instant};
 
 use super::sizes::Sizes;
+#[cfg(feature = "rustls")]
+use super::transfer::unless;
 use super::{Client, Error, Tracer};
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
@@ -50,7 +52,7 @@ pub struct Options {
     pub capabilities: bool,
     /// A switch that ends the session. Once it is thrown, [`Client::retr_all`] and [`Client::dele_all`] send
     /// nothing more, and what was sent before has [`GRACE`] to be answered; then calls fail with
-    /// [`Error::Stopped`]. Default: none.
+    /// [`Error::Stopped`]. A TLS handshake fails with that at once. Default: none.
     pub stop: Option<Stop>,
     /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the line of AUTH (RFC 5034
     /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
@@ -162,7 +164,9 @@ impl<T: Transport> Client<T> {
     ) -> Result<Self, Error> {
         let (transport, channel) = match security {
             #[cfg(feature = "rustls")]
-            Security::Implicit(_) => (handshake(transport, deadline).await?, Channel::Tls),
+            Security::Implicit(_) => {
+                (handshake(transport, deadline, options.stop.as_ref()).await?, Channel::Tls)
+            }
             // Whoever made the transport has seen to its TLS.
             Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
                 (transport, Channel::Tls)
@@ -221,7 +225,7 @@ impl<T: Transport> Client<T> {
     async fn start_tls(mut self, deadline: Instant) -> Result<Self, Error> {
         self.call(&Command::Stls, |_| Ok(())).await?;
         let size = self.input.size();
-        self.transport = handshake(self.transport, deadline).await?;
+        self.transport = handshake(self.transport, deadline, self.stop.as_ref()).await?;
         // What came in clear text is thrown away; the core has refused anything behind the reply.
         self.input = ReadBuffer::new(size);
         self.connection.tls_established(self.transport.now()).map_err(|_| Error::Internal)?;
@@ -231,9 +235,13 @@ impl<T: Transport> Client<T> {
 }
 
 #[cfg(feature = "rustls")]
-async fn handshake<T: Transport>(transport: T, deadline: Instant) -> Result<T, Error> {
-    Box::pin(transport.secure(deadline)).await.map_err(|error| {
-        if error.kind() == io::ErrorKind::TimedOut {
+async fn handshake<T: Transport>(transport: T, deadline: Instant, stop: Option<&Stop>) -> Result<T, Error> {
+    let secured = unless(stop, Box::pin(transport.secure(deadline))).await.ok_or(Error::Stopped)?;
+    secured.map_err(|error| {
+        // A socket that blocks was woken by the switch.
+        if error.kind() == io::ErrorKind::Interrupted && stop.is_some_and(Stop::is_stopped) {
+            Error::Stopped
+        } else if error.kind() == io::ErrorKind::TimedOut {
             Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
         } else if crate::tls::is_not_tls(&error) {
             Error::NotTls(error)

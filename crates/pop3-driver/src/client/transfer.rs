@@ -20,6 +20,8 @@ impl<T: Transport> Client<T> {
 
     /// Sends the output, which may hold a password, and leaves no trace of it.
     async fn send(&mut self) -> Result<(), Error> {
+        // Who was stopped before has the grace to send, and not more.
+        self.is_stopping();
         while !self.out.is_empty() {
             let deadline = self.deadline();
             self.unflushed = true;
@@ -99,7 +101,7 @@ impl<T: Transport> Client<T> {
 }
 
 /// Awaits something, but not beyond the throw of the switch: `None` when that came first.
-async fn unless<R>(stop: Option<&Stop>, done: impl Future<Output = R>) -> Option<R> {
+pub(super) async fn unless<R>(stop: Option<&Stop>, done: impl Future<Output = R>) -> Option<R> {
     match stop {
         Some(stop) => stop.race(done).await,
         None => Some(done.await),

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 
 use pop3_driver::tls::{Role, ServerHandshake, TlsInfo, unavailable};
-use rustls::{ClientConnection, Connection, ServerConnection};
+use rustls::{ClientConnection, Connection, ConnectionCommon, ServerConnection};
 
 use super::timed::Timed;
 use crate::stream::Stream;
@@ -20,18 +20,14 @@ impl Tls {
             Role::Server(config) => {
                 let own = ServerHandshake::new(config);
                 let mut tls = ServerConnection::new(own.config()).map_err(io::Error::other)?;
-                while tls.is_handshaking() {
-                    progress(tls.complete_io(timed)?)?;
-                }
+                complete(&mut tls, timed)?;
                 let info = own.finish(&tls);
                 Ok((Self(tls.into()), info))
             }
             Role::Client(connector) => {
                 let tls = ClientConnection::new(connector.config(), connector.name());
                 let mut tls = tls.map_err(io::Error::other)?;
-                while tls.is_handshaking() {
-                    progress(tls.complete_io(timed)?)?;
-                }
+                complete(&mut tls, timed)?;
                 let info = TlsInfo::of_client(&tls, connector.server_name());
                 Ok((Self(tls.into()), info))
             }
@@ -65,7 +61,9 @@ impl Tls {
 
     pub(super) fn flush<S: Stream>(&mut self, timed: &mut Timed<S>) -> io::Result<()> {
         while self.0.wants_write() {
-            self.0.write_tls(timed)?;
+            if self.0.write_tls(timed)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
         }
         Ok(())
     }
@@ -77,7 +75,31 @@ impl Tls {
     }
 }
 
-/// Whether octets have come or gone.
-fn progress(moved: (usize, usize)) -> io::Result<()> {
-    if moved == (0, 0) { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+/// Does the handshake. It is not left to `complete_io`, which reads on where a read was interrupted by the switch.
+fn complete<D, S: Stream>(tls: &mut ConnectionCommon<D>, timed: &mut Timed<S>) -> io::Result<()> {
+    loop {
+        give(tls, timed)?;
+        if !tls.is_handshaking() {
+            return Ok(());
+        }
+        let octets = tls.read_tls(timed)?;
+        if let Err(error) = tls.process_new_packets() {
+            // The peer is told by an alert, if it is still there.
+            let _ = give(tls, timed);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        if octets == 0 && tls.is_handshaking() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// Gives what is to be sent to the network.
+fn give<D, S: Stream>(tls: &mut ConnectionCommon<D>, timed: &mut Timed<S>) -> io::Result<()> {
+    while tls.wants_write() {
+        if tls.write_tls(timed)? == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+    }
+    timed.flush()
 }
