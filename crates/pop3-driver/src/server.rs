@@ -13,6 +13,7 @@ mod sessions;
 mod switches;
 mod taken_over;
 mod telling;
+mod unwelcome;
 mod welcoming;
 
 pub use admitted::{Admitted, admit};
@@ -108,7 +109,11 @@ async fn serve_to_end<T: Transport, S: Service>(
                 if let Some(rejection) = &unwelcome.rejection {
                     let _ = end.before(turn_away(transport, entrance, rejection)).await;
                 }
-                return (link.into_peer(), unwelcome.report(begun.elapsed())).into();
+                return (
+                    link.into_peer(),
+                    Report::unserved(unwelcome.close, unwelcome.error, begun.elapsed()),
+                )
+                    .into();
             }
         };
     let login_deadline = opened.after(config.limits.login_timeout);

@@ -242,6 +242,14 @@ impl fmt::Debug for Stop {
     }
 }
 
+/// Waits for the future, but not beyond the throw of the switch, if there is one: `None` when that came first.
+pub(crate) async fn unless<R>(stop: Option<&Stop>, future: impl Future<Output = R>) -> Option<R> {
+    match stop {
+        Some(stop) => stop.race(future).await,
+        None => Some(future.await),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

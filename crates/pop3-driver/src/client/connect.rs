@@ -10,11 +10,11 @@ use pop3_proto::client::{Config, Connection};
 use pop3_proto::{Channel, Instant};
 
 use super::sizes::Sizes;
-#[cfg(feature = "rustls")]
-use super::transfer::unless;
 use super::{Client, Error, Tracer};
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
+#[cfg(feature = "rustls")]
+use crate::stop::unless;
 #[cfg(feature = "rustls")]
 use crate::tls::Connector;
 use crate::tls::Role;

@@ -1,6 +1,5 @@
 //! Octets to the server and from it, each within its deadline.
 
-use core::future::Future;
 use std::io;
 
 use bytes::Buf as _;
@@ -8,7 +7,7 @@ use pop3_proto::Instant;
 use zeroize::Zeroize as _;
 
 use super::{Client, Error, GRACE};
-use crate::stop::Stop;
+use crate::stop::{Stop, unless};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -97,13 +96,5 @@ impl<T: Transport> Client<T> {
             self.limit = Some(self.limit.map_or(grace, |limit| limit.min(grace)));
         }
         self.stopping
-    }
-}
-
-/// Awaits something, but not beyond the throw of the switch: `None` when that came first.
-pub(super) async fn unless<R>(stop: Option<&Stop>, done: impl Future<Output = R>) -> Option<R> {
-    match stop {
-        Some(stop) => stop.race(done).await,
-        None => Some(done.await),
     }
 }

@@ -12,7 +12,7 @@ use pop3_proto::{Input, Instant};
 
 use super::sasl::Exchanges;
 use super::switches::{Failure, Switches};
-use super::welcoming::Unwelcome;
+use super::unwelcome::Unwelcome;
 use crate::backend::Backend;
 use crate::buffer::ReadBuffer;
 use crate::login_method::LoginMethod;

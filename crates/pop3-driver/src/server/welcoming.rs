@@ -10,34 +10,13 @@ use pop3_proto::Rejection;
 use pop3_proto::server::Close;
 
 use super::peer::Peer;
-use super::report::Report;
 use super::service::{Service, Welcome};
 use super::switches::Switches;
+use super::unwelcome::Unwelcome;
 use crate::transport::Transport;
 
 /// How long [`Service::connect`] may take for its answer.
 pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Why a connection is not served.
-#[derive(Debug)]
-pub(super) struct Unwelcome {
-    /// What the client is told, if anything.
-    pub(super) rejection: Option<Rejection>,
-    close: Close,
-    error: Option<io::Error>,
-}
-
-impl Unwelcome {
-    /// What a client is told that has to be told something, how its connection ends, and with which error.
-    pub(super) fn into_parts(self) -> (Rejection, Close, Option<io::Error>) {
-        let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"));
-        (rejection, self.close, self.error)
-    }
-
-    pub(super) fn report(self, duration: Duration) -> Report {
-        Report::unserved(self.close, self.error, duration)
-    }
-}
 
 /// Asks the service, and no longer than it may take.
 pub(super) async fn welcome<T: Transport, S: Service>(

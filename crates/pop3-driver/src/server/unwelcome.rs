@@ -1,0 +1,23 @@
+//! A connection that is not served.
+
+use std::io;
+
+use pop3_proto::Rejection;
+use pop3_proto::server::Close;
+
+/// Why a connection is not served.
+#[derive(Debug)]
+pub(super) struct Unwelcome {
+    /// What the client is told, if anything.
+    pub(super) rejection: Option<Rejection>,
+    pub(super) close: Close,
+    pub(super) error: Option<io::Error>,
+}
+
+impl Unwelcome {
+    /// What a client is told that has to be told something, how its connection ends, and with which error.
+    pub(super) fn into_parts(self) -> (Rejection, Close, Option<io::Error>) {
+        let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"));
+        (rejection, self.close, self.error)
+    }
+}
