@@ -26,6 +26,8 @@ pub struct Client {
     last: bool,
     out: BytesMut,
     log: Vec<Seen>,
+    /// How long the log was before the handshake was asked for.
+    before_start_tls: usize,
     error: Option<Error>,
     encrypts: bool,
     watch: Watch,
@@ -83,6 +85,7 @@ impl Client {
             last: false,
             out: BytesMut::new(),
             log: Vec::new(),
+            before_start_tls: 0,
             error: None,
             encrypts: true,
         }
@@ -202,13 +205,16 @@ impl Client {
             let seen = match self.connection.poll(self.now, &mut input) {
                 Ok(Event::Read) => None,
                 Ok(event) => {
+                    if matches!(event, Event::StartTls { .. }) && self.log.last() != Some(&Seen::StartTls) {
+                        self.before_start_tls = self.log.len();
+                    }
                     self.log.extend(event.quirks().iter().map(Seen::Warning));
                     Some(Seen::new(event))
                 }
                 Err(error) => {
                     // The handshake may have been asked for before the injected octets came.
                     if error == Error::Injected && self.log.last() == Some(&Seen::StartTls) {
-                        self.log.pop();
+                        self.log.truncate(self.before_start_tls);
                     }
                     // How much of a line is there depends on how it was cut.
                     let error = without_excerpt(error);
