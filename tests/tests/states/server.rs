@@ -1,0 +1,326 @@
+//! The tables of the server's session.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use pop3_proto::server::{
+    Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
+    Session, State, Utf8,
+};
+use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
+use pop3_tests::sasl::offer;
+use pop3_tests::store::Store;
+
+/// The states as the table names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Authorization,
+    Named,
+    Authenticating,
+    Exchanging,
+    Responding,
+    Cancelling,
+    Proxying,
+    StartingTls,
+    Transaction,
+    Fetching,
+    Sending,
+    Committing,
+    Closed,
+}
+
+const STATES: [Place; 13] = [
+    Place::Authorization,
+    Place::Named,
+    Place::Authenticating,
+    Place::Exchanging,
+    Place::Responding,
+    Place::Cancelling,
+    Place::Proxying,
+    Place::StartingTls,
+    Place::Transaction,
+    Place::Fetching,
+    Place::Sending,
+    Place::Committing,
+    Place::Closed,
+];
+
+/// Where a session is. A name that waits for its password has a column of its own.
+fn place(session: &Session) -> Place {
+    match session.state() {
+        State::Authorization if session.name().is_some() => Place::Named,
+        State::Authorization => Place::Authorization,
+        State::Authenticating => Place::Authenticating,
+        State::Exchanging { .. } => Place::Exchanging,
+        State::Responding { .. } => Place::Responding,
+        State::Cancelling { .. } => Place::Cancelling,
+        State::Proxying => Place::Proxying,
+        State::StartingTls => Place::StartingTls,
+        State::Transaction => Place::Transaction,
+        State::Fetching { .. } => Place::Fetching,
+        State::Sending { .. } => Place::Sending,
+        State::Committing { .. } => Place::Committing,
+        State::Closed(_) => Place::Closed,
+    }
+}
+
+/// A session in this state: three messages, the second marked as deleted.
+fn session(state: Place, channel: Channel) -> Session {
+    let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
+    let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
+    config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
+    config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
+    let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
+    session.set_trusted_proxy(true);
+    let enough: &[&str] = match state {
+        Place::Authorization => &[],
+        Place::Named => &["USER mrose"],
+        Place::Authenticating => &["USER mrose", "PASS x"],
+        Place::Exchanging => &["AUTH CRAM-MD5"],
+        Place::Responding => &["AUTH CRAM-MD5", "challenge"],
+        Place::Cancelling => &["AUTH CRAM-MD5", "challenge", "cancel"],
+        Place::Proxying => &["XCLIENT ADDR=::1"],
+        Place::StartingTls => &["STLS"],
+        Place::Transaction => &["USER mrose", "PASS x", "accept", "DELE 2"],
+        Place::Fetching => &["USER mrose", "PASS x", "accept", "RETR 1"],
+        Place::Sending => &["USER mrose", "PASS x", "accept", "RETR 1", "message"],
+        Place::Committing => &["USER mrose", "PASS x", "accept", "DELE 2", "QUIT"],
+        Place::Closed => &["QUIT"],
+    };
+    for step in enough {
+        let event = match *step {
+            "accept" => Event::Answer(Answer::Accept(Store::fixture().maildrop().into())),
+            "message" => Event::Answer(Answer::Message),
+            "challenge" => Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
+            "cancel" => Event::Sasl(SaslResponse::Cancel),
+            line => Event::Command(Command::parse(line.as_bytes()).unwrap()),
+        };
+        let _ = session.step(event).unwrap();
+    }
+    assert_eq!(place(&session), state);
+    session
+}
+
+type Make = fn() -> Event<'static>;
+
+/// A command as it is sent, read when it is needed.
+macro_rules! commands {
+    ($($line:literal),* $(,)?) => {
+        vec![$((
+            concat!("`", $line, "`"),
+            (|| Event::Command(Command::parse($line.as_bytes()).unwrap())) as Make,
+        )),*]
+    };
+}
+
+fn commands() -> Vec<(&'static str, Make)> {
+    let mut commands = commands![
+        "USER name",
+        "PASS word",
+        "APOP name c4c9334bac560ecc979e58001b3e22fb",
+        "CAPA",
+        "STLS",
+        "QUIT",
+        "STAT",
+        "LIST",
+        "LIST 1",
+        "UIDL",
+        "UIDL 1",
+        "RETR 1",
+        "TOP 1 0",
+        "DELE 1",
+        "RETR 2",
+        "RETR 9",
+        "NOOP",
+        "RSET",
+        "LAST",
+        "AUTH PLAIN AGEAYg==",
+        "AUTH CRAM-MD5",
+        "AUTH EXTERNAL =",
+        "AUTH GSSAPI",
+        "AUTH",
+        "UTF8",
+        "USER jos\u{e9}",
+        "LANG",
+        "LANG *",
+        "LANG EN-us",
+        "LANG fr",
+        "XCLIENT ADDR=192.0.2.1",
+        "XCLIENT ADDR=x",
+    ];
+    let names = [
+        ("`RETR 2`", "`RETR 2`, a deleted message"),
+        ("`RETR 9`", "`RETR 9`, no such message"),
+        ("`APOP name c4c9334bac560ecc979e58001b3e22fb`", "`APOP name digest`"),
+    ];
+    for (command, _) in &mut commands {
+        if let Some((_, name)) = names.iter().find(|(old, _)| old == command) {
+            *command = name;
+        }
+    }
+    commands.push(("a name that is not UTF-8", || Event::Command(Command::parse(b"USER \xc3").unwrap())));
+    commands.push(("a response", || Event::Sasl(SaslResponse::Octets(Base64::EMPTY))));
+    commands.push(("a response of `*`", || Event::Sasl(SaslResponse::Cancel)));
+    commands.push(("a response that is no base64", || Event::Malformed {
+        keyword: None,
+        error: CommandError::Base64,
+    }));
+    commands.push(("a line that is no command", || Event::Malformed {
+        keyword: None,
+        error: CommandError::Unknown,
+    }));
+    commands.push(("a line that is too long", || Event::Malformed {
+        keyword: None,
+        error: CommandError::TooLong,
+    }));
+    commands
+}
+
+fn answers() -> Vec<(&'static str, Make)> {
+    vec![
+        ("`Accept`", || Event::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
+        ("`TakeOver`", || Event::Answer(Answer::TakeOver)),
+        ("`Reject`, credentials", || Event::Answer(Answer::Reject(Rejection::credentials()))),
+        ("`Reject`, in use", || Event::Answer(Answer::Reject(Rejection::in_use()))),
+        ("`Challenge`", || Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec())))),
+        ("`Abandon`", || Event::Answer(Answer::Abandon(Rejection::plain("malformed response")))),
+        ("`Proxied`", || Event::Answer(Answer::Proxied)),
+        ("`Message`", || Event::Answer(Answer::Message)),
+        ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
+        ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
+        ("`Committed`, all", || Event::Answer(Answer::Committed { failed: 0 })),
+        ("`Committed`, one failed", || Event::Answer(Answer::Committed { failed: 1 })),
+        ("TLS is established", || Event::TlsEstablished),
+    ]
+}
+
+fn line(line: &Line) -> String {
+    format!("`{line}`")
+}
+
+fn column(column: Column) -> &'static str {
+    match column {
+        Column::Size => "scan listing",
+        Column::UniqueId => "unique-id listing",
+    }
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Nothing => "nothing is sent".into(),
+        Action::Reply(reply) => line(reply),
+        Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
+        Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
+        Action::DropListing { .. } => "drop listing".into(),
+        Action::Listing(_, listing) => format!("all {}s", column(listing.column())),
+        Action::Entry(listing) => column(listing.column()).into(),
+        Action::Last(_) => "the highest number".into(),
+        Action::Capabilities(..) => "capabilities".into(),
+        Action::Mechanisms(..) => "the mechanisms".into(),
+        Action::Challenge(_) => "`+` and the challenge".into(),
+        Action::Language(_, reply) => format!("{}, the tag before it", line(reply)),
+        Action::Languages(..) => "the languages".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
+            "asks: begin with this response".into()
+        }
+        Action::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
+        Action::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
+        Action::Ask(Request::Proxied(_)) => "asks: proxied".into(),
+        Action::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
+        Action::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
+        Action::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
+        Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the octets follow".into(),
+        Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
+        Action::EndBody => "the end of the message".into(),
+        Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
+        Action::Close(_, None) => "closes, nothing is sent".into(),
+        Action::Close(_, Some(reply)) => format!("{}, closes", line(reply)),
+    }
+}
+
+/// What an event does in a state; `None` for a misuse, which must have changed nothing.
+fn outcome(state: Place, channel: Channel, event: Event<'static>) -> Option<String> {
+    let mut session = session(state, channel);
+    let before = format!("{session:?}");
+    match session.step(event) {
+        Err(_) => {
+            assert_eq!(format!("{session:?}"), before, "a misuse changes nothing");
+            None
+        }
+        Ok(does) => {
+            let mut text = action(&does);
+            if place(&session) != state {
+                write!(text, " → {:?}", place(&session)).unwrap();
+            }
+            Some(text)
+        }
+    }
+}
+
+/// A table of these events; states that take none of them are named below it.
+fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
+    let takes = |state: Place| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
+    let (taking, others): (Vec<_>, Vec<_>) = STATES.into_iter().partition(|state| takes(*state));
+    let names: Vec<_> = taking.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for (name, make) in events {
+        let cells = taking
+            .iter()
+            .map(|state| outcome(*state, channel, make()).unwrap_or_else(|| "–".into()).replace('|', "\\|"));
+        writeln!(out, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | ")).unwrap();
+    }
+    let others: Vec<_> = others.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "\nMisuse in every other state: {}.\n", others.join(", ")).unwrap();
+}
+
+pub(crate) fn tables(out: &mut String) {
+    out.push_str(
+        "## Server\n\n\
+         `pop3_proto::server::Session`. The maildrop has three messages; the second is marked as deleted. STLS is\n\
+         offered, LAST is not, and the greeting had a timestamp. AUTH has PLAIN, CRAM-MD5, and EXTERNAL under TLS;\n\
+         UTF8 is offered with USER, LANG with German and English, and the peer is a proxy that is trusted. `–` is a\n\
+         misuse: an error for the caller that changes nothing.\n\n\
+         ### Commands on a channel that may carry passwords\n\n\
+         No command is taken while an answer is owed; the connection leaves it in the input.\n\n",
+    );
+    table(out, Channel::TrustedPlaintext, &commands());
+    let some =
+        |names: &[&str]| commands().into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>();
+    out.push_str("### Commands that differ on a plaintext channel\n\n");
+    let mut differing = Vec::new();
+    for (name, make) in commands() {
+        let differs = |state: &Place| {
+            // USER leads nowhere here, so that there is one state with commands before the login.
+            outcome(*state, Channel::Plaintext, make()) != outcome(*state, Channel::TrustedPlaintext, make())
+        };
+        if [Place::Authorization].iter().any(differs) {
+            differing.push(name);
+        }
+    }
+    out.push_str("| | Authorization |\n|---|---|\n");
+    for (name, make) in some(&differing) {
+        let cell = outcome(Place::Authorization, Channel::Plaintext, make()).unwrap();
+        writeln!(out, "| {name} | {cell} |").unwrap();
+    }
+    out.push_str("\n### Commands that differ under TLS\n\n| | Authorization |\n|---|---|\n");
+    for (name, make) in commands() {
+        let Some(cell) = outcome(Place::Authorization, Channel::Tls, make()) else { continue };
+        if Some(&cell) != outcome(Place::Authorization, Channel::TrustedPlaintext, make()).as_ref() {
+            writeln!(out, "| {name} | {cell} |").unwrap();
+        }
+    }
+    out.push_str("\n### Answers of the store, and the handshake\n\n");
+    table(out, Channel::TrustedPlaintext, &answers());
+    out.push_str(
+        "### From outside\n\nTime-outs, the end of the input and the embedder's wish close a session in any state but\n\
+         `Closed`. Nothing is removed, unless the commit was asked for already.\n\n",
+    );
+    for state in STATES {
+        let mut session = session(state, Channel::TrustedPlaintext);
+        session.close(Close::TimedOut);
+        assert_eq!(place(&session), Place::Closed);
+        let why = if state == Place::Closed { Close::Quit } else { Close::TimedOut };
+        assert_eq!(session.closed(), Some(why), "the first reason stays");
+    }
+}
