@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import corpus
+import debian
+from debian import Missing
 from net import HOST, Processes, free_ports, wait_for_port
 from tokens import start_introspection
 
@@ -35,40 +37,9 @@ UID = GID = 1000
 ACCOUNTS = {"root": 0, "dovecot": 901, "dovenull": 902, "courier": 903, "cyrus": 904, "nobody": 65534, "mail": UID}
 
 
-class Missing(Exception):
-    """The peers cannot be had here; the text says what to do."""
-
-
 def unpack(cache: Path) -> Path:
     """Downloads and unpacks the packages once; returns the root directory of the peers."""
-    root = cache / "root"
-    done = cache / "packages"
-    if done.exists() and done.read_text() == " ".join(PACKAGES):
-        return root
-    if os.geteuid() != 0:
-        raise Missing("Dovecot and Courier are run by chroot: run as root")
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise Missing("Dovecot and Courier come from Debian 12's packages: apt-get and dpkg-deb are needed")
-    shutil.rmtree(cache, ignore_errors=True)
-    (cache / "deb").mkdir(parents=True)
-    got = subprocess.run(
-        ["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES],
-        cwd=cache / "deb", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )
-    if got.returncode:
-        raise Missing(f"cannot download Dovecot and Courier (try `apt-get update` first):\n{got.stderr}")
-    # Debian 12's merged /usr: the links come before the packages, which still name /lib.
-    for name in ("bin", "sbin", "lib", "lib64"):
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
-    for package in sorted((cache / "deb").glob("*.deb")):
-        archive = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-        subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", root], stdin=archive.stdout, check=True)
-        if archive.wait():
-            raise Missing(f"cannot unpack {package}")
-    _furnish(root)
-    done.write_text(" ".join(PACKAGES))
-    return root
+    return debian.unpack(cache, "Dovecot, Courier and Cyrus", PACKAGES, _furnish)
 
 
 def _furnish(root: Path) -> None:

@@ -7,7 +7,6 @@ connection, as inetd does, by a thread of this program.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -15,8 +14,8 @@ import threading
 from pathlib import Path
 
 import corpus
+import debian
 from net import HOST
-from peers import Missing
 
 PACKAGES = """
 popa3d libaudit1 libc6 libcap-ng0 libcom-err2 libcrypt1 libdb5.3 libgssapi-krb5-2 libk5crypto3 libkeyutils1 libkrb5-3
@@ -27,28 +26,11 @@ UID, MAIL = 1000, 8
 
 def unpack(cache: Path) -> Path:
     """Downloads and unpacks the packages once; returns the root directory."""
-    root = cache / "root"
-    done = cache / "packages"
-    if done.exists() and done.read_text() == " ".join(PACKAGES):
-        return root
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Missing("popa3d is a Debian package, and is run by chroot: run as root on Debian 12")
-    shutil.rmtree(cache, ignore_errors=True)
-    (cache / "deb").mkdir(parents=True)
-    got = subprocess.run(
-        ["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES],
-        cwd=cache / "deb", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )
-    if got.returncode:
-        raise Missing(f"cannot download popa3d (try `apt-get update` first):\n{got.stderr}")
-    for name in ("bin", "sbin", "lib", "lib64"):
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
-    for package in sorted((cache / "deb").glob("*.deb")):
-        archive = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-        subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", root], stdin=archive.stdout, check=True)
-        if archive.wait():
-            raise Missing(f"cannot unpack {package}")
+    return debian.unpack(cache, "popa3d", PACKAGES, _furnish)
+
+
+def _furnish(root: Path) -> None:
+    """What the package's installation would have made: directories and devices."""
     for name in ("dev", "run", "tmp", "var/mail", "var/lib/popa3d"):
         (root / name).mkdir(parents=True, exist_ok=True)
     os.chown(root / "var/mail", 0, MAIL)
@@ -58,8 +40,6 @@ def unpack(cache: Path) -> Path:
             os.mknod(root / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
         except PermissionError:
             (root / "dev" / name).touch(0o666)
-    done.write_text(" ".join(PACKAGES))
-    return root
 
 
 def _account(root: Path, user: str, password: str) -> None:

@@ -1,155 +1,21 @@
 //! What holds for any octets: accepted or refused, the same at every split, with a bounded output,
 //! and without a panic. Tests and fuzz targets call these.
 
-use bytes::BytesMut;
-use pop3_proto::dots::{Decoded, Stuffer, TopCutter, Unstuffer, WireSize, wire_size};
-use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
+mod dots;
+mod lines;
+
+pub use dots::dots;
+pub use lines::{command, reply};
+
 use pop3_proto::server::{self, Limits};
-use pop3_proto::{
-    Base64, Capability, Channel, Command, Extension, LanguageRange, MechanismName, Name, Password, Rejection,
-    Reply, ReplyShape, UniqueId, Xclient, apop, client,
-};
+use pop3_proto::{Channel, Rejection, ReplyShape, client};
 
 use crate::client::{Client, Seen};
 use crate::observed::{Fed, tell};
 use crate::sasl;
 use crate::server::{Server, run};
-use crate::split::{OCTETS, WHOLE, pieces};
-use crate::store::{Fault, Store, awkward, content, top, wire};
-
-/// A line is a command or is none; what is one is written as a line that reads as the same.
-///
-/// # Panics
-/// When that does not hold.
-pub fn command(line: &[u8]) {
-    if let Ok(command) = Command::parse(line) {
-        let mut written = BytesMut::new();
-        command.write(&mut written);
-        let written = written.strip_suffix(b"\r\n").expect("a line");
-        assert!(!written.iter().any(u8::is_ascii_control), "{}", written.escape_ascii());
-        assert_eq!(Command::parse(written), Ok(command));
-    }
-    // No argument can be made that breaks a line.
-    let mut commands = Vec::new();
-    commands.extend(Name::parse(line).map(Command::User));
-    commands.extend(LanguageRange::parse(line).map(|range| Command::Lang(Some(range))));
-    commands.extend(Xclient::parse(line).map(Command::Xclient));
-    let plain = MechanismName::parse(b"PLAIN").expect("a name");
-    commands.extend(Base64::parse(line).map(|text| Command::Auth { mechanism: plain, initial: Some(text) }));
-    commands.extend(Password::parse(line).map(Command::Pass));
-    commands.extend(Extension::new(line, ReplyShape::Line).map(Command::Extension));
-    for command in commands {
-        let mut written = BytesMut::new();
-        command.write(&mut written);
-        assert_eq!(written.iter().filter(|octet| octet.is_ascii_control()).count(), 2);
-        assert!(written.ends_with(b"\r\n"));
-    }
-}
-
-/// A line of a reply is read or refused.
-///
-/// # Panics
-/// When what was read is not in the line.
-pub fn reply(line: &[u8]) {
-    if let Ok(reply) = Reply::parse(line) {
-        assert!(line.ends_with(reply.text) && reply.text.ends_with(reply.message));
-        let status: &[u8] = if reply.is_positive() { b"+OK" } else { b"-ERR" };
-        assert!(line[..status.len()].eq_ignore_ascii_case(status));
-        let code = reply.code.map_or(0, |code| code.as_bytes().len());
-        assert!(code <= line.len());
-    }
-    if let Some(uid) = UniqueIdListing::parse(line).map(|listing| listing.uid) {
-        assert!(!uid.is_empty() && uid.len() < line.len());
-    }
-    let _ = (DropListing::parse(line), ScanListing::parse(line), Capability::parse(line));
-    let _ = (UniqueId::parse(line), apop::Digest::parse(line));
-    if let Some(timestamp) = apop::Timestamp::find(line) {
-        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp));
-        assert!(timestamp.as_bytes().iter().all(u8::is_ascii_graphic));
-    }
-}
-
-/// What is stuffed is unstuffed as it was, sizes are right, and TOP cuts where it should, each the
-/// same at every split.
-///
-/// # Panics
-/// When that does not hold.
-pub fn dots(octets: &[u8], lengths: &[usize], lines: u64) {
-    let content = content(octets);
-    let wanted = wire(&content);
-    for lengths in [WHOLE, OCTETS, lengths] {
-        let (mut stuffer, mut slicer) = (Stuffer::new(), Stuffer::new());
-        let (mut size, mut cutter) = (WireSize::new(), TopCutter::new(lines));
-        let (mut encoded, mut sliced) = (BytesMut::new(), BytesMut::new());
-        let mut cut = Vec::new();
-        for piece in pieces(octets, lengths) {
-            stuffer.encode(piece, &mut encoded);
-            for slice in slicer.slices(piece) {
-                assert!(!slice.is_empty());
-                sliced.extend_from_slice(slice);
-            }
-            size.update(piece);
-            cut.extend_from_slice(cutter.cut(piece).0);
-        }
-        assert_eq!(size.finish(), content.len() as u64);
-        assert_eq!((stuffer.total(), wire_size(octets)), (size.finish(), size.finish()));
-        stuffer.finish(&mut encoded);
-        slicer.finish(&mut sliced);
-        assert_eq!(encoded, &wanted[..]);
-        assert_eq!(sliced, &wanted[..]);
-        assert_eq!(crate::store::content(&cut), top(&content, lines));
-        // Behind the end nothing is touched.
-        let followed = [&wanted[..], b"+OK"].concat();
-        assert_eq!(unstuff(&followed, lengths), (content.clone(), Some(wanted.len())));
-    }
-    // The same octets as if they came over the wire.
-    let whole = unstuff(octets, WHOLE);
-    assert_eq!(whole, unstuff_simply(octets));
-    for lengths in [OCTETS, lengths] {
-        assert_eq!(unstuff(octets, lengths), whole);
-    }
-}
-
-/// The content, and where its end is, if it is there.
-fn unstuff(wire: &[u8], lengths: &[usize]) -> (Vec<u8>, Option<usize>) {
-    let (mut unstuffer, mut content, mut end) = (Unstuffer::new(), Vec::new(), 0);
-    for mut piece in pieces(wire, lengths) {
-        loop {
-            let (consumed, decoded) = unstuffer.decode(piece);
-            piece = &piece[consumed..];
-            end += consumed;
-            match decoded {
-                Decoded::Data(data) => {
-                    assert!(!data.is_empty());
-                    content.extend_from_slice(data);
-                }
-                Decoded::End => return (content, Some(end)),
-                Decoded::More => break,
-            }
-        }
-        assert!(piece.is_empty());
-    }
-    (content, None)
-}
-
-/// The same, written down line by line. What could still be the end is held back.
-fn unstuff_simply(wire: &[u8]) -> (Vec<u8>, Option<usize>) {
-    let (mut content, mut at) = (Vec::new(), 0);
-    loop {
-        let rest = &wire[at..];
-        let end = rest.windows(2).position(|pair| pair == b"\r\n").map(|end| end + 2);
-        let line = &rest[..end.unwrap_or(rest.len())];
-        match (end, line) {
-            (Some(3), b".\r\n") => return (content, Some(at + 3)),
-            (None, b"." | b".\r") => return (content, None),
-            _ => content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line)),
-        }
-        match end {
-            Some(end) => at += end,
-            None => return (content, None),
-        }
-    }
-}
+use crate::split::{OCTETS, WHOLE};
+use crate::store::{Fault, Store, awkward};
 
 /// Settings for a property, read from the first octets of a fuzz target's input.
 struct Header<'d> {

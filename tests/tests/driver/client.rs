@@ -11,14 +11,10 @@ use pop3_driver::{Stop, Transport as _, wait};
 use pop3_proto::client::Error as ProtocolError;
 use pop3_proto::{Keyword, MessageNumber, Octets};
 
+use crate::logins::open;
 use crate::wire::{Incoming, Wire, Writing};
 
 const CAPA: &str = "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n";
-
-fn open(wire: &Wire, options: Options) -> Client<Wire> {
-    let deadline = wire.now().after(Duration::from_secs(60));
-    wait(Client::open(wire.clone(), &Security::TrustedPlaintext, options, deadline)).expect("a greeting")
-}
 
 /// A client that is logged in with these capabilities, and what comes then.
 fn logged_in(capabilities: &str, incoming: impl IntoIterator<Item = Incoming>) -> (Client<Wire>, Wire) {

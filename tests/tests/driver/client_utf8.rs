@@ -1,13 +1,12 @@
 //! UTF-8 and languages in the client's calls.
 
-use core::time::Duration;
-
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Options, Security};
-use pop3_driver::{LoginMethod, Transport as _, wait};
+use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Options};
+use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::SendError;
 use pop3_proto::{Advice, LanguageRange, MessageNumber, Quirk};
 use pop3_sasl::client::Unusable;
 
+use crate::logins::open;
 use crate::wire::Wire;
 
 /// A server with these capabilities that says yes, or this for a command.
@@ -20,9 +19,7 @@ fn client(capabilities: &'static str, to: &'static str, reply: &'static str) -> 
             _ => "+OK\r\n".to_owned(),
         })
     });
-    let deadline = wire.now().after(Duration::from_secs(60));
-    let client = Client::open(wire.clone(), &Security::TrustedPlaintext, Options::new(), deadline);
-    (wait(client).expect("a greeting"), wire)
+    (open(&wire, Options::new()), wire)
 }
 
 // 6856-2.22, 6856-2.23

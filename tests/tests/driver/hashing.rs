@@ -1,29 +1,11 @@
 //! The hashes of SCRAM: where they are computed, and how many a server may ask for.
 
-use core::time::Duration;
-
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Options, Security};
-use pop3_driver::{LoginMethod, Transport as _, wait};
+use pop3_driver::client::{Error, LoginPolicy, Mechanism};
+use pop3_driver::{LoginMethod, wait};
 use pop3_proto::{Base64, encode_base64};
 use pop3_sasl::client::Error as ExchangeError;
 
-use crate::sasl_server::{Change, PASSWORD, USER, sasl_server};
-use crate::wire::Wire;
-
-fn client(capabilities: &'static str, change: Change) -> (Client<Wire>, Wire) {
-    let wire = Wire::talking("+OK hello\r\n", sasl_server(capabilities, change));
-    let deadline = wire.now().after(Duration::from_secs(60));
-    let client = wait(Client::open(wire.clone(), &Security::TrustedPlaintext, Options::new(), deadline));
-    (client.expect("a greeting"), wire)
-}
-
-fn fred() -> Credentials {
-    Credentials::new(USER).with_password(PASSWORD)
-}
-
-fn honest(line: &str) -> String {
-    line.to_owned()
-}
+use crate::logins::{client, fred, honest};
 
 /// The server's first message with one iteration more.
 fn one_more(line: &str) -> String {

@@ -1,13 +1,12 @@
 //! Logins at a server that says whatever it likes, and knows no password.
 
-use core::time::Duration;
-
-use pop3_driver::client::{Client, Credentials, LoginPolicy, Mechanism, Options, Security};
-use pop3_driver::{LoginMethod, Transport as _, wait};
+use pop3_driver::client::{Credentials, LoginPolicy, Mechanism, Options, Security};
+use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::Config;
 use pop3_proto::{Base64, encode_base64};
 use proptest::prelude::*;
 
+use crate::logins::open_with;
 use crate::sasl_server::{PASSWORD, TOKEN, USER};
 use crate::wire::Wire;
 
@@ -103,8 +102,7 @@ proptest! {
         });
         let security = if plaintext { Security::Plaintext } else { Security::TrustedPlaintext };
         let options = Options::new().with_config(Config::default().with_strict(strict));
-        let deadline = wire.now().after(Duration::from_secs(60));
-        let mut client = wait(Client::open(wire.clone(), &security, options, deadline)).expect("a greeting");
+        let mut client = open_with(&wire, &security, options);
         let credentials = Credentials::new(USER);
         let credentials = if token { credentials.with_token(TOKEN) } else { credentials.with_password(PASSWORD) };
         let policy = LoginPolicy::default().with_require_binding(required);

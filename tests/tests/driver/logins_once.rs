@@ -1,23 +1,13 @@
 //! A login sends its password or token once, and never in a way that shows more than the one that failed.
 
-use core::time::Duration;
-
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Mechanism, Options, Security};
-use pop3_driver::{LoginMethod, Transport as _, wait};
+use pop3_driver::client::{Credentials, Error, LoginPolicy, Mechanism, Options};
+use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::Config;
 use pop3_proto::{Base64, Quirk};
 
+use crate::logins::{fred, open};
 use crate::sasl_server::{PASSWORD, TOKEN, USER, sasl_server};
 use crate::wire::Wire;
-
-fn open(wire: &Wire, options: Options) -> Client<Wire> {
-    let deadline = wire.now().after(Duration::from_secs(60));
-    wait(Client::open(wire.clone(), &Security::TrustedPlaintext, options, deadline)).expect("a greeting")
-}
-
-fn fred() -> Credentials {
-    Credentials::new(USER).with_password(PASSWORD)
-}
 
 fn strict() -> Options {
     Options::new().with_config(Config::default().with_strict(true))

@@ -3,6 +3,8 @@
 mod auth;
 mod client;
 mod client_auth;
+mod client_deceived;
+mod client_secrets;
 mod client_utf8;
 mod dropped;
 mod evicted;
@@ -12,6 +14,7 @@ mod handed_on;
 mod hashing;
 mod hostile_login;
 mod late;
+mod logins;
 mod logins_once;
 mod proxy;
 mod reporting;

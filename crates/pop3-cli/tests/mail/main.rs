@@ -30,6 +30,7 @@ mod prepared;
 mod proxies;
 mod recognition;
 mod round_trip;
+mod scripted_logins;
 mod serving;
 mod signals;
 mod step;

@@ -1,7 +1,8 @@
 //! A fetch that is killed at any change on the disk, or meets a fault at one, and the runs after it: no message is lost,
 //! none is doubled.
 
-use std::collections::BTreeMap;
+use core::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ fn run(
     target: &Target,
     state: &Path,
     delete: bool,
-    quit: Quit,
+    quit: impl FnOnce() -> Quit,
     broken: &str,
 ) -> Result<(), String> {
     let mut inbox = open(faults, target, state).map_err(|failure| failure.to_string())?;
@@ -53,12 +54,12 @@ pub(super) fn open(faults: &Faults, target: &Target, state: &Path) -> Result<Inb
     Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
 }
 
-/// One run of an inbox that is open.
+/// One run of an inbox that is open. It asks how its end goes when it comes to it.
 pub(super) fn session(
     inbox: &mut Inbox,
     maildrop: &mut Maildrop,
     delete: bool,
-    quit: Quit,
+    quit: impl FnOnce() -> Quit,
     broken: &str,
 ) -> Result<(), String> {
     let text = |error: std::io::Error| error.to_string();
@@ -98,6 +99,7 @@ pub(super) fn session(
         }));
         assert!(marked.iter().all(|(_, id)| inbox.is_stored(*id)));
         inbox.deleting(&marked.iter().map(|(_, id)| *id).collect::<Vec<_>>()).map_err(text)?;
+        let quit = quit();
         if quit != Quit::Lost {
             let mut index = 0;
             maildrop.retain(|_| {
@@ -209,16 +211,32 @@ fn with_plain_moves_only() -> Faults {
     faults
 }
 
-/// Has each fault happen at every change of the first run, and looks at what is there in the end.
-fn survives(uids: &[&'static str], target: fn(PathBuf) -> Target, delete: bool, quit: Quit, faults: &Faults) {
-    let case = Case { uids, target, delete, quit, faults };
-    let changes = case.run_with(None);
-    assert!(changes.len() > 5, "there is something to fail: {changes:?}");
-    for (at, change) in (1..).zip(&changes) {
-        for fault in FAULTS {
-            // A run that is killed before or behind a sync leaves the same.
-            if change.what != What::Sync || matches!(fault, Fault::Fails) {
-                case.run_with(Some((at, change, fault)));
+/// Has each fault happen at every change of the first run, and looks at what is there in the end; and that with each
+/// end of the session.
+fn survives(
+    uids: &[&'static str],
+    target: fn(PathBuf) -> Target,
+    delete: bool,
+    quits: &[Quit],
+    faults: &Faults,
+) {
+    // What is over before a session has sent QUIT is the same whatever its end would have been.
+    let mut over = HashMap::new();
+    for &quit in quits {
+        let case = Case { uids, target, delete, quit, faults };
+        let changes = case.run_with(None).changes;
+        assert!(changes.len() > 5, "there is something to fail: {changes:?}");
+        for (at, change) in (1..).zip(&changes) {
+            for (index, fault) in FAULTS.into_iter().enumerate() {
+                // A run that is killed before or behind a sync leaves the same.
+                if change.what == What::Sync && !matches!(fault, Fault::Fails) {
+                    continue;
+                }
+                if let Some(what) = over.get(&(at, index)) {
+                    assert_eq!(*what, change.what, "{uids:?}: change {at}, {quit:?}");
+                } else if !case.run_with(Some((at, change, fault))).has_sent_quit {
+                    over.insert((at, index), change.what);
+                }
             }
         }
     }
@@ -233,9 +251,17 @@ struct Case<'a> {
     faults: &'a Faults,
 }
 
+/// What became of a case.
+struct Outcome {
+    /// The changes of the first run.
+    changes: Vec<Change>,
+    /// Whether a run whose end matters has come to it.
+    has_sent_quit: bool,
+}
+
 impl Case<'_> {
-    /// Has a fault happen at a change of the first run, if it is to. Returns the changes of that run.
-    fn run_with(&self, fault: Option<(u64, &Change, Fault)>) -> Vec<Change> {
+    /// Has a fault happen at a change of the first run, if it is to.
+    fn run_with(&self, fault: Option<(u64, &Change, Fault)>) -> Outcome {
         let Self { uids, delete, quit, faults, .. } = *self;
         let folder = folder();
         let mail_folder = folder.path().join("mail");
@@ -245,20 +271,25 @@ impl Case<'_> {
         let mut maildrop = mail(uids);
         let mut all = expected(&maildrop);
         let what = format!("{uids:?} delete {delete} {quit:?}, {fault:?}");
+        let has_sent_quit = Cell::new(false);
+        let end = || {
+            has_sent_quit.set(true);
+            quit
+        };
 
         match fault {
             None => faults.calm(),
             Some((at, _, Fault::Killed(_))) => faults.end_at(at),
             Some((at, change, Fault::Fails)) => faults.fail_at(at, refusal(change.what)),
         }
-        let first = run(faults, &mut maildrop, &target, &state, delete, quit, "");
+        let first = run(faults, &mut maildrop, &target, &state, delete, end, "");
         assert_eq!(faults.has_failed(), fault.is_some(), "{what}");
         // What only tidies up may fail unheard.
         assert!(fault.is_some() || first.is_ok(), "{what}: {first:?}");
         let changes = faults.changes();
         if let Some((_, _, Fault::Killed(Some(second)))) = fault {
             faults.end_at(second);
-            let _ = run(faults, &mut maildrop, &target, &state, delete, quit, "");
+            let _ = run(faults, &mut maildrop, &target, &state, delete, end, "");
         }
         faults.calm();
         // A server gives unique-ids or none.
@@ -268,13 +299,13 @@ impl Case<'_> {
         all.insert(late.1, 1);
         // Two whole runs: the first puts all in order, the second finds nothing to do.
         for _ in 0..2 {
-            run(faults, &mut maildrop, &target, &state, delete, Quit::Answered, "")
+            run(faults, &mut maildrop, &target, &state, delete, || Quit::Answered, "")
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(stored(&target), all, "{what}");
             assert_eq!(leftovers(&target), 0, "{what}");
         }
         assert_eq!(maildrop.is_empty(), delete, "{what}");
-        changes
+        Outcome { changes, has_sent_quit: has_sent_quit.get() }
     }
 }
 
@@ -287,62 +318,58 @@ pub(super) fn refusal(what: What) -> ErrorKind {
     }
 }
 
+const QUITS: [Quit; 3] = [Quit::Answered, Quit::AnswerLost, Quit::Lost];
+
 pub(super) const UIDS: [&[&str]; 4] = [&["a", "b", "c"], &["a", "a", "b", "a"], &["", ""], &[]];
 
 #[test]
 fn into_a_folder_leaving_mail_on_the_server() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, false, Quit::Answered, &system()));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, false, &[Quit::Answered], &system()));
 }
 
 #[test]
 fn into_a_folder_deleting() {
-    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, quit, &system()));
-    }
+    UIDS.iter().for_each(|uids| survives(uids, Target::Dir, true, &QUITS, &system()));
 }
 
 #[test]
 fn into_a_folder_on_a_file_system_that_lacks_calls() {
-    survives(UIDS[0], Target::Dir, true, Quit::Answered, &with_plain_moves_only());
+    survives(UIDS[0], Target::Dir, true, &[Quit::Answered], &with_plain_moves_only());
 }
 
 #[test]
 fn into_a_maildir() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, Quit::Answered, &system()));
-    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, quit, &system()));
-    }
+    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, false, &[Quit::Answered], &system()));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Maildir, true, &QUITS, &system()));
 }
 
 #[test]
 fn into_a_maildir_on_file_systems_that_lack_calls() {
     for faults in [with_links_only(), with_plain_moves_only()] {
-        survives(UIDS[0], Target::Maildir, true, Quit::Answered, &faults);
+        survives(UIDS[0], Target::Maildir, true, &[Quit::Answered], &faults);
     }
 }
 
 #[test]
 fn into_an_mbox_on_a_file_system_without_links() {
-    survives(UIDS[0], Target::Mbox, true, Quit::Answered, &without_links());
+    survives(UIDS[0], Target::Mbox, true, &[Quit::Answered], &without_links());
 }
 
 #[test]
 fn into_an_mbox() {
-    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, false, Quit::Answered, &system()));
+    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, false, &[Quit::Answered], &system()));
 }
 
 #[test]
 fn into_an_mbox_deleting() {
-    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
-        UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, quit, &system()));
-    }
+    UIDS.iter().for_each(|uids| survives(uids, Target::Mbox, true, &QUITS, &system()));
 }
 
 /// Of two messages with one unique-id one arrives cut; the other one is deleted, and the client does
 /// not learn whether that took place. The one that was cut is fetched later, once.
 #[test]
 fn one_of_two_with_the_same_unique_id_arrives_cut() {
-    for quit in [Quit::Answered, Quit::AnswerLost, Quit::Lost] {
+    for quit in QUITS {
         for cut in [0, 1] {
             let folder = folder();
             let target = Target::Dir(folder.path().join("mail"));
@@ -351,9 +378,9 @@ fn one_of_two_with_the_same_unique_id_arrives_cut() {
             let all = expected(&maildrop);
             let broken = maildrop[cut].1.clone();
             let faults = system();
-            run(&faults, &mut maildrop, &target, &state, true, quit, &broken).unwrap();
+            run(&faults, &mut maildrop, &target, &state, true, || quit, &broken).unwrap();
             assert_eq!(stored(&target).len(), 1);
-            run(&faults, &mut maildrop, &target, &state, true, Quit::Answered, "").unwrap();
+            run(&faults, &mut maildrop, &target, &state, true, || Quit::Answered, "").unwrap();
             assert_eq!(stored(&target), all, "{quit:?} {cut}");
             assert!(maildrop.is_empty());
         }

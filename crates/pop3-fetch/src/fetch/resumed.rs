@@ -40,7 +40,7 @@ fn run_with(
         Some((at, change, Fault::Once)) => faults.fail_at(at, refusal(change.what)),
         Some((at, _, Fault::Lasting)) => faults.end_at(at),
     }
-    let first = session(&mut inbox, &mut maildrop, delete, Quit::Answered, "");
+    let first = session(&mut inbox, &mut maildrop, delete, || Quit::Answered, "");
     assert!(fault.is_some() || first.is_ok(), "{what}: {first:?}");
     let changes = faults.changes();
     faults.calm();
@@ -48,7 +48,7 @@ fn run_with(
     maildrop.push((late_uid, "late\r\n".to_owned()));
     all.insert("late\r\n".to_owned(), 1);
     for _ in 0..2 {
-        session(&mut inbox, &mut maildrop, delete, Quit::Answered, "")
+        session(&mut inbox, &mut maildrop, delete, || Quit::Answered, "")
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(stored(&target), all, "{what}");
     }

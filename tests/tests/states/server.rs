@@ -1,17 +1,13 @@
-//! The table of all states and events of both roles, as `docs/states.md` shows it.
-//!
-//! The test makes the table from the rules and compares it with the file. After a change of the
-//! rules, run it with `UPDATE_DOCS=1` and look at the difference.
+//! The tables of the server's session.
 
 use core::fmt::Write as _;
 use core::time::Duration;
-use std::path::Path;
 
 use pop3_proto::server::{
     Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
     Session, State, Utf8,
 };
-use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret, Status, client};
+use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
@@ -278,7 +274,7 @@ fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
     writeln!(out, "\nMisuse in every other state: {}.\n", others.join(", ")).unwrap();
 }
 
-fn server(out: &mut String) {
+pub(crate) fn tables(out: &mut String) {
     out.push_str(
         "## Server\n\n\
          `pop3_proto::server::Session`. The maildrop has three messages; the second is marked as deleted. STLS is\n\
@@ -327,196 +323,4 @@ fn server(out: &mut String) {
         let why = if state == Place::Closed { Close::Quit } else { Close::TimedOut };
         assert_eq!(session.closed(), Some(why), "the first reason stays");
     }
-}
-
-fn keywords() -> Vec<pop3_proto::Keyword> {
-    use pop3_proto::Keyword::*;
-    vec![
-        User, Pass, Apop, Auth, AuthList, Capa, Stls, Utf8, Lang, Xclient, Quit, Stat, List, Uidl, Retr, Top,
-        Dele, Noop, Rset, Last, Extension,
-    ]
-}
-
-const CLIENT_STATES: [client::State; 7] = [
-    client::State::Greeting,
-    client::State::Authorization,
-    client::State::Handshake,
-    client::State::Challenged,
-    client::State::Transaction,
-    client::State::Closing,
-    client::State::Closed,
-];
-
-fn client_session(state: client::State, channel: Channel, named: bool) -> client::Session {
-    use client::Signal::{Challenge, Greeting, Reply, Send, SendSealedAuth};
-    use pop3_proto::Keyword::{Apop, Quit, Stls, User};
-    let ok = Status::Positive;
-    let signals: &[client::Signal] = match state {
-        client::State::Greeting => &[],
-        client::State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
-        client::State::Authorization => &[Greeting(ok)],
-        client::State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
-        client::State::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
-        client::State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
-        client::State::Closing => &[Greeting(ok), Send(Quit)],
-        client::State::Closed => &[Greeting(Status::Negative)],
-    };
-    let mut session = client::Session::new(channel);
-    for signal in signals {
-        let _ = session.step(*signal).unwrap();
-    }
-    assert_eq!(session.state(), state);
-    session
-}
-
-fn keyword(keyword: pop3_proto::Keyword) -> String {
-    match keyword.as_str() {
-        "" => "an extension".into(),
-        "AUTH" if keyword == pop3_proto::Keyword::AuthList => "`AUTH` alone".into(),
-        word => format!("`{word}`"),
-    }
-}
-
-/// What a signal does, with the state that follows.
-fn signal(mut session: client::Session, signal: client::Signal) -> String {
-    let before = session;
-    match session.step(signal) {
-        Err(misuse) => {
-            assert_eq!(session, before, "a misuse changes nothing");
-            match misuse {
-                client::Misuse::State(_) => "–".into(),
-                client::Misuse::Awaiting(earlier) => format!("waits for {}", keyword(earlier)),
-                client::Misuse::Unnamed => "USER first".into(),
-                client::Misuse::Plaintext => "TLS first".into(),
-                client::Misuse::AlreadyTls => "TLS already".into(),
-                client::Misuse::AfterUtf8 => "UTF8 was sent".into(),
-                other => format!("{other:?}"),
-            }
-        }
-        Ok(does) => {
-            let mut text = match does {
-                client::Action::Continue => "goes on".to_owned(),
-                client::Action::StartTls => "TLS begins".to_owned(),
-                client::Action::Close => "closes".to_owned(),
-            };
-            if session.state() != before.state() {
-                write!(text, " → {:?}", session.state()).unwrap();
-            }
-            text
-        }
-    }
-}
-
-fn client(out: &mut String) {
-    use client::Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
-    out.push_str(
-        "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
-         ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
-         passwords, and there behind a positive reply to USER.\n\n",
-    );
-    let mut columns = vec![(
-        "Authorization, plaintext".to_owned(),
-        client::State::Authorization,
-        Channel::Plaintext,
-        false,
-    )];
-    for state in CLIENT_STATES {
-        columns.push((format!("{state:?}"), state, Channel::TrustedPlaintext, false));
-        if state == client::State::Authorization {
-            columns.push(("Authorization, named".to_owned(), state, Channel::TrustedPlaintext, true));
-        }
-    }
-    let names: Vec<_> = columns.iter().map(|column| column.0.as_str()).collect();
-    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
-    for word in keywords() {
-        let cells: Vec<_> = columns
-            .iter()
-            .map(|(_, state, channel, named)| signal(client_session(*state, *channel, *named), Send(word)))
-            .collect();
-        writeln!(out, "| {} | {} |", keyword(word), cells.join(" | ")).unwrap();
-        if word == pop3_proto::Keyword::Auth {
-            let cells: Vec<_> = columns
-                .iter()
-                .map(|(_, state, channel, named)| {
-                    signal(client_session(*state, *channel, *named), SendSealedAuth)
-                })
-                .collect();
-            writeln!(out, "| `AUTH` that shows no secret | {} |", cells.join(" | ")).unwrap();
-        }
-    }
-    out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
-    for word in keywords() {
-        for (state, named) in [(client::State::Authorization, true), (client::State::Transaction, false)] {
-            let mut session = client_session(state, Channel::TrustedPlaintext, named);
-            if session.step(Send(word)).is_err() {
-                continue;
-            }
-            let replies =
-                [Status::Positive, Status::Negative].map(|status| signal(session, Reply(word, status)));
-            let noop = signal(session, Send(pop3_proto::Keyword::Noop));
-            writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
-        }
-    }
-    out.push_str("\n### An exchange of AUTH, its line sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
-    let mut sent = client_session(client::State::Authorization, Channel::TrustedPlaintext, false);
-    let _ = sent.step(Send(pop3_proto::Keyword::Auth)).unwrap();
-    let mut challenged = sent;
-    let _ = challenged.step(Challenge).unwrap();
-    let mut cancelled = challenged;
-    let _ = cancelled.step(Cancel).unwrap();
-    for (name, event) in [
-        ("a challenge", Challenge),
-        ("an answer", Respond),
-        ("`*`", Cancel),
-        ("`+OK`", Reply(pop3_proto::Keyword::Auth, Status::Positive)),
-        ("`-ERR`", Reply(pop3_proto::Keyword::Auth, Status::Negative)),
-        ("sending NOOP", Send(pop3_proto::Keyword::Noop)),
-    ] {
-        let cells = [sent, challenged, cancelled].map(|session| signal(session, event));
-        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
-    }
-    out.push_str("\n### Greeting and handshake\n\n");
-    let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();
-    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
-    for (name, event) in [
-        ("greeting `+OK`", Greeting(Status::Positive)),
-        ("greeting `-ERR`", Greeting(Status::Negative)),
-        ("TLS is established", TlsEstablished),
-    ] {
-        let cells: Vec<_> = CLIENT_STATES
-            .iter()
-            .map(|state| signal(client_session(*state, Channel::TrustedPlaintext, false), event))
-            .collect();
-        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
-    }
-}
-
-// Appendix A of the requirements, 1939-3.08
-#[test]
-fn docs_states_is_the_table_of_the_rules() {
-    let mut made = "# States and events\n\nMade from the rules by the test `states` of the package `pop3-tests`; do not edit \
-                    it by hand. After a\nchange of the rules: `UPDATE_DOCS=1 cargo test -p pop3-tests --test states`.\n\n"
-        .to_owned();
-    server(&mut made);
-    client(&mut made);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/states.md");
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &made).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    if let Some((number, (kept, made))) = kept
-        .lines()
-        .chain([""])
-        .zip(made.lines().chain([""]))
-        .enumerate()
-        .find(|(_, (kept, made))| kept != made)
-    {
-        panic!(
-            "docs/states.md is not what the rules say, from line {}:\n  it has:        {kept}\n  the rules say: {made}\n\
-             If the rules are right: UPDATE_DOCS=1 cargo test -p pop3-tests --test states",
-            number + 1
-        );
-    }
-    assert_eq!(kept, made, "docs/states.md: run UPDATE_DOCS=1 cargo test -p pop3-tests --test states");
 }

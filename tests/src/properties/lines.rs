@@ -1,0 +1,60 @@
+//! What holds for any line of a client or a server.
+
+use bytes::BytesMut;
+use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
+use pop3_proto::{
+    Base64, Capability, Command, Extension, LanguageRange, MechanismName, Name, Password, Reply, ReplyShape,
+    UniqueId, Xclient, apop,
+};
+
+/// A line is a command or is none; what is one is written as a line that reads as the same.
+///
+/// # Panics
+/// When that does not hold.
+pub fn command(line: &[u8]) {
+    if let Ok(command) = Command::parse(line) {
+        let mut written = BytesMut::new();
+        command.write(&mut written);
+        let written = written.strip_suffix(b"\r\n").expect("a line");
+        assert!(!written.iter().any(u8::is_ascii_control), "{}", written.escape_ascii());
+        assert_eq!(Command::parse(written), Ok(command));
+    }
+    // No argument can be made that breaks a line.
+    let mut commands = Vec::new();
+    commands.extend(Name::parse(line).map(Command::User));
+    commands.extend(LanguageRange::parse(line).map(|range| Command::Lang(Some(range))));
+    commands.extend(Xclient::parse(line).map(Command::Xclient));
+    let plain = MechanismName::parse(b"PLAIN").expect("a name");
+    commands.extend(Base64::parse(line).map(|text| Command::Auth { mechanism: plain, initial: Some(text) }));
+    commands.extend(Password::parse(line).map(Command::Pass));
+    commands.extend(Extension::new(line, ReplyShape::Line).map(Command::Extension));
+    for command in commands {
+        let mut written = BytesMut::new();
+        command.write(&mut written);
+        assert_eq!(written.iter().filter(|octet| octet.is_ascii_control()).count(), 2);
+        assert!(written.ends_with(b"\r\n"));
+    }
+}
+
+/// A line of a reply is read or refused.
+///
+/// # Panics
+/// When what was read is not in the line.
+pub fn reply(line: &[u8]) {
+    if let Ok(reply) = Reply::parse(line) {
+        assert!(line.ends_with(reply.text) && reply.text.ends_with(reply.message));
+        let status: &[u8] = if reply.is_positive() { b"+OK" } else { b"-ERR" };
+        assert!(line[..status.len()].eq_ignore_ascii_case(status));
+        let code = reply.code.map_or(0, |code| code.as_bytes().len());
+        assert!(code <= line.len());
+    }
+    if let Some(uid) = UniqueIdListing::parse(line).map(|listing| listing.uid) {
+        assert!(!uid.is_empty() && uid.len() < line.len());
+    }
+    let _ = (DropListing::parse(line), ScanListing::parse(line), Capability::parse(line));
+    let _ = (UniqueId::parse(line), apop::Digest::parse(line));
+    if let Some(timestamp) = apop::Timestamp::find(line) {
+        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp));
+        assert!(timestamp.as_bytes().iter().all(u8::is_ascii_graphic));
+    }
+}

@@ -1,0 +1,117 @@
+//! What the client's logins by SASL show of a password or token: on the wire, in a trace, in an error.
+
+use std::sync::{Arc, Mutex};
+
+use pop3_driver::client::{Credentials, Error, Mechanism, Options, Security, Trace, Tracer};
+use pop3_driver::{LoginMethod, wait};
+use pop3_proto::client::SendError;
+use pop3_proto::encode_base64;
+
+use crate::logins::{ALL, client, fred, honest, login, open, open_with};
+use crate::sasl_server::{PASSWORD, TOKEN, USER, sasl_server};
+use crate::wire::Wire;
+
+// 2595-2.10, 5034-4.23, 2384-4.05
+#[test]
+fn no_secret_travels_in_clear() {
+    for credentials in [fred(), Credentials::new(USER).with_token(TOKEN)] {
+        for capabilities in ["SASL PLAIN LOGIN XOAUTH2 OAUTHBEARER\r\nUSER", "USER", ""] {
+            let wire = Wire::talking("+OK <1.2@h>\r\n", sasl_server(capabilities, honest));
+            let mut client = open_with(&wire, &Security::Plaintext, Options::new());
+            let failed = login(&mut client, &credentials);
+            assert!(matches!(failed, Err(Error::Unsendable(SendError::Plaintext))), "{failed:?}");
+            for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256] {
+                let forced = wait(client.authenticate(mechanism, &fred()));
+                assert!(matches!(forced, Err(Error::Unsendable(SendError::Plaintext))), "{forced:?}");
+            }
+            assert!(wire.lines().is_empty(), "{:?}", wire.lines());
+        }
+    }
+    // Where the owner trusts the line, SCRAM still shows no secret on it.
+    let (mut client, wire) = client(ALL, honest);
+    assert_eq!(login(&mut client, &fred()).expect("SCRAM"), LoginMethod::Auth(Mechanism::ScramSha512));
+    let plain = encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes());
+    let plain = core::str::from_utf8(plain.expose()).expect("ASCII").to_owned();
+    assert!(!wire.sent().contains(PASSWORD) && !wire.sent().contains(&plain));
+}
+
+// SEC-08: a server that repeats the token in its details is not repeated.
+#[test]
+fn a_token_in_the_details_of_a_refusal_is_masked() {
+    let wire = Wire::talking("+OK\r\n", |line| {
+        let details = encode_base64(format!(r#"{{"status":"401","token":"{TOKEN}"}}"#).as_bytes());
+        let challenge = String::from_utf8(details.expose().clone()).expect("ASCII");
+        match line {
+            "CAPA" => Some("+OK\r\nSASL XOAUTH2\r\n.\r\n".to_owned()),
+            "AUTH XOAUTH2" => Some("+ \r\n".to_owned()),
+            "" => Some("-ERR no\r\n".to_owned()),
+            _ => Some(format!("+ {challenge}\r\n")),
+        }
+    });
+    let mut client = open(&wire, Options::new());
+    let credentials = Credentials::new(USER).with_token(TOKEN);
+    let Err(Error::Refused(refusal)) = wait(client.authenticate(Mechanism::XOAuth2, &credentials)) else {
+        panic!("the token is refused")
+    };
+    let details = String::from_utf8(refusal.details.expect("JSON")).expect("text");
+    assert_eq!(details, r#"{"status":"401","token":"***"}"#);
+}
+
+// 5034-4.30
+#[test]
+fn secrets_of_exchanges_are_not_traced() {
+    let traces = Arc::new(Mutex::new(String::new()));
+    let tracer = Tracer::new({
+        let traces = Arc::clone(&traces);
+        move |trace: Trace<'_>| traces.lock().expect("no panic").push_str(&format!("{trace:?}\n"))
+    });
+    let wire = Wire::talking("+OK\r\n", sasl_server(ALL, honest));
+    let mut client = open(&wire, Options::new().with_tracer(tracer));
+    for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256] {
+        let wrong = Credentials::new(USER).with_password("wrong");
+        wait(client.authenticate(mechanism, &wrong)).expect_err("it is wrong");
+    }
+    let traces = traces.lock().expect("no panic");
+    for said in ["AUTH PLAIN\"", "AUTH LOGIN\"", "AUTH SCRAM-SHA-256 ***", "Challenge", "Sent(\"***\")"] {
+        assert!(traces.contains(said), "{said} in {traces}");
+    }
+    for line in wire
+        .lines()
+        .iter()
+        .filter(|line| line.len() > 10 && !["AUTH LOGIN", "AUTH PLAIN"].contains(&line.as_str()))
+    {
+        let secret = line.rsplit(' ').next().unwrap_or_default();
+        assert!(!traces.contains(secret), "{secret} in {traces}");
+    }
+}
+
+// SEC-05: what could not be sent is shown neither by the client nor by its error.
+#[test]
+fn a_secret_that_is_stuck_is_not_shown() {
+    let secret = "tanstaaf".repeat(3000 / 8);
+    let plain = String::from_utf8(encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes()).expose().clone());
+    for (mechanism, credentials, hidden) in [
+        (Some(Mechanism::Plain), fred(), plain.expect("base64")),
+        (Some(Mechanism::XOAuth2), Credentials::new(USER).with_token(secret.as_str()), "dGFuc3Rh".into()),
+        (None, fred(), PASSWORD.into()),
+    ] {
+        let capabilities = if mechanism.is_some() { ALL } else { "USER" };
+        let (mut client, wire) = client(capabilities, honest);
+        let before = wire.state().written;
+        // CAPA and a part of AUTH; or CAPA, USER and a part of PASS.
+        let sent = match mechanism {
+            Some(Mechanism::Plain) => 6 + 12,
+            Some(_) => 6 + "AUTH XOAUTH2\r\n".len() + 40,
+            None => 6 + "USER \r\n".len() + USER.len() + 6,
+        };
+        let kind = std::io::ErrorKind::BrokenPipe;
+        wire.state().writing = crate::wire::Writing::FailsAfter(before + sent, kind);
+        let error = login(&mut client, &credentials).expect_err("the wire is cut");
+        assert!(matches!(error, Error::Network(_)), "{error:?}");
+        let shown = format!("{client:?} {error:?} {error}");
+        // Its front was sent, and is gone.
+        let hidden = &hidden[hidden.len() - 6..];
+        let bytes = |text: &str| format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
+        assert!(!shown.contains(hidden) && !shown.contains(&bytes(hidden)), "{mechanism:?}: {shown}");
+    }
+}

@@ -1,0 +1,164 @@
+//! The tables of the client's session.
+
+use core::fmt::Write as _;
+
+use pop3_proto::client::{Action, Misuse, Session, Signal, State};
+use pop3_proto::{Channel, Keyword, Status};
+
+fn keywords() -> Vec<Keyword> {
+    use Keyword::*;
+    vec![
+        User, Pass, Apop, Auth, AuthList, Capa, Stls, Utf8, Lang, Xclient, Quit, Stat, List, Uidl, Retr, Top,
+        Dele, Noop, Rset, Last, Extension,
+    ]
+}
+
+const CLIENT_STATES: [State; 7] = [
+    State::Greeting,
+    State::Authorization,
+    State::Handshake,
+    State::Challenged,
+    State::Transaction,
+    State::Closing,
+    State::Closed,
+];
+
+fn client_session(state: State, channel: Channel, named: bool) -> Session {
+    use Keyword::{Apop, Quit, Stls, User};
+    use Signal::{Challenge, Greeting, Reply, Send, SendSealedAuth};
+    let ok = Status::Positive;
+    let signals: &[Signal] = match state {
+        State::Greeting => &[],
+        State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
+        State::Authorization => &[Greeting(ok)],
+        State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
+        State::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
+        State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
+        State::Closing => &[Greeting(ok), Send(Quit)],
+        State::Closed => &[Greeting(Status::Negative)],
+    };
+    let mut session = Session::new(channel);
+    for signal in signals {
+        let _ = session.step(*signal).unwrap();
+    }
+    assert_eq!(session.state(), state);
+    session
+}
+
+fn keyword(keyword: Keyword) -> String {
+    match keyword.as_str() {
+        "" => "an extension".into(),
+        "AUTH" if keyword == Keyword::AuthList => "`AUTH` alone".into(),
+        word => format!("`{word}`"),
+    }
+}
+
+/// What a signal does, with the state that follows.
+fn signal(mut session: Session, signal: Signal) -> String {
+    let before = session;
+    match session.step(signal) {
+        Err(misuse) => {
+            assert_eq!(session, before, "a misuse changes nothing");
+            match misuse {
+                Misuse::State(_) => "–".into(),
+                Misuse::Awaiting(earlier) => format!("waits for {}", keyword(earlier)),
+                Misuse::Unnamed => "USER first".into(),
+                Misuse::Plaintext => "TLS first".into(),
+                Misuse::AlreadyTls => "TLS already".into(),
+                Misuse::AfterUtf8 => "UTF8 was sent".into(),
+                other => format!("{other:?}"),
+            }
+        }
+        Ok(does) => {
+            let mut text = match does {
+                Action::Continue => "goes on".to_owned(),
+                Action::StartTls => "TLS begins".to_owned(),
+                Action::Close => "closes".to_owned(),
+            };
+            if session.state() != before.state() {
+                write!(text, " → {:?}", session.state()).unwrap();
+            }
+            text
+        }
+    }
+}
+
+pub(crate) fn tables(out: &mut String) {
+    use Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
+    out.push_str(
+        "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
+         ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
+         passwords, and there behind a positive reply to USER.\n\n",
+    );
+    let mut columns =
+        vec![("Authorization, plaintext".to_owned(), State::Authorization, Channel::Plaintext, false)];
+    for state in CLIENT_STATES {
+        columns.push((format!("{state:?}"), state, Channel::TrustedPlaintext, false));
+        if state == State::Authorization {
+            columns.push(("Authorization, named".to_owned(), state, Channel::TrustedPlaintext, true));
+        }
+    }
+    let names: Vec<_> = columns.iter().map(|column| column.0.as_str()).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for word in keywords() {
+        let cells: Vec<_> = columns
+            .iter()
+            .map(|(_, state, channel, named)| signal(client_session(*state, *channel, *named), Send(word)))
+            .collect();
+        writeln!(out, "| {} | {} |", keyword(word), cells.join(" | ")).unwrap();
+        if word == Keyword::Auth {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|(_, state, channel, named)| {
+                    signal(client_session(*state, *channel, *named), SendSealedAuth)
+                })
+                .collect();
+            writeln!(out, "| `AUTH` that shows no secret | {} |", cells.join(" | ")).unwrap();
+        }
+    }
+    out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
+    for word in keywords() {
+        for (state, named) in [(State::Authorization, true), (State::Transaction, false)] {
+            let mut session = client_session(state, Channel::TrustedPlaintext, named);
+            if session.step(Send(word)).is_err() {
+                continue;
+            }
+            let replies =
+                [Status::Positive, Status::Negative].map(|status| signal(session, Reply(word, status)));
+            let noop = signal(session, Send(Keyword::Noop));
+            writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
+        }
+    }
+    out.push_str("\n### An exchange of AUTH, its line sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
+    let mut sent = client_session(State::Authorization, Channel::TrustedPlaintext, false);
+    let _ = sent.step(Send(Keyword::Auth)).unwrap();
+    let mut challenged = sent;
+    let _ = challenged.step(Challenge).unwrap();
+    let mut cancelled = challenged;
+    let _ = cancelled.step(Cancel).unwrap();
+    for (name, event) in [
+        ("a challenge", Challenge),
+        ("an answer", Respond),
+        ("`*`", Cancel),
+        ("`+OK`", Reply(Keyword::Auth, Status::Positive)),
+        ("`-ERR`", Reply(Keyword::Auth, Status::Negative)),
+        ("sending NOOP", Send(Keyword::Noop)),
+    ] {
+        let cells = [sent, challenged, cancelled].map(|session| signal(session, event));
+        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
+    }
+    out.push_str("\n### Greeting and handshake\n\n");
+    let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();
+    writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
+    for (name, event) in [
+        ("greeting `+OK`", Greeting(Status::Positive)),
+        ("greeting `-ERR`", Greeting(Status::Negative)),
+        ("TLS is established", TlsEstablished),
+    ] {
+        let cells: Vec<_> = CLIENT_STATES
+            .iter()
+            .map(|state| signal(client_session(*state, Channel::TrustedPlaintext, false), event))
+            .collect();
+        writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
+    }
+}
