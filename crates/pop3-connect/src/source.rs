@@ -157,6 +157,16 @@ fn fill_with_line(input: &mut impl Read, octets: &mut [u8]) -> io::Result<usize>
     Ok(filled)
 }
 
+/// The process of a command, as far as it may be told to end.
+enum Process {
+    NotYet,
+    /// The switch was thrown before it could begin.
+    Unwanted,
+    Runs(Pid),
+    /// Its number may be another's by now.
+    Over,
+}
+
 fn ask_command(
     command: &str,
     kind: &str,
@@ -169,26 +179,41 @@ fn ask_command(
     hidden.iter().for_each(|variable| {
         shell.env_remove(variable);
     });
-    let mut child = shell
-        .args(["-c", command])
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("can't be run: {error}")))?;
-    let Some(mut stdout) = child.stdout.take() else { return Err(failed("has no output".to_owned())) };
-    let pid = Pid::from_child(&child);
-    let killable = Arc::new(Mutex::new(true));
+    let process = Arc::new(Mutex::new(Process::NotYet));
     let (sender, line) = mpsc::channel();
+    // Whoever throws the switch while the command begins waits until it can be told to end.
     let on_stop = stop.map(|stop| {
-        let (killable, sender) = (Arc::clone(&killable), sender.clone());
+        let (process, sender) = (Arc::clone(&process), sender.clone());
         stop.on_stop(move || {
-            if *killable.lock().unwrap_or_else(PoisonError::into_inner) {
-                // It may have ended just now.
-                let _ = kill_process(pid, Signal::TERM);
+            let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            match *process {
+                Process::NotYet => *process = Process::Unwanted,
+                Process::Runs(pid) => {
+                    // It may have ended just now.
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+                Process::Unwanted | Process::Over => {}
             }
+            drop(process);
             // What the command has started may live on and hold the output open. Nobody waits for that.
             let _ = sender.send(Err(io::Error::other("the wait for it was ended")));
         })
     });
+    let (mut child, pid) = {
+        let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*process, Process::Unwanted) {
+            return Err(failed("was not run: the wait for it was ended".to_owned()));
+        }
+        let child = shell
+            .args(["-c", command])
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(format!("can't be run: {error}")))?;
+        let pid = Pid::from_child(&child);
+        *process = Process::Runs(pid);
+        (child, pid)
+    };
+    let Some(mut stdout) = child.stdout.take() else { return Err(failed("has no output".to_owned())) };
     let read = move || {
         let line = short_line(&mut stdout, max);
         // Let the command end by itself, whatever else it prints.
@@ -204,7 +229,7 @@ fn ask_command(
     };
     // Its number is its own until it was waited for.
     let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-    *killable.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    *process.lock().unwrap_or_else(PoisonError::into_inner) = Process::Over;
     drop(on_stop);
     let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
     if !status.success() {
@@ -250,6 +275,17 @@ mod tests {
                 .to_string()
                 .contains("exit status: 3")
         );
+    }
+
+    #[test]
+    fn once_the_switch_is_thrown_no_command_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let begun = folder.path().join("begun");
+        let stop = Stop::new();
+        stop.stop();
+        let asked = ask_command(&format!("touch '{}'", begun.display()), "password", MAX, &[], Some(&stop));
+        assert!(asked.unwrap_err().to_string().contains("was not run"));
+        assert!(!begun.exists());
     }
 
     #[test]
