@@ -94,7 +94,8 @@ impl From<pop3_connect::Error> for Failure {
             ErrorKind::Later => Exit::TryLater,
             ErrorKind::Protocol | _ => Exit::Protocol,
         };
-        Self::new(exit, error.to_string())
+        let advice = if error.is_unoffered() { "; pop3 check lists what it offers" } else { "" };
+        Self::new(exit, format!("{error}{advice}"))
     }
 }
 

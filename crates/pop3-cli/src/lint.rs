@@ -7,7 +7,7 @@ use std::path::Path;
 use pop3_lint::{Error, Form, Level, Linter, Options};
 use pop3_text::reasons;
 
-use crate::args::{Lint, LintLevel};
+use crate::args::Lint;
 use crate::exit::{Exit, Failure};
 
 /// Reads the file and prints what is found.
@@ -35,17 +35,12 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 }
 
 fn settings(options: &Lint) -> Options {
-    let least = match options.level {
-        LintLevel::Must => Level::Must,
-        LintLevel::Should => Level::Should,
-        LintLevel::Practice => Level::Practice,
-    };
     let form = match (options.json, options.quiet) {
         (true, _) => Form::Json,
         (false, true) => Form::Violations,
         (false, false) => Form::Dialogue,
     };
-    let settings = Options::new().with_least(least).with_form(form);
+    let settings = Options::new().with_least(options.level).with_form(form);
     options.port.iter().fold(settings, |settings, &port| settings.with_port(port))
 }
 

@@ -4,10 +4,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use pop3_connect::first_line;
 use pop3_proto::Secret;
-use pop3_sasl::scram::Hash;
 use pop3_serve::{BadPassword, UserName};
 
-use crate::args::{Passwd, PasswordForm};
+use crate::args::Passwd;
 use crate::exit::{Exit, Failure};
 
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
@@ -17,8 +16,8 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
         .ok_or_else(|| Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE)))?;
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
     let mut lines = Secret::new(String::new());
-    for &form in &options.form {
-        let form = form_of(form, options.iterations);
+    for form in &options.form {
+        let form = form(options.iterations);
         let form = form.make(password.expose()).map_err(|error| explain(&error))?;
         lines = Secret::new(format!("{}{name}:{}\n", lines.expose(), form.expose()));
     }
@@ -36,17 +35,6 @@ fn explain(error: &BadPassword) -> Failure {
         BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id takes it as it is")),
         BadPassword::Unsendable | BadPassword::NoSalt(_) | _ => Failure::usage(error.to_string()),
     }
-}
-
-/// The form that the library knows.
-const fn form_of(form: PasswordForm, iterations: u32) -> pop3_serve::PasswordForm {
-    let hash = match form {
-        PasswordForm::Argon2id => return pop3_serve::PasswordForm::Argon2id,
-        PasswordForm::ScramSha1 => Hash::Sha1,
-        PasswordForm::ScramSha256 => Hash::Sha256,
-        PasswordForm::ScramSha512 => Hash::Sha512,
-    };
-    pop3_serve::PasswordForm::Scram { hash, iterations }
 }
 
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {
