@@ -1,11 +1,9 @@
 //! `pop3 check`: what a server can do, and what is odd about it.
 
-use std::io::{self, Write as _};
-
 use crate::account;
 use crate::args::Check;
 use crate::exit::{Exit, Failure};
-use crate::tell::tell;
+use crate::tell::{print, tell};
 
 /// Checks.
 pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
@@ -16,7 +14,6 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Failure> {
         tell(format_args!("pop3: warning: {warning}"));
     }
     let text = if options.json { report.json() + "\n" } else { report.to_string() };
-    // Who closed the stream does not want to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
+    print(&text);
     report.error.map_or(Ok(Exit::Done), |error| Err(error.into()))
 }

@@ -3,13 +3,11 @@
 mod client;
 mod server;
 
-use std::io::{self, Write as _};
-
 use pop3_conformance::{Outcome, Row, Selection};
 
 use crate::args::Conformance;
 use crate::exit::{Exit, Failure};
-use crate::tell::tell;
+use crate::tell::{print, tell};
 
 /// Tries the rows, or lists them.
 pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
@@ -32,9 +30,4 @@ pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
 /// Says how a row ended, as it ends.
 fn progress(row: &Row, outcome: &Outcome) {
     tell(format_args!("{:<12} {outcome}", row.id));
-}
-
-fn print(text: &str) {
-    // Who closed the stream does not want to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
 }

@@ -1,7 +1,7 @@
 //! `pop3 lint`: recorded sessions, line by line, and which rules are broken in them.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::Path;
 
 use pop3_lint::{Error, Form, Level, Linter, Options};
@@ -9,14 +9,12 @@ use pop3_text::reasons;
 
 use crate::args::Lint;
 use crate::exit::{Exit, Failure};
+use crate::tell::print;
 
 /// Reads the file and prints what is found.
 pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let input = open(&options.file)?;
-    let mut linter = Linter::new(settings(options), |text| {
-        // Who closed the stream does not want to read it.
-        let _ = io::stdout().write_all(text.as_bytes());
-    });
+    let mut linter = Linter::new(settings(options), print);
     let read = linter.read(input);
     // What was found before is told in any case.
     let summary = linter.finish();

@@ -1,6 +1,6 @@
 //! `pop3 passwd NAME`: lines for the users file.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
 use pop3_connect::first_line;
 use pop3_proto::Secret;
@@ -8,6 +8,8 @@ use pop3_serve::{BadPassword, UserName};
 
 use crate::args::Passwd;
 use crate::exit::{Exit, Failure};
+use crate::password::prompt;
+use crate::tell::hand_out;
 
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.
@@ -21,10 +23,7 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
         let form = form.make(password.expose()).map_err(|error| explain(&error))?;
         lines = Secret::new(format!("{}{name}:{}\n", lines.expose(), form.expose()));
     }
-    io::stdout()
-        .write_all(lines.expose().as_bytes())
-        .and_then(|()| io::stdout().flush())
-        .map_err(|error| Failure::usage(format!("standard output can't be written: {error}")))?;
+    hand_out(lines.expose())?;
     Ok(Exit::Done)
 }
 
@@ -38,11 +37,6 @@ fn explain(error: &BadPassword) -> Failure {
 }
 
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {
-    let prompt = |text| {
-        rpassword::prompt_password(text)
-            .map(|password| Secret::new(password.into_bytes()))
-            .map_err(|error| Failure::usage(format!("the password can't be read from the terminal: {error}")))
-    };
     let password = prompt("Password: ")?;
     if !password.same_octets(prompt("The same again: ")?.expose()) {
         return Err(Failure::usage("the two passwords differ; nothing was printed"));

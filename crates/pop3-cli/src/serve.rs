@@ -3,7 +3,6 @@
 mod signals;
 
 use core::net::Ipv4Addr;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
@@ -16,6 +15,7 @@ use tracing::{info, warn};
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
 use crate::password::VARIABLE;
+use crate::tell::hand_out;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
@@ -131,9 +131,5 @@ fn announce(server: &Server) -> Result<(), Failure> {
         lines.push_str(&format!("listening {scheme} {address}\n"));
     }
     lines.push_str("ready\n");
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(lines.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::usage(format!("can't write to standard output: {error}")))
+    hand_out(&lines)
 }

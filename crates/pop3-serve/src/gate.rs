@@ -240,7 +240,7 @@ impl Gatekeeper {
 
     async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
         let name = UserName::parse(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
-        self.ask(turn, false, |users| vouched(name, users)).await
+        self.ask(turn, false, |users| check::vouched(name, users)).await
     }
 
     async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
@@ -248,7 +248,7 @@ impl Gatekeeper {
         let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
         let (shown, name) = (shown.clone(), name.to_owned());
         let owner = move |users: &dyn Users| match external::user(&shown, &name, users)? {
-            Ok(name) => vouched(name, users).map(Ok),
+            Ok(name) => check::vouched(name, users).map(Ok),
             Err(why) => Ok(Err(why)),
         };
         self.ask(turn, false, owner).await?.map_err(Refused::Credentials)
@@ -320,11 +320,6 @@ impl Gatekeeper {
         let user = self.find(user.as_str().as_bytes(), turn).await?;
         user.ok_or(wrong("the token is good, but there is no such user"))
     }
-}
-
-/// Whom others vouch for, and what is known of that user, if anything.
-fn vouched(name: UserName, users: &dyn Users) -> io::Result<LoggedIn> {
-    Ok(LoggedIn { user: users.find(&name)?, name })
 }
 
 /// The address that logins are counted by, and that is logged. Peers without an address count as one.

@@ -15,6 +15,11 @@ pub(crate) fn name(users: &dyn Users, name: &[u8]) -> io::Result<Option<LoggedIn
     Ok(users.find(&name)?.map(|user| LoggedIn::known((name, user))))
 }
 
+/// Whom others vouch for, and what is known of that user, if anything.
+pub(crate) fn vouched(name: UserName, users: &dyn Users) -> io::Result<LoggedIn> {
+    Ok(LoggedIn { user: users.find(&name)?, name })
+}
+
 /// Whether this is the user's password; if so, the user.
 ///
 /// An unknown name costs as much as a known one: a check of the kind that is commonest is made for it, and where some
