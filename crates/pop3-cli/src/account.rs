@@ -1,24 +1,19 @@
 //! From the options of an account to the settings that the library knows.
 
-use pop3_connect::{Login, Naming, Settings, Tls};
+use pop3_connect::{Login, Naming, Settings};
 use pop3_driver::client::{Client, Error};
 use pop3_driver::{LoginMethod, Transport};
 
-use crate::args::{self, Account};
+use crate::args::Account;
 use crate::tell::tell;
 use crate::{interrupt, password};
 
 /// The settings that the options stand for. The switch that a signal throws is among them, if somebody watches for
 /// signals by now.
 pub(crate) fn settings(account: &Account) -> Settings {
-    let tls = account.tls.map(|tls| match tls {
-        args::Tls::Implicit => Tls::Implicit,
-        args::Tls::Starttls => Tls::StartTls,
-        args::Tls::Off => Tls::Off,
-    });
     let token = account.token_command.as_ref().map(|line| password::command(line));
     Settings::new()
-        .with_tls(tls)
+        .with_tls(account.tls)
         .with_ca_file(account.ca_file.clone())
         .with_tls_fingerprint(account.tls_fingerprint.clone())
         .with_client_cert(account.client_cert.clone().zip(account.client_key.clone()))
@@ -31,7 +26,7 @@ pub(crate) fn settings(account: &Account) -> Settings {
         .with_capabilities(!account.no_capa)
         .with_initial_response(account.initial_response)
         .with_timeout(account.timeout)
-        .with_min_rate(account.min_rate.map(Into::into))
+        .with_min_rate(account.min_rate)
         .with_stop(interrupt::stop())
         .with_naming(NAMING)
 }

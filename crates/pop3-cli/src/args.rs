@@ -2,26 +2,26 @@
 #![allow(rustdoc::invalid_html_tags, reason = "these are texts for the terminal")]
 
 mod conformance;
+mod named;
 mod passwd;
-mod rate;
 mod serve;
 
 use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use pop3_certificates::Fingerprint;
-use pop3_connect::Way;
-use pop3_fetch::Target;
-use pop3_sasl::Mechanism;
-use pop3_url::Url;
+use clap::{Args, Parser, Subcommand};
+use pop3_connect::{Fingerprint, Rate, Tls, Url, Way};
+use pop3_fetch::{RecognisedBy, Target};
+use pop3_lint::Level;
+use pop3_serve::log::Format;
+use tracing::level_filters::LevelFilter;
 
 pub(crate) use conformance::Conformance;
-pub(crate) use passwd::{Passwd, PasswordForm};
-pub(crate) use rate::Rate;
+pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
 
+use self::named::named;
 use crate::exit::Failure;
 
 /// What `--help` says below the options.
@@ -68,11 +68,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Log {
     /// How much to log on standard error
-    #[arg(long = "log", value_enum, value_name = "LEVEL", default_value_t)]
-    pub(crate) level: LogLevel,
+    #[arg(long = "log", value_name = "LEVEL", default_value = "info", value_parser = named(LOG_LEVELS))]
+    pub(crate) level: LevelFilter,
     /// How to write a line of the log
-    #[arg(long = "log-format", value_enum, value_name = "FORMAT", default_value_t)]
-    pub(crate) format: LogFormat,
+    #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", value_parser = named(LOG_FORMATS))]
+    pub(crate) format: Format,
 }
 
 /// How to reach a server and log in: the options that `fetch` and `check` share.
@@ -92,7 +92,7 @@ pub(crate) struct Account {
     pub(crate) password_command: Option<String>,
     /// How TLS begins [default: implicit for pop3s and pops; starttls for pop3 and pop, off where
     /// the server is on this machine]
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = named(TLS))]
     pub(crate) tls: Option<Tls>,
     /// Trust the certificates in this file too: authorities, and certificates of servers themselves
     #[arg(long, value_name = "PEM")]
@@ -113,7 +113,7 @@ pub(crate) struct Account {
     /// How to log in: auto, user (USER and PASS), apop, or a mechanism of SASL: plain, login, cram-md5,
     /// scram-sha-1, scram-sha-256, scram-sha-512, each of these also with -plus, external, anonymous,
     /// xoauth2, oauthbearer; auto takes what the URL says, else the strongest that both sides have
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = way)]
+    #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) auth: Way,
     /// Log in only by a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
     #[arg(long)]
@@ -139,7 +139,7 @@ pub(crate) struct Account {
     #[arg(long, value_name = "N[/SECS]")]
     pub(crate) min_rate: Option<Rate>,
     /// What drives the connection
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
 
@@ -174,8 +174,8 @@ pub(crate) struct Fetch {
     /// How to recognise messages in a later run: by the unique-ids of the server (UIDL), or by their
     /// content, which is fetched each time. The first run of an account finds it out, and it stays so.
     /// A change makes what is still there be fetched once more
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(crate) recognise_by: Option<RecogniseBy>,
+    #[arg(long, value_name = "HOW", value_parser = named(TRAITS))]
+    pub(crate) recognise_by: Option<RecognisedBy>,
     /// Send one command at a time
     #[arg(long)]
     pub(crate) no_pipelining: bool,
@@ -193,12 +193,15 @@ pub(crate) struct Fetch {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) account: Account,
+    /// Print what was seen as one object in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// What drives the connections
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
 
@@ -220,8 +223,8 @@ pub(crate) struct Lint {
     #[arg(long, value_name = "N")]
     pub(crate) port: Vec<u16>,
     /// The least that is told of
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t)]
-    pub(crate) level: LintLevel,
+    #[arg(long, value_name = "LEVEL", default_value = "practice", value_parser = named(LINT_LEVELS))]
+    pub(crate) level: Level,
     /// Print the violations and not the dialogue
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -230,97 +233,52 @@ pub(crate) struct Lint {
     pub(crate) json: bool,
 }
 
-/// From which level on violations are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LintLevel {
-    /// What an RFC demands
-    Must,
-    /// What an RFC recommends too
-    Should,
-    /// Notes on what works badly with others, too
-    #[default]
-    Practice,
+/// What drives the connections, of a client and of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runtime {
+    pub(crate) connect: pop3_connect::Runtime,
+    pub(crate) serve: pop3_serve::Runtime,
 }
 
-/// What drives the connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Runtime {
-    #[default]
-    Tokio,
-    AsyncStd,
-    Smol,
-    /// Threads and blocking sockets
-    Std,
+macro_rules! runtime {
+    ($name:literal, $runtime:ident, $help:literal) => {{
+        let (connect, serve) = (pop3_connect::Runtime::$runtime, pop3_serve::Runtime::$runtime);
+        ($name, Runtime { connect, serve }, $help)
+    }};
 }
 
-impl From<Runtime> for pop3_connect::Runtime {
-    fn from(runtime: Runtime) -> Self {
-        match runtime {
-            Runtime::Tokio => Self::Tokio,
-            Runtime::AsyncStd => Self::AsyncStd,
-            Runtime::Smol => Self::Smol,
-            Runtime::Std => Self::Threads,
-        }
-    }
-}
+const RUNTIMES: [(&str, Runtime, &str); 4] = [
+    runtime!("tokio", Tokio, ""),
+    runtime!("async-std", AsyncStd, ""),
+    runtime!("smol", Smol, ""),
+    runtime!("std", Threads, "Threads and blocking sockets"),
+];
 
-impl From<Runtime> for pop3_serve::Runtime {
-    fn from(runtime: Runtime) -> Self {
-        match runtime {
-            Runtime::Tokio => Self::Tokio,
-            Runtime::AsyncStd => Self::AsyncStd,
-            Runtime::Smol => Self::Smol,
-            Runtime::Std => Self::Threads,
-        }
-    }
-}
+const TLS: [(&str, Tls, &str); 3] = [
+    ("implicit", Tls::Implicit, "TLS from the first octet"),
+    ("starttls", Tls::StartTls, "Required by STLS, before anything else is said"),
+    ("off", Tls::Off, "None"),
+];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tls {
-    /// TLS from the first octet
-    Implicit,
-    /// Required by STLS, before anything else is said
-    Starttls,
-    /// None
-    Off,
-}
+const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
+    ("off", LevelFilter::OFF, ""),
+    ("error", LevelFilter::ERROR, ""),
+    ("warn", LevelFilter::WARN, ""),
+    ("info", LevelFilter::INFO, ""),
+    ("debug", LevelFilter::DEBUG, ""),
+    ("trace", LevelFilter::TRACE, ""),
+];
 
-fn way(text: &str) -> Result<Way, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "auto" => Ok(Way::Auto),
-        "user" => Ok(Way::User),
-        "apop" => Ok(Way::Apop),
-        name => Mechanism::parse(name.as_bytes()).map(Way::Sasl).ok_or_else(|| {
-            let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_ascii_lowercase());
-            format!("it is none of auto, user, apop, {}", known.join(", "))
-        }),
-    }
-}
+const LOG_FORMATS: [(&str, Format, &str); 2] = [("text", Format::Text, ""), ("json", Format::Json, "")];
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogLevel {
-    Off,
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
+const LINT_LEVELS: [(&str, Level, &str); 3] = [
+    ("must", Level::Must, "What an RFC demands"),
+    ("should", Level::Should, "What an RFC recommends too"),
+    ("practice", Level::Practice, "Notes on what works badly with others, too"),
+];
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    #[default]
-    Text,
-    Json,
-}
-
-/// How messages are recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RecogniseBy {
-    UniqueIds,
-    Content,
-}
+const TRAITS: [(&str, RecognisedBy, &str); 2] =
+    [("unique-ids", RecognisedBy::UniqueIds, ""), ("content", RecognisedBy::Content, "")];
 
 impl Account {
     /// The URL, read.

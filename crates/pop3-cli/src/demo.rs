@@ -4,20 +4,20 @@ mod sample;
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
-use pop3_connect::{Dial, Session};
+use pop3_connect::{Dial, Dialogue, Session};
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security, Trace, Tracer};
+use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security};
 use pop3_driver::tls::Connector;
-use pop3_proto::client::Entry;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
 use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
-use pop3_text::{Escaped, reasons};
+use pop3_text::reasons;
 
 use crate::args::{Demo, Runtime};
 use crate::exit::{Exit, Failure};
@@ -29,16 +29,21 @@ macro_rules! say {
     };
 }
 
+/// How many of the messages that are fetched are shown in the dialogue.
+const SHOWN: usize = 4;
+
 const USER: &str = "mrose";
 const PASSWORD: &str = "tanstaaf and some spaces";
 
 /// Shows that it works.
 pub(crate) fn run(options: &Demo) -> Result<Exit, Failure> {
-    let folder =
-        Folder::make().map_err(|error| Failure::usage(format!("can't make a temporary folder: {error}")))?;
-    let result = show(&folder.0, options.runtime);
-    drop(folder);
-    result.map(|()| Exit::Done)
+    // What can't be removed again is left to the system.
+    let folder = tempfile::Builder::new()
+        .prefix("pop3-demo-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|error| Failure::usage(format!("can't make a temporary folder: {error}")))?;
+    show(folder.path(), options.runtime).map(|()| Exit::Done)
 }
 
 fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
@@ -62,21 +67,24 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     let address = server.addresses().map(|(_, address)| address).next();
     let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
     let until = stop.clone();
-    let server = thread::spawn(move || server.run(runtime.into(), &until).map_err(Failure::from));
+    let server = thread::spawn(move || server.run(runtime.serve, &until).map_err(Failure::from));
     say!(
-        "pop3 serve answers on {} ({runtime:?}), with a certificate that only this client trusts.\n",
-        address
+        "pop3 serve answers on {} ({:?}), with a certificate that only this client trusts.\n",
+        address,
+        runtime.serve
     );
 
     let connector = Connector::new(trusted, "127.0.0.1")
         .map_err(|_| Failure::usage("127.0.0.1 is no name for a certificate"))?;
-    let dialogue = Dialogue::default();
+    let dialogue = Dialogue::new(SHOWN);
     let options = Options::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
     let dial = Dial::to(address, Security::StartTls(connector), options);
-    let verified = dial.run(runtime.into(), Verify { messages: &messages }).and_then(|result| result);
+    let verified = dial.run(runtime.connect, Verify { messages: &messages }).and_then(|result| result);
     stop.stop();
     server.join().unwrap_or_else(|_| Err(Failure::new(Exit::Connect, "the server's thread panicked")))?;
-    dialogue.print();
+    for line in dialogue.to_string().lines() {
+        say!("  {line}");
+    }
     let verified = verified.map_err(|error| dial.explain(&error))?;
     verified.print(&messages);
     if verified.wrong > 0 {
@@ -185,108 +193,5 @@ impl Receiver for Comparing<'_> {
     async fn refused(&mut self, _: MessageNumber, _: Refusal) -> io::Result<()> {
         self.verified.wrong += 1;
         Ok(())
-    }
-}
-
-/// The dialogue as it is shown: long listings and bodies are told in figures, and of many equal
-/// commands the first ones.
-#[derive(Clone, Debug, Default)]
-struct Dialogue(Arc<Mutex<Lines>>);
-
-#[derive(Debug, Default)]
-struct Lines {
-    lines: Vec<String>,
-    entries: usize,
-    octets: usize,
-    sent: usize,
-    answered: usize,
-}
-
-/// How many RETRs are shown.
-const SHOWN: usize = 4;
-
-impl Dialogue {
-    fn tracer(&self) -> Tracer {
-        let dialogue = self.clone();
-        Tracer::new(move |trace| {
-            dialogue.0.lock().unwrap_or_else(PoisonError::into_inner).note(trace);
-        })
-    }
-
-    fn print(&self) {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in &lines.lines {
-            say!("  {line}");
-        }
-    }
-}
-
-impl Lines {
-    fn note(&mut self, trace: Trace<'_>) {
-        match trace {
-            Trace::Sent(line) => {
-                if line.starts_with("RETR ") {
-                    self.sent += 1;
-                    if self.sent == SHOWN + 1 {
-                        self.lines.push("C: ... and so on for all messages".to_owned());
-                    }
-                    if self.sent > SHOWN {
-                        return;
-                    }
-                }
-                self.lines.push(format!("C: {line}"));
-            }
-            Trace::Received { positive, text } => {
-                if text.ends_with(b" octets") && !text.contains(&b'(') {
-                    self.answered += 1;
-                }
-                if self.answered <= SHOWN || !text.ends_with(b" octets") {
-                    let status = if positive { "+OK" } else { "-ERR" };
-                    self.lines.push(format!("S: {status} {}", Escaped::new(text)).trim_end().to_owned());
-                }
-            }
-            Trace::Entry(Entry::Capability(capability)) => {
-                self.lines.push(format!("S: {capability}"));
-            }
-            Trace::Entry(Entry::Scan(_) | Entry::UniqueId(_)) => self.entries += 1,
-            Trace::Data(octets) => self.octets += octets,
-            Trace::End => {
-                if self.octets > 0 && self.answered <= SHOWN {
-                    self.lines.push(format!("S: ({} octets, un-stuffed)", self.octets));
-                }
-                if self.entries > 0 {
-                    self.lines.push(format!("S: ({} lines)", self.entries));
-                }
-                if self.answered <= SHOWN || self.octets == 0 {
-                    self.lines.push("S: .".to_owned());
-                }
-                self.octets = 0;
-                self.entries = 0;
-            }
-            Trace::Tls => self.lines.push("-- TLS from here on --".to_owned()),
-            Trace::Line(_) | Trace::Entry(_) | _ => {}
-        }
-    }
-}
-
-/// A temporary folder that is removed when it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> io::Result<Self> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let path = std::env::temp_dir().join(format!("pop3-demo-{:016x}", u64::from_be_bytes(random)));
-        let mut builder = fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What can't be removed is left to the system.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

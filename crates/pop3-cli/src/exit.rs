@@ -5,8 +5,6 @@ use std::process::ExitCode;
 
 use pop3_text::Escaped;
 
-use crate::tell::tell;
-
 /// The exit codes. They are documented in the help text and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -94,7 +92,8 @@ impl From<pop3_connect::Error> for Failure {
             ErrorKind::Later => Exit::TryLater,
             ErrorKind::Protocol | _ => Exit::Protocol,
         };
-        Self::new(exit, error.to_string())
+        let advice = if error.is_unoffered() { "; pop3 check lists what it offers" } else { "" };
+        Self::new(exit, format!("{error}{advice}"))
     }
 }
 
@@ -104,25 +103,6 @@ impl From<pop3_serve::Error> for Failure {
         let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };
         Self::new(exit, error.to_string())
     }
-}
-
-/// The command line was not understood: one line from the parser's report, or the help that was
-/// asked for.
-pub(crate) fn report_usage(error: &clap::Error) -> Exit {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
-
-    let kind = error.kind();
-    if matches!(kind, DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
-        // Nothing can be said when the help can't be written.
-        let _ = error.print();
-        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-    }
-    let text = error.render().to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    tell(Failure::usage(format!("{line} (pop3 --help tells more)")));
-    Exit::Usage
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use std::sync::{Arc, Once};
 use pop3_connect::{Dial, Login, Session};
 use pop3_driver::client::Client;
 use pop3_driver::{Stop, Transport};
-use pop3_fetch::{Fetch, Options, RecognisedBy, Report, Target};
+use pop3_fetch::{Fetch, Options, Report, Target};
 
 use crate::account;
-use crate::args::{self, RecogniseBy};
+use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{self, Shield};
 use crate::progress::Progress;
@@ -27,7 +27,7 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
     let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
         if json {
             summary::print_json(report, result, to_stderr);
-        } else if !quiet && (always || result.is_ok() || summary::is_begun(report)) {
+        } else if !quiet && (always || result.is_ok() || report.is_begun()) {
             // Without a session there is nothing to report but the error.
             summary::print(report, to_stderr);
         }
@@ -94,7 +94,7 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
     dial = dial.with_stop(stop);
     let mut fetch = fetch.on_event(Progress::new(options.quiet).listener());
     let fetched = dial
-        .run(account.runtime.into(), Fetcher { fetch: &mut fetch, login })
+        .run(account.runtime.connect, Fetcher { fetch: &mut fetch, login })
         .map_err(|error| Failure::from(dial.explain(&error)));
     *report = *fetch.report();
     let report = fetched?.map_err(|error| failure::failure(&error, &dial))?;
@@ -102,17 +102,13 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
 }
 
 fn wishes(options: &args::Fetch, stop: Stop) -> Options {
-    let recognised_by = options.recognise_by.map(|by| match by {
-        RecogniseBy::UniqueIds => RecognisedBy::UniqueIds,
-        RecogniseBy::Content => RecognisedBy::Content,
-    });
     Options::new()
         .with_all(options.all)
         .with_delete(options.delete)
         .with_limit(options.limit)
         .with_max_size(options.max_size)
         .with_forget_after(options.forget_after)
-        .with_recognised_by(recognised_by)
+        .with_recognised_by(options.recognise_by)
         .with_stop(stop)
 }
 

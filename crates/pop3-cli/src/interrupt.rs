@@ -52,24 +52,33 @@ pub(crate) fn watch(
     notice: impl FnOnce(Exit) + Send + 'static,
     farewell: impl FnOnce(Exit) + Send + 'static,
 ) -> Result<(), Failure> {
-    let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
     let interrupt = INTERRUPT.get_or_init(Interrupt::default);
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
-    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(cant)?;
-    let work = move || {
-        let mut words = Some((notice, farewell));
-        for signal in &mut signals {
-            let exit = meaning(signal);
-            let Some((notice, farewell)) = words.take() else {
-                // The second signal: whoever sends it does not want to wait.
-                process::exit(exit.code());
-            };
-            let end = move || interrupt.end(exit, notice, farewell);
-            if thread::Builder::new().name("end".into()).spawn(end).is_err() {
-                process::exit(exit.code());
-            }
+    let mut words = Some((notice, farewell));
+    on_signals([SIGINT, SIGTERM].into_iter().chain(hangup), move |signal| {
+        let exit = meaning(signal);
+        let Some((notice, farewell)) = words.take() else {
+            // The second signal: whoever sends it does not want to wait.
+            process::exit(exit.code());
+        };
+        let end = move || interrupt.end(exit, notice, farewell);
+        if thread::Builder::new().name("end".into()).spawn(end).is_err() {
+            process::exit(exit.code());
         }
-    };
+    })
+}
+
+/// Has this called, in a thread of its own, each time that one of these signals comes.
+///
+/// # Errors
+/// When the system refuses that.
+pub(crate) fn on_signals(
+    which: impl IntoIterator<Item = i32>,
+    mut each: impl FnMut(i32) + Send + 'static,
+) -> Result<(), Failure> {
+    let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
+    let mut signals = Signals::new(which).map_err(cant)?;
+    let work = move || signals.forever().for_each(&mut each);
     thread::Builder::new().name("signals".into()).spawn(work).map(drop).map_err(cant)
 }
 

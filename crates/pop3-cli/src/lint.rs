@@ -1,22 +1,20 @@
 //! `pop3 lint`: recorded sessions, line by line, and which rules are broken in them.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::Path;
 
 use pop3_lint::{Error, Form, Level, Linter, Options};
 use pop3_text::reasons;
 
-use crate::args::{Lint, LintLevel};
+use crate::args::Lint;
 use crate::exit::{Exit, Failure};
+use crate::tell::print;
 
 /// Reads the file and prints what is found.
 pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     let input = open(&options.file)?;
-    let mut linter = Linter::new(settings(options), |text| {
-        // Who closed the stream does not want to read it.
-        let _ = io::stdout().write_all(text.as_bytes());
-    });
+    let mut linter = Linter::new(settings(options), print);
     let read = linter.read(input);
     // What was found before is told in any case.
     let summary = linter.finish();
@@ -35,17 +33,12 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
 }
 
 fn settings(options: &Lint) -> Options {
-    let least = match options.level {
-        LintLevel::Must => Level::Must,
-        LintLevel::Should => Level::Should,
-        LintLevel::Practice => Level::Practice,
-    };
     let form = match (options.json, options.quiet) {
         (true, _) => Form::Json,
         (false, true) => Form::Violations,
         (false, false) => Form::Dialogue,
     };
-    let settings = Options::new().with_least(least).with_form(form);
+    let settings = Options::new().with_least(options.level).with_form(form);
     options.port.iter().fold(settings, |settings, &port| settings.with_port(port))
 }
 

@@ -6,13 +6,12 @@ use std::os::fd::AsFd as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::OnceLock;
 
-use pop3_serve::log::{self, Format};
+use pop3_serve::log;
 use tracing::error;
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::args::{Log, LogFormat, LogLevel};
+use crate::args::Log;
 use crate::exit::Failure;
 
 static LOG: OnceLock<log::Log> = OnceLock::new();
@@ -27,26 +26,14 @@ pub(crate) struct Logging(());
 /// # Errors
 /// When the system gives no thread or no descriptor for it.
 pub(crate) fn init(options: &Log) -> Result<Logging, Failure> {
-    let level = match options.level {
-        LogLevel::Off => LevelFilter::OFF,
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let format = match options.format {
-        LogFormat::Text => Format::Text,
-        LogFormat::Json => Format::Json,
-    };
     let cant = |error: io::Error| Failure::usage(format!("can't log to standard error: {error}"));
     // A descriptor of its own: the lock of std's handle would be held while the system takes nothing, and
     // whoever prints would wait for it.
     let stderr = File::from(io::stderr().as_fd().try_clone_to_owned().map_err(cant)?);
-    let (lines, log) = log::start(stderr, format, io::stderr().is_terminal()).map_err(cant)?;
+    let (lines, log) = log::start(stderr, options.format, io::stderr().is_terminal()).map_err(cant)?;
     // The first one stays.
     let _ = LOG.set(log);
-    let _ = tracing_subscriber::registry().with(level).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(options.level).with(lines).try_init();
     panic::set_hook(Box::new(log_panic));
     Ok(Logging(()))
 }

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
-use crate::exit::{Exit, Failure, report_usage};
+use crate::exit::{Exit, Failure};
 use crate::tell::tell;
 
 fn main() -> ExitCode {
@@ -51,4 +51,23 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),
     }
+}
+
+/// The command line was not understood: one line from the parser's report, or the help that was
+/// asked for.
+fn report_usage(error: &clap::Error) -> Exit {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+
+    let kind = error.kind();
+    if matches!(kind, DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        // Nothing can be said when the help can't be written.
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    tell(Failure::usage(format!("{line} (pop3 --help tells more)")));
+    Exit::Usage
 }

@@ -1,14 +1,15 @@
 //! `pop3 passwd NAME`: lines for the users file.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
 use pop3_connect::first_line;
 use pop3_proto::Secret;
-use pop3_sasl::scram::Hash;
 use pop3_serve::{BadPassword, UserName};
 
-use crate::args::{Passwd, PasswordForm};
+use crate::args::Passwd;
 use crate::exit::{Exit, Failure};
+use crate::password::prompt;
+use crate::tell::hand_out;
 
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.
@@ -17,15 +18,12 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
         .ok_or_else(|| Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE)))?;
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
     let mut lines = Secret::new(String::new());
-    for &form in &options.form {
-        let form = form_of(form, options.iterations);
+    for form in &options.form {
+        let form = form(options.iterations);
         let form = form.make(password.expose()).map_err(|error| explain(&error))?;
         lines = Secret::new(format!("{}{name}:{}\n", lines.expose(), form.expose()));
     }
-    io::stdout()
-        .write_all(lines.expose().as_bytes())
-        .and_then(|()| io::stdout().flush())
-        .map_err(|error| Failure::usage(format!("standard output can't be written: {error}")))?;
+    hand_out(lines.expose())?;
     Ok(Exit::Done)
 }
 
@@ -38,23 +36,7 @@ fn explain(error: &BadPassword) -> Failure {
     }
 }
 
-/// The form that the library knows.
-const fn form_of(form: PasswordForm, iterations: u32) -> pop3_serve::PasswordForm {
-    let hash = match form {
-        PasswordForm::Argon2id => return pop3_serve::PasswordForm::Argon2id,
-        PasswordForm::ScramSha1 => Hash::Sha1,
-        PasswordForm::ScramSha256 => Hash::Sha256,
-        PasswordForm::ScramSha512 => Hash::Sha512,
-    };
-    pop3_serve::PasswordForm::Scram { hash, iterations }
-}
-
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {
-    let prompt = |text| {
-        rpassword::prompt_password(text)
-            .map(|password| Secret::new(password.into_bytes()))
-            .map_err(|error| Failure::usage(format!("the password can't be read from the terminal: {error}")))
-    };
     let password = prompt("Password: ")?;
     if !password.same_octets(prompt("The same again: ")?.expose()) {
         return Err(Failure::usage("the two passwords differ; nothing was printed"));

@@ -42,8 +42,16 @@ fn ask(whose: &str) -> Result<Secret<Vec<u8>>, Error> {
             "there is no password for {whose}: give --password-file, --password-command or {VARIABLE}"
         )));
     }
+    prompt(&format!("Password of {whose}: "))
+}
+
+/// Asks on the terminal, which does not show what is typed.
+///
+/// # Errors
+/// When nothing can be read there.
+pub(crate) fn prompt(text: &str) -> Result<Secret<Vec<u8>>, Error> {
     let _restored = restoring_terminal();
-    rpassword::prompt_password(format!("Password of {whose}: "))
+    rpassword::prompt_password(text)
         .map(|password| Secret::new(password.into_bytes()))
         .map_err(|error| Error::of_source(format!("the password can't be read from the terminal: {error}")))
 }

@@ -3,18 +3,19 @@
 mod signals;
 
 use core::net::Ipv4Addr;
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
     Certificate, Config, Entrance, ErrorKind, Limits, SaltKey, Server, Stop, TokenCommand, UsersFile,
+    this_host,
 };
 use tracing::{info, warn};
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failure};
 use crate::password::VARIABLE;
+use crate::tell::hand_out;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
@@ -30,7 +31,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
     let stop = Stop::with_grace(signals::GRACE);
     signals::watch(&stop, &users, server.offer(), certificate)?;
     announce(&server)?;
-    server.run(options.runtime.into(), &stop)?;
+    server.run(options.runtime.serve, &stop)?;
     info!("stopped");
     Ok(Exit::Done)
 }
@@ -38,7 +39,7 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
 /// The settings that the options stand for.
 fn config(options: &Serve) -> Result<Config, Failure> {
     let mut config = Config::new(&options.maildrops);
-    let host = options.hostname.clone().unwrap_or_else(host_name);
+    let host = options.hostname.clone().unwrap_or_else(this_host);
     config.certificate = certificate(options, &host)?.map(Arc::new);
     config.host = Some(host);
     for &address in &options.listen {
@@ -53,7 +54,7 @@ fn config(options: &Serve) -> Result<Config, Failure> {
             config = config.listen_tls((Ipv4Addr::LOCALHOST, 1995).into());
         }
     }
-    config.mechanisms = options.auth_mechanisms.as_ref().map(|list| list.0.clone());
+    config.mechanisms = options.auth_mechanisms.clone();
     config.channel_binding = options.channel_binding;
     config.apop = options.apop;
     config.utf8 = options.utf8;
@@ -66,7 +67,7 @@ fn config(options: &Serve) -> Result<Config, Failure> {
     config.proxies.clone_from(&options.proxy_from);
     config.xclient_proxies.clone_from(&options.xclient_from);
     config.login_delay = options.login_delay;
-    config.expire = options.expire.map(|expiry| expiry.0);
+    config.expire = options.expire;
     config.enforce_expiry = options.expire_enforce;
     config.implementation.clone_from(&options.implementation);
     config.idle_timeout = options.idle_timeout;
@@ -83,16 +84,12 @@ fn config(options: &Serve) -> Result<Config, Failure> {
 fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
     let default = || SaltKey::default_path(&options.users);
     let path = options.salt_key.clone().unwrap_or_else(default);
-    match SaltKey::load_or_make(&path)? {
-        Ok(key) => Ok(Some(key)),
-        Err(error) => {
-            warn!(
-                "{} can't be made: {error}; until it can, salts of unknown users change with each start, \
-                 which shows that they are unknown; --salt-key names another place",
-                path.display()
-            );
+    match SaltKey::load_or_make(&path) {
+        Err(error) if error.kind() == ErrorKind::NotMade => {
+            warn!("{error}; --salt-key names another place");
             Ok(None)
         }
+        key => Ok(Some(key?)),
     }
 }
 
@@ -134,21 +131,5 @@ fn announce(server: &Server) -> Result<(), Failure> {
         lines.push_str(&format!("listening {scheme} {address}\n"));
     }
     lines.push_str("ready\n");
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(lines.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::usage(format!("can't write to standard output: {error}")))
-}
-
-/// The name of this machine, as far as it can stand in a greeting.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name
-        .trim()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
-        .take(200)
-        .collect();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+    hand_out(&lines)
 }

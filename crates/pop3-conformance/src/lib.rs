@@ -65,4 +65,21 @@ impl Selection {
         self.0.is_empty()
             || self.0.iter().any(|name| name.eq_ignore_ascii_case(group) || name.eq_ignore_ascii_case(id))
     }
+
+    /// The rows of `groups` that are tried, with what each asks, a line each.
+    #[must_use]
+    pub fn list(&self, groups: &[Group]) -> String {
+        let mut text = String::new();
+        for group in groups {
+            let rows: Vec<&Row> = group.rows.iter().filter(|row| self.has(group.name, row.id)).collect();
+            if !rows.is_empty() {
+                text.push_str(&format!("{} - {}\n", group.name, group.title));
+            }
+            for row in rows {
+                let level = row.level.to_string();
+                text.push_str(&format!("  {:<12} {level:<9} {}\n", row.id, row.requirement));
+            }
+        }
+        text
+    }
 }

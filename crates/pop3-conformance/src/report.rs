@@ -2,6 +2,8 @@
 
 use core::fmt::Write as _;
 
+use serde_json::json;
+
 use crate::row::{Level, Row};
 use crate::verdict::Outcome;
 
@@ -89,6 +91,31 @@ impl Report {
         text.push('\n');
         text.push_str(&self.summary());
         text
+    }
+
+    /// The table as an object in JSON, in some lines: `passed`, `failed` and `not_applicable` are figures, `rows` is a
+    /// list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let row = |entry: &Entry| {
+            json!({
+                "group": entry.group,
+                "row": entry.row.id,
+                "level": entry.row.level.to_string(),
+                "requirement": entry.row.requirement,
+                "outcome": entry.outcome.to_string(),
+                "text": entry.outcome.text(),
+                "transcript": entry.transcript,
+            })
+        };
+        let Totals { passed, failed, not_applicable } = self.totals();
+        let json = json!({
+            "passed": passed,
+            "failed": failed,
+            "not_applicable": not_applicable,
+            "rows": self.entries.iter().map(row).collect::<Vec<_>>(),
+        });
+        format!("{json:#}\n")
     }
 
     /// The last line, `N passed, N failed, N not applicable`, and before it how strongly the rows bind that

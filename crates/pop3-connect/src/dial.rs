@@ -1,6 +1,7 @@
 //! From the settings of an account to a client that has been greeted, on any runtime.
 
 use core::net::{IpAddr, SocketAddr};
+use std::io;
 use std::net::ToSocketAddrs;
 
 use pop3_driver::client::{Client, Error as ClientError, Options, Security};
@@ -114,6 +115,16 @@ impl Dial {
         &self.security
     }
 
+    /// What is dialled, one after the other: where the host was looked up already, what was found then.
+    ///
+    /// # Errors
+    /// When the host has to be looked up, which blocks, and is not found.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let look_up = |host: &String| (host.as_str(), self.port).to_socket_addrs();
+        let found: Vec<_> = self.hosts.iter().map(look_up).collect::<io::Result<_>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// The same with other protection.
     #[must_use]
     pub fn with_security(&self, security: Security) -> Self {
@@ -151,7 +162,7 @@ impl Dial {
         &self,
         connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, ClientError>,
     ) -> Result<Client<T>, ClientError> {
-        let mut result = Err(ClientError::Network(std::io::ErrorKind::NotFound.into()));
+        let mut result = Err(ClientError::Network(io::ErrorKind::NotFound.into()));
         for host in &self.hosts {
             let connecting = connect(host, self.port, self.security.clone(), self.options.clone());
             result = match &self.options.stop {

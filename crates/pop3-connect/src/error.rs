@@ -13,6 +13,7 @@ use pop3_text::Escaped;
 pub struct Error {
     kind: ErrorKind,
     retry: Retry,
+    unoffered: bool,
     text: String,
 }
 
@@ -39,11 +40,15 @@ impl Error {
             ErrorKind::Login => Retry::OtherCredentials,
             ErrorKind::Settings | ErrorKind::Protocol => Retry::Never,
         };
-        Self { kind, retry, text: text.into() }
+        Self { kind, retry, unoffered: false, text: text.into() }
     }
 
     pub(crate) fn settings(text: impl Into<String>) -> Self {
         Self::new(ErrorKind::Settings, text)
+    }
+
+    pub(crate) fn unoffered(self) -> Self {
+        Self { unoffered: true, ..self }
     }
 
     pub(crate) fn with_retry(self, retry: Retry) -> Self {
@@ -60,6 +65,13 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Whether the server does not offer the way to log in. Then it helps to see what it does offer, before and within
+    /// TLS.
+    #[must_use]
+    pub const fn is_unoffered(&self) -> bool {
+        self.unoffered
     }
 
     /// Whether, and how, trying again may help. Where the error is one of the client's, as

@@ -98,12 +98,9 @@ impl Dial {
             ),
             client::Error::NoLogin(_) => Error::new(
                 ErrorKind::Login,
-                format!(
-                    "{place}: {} (pop3 check lists what it offers; {} names another)",
-                    reasons(error),
-                    name("auth")
-                ),
-            ),
+                format!("{place}: {} ({} names another way)", reasons(error), name("auth")),
+            )
+            .unoffered(),
             client::Error::Tls(error) => {
                 let (what, advice) = match Refused::find(error) {
                     Some(refused) => (refused.to_string(), tls_words::advice(refused, naming)),
@@ -137,12 +134,9 @@ impl Dial {
             }
             client::Error::NoTimestamp => Error::new(
                 ErrorKind::Login,
-                format!(
-                    "{place} offers no APOP: {} (pop3 check lists what it offers; {} names another way)",
-                    reasons(error),
-                    name("auth")
-                ),
-            ),
+                format!("{place} offers no APOP: {} ({} names another way)", reasons(error), name("auth")),
+            )
+            .unoffered(),
             client::Error::Argument(_) | client::Error::Unsendable(_) | client::Error::Unusable(_) => {
                 Error::settings(format!("{place}: {}", reasons(error)))
             }

@@ -58,6 +58,7 @@
 
 mod choice;
 mod dial;
+mod dialogue;
 mod error;
 mod explain;
 mod kind;
@@ -72,6 +73,7 @@ mod tls;
 mod way;
 
 pub use dial::Dial;
+pub use dialogue::Dialogue;
 pub use error::{Error, ErrorKind};
 pub use kind::Kind;
 pub use login::Login;

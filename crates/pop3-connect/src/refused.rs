@@ -22,10 +22,11 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming
             return Error::new(
                 ErrorKind::Login,
                 format!(
-                    "{place} does not offer {what}, and refuses it: {text} (pop3 check lists what it offers; {} names another)",
+                    "{place} does not offer {what}, and refuses it: {text} ({} names another way)",
                     naming("auth", None)
                 ),
-            );
+            )
+            .unoffered();
         }
     }
     let details = refusal.details.as_ref();

@@ -1,5 +1,6 @@
 //! How a server is reached, and how to log in.
 
+use core::str::FromStr;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -44,6 +45,19 @@ impl Rate {
     #[must_use]
     pub fn patient_for(timeout: Duration) -> Self {
         Self { octets: 1000, period: timeout.max(Duration::from_secs(60)) }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    /// Octets, with a slash and the seconds behind it if it is not a minute: `1000`, `1000/60`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (octets, seconds) = text.split_once('/').unwrap_or((text, "60"));
+        match (octets.parse(), seconds.parse::<u32>()) {
+            (Ok(octets), Ok(seconds @ 1..)) => Ok(Self::new(octets, Duration::from_secs(seconds.into()))),
+            _ => Err("give octets a minute, as 1000, or octets in so many seconds, as 1000/60"),
+        }
     }
 }
 
@@ -175,6 +189,17 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates() {
+        let rate = |octets, seconds| Ok(Rate::new(octets, Duration::from_secs(seconds)));
+        assert_eq!("1000".parse(), rate(1000, 60));
+        assert_eq!("0".parse(), rate(0, 60));
+        assert_eq!("20/5".parse(), rate(20, 5));
+        for bad in ["", "x", "1/", "/1", "1/0", "-1", "1/1/1", "1.5"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn who_is_patient_with_silence_is_so_with_a_slow_line() {

@@ -1,5 +1,7 @@
 //! What a run did.
 
+use core::fmt;
+
 /// The figures of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,6 +31,12 @@ impl Report {
         self.failed == 0 && self.not_deleted == 0
     }
 
+    /// Whether there is anything to tell of.
+    #[must_use]
+    pub const fn is_begun(&self) -> bool {
+        self.fetched > 0 || self.known > 0 || self.too_large > 0 || !self.is_well()
+    }
+
     /// Whether each message of the maildrop was recognised: none failed and none was skipped.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -36,9 +44,37 @@ impl Report {
     }
 }
 
+impl fmt::Display for Report {
+    /// The figures in one line; of all but the first one those that are not 0.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.fetched == 1 { "" } else { "s" };
+        write!(f, "{} message{plural} fetched ({} octets)", self.fetched, self.octets)?;
+        for (count, what) in [
+            (self.known, "fetched earlier"),
+            (self.failed, "failed"),
+            (self.too_large, "skipped as too large"),
+            (self.left, "left for the next run"),
+            (self.deleted, "deleted from the server"),
+            (self.not_deleted, "not deleted from the server"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_happened_is_told() {
+        let report = Report { fetched: 1, octets: 5, failed: 2, ..Report::default() };
+        assert_eq!(report.to_string(), "1 message fetched (5 octets), 2 failed");
+        assert!(Report { failed: 1, ..Report::default() }.is_begun() && !Report::default().is_begun());
+    }
 
     #[test]
     fn what_is_skipped_on_purpose_was_not_wanted() {

@@ -53,7 +53,7 @@ pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
         limit,
         max_connections = most,
         wanted,
-        "fewer connections than --max-connections are served, as the limit of open files (ulimit -n) allows no more; raise it"
+        "fewer connections than wanted are served, as the limit of open files (ulimit -n) allows no more; raise it"
     );
     most
 }
@@ -93,7 +93,7 @@ pub(super) fn short(error: &io::Error) {
             %error,
             missed,
             "no file can be opened: who is logged in waits for a moment, and new connections do; \
-             raise the limit of open files (ulimit -n) or lower --max-connections"
+             raise the limit of open files (ulimit -n) or allow fewer connections"
         );
     } else {
         warn!(%error, missed, "a connection can't be accepted now; it is tried again");

@@ -20,6 +20,9 @@ pub struct Error {
 pub enum ErrorKind {
     /// A file, a folder or a setting can't be used. It works once the operator has changed that.
     Unusable,
+    /// A file that is made where there is none can't be made, such as the key of [salts](crate::SaltKey). The server
+    /// works without it, and the text says with what effect.
+    NotMade,
     /// This mechanism of AUTH is to be offered, and what it checks credentials with is not set: the authorities of
     /// clients' certificates for EXTERNAL, the checker of tokens for OAUTHBEARER and XOAUTH2.
     Unsupported(Mechanism),

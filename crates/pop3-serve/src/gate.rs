@@ -21,7 +21,7 @@ use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
 use crate::error::Error;
 use crate::throttle::{LONGEST_WAIT, TooMany};
-use crate::users::{SaltKey, UserName, Users, check};
+use crate::users::{LoggedIn, SaltKey, UserName, Users, check};
 
 /// Checks credentials of all kinds, slows down who guesses, and logs what is refused.
 ///
@@ -112,7 +112,7 @@ impl Gatekeeper {
         credentials: &Arc<Credentials>,
         peer: &Peer,
         until: Instant,
-    ) -> Result<UserName, Rejection> {
+    ) -> Result<LoggedIn, Rejection> {
         // The try was counted when the keys were asked for.
         let counted = credentials.is_proved();
         let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
@@ -189,7 +189,7 @@ impl Gatekeeper {
         credentials: &Arc<Credentials>,
         peer: &Peer,
         turn: Turn,
-    ) -> Result<UserName, Refused> {
+    ) -> Result<LoggedIn, Refused> {
         if credentials.authorization.is_some() {
             return Err(Refused::Credentials("nobody may act for another"));
         }
@@ -209,7 +209,7 @@ impl Gatekeeper {
             Proof::Certificate => return self.certificate(name, peer, turn).await,
             Proof::Anonymous { trace } => {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
-                UserName::parse(ANONYMOUS)
+                return self.anonymous(turn).await;
             }
             // A kind of proof that is not known proves nothing.
             _ => None,
@@ -222,7 +222,7 @@ impl Gatekeeper {
         &self,
         credentials: &Arc<Credentials>,
         turn: Turn,
-    ) -> Result<Option<UserName>, Refused> {
+    ) -> Result<Option<LoggedIn>, Refused> {
         let credentials = Arc::clone(credentials);
         let costly = self.users.profile().computes_hashes();
         let verify = move |users: &dyn Users| {
@@ -232,18 +232,26 @@ impl Gatekeeper {
         self.ask(turn, costly, verify).await
     }
 
-    /// The checked name, if there is such a user.
-    async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<UserName>, Refused> {
+    /// The user of this name, if there is one.
+    async fn find(&self, name: &[u8], turn: Turn) -> Result<Option<LoggedIn>, Refused> {
         let name = name.to_owned();
         self.ask(turn, false, move |users| check::name(users, &name)).await
     }
 
-    async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<UserName, Refused> {
+    async fn anonymous(&self, turn: Turn) -> Result<LoggedIn, Refused> {
+        let name = UserName::parse(ANONYMOUS).ok_or(Refused::Credentials(WRONG))?;
+        self.ask(turn, false, |users| check::vouched(name, users)).await
+    }
+
+    async fn certificate(&self, name: &[u8], peer: &Peer, turn: Turn) -> Result<LoggedIn, Refused> {
         let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
         let shown = shown.ok_or(Refused::Credentials("there is no certificate"))?;
         let (shown, name) = (shown.clone(), name.to_owned());
-        let owner = self.ask(turn, false, move |users| external::user(&shown, &name, users)).await?;
-        owner.map_err(Refused::Credentials)
+        let owner = move |users: &dyn Users| match external::user(&shown, &name, users)? {
+            Ok(name) => check::vouched(name, users).map(Ok),
+            Err(why) => Ok(Err(why)),
+        };
+        self.ask(turn, false, owner).await?.map_err(Refused::Credentials)
     }
 
     /// Has the users asked; by a worker, where that takes long.
@@ -271,7 +279,7 @@ impl Gatekeeper {
         credentials: &Arc<Credentials>,
         peer: &Peer,
         turn: Turn,
-    ) -> Result<UserName, Refused> {
+    ) -> Result<LoggedIn, Refused> {
         let wrong = Refused::Credentials;
         let tokens = self.tokens.as_ref().ok_or(wrong("tokens can't be checked"))?;
         let name = &credentials.name;

@@ -1,5 +1,5 @@
 //! A POP3 server over Maildirs, as a library: users and their logins, limits, listeners, and the lines of a log. A hosting
-//! panel puts it into its own process; the program `pop3 serve` is little more than options for it.
+//! panel puts it into its own process.
 //!
 //! [`Server::bind`] takes a [`Config`] and the [`Users`], and [`Server::serve`] (on the tokio that is there) or
 //! [`Server::run`] (on a runtime of its own) serves until a [`Stop`] is thrown:
@@ -99,6 +99,7 @@ mod throttle;
 mod tokens;
 mod users;
 mod workers;
+mod written;
 
 pub use certificate::Certificate;
 pub use config::{Config, Limits};
@@ -112,6 +113,7 @@ pub use pop3_driver::server::Entrance;
 pub use server::Server;
 pub use tokens::TokenCommand;
 pub use users::{
-    BadForm, BadPassword, PasswordForm, Profile, SaltKey, Table, TableError, User, UserName, Users,
+    BadForm, BadPassword, LoggedIn, PasswordForm, Profile, SaltKey, Table, TableError, User, UserName, Users,
     UsersFile, parse_days,
 };
+pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};

@@ -102,7 +102,7 @@ impl Offer {
         }
         let effect = if self.list.is_some() { "they can't log in by it" } else { "so it is not offered" };
         let lacking = lacking.join(", ");
-        Some(format!("some users have no keys for {lacking}; {effect}; pop3 passwd makes keys"))
+        Some(format!("some users have no keys for {lacking}; {effect}"))
     }
 }
 

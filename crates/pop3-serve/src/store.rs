@@ -21,7 +21,7 @@ use super::descriptors;
 use super::gate::Gatekeeper;
 use super::offer::Offer;
 use crate::places::{Places, UserGuard};
-use crate::users::{User, UserName};
+use crate::users::{LoggedIn, User, UserName};
 
 /// The folder of the Maildirs, and who may open which.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl MailStore {
     /// What the client is told.
     pub(super) fn open(
         &self,
-        user: UserName,
+        user: LoggedIn,
         credentials: &Credentials,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
@@ -122,13 +122,9 @@ impl MailStore {
 
     fn open_of(
         &self,
-        user: UserName,
+        LoggedIn { name: user, user: own }: LoggedIn,
         credentials: &Credentials,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        let own = self.gatekeeper.users().find(&user).map_err(|error| {
-            error!(user = user.as_str(), %error, "the users can't be asked");
-            Rejection::temporary("the login can't be completed now")
-        })?;
         let own = own.as_deref();
         self.check_delay(&user, own)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
@@ -267,6 +263,7 @@ mod tests {
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();
+            let user = LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user };
             store.open(user, &Credentials::new(name.as_bytes().to_vec(), password))
         };
         let _open = open("alice").unwrap();

@@ -26,6 +26,23 @@ pub use salt::SaltKey;
 pub use table::{Table, TableError};
 pub use user::{BadForm, User};
 
+/// Who has logged in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoggedIn {
+    /// The name, which is that of the maildrop.
+    pub name: UserName,
+    /// What was found for the name when the credentials were checked; `None` where nothing is known of whom others vouch
+    /// for: ANONYMOUS, or the owner of a certificate.
+    pub user: Option<Arc<User>>,
+}
+
+impl LoggedIn {
+    pub(crate) fn known((name, user): (UserName, Arc<User>)) -> Self {
+        Self { name, user: Some(user) }
+    }
+}
+
 /// Where users come from: a [file](UsersFile), a [text in memory](Table), or a database that is asked each time.
 ///
 /// The [`Gatekeeper`](crate::Gatekeeper) checks credentials against what it finds here, so that an implementation never

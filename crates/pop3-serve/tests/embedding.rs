@@ -25,6 +25,8 @@ struct Database(Mutex<State>);
 struct State {
     users: HashMap<String, Arc<User>>,
     down: bool,
+    /// How often a user was asked for.
+    asked: usize,
 }
 
 impl Database {
@@ -41,7 +43,8 @@ impl Database {
 
 impl Users for Database {
     fn find(&self, name: &UserName) -> io::Result<Option<Arc<User>>> {
-        let state = self.0.lock().unwrap();
+        let mut state = self.0.lock().unwrap();
+        state.asked += 1;
         if state.down { Err(io::Error::other("down")) } else { Ok(state.users.get(name.as_str()).cloned()) }
     }
 
@@ -109,6 +112,7 @@ fn users_of_a_database_log_in_on_every_runtime() {
             let said = talk(address, &format!("USER {name}\r\nPASS {password}\r\nSTAT\r\nQUIT\r\n"));
             assert!(said[3].starts_with(reply), "{runtime:?} {name} {said:?}");
         }
+        assert_eq!(users.0.lock().unwrap().asked, 4, "{runtime:?}: once for each login");
         // A user who is made while it runs.
         let carol = User::new().with_form(b"{PLAIN}new").unwrap();
         users.0.lock().unwrap().users.insert("carol".into(), carol.into());

@@ -1,15 +1,16 @@
 //! The options of `pop3 serve`.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::Args;
 use ipnet::IpNet;
 use pop3_sasl::Mechanism;
-use pop3_serve::parse_days;
+use pop3_serve::{parse_days, parse_host, parse_implementation, parse_mechanisms, parse_network};
 
-use super::{EXIT_CODES, Log, Runtime, seconds};
+use super::named::named;
+use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -43,17 +44,17 @@ pub(crate) struct Serve {
     pub(crate) tls_client_ca: Option<PathBuf>,
     /// Connections from this network (192.0.2.0/24, or one address) are a proxy's, as HAProxy and nginx
     /// are: each begins with a PROXY header (version 1 or 2), which names the client; may be repeated
-    #[arg(long, value_name = "NET", value_parser = network)]
+    #[arg(long, value_name = "NET", value_parser = parse_network)]
     pub(crate) proxy_from: Vec<IpNet>,
     /// Clients on this network are proxies that may tell by XCLIENT whom they speak for; may be repeated
-    #[arg(long, value_name = "NET", value_parser = network)]
+    #[arg(long, value_name = "NET", value_parser = parse_network)]
     pub(crate) xclient_from: Vec<IpNet>,
     /// What drives the connections
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
     /// The mechanisms of AUTH, with commas between, or none
     /// [default: PLAIN, LOGIN, and those of SCRAM that every user of the users file can use]
-    #[arg(long, value_name = "LIST", value_parser = Mechanisms::parse)]
+    #[arg(long, value_name = "LIST", value_parser = parse_mechanisms)]
     pub(crate) auth_mechanisms: Option<Mechanisms>,
     /// Offer SCRAM with -PLUS over TLS, which binds a login to its connection. mutt 2.2 and neomutt choose
     /// it and then can't, so with their default settings they get in no more
@@ -84,14 +85,14 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub(crate) login_delay: Option<Duration>,
     /// Announce for how many days messages are kept, or never, which means that they do not expire
-    #[arg(long, value_name = "DAYS", value_parser = Expiry::parse)]
+    #[arg(long, value_name = "DAYS", value_parser = parse_days)]
     pub(crate) expire: Option<Expiry>,
     /// Remove at QUIT what has expired: what was read, and left alone for more days than that; with 0
     /// what was retrieved
     #[arg(long, requires = "expire")]
     pub(crate) expire_enforce: bool,
     /// Announce this as IMPLEMENTATION [default: nothing, as it helps attackers only]
-    #[arg(long, value_name = "TEXT", value_parser = implementation)]
+    #[arg(long, value_name = "TEXT", value_parser = parse_implementation)]
     pub(crate) implementation: Option<String>,
     /// Close a session after so long without a command; RFC 1939 asks for 600 or more
     #[arg(long, value_name = "SECS", default_value = "600", value_parser = seconds)]
@@ -110,76 +111,25 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_ip: u32,
     /// The name in the greeting and in the APOP timestamp [default: the name of this machine]
-    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
     pub(crate) hostname: Option<String>,
     #[command(flatten)]
     pub(crate) log: Log,
 }
 
-/// A list of mechanisms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mechanisms(pub(crate) Vec<Mechanism>);
-
-impl Mechanisms {
-    fn parse(text: &str) -> Result<Self, String> {
-        if text.eq_ignore_ascii_case("none") {
-            return Ok(Self(Vec::new()));
-        }
-        let parse = |name: &str| {
-            Mechanism::parse(name.trim().as_bytes()).ok_or_else(|| {
-                let known: Vec<_> = Mechanism::ALL.into_iter().map(Mechanism::name).collect();
-                format!("{name} is none of {}", known.join(", "))
-            })
-        };
-        text.split(',').map(parse).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// For how many days messages are kept, `None` for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Expiry(pub(crate) Option<u32>);
-
-impl Expiry {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        parse_days(text).map(Self)
-    }
-}
-
-/// Words of printable ASCII (RFC 2449 section 6.9).
-fn implementation(text: &str) -> Result<String, &'static str> {
-    let good = text.len() <= 200 && text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
-    if good && !text.trim().is_empty() {
-        Ok(text.trim().to_owned())
-    } else {
-        Err("IMPLEMENTATION is words of printable ASCII, at most 200 octets")
-    }
-}
-
-/// A network, or a single address.
-fn network(text: &str) -> Result<IpNet, &'static str> {
-    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "give an address, or a network as 192.0.2.0/24 or 2001:db8::/32")
-}
-
-/// A name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots.
-fn host_name(text: &str) -> Result<String, &'static str> {
-    let good = text.len() <= 200
-        && text.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-        });
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err("a host name has letters, digits and hyphens between its dots")
-    }
-}
+// Names, as clap takes an `Option` or a `Vec` that it sees for itself.
+type Mechanisms = Vec<Mechanism>;
+type Expiry = Option<u32>;
 
 #[cfg(test)]
 mod tests {
+    use core::net::IpAddr;
+
     use clap::Parser;
+    use tracing::level_filters::LevelFilter;
 
     use super::*;
-    use crate::args::{Cli, Command, LogLevel};
+    use crate::args::{Cli, Command};
 
     #[test]
     fn the_defaults_are_those_of_the_core() {
@@ -208,27 +158,11 @@ mod tests {
             (Duration::from_secs(5), Duration::from_secs(6))
         );
         assert!(serve.proxy_from[1].contains(&IpAddr::from(core::net::Ipv6Addr::LOCALHOST)));
-        assert_eq!((serve.runtime, serve.log.level), (Runtime::AsyncStd, LogLevel::Debug));
-        assert_eq!((serve.expire, serve.expire_enforce), (Some(Expiry(Some(31))), true));
+        assert_eq!(
+            (serve.runtime.serve, serve.log.level),
+            (pop3_serve::Runtime::AsyncStd, LevelFilter::DEBUG)
+        );
+        assert_eq!((serve.expire, serve.expire_enforce), (Some(Some(31)), true));
         assert_eq!(serve.implementation.as_deref(), Some("v1"));
-    }
-
-    #[test]
-    fn lists_of_mechanisms() {
-        let list = Mechanisms::parse("plain, SCRAM-SHA-256").unwrap();
-        assert_eq!(list.0, [Mechanism::Plain, Mechanism::ScramSha256]);
-        assert_eq!(Mechanisms::parse("NONE").unwrap().0, []);
-        for bad in ["", "PLAIN,", "GSSAPI", "PLAIN LOGIN"] {
-            assert!(Mechanisms::parse(bad).unwrap_err().contains("SCRAM-SHA-512-PLUS"), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_implementation_is_words() {
-        for (text, good) in
-            [(" a b ", Some("a b")), ("", None), (" ", None), ("a\r\nb", None), ("\u{e4}", None)]
-        {
-            assert_eq!(implementation(text).ok().as_deref(), good);
-        }
     }
 }

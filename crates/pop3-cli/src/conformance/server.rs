@@ -1,7 +1,5 @@
 //! A server under test: from the account on the command line to the report.
 
-use std::net::ToSocketAddrs;
-
 use pop3_conformance::server::Error;
 use pop3_conformance::{Connect, Report, Selection, Target, Tls};
 use pop3_connect::Dial;
@@ -26,11 +24,9 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
         return Err(Failure::usage(format!("the URL names no user of {place}: a maildrop is needed")));
     };
     let password = settings.read_password(&format!("{}@{place}", user.escape_ascii()))?;
-    let addresses = (url.host(), url.port())
-        .to_socket_addrs()
-        .map_err(|error| Failure::new(Exit::Connect, format!("{place}: {error}")))?;
-    let mut connect =
-        Connect::new(addresses.collect(), user, password.expose()).with_timeout(account.timeout);
+    let addresses =
+        dial.addresses().map_err(|error| Failure::new(Exit::Connect, format!("{place}: {error}")))?;
+    let mut connect = Connect::new(addresses, user, password.expose()).with_timeout(account.timeout);
     let tls = match dial.security() {
         Security::Implicit(_) => Tls::Implicit,
         Security::StartTls(_) => Tls::StartTls,

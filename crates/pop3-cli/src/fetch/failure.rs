@@ -2,7 +2,7 @@
 
 use pop3_connect::Dial;
 use pop3_fetch::{Error, ListingError};
-use pop3_text::{Escaped, reasons};
+use pop3_text::reasons;
 
 use crate::exit::{Exit, Failure};
 
@@ -26,48 +26,17 @@ pub(super) fn unopened(error: &Error) -> Failure {
 }
 
 fn listing(error: &ListingError, place: &str) -> Failure {
-    const UNTOUCHED: &str = "nothing was fetched or deleted";
     const BY_CONTENT: &str = "--recognise-by content does without, and fetches once more what is still there";
-    match error {
-        ListingError::NoUniqueIds { refusal, promised } => {
-            let text = Escaped::new(&refusal.text);
-            let (exit, advice) = if *promised {
-                (Exit::TryLater, "try again later; if it never works, ")
-            } else {
-                (Exit::Protocol, "")
-            };
-            Failure::new(
-                exit,
-                format!(
-                    "{place} refused UIDL, by which its messages are recognised: {text} ({UNTOUCHED}; {advice}{BY_CONTENT})"
-                ),
-            )
-        }
-        ListingError::NoSizes { refusal, promised } => {
-            let text = Escaped::new(&refusal.text);
-            let (exit, advice) = if *promised {
-                (Exit::TryLater, "try again later")
-            } else {
-                (Exit::Protocol, "--max-size needs the sizes of the messages")
-            };
-            Failure::new(exit, format!("{place} refused LIST: {text} ({UNTOUCHED}; {advice})"))
-        }
-        ListingError::MissingUniqueIds { first, count } => Failure::new(
-            Exit::Protocol,
-            format!(
-                "{place} gives no unique-id for {count} of its messages, the first being {first} ({UNTOUCHED}; try again later; if it is always so, {BY_CONTENT})"
-            ),
-        ),
-        ListingError::TwoUniqueIds(number) => Failure::new(
-            Exit::Protocol,
-            format!(
-                "{place} gives message {number} two unique-ids ({UNTOUCHED}; try again later; if it is always so, {BY_CONTENT})"
-            ),
-        ),
-        ListingError::TooMany(count) => Failure::new(
-            Exit::Protocol,
-            format!("{place} says that it has {count} messages, and lists none ({UNTOUCHED})"),
-        ),
-        error => Failure::new(Exit::Protocol, format!("{place}: {error}")),
-    }
+    let passing = error.is_passing();
+    let exit = if passing { Exit::TryLater } else { Exit::Protocol };
+    let advice = match error {
+        ListingError::NoUniqueIds { .. } if !passing => format!("; {BY_CONTENT}"),
+        ListingError::NoUniqueIds { .. }
+        | ListingError::MissingUniqueIds { .. }
+        | ListingError::TwoUniqueIds(_) => format!("; try again later; if it never works, {BY_CONTENT}"),
+        ListingError::NoSizes { .. } if passing => "; try again later".to_owned(),
+        ListingError::NoSizes { .. } => "; --max-size needs the sizes of the messages".to_owned(),
+        ListingError::TooMany(_) | _ => String::new(),
+    };
+    Failure::new(exit, format!("{place}: {error}{advice}"))
 }

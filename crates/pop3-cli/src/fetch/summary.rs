@@ -7,14 +7,9 @@ use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 
-/// Whether there is anything to tell of.
-pub(super) const fn is_begun(report: &Report) -> bool {
-    report.fetched > 0 || report.known > 0 || report.too_large > 0 || !report.is_well()
-}
-
 /// Prints the figures; on standard error if standard output is for messages.
 pub(super) fn print(report: &Report, to_stderr: bool) {
-    print_line(&text(report), to_stderr);
+    print_line(&report.to_string(), to_stderr);
 }
 
 /// Prints the figures and how the run ended as one line of JSON, whatever became of the run.
@@ -41,51 +36,20 @@ fn json(report: &Report, result: &Result<Exit, Failure>) -> serde_json::Value {
     })
 }
 
-fn text(report: &Report) -> String {
-    let mut text = format!("{} fetched ({} octets)", messages(report.fetched), report.octets);
-    for (count, what) in [
-        (report.known, "fetched earlier"),
-        (report.failed, "failed"),
-        (report.too_large, "skipped as too large"),
-        (report.left, "left for the next run"),
-        (report.deleted, "deleted from the server"),
-        (report.not_deleted, "not deleted from the server"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {what}"));
-        }
-    }
-    text
-}
-
 /// Who closed the stream does not want to read it.
 fn print_line(line: &str, to_stderr: bool) {
     let _ = if to_stderr { writeln!(io::stderr(), "{line}") } else { writeln!(io::stdout(), "{line}") };
-}
-
-fn messages(count: u64) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn report(fetched: u64, octets: u64, failed: u64) -> Report {
-        let mut report = Report::default();
-        (report.fetched, report.octets, report.failed) = (fetched, octets, failed);
-        report
-    }
-
-    #[test]
-    fn only_what_happened_is_told() {
-        assert_eq!(text(&report(1, 5, 2)), "1 message fetched (5 octets), 2 failed");
-        assert!(is_begun(&report(0, 0, 1)) && !is_begun(&report(0, 0, 0)));
-    }
-
     #[test]
     fn json_tells_how_the_run_ended() {
-        let json_of = |result| json(&report(1, 0, 0), &result);
+        let mut report = Report::default();
+        report.fetched = 1;
+        let json_of = |result| json(&report, &result);
         let json = json_of(Ok(Exit::Partial));
         assert_eq!((&json["fetched"], &json["exit"], &json["error"]), (&1.into(), &1.into(), &().into()));
         let json = json_of(Err(Failure::new(Exit::TryLater, "h: no\nmore")));

@@ -7,10 +7,10 @@ use std::{panic, process, thread};
 
 use pop3_serve::{Certificate, Offer, Stop, Users as _, UsersFile};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use tracing::{error, info, warn};
 
 use crate::exit::Failure;
+use crate::interrupt::on_signals;
 use crate::logging;
 
 /// How long sessions that are busy may go on after the signal to end. Then they are cut, and logged.
@@ -26,33 +26,28 @@ pub(super) fn watch(
     offer: &Offer,
     certificate: Option<Arc<Certificate>>,
 ) -> Result<(), Failure> {
-    let cant = |error| Failure::usage(format!("can't watch for signals: {error}"));
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(cant)?;
     let (stop, users, offer) = (stop.clone(), Arc::clone(users), offer.clone());
-    let work = move || {
-        for signal in &mut signals {
-            if signal == SIGHUP {
-                // Whatever is wrong with the files, the signals to end must be heard.
-                let read = || read_again(&users, &offer, certificate.as_deref());
-                if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
-                    error!("the files could not be read again");
-                }
-            } else if stop.is_stopped() {
-                // The second signal: whoever sends it does not want to wait.
-                process::exit(0);
-            } else {
-                let _ = thread::Builder::new().name("grace".into()).spawn(|| {
-                    thread::sleep(GRACE + REST);
-                    warn!("some sessions can't be ended and are left behind");
-                    logging::flush();
-                    process::exit(0);
-                });
-                stop.stop();
-                info!("stopping");
+    on_signals([SIGTERM, SIGINT, SIGHUP], move |signal| {
+        if signal == SIGHUP {
+            // Whatever is wrong with the files, the signals to end must be heard.
+            let read = || read_again(&users, &offer, certificate.as_deref());
+            if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
+                error!("the files could not be read again");
             }
+        } else if stop.is_stopped() {
+            // The second signal: whoever sends it does not want to wait.
+            process::exit(0);
+        } else {
+            let _ = thread::Builder::new().name("grace".into()).spawn(|| {
+                thread::sleep(GRACE + REST);
+                warn!("some sessions can't be ended and are left behind");
+                logging::flush();
+                process::exit(0);
+            });
+            stop.stop();
+            info!("stopping");
         }
-    };
-    thread::Builder::new().name("signals".into()).spawn(work).map(drop).map_err(cant)
+    })
 }
 
 /// Reads the users and the certificate again; what can't be read stays as it was.
@@ -61,7 +56,7 @@ fn read_again(users: &UsersFile, offer: &Offer, certificate: Option<&Certificate
         Ok(count) => {
             info!("read the users file again: {count} users");
             if let Some(advice) = offer.advice(&users.profile()) {
-                warn!("{advice}");
+                warn!("{advice}; pop3 passwd makes keys");
             }
         }
         Err(failure) => error!("the old users are kept: {failure}"),

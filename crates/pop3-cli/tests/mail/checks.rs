@@ -89,3 +89,23 @@ fn a_server_that_refuses_list_is_told_by_its_stat() {
         assert_eq!(said[said.len() - 3..], ["LIST", "UIDL", "QUIT"], "{runtime}");
     }
 }
+
+#[test]
+fn json_tells_the_same_after_an_error_too() {
+    let answer = |line: &str| match line {
+        "STAT" => Some(Some(b"+OK 1 17\r\n".to_vec())),
+        _ => None,
+    };
+    let server = Scripted::start(b"+OK ready\r\n", vec![script(mail(), answer)]);
+    let json: serde_json::Value = check(&server.url(), &["--json"]).parse().unwrap();
+    assert_eq!((&json["maildrop"]["octets"], &json["login"]), (&17.into(), &"USER".into()));
+    assert_eq!(json["error"], serde_json::Value::Null);
+
+    let refuse = |line: &str| line.starts_with("PASS").then(|| Some(b"-ERR [AUTH] no\r\n".to_vec()));
+    let server = Scripted::start(b"+OK ready\r\n", vec![script(mail(), refuse)]);
+    let mut command = program();
+    let output =
+        command.args(["check", &server.url(), "--json"]).env("POP3_PASSWORD", PASSWORD).output().unwrap();
+    let json: serde_json::Value = String::from_utf8(output.stdout.clone()).unwrap().parse().unwrap();
+    assert_eq!((code(&output), &json["error"]["kind"]), (4, &"login".into()), "{json}");
+}

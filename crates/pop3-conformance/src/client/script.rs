@@ -48,7 +48,7 @@ pub(crate) enum Act {
 impl Ask<'_> {
     /// The message that the command names.
     pub(crate) fn named(&self) -> Option<&Mail> {
-        let number = self.argument.split(' ').next()?.parse().ok()?;
+        let number: usize = self.argument.split(' ').next()?.parse().ok()?;
         self.mail.iter().find(|mail| mail.number == number)
     }
 }

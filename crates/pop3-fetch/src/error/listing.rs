@@ -38,6 +38,18 @@ pub enum ListingError {
     TooMany(u32),
 }
 
+impl ListingError {
+    /// Whether the server has promised what it refuses now, or says that the fault will pass: then it may work later,
+    /// unchanged.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::NoUniqueIds { promised, .. } | Self::NoSizes { promised, .. } => *promised,
+            Self::MissingUniqueIds { .. } | Self::TwoUniqueIds(_) | Self::TooMany(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for ListingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

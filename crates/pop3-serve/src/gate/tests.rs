@@ -134,11 +134,11 @@ fn remote() -> (Arc<Remote>, Gatekeeper) {
 fn users_that_may_block_are_asked_by_workers() {
     let (remote, keeper) = remote();
     let check = |credentials| wait(keeper.check(&Arc::new(credentials), &peer(), until()));
-    assert_eq!(check(of("alice", password("secret"))).unwrap().as_str(), "alice");
+    assert_eq!(check(of("alice", password("secret"))).unwrap().name.as_str(), "alice");
     assert!(check(of("alice", password("wrong"))).is_err());
     assert!(check(of("nobody", password("secret"))).is_err());
     wait(keeper.scram_keys("alice", Hash::Sha256, &peer(), until())).unwrap();
-    assert_eq!(check(of("alice", Proof::Scram)).unwrap().as_str(), "alice");
+    assert_eq!(check(of("alice", Proof::Scram)).unwrap().name.as_str(), "alice");
     let asked = remote.asked.lock().unwrap();
     assert_eq!(*asked, ["hash"; 5]);
 }

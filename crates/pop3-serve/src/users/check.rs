@@ -7,20 +7,25 @@ use std::io;
 use pop3_sasl::scram::{Hash, Keys};
 
 use super::user::Given;
-use super::{Profile, SaltKey, UserName, Users};
+use super::{LoggedIn, Profile, SaltKey, UserName, Users};
 
-/// The checked name, if there is such a user.
-pub(crate) fn name(users: &dyn Users, name: &[u8]) -> io::Result<Option<UserName>> {
+/// The user of this name, if there is one.
+pub(crate) fn name(users: &dyn Users, name: &[u8]) -> io::Result<Option<LoggedIn>> {
     let Some(name) = UserName::parse(name) else { return Ok(None) };
-    Ok(users.find(&name)?.map(|_| name))
+    Ok(users.find(&name)?.map(|user| LoggedIn::known((name, user))))
 }
 
-/// Whether this is the user's password; if so, the user's checked name.
+/// Whom others vouch for, and what is known of that user, if anything.
+pub(crate) fn vouched(name: UserName, users: &dyn Users) -> io::Result<LoggedIn> {
+    Ok(LoggedIn { user: users.find(&name)?, name })
+}
+
+/// Whether this is the user's password; if so, the user.
 ///
 /// An unknown name costs as much as a known one: a check of the kind that is commonest is made for it, and where some
 /// users have hashes or keys, for those without them too. Where hashes have different costs, the cost of a known name
 /// is that of its own.
-pub(crate) fn password(users: &dyn Users, name: &[u8], password: &[u8]) -> io::Result<Option<UserName>> {
+pub(crate) fn password(users: &dyn Users, name: &[u8], password: &[u8]) -> io::Result<Option<LoggedIn>> {
     let name = UserName::parse(name);
     let password = Given::new(password);
     let user = match &name {
@@ -39,7 +44,7 @@ pub(crate) fn password(users: &dyn Users, name: &[u8], password: &[u8]) -> io::R
             false
         }
     };
-    Ok(name.filter(|_| right))
+    Ok(name.zip(user).filter(|_| right).map(LoggedIn::known))
 }
 
 /// Whether a digest of APOP or CRAM-MD5 is right, of users whose password is kept in clear: `prove` says so of a
@@ -49,7 +54,7 @@ pub(crate) fn digest(
     users: &dyn Users,
     name: &[u8],
     prove: impl Fn(&[u8]) -> bool,
-) -> io::Result<Option<UserName>> {
+) -> io::Result<Option<LoggedIn>> {
     let name = UserName::parse(name);
     let user = match &name {
         Some(name) => users.find(name)?,
@@ -60,7 +65,8 @@ pub(crate) fn digest(
     let prepared = plain.and_then(|plain| plain.prepared.as_ref());
     let prepared = prepared.map_or(octets, |text| text.expose().as_bytes());
     let right = prove(octets) | prove(prepared);
-    Ok(name.filter(|_| right && plain.is_some()))
+    let right = right && plain.is_some();
+    Ok(name.zip(user).filter(|_| right).map(LoggedIn::known))
 }
 
 /// The SCRAM keys of the user of this name: those that are kept, else some made of a password in clear, else some that

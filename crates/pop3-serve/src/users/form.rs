@@ -157,7 +157,7 @@ mod tests {
         let colons = "00:".repeat(31) + "Af";
         let mut octets = [0; 32];
         octets[31] = 0xaf;
-        // With the name of the hash as well, as `pop3 check` prints them.
+        // With the name of the hash as well, as people are shown them.
         for text in [&plain, &colons, &format!(" {plain}"), &format!("sha256:{plain}")] {
             assert_eq!(read(text), Some(octets), "{text}");
         }

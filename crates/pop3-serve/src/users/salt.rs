@@ -9,7 +9,7 @@ use std::process;
 
 use pop3_proto::Secret;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What salts are made of that the users file does not have. It has to be secret, so that nobody
 /// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
@@ -42,18 +42,26 @@ impl SaltKey {
     /// or not at all; where two programs make it at once, both take the one that was first.
     ///
     /// # Errors
-    /// When there is a file that is no key or can't be read. `Ok(Err(_))` when none can be written.
-    pub fn load_or_make(path: &Path) -> Result<Result<Self, io::Error>, Error> {
+    /// When there is a file that is no key or can't be read. The kind is [`NotMade`](ErrorKind::NotMade) when there is
+    /// none, and none can be written: a server without a key makes one for its process.
+    pub fn load_or_make(path: &Path) -> Result<Self, Error> {
         if let Some(key) = Self::load(path)? {
-            return Ok(Ok(key));
+            return Ok(key);
         }
         match Self::random()?.write(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                let text = format!(
+                    "{} can't be made: {error}; until it can, salts of unknown users change with each start, \
+                     which shows that they are unknown",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::NotMade, text));
+            }
         }
         let vanished = || Error::unusable(format!("{} was made and is gone", path.display()));
-        Self::load(path)?.ok_or_else(vanished).map(Ok)
+        Self::load(path)?.ok_or_else(vanished)
     }
 
     pub(super) fn expose(&self) -> &[u8] {
@@ -116,8 +124,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = SaltKey::default_path(&folder.path().join("users"));
         assert!(path.ends_with("users.salt-key"));
-        let made = SaltKey::load_or_make(&path).unwrap().unwrap();
-        let read = SaltKey::load_or_make(&path).unwrap().unwrap();
+        let made = SaltKey::load_or_make(&path).unwrap();
+        let read = SaltKey::load_or_make(&path).unwrap();
         assert_eq!((made.expose().len(), made.expose()), (32, read.expose()));
         assert_ne!(made.expose(), SaltKey::random().unwrap().expose());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn a_folder_that_can_not_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let error = SaltKey::load_or_make(&folder.path().join("none/key")).unwrap().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let error = SaltKey::load_or_make(&folder.path().join("none/key")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotMade);
     }
 }

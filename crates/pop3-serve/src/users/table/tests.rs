@@ -11,11 +11,11 @@ use crate::users::{SaltKey, UserName, check};
 /// The checks, of names as clients give them.
 impl Table {
     pub(crate) fn verify(&self, name: &[u8], password: &[u8]) -> Option<UserName> {
-        check::password(self, name, password).unwrap()
+        check::password(self, name, password).unwrap().map(|found| found.name)
     }
 
     fn prove(&self, name: &[u8], prove: impl Fn(&[u8]) -> bool) -> Option<UserName> {
-        check::digest(self, name, prove).unwrap()
+        check::digest(self, name, prove).unwrap().map(|found| found.name)
     }
 
     fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {

@@ -1,0 +1,187 @@
+//! One look at a server.
+
+use pop3_connect::{Dial, Error, Login, Session, Settings, Url};
+use pop3_driver::Transport;
+use pop3_driver::client::{self, Client, Options, Security};
+use pop3_proto::Capabilities;
+use pop3_proto::client::Error as Fault;
+use pop3_trust::Refused;
+
+use crate::finding::Finding;
+use crate::report::{Announced, Report};
+
+/// One look at a server, prepared: the secret is read, and nothing was sent.
+#[derive(Clone, Debug)]
+pub struct Check {
+    dial: Dial,
+    login: Option<Login>,
+}
+
+impl Check {
+    /// What the settings and the URL say. Where the URL names no user, and there is none without a name either, nobody
+    /// is logged in. This may block, as [`Dial::new`] and [`Login::new`] do.
+    ///
+    /// # Errors
+    /// When a setting or a file that it names can't be used, or the secret can't be had.
+    pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
+        let dial = Dial::new(settings, url)?;
+        let login = Login::new(settings, url, dial.place())?;
+        let dial = login.iter().fold(dial, |dial, login| dial.for_login(login));
+        Ok(Self { dial, login })
+    }
+
+    /// Looks, on this runtime. It blocks until it has ended: call it where no runtime is running. Whatever becomes of
+    /// it, the report has what was seen, and [`Report::error`] says why it is not all.
+    #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
+    #[must_use]
+    pub fn run(&self, runtime: pop3_connect::Runtime) -> Report {
+        let mut report = self.begin();
+        if let Some(plain) = self.before_tls() {
+            match plain.run(runtime, Before) {
+                Ok(list) => report.hear_before_tls(list),
+                Err(error) => return self.end(report, Err(error)),
+            }
+        }
+        let looked = self.dial.run(runtime, Looker { report: &mut report, login: self.login.as_ref() });
+        self.end(report, looked.and_then(|result| result))
+    }
+
+    /// Looks, by the `connect` of one of the adapters, such as `pop3_tokio::connect`; as [`run`](Self::run).
+    ///
+    /// The future may be dropped; then there is no report.
+    pub async fn look<T: Transport>(
+        &self,
+        connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, client::Error>,
+    ) -> Report {
+        let mut report = self.begin();
+        if let Some(plain) = self.before_tls() {
+            match plain.connect(&connect).await {
+                Ok(client) => report.hear_before_tls(Before.run(client).await),
+                Err(error) => return self.end(report, Err(error)),
+            }
+        }
+        let looked = match self.dial.connect(&connect).await {
+            Ok(client) => Looker { report: &mut report, login: self.login.as_ref() }.run(client).await,
+            Err(error) => Err(error),
+        };
+        self.end(report, looked)
+    }
+
+    fn begin(&self) -> Report {
+        Report { server: self.dial.place().to_owned(), ..Report::default() }
+    }
+
+    /// What the server says before TLS that begins by STLS is seen on a connection of its own, on which nothing secret
+    /// can be sent.
+    fn before_tls(&self) -> Option<Dial> {
+        matches!(self.dial.security(), Security::StartTls(_))
+            .then(|| self.dial.with_security(Security::Plaintext))
+    }
+
+    fn end(&self, mut report: Report, looked: Result<(), client::Error>) -> Report {
+        let Err(error) = looked else { return report };
+        if let client::Error::Tls(error) = &error {
+            report.refused_certificate = Refused::find(error).map(|refused| refused.certificate().to_vec());
+        }
+        report.error = Some(self.dial.explain(&error));
+        report
+    }
+}
+
+/// Asks for the capabilities and no more.
+struct Before;
+
+impl Session for Before {
+    type Output = Option<Capabilities>;
+
+    async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
+        let list = client.capabilities().await.ok().flatten();
+        // Nothing depends on how this connection ends.
+        let _ = client.quit().await;
+        list
+    }
+}
+
+/// The session proper: as far as it goes without a user, or to the end of a maildrop.
+struct Looker<'a> {
+    report: &'a mut Report,
+    login: Option<&'a Login>,
+}
+
+impl Session for Looker<'_> {
+    type Output = Result<(), client::Error>;
+
+    async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
+        let Self { report, login } = self;
+        report.look(&mut client, login).await?;
+        match client.quit().await {
+            // Nothing was marked, so that nothing depends on how the session ends.
+            Err(error) if is_hang_up(&error) => {
+                report.find(Finding::HangUpAtQuit);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+impl Report {
+    fn hear_before_tls(&mut self, list: Option<Capabilities>) {
+        self.find_before_tls(list.as_ref());
+        self.before_tls = list.into();
+    }
+
+    async fn look<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        login: Option<&Login>,
+    ) -> Result<(), client::Error> {
+        self.greeting = Some(client.greeting().to_vec());
+        self.offers_apop = client.offers_apop();
+        self.tls = client.tls();
+        let before = client.capabilities().await?;
+        self.before_login = before.clone().into();
+        self.find_before_login(before.as_ref(), client.channel());
+        if let Some(login) = login {
+            let result = login.log_in(client).await;
+            self.find_quirks(client.quirks());
+            let method = result?;
+            (self.login, self.warning) = (Some(method), login.warning(client, method));
+            let after = client.known_capabilities().cloned();
+            self.find_after_login(before.as_ref(), after.as_ref());
+            self.after_login = Announced::from(after);
+            self.look_at_maildrop(client).await?;
+        }
+        self.find_quirks(client.quirks());
+        Ok(())
+    }
+
+    /// The figures of the maildrop.
+    async fn look_at_maildrop<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), client::Error> {
+        let stat = client.stat().await?;
+        let (messages, octets) = (stat.messages, stat.octets);
+        self.maildrop = Some(stat);
+        match client.list().await {
+            Ok(sizes) => self.find_in_sizes(messages, octets, &sizes),
+            Err(client::Error::Refused(refusal)) => self.find(Finding::NoList(refusal.text.to_vec())),
+            Err(error) => return Err(error),
+        }
+        match client.uidl().await {
+            Ok(uids) => self.find_in_uids(messages, &uids),
+            Err(client::Error::Refused(refusal)) => self.find(Finding::NoUidl(refusal.text.to_vec())),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// Whether the connection has ended where a reply was due, in whatever way.
+fn is_hang_up(error: &client::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let client::Error::Protocol(fault) = error {
+        return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
+    }
+    // Within TLS an end that was not announced is told as one of the network.
+    let client::Error::Network(error) = error else { return false };
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}

@@ -1,0 +1,137 @@
+//! What is odd about a server, as values.
+
+use core::fmt;
+
+use pop3_proto::{MessageNumber, Octets, Quirk};
+use pop3_text::Escaped;
+
+/// Something odd about a server. `Display` is a sentence for people in one line; [`name`](Self::name) is for programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// STLS is not announced before TLS (RFC 2595 section 4).
+    NoStls,
+    /// Passwords are taken before TLS (RFC 8314 section 4.1).
+    PasswordsBeforeTls,
+    /// There is no CAPA (RFC 2449).
+    NoCapabilities,
+    /// STLS is announced within TLS (RFC 2595 section 4).
+    StlsWithinTls,
+    /// This capability is not announced before the login.
+    NotAnnounced(&'static str),
+    /// AUTH-RESP-CODE is announced without RESP-CODES (RFC 3206 section 6).
+    NoResponseCodes,
+    /// CAPA is not answered after the login (RFC 2449 section 5).
+    NoCapabilitiesAfterLogin,
+    /// This capability is announced before the login only (RFC 2449 section 5).
+    BeforeLoginOnly(Vec<u8>),
+    /// This capability is announced after the login only.
+    AfterLoginOnly(Vec<u8>),
+    /// STLS is announced after the login (RFC 2595 section 4).
+    StlsAfterLogin,
+    /// STAT and a listing count different numbers of messages.
+    OtherCount {
+        /// What STAT says.
+        stat: u32,
+        /// How many the listing has.
+        listed: usize,
+        /// `LIST` or `UIDL`.
+        listing: &'static str,
+    },
+    /// STAT and LIST count different numbers of octets.
+    OtherOctets {
+        /// What STAT says.
+        stat: Octets,
+        /// The sum of the sizes in LIST.
+        list: Octets,
+    },
+    /// This unique-id is given twice (RFC 1939 section 7).
+    UniqueIdTwice(Vec<u8>),
+    /// The unique-id of a message is none (RFC 1939 section 7).
+    BadUniqueId {
+        /// The message.
+        message: MessageNumber,
+        /// What stands in the place of the unique-id.
+        text: Vec<u8>,
+    },
+    /// There are more bad unique-ids, which are not listed.
+    More,
+    /// LIST is refused in these words.
+    NoList(Vec<u8>),
+    /// UIDL is refused in these words.
+    NoUidl(Vec<u8>),
+    /// The connection is closed at QUIT, which is not answered (RFC 1939 section 6).
+    HangUpAtQuit,
+    /// A departure from the protocol that the client overlooks.
+    Quirk(Quirk),
+}
+
+impl Finding {
+    /// A word for it that stays the same, such as `no-stls`: all findings of a kind have the same.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoStls => "no-stls",
+            Self::PasswordsBeforeTls => "passwords-before-tls",
+            Self::NoCapabilities => "no-capa",
+            Self::StlsWithinTls => "stls-within-tls",
+            Self::NotAnnounced(_) => "not-announced",
+            Self::NoResponseCodes => "no-resp-codes",
+            Self::NoCapabilitiesAfterLogin => "no-capa-after-login",
+            Self::BeforeLoginOnly(_) => "before-login-only",
+            Self::AfterLoginOnly(_) => "after-login-only",
+            Self::StlsAfterLogin => "stls-after-login",
+            Self::OtherCount { .. } => "other-count",
+            Self::OtherOctets { .. } => "other-octets",
+            Self::UniqueIdTwice(_) => "unique-id-twice",
+            Self::BadUniqueId { .. } => "bad-unique-id",
+            Self::More => "more",
+            Self::NoList(_) => "no-list",
+            Self::NoUidl(_) => "no-uidl",
+            Self::HangUpAtQuit => "hang-up-at-quit",
+            Self::Quirk(_) => "quirk",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStls => f.write_str("STLS is not announced before TLS (RFC 2595 section 4)"),
+            Self::PasswordsBeforeTls => f.write_str("passwords are taken before TLS (RFC 8314 section 4.1)"),
+            Self::NoCapabilities => f.write_str("there is no CAPA (RFC 2449)"),
+            Self::StlsWithinTls => f.write_str("STLS is announced within TLS (RFC 2595 section 4)"),
+            Self::NotAnnounced(tag) => write!(f, "{tag} is not announced before the login"),
+            Self::NoResponseCodes => {
+                f.write_str("AUTH-RESP-CODE is announced without RESP-CODES (RFC 3206 section 6)")
+            }
+            Self::NoCapabilitiesAfterLogin => {
+                f.write_str("CAPA is not answered after the login (RFC 2449 section 5)")
+            }
+            Self::BeforeLoginOnly(tag) => {
+                write!(f, "{} is announced before the login only (RFC 2449 section 5)", Escaped::new(tag))
+            }
+            Self::AfterLoginOnly(tag) => {
+                write!(f, "{} is announced after the login only", Escaped::new(tag))
+            }
+            Self::StlsAfterLogin => f.write_str("STLS is announced after the login (RFC 2595 section 4)"),
+            Self::OtherCount { stat, listed, listing } => {
+                write!(f, "STAT counts {stat} messages, {listing} {listed}")
+            }
+            Self::OtherOctets { stat, list } => write!(f, "STAT counts {stat} octets, LIST {list}"),
+            Self::UniqueIdTwice(uid) => {
+                write!(f, "the unique-id {} is given twice (RFC 1939 section 7)", Escaped::new(uid))
+            }
+            Self::BadUniqueId { message, text } => {
+                write!(f, "the unique-id of message {message} is none: {}", Escaped::new(text))
+            }
+            Self::More => f.write_str("more such are not listed"),
+            Self::NoList(text) => write!(f, "LIST is refused: {}", Escaped::new(text)),
+            Self::NoUidl(text) => write!(f, "UIDL is refused: {}", Escaped::new(text)),
+            Self::HangUpAtQuit => {
+                f.write_str("the connection is closed at QUIT, which is not answered (RFC 1939 section 6)")
+            }
+            Self::Quirk(quirk) => quirk.fmt(f),
+        }
+    }
+}

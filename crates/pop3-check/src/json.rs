@@ -1,0 +1,81 @@
+//! The report in JSON.
+
+use pop3_connect::ErrorKind;
+use pop3_text::Escaped;
+use rustls::pki_types::CertificateDer;
+use serde_json::{Value, json};
+
+use crate::report::{Announced, Report};
+use crate::text::mechanisms;
+
+impl Report {
+    /// The report as an object in JSON, in one line without its end. Each key is always there, and `null` where nothing
+    /// is known:
+    ///
+    /// - `server`, `greeting`, `login`, `warning`: texts; `offers_apop`: a boolean.
+    /// - `before_tls`, `before_login`, `after_login`: `null` where it was not asked, or an object with `lines` and
+    ///   `mechanisms`, two lists, which are `null` where there is no answer.
+    /// - `tls`: an object with `version`, `cipher` and `certificate`, a list of lines that describe it;
+    ///   `refused_certificate`: such a list.
+    /// - `maildrop`: an object with `messages` and `octets`.
+    /// - `findings`: a list of objects with [`name`](crate::Finding::name) and `text`.
+    /// - `error`: an object with `kind` (`settings`, `connection`, `login`, `protocol`, `later`) and `text`.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let text = |octets: &Vec<u8>| Escaped::new(octets).to_string();
+        let findings = self.findings.iter();
+        json!({
+            "server": self.server,
+            "before_tls": announced(&self.before_tls),
+            "greeting": self.greeting.as_ref().map(text),
+            "offers_apop": self.offers_apop,
+            "tls": self.tls.as_ref().map(|tls| json!({
+                "version": tls.version,
+                "cipher": tls.cipher,
+                "certificate": tls.certificates.first().map(|first| certificate(first)),
+            })),
+            "refused_certificate": self.refused_certificate.as_deref().map(certificate),
+            "before_login": announced(&self.before_login),
+            "login": self.login.map(|method| method.name()),
+            "warning": self.warning,
+            "after_login": announced(&self.after_login),
+            "maildrop": self.maildrop.as_ref().map(|stat| json!({
+                "messages": stat.messages,
+                "octets": stat.octets,
+            })),
+            "findings": findings
+                .map(|finding| json!({ "name": finding.name(), "text": finding.to_string() }))
+                .collect::<Vec<_>>(),
+            "error": self.error.as_ref().map(|error| json!({
+                "kind": kind(error.kind()),
+                "text": error.to_string(),
+            })),
+        })
+        .to_string()
+    }
+}
+
+fn certificate(certificate: &[u8]) -> Vec<String> {
+    pop3_trust::describe(&CertificateDer::from(certificate))
+}
+
+fn announced(announced: &Announced) -> Value {
+    let list = match announced {
+        Announced::NotAsked => return Value::Null,
+        Announced::Unknown | Announced::Known(_) => announced.capabilities(),
+    };
+    let lines = |list: &pop3_proto::Capabilities| -> Vec<String> {
+        list.lines().map(|line| Escaped::new(line).to_string()).collect()
+    };
+    json!({ "lines": list.map(lines), "mechanisms": list.map(mechanisms) })
+}
+
+const fn kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Settings => "settings",
+        ErrorKind::Connection => "connection",
+        ErrorKind::Login => "login",
+        ErrorKind::Later => "later",
+        ErrorKind::Protocol | _ => "protocol",
+    }
+}

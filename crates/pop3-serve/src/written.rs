@@ -1,0 +1,104 @@
+//! Settings as people write them: on a command line, in a file, in a form.
+
+use core::net::IpAddr;
+use std::fs;
+
+use ipnet::IpNet;
+use pop3_sasl::Mechanism;
+
+/// Reads a list of mechanisms with commas between, in letters of any case, or `none`.
+///
+/// # Errors
+/// When a name is none of a mechanism; the text names all that are.
+pub fn parse_mechanisms(text: &str) -> Result<Vec<Mechanism>, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Vec::new());
+    }
+    let parse = |name: &str| {
+        Mechanism::parse(name.trim().as_bytes()).ok_or_else(|| {
+            let known: Vec<_> = Mechanism::ALL.into_iter().map(Mechanism::name).collect();
+            format!("{name} is none of {}", known.join(", "))
+        })
+    };
+    text.split(',').map(parse).collect()
+}
+
+/// Reads the words that are announced as IMPLEMENTATION (RFC 2449 section 6.9), without space around them.
+///
+/// # Errors
+/// When there are none, or it has more than 200 octets, or others than printable ASCII.
+pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
+    let good = text.len() <= 200 && text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    if good && !text.trim().is_empty() {
+        Ok(text.trim().to_owned())
+    } else {
+        Err("IMPLEMENTATION is words of printable ASCII, at most 200 octets")
+    }
+}
+
+/// Reads a network, or a single address.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "give an address, or a network as 192.0.2.0/24 or 2001:db8::/32")
+}
+
+/// Reads a host name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots; at most 200
+/// octets.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_host(text: &str) -> Result<String, &'static str> {
+    let good = text.len() <= 200
+        && text.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+        });
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("a host name has letters, digits and hyphens between its dots")
+    }
+}
+
+/// The name of this machine, as far as it can stand in a greeting; `localhost` where the system tells none.
+#[must_use]
+pub fn this_host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let good = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let name: String = name.trim().chars().filter(good).take(200).collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_mechanisms() {
+        let list = parse_mechanisms("plain, SCRAM-SHA-256").unwrap();
+        assert_eq!(list, [Mechanism::Plain, Mechanism::ScramSha256]);
+        assert_eq!(parse_mechanisms("NONE").unwrap(), []);
+        for bad in ["", "PLAIN,", "GSSAPI", "PLAIN LOGIN"] {
+            assert!(parse_mechanisms(bad).unwrap_err().contains("SCRAM-SHA-512-PLUS"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_implementation_is_words() {
+        for (text, good) in
+            [(" a b ", Some("a b")), ("", None), (" ", None), ("a\r\nb", None), ("\u{e4}", None)]
+        {
+            assert_eq!(parse_implementation(text).ok().as_deref(), good);
+        }
+    }
+
+    #[test]
+    fn hosts_are_names() {
+        for (text, good) in [("a.b-1", true), ("", false), ("a..b", false), ("a b", false), ("a\n", false)] {
+            assert_eq!(parse_host(text).is_ok(), good, "{text}");
+        }
+        assert!(!this_host().is_empty());
+    }
+}
