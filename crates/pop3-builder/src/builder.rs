@@ -25,8 +25,10 @@ use crate::plan::{Plan, Protection};
 /// and believes the certificate authorities that the system trusts (feature `trust`, on by default in the adapters).
 ///
 /// A password or token leaves this machine in TLS only. The exceptions have names of their own:
-/// [`trusted_plaintext`](Self::trusted_plaintext) and [`security`](Self::security). Settings that contradict each other
-/// are an error, and nothing is connected then.
+/// [`trusted_plaintext`](Self::trusted_plaintext) and [`security`](Self::security).
+///
+/// A call replaces what an earlier one said of the same thing. Settings that do not fit together, such as a fingerprint
+/// and no TLS, are an error, and nothing is connected then.
 ///
 /// `connect` of `pop3-tokio` and `pop3-async-std` gives a [future](crate::Connecting) with the client; that of
 /// `pop3-std` blocks, and gives the client itself.
@@ -149,6 +151,9 @@ impl<A> Builder<A> {
 
     /// Believes the certificates in this PEM file as well as the system's authorities: those of authorities, and those
     /// of servers themselves.
+    ///
+    /// The file, and the system's list, are read by each `connect`. Where there are many, make a configuration once
+    /// ([`Whom`](pop3_trust::Whom::config)), and give it to [`tls_config`](Self::tls_config).
     #[cfg(feature = "trust")]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.plan.tls.ca_file = Some(path.into());

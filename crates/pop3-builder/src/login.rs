@@ -36,17 +36,22 @@ impl Login {
     /// Logs in, if there is anybody.
     pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<(), Error> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
+        let parts = || -> Result<_, Unusable> {
+            let name = credentials.name().ok_or(Unusable::NoName)?.as_bytes();
+            Ok((name, credentials.password().ok_or(Unusable::NoPassword)?.expose()))
+        };
         match self.method {
             None => client.login_with(credentials, &self.policy).await.map(drop),
             Some(LoginMethod::Auth(mechanism)) => client.authenticate(mechanism, credentials).await,
-            Some(method) => {
-                let name = credentials.name().ok_or(Unusable::NoName)?.as_bytes();
-                let password = credentials.password().ok_or(Unusable::NoPassword)?.expose();
-                match method {
-                    LoginMethod::Apop => client.login_apop(name, password).await,
-                    _ => client.login(name, password).await,
-                }
+            Some(LoginMethod::User) => {
+                let (name, password) = parts()?;
+                client.login(name, password).await
             }
+            Some(LoginMethod::Apop) => {
+                let (name, password) = parts()?;
+                client.login_apop(name, password).await
+            }
+            Some(_) => Err(Unusable::NotBuilt.into()),
         }
     }
 }

@@ -101,6 +101,7 @@ async fn settings_that_contradict_each_other<R: Builds>() {
     let folder = certificates.folder();
     let authority = folder.path().join("authority.pem");
     let builder = || R::builder("127.0.0.1").port(port).login("mrose", "tanstaaf");
+    assert!(!format!("{:?}", builder()).contains("tanstaaf"));
     let bound = LoginPolicy::default().with_require_binding(true);
     let given = Security::Implicit(certificates.client("localhost"));
     for (builder, word) in [
