@@ -188,6 +188,9 @@ impl<A> Builder<A> {
     }
 
     /// Sets the switch that ends connecting and the session: see [`Options::stop`], over which it prevails.
+    ///
+    /// `pop3-std` looks at it once TCP is connected: what ends that attempt earlier is
+    /// [`connect_timeout`](Self::connect_timeout) alone.
     pub fn stop(mut self, stop: Stop) -> Self {
         self.plan.stop = Some(stop);
         self

@@ -42,7 +42,8 @@ impl Prepared {
         self.options.clone()
     }
 
-    /// Waits for the connection, and logs in. The switch of [`Options::stop`] ends the wait.
+    /// Waits for the connection, and logs in. The switch of [`Options::stop`] ends the wait; once it is thrown, the future
+    /// is not polled any more.
     ///
     /// # Errors
     /// Those of the connection and of the login. The connection is closed then.
@@ -51,7 +52,7 @@ impl Prepared {
         connecting: impl Future<Output = Result<Client<T>, Error>>,
     ) -> Result<Client<T>, Error> {
         let connected = match &self.options.stop {
-            Some(stop) => stop.race(connecting).await.unwrap_or(Err(Error::Stopped)),
+            Some(stop) => stop.before(connecting).await.unwrap_or(Err(Error::Stopped)),
             None => connecting.await,
         };
         let mut client = connected?;

@@ -1,7 +1,5 @@
 //! The builder of clients.
 
-use core::future::ready;
-
 use pop3_builder::{Adapter, Over, Plan};
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::wait;
@@ -36,8 +34,8 @@ impl Adapter for Client {
 
     fn connect(plan: Plan) -> Result<Self, Error> {
         let plan = plan.prepare()?;
-        let client = connect(plan.host(), plan.port(), plan.security(), plan.options());
-        wait(plan.finish(ready(client))).map(Self::from)
+        let connecting = async { connect(plan.host(), plan.port(), plan.security(), plan.options()) };
+        wait(plan.finish(connecting)).map(Self::from)
     }
 }
 
@@ -46,13 +44,13 @@ impl<S: Stream> Over<S> for Client {
 
     fn connect_over(stream: S, plan: Plan) -> Self::ConnectedOver {
         let plan = plan.prepare()?;
-        let client = connect_over(stream, plan.security(), plan.options());
-        wait(plan.finish(ready(client))).map(Client::from)
+        let connecting = async { connect_over(stream, plan.security(), plan.options()) };
+        wait(plan.finish(connecting)).map(Client::from)
     }
 
     fn connect_in_tls(stream: S, tls: Option<TlsInfo>, plan: Plan) -> Self::ConnectedOver {
         let plan = plan.prepare_in_tls()?;
-        let client = connect_in_tls(stream, tls, plan.options());
-        wait(plan.finish(ready(client))).map(Client::from)
+        let connecting = async { connect_in_tls(stream, tls, plan.options()) };
+        wait(plan.finish(connecting)).map(Client::from)
     }
 }

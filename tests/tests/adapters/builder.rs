@@ -4,6 +4,8 @@ mod refused;
 mod runtime;
 
 use core::time::Duration;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::thread;
 
 use pop3_driver::client::{Credentials, Error, LoginPolicy, Options};
@@ -31,6 +33,7 @@ on_each_runtime!(
     a_stream_of_the_callers,
     a_stream_that_is_in_tls_already,
     the_switch_ends_the_wait_for_a_server,
+    nothing_is_connected_once_the_switch_is_thrown,
     the_last_timeout_and_the_switch_count,
 );
 
@@ -185,6 +188,18 @@ async fn the_switch_ends_the_wait_for_a_server<R: Builds>() {
         assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
         scripted.join().expect("no panic");
     }
+}
+
+async fn nothing_is_connected_once_the_switch_is_thrown<R: Builds>() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let port = listener.local_addr().expect("an address").port();
+    let stop = Stop::new();
+    stop.stop();
+    let builder = R::builder("127.0.0.1").port(port).trusted_plaintext().login("mrose", "tanstaaf");
+    let ended = R::build(builder.stop(stop)).await.map(drop);
+    assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+    assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }
 
 async fn the_last_timeout_and_the_switch_count<R: Builds>() {
