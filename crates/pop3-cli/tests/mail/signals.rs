@@ -24,6 +24,19 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
+/// The same fetch with SIGHUP as it usually is, also where the tests run under nohup(1).
+fn minding_hangups(fetch: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal=HUP").arg(fetch.get_program()).args(fetch.get_args());
+    for (variable, value) in fetch.get_envs() {
+        if let Some(value) = value {
+            env.env(variable, value);
+        }
+    }
+    env.stdout(Stdio::piped()).stderr(Stdio::piped());
+    env
+}
+
 /// Waits until the process says that it knows of the signal.
 fn caught(child: &mut Child) {
     // Octet by octet, as the rest is read by others.
@@ -67,7 +80,7 @@ fn silent(name: &str, exit: i32, runtime: &str, at: &'static str, part: &'static
     let (port, stalled) = stalling(mail(4), at, part);
     let url = format!("pop3://alice@127.0.0.1:{port}");
     let options = ["--runtime", runtime, "--delete", "--to", &house.to("dir")];
-    let child = house.fetch(&url, &options).spawn().unwrap();
+    let child = minding_hangups(&house.fetch(&url, &options)).spawn().unwrap();
     stalled.recv().unwrap();
     signal(&child, name);
     let output = end(child, exit, &what);
