@@ -33,4 +33,6 @@ mod book {
     mod backend {}
     #[doc = include_str!("../../docs/tls.md")]
     mod tls {}
+    #[doc = include_str!("../../docs/decisions/0020-one-builder.md")]
+    mod one_builder {}
 }

@@ -4,8 +4,7 @@
 
 use std::io::Write as _;
 
-use pop3_async_std::{AsyncStd, Options, Security, connect};
-use pop3_driver::client::{Credentials, LoginPolicy};
+use pop3_async_std::{AsyncStd, Client};
 
 #[async_std::main]
 async fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -13,12 +12,10 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let [host, port, name, password] = &arguments[..] else {
         return Err("usage: fetch_all HOST PORT NAME PASSWORD".into());
     };
-    // Mail goes in clear: only for the loopback interface. See `Security` for TLS.
-    let mut client =
-        connect::<AsyncStd>(host, port.parse()?, Security::TrustedPlaintext, Options::new()).await?;
+    // Mail goes in clear: only for the loopback interface. Without this word it is TLS, and port 995.
+    let builder = Client::<AsyncStd>::builder(host).port(port.parse()?).trusted_plaintext();
     // The strongest mechanism that both sides have, here SCRAM: the password itself does not travel.
-    let credentials = Credentials::new(name).with_password(password.as_str());
-    client.login_with(&credentials, &LoginPolicy::default()).await?;
+    let mut client = builder.login(name, password.as_str()).connect().await?;
     for (message, _) in client.list().await? {
         let mut message = client.message(message).await?;
         while let Some(octets) = message.chunk().await? {

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
+use pop3_async_std::Stop;
+use pop3_async_std::memory::MemoryStore;
+use pop3_async_std::proto::Rejection;
+use pop3_async_std::proto::server::Config;
+use pop3_async_std::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_async_std::store::Blocking;
+use pop3_async_std::tls::Role;
 use pop3_async_std::{AsyncStd, Pool};
-use pop3_driver::Stop;
-use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
-use pop3_driver::store::Blocking;
-use pop3_driver::tls::Role;
-use pop3_proto::Rejection;
-use pop3_proto::server::Config;
 
 /// The policy: one store, passwords in clear from this machine only.
 struct Memory {

@@ -14,7 +14,7 @@ use crate::socket::Socket;
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub async fn client<R, S>(
+pub async fn connect_over<R, S>(
     stream: S,
     security: Security,
     options: Options,
@@ -33,7 +33,7 @@ where
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub async fn client_in_tls<R, S>(
+pub async fn connect_in_tls<R, S>(
     stream: S,
     tls: Option<TlsInfo>,
     options: Options,

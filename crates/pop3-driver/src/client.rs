@@ -2,6 +2,7 @@
 
 mod apop;
 mod auth;
+mod buildable;
 mod call;
 mod connect;
 mod drain;
@@ -23,6 +24,7 @@ mod sizes;
 mod trace;
 mod transfer;
 
+pub use buildable::Buildable;
 pub use connect::{GRACE, Options, Security};
 pub use error::{Error, NoLogin, Refusal};
 pub use language::Language;
@@ -44,6 +46,7 @@ use pop3_proto::{
 
 use self::sizes::Sizes;
 use crate::buffer::{Output, ReadBuffer};
+use crate::login_method::LoginMethod;
 use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
@@ -105,6 +108,8 @@ pub struct Client<T> {
     without_capabilities: bool,
     /// A secret goes along with AUTH.
     initial_response: bool,
+    /// How the user has logged in.
+    login_method: Option<LoginMethod>,
     /// The bindings of the TLS connection have served an exchange.
     bound: bool,
     /// The most iterations of SCRAM that the server may ask for.
@@ -317,6 +322,13 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
         matches!(self.connection.state(), State::Transaction)
+    }
+
+    /// How the user has logged in. `None` before a login, and where the call that logged in was dropped before its
+    /// end.
+    #[must_use]
+    pub const fn login_method(&self) -> Option<LoginMethod> {
+        self.login_method
     }
 
     /// What carries the connection.

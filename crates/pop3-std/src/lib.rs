@@ -4,24 +4,98 @@
 //! No runtime is needed: the futures of [`pop3_driver`] are run by its
 //! [`wait`], on sockets that block.
 //!
-//! ```no_run
-//! use pop3_std::{Client, Options, Security};
+//! # A client
 //!
-//! # fn example() -> Result<(), pop3_std::Error> {
-//! let mut client = Client::connect("127.0.0.1", 1110, Security::TrustedPlaintext, Options::new())?;
-//! client.login(b"mrose", b"tanstaaf")?;
-//! for (message, octets) in client.list()? {
-//!     println!("{message}: {octets} octets");
+//! The builder connects to port 995 in TLS, believes the certificate authorities that the system trusts, and logs in by
+//! the strongest way that the server offers. This fetches all messages into files:
+//!
+//! ```no_run
+//! # #[cfg(feature = "trust")]
+//! # mod example {
+//! use std::fs::File;
+//! use pop3_std::Client;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut client = Client::builder("pop.example.org").login("mrose", "tanstaaf").connect()?;
+//!     for (number, _) in client.list()? {
+//!         let mut file = File::create(format!("{number}.eml"))?;
+//!         client.retr(number, &mut file)?;
+//!     }
+//!     client.quit()?;
+//!     Ok(())
 //! }
-//! client.quit()
 //! # }
 //! ```
 //!
+//! The [`Builder`] has the rest: other ports, STLS, certificates, tokens, timeouts, streams of your own. Passwords go
+//! out in clear only where you say so by name. [`Client`] is [`client::Client`] with calls that block.
+//!
+//! # A server
+//!
+//! A [`Service`](server::Service) decides who is let in, and gives each session its store. This one has its mail in
+//! memory, and takes passwords in clear from this machine only. [`store::Store`] and [`backend::Backend`] say how to
+//! serve mail from elsewhere.
+//!
+//! ```no_run
+//! # mod example {
+//! use std::sync::Arc;
+//! use pop3_std::memory::MemoryStore;
+//! use pop3_std::proto::{Rejection, server::Config};
+//! use pop3_std::server::{Entrance, Peer, Report, Service, Welcome};
+//! use pop3_std::{Pool, Stop, store::Blocking, tls::Role};
+//!
+//! struct Mail(MemoryStore);
+//!
+//! impl Service for Mail {
+//!     type Backend = Blocking<MemoryStore, Pool>;
+//!
+//!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+//!         let backend = Blocking::new(self.0.clone().into(), Pool::default(), peer.clone());
+//!         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
+//!         Ok(Welcome::new(Config::new().into(), backend).with_trusted(trusted))
+//!     }
+//!
+//!     fn ended(&self, peer: &Peer, report: &Report) {
+//!         println!("{peer}: {:?}, {}", report.user, report.close);
+//!     }
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let store = MemoryStore::new();
+//!     store.add_user("mrose", "tanstaaf");
+//!     store.deliver("mrose", b"Subject: hello\n\nThe first message.\n");
+//!     let listener = std::net::TcpListener::bind("127.0.0.1:1110")?;
+//!     let service = Arc::new(Mail(store));
+//!     pop3_std::serve(&listener, Entrance::Plain, &Role::None, &service, &Stop::new())
+//! }
+//! # }
+//! ```
+//!
+//! For TLS, give [`tls::Role::Server`] a [`tls::server_config`].
+//!
+//! # One dependency
+//!
+//! A program needs no other crate of this workspace for a client or a server:
+//!
+//! | here | what it is |
+//! |---|---|
+//! | [`Client`], [`Builder`], [`Message`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
+//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
+//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, maildrops, capabilities, rejections, the settings of a server |
+//! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
+//! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
+//!
 //! # Features
 //!
-//! All are on by default. `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features).
+//! All are on by default.
+//!
+//! - `trust`: the builder believes the authorities that the system trusts, and takes PEM files and fingerprints. It
+//!   turns `ring` on.
+//! - `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features). With `rustls` and without
+//!   `trust`, give the builder a rustls configuration; without `rustls` it offers no TLS.
 
-mod client;
+mod builder;
+mod calls;
 mod listen;
 mod message;
 mod over;
@@ -29,13 +103,21 @@ mod socket;
 mod stream;
 mod threads;
 
-pub use client::Client;
+pub use builder::Builder;
+pub use calls::Client;
 pub use listen::{serve, serve_or_hand_over};
 pub use message::Message;
-pub use over::{client, client_in_tls, serve_connection, serve_connection_in_tls};
+pub use over::{connect_in_tls, connect_over, serve_connection, serve_connection_in_tls};
+#[cfg(feature = "trust")]
+pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{Error, Options, Security};
 pub use pop3_driver::store::Inline as Pool;
-pub use pop3_driver::wait;
+pub use pop3_driver::{
+    Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, pause, server, store, timed_out,
+    tls, wait,
+};
+pub use pop3_proto as proto;
+pub use pop3_sasl as sasl;
 pub use socket::Socket;
 pub use stream::{Carried, Stream, Tcp, Unblock, Untimed};
 pub use threads::Threads;
@@ -44,7 +126,6 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
 
 use pop3_driver::client::Client as Calls;
-use pop3_driver::{Clock, timed_out};
 use pop3_proto::Instant;
 
 /// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.

@@ -16,7 +16,7 @@ use crate::stream::Stream;
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub fn client<S: Stream>(
+pub fn connect_over<S: Stream>(
     stream: S,
     security: Security,
     options: Options,
@@ -29,7 +29,7 @@ pub fn client<S: Stream>(
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub fn client_in_tls<S: Stream>(
+pub fn connect_in_tls<S: Stream>(
     stream: S,
     tls: Option<TlsInfo>,
     options: Options,

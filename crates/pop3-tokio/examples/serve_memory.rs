@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use pop3_driver::Stop;
-use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
-use pop3_driver::store::Blocking;
-use pop3_driver::tls::Role;
-use pop3_proto::Rejection;
-use pop3_proto::server::Config;
 use pop3_tokio::Pool;
+use pop3_tokio::Stop;
+use pop3_tokio::memory::MemoryStore;
+use pop3_tokio::proto::Rejection;
+use pop3_tokio::proto::server::Config;
+use pop3_tokio::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_tokio::store::Blocking;
+use pop3_tokio::tls::Role;
 
 /// The policy: one store, passwords in clear from this machine only.
 struct Memory {

@@ -13,7 +13,11 @@ use crate::socket::Socket;
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub async fn client<S>(stream: S, security: Security, options: Options) -> Result<Client<Socket<S>>, Error>
+pub async fn connect_over<S>(
+    stream: S,
+    security: Security,
+    options: Options,
+) -> Result<Client<Socket<S>>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -27,7 +31,7 @@ where
 ///
 /// # Errors
 /// See [`Error`]. No name and no password was sent.
-pub async fn client_in_tls<S>(
+pub async fn connect_in_tls<S>(
     stream: S,
     tls: Option<TlsInfo>,
     options: Options,

@@ -1,13 +1,17 @@
 //! An authority made for the tests, and certificates by it.
 
+use std::fs;
 use std::sync::{Arc, OnceLock};
 
 use pop3_driver::tls::{
     Connector, Role, client_config, harden_server, provider, server_config, server_config_with_client_ca,
 };
+use pop3_proto::encode_base64;
+use pop3_tokio::trust::Fingerprint;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tempfile::TempDir;
 
 pub(crate) struct Certificates {
     authority: CertificateDer<'static>,
@@ -47,6 +51,26 @@ impl Certificates {
     /// The certificate of a client, by the same authority.
     pub(crate) fn of_client(&self) -> CertificateDer<'static> {
         self.client.0.clone()
+    }
+
+    /// The fingerprint of the server's certificate.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.chain[0])
+    }
+
+    /// A folder with PEM files: `authority.pem`, and `client.pem` with `client.key`.
+    pub(crate) fn folder(&self) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, label: &str, der: &[u8]| {
+            let octets = encode_base64(der);
+            let text = core::str::from_utf8(octets.expose()).expect("base64");
+            let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+            fs::write(folder.path().join(name), pem).expect("a file");
+        };
+        write("authority.pem", "CERTIFICATE", &self.authority);
+        write("client.pem", "CERTIFICATE", &self.client.0);
+        write("client.key", "PRIVATE KEY", self.client.1.secret_der());
+        folder
     }
 
     /// The server's side, which asks clients for certificates of this authority.

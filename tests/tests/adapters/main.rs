@@ -2,6 +2,7 @@
 //! sockets, in clear, with STLS and with implicit TLS.
 
 mod auth;
+mod builder;
 mod calls;
 mod certificates;
 mod dropped;

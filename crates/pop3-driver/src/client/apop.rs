@@ -7,6 +7,7 @@ use pop3_sasl::saslprep::Kind;
 
 use super::prepared::prepared;
 use super::{Client, Error};
+use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
 type Compute = fn(Timestamp<'_>, &[u8]) -> Digest;
@@ -40,6 +41,7 @@ impl<T: Transport> Client<T> {
         let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
         let digest = digest(timestamp, &secret);
         self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
+        self.login_method = Some(LoginMethod::Apop);
         self.capabilities().await.map(drop)
     }
 }

@@ -7,6 +7,7 @@ use pop3_sasl::scram::MIN_ITERATIONS;
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 use super::{Client, Error, Refusal};
+use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
 /// How a login by a mechanism failed.
@@ -105,13 +106,17 @@ impl<T: Transport> Client<T> {
     ) -> Result<(), Attempt> {
         let announced = self.announces(mechanism);
         let early = announced && (self.initial_response || !mechanism.exposes_secret());
-        let Err(first) = self.exchange(mechanism, credentials, early).await else { return Ok(()) };
+        let Err(first) = self.exchange(mechanism, credentials, early).await else {
+            self.login_method = Some(LoginMethod::Auth(mechanism));
+            return Ok(());
+        };
         let bare = matches!(&first.error, Error::Refused(refusal) if refusal.advice() == Advice::Unknown);
         if !(first.inline && bare) || mechanism.exposes_secret() || self.strict {
             return Err(judged(mechanism, first));
         }
         match self.exchange(mechanism, credentials, false).await {
             Ok(()) => {
+                self.login_method = Some(LoginMethod::Auth(mechanism));
                 self.remember(Quirk::InitialResponseRefused);
                 Ok(())
             }

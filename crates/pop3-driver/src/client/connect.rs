@@ -203,6 +203,7 @@ impl<T: Transport> Client<T> {
             without_capabilities: false,
             initial_response: options.initial_response,
             bound: false,
+            login_method: None,
             max_iterations: pop3_sasl::scram::MAX_ITERATIONS,
             sizes: Sizes::default(),
             limit: Some(deadline),

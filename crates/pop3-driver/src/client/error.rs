@@ -16,6 +16,8 @@ use pop3_sasl::client::{Error as ExchangeError, Unusable};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// A builder's settings can't be used, or contradict each other; the source says which. Nothing was connected.
+    Settings(Box<dyn core::error::Error + Send + Sync>),
     /// The server can't be reached, or the connection was lost.
     Network(io::Error),
     /// The TLS handshake failed. No command was sent on it.
@@ -153,6 +155,7 @@ impl fmt::Display for Refusal {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Settings(_) => f.write_str("the settings of the connection can't be used"),
             Self::Network(_) => f.write_str("the connection failed"),
             Self::Tls(_) => f.write_str("the TLS handshake failed"),
             Self::NotTls(_) => f.write_str("the port does not speak TLS from the first octet"),
@@ -179,6 +182,7 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
+            Self::Settings(error) => Some(&**error),
             Self::Network(error) | Self::Tls(error) | Self::NotTls(error) | Self::Store(error) => Some(error),
             // These are shown as they are.
             Self::Protocol(error) => error.source(),
@@ -244,6 +248,10 @@ mod tests {
     fn an_error_and_its_cause_are_told_once_each() {
         let io = || io::Error::other("the cable is out");
         for (error, chain) in [
+            (
+                Error::Settings(Box::new(io())),
+                "the settings of the connection can't be used: the cable is out",
+            ),
             (Error::Network(io()), "the connection failed: the cable is out"),
             (Error::Tls(io()), "the TLS handshake failed: the cable is out"),
             (Error::NotTls(io()), "the port does not speak TLS from the first octet: the cable is out"),

@@ -225,6 +225,7 @@ impl<T: Transport> Client<T> {
             result => result?,
         }
         self.call(&pass, |_| Ok(())).await?;
+        self.login_method = Some(LoginMethod::User);
         self.capabilities().await.map(drop)
     }
 

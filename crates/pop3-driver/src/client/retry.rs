@@ -52,7 +52,8 @@ impl Error {
             Self::Unusable(_) => Retry::OtherCredentials,
             Self::Store(_) => Retry::Later,
             Self::Interrupted => Retry::Now,
-            Self::NotTls(_)
+            Self::Settings(_)
+            | Self::NotTls(_)
             | Self::Unsendable(_)
             | Self::Argument(_)
             | Self::NoLogin(_)
@@ -70,7 +71,8 @@ impl Error {
     #[must_use]
     pub const fn is_final(&self) -> bool {
         match self {
-            Self::Network(_)
+            Self::Settings(_)
+            | Self::Network(_)
             | Self::Tls(_)
             | Self::NotTls(_)
             | Self::Protocol(_)

@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use pop3_driver::client::{self, Client, Credentials, LoginPolicy};
-use pop3_driver::tls::Connector;
-use pop3_proto::MessageNumber;
-use pop3_tokio::{Options, Security, Socket, connect};
-use pop3_trust::Whom;
+use pop3_tokio::Client;
+use pop3_tokio::proto::MessageNumber;
 use tokio::fs::{File, hard_link, remove_file};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -50,6 +47,9 @@ async fn main() -> ExitCode {
 
 async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut client = log_in(arguments).await?;
+    if let Some(method) = client.login_method() {
+        println!("logged in by {method}");
+    }
     for capability in client.known_capabilities().iter().flat_map(|list| list.iter()) {
         println!("capability {capability}");
     }
@@ -75,24 +75,24 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn log_in(arguments: &Arguments) -> Result<Client<Socket>, Box<dyn Error>> {
-    let config = Whom::new().with_ca_file(arguments.roots.clone()).config()?;
-    let connector = Connector::new(config, &arguments.host)?;
-    let security = if arguments.stls { Security::StartTls(connector) } else { Security::Implicit(connector) };
-    let mut client = connect(&arguments.host, arguments.port, security, Options::new()).await?;
-    let credentials = Credentials::new(&arguments.user).with_password(arguments.password.as_str());
-    let method = client.login_with(&credentials, &LoginPolicy::default()).await?;
-    println!("logged in by {method}");
-    Ok(client)
+async fn log_in(arguments: &Arguments) -> Result<Client, pop3_tokio::Error> {
+    let mut builder = Client::builder(&arguments.host).port(arguments.port);
+    if arguments.stls {
+        builder = builder.starttls();
+    }
+    if let Some(roots) = &arguments.roots {
+        builder = builder.ca_file(roots);
+    }
+    builder.login(&arguments.user, arguments.password.as_str()).connect().await
 }
 
 /// Whether the session is over, and not only this message lost.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref().is_some_and(client::Error::is_final)
+    error.downcast_ref().is_some_and(pop3_tokio::Error::is_final)
 }
 
 /// The file has its name when the message is complete; one that is there is left as it is.
-async fn save(client: &mut Client<Socket>, number: MessageNumber, path: &Path) -> Result<(), Box<dyn Error>> {
+async fn save(client: &mut Client, number: MessageNumber, path: &Path) -> Result<(), Box<dyn Error>> {
     let part = path.with_extension("part");
     let mut file = File::create(&part).await?;
     let mut message = client.message(number).await?;

@@ -10,16 +10,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use pop3_driver::Stop;
-use pop3_driver::backend::{Admission, Backend, Context, Credentials};
-use pop3_driver::client::{self, LoginPolicy, Retry};
-use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
-use pop3_driver::tls::{Connector, Role};
-use pop3_proto::server::{Config, Extent};
-use pop3_proto::{Deletions, MessageNumber, Rejection};
-use pop3_sasl::Secret;
-use pop3_tokio::{Options, Security, Socket, connect};
-use pop3_trust::Whom;
+use pop3_tokio::Stop;
+use pop3_tokio::backend::{Admission, Backend, Context, Credentials};
+use pop3_tokio::client::{self, Retry};
+use pop3_tokio::proto::server::{Config, Extent};
+use pop3_tokio::proto::{Deletions, MessageNumber, Rejection};
+use pop3_tokio::sasl::Secret;
+use pop3_tokio::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
+use pop3_tokio::tls::Role;
+use pop3_tokio::trust::Whom;
+use pop3_tokio::{Builder, Client, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split};
 use tokio::net::TcpListener;
 
@@ -41,9 +41,7 @@ struct Arguments {
 }
 
 struct Provider {
-    host: String,
-    port: u16,
-    connector: Connector,
+    builder: Builder,
     tokens: PathBuf,
 }
 
@@ -62,12 +60,7 @@ impl Provider {
     }
 
     async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::Error> {
-        let security = Security::Implicit(self.connector.clone());
-        let mut client = connect(&self.host, self.port, security, Options::new()).await?;
-        let credentials =
-            client::Credentials::new(user).with_token(token).with_endpoint(&self.host, self.port);
-        client.login_with(&credentials, &LoginPolicy::default()).await?;
-        client.into_transport().await
+        self.builder.clone().login_with_token(user, token).connect().await?.into_transport().await
     }
 }
 
@@ -162,8 +155,10 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let Arguments { listen, tokens, roots, host, port } = arguments;
-    let connector = Connector::new(Whom::new().with_ca_file(roots).config()?, &host)?;
-    let provider = Arc::new(Provider { host, port, connector, tokens });
+    // Whom to believe is read once, and not for each login.
+    let config = Whom::new().with_ca_file(roots).config()?;
+    let builder = Client::builder(&host).port(port).tls_config(config);
+    let provider = Arc::new(Provider { builder, tokens });
     let service = Arc::new(Proxy { config: Config::new().into(), provider });
     let listener = TcpListener::bind(listen).await?;
     println!("listening on {}", listener.local_addr()?);

@@ -15,12 +15,10 @@ use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use clap::Parser;
-use pop3_driver::client::{self, Credentials, LoginPolicy, Retry};
-use pop3_driver::tls::Connector;
-use pop3_proto::MessageNumber;
 use pop3_seen::{Census, Day, Entry, Forgetting, Id, Memory, Note, Seen, Storage, day};
-use pop3_std::{Client, Options, Security};
-use pop3_trust::Whom;
+use pop3_std::Client;
+use pop3_std::client::{self, Retry};
+use pop3_std::proto::MessageNumber;
 
 #[derive(Parser)]
 struct Arguments {
@@ -107,13 +105,12 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Erro
     Ok(())
 }
 
-fn log_in(arguments: &Arguments) -> Result<Client, Box<dyn Error>> {
-    let config = Whom::new().with_ca_file(arguments.roots.clone()).config()?;
-    let security = Security::Implicit(Connector::new(config, &arguments.host)?);
-    let mut client = Client::connect(&arguments.host, arguments.port, security, Options::new())?;
-    let credentials = Credentials::new(&arguments.user).with_password(arguments.password.as_str());
-    client.login_with(&credentials, &LoginPolicy::default())?;
-    Ok(client)
+fn log_in(arguments: &Arguments) -> Result<Client, client::Error> {
+    let mut builder = Client::builder(&arguments.host).port(arguments.port);
+    if let Some(roots) = &arguments.roots {
+        builder = builder.ca_file(roots);
+    }
+    builder.login(&arguments.user, arguments.password.as_str()).connect()
 }
 
 /// The command sees nothing of a message that is not complete.

@@ -1,7 +1,7 @@
 use std::process::Command;
 
-use pop3_driver::client::Error;
 use pop3_std::{Client, Options, Security};
+use pop3_tokio::client::Error;
 
 use crate::support::{Running, Server, mail, run};
 

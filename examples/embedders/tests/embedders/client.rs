@@ -2,9 +2,9 @@ use std::io::{BufRead as _, BufReader, Cursor};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pop3_driver::backend::Message;
-use pop3_driver::server::Peer;
-use pop3_proto::dots;
+use pop3_tokio::backend::Message;
+use pop3_tokio::proto::dots;
+use pop3_tokio::server::Peer;
 use tokio::sync::Notify;
 
 use crate::support::{Folder, Mail, Running, Scripted, Server, mail, read, run};
@@ -56,6 +56,26 @@ fn messages_come_by_implicit_tls() {
     let (good, out, errors) = run(&mut client(&other, &server.port()));
     assert!(!good && out.is_empty() && !other.path("1.eml").exists());
     assert!(errors.starts_with("client: the TLS handshake failed: "), "{errors}");
+}
+
+#[test]
+fn the_authorities_of_the_system_are_believed() {
+    let folder = Folder::new();
+    let (_, service) = mail(&["Subject: a\n\nx\n"]);
+    let server = Server::in_tls(service, &folder);
+    let client = |authorities: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+        command.args(["127.0.0.1", "--port", &server.port(), "--user", "mrose"]).arg(folder.path(""));
+        command.env("POP3_PASSWORD", "tanstaaf").env_remove("SSL_CERT_DIR");
+        // What OpenSSL takes for the system's list.
+        run(command.env("SSL_CERT_FILE", folder.path(authorities)))
+    };
+    let (good, out, errors) = client("none.pem");
+    assert!(!good && out.is_empty(), "{out}");
+    assert!(errors.contains("this system has no list of trusted certificates"), "{errors}");
+    let (good, _, errors) = client("cert.pem");
+    assert!(good, "{errors}");
+    assert_eq!(read(&folder.path("1.eml")), "Subject: a\r\n\r\nx\r\n");
 }
 
 const TEXTS: [&str; 2] = ["Subject: slow\n\nthe rest comes late\n", "Subject: fast\n\n"];

@@ -3,10 +3,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use pop3_driver::client::{Credentials, Error, LoginPolicy, Mechanism, Retry};
-use pop3_driver::memory::MemoryStore;
-use pop3_proto::MessageNumber;
 use pop3_std::{Client, Options, Security};
+use pop3_tokio::client::{Credentials, Error, LoginPolicy, Mechanism, Retry};
+use pop3_tokio::memory::MemoryStore;
+use pop3_tokio::proto::MessageNumber;
 
 use crate::support::{Folder, Running, Server, mail};
 

@@ -1,8 +1,8 @@
 use std::process::Command;
 
-use pop3_driver::client::{Credentials, Error, LoginPolicy, Retry};
-use pop3_proto::MessageNumber;
 use pop3_std::{Client, Options, Security};
+use pop3_tokio::client::{Credentials, Error, LoginPolicy, Retry};
+use pop3_tokio::proto::MessageNumber;
 
 use crate::support::Running;
 

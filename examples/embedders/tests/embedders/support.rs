@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
 
-use pop3_driver::Stop;
-use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
-use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
-use pop3_driver::store::Blocking;
-use pop3_driver::tls::rustls::pki_types::PrivateKeyDer;
-use pop3_driver::tls::rustls::pki_types::pem::PemObject as _;
-use pop3_driver::tls::{Role, server_config};
-use pop3_proto::server::{Config, Extent};
-use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
 use pop3_tokio::Pool;
+use pop3_tokio::Stop;
+use pop3_tokio::backend::{Admission, Backend, Context, Credentials, Message};
+use pop3_tokio::memory::MemoryStore;
+use pop3_tokio::proto::server::{Config, Extent};
+use pop3_tokio::proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
+use pop3_tokio::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_tokio::store::Blocking;
+use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
+use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
+use pop3_tokio::tls::{Role, server_config};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -40,7 +40,7 @@ impl Folder {
     }
 
     fn role(&self) -> Role {
-        let chain = pop3_certificates::certificates(&self.path("cert.pem")).unwrap();
+        let chain = pop3_tokio::certificates::certificates(&self.path("cert.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).unwrap();
         Role::Server(server_config(chain, key).unwrap())
     }

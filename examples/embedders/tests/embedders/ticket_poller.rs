@@ -3,7 +3,7 @@ use std::fs::{self, File};
 use std::io::Cursor;
 use std::process::Command;
 
-use pop3_driver::server::Peer;
+use pop3_tokio::server::Peer;
 
 use crate::support::{Folder, Mail, Scripted, Server, mail, read, run};
 

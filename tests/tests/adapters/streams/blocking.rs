@@ -9,7 +9,9 @@ use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::server::{Entrance, Peer};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_proto::Channel;
-use pop3_std::{Carried, Untimed, client, client_in_tls, serve_connection, serve_connection_in_tls, wait};
+use pop3_std::{
+    Carried, Untimed, connect_in_tls, connect_over, serve_connection, serve_connection_in_tls, wait,
+};
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
 
 use super::memory::blocking_pair;
@@ -24,7 +26,7 @@ fn memory() {
         let (stream, peer) = (Untimed::new(other), Peer::without_address());
         serve_connection(stream, peer, Entrance::Plain, Role::None, house, stop).expect("a stream");
     });
-    let client = client(Untimed::new(own), Security::TrustedPlaintext, Options::new());
+    let client = connect_over(Untimed::new(own), Security::TrustedPlaintext, Options::new());
     wait(talk(client.expect("a greeting"), Channel::TrustedPlaintext));
     served.ended(None);
 }
@@ -43,7 +45,7 @@ fn memory_with_stls_and_with_implicit_tls() {
             Entrance::Plain => Security::StartTls(connector),
             Entrance::Implicit => Security::Implicit(connector),
         };
-        let client = client(Untimed::new(own), security, Options::new()).expect("a greeting");
+        let client = connect_over(Untimed::new(own), security, Options::new()).expect("a greeting");
         wait(talk(client, Channel::Tls));
         served.ended(Some("TLSv1_3"));
     }
@@ -57,7 +59,7 @@ fn unix_sockets() {
         let peer = Peer::without_address();
         serve_connection(stream, peer, Entrance::Plain, Role::None, house, stop).expect("a socket");
     });
-    let client = client(connect(), Security::TrustedPlaintext, Options::new()).expect("a greeting");
+    let client = connect_over(connect(), Security::TrustedPlaintext, Options::new()).expect("a greeting");
     wait(talk(client, Channel::TrustedPlaintext));
     served.ended(None);
 }
@@ -78,7 +80,7 @@ fn the_tls_of_another_library() {
     let connector = Certificates::good().client("localhost");
     let tls = ClientConnection::new(connector.config(), connector.name()).expect("good settings");
     let stream = Carried::new(StreamOwned::new(tls, tcp.try_clone().expect("a handle")), tcp);
-    let client = client_in_tls(stream, None, Options::new()).expect("a greeting");
+    let client = connect_in_tls(stream, None, Options::new()).expect("a greeting");
     wait(talk(client, Channel::Tls));
     served.ended(Some("TLS of theirs"));
 }
@@ -88,13 +90,13 @@ fn the_tls_of_another_library() {
 fn deadlines_hold_where_the_stream_has_time_outs() {
     let options = || Options::new().with_connect_timeout(Duration::from_millis(300));
     let (own, _silent) = UnixStream::pair().expect("a pair");
-    let late = client(own, Security::TrustedPlaintext, options()).map(drop);
+    let late = connect_over(own, Security::TrustedPlaintext, options()).map(drop);
     assert!(late.is_err());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let tcp = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
     let (_silent, _) = listener.accept().expect("a client");
     let stream = Carried::new(tcp.try_clone().expect("a handle"), tcp);
-    let late = client_in_tls(stream, None, options()).map(drop);
+    let late = connect_in_tls(stream, None, options()).map(drop);
     assert!(matches!(late, Err(Error::Protocol(_) | Error::Network(_))), "{late:?}");
 }
 

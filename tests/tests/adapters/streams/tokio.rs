@@ -5,7 +5,7 @@ use pop3_driver::client::{Error, Options, Security};
 use pop3_driver::server::{Entrance, Peer};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_proto::Channel;
-use pop3_tokio::{Socket, client, client_in_tls, serve_connection};
+use pop3_tokio::{Socket, connect_in_tls, connect_over, serve_connection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::net::UnixStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -22,7 +22,7 @@ fn memory() {
         Tokio::run(serve_connection(other, peer, Entrance::Plain, Role::None, house, stop));
     });
     Tokio::run(async {
-        let client = client(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+        let client = connect_over(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -42,7 +42,7 @@ fn memory_with_stls_and_with_implicit_tls() {
             Entrance::Implicit => Security::Implicit(connector),
         };
         Tokio::run(async {
-            talk(client(own, security, Options::new()).await.expect("a greeting"), Channel::Tls).await;
+            talk(connect_over(own, security, Options::new()).await.expect("a greeting"), Channel::Tls).await;
         });
         served.ended(Some("TLSv1_3"));
     }
@@ -64,7 +64,8 @@ fn unix_sockets() {
     stream.set_nonblocking(true).expect("a socket");
     Tokio::run(async {
         let stream = UnixStream::from_std(stream).expect("a socket");
-        let client = client(stream, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+        let client =
+            connect_over(stream, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -86,7 +87,7 @@ fn the_tls_of_another_library() {
         let connector = Certificates::good().client("localhost");
         let handshake = TlsConnector::from(connector.config()).connect(connector.name(), own);
         let stream = handshake.await.expect("a handshake");
-        talk(client_in_tls(stream, None, Options::new()).await.expect("a greeting"), Channel::Tls).await;
+        talk(connect_in_tls(stream, None, Options::new()).await.expect("a greeting"), Channel::Tls).await;
     });
     served.ended(Some("TLS of theirs"));
 }
@@ -97,7 +98,7 @@ fn tls_is_not_begun_twice_and_not_taken_for_granted() {
     Tokio::run(async {
         let (own, mut other) = duplex(1000);
         other.write_all(b"+OK ready\r\n").await.expect("room");
-        let mut client = client(own, Security::Plaintext, Options::new()).await.expect("a greeting");
+        let mut client = connect_over(own, Security::Plaintext, Options::new()).await.expect("a greeting");
         assert_eq!((client.channel(), client.tls()), (Channel::Plaintext, None));
         assert!(matches!(client.login(b"mrose", b"tanstaaf").await, Err(Error::Unsendable(_))));
 
@@ -130,7 +131,7 @@ fn behind_a_proxy_that_was_talked_to_before() {
     Tokio::run(async {
         own.write_all(b"\x05\x01\x00").await.expect("room");
         own.read_exact(&mut [0; 2]).await.expect("an answer");
-        let client = client(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+        let client = connect_over(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);

@@ -244,6 +244,12 @@ impl<T: Transport> Client<T> {
         self.calls.is_logged_in()
     }
 
+    /// How the user has logged in.
+    #[must_use]
+    pub const fn login_method(&self) -> Option<LoginMethod> {
+        self.calls.login_method()
+    }
+
     /// In what the server has departed from the protocol so far, each once.
     #[must_use]
     pub fn quirks(&self) -> &[Quirk] {

@@ -1,0 +1,190 @@
+//! What a builder has collected.
+
+#[cfg(feature = "trust")]
+use std::path::PathBuf;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
+
+use pop3_driver::Stop;
+use pop3_driver::client::{Error, Options, Security};
+#[cfg(feature = "rustls")]
+use pop3_driver::tls::{Connector, rustls::ClientConfig};
+#[cfg(feature = "trust")]
+use pop3_trust::{Fingerprint, Whom};
+
+use crate::fault::Fault;
+use crate::login::Login;
+use crate::prepared::Prepared;
+
+/// What a [`Builder`](crate::Builder) has collected: for adapters.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) protection: Protection,
+    #[cfg(feature = "rustls")]
+    pub(crate) tls: Tls,
+    pub(crate) options: Options,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) login: Login,
+}
+
+/// How the connection is to be protected.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Protection {
+    /// TLS from the first octet.
+    #[default]
+    Implicit,
+    /// TLS by STLS.
+    #[cfg(feature = "rustls")]
+    StartTls,
+    /// As the caller says.
+    Given(Security),
+}
+
+/// The settings of TLS.
+#[cfg(feature = "rustls")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    pub(crate) name: Option<String>,
+    pub(crate) config: Option<Arc<ClientConfig>>,
+    #[cfg(feature = "trust")]
+    pub(crate) ca_file: Option<PathBuf>,
+    #[cfg(feature = "trust")]
+    pub(crate) fingerprints: Vec<Fingerprint>,
+    /// The certificate and the key that the client shows.
+    #[cfg(feature = "trust")]
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+}
+
+/// POP3 in TLS from the first octet (RFC 8314 section 3.3).
+const IMPLICIT_PORT: u16 = 995;
+/// POP3 that begins in clear (RFC 1939 section 3).
+const PORT: u16 = 110;
+
+impl Plan {
+    pub(crate) fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            port: None,
+            protection: Protection::default(),
+            #[cfg(feature = "rustls")]
+            tls: Tls::default(),
+            options: Options::new(),
+            stop: None,
+            login: Login::default(),
+        }
+    }
+
+    /// Completes the settings of a connection. It reads files, and so it may block for a moment.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when a file can't be read, or settings do not fit together.
+    pub fn prepare(self) -> Result<Prepared, Error> {
+        let port = self.port.unwrap_or_else(|| self.default_port());
+        let security = self.security()?;
+        self.complete(port, security)
+    }
+
+    /// The same for a stream that another library has put into TLS.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the builder was told how to protect the connection, too.
+    pub fn prepare_in_tls(self) -> Result<Prepared, Error> {
+        if !matches!(self.protection, Protection::Implicit) {
+            return Err(Fault::ProtectedTwice.into());
+        }
+        #[cfg(feature = "rustls")]
+        self.without_tls()?;
+        let port = self.port.unwrap_or(IMPLICIT_PORT);
+        self.complete(port, Security::Plaintext)
+    }
+
+    fn complete(self, port: u16, security: Security) -> Result<Prepared, Error> {
+        let Self { host, mut options, stop, login, .. } = self;
+        options.stop = stop.or(options.stop);
+        let login = login.at(&host, port)?;
+        Ok(Prepared { host, port, security, options, login })
+    }
+
+    const fn default_port(&self) -> u16 {
+        match &self.protection {
+            Protection::Implicit => IMPLICIT_PORT,
+            #[cfg(feature = "rustls")]
+            Protection::Given(Security::Implicit(_)) => IMPLICIT_PORT,
+            #[cfg(feature = "rustls")]
+            Protection::StartTls => PORT,
+            Protection::Given(_) => PORT,
+        }
+    }
+}
+
+#[cfg(not(feature = "rustls"))]
+impl Plan {
+    fn security(&self) -> Result<Security, Error> {
+        match &self.protection {
+            Protection::Implicit => Err(Fault::NoTls.into()),
+            Protection::Given(security) => Ok(security.clone()),
+        }
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl Plan {
+    fn security(&self) -> Result<Security, Error> {
+        Ok(match &self.protection {
+            Protection::Implicit => Security::Implicit(self.connector()?),
+            Protection::StartTls => Security::StartTls(self.connector()?),
+            Protection::Given(security) => {
+                self.without_tls()?;
+                security.clone()
+            }
+        })
+    }
+
+    fn connector(&self) -> Result<Connector, Error> {
+        let name = self.tls.name.as_deref().unwrap_or(&self.host);
+        Connector::new(self.tls.config()?, name).map_err(|error| Error::Settings(Box::new(error)))
+    }
+
+    /// Settings of TLS that nobody looks at would be a mistake.
+    fn without_tls(&self) -> Result<(), Error> {
+        let Tls { name, config, .. } = &self.tls;
+        if name.is_some() || config.is_some() || self.tls.has_trust() {
+            return Err(Fault::UnusedTls.into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(feature = "rustls", not(feature = "trust")))]
+impl Tls {
+    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        self.config.clone().ok_or_else(|| Fault::NoTrust.into())
+    }
+
+    const fn has_trust(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "trust")]
+impl Tls {
+    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        match &self.config {
+            Some(_) if self.has_trust() => Err(Fault::TwoConfigs.into()),
+            Some(config) => Ok(Arc::clone(config)),
+            None => {
+                let whom = Whom::new()
+                    .with_ca_file(self.ca_file.clone())
+                    .with_fingerprints(self.fingerprints.clone())
+                    .with_own(self.own.clone());
+                whom.config().map_err(|error| Error::Settings(Box::new(error)))
+            }
+        }
+    }
+
+    const fn has_trust(&self) -> bool {
+        self.ca_file.is_some() || !self.fingerprints.is_empty() || self.own.is_some()
+    }
+}
