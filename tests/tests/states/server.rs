@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::{
     Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
     Session, State, Utf8,
@@ -70,7 +71,7 @@ fn session(state: Place, channel: Channel) -> Session {
     let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
     config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
-    let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
+    let mut session = Session::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);
     let enough: &[&str] = match state {
         Place::Authorization => &[],

@@ -9,7 +9,7 @@ use super::prepared::prepared;
 use super::{Client, Error};
 use crate::transport::Transport;
 
-type Compute = fn(Timestamp<'_>, &[u8]) -> Digest;
+type Compute = fn(&Timestamp, &[u8]) -> Digest;
 
 /// What computes the digest, if anything can.
 #[cfg(feature = "md5")]

@@ -2,7 +2,6 @@
 
 mod lines;
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -19,6 +18,7 @@ use super::state::State;
 use super::timing::{Held, Times};
 use super::vocabulary::{Answer, Close, Event, Misuse, Request};
 use super::write;
+use crate::apop::Timestamp;
 use crate::line::LineFinder;
 use crate::{Channel, Input, Instant, Rejection};
 
@@ -84,11 +84,10 @@ struct Refusal {
 impl Connection {
     /// A connection that was just opened; for implicit TLS, one whose handshake is complete.
     ///
-    /// `timestamp` is for APOP, angle brackets included (see
-    /// [`make_timestamp`](crate::apop::make_timestamp)); without it, or without the feature `md5`, APOP is
-    /// refused.
+    /// `timestamp` is for APOP, and new for each connection: see
+    /// [`Timestamp::from_random`]. Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>, now: Instant) -> Self {
+    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>, now: Instant) -> Self {
         Self {
             session: Session::new(config, channel, timestamp),
             finder: LineFinder::new(),

@@ -1,6 +1,5 @@
 //! The rules of the login without AUTH, and what follows from its verdict.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -46,7 +45,7 @@ impl Session {
 
     pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
         let timestamp = match self.offers_apop() {
-            Ok(timestamp) => String::from(timestamp),
+            Ok(timestamp) => timestamp.clone(),
             Err(line) => return self.bad(line),
         };
         if let Err(line) = self.check_text(name.as_bytes()) {

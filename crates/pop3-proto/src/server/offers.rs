@@ -18,6 +18,7 @@ use super::mechanism::OfferedMechanism;
 use super::session::Session;
 use super::state::State;
 use super::texts;
+use crate::apop::Timestamp;
 use crate::{CommandError, MechanismName};
 
 impl Session {
@@ -27,8 +28,8 @@ impl Session {
     }
 
     /// APOP, with the timestamp that the greeting announces it by.
-    pub(super) fn offers_apop(&self) -> Result<&str, Line> {
-        self.timestamp.as_deref().ok_or(const { Line::negative(texts::APOP_UNAVAILABLE) })
+    pub(super) fn offers_apop(&self) -> Result<&Timestamp, Line> {
+        self.timestamp.as_ref().ok_or(const { Line::negative(texts::APOP_UNAVAILABLE) })
     }
 
     /// STLS (RFC 2595 section 4).

@@ -1,7 +1,6 @@
 //! The rules of the server: states, and what each event does in each.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -15,9 +14,6 @@ use super::vocabulary::{Accepted, Close, Event, Misuse};
 use crate::apop::{self, Timestamp};
 use crate::{Channel, Maildrop, Marks, Octets};
 
-/// What fits in a greeting of 512 octets beside its text.
-const MAX_TIMESTAMP: usize = 400;
-
 /// A session: the states of RFC 1939, without octets and without time.
 ///
 /// [`step`](Self::step) is all there is to it. `rules.rs`, its source, is the table of what each
@@ -26,7 +22,7 @@ const MAX_TIMESTAMP: usize = 400;
 pub struct Session {
     pub(super) config: Arc<Config>,
     pub(super) channel: Channel,
-    pub(super) timestamp: Option<String>,
+    pub(super) timestamp: Option<Timestamp>,
     pub(super) mechanisms: Vec<OfferedMechanism>,
     pub(super) trusted_proxy: bool,
     pub(super) utf8: bool,
@@ -68,11 +64,10 @@ pub struct Totals {
 }
 
 impl Session {
-    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP,
-    /// angle brackets included; without it APOP is refused. What is no timestamp, or is too long for
-    /// a greeting, counts as none; so does any without the feature `md5`.
+    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP.
+    /// Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
+    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
             mechanisms: config.mechanisms.clone(),
             trusted_proxy: false,
@@ -80,11 +75,7 @@ impl Session {
             language: None,
             config,
             channel,
-            timestamp: timestamp.filter(|timestamp| {
-                apop::AVAILABLE
-                    && timestamp.len() <= MAX_TIMESTAMP
-                    && Timestamp::parse(timestamp.as_bytes()).is_some()
-            }),
+            timestamp: timestamp.filter(|_| apop::AVAILABLE),
             state: State::Authorization,
             name: None,
             account: Accepted::new(Maildrop::new()),

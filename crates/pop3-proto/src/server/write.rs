@@ -6,6 +6,7 @@ use super::announcement::Announcement;
 use super::language::Language;
 use super::line::Line;
 use super::listing::Entry;
+use crate::apop::Timestamp;
 use crate::number::put_decimal;
 use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 use crate::{Capability, MechanismName, MessageNumber, Octets, Rejection, Secret, Status, encode_base64};
@@ -30,8 +31,8 @@ pub fn turn_away(rejection: &Rejection, out: &mut BytesMut) {
 }
 
 /// The greeting, with the timestamp of APOP at its end if there is one.
-pub(super) fn greeting(text: &str, timestamp: Option<&str>, xclient: bool, out: &mut BytesMut) {
-    let timestamp = timestamp.unwrap_or_default();
+pub(super) fn greeting(text: &str, timestamp: Option<&Timestamp>, xclient: bool, out: &mut BytesMut) {
+    let timestamp = timestamp.map_or("", Timestamp::as_str);
     // Dovecot tells its proxies so that it will believe them.
     let status: &[u8] = if xclient { b"+OK [XCLIENT] " } else { b"+OK " };
     out.extend_from_slice(status);
