@@ -250,7 +250,7 @@ impl Server {
             }
             Request::Sasl(request) => {
                 self.asked.push(match &request {
-                    SaslRequest::Begin { mechanism, initial } => Asked::Begin(
+                    SaslRequest::Begin { mechanism, initial, .. } => Asked::Begin(
                         mechanism.as_str().to_owned(),
                         initial.as_ref().map(|initial| initial.expose().clone()),
                     ),
@@ -270,7 +270,7 @@ impl Server {
                     Answer::Abandon(Rejection::plain("for whom do you speak?"))
                 });
             }
-            Request::Fetch { message, extent: _ } => {
+            Request::Fetch { message, .. } => {
                 self.asked.push(Asked::Fetch(message));
                 match self.store.fetch(message) {
                     Err(rejection) => self.give(Answer::Unavailable(rejection)),
@@ -282,8 +282,9 @@ impl Server {
                 assert_eq!(numbers.len(), deletions.len());
                 self.asked.push(Asked::Commit(numbers));
                 let failed = self.store.commit(&deletions);
-                self.give(Answer::Committed { failed });
+                self.give(Answer::committed(failed));
             }
+            other => panic!("{other:?}: no test knows it"),
         }
     }
 

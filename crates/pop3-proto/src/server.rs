@@ -31,7 +31,7 @@
 //!         }
 //!         Step::Ask(Request::Commit(deletions)) => {
 //!             assert!(deletions.is_empty());
-//!             connection.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
+//!             connection.answer(Answer::committed(0), now, &mut out).unwrap();
 //!         }
 //!         Step::Close(_) => break,
 //!         step => panic!("nothing else happens here: {step:?}"),

@@ -189,8 +189,8 @@ fn answers() -> Vec<(&'static str, Make)> {
         ("`Message`", || Event::Answer(Answer::Message)),
         ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
         ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
-        ("`Committed`, all", || Event::Answer(Answer::Committed { failed: 0 })),
-        ("`Committed`, one failed", || Event::Answer(Answer::Committed { failed: 1 })),
+        ("`Committed`, all", || Event::Answer(Answer::committed(0))),
+        ("`Committed`, one failed", || Event::Answer(Answer::committed(1))),
         ("TLS is established", || Event::TlsEstablished),
     ]
 }
@@ -213,14 +213,14 @@ fn action(action: &Action) -> String {
         Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
         Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
         Action::DropListing { .. } => "drop listing".into(),
-        Action::Listing(_, listing) => format!("all {}s", column(listing.column())),
+        Action::Listing { listing, .. } => format!("all {}s", column(listing.column())),
         Action::Entry(listing) => column(listing.column()).into(),
         Action::Last(_) => "the highest number".into(),
-        Action::Capabilities(..) => "capabilities".into(),
-        Action::Mechanisms(..) => "the mechanisms".into(),
+        Action::Capabilities { .. } => "capabilities".into(),
+        Action::Mechanisms { .. } => "the mechanisms".into(),
         Action::Challenge(_) => "`+` and the challenge".into(),
-        Action::Language(_, reply) => format!("{}, the tag before it", line(reply)),
-        Action::Languages(..) => "the languages".into(),
+        Action::Language { line: reply, .. } => format!("{}, the tag before it", line(reply)),
+        Action::Languages { .. } => "the languages".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
             "asks: begin with this response".into()
@@ -235,8 +235,9 @@ fn action(action: &Action) -> String {
         Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
         Action::EndBody => "the end of the message".into(),
         Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
-        Action::Close(_, None) => "closes, nothing is sent".into(),
-        Action::Close(_, Some(reply)) => format!("{}, closes", line(reply)),
+        Action::Close { line: None, .. } => "closes, nothing is sent".into(),
+        Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
+        other => panic!("{other:?}: the table has no words for it"),
     }
 }
 

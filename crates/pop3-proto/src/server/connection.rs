@@ -268,7 +268,7 @@ impl Connection {
                 self.refusal = Some(Refusal { until: asked.after(delay), reply });
             }
             Action::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
-            Action::Listing(line, listing) => {
+            Action::Listing { line, listing } => {
                 write::put_line(&line, out);
                 self.listing = Some(listing);
             }
@@ -279,17 +279,17 @@ impl Connection {
                 }
             }
             Action::Last(highest) => write::last(highest, out),
-            Action::Capabilities(line, announcement) => {
+            Action::Capabilities { line, announcement } => {
                 write::put_line(&line, out);
                 write::capabilities(&announcement, out);
             }
-            Action::Mechanisms(line, names) => {
+            Action::Mechanisms { line, names } => {
                 write::put_line(&line, out);
                 write::mechanisms(&names, out);
             }
             Action::Challenge(challenge) => write::challenge(&challenge, out),
-            Action::Language(language, line) => write::language(language, &line, out),
-            Action::Languages(line, languages) => {
+            Action::Language { language, line } => write::language(language, &line, out),
+            Action::Languages { line, languages } => {
                 write::put_line(&line, out);
                 write::languages(&languages, out);
             }
@@ -311,7 +311,7 @@ impl Connection {
                     input.take_all();
                 }
             }
-            Action::Close(_, line) => {
+            Action::Close { why: _, line } => {
                 self.body = None;
                 if let Some(line) = line {
                     write::put_line(&line, out);

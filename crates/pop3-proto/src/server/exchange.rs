@@ -22,7 +22,7 @@ impl Session {
     /// AUTH without argument.
     pub(super) fn list_mechanisms(&mut self) -> Action {
         match self.offers_auth_list() {
-            Ok(names) => Action::Mechanisms(Line::positive(texts::MECHANISMS), names),
+            Ok(names) => Action::Mechanisms { line: Line::positive(texts::MECHANISMS), names },
             Err(line) => self.bad(line),
         }
     }

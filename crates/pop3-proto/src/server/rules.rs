@@ -139,7 +139,7 @@ impl Session {
             }
             (State::Authenticating | State::Exchanging { .. }, Answer::TakeOver) => {
                 self.state = State::Closed(Close::TakenOver);
-                Ok(Action::Close(Close::TakenOver, None))
+                Ok(Action::Close { why: Close::TakenOver, line: None })
             }
             (
                 State::Authenticating | State::Exchanging { .. } | State::Cancelling { .. },
@@ -180,7 +180,7 @@ impl Session {
             }
             (State::Sending { .. }, Answer::Unavailable(_)) => {
                 self.state = State::Closed(Close::BrokenMessage);
-                Ok(Action::Close(Close::BrokenMessage, None))
+                Ok(Action::Close { why: Close::BrokenMessage, line: None })
             }
             (State::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
             (State::Committing { count }, Answer::Unavailable(rejection)) => {
@@ -204,7 +204,7 @@ impl Session {
     }
 
     fn capa(&self) -> Action {
-        Action::Capabilities(Line::positive(texts::CAPABILITIES), self.announcement())
+        Action::Capabilities { line: Line::positive(texts::CAPABILITIES), announcement: self.announcement() }
     }
 
     fn stls(&mut self) -> Action {
@@ -238,7 +238,10 @@ impl Session {
             Err(line) => return self.bad(line),
         };
         let Some(range) = range else {
-            return Action::Languages(Line::positive(texts::LANGUAGES), languages.to_vec());
+            return Action::Languages {
+                line: Line::positive(texts::LANGUAGES),
+                languages: languages.to_vec(),
+            };
         };
         // The longest tag is what the lookup of RFC 4647 section 3.4 finds first. `*` is the first language.
         let matching = languages.iter().filter(|language| range.matches(language.tag));
@@ -249,7 +252,7 @@ impl Session {
         };
         let Some(found) = found.copied() else { return self.bad(Line::negative(texts::UNKNOWN_LANGUAGE)) };
         self.language = Some(found);
-        Action::Language(found, Line::positive(texts::LANGUAGE_CHANGED))
+        Action::Language { language: found, line: Line::positive(texts::LANGUAGE_CHANGED) }
     }
 
     /// A text with the number of messages that are not deleted, and of their octets.
@@ -260,7 +263,7 @@ impl Session {
 
     fn listing(&self, column: Column) -> Action {
         let listing = Listing::all(column, &self.maildrop, &self.marks);
-        Action::Listing(self.counted(texts::LISTING), listing)
+        Action::Listing { line: self.counted(texts::LISTING), listing }
     }
 
     fn entry(&self, column: Column, message: MessageNumber) -> Action {
@@ -321,6 +324,6 @@ impl Session {
 
     fn quit_with(&mut self, line: Line) -> Action {
         self.state = State::Closed(Close::Quit);
-        Action::Close(Close::Quit, Some(line))
+        Action::Close { why: Close::Quit, line: Some(line) }
     }
 }

@@ -237,7 +237,7 @@ impl Session {
             return Action::Reply(line);
         }
         self.state = State::Closed(Close::BadCommands);
-        Action::Close(Close::BadCommands, Some(line))
+        Action::Close { why: Close::BadCommands, line: Some(line) }
     }
 
     fn tls_established(&mut self) -> Result<Action, Misuse> {
