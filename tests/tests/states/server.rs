@@ -69,7 +69,7 @@ fn place(session: &Session) -> Place {
 fn session(state: Place, channel: Channel) -> Session {
     let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
     let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
-    config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
+    config = config.with_language(Language::german()).with_language(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
     let mut session = Session::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);

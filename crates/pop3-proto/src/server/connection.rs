@@ -288,7 +288,7 @@ impl Connection {
                 write::mechanisms(&names, out);
             }
             Action::Challenge(challenge) => write::challenge(&challenge, out),
-            Action::Language { language, line } => write::language(language, &line, out),
+            Action::Language { language, line } => write::language(&language, &line, out),
             Action::Languages { line, languages } => {
                 write::put_line(&line, out);
                 write::languages(&languages, out);

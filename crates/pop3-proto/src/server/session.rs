@@ -1,6 +1,5 @@
 //! The rules of the server: states, and what each event does in each.
 
-use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -100,7 +99,7 @@ impl Session {
             Event::Answer(answer) => self.answer(answer),
             Event::TlsEstablished => self.tls_established(),
         };
-        match self.language {
+        match &self.language {
             Some(language) => action.map(|action| translated(action, language)),
             None => action,
         }
@@ -176,8 +175,8 @@ impl Session {
 
     /// The language that the client has chosen by LANG; with it the texts of replies may be UTF-8.
     #[must_use]
-    pub const fn language(&self) -> Option<Language> {
-        self.language
+    pub const fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
     }
 
     /// Whether the peer is a proxy that is trusted.
@@ -256,11 +255,11 @@ impl Session {
 }
 
 /// Puts the text of an action into this language.
-fn translated(mut action: Action, language: Language) -> Action {
+fn translated(mut action: Action, language: &Language) -> Action {
     if let Some(line) = action.line_mut() {
         line.utf8 = true;
-        if let Cow::Borrowed(text) = line.text {
-            line.text = language.translate(text).into();
+        if let Some(translation) = language.translate(line.id, &line.text) {
+            line.text = translation;
         }
     }
     action

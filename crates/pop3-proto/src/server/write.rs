@@ -143,19 +143,19 @@ pub(super) fn challenge(challenge: &Secret, out: &mut BytesMut) {
 }
 
 /// The positive reply to LANG: the exact tag, then a text (RFC 6856 section 3.2).
-pub(super) fn language(language: Language, line: &Line, out: &mut BytesMut) {
-    let text = alloc::format!("{} {}", language.tag, line.text);
+pub(super) fn language(language: &Language, line: &Line, out: &mut BytesMut) {
+    let text = alloc::format!("{} {}", language.tag(), line.text);
     put_reply(out, line.status, line.code, &text, line.utf8);
 }
 
 /// The languages, one a line: a tag, and a description in UTF-8 (RFC 6856 section 3.2).
 pub(super) fn languages(languages: &[Language], out: &mut BytesMut) {
     for language in languages {
-        let tag = language.tag.trim_start_matches('.');
+        let tag = language.tag().trim_start_matches('.');
         put_text(out, tag, MAX_REPLY / 2, false);
-        if !language.description.is_empty() {
+        if !language.description().is_empty() {
             out.extend_from_slice(b" ");
-            put_text(out, language.description, MAX_REPLY / 2 - 3, true);
+            put_text(out, language.description(), MAX_REPLY / 2 - 3, true);
         }
         out.extend_from_slice(b"\r\n");
     }
