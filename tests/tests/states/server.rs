@@ -237,7 +237,9 @@ fn action(action: &Action) -> String {
         Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
         Action::Close { line: None, .. } => "closes, nothing is sent".into(),
         Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
-        other => panic!("{other:?}: the table has no words for it"),
+        other @ (Action::Ask(_) | Action::BeginBody { .. } | Action::Close { .. } | _) => {
+            panic!("{other:?}: the table has no words for it")
+        }
     }
 }
 

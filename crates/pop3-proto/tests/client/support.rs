@@ -123,7 +123,7 @@ impl Player {
             Event::Greeting { .. } | Event::Challenge { .. } | Event::Closed => {
                 assert!(answered == 0 && event.ends_reply(), "{event:?}");
             }
-            _ => {
+            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) | _ => {
                 assert!(answered == 0 && !event.ends_reply(), "{event:?}");
             }
         }
