@@ -280,7 +280,7 @@ impl Seen {
         match event {
             Event::Read => unreachable!("that is not logged"),
             Event::Greeting { reply, .. } => Self::Greeting(First::new(&reply)),
-            Event::Reply { keyword, reply, entry, follows: _, quirks: _ } => {
+            Event::Reply { keyword, reply, entry, .. } => {
                 Self::Reply(keyword, First::new(&reply), entry.map(|entry| text(&entry)))
             }
             Event::Challenge { challenge: Challenge::Octets(text), .. } => {
@@ -296,6 +296,7 @@ impl Seen {
             Event::End { keyword, .. } => Self::End(keyword),
             Event::StartTls { .. } => Self::StartTls,
             Event::Closed => Self::Closed,
+            other => unreachable!("{other:?}: no test knows it"),
         }
     }
 

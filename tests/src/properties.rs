@@ -73,7 +73,7 @@ pub fn server(data: &[u8]) {
         config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
     }
     if extensions & 4 != 0 {
-        config.languages = vec![server::Language::GERMAN, server::Language::ENGLISH];
+        config.languages = vec![server::Language::german(), server::Language::english()];
     }
     let channel = if flags & 8 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
     let place = usize::from(message) % (messages.len() - 1);

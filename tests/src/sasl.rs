@@ -50,7 +50,7 @@ impl Leader {
         asked: &mut Vec<Credentials>,
     ) -> Answer {
         let step = match request {
-            SaslRequest::Begin { mechanism, initial } => {
+            SaslRequest::Begin { mechanism, initial, .. } => {
                 *self = Self { endless: mechanism.as_str() == ENDLESS, ..Self::default() };
                 if self.endless {
                     return Answer::Challenge(initial.unwrap_or_else(Secret::default));

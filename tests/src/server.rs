@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::{Answer, Close, Config, Connection, Request, SaslRequest, Step, Wanted};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
@@ -55,7 +56,12 @@ impl Server {
     /// A connection just opened. The greeting is sent already.
     #[must_use]
     pub fn with(store: Store, config: Config, channel: Channel, timestamp: Option<&str>) -> Self {
-        let mut server = Self::silent(store, config, channel, timestamp.map(str::to_owned));
+        let mut server = Self::silent(
+            store,
+            config,
+            channel,
+            timestamp.map(|text| Timestamp::parse(text.as_bytes()).expect("a timestamp")),
+        );
         server.run();
         server
     }
@@ -69,7 +75,7 @@ impl Server {
         server
     }
 
-    fn silent(store: Store, config: Config, channel: Channel, timestamp: Option<String>) -> Self {
+    fn silent(store: Store, config: Config, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
             store,
             watch: Watch::new(Side::Server, channel),
@@ -244,7 +250,7 @@ impl Server {
             }
             Request::Sasl(request) => {
                 self.asked.push(match &request {
-                    SaslRequest::Begin { mechanism, initial } => Asked::Begin(
+                    SaslRequest::Begin { mechanism, initial, .. } => Asked::Begin(
                         mechanism.as_str().to_owned(),
                         initial.as_ref().map(|initial| initial.expose().clone()),
                     ),
@@ -264,7 +270,7 @@ impl Server {
                     Answer::Abandon(Rejection::plain("for whom do you speak?"))
                 });
             }
-            Request::Fetch { message, extent: _ } => {
+            Request::Fetch { message, .. } => {
                 self.asked.push(Asked::Fetch(message));
                 match self.store.fetch(message) {
                     Err(rejection) => self.give(Answer::Unavailable(rejection)),
@@ -276,8 +282,9 @@ impl Server {
                 assert_eq!(numbers.len(), deletions.len());
                 self.asked.push(Asked::Commit(numbers));
                 let failed = self.store.commit(&deletions);
-                self.give(Answer::Committed { failed });
+                self.give(Answer::committed(failed));
             }
+            other => panic!("{other:?}: no test knows it"),
         }
     }
 

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::Rejection;
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::Connection;
 
 use crate::backend::Backend as _;
@@ -212,8 +213,8 @@ async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
 ///
 /// # Errors
 /// When the system has none.
-pub fn timestamp(host: &str) -> io::Result<String> {
+pub fn timestamp(host: &str) -> io::Result<Timestamp> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(pop3_proto::apop::make_timestamp(random, host))
+    Ok(Timestamp::from_random(random, host))
 }

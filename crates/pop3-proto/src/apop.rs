@@ -9,6 +9,7 @@
 
 mod compute;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::fmt::Write as _;
@@ -24,12 +25,44 @@ pub const AVAILABLE: bool = cfg!(feature = "md5");
 
 /// The timestamp of a greeting, angle brackets included: `<` local `@` domain `>`.
 ///
-/// Both sides of the one `@` are of octets 0x21 to 0x7E without `<`, `>` and `@`, and the whole has
-/// at most 512 octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Timestamp<'a>(&'a [u8]);
+/// A value of this type is always valid: both sides of the one `@` are of octets 0x21 to 0x7E without `<`, `>`
+/// and `@`, and the whole has at most [`MAX_LEN`](Self::MAX_LEN) octets.
+///
+/// A server makes one for each connection with [`from_random`](Self::from_random). A client finds the server's
+/// with [`find`](Self::find).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Timestamp(Box<str>);
 
-impl<'a> Timestamp<'a> {
+impl Timestamp {
+    /// The most octets that a timestamp may have: what fits in a greeting of 512 octets (RFC 2449 section 4),
+    /// even behind the mark by which a server offers XCLIENT.
+    pub const MAX_LEN: usize = 495;
+
+    /// Makes the timestamp of a server's greeting from 16 random octets and the host's name.
+    ///
+    /// The octets must come from a cryptographic source and be new for each connection: the digest is
+    /// worth no more than they are. The result holds only letters, digits and dots around the one `@`,
+    /// as some clients refuse all else. Other characters of the host's name become dots, and an empty
+    /// name becomes `localhost`.
+    ///
+    /// ```
+    /// use pop3_proto::apop::Timestamp;
+    /// let timestamp = Timestamp::from_random([0xab; 16], "mail.example.org");
+    /// assert_eq!(timestamp.as_str(), "<abababababababab.abababababababab@mail.example.org>");
+    /// ```
+    #[must_use]
+    pub fn from_random(random: [u8; 16], host: &str) -> Self {
+        let random = u128::from_be_bytes(random);
+        let mut timestamp = String::new();
+        // Writing to a String can't fail.
+        let _ = write!(timestamp, "<{:016x}.{:016x}@", random >> 64, random & u128::from(u64::MAX));
+        let host = host.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let host = if host.is_empty() { "localhost" } else { host };
+        timestamp.extend(host.chars().take(200).map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }));
+        timestamp.push('>');
+        Self(timestamp.into())
+    }
+
     /// The first timestamp in the text of a greeting, wherever it stands.
     ///
     /// ```
@@ -39,7 +72,7 @@ impl<'a> Timestamp<'a> {
     /// assert!(Timestamp::find(b"ready <\xfe\x01@dbc.mtview.ca.us>").is_none());
     /// ```
     #[must_use]
-    pub fn find(text: &'a [u8]) -> Option<Self> {
+    pub fn find(text: &[u8]) -> Option<Self> {
         memchr::memchr_iter(b'<', text).find_map(|start| {
             let rest = text.get(start..)?;
             let end = memchr::memchr(b'>', rest)?;
@@ -47,20 +80,35 @@ impl<'a> Timestamp<'a> {
         })
     }
 
-    /// Reads a timestamp, angle brackets included.
+    /// Reads a timestamp, angle brackets included. `None` when it is not valid.
     #[must_use]
-    pub fn parse(octets: &'a [u8]) -> Option<Self> {
+    pub fn parse(octets: &[u8]) -> Option<Self> {
         let inner = octets.strip_prefix(b"<")?.strip_suffix(b">")?;
         let at = memchr::memchr(b'@', inner)?;
         let (local, domain) = (inner.get(..at)?, inner.get(at.checked_add(1)?..)?);
         let plain = |side: &[u8]| !side.is_empty() && side.iter().all(|&octet| is_plain(octet));
-        (octets.len() <= 512 && plain(local) && plain(domain)).then_some(Self(octets))
+        if octets.len() > Self::MAX_LEN || !plain(local) || !plain(domain) {
+            return None;
+        }
+        core::str::from_utf8(octets).ok().map(|text| Self(text.into()))
+    }
+
+    /// The text, angle brackets included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The octets, angle brackets included.
     #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -68,56 +116,33 @@ fn is_plain(octet: u8) -> bool {
     octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'@')
 }
 
-/// Makes the timestamp of a server's greeting from 16 random octets and the host's name.
-///
-/// The octets must come from a cryptographic source and be new for each connection: the digest is
-/// worth no more than they are. The result holds only letters, digits and dots around the one `@`,
-/// as some clients refuse all else; other characters of the host's name become dots, and an empty
-/// name becomes `localhost`.
-///
-/// ```
-/// let timestamp = pop3_proto::apop::make_timestamp([0xab; 16], "mail.example.org");
-/// assert_eq!(timestamp, "<abababababababab.abababababababab@mail.example.org>");
-/// ```
-#[must_use]
-pub fn make_timestamp(random: [u8; 16], host: &str) -> String {
-    let random = u128::from_be_bytes(random);
-    let mut timestamp = String::new();
-    // Writing to a String can't fail.
-    let _ = write!(timestamp, "<{:016x}.{:016x}@", random >> 64, random & u128::from(u64::MAX));
-    let host = host.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let host = if host.is_empty() { "localhost" } else { host };
-    timestamp.extend(host.chars().take(200).map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }));
-    timestamp.push('>');
-    timestamp
-}
-
 /// What a client answers to a timestamp: the server's, and the digest that came.
 ///
 /// ```
-/// use pop3_proto::apop::{Answer, Digest};
+/// use pop3_proto::apop::{Answer, Digest, Timestamp};
+/// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
 /// let digest = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
-/// let answer = Answer::new("<1896.697170952@dbc.mtview.ca.us>", digest);
+/// let answer = Answer::new(timestamp, digest);
 /// # #[cfg(feature = "md5")]
 /// assert!(answer.is_made_with(b"tanstaaf"));
 /// assert!(!answer.is_made_with(b"tanstaaF"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Answer {
-    timestamp: String,
+    timestamp: Timestamp,
     digest: Secret<Digest>,
 }
 
 impl Answer {
     /// A digest that came, and the timestamp of the greeting that went before it.
     #[must_use]
-    pub fn new(timestamp: impl Into<String>, digest: Digest) -> Self {
-        Self { timestamp: timestamp.into(), digest: Secret::new(digest) }
+    pub const fn new(timestamp: Timestamp, digest: Digest) -> Self {
+        Self { timestamp, digest: Secret::new(digest) }
     }
 
-    /// The timestamp of the greeting, angle brackets included.
+    /// The timestamp of the greeting.
     #[must_use]
-    pub fn timestamp(&self) -> &str {
+    pub const fn timestamp(&self) -> &Timestamp {
         &self.timestamp
     }
 
@@ -128,11 +153,10 @@ impl Answer {
     }
 
     /// Whether the digest was made with this secret. The time taken does not tell where the secret is wrong.
-    /// Over what is no timestamp, no digest is right; without the feature `md5`, none ever is.
+    /// Without the feature `md5`, no digest is ever right.
     #[must_use]
     pub fn is_made_with(&self, secret: &[u8]) -> bool {
-        Timestamp::parse(self.timestamp.as_bytes())
-            .is_some_and(|timestamp| compute::verify(self.digest.expose(), timestamp, secret))
+        compute::verify(self.digest.expose(), &self.timestamp, secret)
     }
 }
 
@@ -197,10 +221,10 @@ mod tests {
 
     #[test]
     fn timestamps_are_strict_message_ids() {
-        let find = |text| Timestamp::find(text).map(Timestamp::as_bytes);
-        assert_eq!(find(b"hi <1.2@h> ready"), Some(&b"<1.2@h>"[..]));
-        assert_eq!(find(b"<ESMTP> <1.2@h>"), Some(&b"<1.2@h>"[..]));
-        assert_eq!(find(b"<<1.2@h>"), Some(&b"<1.2@h>"[..]));
+        let find = |text| Timestamp::find(text).map(|found| found.as_bytes().to_vec());
+        assert_eq!(find(b"hi <1.2@h> ready"), Some(b"<1.2@h>".to_vec()));
+        assert_eq!(find(b"<ESMTP> <1.2@h>"), Some(b"<1.2@h>".to_vec()));
+        assert_eq!(find(b"<<1.2@h>"), Some(b"<1.2@h>".to_vec()));
         for bad in [
             &b"<a>"[..],
             b"<a@>",
@@ -220,11 +244,21 @@ mod tests {
     #[test]
     fn timestamps_made_here_are_letters_digits_and_dots() {
         for host in ["mail.example.org", "", "my_host-1.example", "☃", "..a.."] {
-            let timestamp = make_timestamp(*b"0123456789abcdef", host);
-            assert!(Timestamp::parse(timestamp.as_bytes()).is_some(), "{timestamp}");
-            let inner = &timestamp[1..timestamp.len() - 1];
+            let timestamp = Timestamp::from_random(*b"0123456789abcdef", host);
+            assert_eq!(Timestamp::parse(timestamp.as_bytes()).as_ref(), Some(&timestamp));
+            let inner = &timestamp.as_str()[1..timestamp.as_str().len() - 1];
             assert!(inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '@'), "{timestamp}");
         }
+    }
+
+    #[test]
+    fn the_longest_timestamp_fits_in_any_greeting() {
+        let of = |length: usize| {
+            let text = alloc::format!("<{}@b>", "a".repeat(length.checked_sub(4).unwrap()));
+            Timestamp::parse(text.as_bytes())
+        };
+        assert_eq!(of(Timestamp::MAX_LEN).unwrap().as_bytes().len(), Timestamp::MAX_LEN);
+        assert_eq!(of(Timestamp::MAX_LEN + 1), None);
     }
 
     #[test]

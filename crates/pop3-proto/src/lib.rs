@@ -53,6 +53,7 @@ mod rejection;
 mod reply;
 mod sasl;
 pub mod server;
+mod text_id;
 mod unique_id;
 
 pub use capabilities::Capabilities;
@@ -73,4 +74,5 @@ pub use quirks::Quirks;
 pub use rejection::Rejection;
 pub use reply::{Advice, Reply, ReplyError, ResponseCode, Status};
 pub use sasl::{Base64, MechanismName, SaslResponse, SaslTextError, encode_base64};
+pub use text_id::TextId;
 pub use unique_id::{UniqueId, UniqueIdError};

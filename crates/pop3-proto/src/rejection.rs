@@ -4,43 +4,43 @@ use alloc::borrow::Cow;
 use core::fmt;
 use core::time::Duration;
 
-use crate::ResponseCode;
+use crate::{ResponseCode, TextId};
 
 /// A negative reply that a server's backend asks for: a response code and a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     code: Option<ResponseCode<'static>>,
+    id: Option<TextId>,
     text: Cow<'static, str>,
     delay: Duration,
 }
 
 impl Rejection {
-    pub(crate) const CREDENTIALS: &'static str = "invalid name or password";
-    pub(crate) const IN_USE: &'static str = "the maildrop is in use by another session";
-    pub(crate) const LOGIN_DELAY: &'static str = "too soon after the last login";
-    pub(crate) const UTF8: &'static str = "this message needs the command UTF8";
-
     const fn new(code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
-        Self { code, text, delay: Duration::ZERO }
+        Self { code, id: None, text, delay: Duration::ZERO }
+    }
+
+    const fn known(code: ResponseCode<'static>, id: TextId) -> Self {
+        Self { code: Some(code), id: Some(id), text: Cow::Borrowed(id.english()), delay: Duration::ZERO }
     }
 
     /// The credentials are refused: wrong, unknown, expired or barred. Give the same text for each
     /// (RFC 3206 section 5).
     #[must_use]
     pub const fn credentials() -> Self {
-        Self::new(Some(ResponseCode::Auth), Cow::Borrowed(Self::CREDENTIALS))
+        Self::known(ResponseCode::Auth, TextId::Credentials)
     }
 
     /// The credentials are right, but another session has the maildrop (RFC 2449 section 8.1.2).
     #[must_use]
     pub const fn in_use() -> Self {
-        Self::new(Some(ResponseCode::InUse), Cow::Borrowed(Self::IN_USE))
+        Self::known(ResponseCode::InUse, TextId::InUse)
     }
 
     /// The login comes too soon after the last (RFC 2449 section 8.1.1).
     #[must_use]
     pub const fn login_delay() -> Self {
-        Self::new(Some(ResponseCode::LoginDelay), Cow::Borrowed(Self::LOGIN_DELAY))
+        Self::known(ResponseCode::LoginDelay, TextId::LoginDelay)
     }
 
     /// A fault that will likely pass (RFC 3206 section 4).
@@ -58,7 +58,7 @@ impl Rejection {
     /// The message is to be had only after the command UTF8 (RFC 6856 section 5).
     #[must_use]
     pub const fn utf8() -> Self {
-        Self::new(Some(ResponseCode::Utf8), Cow::Borrowed(Self::UTF8))
+        Self::known(ResponseCode::Utf8, TextId::NeedsUtf8)
     }
 
     /// A refusal without a code.
@@ -70,7 +70,7 @@ impl Rejection {
     /// The same with another text.
     #[must_use]
     pub fn with_text(self, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), ..self }
+        Self { id: None, text: text.into(), ..self }
     }
 
     /// Has the reply held back for at least so long, from when the client has sent what is refused, when
@@ -105,8 +105,8 @@ impl Rejection {
         &self.text
     }
 
-    pub(crate) fn into_text(self) -> Cow<'static, str> {
-        self.text
+    pub(crate) fn into_text(self) -> (Option<TextId>, Cow<'static, str>) {
+        (self.id, self.text)
     }
 }
 

@@ -31,7 +31,7 @@
 //!         }
 //!         Step::Ask(Request::Commit(deletions)) => {
 //!             assert!(deletions.is_empty());
-//!             connection.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
+//!             connection.answer(Answer::committed(0), now, &mut out).unwrap();
 //!         }
 //!         Step::Close(_) => break,
 //!         step => panic!("nothing else happens here: {step:?}"),
@@ -57,7 +57,6 @@ mod offers;
 mod rules;
 mod session;
 mod state;
-mod texts;
 mod timing;
 mod vocabulary;
 mod write;
@@ -74,6 +73,5 @@ pub use listing::{Entry, Listing};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
 pub use session::{Session, Totals};
 pub use state::State;
-pub use texts::TEXTS;
 pub use vocabulary::{Accepted, Answer, Close, Column, Event, Extent, Misuse, Request};
 pub use write::turn_away;

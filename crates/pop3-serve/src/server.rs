@@ -127,8 +127,8 @@ fn policy(
     if config.utf8 {
         session = session
             .with_utf8(Utf8::new(true))
-            .with_language(Language::ENGLISH)
-            .with_language(Language::GERMAN);
+            .with_language(Language::english())
+            .with_language(Language::german());
     }
     let places = Places::new(crate::Limits { total: most, ..config.limits });
     let salt_key = match config.salt_key {

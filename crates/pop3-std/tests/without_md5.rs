@@ -31,13 +31,17 @@ struct Everything {
     store: Arc<MemoryStore>,
 }
 
+fn timestamp() -> apop::Timestamp {
+    apop::Timestamp::parse(TIMESTAMP.as_bytes()).unwrap()
+}
+
 impl Service for Everything {
     type Backend = Blocking<MemoryStore, Pool>;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
         let backend = Blocking::new(Arc::clone(&self.store), Pool::default(), peer.clone());
         let welcome = Welcome::new(Arc::clone(&self.config), backend).with_trusted(true);
-        Ok(welcome.with_timestamp(TIMESTAMP.to_owned()))
+        Ok(welcome.with_timestamp(timestamp()))
     }
 
     fn ended(&self, _: &Peer, _: &Report) {}
@@ -151,7 +155,7 @@ fn a_client_chooses_neither_and_says_why() {
 #[test]
 fn no_digest_is_right() {
     let digest = apop::Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
-    let answer = apop::Answer::new(TIMESTAMP, digest);
+    let answer = apop::Answer::new(timestamp(), digest);
     assert!(!answer.is_made_with(b"tanstaaf"));
     assert!(!Brought::new("mrose", Proof::Apop(answer)).prove(b"tanstaaf"));
 

@@ -162,9 +162,9 @@ impl Session {
                 self.message = Some((message, 0));
                 Answer::Message
             }
-            Request::Commit(deletions) => Answer::Committed { failed: deletions.len() },
+            Request::Commit(deletions) => Answer::committed(deletions.len()),
             // No mechanism is offered, and no proxy is trusted.
-            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
+            other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
         // The request is open, so that its answer is no misuse.
         let _ = self.connection.answer(answer, now, &mut self.out);

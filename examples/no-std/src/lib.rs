@@ -101,7 +101,7 @@ impl Server {
             },
             Request::Commit(deletions) => self.remove(&deletions),
             // No mechanism is offered, and no proxy is trusted.
-            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
+            other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
         self.connection.answer(answer, now, out)
     }
@@ -123,6 +123,6 @@ impl Server {
                 *slot = None;
             }
         }
-        Answer::Committed { failed: 0 }
+        Answer::committed(0)
     }
 }

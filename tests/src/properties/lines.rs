@@ -54,7 +54,7 @@ pub fn reply(line: &[u8]) {
     let _ = (DropListing::parse(line), ScanListing::parse(line), Capability::parse(line));
     let _ = (UniqueId::parse(line), apop::Digest::parse(line));
     if let Some(timestamp) = apop::Timestamp::find(line) {
-        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp));
+        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp.clone()));
         assert!(timestamp.as_bytes().iter().all(u8::is_ascii_graphic));
     }
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod listings;
 mod sessions;
 
+use pop3_proto::apop::Timestamp;
 use pop3_proto::client::{Config, Error, Excerpt, Protocol, SendError};
 use pop3_proto::{Channel, Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
@@ -162,6 +163,6 @@ fn only_a_strict_timestamp_is_one() {
     ] {
         let mut client = Client::new();
         client.receive(greeting);
-        assert_eq!(client.connection().greeting_timestamp().map(|found| found.as_bytes()), timestamp);
+        assert_eq!(client.connection().greeting_timestamp().map(Timestamp::as_bytes), timestamp);
     }
 }

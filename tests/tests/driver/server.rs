@@ -140,9 +140,8 @@ fn timestamps_are_of_random_octets() {
     for _ in 0..10_000 {
         let timestamp = pop3_driver::server::timestamp("h").expect("random octets");
         // 128 bits of them.
-        let digits = timestamp.chars().filter(char::is_ascii_hexdigit).count();
+        let digits = timestamp.as_str().chars().filter(char::is_ascii_hexdigit).count();
         assert_eq!(digits, 128 / 4, "{timestamp}");
-        assert!(pop3_proto::apop::Timestamp::parse(timestamp.as_bytes()).is_some(), "{timestamp}");
         assert!(seen.insert(timestamp), "a timestamp came twice");
     }
 }

@@ -15,7 +15,7 @@ use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
 fn handing_over() -> Policy {
-    let config = Config::new().with_utf8(Utf8::new(true)).with_language(Language::GERMAN);
+    let config = Config::new().with_utf8(Utf8::new(true)).with_language(Language::german());
     let mut policy = Policy::new(Store::fixture()).with_config(config);
     policy.hands_over = true;
     policy
@@ -52,7 +52,7 @@ fn all_of_the_session_is_handed_over_and_nothing_is_said() {
         assert_eq!((taken.user.as_deref(), taken.failed_logins), (Some("mrose"), 1));
         assert_eq!(taken.method, Some(method));
         assert_eq!((taken.channel, taken.utf8), (Channel::TrustedPlaintext, true));
-        assert_eq!(taken.language.map(|language| language.tag), Some("de"));
+        assert_eq!(taken.language.as_ref().map(Language::tag), Some("de"));
         assert_eq!(taken.peer.address, peer().address);
         // All of before was sent, and nothing behind it; the connection is open.
         let last = wire.lines().pop().unwrap();

@@ -53,7 +53,7 @@ impl Setting {
             config = config.with_utf8(Utf8::new(user));
         }
         if self.languages {
-            config = config.with_language(Language::GERMAN);
+            config = config.with_language(Language::german());
         }
         if self.mechanisms {
             config.mechanisms = offer(&MECHANISMS);

@@ -115,7 +115,7 @@ fn the_store_may_take_its_time() {
     let mut input = Input::new(b"QUIT\r\n");
     assert!(matches!(core.poll(now, &mut input, &mut out), Step::Ask(_)));
     now = now.after(seconds(1000));
-    core.answer(Answer::Committed { failed: 0 }, now, &mut out).unwrap();
+    core.answer(Answer::committed(0), now, &mut out).unwrap();
     assert!(matches!(core.poll(now, &mut input, &mut out), Step::Close(Close::Quit)));
     assert!(core.deadline() > now && out.ends_with(b"+OK bye\r\n"));
     Watch::server(Channel::Tls, b"USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n", &out);

@@ -1,11 +1,13 @@
 //! LANG (RFC 6856 section 3): the language of what the server says.
 
 use pop3_proto::server::{Config, Language};
-use pop3_proto::{Channel, Rejection};
+use pop3_proto::{Channel, Rejection, TextId};
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
 
-const DIALECT: Language = Language::new("en-boont", "English Boontling dialect", &[]);
+fn dialect() -> Language {
+    Language::new("en-boont", "English Boontling dialect")
+}
 
 fn with(store: Store, languages: &[Language]) -> Server {
     let mut config = Config::new().with_starttls(true);
@@ -16,7 +18,7 @@ fn with(store: Store, languages: &[Language]) -> Server {
 }
 
 fn new() -> Server {
-    with(Store::fixture(), &[Language::ENGLISH, Language::GERMAN, DIALECT])
+    with(Store::fixture(), &[Language::english(), Language::german(), dialect()])
 }
 
 // 6856-2.01, 6856-3.01
@@ -69,7 +71,7 @@ fn ranges_are_looked_up_without_case() {
 // 6856-3.04, 6856-3.06
 #[test]
 fn a_star_is_the_first_language_for_everybody() {
-    let mut server = with(Store::fixture(), &[Language::GERMAN, Language::ENGLISH]);
+    let mut server = with(Store::fixture(), &[Language::german(), Language::english()]);
     let first = server.say("LANG *");
     assert!(first.starts_with("+OK de "));
     for name in ["mrose", "nosuch"] {
@@ -96,7 +98,7 @@ fn lang_alone_lists_the_languages() {
 #[test]
 fn only_texts_are_translated() {
     let store = Store::fixture();
-    let mut server = with(store, &[Language::GERMAN]);
+    let mut server = with(store, &[Language::german()]);
     server.say("LANG de");
     server.say("USER mrose");
     let refused = server.say("PASS wrong");
@@ -112,12 +114,33 @@ fn only_texts_are_translated() {
     assert_eq!(server.say("QUIT"), "+OK auf Wiedersehen\r\n");
 }
 
+// A translation may be loaded at run time; what has none stays English, and so does what the client has in another.
+#[test]
+fn a_language_may_be_loaded_at_run_time() {
+    let mut dutch = Language::new("nl".to_owned(), "Nederlands".to_owned());
+    for line in "Bye=tot ziens\nOctets={} octetten, graag gedaan".to_owned().lines() {
+        let (name, text) = line.split_once('=').unwrap();
+        dutch = dutch.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+    }
+    dutch = dutch.with_own_text("the disk is full", "de schijf is vol".to_owned());
+    let mut server = with(Store::fixture(), &[Language::english(), dutch.clone()]).log_in();
+    assert_eq!(server.say("LANG nl"), "+OK nl language changed\r\n");
+    assert!(server.say("RETR 3").starts_with("+OK 14 octetten, graag gedaan\r\n"));
+    assert_eq!(server.say("NOOP"), "+OK nothing done\r\n");
+    assert_eq!(server.say("QUIT"), "+OK tot ziens\r\n");
+    let full = Fault::Unavailable(Rejection::temporary("the disk is full".to_owned()));
+    let mut server = with(Store::fixture().with_fault(full), &[dutch]).log_in();
+    assert_eq!(server.say("RETR 1"), "-ERR [SYS/TEMP] the disk is full\r\n");
+    server.say("LANG nl");
+    assert_eq!(server.say("RETR 1"), "-ERR [SYS/TEMP] de schijf is vol\r\n");
+}
+
 // 6856-3.08
 #[test]
 fn texts_of_the_store_are_utf8_only_behind_lang_and_break_no_line() {
     let text = format!("gr\u{fc}n\r\n\u{85}\u{1b}[x]{}", "\u{20ac}".repeat(600));
     let store = Store::fixture().with_fault(Fault::Unavailable(Rejection::temporary(text)));
-    let mut server = with(store, &[Language::GERMAN]).log_in();
+    let mut server = with(store, &[Language::german()]).log_in();
     let ascii = server.say("RETR 1");
     assert!(ascii.starts_with("-ERR [SYS/TEMP] gr?n????[x]?????") && ascii.len() == 512, "{ascii}");
     server.say("LANG de");

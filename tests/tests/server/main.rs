@@ -6,6 +6,7 @@ mod auth;
 mod broken_messages;
 mod capabilities;
 mod deadlines;
+mod declined;
 mod deleting;
 mod lang;
 mod limits;

@@ -15,7 +15,7 @@ fn answers() -> Vec<Answer> {
         Answer::Message,
         Answer::EndOfMessage,
         Answer::Unavailable(Rejection::plain("gone")),
-        Answer::Committed { failed: 0 },
+        Answer::committed(0),
         Answer::Challenge(Secret::new(b"hello".to_vec())),
         Answer::Abandon(Rejection::plain("malformed")),
         Answer::Proxied,
@@ -132,7 +132,8 @@ impl CloneAnswers for Vec<Answer> {
             Answer::Abandon(rejection) => Answer::Abandon(rejection.clone()),
             Answer::Proxied => Answer::Proxied,
             Answer::TakeOver => Answer::TakeOver,
-            Answer::Committed { failed } => Answer::Committed { failed: *failed },
+            Answer::Committed { failed, .. } => Answer::committed(*failed),
+            other => panic!("{other:?}: copy this one, too"),
         };
         self.iter().map(clone).collect()
     }

@@ -74,6 +74,7 @@ fn signal(mut session: Session, signal: Signal) -> String {
                 Action::Continue => "goes on".to_owned(),
                 Action::StartTls => "TLS begins".to_owned(),
                 Action::Close => "closes".to_owned(),
+                other => panic!("{other:?}: the table has no words for it"),
             };
             if session.state() != before.state() {
                 write!(text, " → {:?}", session.state()).unwrap();

@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 use core::time::Duration;
 
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::{
     Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
     Session, State, Utf8,
@@ -68,9 +69,9 @@ fn place(session: &Session) -> Place {
 fn session(state: Place, channel: Channel) -> Session {
     let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
     let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
-    config = config.with_language(Language::GERMAN).with_language(Language::ENGLISH);
+    config = config.with_language(Language::german()).with_language(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
-    let mut session = Session::new(config.into(), channel, Some("<1.2@h>".into()));
+    let mut session = Session::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);
     let enough: &[&str] = match state {
         Place::Authorization => &[],
@@ -188,8 +189,8 @@ fn answers() -> Vec<(&'static str, Make)> {
         ("`Message`", || Event::Answer(Answer::Message)),
         ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
         ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
-        ("`Committed`, all", || Event::Answer(Answer::Committed { failed: 0 })),
-        ("`Committed`, one failed", || Event::Answer(Answer::Committed { failed: 1 })),
+        ("`Committed`, all", || Event::Answer(Answer::committed(0))),
+        ("`Committed`, one failed", || Event::Answer(Answer::committed(1))),
         ("TLS is established", || Event::TlsEstablished),
     ]
 }
@@ -212,14 +213,14 @@ fn action(action: &Action) -> String {
         Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
         Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
         Action::DropListing { .. } => "drop listing".into(),
-        Action::Listing(_, listing) => format!("all {}s", column(listing.column())),
+        Action::Listing { listing, .. } => format!("all {}s", column(listing.column())),
         Action::Entry(listing) => column(listing.column()).into(),
         Action::Last(_) => "the highest number".into(),
-        Action::Capabilities(..) => "capabilities".into(),
-        Action::Mechanisms(..) => "the mechanisms".into(),
+        Action::Capabilities { .. } => "capabilities".into(),
+        Action::Mechanisms { .. } => "the mechanisms".into(),
         Action::Challenge(_) => "`+` and the challenge".into(),
-        Action::Language(_, reply) => format!("{}, the tag before it", line(reply)),
-        Action::Languages(..) => "the languages".into(),
+        Action::Language { line: reply, .. } => format!("{}, the tag before it", line(reply)),
+        Action::Languages { .. } => "the languages".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
             "asks: begin with this response".into()
@@ -234,8 +235,11 @@ fn action(action: &Action) -> String {
         Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
         Action::EndBody => "the end of the message".into(),
         Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
-        Action::Close(_, None) => "closes, nothing is sent".into(),
-        Action::Close(_, Some(reply)) => format!("{}, closes", line(reply)),
+        Action::Close { line: None, .. } => "closes, nothing is sent".into(),
+        Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
+        other @ (Action::Ask(_) | Action::BeginBody { .. } | Action::Close { .. } | _) => {
+            panic!("{other:?}: the table has no words for it")
+        }
     }
 }
 

@@ -178,11 +178,13 @@ mod tests {
 
     #[cfg(feature = "md5")]
     #[test]
-    fn a_digest_over_what_is_no_timestamp_proves_nothing() {
+    fn a_digest_proves_the_secret_over_its_own_timestamp_only() {
         let digest = apop::Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
-        let by =
-            |timestamp: &str| Credentials::new("mrose", Proof::Apop(apop::Answer::new(timestamp, digest)));
-        assert!(by("<1896.697170952@dbc.mtview.ca.us>").prove(b"tanstaaf"));
-        assert!(!by("1896.697170952@dbc.mtview.ca.us").prove(b"tanstaaf"));
+        let by = |timestamp: &[u8]| {
+            let timestamp = apop::Timestamp::parse(timestamp).unwrap();
+            Credentials::new("mrose", Proof::Apop(apop::Answer::new(timestamp, digest)))
+        };
+        assert!(by(b"<1896.697170952@dbc.mtview.ca.us>").prove(b"tanstaaf"));
+        assert!(!by(b"<1896.697170953@dbc.mtview.ca.us>").prove(b"tanstaaf"));
     }
 }

@@ -10,7 +10,7 @@ use super::{Client, Error};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
-type Compute = fn(Timestamp<'_>, &[u8]) -> Digest;
+type Compute = fn(&Timestamp, &[u8]) -> Digest;
 
 /// What computes the digest, if anything can.
 #[cfg(feature = "md5")]

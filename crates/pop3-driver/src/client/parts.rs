@@ -83,7 +83,8 @@ impl Part {
             | Event::Line(_)
             | Event::Challenge { .. }
             | Event::StartTls { .. }
-            | Event::Closed => Self::Nothing,
+            | Event::Closed
+            | _ => Self::Nothing,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Tracer {
             Event::Data(octets) => Trace::Data(octets.len()),
             Event::StartTls { .. } => Trace::Received { positive: true, text: b"" },
             Event::End { .. } => Trace::End,
-            Event::Read | Event::Closed => return,
+            Event::Read | Event::Closed | _ => return,
         });
     }
 

@@ -266,12 +266,15 @@ impl<B: Backend> Session<B> {
                     self.exchange(request, transport).await?;
                 }
                 Step::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
-                Step::Ask(Request::Fetch { message, extent }) => {
+                Step::Ask(Request::Fetch { message, extent, .. }) => {
                     self.fetch(message, extent, transport).await?
                 }
                 Step::Ask(Request::Commit(deletions)) => {
                     self.send(transport, 0).await?;
                     self.commit(deletions, transport).await?;
+                }
+                Step::Ask(other) => {
+                    self.connection.answer(other.decline(), transport.now(), &mut self.out)?;
                 }
                 Step::Pause(until) => {
                     self.send(transport, 0).await?;

@@ -65,7 +65,7 @@ impl Exchanges {
     ) -> Outcome {
         let utf8 = connection.session().is_utf8();
         let step = match request {
-            SaslRequest::Begin { mechanism, initial } => match self.begin(mechanism) {
+            SaslRequest::Begin { mechanism, initial, .. } => match self.begin(mechanism) {
                 Ok(open) => {
                     let open = self.open.insert(Box::new(open));
                     open.exchange.begin(initial.as_ref().map(|initial| initial.expose().as_slice()))

@@ -4,6 +4,7 @@ use core::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use pop3_proto::apop::Timestamp;
 use pop3_proto::server::Config;
 use pop3_proto::{Rejection, Secret};
 
@@ -91,7 +92,7 @@ pub struct Welcome<B> {
     pub backend: B,
     /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: none,
     /// so that APOP is refused. Without the feature `md5` it is refused all the same.
-    pub timestamp: Option<String>,
+    pub timestamp: Option<Timestamp>,
     /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
     /// peers, or where the operator insists.
     pub trusted: bool,
@@ -125,7 +126,7 @@ impl<B> Welcome<B> {
 
     /// Sets [`timestamp`](Self::timestamp).
     #[must_use]
-    pub fn with_timestamp(self, timestamp: String) -> Self {
+    pub fn with_timestamp(self, timestamp: Timestamp) -> Self {
         Self { timestamp: Some(timestamp), ..self }
     }
 

@@ -60,7 +60,7 @@ impl<T, B> TakenOver<T, B> {
             method: ended.method,
             channel: session.channel(),
             utf8: session.is_utf8(),
-            language: session.language(),
+            language: session.language().cloned(),
             failed_logins: session.totals().failed_logins,
             end,
         }

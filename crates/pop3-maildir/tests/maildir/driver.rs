@@ -29,7 +29,7 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                 store = Some(maildir);
                 Answer::Accept(accepted)
             }
-            Step::Ask(Request::Fetch { message, extent }) => {
+            Step::Ask(Request::Fetch { message, extent, .. }) => {
                 match Maildrop::fetch(store.as_mut().unwrap(), message, extent, &Context::unbounded()) {
                     Err(rejection) => Answer::Unavailable(rejection),
                     Ok(mut reader) => {
@@ -45,13 +45,10 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                 before_commit();
                 let failed = Maildrop::commit(store.take().unwrap(), &deletions, &Context::unbounded());
                 assert!(Maildir::open(folder.path()).is_ok(), "free before QUIT is answered");
-                Answer::Committed { failed }
+                Answer::committed(failed)
             }
             Step::Flush | Step::Read => continue,
-            Step::Pause(_)
-            | Step::Wait
-            | Step::StartTls
-            | Step::Ask(Request::Sasl(_) | Request::Proxied(_)) => panic!("nothing to wait for"),
+            Step::Pause(_) | Step::Wait | Step::StartTls | Step::Ask(_) => panic!("nothing to wait for"),
             Step::Close(_) => return String::from_utf8(out.to_vec()).unwrap(),
         };
         connection.answer(answer, now, &mut out).unwrap();

@@ -9,11 +9,11 @@ impl Digest {
     /// ```
     /// use pop3_proto::apop::{Digest, Timestamp};
     /// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
-    /// let digest = Digest::new(timestamp, b"tanstaaf");
+    /// let digest = Digest::new(&timestamp, b"tanstaaf");
     /// assert_eq!(&digest.to_hex(), b"c4c9334bac560ecc979e58001b3e22fb");
     /// ```
     #[must_use]
-    pub fn new(timestamp: Timestamp<'_>, secret: &[u8]) -> Self {
+    pub fn new(timestamp: &Timestamp, secret: &[u8]) -> Self {
         use md5::{Digest as _, Md5};
 
         let mut md5 = Md5::new();
@@ -25,12 +25,12 @@ impl Digest {
 
 /// Whether the digest is the one over this timestamp and this secret.
 #[cfg(feature = "md5")]
-pub(super) fn verify(digest: &Digest, timestamp: Timestamp<'_>, secret: &[u8]) -> bool {
+pub(super) fn verify(digest: &Digest, timestamp: &Timestamp, secret: &[u8]) -> bool {
     Digest::new(timestamp, secret) == *digest
 }
 
 /// What can't be computed is never right.
 #[cfg(not(feature = "md5"))]
-pub(super) const fn verify(_: &Digest, _: Timestamp<'_>, _: &[u8]) -> bool {
+pub(super) const fn verify(_: &Digest, _: &Timestamp, _: &[u8]) -> bool {
     false
 }

@@ -1,7 +1,6 @@
 //! A connection of the client: octets, limits, deadlines.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::config::Config;
@@ -50,7 +49,7 @@ pub struct Connection {
     /// The quirks of lines that were skipped, to be told with the next event.
     pub(super) skipped: Quirks,
     /// The timestamp of the greeting.
-    pub(super) timestamp: Option<Vec<u8>>,
+    pub(super) timestamp: Option<Timestamp>,
     /// The last list that was complete.
     pub(super) capabilities: Option<Capabilities>,
     /// Whether that list was asked for after the login.
@@ -213,8 +212,8 @@ impl Connection {
     /// The timestamp for APOP in the greeting, if it has one (RFC 1939 section 7). It is forgotten at
     /// STLS unless [`Config::apop_after_stls`] is set.
     #[must_use]
-    pub fn greeting_timestamp(&self) -> Option<Timestamp<'_>> {
-        self.timestamp.as_deref().and_then(Timestamp::parse)
+    pub const fn greeting_timestamp(&self) -> Option<&Timestamp> {
+        self.timestamp.as_ref()
     }
 
     /// The list that the last positive reply to CAPA gave. It is forgotten at STLS, but kept at the

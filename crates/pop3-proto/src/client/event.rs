@@ -23,17 +23,19 @@ use crate::reply::Reply;
 ///
 /// A caller may match all of it, or ask for what it is waiting for: [`ends_reply`](Self::ends_reply),
 /// [`reply`](Self::reply), [`entry`](Self::entry), [`quirks`](Self::quirks).
+///
+/// A later version may add events, and fields to these: end the patterns with `..`. The default arm of a `match`
+/// does nothing and polls again. An event that must not be ignored comes only to callers who asked for it, by a
+/// call or a setting that is new as well.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever writes the loop of a connection decides on each event: one that is overlooked is a connection that hangs"
-)]
+#[non_exhaustive]
 pub enum Event<'b> {
     /// Nothing can be done before more octets come. When nothing is outstanding, none are due, and a
     /// caller may send a command instead of reading.
     Read,
     /// The greeting. If it is negative, the session is over.
+    #[non_exhaustive]
     Greeting {
         /// The line.
         reply: Reply<'b>,
@@ -41,6 +43,7 @@ pub enum Event<'b> {
         quirks: Quirks,
     },
     /// The first line of the reply to the oldest command outstanding.
+    #[non_exhaustive]
     Reply {
         /// Which command it answers.
         keyword: Keyword,
@@ -60,6 +63,7 @@ pub enum Event<'b> {
     /// This crate does not know the mechanisms. With one in which the server proves itself, as SCRAM, a
     /// positive reply to AUTH is to be believed only when the proof was seen; else close (RFC 5034
     /// section 4).
+    #[non_exhaustive]
     Challenge {
         /// What it says.
         challenge: Challenge<'b>,
@@ -67,6 +71,7 @@ pub enum Event<'b> {
         quirks: Quirks,
     },
     /// A line of a listing: of LIST, UIDL, CAPA, LANG or AUTH.
+    #[non_exhaustive]
     Entry {
         /// What it says.
         entry: Entry<'b>,
@@ -79,6 +84,7 @@ pub enum Event<'b> {
     /// Octets of a body, un-stuffed, line ends included. What is odd about them is told at the end.
     Data(&'b [u8]),
     /// What followed the first line of a reply is complete.
+    #[non_exhaustive]
     End {
         /// Which command it answers.
         keyword: Keyword,
@@ -88,6 +94,7 @@ pub enum Event<'b> {
     /// STLS was accepted. Nothing may be sent or read but the TLS handshake, and then
     /// [`tls_established`](super::Connection::tls_established) is due, with an empty input from
     /// there on. It is told again until then, without quirks.
+    #[non_exhaustive]
     StartTls {
         /// In what the reply departs from the protocol.
         quirks: Quirks,

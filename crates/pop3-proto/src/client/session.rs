@@ -7,8 +7,10 @@ use crate::command::Keyword;
 use crate::reply::Status;
 
 /// What happens to a [`Session`].
+///
+/// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are all that can happen; a new one changes the rules")]
+#[non_exhaustive]
 pub enum Signal {
     /// The greeting came.
     Greeting(Status),
@@ -29,9 +31,12 @@ pub enum Signal {
 }
 
 /// What is to be done after a [`Signal`].
+///
+/// A later version may add more. The default arm of a `match` closes the connection: what is to be done is not
+/// known, so that nothing may be sent or believed after it.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
+#[non_exhaustive]
 pub enum Action {
     /// Nothing in particular.
     Continue,

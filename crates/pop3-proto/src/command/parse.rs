@@ -6,7 +6,7 @@ use super::Command;
 use super::argument::{ArgumentError, Name, Password, Xclient};
 use crate::apop::Digest;
 use crate::number::decimal;
-use crate::{Base64, LanguageRange, MechanismName, MessageNumber, SaslTextError};
+use crate::{Base64, LanguageRange, MechanismName, MessageNumber, SaslTextError, TextId};
 
 /// Why a line is no command. Each is due one negative reply and changes no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,19 +188,25 @@ impl CommandError {
     /// What is wrong, as the text of a reply. No octet of the line is repeated in it.
     #[must_use]
     pub const fn text(self) -> &'static str {
+        self.text_id().english()
+    }
+
+    /// The id of the text.
+    #[must_use]
+    pub const fn text_id(self) -> TextId {
         match self {
-            Self::Empty => "empty command line",
-            Self::Unknown => "unknown command",
-            Self::Missing => "missing argument",
-            Self::Surplus => "too many arguments",
-            Self::Number => "no such message: invalid number",
-            Self::Control => "control character in command",
-            Self::EightBit => "only ASCII is allowed here",
-            Self::Digest => "the digest is 32 hexadecimal digits",
-            Self::Mechanism => "this is no name of a mechanism",
-            Self::Base64 => "this is no base64",
-            Self::Language => "this is no language tag",
-            Self::TooLong => "command line too long",
+            Self::Empty => TextId::EmptyLine,
+            Self::Unknown => TextId::UnknownCommand,
+            Self::Missing => TextId::MissingArgument,
+            Self::Surplus => TextId::SurplusArgument,
+            Self::Number => TextId::InvalidNumber,
+            Self::Control => TextId::ControlCharacter,
+            Self::EightBit => TextId::NotAscii,
+            Self::Digest => TextId::BadDigest,
+            Self::Mechanism => TextId::BadMechanism,
+            Self::Base64 => TextId::BadBase64,
+            Self::Language => TextId::BadLanguage,
+            Self::TooLong => TextId::LineTooLong,
         }
     }
 }

@@ -12,15 +12,20 @@ use crate::{MechanismName, Octets, Secret};
 
 /// What a session wants done. Each value holds all that is needed to do it, as it was when the client asked:
 /// who performs it does not look at the session again.
+///
+/// A later version may add actions, and fields to these: end the patterns with `..`. An action that is not known
+/// can't be skipped, as the client waits for its reply. The default arm of a `match` closes the connection after
+/// [`Session::close`](super::Session::close).
 #[derive(Debug)]
 #[must_use]
-#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+#[non_exhaustive]
 pub enum Action {
     /// Nothing is to be sent.
     Nothing,
     /// Send a line.
     Reply(Line),
     /// Send a line that refuses a login.
+    #[non_exhaustive]
     Refuse {
         /// The line.
         reply: Line,
@@ -30,6 +35,7 @@ pub enum Action {
         last: bool,
     },
     /// Send the drop listing (STAT).
+    #[non_exhaustive]
     DropListing {
         /// Messages that are not deleted.
         messages: usize,
@@ -37,24 +43,55 @@ pub enum Action {
         octets: Octets,
     },
     /// Send the line, all entries of the listing, and a dot.
-    Listing(Line, Listing),
+    #[non_exhaustive]
+    Listing {
+        /// The line.
+        line: Line,
+        /// The entries.
+        listing: Listing,
+    },
     /// Send the one entry of the listing behind `+OK`.
     Entry(Listing),
     /// Send the highest message number accessed, 0 where there is none.
     Last(u32),
     /// Send the line, the capabilities, and a dot.
-    Capabilities(Line, Announcement),
+    #[non_exhaustive]
+    Capabilities {
+        /// The line.
+        line: Line,
+        /// The capabilities.
+        announcement: Announcement,
+    },
     /// Send the line, the mechanisms that AUTH takes now, and a dot.
-    Mechanisms(Line, Vec<MechanismName>),
+    #[non_exhaustive]
+    Mechanisms {
+        /// The line.
+        line: Line,
+        /// The mechanisms.
+        names: Vec<MechanismName>,
+    },
     /// Send a challenge of AUTH.
     Challenge(Secret),
     /// Send the positive reply to LANG: the tag of this language, and the line's text behind it.
-    Language(Language, Line),
+    #[non_exhaustive]
+    Language {
+        /// The language that was chosen.
+        language: Language,
+        /// The line.
+        line: Line,
+    },
     /// Send the line, the languages that LANG takes, and a dot.
-    Languages(Line, Vec<Language>),
+    #[non_exhaustive]
+    Languages {
+        /// The line.
+        line: Line,
+        /// The languages.
+        languages: Vec<Language>,
+    },
     /// Ask the store.
     Ask(Request),
     /// Send the line; a message follows.
+    #[non_exhaustive]
     BeginBody {
         /// The line.
         line: Line,
@@ -68,7 +105,13 @@ pub enum Action {
     /// Send the line, forget all input, and begin TLS.
     StartTls(Line),
     /// Send the line, if there is one, and close.
-    Close(Close, Option<Line>),
+    #[non_exhaustive]
+    Close {
+        /// Why the session ends.
+        why: Close,
+        /// The line, if there is one.
+        line: Option<Line>,
+    },
 }
 
 impl Action {
@@ -77,14 +120,14 @@ impl Action {
         match self {
             Self::Reply(line)
             | Self::Refuse { reply: line, .. }
-            | Self::Listing(line, _)
-            | Self::Capabilities(line, _)
-            | Self::Mechanisms(line, _)
-            | Self::Language(_, line)
-            | Self::Languages(line, _)
+            | Self::Listing { line, .. }
+            | Self::Capabilities { line, .. }
+            | Self::Mechanisms { line, .. }
+            | Self::Language { line, .. }
+            | Self::Languages { line, .. }
             | Self::BeginBody { line, .. }
             | Self::StartTls(line)
-            | Self::Close(_, Some(line)) => Some(line),
+            | Self::Close { line: Some(line), .. } => Some(line),
             Self::Nothing
             | Self::DropListing { .. }
             | Self::Entry(_)
@@ -92,7 +135,7 @@ impl Action {
             | Self::Challenge(_)
             | Self::Ask(_)
             | Self::EndBody
-            | Self::Close(_, None) => None,
+            | Self::Close { line: None, .. } => None,
         }
     }
 }

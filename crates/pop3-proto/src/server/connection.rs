@@ -2,7 +2,6 @@
 
 mod lines;
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -19,6 +18,7 @@ use super::state::State;
 use super::timing::{Held, Times};
 use super::vocabulary::{Answer, Close, Event, Misuse, Request};
 use super::write;
+use crate::apop::Timestamp;
 use crate::line::LineFinder;
 use crate::{Channel, Input, Instant, Rejection};
 
@@ -84,11 +84,10 @@ struct Refusal {
 impl Connection {
     /// A connection that was just opened; for implicit TLS, one whose handshake is complete.
     ///
-    /// `timestamp` is for APOP, angle brackets included (see
-    /// [`make_timestamp`](crate::apop::make_timestamp)); without it, or without the feature `md5`, APOP is
-    /// refused.
+    /// `timestamp` is for APOP, and new for each connection: see
+    /// [`Timestamp::from_random`]. Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>, now: Instant) -> Self {
+    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>, now: Instant) -> Self {
         Self {
             session: Session::new(config, channel, timestamp),
             finder: LineFinder::new(),
@@ -269,7 +268,7 @@ impl Connection {
                 self.refusal = Some(Refusal { until: asked.after(delay), reply });
             }
             Action::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
-            Action::Listing(line, listing) => {
+            Action::Listing { line, listing } => {
                 write::put_line(&line, out);
                 self.listing = Some(listing);
             }
@@ -280,17 +279,17 @@ impl Connection {
                 }
             }
             Action::Last(highest) => write::last(highest, out),
-            Action::Capabilities(line, announcement) => {
+            Action::Capabilities { line, announcement } => {
                 write::put_line(&line, out);
                 write::capabilities(&announcement, out);
             }
-            Action::Mechanisms(line, names) => {
+            Action::Mechanisms { line, names } => {
                 write::put_line(&line, out);
                 write::mechanisms(&names, out);
             }
             Action::Challenge(challenge) => write::challenge(&challenge, out),
-            Action::Language(language, line) => write::language(language, &line, out),
-            Action::Languages(line, languages) => {
+            Action::Language { language, line } => write::language(&language, &line, out),
+            Action::Languages { line, languages } => {
                 write::put_line(&line, out);
                 write::languages(&languages, out);
             }
@@ -312,7 +311,7 @@ impl Connection {
                     input.take_all();
                 }
             }
-            Action::Close(_, line) => {
+            Action::Close { why: _, line } => {
                 self.body = None;
                 if let Some(line) = line {
                     write::put_line(&line, out);

@@ -5,8 +5,8 @@ use super::line::Line;
 use super::mechanism::SaslRequest;
 use super::session::Session;
 use super::state::State;
-use super::texts;
 use super::vocabulary::{Misuse, Request};
+use crate::TextId;
 use crate::{Base64, MechanismName, Rejection, ResponseCode, SaslResponse, Secret};
 
 impl Session {
@@ -22,7 +22,7 @@ impl Session {
     /// AUTH without argument.
     pub(super) fn list_mechanisms(&mut self) -> Action {
         match self.offers_auth_list() {
-            Ok(names) => Action::Mechanisms(Line::positive(texts::MECHANISMS), names),
+            Ok(names) => Action::Mechanisms { line: Line::positive(TextId::Mechanisms), names },
             Err(line) => self.bad(line),
         }
     }
@@ -31,9 +31,9 @@ impl Session {
     pub(super) fn response(&mut self, response: SaslResponse<'_>) -> Result<Action, Misuse> {
         let State::Responding { responses } = self.state else { return Err(Misuse) };
         Ok(match response {
-            SaslResponse::Cancel => self.cancel(texts::CANCELLED),
+            SaslResponse::Cancel => self.cancel(TextId::Cancelled),
             SaslResponse::Octets(_) if responses >= self.config.limits.sasl_rounds => {
-                self.cancel(texts::TOO_MANY_ROUNDS)
+                self.cancel(TextId::TooManyRounds)
             }
             SaslResponse::Octets(text) => {
                 self.state = State::Exchanging { responses: responses.saturating_add(1) };
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// Ends the exchange without the mechanism.
-    pub(super) fn cancel(&mut self, why: &'static str) -> Action {
+    pub(super) fn cancel(&mut self, why: TextId) -> Action {
         self.state = State::Cancelling { why };
         Action::Ask(Request::Sasl(SaslRequest::Cancel))
     }

@@ -1,96 +1,160 @@
 //! The languages of the replies' texts (RFC 6856 section 3).
 
-use super::texts;
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
-/// A language that LANG offers: a tag, and the translations of [`TEXTS`](super::TEXTS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Language {
-    /// The tag (RFC 5646), as `de`.
-    pub tag: &'static str,
-    /// The language's name in itself, as `Deutsch`.
-    pub description: &'static str,
-    /// English texts and what stands for them. What is not found stays English. This holds for the
-    /// texts of a backend's [`Rejection`](crate::Rejection), too, if they are `'static`.
-    pub texts: &'static [(&'static str, &'static str)],
+use crate::TextId;
+
+/// A language that LANG offers: a tag, and translations of the texts of the replies.
+///
+/// A translation may be built in or loaded at run time. What has none stays English. Cloning is cheap.
+///
+/// ```
+/// use pop3_proto::TextId;
+/// use pop3_proto::server::Language;
+///
+/// let mut language = Language::new("nl", "Nederlands");
+/// // As read from a file:
+/// for line in "Bye=tot ziens\nOctets={} octetten".lines() {
+///     let (name, text) = line.split_once('=').unwrap();
+///     language = language.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+/// }
+/// assert_eq!(language.text(TextId::Bye), Some("tot ziens"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Language(Arc<Translations>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Translations {
+    tag: Cow<'static, str>,
+    description: Cow<'static, str>,
+    texts: BTreeMap<TextId, Cow<'static, str>>,
+    own: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
 }
 
 impl Language {
-    /// English, as all replies are without LANG.
-    pub const ENGLISH: Self = Self::new("en", "English", &[]);
-
-    /// German.
-    pub const GERMAN: Self = Self::new("de", "Deutsch", GERMAN);
-
-    /// A language of one's own.
+    /// A language of one's own, without translations: a tag (RFC 5646), as `de`, and the language's name in itself,
+    /// as `Deutsch`.
     #[must_use]
-    pub const fn new(
-        tag: &'static str,
-        description: &'static str,
-        texts: &'static [(&'static str, &'static str)],
-    ) -> Self {
-        Self { tag, description, texts }
+    pub fn new(tag: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Translations {
+            tag: tag.into(),
+            description: description.into(),
+            texts: BTreeMap::new(),
+            own: BTreeMap::new(),
+        }))
     }
 
-    /// What stands for an English text.
+    /// English, as all replies are without LANG.
     #[must_use]
-    pub fn translate(&self, text: &'static str) -> &'static str {
-        self.texts.iter().find(|(english, _)| *english == text).map_or(text, |(_, other)| other)
+    pub fn english() -> Self {
+        Self::new("en", "English")
+    }
+
+    /// German.
+    #[must_use]
+    pub fn german() -> Self {
+        GERMAN.iter().fold(Self::new("de", "Deutsch"), |german, &(id, text)| german.with_text(id, text))
+    }
+
+    /// Sets the translation of a text. It has a `{}` for each number, in the order of the English text.
+    #[must_use]
+    pub fn with_text(mut self, id: TextId, translation: impl Into<Cow<'static, str>>) -> Self {
+        Arc::make_mut(&mut self.0).texts.insert(id, translation.into());
+        self
+    }
+
+    /// Sets the translation of a text that the store gives in a [`Rejection`](crate::Rejection).
+    #[must_use]
+    pub fn with_own_text(
+        mut self,
+        text: impl Into<Cow<'static, str>>,
+        translation: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Arc::make_mut(&mut self.0).own.insert(text.into(), translation.into());
+        self
+    }
+
+    /// The tag (RFC 5646).
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.0.tag
+    }
+
+    /// The language's name in itself.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// The translation of a text, if there is one.
+    #[must_use]
+    pub fn text(&self, id: TextId) -> Option<&str> {
+        self.0.texts.get(&id).map(|text| &**text)
+    }
+
+    /// The translation of a text with this id, or of a store's own text.
+    pub(super) fn translate(&self, id: Option<TextId>, text: &str) -> Option<Cow<'static, str>> {
+        match id {
+            Some(id) => self.0.texts.get(&id).cloned(),
+            None => self.0.own.get(text).cloned(),
+        }
     }
 }
 
-const GERMAN: &[(&str, &str)] = &[
-    (texts::BYE, "auf Wiedersehen"),
-    (texts::NOT_REMOVED, "einige gelöschte Nachrichten wurden nicht entfernt"),
-    (texts::NOW_THE_PASSWORD, "nun das Passwort"),
-    (texts::FIRST_THE_NAME, "erst der Name"),
-    (texts::NEEDS_TLS, "das geht nur mit TLS"),
-    (texts::APOP_UNAVAILABLE, "APOP ist nicht verfügbar"),
-    (texts::TLS_ACTIVE, "TLS besteht schon"),
-    (texts::TLS_UNAVAILABLE, "TLS ist nicht verfügbar"),
-    (texts::TLS_TOO_LATE, "TLS kann nur vor der Anmeldung beginnen"),
-    (texts::TLS_AFTER_UTF8, "TLS kann nach UTF8 nicht mehr beginnen"),
-    (texts::BEGIN_TLS, "TLS beginnt"),
-    (texts::LOG_IN_FIRST, "erst die Anmeldung"),
-    (texts::LOGGED_IN, "die Anmeldung ist schon erfolgt"),
-    (texts::NOTHING_DONE, "nichts getan"),
-    (texts::RESET, "keine Nachricht ist als gelöscht markiert"),
-    (texts::MARKED, "als gelöscht markiert"),
-    (texts::NO_SUCH_MESSAGE, "diese Nachricht gibt es nicht"),
-    (texts::IS_MARKED, "diese Nachricht ist als gelöscht markiert"),
-    (texts::MAILDROP, "{} Nachrichten ({} Oktette)"),
-    (texts::LISTING, "{} Nachrichten ({} Oktette)"),
-    (texts::OCTETS, "{} Oktette"),
-    (texts::TOP, "der Anfang der Nachricht folgt"),
-    (texts::CAPABILITIES, "die Fähigkeiten folgen"),
-    (texts::MECHANISMS, "die Verfahren folgen"),
-    (texts::UNKNOWN_MECHANISM, "dieses Verfahren ist nicht verfügbar"),
-    (texts::CANCELLED, "die Anmeldung wurde abgebrochen"),
-    (texts::TOO_MANY_ROUNDS, "die Anmeldung dauert zu lange"),
-    (texts::NO_UTF8, "das ist kein UTF-8"),
-    (texts::UTF8_ON, "von nun an UTF-8"),
-    (texts::UTF8_TOO_LATE, "UTF8 kann nur vor der Anmeldung beginnen"),
-    (texts::LANGUAGES, "die Sprachen folgen"),
-    (texts::LANGUAGE_CHANGED, "Sprache geändert"),
-    (texts::UNKNOWN_LANGUAGE, "diese Sprache ist nicht verfügbar"),
-    (texts::PROXIED, "vermerkt"),
-    (texts::BAD_XCLIENT, "fehlerhafte Angabe"),
-    ("empty command line", "leere Zeile"),
-    ("unknown command", "unbekannter Befehl"),
-    ("missing argument", "eine Angabe fehlt"),
-    ("too many arguments", "zu viele Angaben"),
-    ("no such message: invalid number", "diese Nachricht gibt es nicht: ungültige Nummer"),
-    ("control character in command", "Steuerzeichen im Befehl"),
-    ("only ASCII is allowed here", "hier ist nur ASCII erlaubt"),
-    ("the digest is 32 hexadecimal digits", "die Prüfsumme hat 32 hexadezimale Ziffern"),
-    ("this is no name of a mechanism", "das ist kein Name eines Verfahrens"),
-    ("this is no base64", "das ist kein Base64"),
-    ("this is no language tag", "das ist kein Sprachkürzel"),
-    ("command line too long", "die Zeile ist zu lang"),
-    ("invalid name or password", "Name oder Passwort ist falsch"),
-    ("the maildrop is in use by another session", "das Postfach wird von einer anderen Sitzung benutzt"),
-    ("too soon after the last login", "zu bald nach der letzten Anmeldung"),
-    ("this message needs the command UTF8", "diese Nachricht verlangt den Befehl UTF8"),
+const GERMAN: &[(TextId, &str)] = &[
+    (TextId::Bye, "auf Wiedersehen"),
+    (TextId::NotRemoved, "einige gelöschte Nachrichten wurden nicht entfernt"),
+    (TextId::NowThePassword, "nun das Passwort"),
+    (TextId::FirstTheName, "erst der Name"),
+    (TextId::NeedsTls, "das geht nur mit TLS"),
+    (TextId::ApopUnavailable, "APOP ist nicht verfügbar"),
+    (TextId::TlsActive, "TLS besteht schon"),
+    (TextId::TlsUnavailable, "TLS ist nicht verfügbar"),
+    (TextId::TlsTooLate, "TLS kann nur vor der Anmeldung beginnen"),
+    (TextId::TlsAfterUtf8, "TLS kann nach UTF8 nicht mehr beginnen"),
+    (TextId::BeginTls, "TLS beginnt"),
+    (TextId::LogInFirst, "erst die Anmeldung"),
+    (TextId::LoggedIn, "die Anmeldung ist schon erfolgt"),
+    (TextId::NothingDone, "nichts getan"),
+    (TextId::Reset, "keine Nachricht ist als gelöscht markiert"),
+    (TextId::Marked, "als gelöscht markiert"),
+    (TextId::NoSuchMessage, "diese Nachricht gibt es nicht"),
+    (TextId::IsMarked, "diese Nachricht ist als gelöscht markiert"),
+    (TextId::Maildrop, "{} Nachrichten ({} Oktette)"),
+    (TextId::Listing, "{} Nachrichten ({} Oktette)"),
+    (TextId::Octets, "{} Oktette"),
+    (TextId::Top, "der Anfang der Nachricht folgt"),
+    (TextId::Capabilities, "die Fähigkeiten folgen"),
+    (TextId::Mechanisms, "die Verfahren folgen"),
+    (TextId::UnknownMechanism, "dieses Verfahren ist nicht verfügbar"),
+    (TextId::Cancelled, "die Anmeldung wurde abgebrochen"),
+    (TextId::TooManyRounds, "die Anmeldung dauert zu lange"),
+    (TextId::NoUtf8, "das ist kein UTF-8"),
+    (TextId::Utf8On, "von nun an UTF-8"),
+    (TextId::Utf8TooLate, "UTF8 kann nur vor der Anmeldung beginnen"),
+    (TextId::Languages, "die Sprachen folgen"),
+    (TextId::LanguageChanged, "Sprache geändert"),
+    (TextId::UnknownLanguage, "diese Sprache ist nicht verfügbar"),
+    (TextId::Proxied, "vermerkt"),
+    (TextId::BadXclient, "fehlerhafte Angabe"),
+    (TextId::EmptyLine, "leere Zeile"),
+    (TextId::UnknownCommand, "unbekannter Befehl"),
+    (TextId::MissingArgument, "eine Angabe fehlt"),
+    (TextId::SurplusArgument, "zu viele Angaben"),
+    (TextId::InvalidNumber, "diese Nachricht gibt es nicht: ungültige Nummer"),
+    (TextId::ControlCharacter, "Steuerzeichen im Befehl"),
+    (TextId::NotAscii, "hier ist nur ASCII erlaubt"),
+    (TextId::BadDigest, "die Prüfsumme hat 32 hexadezimale Ziffern"),
+    (TextId::BadMechanism, "das ist kein Name eines Verfahrens"),
+    (TextId::BadBase64, "das ist kein Base64"),
+    (TextId::BadLanguage, "das ist kein Sprachkürzel"),
+    (TextId::LineTooLong, "die Zeile ist zu lang"),
+    (TextId::Credentials, "Name oder Passwort ist falsch"),
+    (TextId::InUse, "das Postfach wird von einer anderen Sitzung benutzt"),
+    (TextId::LoginDelay, "zu bald nach der letzten Anmeldung"),
+    (TextId::NeedsUtf8, "diese Nachricht verlangt den Befehl UTF8"),
 ];
 
 #[cfg(test)]
@@ -99,12 +163,14 @@ mod tests {
 
     #[test]
     fn every_text_has_its_german() {
-        for text in texts::TEXTS {
-            let german = Language::GERMAN.translate(text);
-            assert_ne!(german, *text, "no German for: {text}");
-            assert_eq!(german.matches("{}").count(), text.matches("{}").count(), "{text}");
+        let language = Language::german();
+        for id in TextId::ALL {
+            let english = id.english();
+            let german = language.text(*id).unwrap_or_else(|| panic!("no German for: {english}"));
+            assert_ne!(german, english);
+            assert_eq!(german.matches("{}").count(), english.matches("{}").count(), "{english}");
             assert!(german.len() < 200 && !german.starts_with('['), "{german}");
         }
-        assert_eq!(Language::GERMAN.texts.len(), texts::TEXTS.len(), "a translation of nothing");
+        assert_eq!(GERMAN.len(), TextId::ALL.len(), "a text is translated twice");
     }
 }

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::{CommandError, Rejection, ResponseCode, Status};
+use crate::{CommandError, Rejection, ResponseCode, Status, TextId};
 
 /// The first line of a reply, with all that is needed to write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Line {
     pub status: Status,
     /// The response code.
     pub code: Option<ResponseCode<'static>>,
+    /// Which text it is, unless it is a store's own.
+    pub id: Option<TextId>,
     /// The text. Where there are numbers, they stand in the places of `{}`.
     pub text: Cow<'static, str>,
     /// The numbers of the text.
@@ -46,12 +48,12 @@ impl Numbers {
 }
 
 impl Line {
-    pub(super) const fn positive(text: &'static str) -> Self {
-        Self::new(Status::Positive, None, Cow::Borrowed(text))
+    pub(super) const fn positive(id: TextId) -> Self {
+        Self::new(Status::Positive, None, Some(id), Cow::Borrowed(id.english()))
     }
 
-    pub(super) const fn negative(text: &'static str) -> Self {
-        Self::new(Status::Negative, None, Cow::Borrowed(text))
+    pub(super) const fn negative(id: TextId) -> Self {
+        Self::new(Status::Negative, None, Some(id), Cow::Borrowed(id.english()))
     }
 
     pub(super) const fn with_numbers(mut self, numbers: Numbers) -> Self {
@@ -59,21 +61,27 @@ impl Line {
         self
     }
 
-    const fn new(status: Status, code: Option<ResponseCode<'static>>, text: Cow<'static, str>) -> Self {
-        Self { status, code, text, numbers: Numbers::None, utf8: false }
+    const fn new(
+        status: Status,
+        code: Option<ResponseCode<'static>>,
+        id: Option<TextId>,
+        text: Cow<'static, str>,
+    ) -> Self {
+        Self { status, code, id, text, numbers: Numbers::None, utf8: false }
     }
 }
 
 impl From<CommandError> for Line {
     fn from(error: CommandError) -> Self {
-        Self::negative(error.text())
+        Self::negative(error.text_id())
     }
 }
 
 impl From<Rejection> for Line {
     fn from(rejection: Rejection) -> Self {
         let code = rejection.code();
-        Self::new(Status::Negative, code, rejection.into_text())
+        let (id, text) = rejection.into_text();
+        Self::new(Status::Negative, code, id, text)
     }
 }
 

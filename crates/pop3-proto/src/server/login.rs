@@ -1,6 +1,5 @@
 //! The rules of the login without AUTH, and what follows from its verdict.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -10,8 +9,8 @@ use super::client_info::ClientInfo;
 use super::line::Line;
 use super::session::Session;
 use super::state::State;
-use super::texts;
 use super::vocabulary::{Accepted, Close, Request};
+use crate::TextId;
 use crate::apop::{self, Digest};
 use crate::{CommandError, Marks, Name, Password, Rejection, Xclient};
 
@@ -27,7 +26,7 @@ impl Session {
             return self.bad(line);
         }
         self.name = Some(name.as_bytes().to_vec());
-        Action::Reply(Line::positive(texts::NOW_THE_PASSWORD))
+        Action::Reply(Line::positive(TextId::NowThePassword))
     }
 
     pub(super) fn pass(&mut self, password: Password<'_>) -> Action {
@@ -40,13 +39,13 @@ impl Session {
         {
             return self.bad(line);
         }
-        let Some(name) = self.name.take() else { return self.bad(Line::negative(texts::FIRST_THE_NAME)) };
+        let Some(name) = self.name.take() else { return self.bad(Line::negative(TextId::FirstTheName)) };
         self.authenticate(name, ClaimProof::Password(password.expose().into()))
     }
 
     pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
         let timestamp = match self.offers_apop() {
-            Ok(timestamp) => String::from(timestamp),
+            Ok(timestamp) => timestamp.clone(),
             Err(line) => return self.bad(line),
         };
         if let Err(line) = self.check_text(name.as_bytes()) {
@@ -63,7 +62,7 @@ impl Session {
         } else if !self.config.utf8.is_some_and(|utf8| utf8.user) {
             Err(CommandError::EightBit.into())
         } else if core::str::from_utf8(octets).is_err() {
-            Err(const { Line::negative(texts::NO_UTF8) })
+            Err(const { Line::negative(TextId::NoUtf8) })
         } else {
             Ok(())
         }
@@ -74,7 +73,7 @@ impl Session {
             return self.bad(line);
         }
         let Some(info) = ClientInfo::parse(attributes) else {
-            return self.bad(Line::negative(texts::BAD_XCLIENT));
+            return self.bad(Line::negative(TextId::BadXclient));
         };
         self.name = None;
         self.state = State::Proxying;
@@ -95,7 +94,7 @@ impl Session {
         self.state = State::Transaction;
         // Those after the login are counted on their own.
         self.bad_commands = 0;
-        Action::Reply(self.counted(texts::MAILDROP))
+        Action::Reply(self.counted(TextId::Maildrop))
     }
 
     pub(super) fn reject(&mut self, rejection: Rejection) -> Action {

@@ -17,31 +17,32 @@ use super::line::Line;
 use super::mechanism::OfferedMechanism;
 use super::session::Session;
 use super::state::State;
-use super::texts;
+use crate::TextId;
+use crate::apop::Timestamp;
 use crate::{CommandError, MechanismName};
 
 impl Session {
     /// USER and PASS.
     pub(super) const fn offers_user(&self) -> Result<(), Line> {
-        if self.channel.carries_secrets() { Ok(()) } else { Err(Line::negative(texts::NEEDS_TLS)) }
+        if self.channel.carries_secrets() { Ok(()) } else { Err(Line::negative(TextId::NeedsTls)) }
     }
 
     /// APOP, with the timestamp that the greeting announces it by.
-    pub(super) fn offers_apop(&self) -> Result<&str, Line> {
-        self.timestamp.as_deref().ok_or(const { Line::negative(texts::APOP_UNAVAILABLE) })
+    pub(super) fn offers_apop(&self) -> Result<&Timestamp, Line> {
+        self.timestamp.as_ref().ok_or(const { Line::negative(TextId::ApopUnavailable) })
     }
 
     /// STLS (RFC 2595 section 4).
     pub(super) fn offers_stls(&self) -> Result<(), Line> {
         if !matches!(self.state, State::Authorization) {
-            Err(Line::negative(texts::TLS_TOO_LATE))
+            Err(Line::negative(TextId::TlsTooLate))
         } else if self.channel.is_tls() {
-            Err(Line::negative(texts::TLS_ACTIVE))
+            Err(Line::negative(TextId::TlsActive))
         } else if !self.config.starttls {
-            Err(Line::negative(texts::TLS_UNAVAILABLE))
+            Err(Line::negative(TextId::TlsUnavailable))
         } else if self.utf8 {
             // RFC 6856 section 2.1 forbids the client to do so.
-            Err(Line::negative(texts::TLS_AFTER_UTF8))
+            Err(Line::negative(TextId::TlsAfterUtf8))
         } else {
             Ok(())
         }
@@ -51,8 +52,8 @@ impl Session {
     pub(super) fn offers_mechanism(&self, name: MechanismName) -> Result<(), Line> {
         match self.mechanisms.iter().find(|offered| offered.name == name) {
             Some(offered) if offered.works_on(self.channel) => Ok(()),
-            Some(_) => Err(const { Line::negative(texts::NEEDS_TLS) }),
-            None => Err(const { Line::negative(texts::UNKNOWN_MECHANISM) }),
+            Some(_) => Err(const { Line::negative(TextId::NeedsTls) }),
+            None => Err(const { Line::negative(TextId::UnknownMechanism) }),
         }
     }
 

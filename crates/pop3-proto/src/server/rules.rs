@@ -7,8 +7,8 @@ use super::line::{Line, Numbers};
 use super::listing::Listing;
 use super::session::Session;
 use super::state::State;
-use super::texts;
 use super::vocabulary::{Answer, Close, Column, Extent, Misuse, Request};
+use crate::TextId;
 use crate::{Command, CommandError, Keyword, LanguageRange, Marks, MessageNumber, Octets};
 
 impl Session {
@@ -53,7 +53,7 @@ impl Session {
                 Ok(self.bad(error))
             }
             State::Transaction => Ok(self.bad(error)),
-            State::Responding { .. } => Ok(self.cancel(error.text())),
+            State::Responding { .. } => Ok(self.cancel(error.text_id())),
             State::Authenticating
             | State::Exchanging { .. }
             | State::Cancelling { .. }
@@ -74,7 +74,7 @@ impl Session {
             Command::Apop { name, digest } => self.apop(name, digest),
             Command::Capa => self.capa(),
             Command::Stls => self.stls(),
-            Command::Quit => self.quit_with(Line::positive(texts::BYE)),
+            Command::Quit => self.quit_with(Line::positive(TextId::Bye)),
             Command::Stat
             | Command::List(_)
             | Command::Retr(_)
@@ -83,7 +83,7 @@ impl Session {
             | Command::Noop
             | Command::Rset
             | Command::Uidl(_)
-            | Command::Last => self.bad(Line::negative(texts::LOG_IN_FIRST)),
+            | Command::Last => self.bad(Line::negative(TextId::LogInFirst)),
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::AuthList => self.list_mechanisms(),
             Command::Utf8 => self.utf8(),
@@ -107,10 +107,10 @@ impl Session {
             Command::Retr(message) => self.fetch(message, Extent::Whole),
             Command::Top { message, lines } => self.fetch(message, Extent::Top { lines }),
             Command::Dele(message) => self.dele(message),
-            Command::Noop => Action::Reply(Line::positive(texts::NOTHING_DONE)),
+            Command::Noop => Action::Reply(Line::positive(TextId::NothingDone)),
             Command::Rset => {
                 Arc::make_mut(&mut self.marks).reset();
-                Action::Reply(Line::positive(texts::RESET))
+                Action::Reply(Line::positive(TextId::Reset))
             }
             Command::Last => self.last(),
             Command::Capa => self.capa(),
@@ -119,10 +119,10 @@ impl Session {
             | Command::Pass(_)
             | Command::Apop { .. }
             | Command::Auth { .. }
-            | Command::AuthList => self.bad(Line::negative(texts::LOGGED_IN)),
+            | Command::AuthList => self.bad(Line::negative(TextId::LoggedIn)),
             Command::Utf8 => {
                 let line =
-                    self.offers_utf8().map_or_else(|line| line, |_| Line::negative(texts::UTF8_TOO_LATE));
+                    self.offers_utf8().map_or_else(|line| line, |_| Line::negative(TextId::Utf8TooLate));
                 self.bad(line)
             }
             Command::Lang(range) => self.lang(range),
@@ -139,7 +139,7 @@ impl Session {
             }
             (State::Authenticating | State::Exchanging { .. }, Answer::TakeOver) => {
                 self.state = State::Closed(Close::TakenOver);
-                Ok(Action::Close(Close::TakenOver, None))
+                Ok(Action::Close { why: Close::TakenOver, line: None })
             }
             (
                 State::Authenticating | State::Exchanging { .. } | State::Cancelling { .. },
@@ -156,14 +156,14 @@ impl Session {
                 // Once: what comes behind it may be the client's own words.
                 self.trusted_proxy = false;
                 self.state = State::Authorization;
-                Ok(Action::Reply(Line::positive(texts::PROXIED)))
+                Ok(Action::Reply(Line::positive(TextId::Proxied)))
             }
             (State::Fetching { message, extent }, Answer::Message) => {
                 self.state = State::Sending { message, extent };
                 let octets = self.maildrop().size(message).unwrap_or_default();
                 let line = match extent {
-                    Extent::Whole => Line::positive(texts::OCTETS).with_numbers(Numbers::One([octets])),
-                    Extent::Top { .. } => Line::positive(texts::TOP),
+                    Extent::Whole => Line::positive(TextId::Octets).with_numbers(Numbers::One([octets])),
+                    Extent::Top { .. } => Line::positive(TextId::Top),
                 };
                 Ok(Action::BeginBody { line, octets, extent })
             }
@@ -180,7 +180,7 @@ impl Session {
             }
             (State::Sending { .. }, Answer::Unavailable(_)) => {
                 self.state = State::Closed(Close::BrokenMessage);
-                Ok(Action::Close(Close::BrokenMessage, None))
+                Ok(Action::Close { why: Close::BrokenMessage, line: None })
             }
             (State::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
             (State::Committing { count }, Answer::Unavailable(rejection)) => {
@@ -204,7 +204,7 @@ impl Session {
     }
 
     fn capa(&self) -> Action {
-        Action::Capabilities(Line::positive(texts::CAPABILITIES), self.announcement())
+        Action::Capabilities { line: Line::positive(TextId::Capabilities), announcement: self.announcement() }
     }
 
     fn stls(&mut self) -> Action {
@@ -213,7 +213,7 @@ impl Session {
         }
         self.name = None;
         self.state = State::StartingTls;
-        Action::StartTls(Line::positive(texts::BEGIN_TLS))
+        Action::StartTls(Line::positive(TextId::BeginTls))
     }
 
     fn utf8(&mut self) -> Action {
@@ -221,7 +221,7 @@ impl Session {
             return self.bad(line);
         }
         self.utf8 = true;
-        Action::Reply(Line::positive(texts::UTF8_ON))
+        Action::Reply(Line::positive(TextId::Utf8On))
     }
 
     fn last(&mut self) -> Action {
@@ -238,29 +238,32 @@ impl Session {
             Err(line) => return self.bad(line),
         };
         let Some(range) = range else {
-            return Action::Languages(Line::positive(texts::LANGUAGES), languages.to_vec());
+            return Action::Languages {
+                line: Line::positive(TextId::Languages),
+                languages: languages.to_vec(),
+            };
         };
         // The longest tag is what the lookup of RFC 4647 section 3.4 finds first. `*` is the first language.
-        let matching = languages.iter().filter(|language| range.matches(language.tag));
+        let matching = languages.iter().filter(|language| range.matches(language.tag()));
         let found = if range.is_any() {
             languages.first()
         } else {
-            matching.max_by_key(|language| language.tag.len())
+            matching.max_by_key(|language| language.tag().len())
         };
-        let Some(found) = found.copied() else { return self.bad(Line::negative(texts::UNKNOWN_LANGUAGE)) };
-        self.language = Some(found);
-        Action::Language(found, Line::positive(texts::LANGUAGE_CHANGED))
+        let Some(found) = found.cloned() else { return self.bad(Line::negative(TextId::UnknownLanguage)) };
+        self.language = Some(found.clone());
+        Action::Language { language: found, line: Line::positive(TextId::LanguageChanged) }
     }
 
     /// A text with the number of messages that are not deleted, and of their octets.
-    pub(super) fn counted(&self, text: &'static str) -> Line {
+    pub(super) fn counted(&self, text: TextId) -> Line {
         let (messages, octets) = self.present();
         Line::positive(text).with_numbers(Numbers::Two([messages as u64, octets]))
     }
 
     fn listing(&self, column: Column) -> Action {
         let listing = Listing::all(column, &self.maildrop, &self.marks);
-        Action::Listing(self.counted(texts::LISTING), listing)
+        Action::Listing { line: self.counted(TextId::Listing), listing }
     }
 
     fn entry(&self, column: Column, message: MessageNumber) -> Action {
@@ -284,7 +287,7 @@ impl Session {
         match self.find(message) {
             Ok(size) => {
                 Arc::make_mut(&mut self.marks).delete(message, size);
-                Action::Reply(Line::positive(texts::MARKED))
+                Action::Reply(Line::positive(TextId::Marked))
             }
             Err(line) => Action::Reply(line),
         }
@@ -292,9 +295,9 @@ impl Session {
 
     /// The size of a message that is there and not deleted.
     fn find(&self, message: MessageNumber) -> Result<u64, Line> {
-        let size = self.maildrop().size(message).ok_or(const { Line::negative(texts::NO_SUCH_MESSAGE) })?;
+        let size = self.maildrop().size(message).ok_or(const { Line::negative(TextId::NoSuchMessage) })?;
         if self.marks.is_deleted(message) {
-            return Err(Line::negative(texts::IS_MARKED));
+            return Err(Line::negative(TextId::IsMarked));
         }
         Ok(size)
     }
@@ -313,14 +316,14 @@ impl Session {
         self.totals.not_removed = failed.min(count);
         self.totals.removed = count.saturating_sub(failed);
         self.quit_with(if failed == 0 {
-            Line::positive(texts::BYE)
+            Line::positive(TextId::Bye)
         } else {
-            Line::negative(texts::NOT_REMOVED)
+            Line::negative(TextId::NotRemoved)
         })
     }
 
     fn quit_with(&mut self, line: Line) -> Action {
         self.state = State::Closed(Close::Quit);
-        Action::Close(Close::Quit, Some(line))
+        Action::Close { why: Close::Quit, line: Some(line) }
     }
 }

@@ -1,7 +1,5 @@
 //! The rules of the server: states, and what each event does in each.
 
-use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -15,9 +13,6 @@ use super::vocabulary::{Accepted, Close, Event, Misuse};
 use crate::apop::{self, Timestamp};
 use crate::{Channel, Maildrop, Marks, Octets};
 
-/// What fits in a greeting of 512 octets beside its text.
-const MAX_TIMESTAMP: usize = 400;
-
 /// A session: the states of RFC 1939, without octets and without time.
 ///
 /// [`step`](Self::step) is all there is to it. `rules.rs`, its source, is the table of what each
@@ -26,7 +21,7 @@ const MAX_TIMESTAMP: usize = 400;
 pub struct Session {
     pub(super) config: Arc<Config>,
     pub(super) channel: Channel,
-    pub(super) timestamp: Option<String>,
+    pub(super) timestamp: Option<Timestamp>,
     pub(super) mechanisms: Vec<OfferedMechanism>,
     pub(super) trusted_proxy: bool,
     pub(super) utf8: bool,
@@ -68,11 +63,10 @@ pub struct Totals {
 }
 
 impl Session {
-    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP,
-    /// angle brackets included; without it APOP is refused. What is no timestamp, or is too long for
-    /// a greeting, counts as none; so does any without the feature `md5`.
+    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP.
+    /// Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<String>) -> Self {
+    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
             mechanisms: config.mechanisms.clone(),
             trusted_proxy: false,
@@ -80,11 +74,7 @@ impl Session {
             language: None,
             config,
             channel,
-            timestamp: timestamp.filter(|timestamp| {
-                apop::AVAILABLE
-                    && timestamp.len() <= MAX_TIMESTAMP
-                    && Timestamp::parse(timestamp.as_bytes()).is_some()
-            }),
+            timestamp: timestamp.filter(|_| apop::AVAILABLE),
             state: State::Authorization,
             name: None,
             account: Accepted::new(Maildrop::new()),
@@ -109,7 +99,7 @@ impl Session {
             Event::Answer(answer) => self.answer(answer),
             Event::TlsEstablished => self.tls_established(),
         };
-        match self.language {
+        match &self.language {
             Some(language) => action.map(|action| translated(action, language)),
             None => action,
         }
@@ -185,8 +175,8 @@ impl Session {
 
     /// The language that the client has chosen by LANG; with it the texts of replies may be UTF-8.
     #[must_use]
-    pub const fn language(&self) -> Option<Language> {
-        self.language
+    pub const fn language(&self) -> Option<&Language> {
+        self.language.as_ref()
     }
 
     /// Whether the peer is a proxy that is trusted.
@@ -246,7 +236,7 @@ impl Session {
             return Action::Reply(line);
         }
         self.state = State::Closed(Close::BadCommands);
-        Action::Close(Close::BadCommands, Some(line))
+        Action::Close { why: Close::BadCommands, line: Some(line) }
     }
 
     fn tls_established(&mut self) -> Result<Action, Misuse> {
@@ -265,11 +255,11 @@ impl Session {
 }
 
 /// Puts the text of an action into this language.
-fn translated(mut action: Action, language: Language) -> Action {
+fn translated(mut action: Action, language: &Language) -> Action {
     if let Some(line) = action.line_mut() {
         line.utf8 = true;
-        if let Cow::Borrowed(text) = line.text {
-            line.text = language.translate(text).into();
+        if let Some(translation) = language.translate(line.id, &line.text) {
+            line.text = translation;
         }
     }
     action

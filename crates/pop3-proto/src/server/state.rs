@@ -1,7 +1,7 @@
 //! The states of a session.
 
 use super::vocabulary::{Close, Extent};
-use crate::MessageNumber;
+use crate::{MessageNumber, TextId};
 
 /// The state of a session, with what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub enum State {
     /// The end of a SASL exchange was told to who leads it; its answer is awaited.
     Cancelling {
         /// What the client will be told.
-        why: &'static str,
+        why: TextId,
     },
     /// What a proxy said was given to the embedder; its answer is awaited.
     Proxying,

@@ -14,8 +14,10 @@ use crate::{
 };
 
 /// What happens to a session.
+///
+/// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// The client sent a command.
     Command(Command<'a>),
@@ -45,8 +47,11 @@ pub enum Column {
 }
 
 /// What a session asks of the store. It waits for the [`Answer`].
+///
+/// A later version may add requests, and fields to these. The default arm of a `match` answers with
+/// [`decline`](Self::decline): the client is told that it can't be done, and the session goes on.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
+#[non_exhaustive]
 pub enum Request {
     /// Check the name and its proof, lock the maildrop, make the snapshot.
     ///
@@ -65,6 +70,7 @@ pub enum Request {
     /// Answers: [`Message`](Answer::Message), then octets by
     /// [`Connection::body`](super::Connection::body), then
     /// [`EndOfMessage`](Answer::EndOfMessage); or [`Unavailable`](Answer::Unavailable) at any time.
+    #[non_exhaustive]
     Fetch {
         /// The message.
         message: MessageNumber,
@@ -80,8 +86,11 @@ pub enum Request {
 }
 
 /// The answer to a [`Request`].
+///
+/// The caller makes these. A later version may add more, and fields to [`Committed`](Self::Committed): make that
+/// one with [`committed`](Self::committed).
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a backend has these and no more")]
+#[non_exhaustive]
 pub enum Answer {
     /// The credentials are right, the maildrop is locked: here is the snapshot.
     Accept(Accepted),
@@ -110,7 +119,8 @@ pub enum Answer {
     ///
     /// Of a commit: nobody knows what was removed. QUIT gets this negative reply.
     Unavailable(Rejection),
-    /// The commit is over.
+    /// The commit is over. Made by [`committed`](Self::committed).
+    #[non_exhaustive]
     Committed {
         /// How many messages are still there although they should be removed. One that was gone
         /// already counts as removed.
@@ -185,6 +195,43 @@ pub enum Close {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Misuse;
+
+impl Request {
+    /// The answer of a store that can't do what is asked, or does not know the request. It is a negative reply,
+    /// nothing is deleted by it, and nobody is logged in.
+    ///
+    /// ```
+    /// use pop3_proto::server::{Answer, Request};
+    ///
+    /// fn answer(request: Request) -> Answer {
+    ///     match request {
+    ///         Request::Commit(deletions) => Answer::committed(deletions.len()),
+    ///         // And so on; the rest is not offered here.
+    ///         other => other.decline(),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn decline(&self) -> Answer {
+        match self {
+            Self::Authenticate(_) => Answer::Reject(Rejection::temporary("this login is not available")),
+            Self::Sasl(_) | Self::Proxied(_) => {
+                Answer::Abandon(Rejection::plain(CommandError::Unknown.text()))
+            }
+            Self::Fetch { .. } => Answer::Unavailable(Rejection::temporary("this message is not available")),
+            Self::Commit(_) => Answer::Unavailable(Rejection::temporary("removal is not available")),
+        }
+    }
+}
+
+impl Answer {
+    /// The commit is over, and so many messages are still there although they should be removed. One that was
+    /// gone already counts as removed.
+    #[must_use]
+    pub const fn committed(failed: usize) -> Self {
+        Self::Committed { failed }
+    }
+}
 
 impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.

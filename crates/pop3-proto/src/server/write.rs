@@ -6,6 +6,7 @@ use super::announcement::Announcement;
 use super::language::Language;
 use super::line::Line;
 use super::listing::Entry;
+use crate::apop::Timestamp;
 use crate::number::put_decimal;
 use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 use crate::{Capability, MechanismName, MessageNumber, Octets, Rejection, Secret, Status, encode_base64};
@@ -30,8 +31,8 @@ pub fn turn_away(rejection: &Rejection, out: &mut BytesMut) {
 }
 
 /// The greeting, with the timestamp of APOP at its end if there is one.
-pub(super) fn greeting(text: &str, timestamp: Option<&str>, xclient: bool, out: &mut BytesMut) {
-    let timestamp = timestamp.unwrap_or_default();
+pub(super) fn greeting(text: &str, timestamp: Option<&Timestamp>, xclient: bool, out: &mut BytesMut) {
+    let timestamp = timestamp.map_or("", Timestamp::as_str);
     // Dovecot tells its proxies so that it will believe them.
     let status: &[u8] = if xclient { b"+OK [XCLIENT] " } else { b"+OK " };
     out.extend_from_slice(status);
@@ -142,19 +143,19 @@ pub(super) fn challenge(challenge: &Secret, out: &mut BytesMut) {
 }
 
 /// The positive reply to LANG: the exact tag, then a text (RFC 6856 section 3.2).
-pub(super) fn language(language: Language, line: &Line, out: &mut BytesMut) {
-    let text = alloc::format!("{} {}", language.tag, line.text);
+pub(super) fn language(language: &Language, line: &Line, out: &mut BytesMut) {
+    let text = alloc::format!("{} {}", language.tag(), line.text);
     put_reply(out, line.status, line.code, &text, line.utf8);
 }
 
 /// The languages, one a line: a tag, and a description in UTF-8 (RFC 6856 section 3.2).
 pub(super) fn languages(languages: &[Language], out: &mut BytesMut) {
     for language in languages {
-        let tag = language.tag.trim_start_matches('.');
+        let tag = language.tag().trim_start_matches('.');
         put_text(out, tag, MAX_REPLY / 2, false);
-        if !language.description.is_empty() {
+        if !language.description().is_empty() {
             out.extend_from_slice(b" ");
-            put_text(out, language.description, MAX_REPLY / 2 - 3, true);
+            put_text(out, language.description(), MAX_REPLY / 2 - 3, true);
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -74,7 +74,7 @@ fn apop_takes_the_timestamp_of_the_greeting() {
     let mut player = Player::new(Config::default(), Channel::Tls);
     player.feed(b"+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\r\n");
     let timestamp = player.client.greeting_timestamp().unwrap();
-    assert_eq!(timestamp, Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap());
+    assert_eq!(*timestamp, Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap());
     let command =
         Command::Apop { name: Name::parse(b"mrose").unwrap(), digest: Digest::new(timestamp, b"tanstaaf") };
     player.exchange(&command, b"+OK\r\n");

@@ -26,7 +26,7 @@ fn poll_all(client: &mut Connection, octets: &[u8]) -> Vec<Vec<Quirk>> {
         let event = client.poll(Instant::EPOCH, &mut input).unwrap();
         if matches!(event, Event::Read | Event::Closed | Event::StartTls { .. }) {
             assert!(input.rest().is_empty());
-            if let Event::StartTls { quirks } = event {
+            if let Event::StartTls { quirks, .. } = event {
                 told.push(quirks.iter().collect());
             }
             return told;

@@ -123,7 +123,7 @@ impl Player {
             Event::Greeting { .. } | Event::Challenge { .. } | Event::Closed => {
                 assert!(answered == 0 && event.ends_reply(), "{event:?}");
             }
-            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) => {
+            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) | _ => {
                 assert!(answered == 0 && !event.ends_reply(), "{event:?}");
             }
         }
@@ -147,7 +147,7 @@ impl Player {
             Ok(Event::Greeting { reply, .. }) => {
                 (format!("greeting {:?} {}", reply.status, reply.text.escape_ascii()), true)
             }
-            Ok(Event::Reply { keyword, reply, entry, follows, quirks: _ }) => {
+            Ok(Event::Reply { keyword, reply, entry, follows, .. }) => {
                 let text = reply.text.escape_ascii();
                 let entry = entry.map(|entry| format!(" {entry:?}")).unwrap_or_default();
                 let follows = if *follows == ReplyShape::Line { "" } else { " …" };
@@ -162,6 +162,7 @@ impl Player {
             Ok(Event::End { keyword, .. }) => (format!("end {keyword:?}"), true),
             Ok(Event::StartTls { .. }) => ("start tls".to_owned(), false),
             Ok(Event::Closed) => ("closed".to_owned(), false),
+            Ok(other) => panic!("{other:?}: no test knows it"),
             // What the server said depends on how it was cut, and is a matter of other tests.
             Err(error) => {
                 let text = format!("error {error:?}");

@@ -63,7 +63,7 @@ fn failures_of_all_kinds_are_held_back_alike() {
     };
     let apop = || {
         let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
-        Proof::Apop(apop::Answer::new("<1@h>", digest))
+        Proof::Apop(apop::Answer::new(apop::Timestamp::parse(b"<1@h>").unwrap(), digest))
     };
     type Make = Box<dyn Fn() -> Credentials>;
     let kinds: Vec<(&str, Make)> = vec![

@@ -165,8 +165,8 @@ impl Served {
                 Answer::EndOfMessage
             }
             // The notice stays.
-            Request::Commit(deletions) => Answer::Committed { failed: deletions.len() },
-            Request::Sasl(_) | Request::Proxied(_) => Answer::Abandon(Rejection::plain("unknown command")),
+            Request::Commit(deletions) => Answer::committed(deletions.len()),
+            other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
         self.connection.answer(answer, now, &mut self.out)
     }

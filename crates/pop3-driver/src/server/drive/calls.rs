@@ -76,7 +76,8 @@ impl<B: Backend> Session<B> {
             | Answer::Message
             | Answer::EndOfMessage
             | Answer::Unavailable(_)
-            | Answer::Committed { .. } => None,
+            | Answer::Committed { .. }
+            | _ => None,
         };
         if let Some(told) = told {
             self.user = told.or(user.as_deref()).map(|user| String::from_utf8_lossy(user).into_owned());
@@ -93,7 +94,7 @@ impl<B: Backend> Session<B> {
         let (asked, watch, backend) = self.ask(transport);
         let commit = watch.whole().over(backend.commit(deletions, &asked.context), &asked.context).await;
         let answer = match commit {
-            Ok(failed) => Answer::Committed { failed },
+            Ok(failed) => Answer::committed(failed),
             Err(unanswered) => {
                 let _ = self.late(unanswered, "removing messages")?;
                 Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))

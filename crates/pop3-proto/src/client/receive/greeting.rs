@@ -41,7 +41,7 @@ impl Connection {
             let _ = self.session.step(Signal::Greeting(reply.status)).map_err(|_| Error::out_of_step())?;
             self.lines.take(input, &line);
             if reply.is_positive() {
-                self.timestamp = Timestamp::find(reply.text).map(|timestamp| timestamp.as_bytes().to_vec());
+                self.timestamp = Timestamp::find(reply.text);
             }
             return Ok(Event::Greeting { reply, quirks });
         }

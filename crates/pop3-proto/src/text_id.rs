@@ -1,0 +1,105 @@
+//! What a server says for people to read, all in one place, so that it can be translated.
+
+macro_rules! texts {
+    ($($name:ident = $text:literal;)*) => {
+        /// Which of the texts of a server's replies: a translation is found by it, so that an English text may be
+        /// reworded without losing its translations.
+        ///
+        /// What a store says of its own in a [`Rejection`](crate::Rejection), and the greeting, have no id.
+        ///
+        /// ```
+        /// use pop3_proto::TextId;
+        /// for id in TextId::ALL {
+        ///     assert_eq!(TextId::from_name(id.name()), Some(*id));
+        /// }
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum TextId {
+            $(#[doc = concat!("In English: `", $text, "`.")] $name,)*
+        }
+
+        impl TextId {
+            /// Every id.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The text in English. Numbers stand where `{}` is.
+            #[must_use]
+            pub const fn english(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// The name of the id, as for a file of translations. It stays the same when the text is reworded.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+impl TextId {
+    /// The id with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|id| id.name() == name)
+    }
+}
+
+texts! {
+    Bye = "bye";
+    NotRemoved = "some deleted messages not removed";
+    NowThePassword = "now the password";
+    FirstTheName = "first the name";
+    NeedsTls = "this needs TLS";
+    ApopUnavailable = "APOP is not available";
+    TlsActive = "TLS is active already";
+    TlsUnavailable = "TLS is not available";
+    TlsTooLate = "TLS can be begun only before the login";
+    TlsAfterUtf8 = "TLS can't be begun after UTF8";
+    BeginTls = "begin TLS negotiation";
+    LogInFirst = "log in first";
+    LoggedIn = "you are logged in already";
+    NothingDone = "nothing done";
+    Reset = "no message is marked as deleted";
+    Marked = "marked as deleted";
+    NoSuchMessage = "no such message";
+    IsMarked = "this message is marked as deleted";
+    Maildrop = "maildrop has {} messages ({} octets)";
+    Listing = "{} messages ({} octets)";
+    Octets = "{} octets";
+    Top = "top of message follows";
+    Capabilities = "capability list follows";
+    Mechanisms = "mechanisms follow";
+    UnknownMechanism = "this mechanism is not available";
+    Cancelled = "the exchange was cancelled";
+    TooManyRounds = "the exchange is too long";
+    NoUtf8 = "this is not UTF-8";
+    Utf8On = "UTF-8 from here on";
+    Utf8TooLate = "UTF8 can be begun only before the login";
+    Languages = "languages follow";
+    LanguageChanged = "language changed";
+    UnknownLanguage = "this language is not available";
+    Proxied = "noted";
+    BadXclient = "malformed attribute";
+    EmptyLine = "empty command line";
+    UnknownCommand = "unknown command";
+    MissingArgument = "missing argument";
+    SurplusArgument = "too many arguments";
+    InvalidNumber = "no such message: invalid number";
+    ControlCharacter = "control character in command";
+    NotAscii = "only ASCII is allowed here";
+    BadDigest = "the digest is 32 hexadecimal digits";
+    BadMechanism = "this is no name of a mechanism";
+    BadBase64 = "this is no base64";
+    BadLanguage = "this is no language tag";
+    LineTooLong = "command line too long";
+    Credentials = "invalid name or password";
+    InUse = "the maildrop is in use by another session";
+    LoginDelay = "too soon after the last login";
+    NeedsUtf8 = "this message needs the command UTF8";
+}

@@ -1,0 +1,57 @@
+//! Requests that the embedder does not know.
+
+use bytes::BytesMut;
+use pop3_proto::server::{Answer, Config, Connection, Needs, OfferedMechanism, Request, Step};
+use pop3_proto::{Channel, Input, Maildrop, MechanismName, UniqueId};
+use pop3_tests::START;
+
+fn maildrop() -> Maildrop {
+    let mut maildrop = Maildrop::new();
+    maildrop.push(12, UniqueId::parse(b"a").unwrap());
+    maildrop
+}
+
+/// The replies to these lines, where the store knows no request, except that the second login is accepted.
+fn replies(lines: &str) -> (String, Vec<String>) {
+    let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
+    let mut config = Config::new();
+    config.mechanisms = vec![plain];
+    let mut core = Connection::new(config.into(), Channel::TrustedPlaintext, None, START);
+    core.set_trusted_proxy(true);
+    let (mut input, mut out) = (Input::new(lines.as_bytes()), BytesMut::new());
+    let (mut now, mut asked, mut logins) = (START, Vec::new(), 0);
+    loop {
+        match core.poll(now, &mut input, &mut out) {
+            Step::Ask(request) => {
+                let shown = format!("{request:?}");
+                asked.push(shown.split([' ', '(', '{']).next().unwrap().to_owned());
+                logins += usize::from(matches!(request, Request::Authenticate(_)));
+                let answer = match request {
+                    Request::Authenticate(_) if logins == 2 => Answer::Accept(maildrop().into()),
+                    other => other.decline(),
+                };
+                core.answer(answer, now, &mut out).expect("it fits the request");
+            }
+            Step::Pause(until) => now = until,
+            Step::Flush => {}
+            Step::Read | Step::Close(_) => break,
+            step => panic!("{step:?}"),
+        }
+    }
+    (String::from_utf8(out.to_vec()).unwrap(), asked)
+}
+
+#[test]
+fn every_request_can_be_declined() {
+    let (out, asked) = replies(
+        "XCLIENT ADDR=192.0.2.1\r\nAUTH PLAIN AGEAYg==\r\nUSER a\r\nPASS b\r\nUSER a\r\nPASS b\r\n\
+         RETR 1\r\nTOP 1 0\r\nSTAT\r\nDELE 1\r\nQUIT\r\n",
+    );
+    assert_eq!(asked, ["Proxied", "Sasl", "Authenticate", "Authenticate", "Fetch", "Fetch", "Commit"]);
+    let statuses: Vec<_> = out.lines().skip(1).map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        statuses,
+        ["-ERR", "-ERR", "+OK", "-ERR", "+OK", "+OK", "-ERR", "-ERR", "+OK", "+OK", "-ERR"],
+        "{out}"
+    );
+}
