@@ -1,10 +1,32 @@
-//! Certificates and keys from PEM files, and the fingerprints by which people compare certificates.
+//! Reads certificates and keys from PEM files (RFC 7468), and computes the fingerprints by which people compare
+//! certificates.
 //!
-//! Servers and clients read the same files: [`certificates`] reads a chain or a list of authorities, [`certified_key`]
-//! a chain with its private key. [`Fingerprint`] is the SHA-256 of one certificate.
+//! Use this crate to configure TLS for a POP3 server or client from files. To decide which certificates a client
+//! trusts, see `pop3-trust`.
 //!
-//! Where signatures have types of rustls, they are of rustls 0.23, which is [`pop3_driver::tls::rustls`]; a later major
-//! version of rustls is a major version of this crate.
+//! - [`certificates`] reads a certificate chain or a list of authorities.
+//! - [`certified_key`] reads a chain with its private key.
+//! - [`Fingerprint`] is the SHA-256 of one certificate.
+//!
+//! ```
+//! use pop3_certificates::Fingerprint;
+//!
+//! // The user pastes the fingerprint; the server shows its certificate in DER.
+//! let expected: Fingerprint =
+//!     "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?;
+//! assert_eq!(Fingerprint::of(b"abc"), expected);
+//! # Ok::<(), pop3_certificates::NoFingerprint>(())
+//! ```
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! let key = pop3_certificates::certified_key(Path::new("chain.pem"), Path::new("key.pem"))?;
+//! # Ok::<(), pop3_certificates::Error>(())
+//! ```
+//!
+//! The types of rustls in signatures are those of rustls 0.23, which is re-exported as [`pop3_driver::tls::rustls`].
+//! This crate gets a new major version when it moves to a later major version of rustls.
 
 mod fingerprint;
 mod pem;

@@ -1,8 +1,9 @@
-//! Looks at a POP3 server as a client would, and reports what it found: what the server announces, TLS and its
-//! certificate, whether a login works, the figures of the maildrop, and what is odd about them.
+//! Checks a POP3 server as a client sees it. The report covers the capabilities, TLS and the certificate, the login,
+//! the numbers of the maildrop, and anything unusual about them.
 //!
-//! A monitor or a hosting panel calls [`Check::run`] with the URL and the [`Settings`] of an account, and gets a
-//! [`Report`]: fields, each [`Finding`] as a value, a page of text (its `Display`), and [JSON](Report::json).
+//! Use this crate in a monitor or a hosting panel. Call [`Check::run`] with the URL and the [`Settings`] of an
+//! account. The [`Report`] has fields, each [`Finding`] as a value, a page of text (its `Display`), and
+//! [JSON](Report::json).
 //!
 //! ```
 //! use pop3_check::{Check, Finding, Runtime, Settings, Source, Url};
@@ -40,15 +41,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With a runtime of your own, [`Check::look`] takes the `connect` of any adapter.
+//! If you have a runtime of your own, [`Check::look`] takes the `connect` of any adapter.
 //!
-//! # What it does to the server
+//! # Promises and limits
 //!
-//! Where TLS begins by STLS there are two connections: on the first one, which is not protected, CAPA and QUIT are sent
-//! and nothing secret can be. On the other one the login that the settings name is tried, if the URL names a user;
-//! then come STAT, LIST and UIDL. No message is read or marked.
+//! With STLS (RFC 2595 section 4) there are two connections. The first one is unprotected: the check sends only CAPA
+//! (RFC 2449 section 5) and QUIT there, and no secret. On the second one it logs in, if the URL names a user, and
+//! sends STAT, LIST and UIDL (RFC 1939 sections 5 and 7). It does not read or mark messages.
 //!
-//! The library prints nothing. What a server says is one harmless line in each text and in JSON, whatever it is.
+//! The library prints nothing. Text from the server is always one escaped line, in the text and in JSON.
 #![cfg(unix)]
 
 mod check;

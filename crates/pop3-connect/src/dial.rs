@@ -16,7 +16,7 @@ use crate::login::Login;
 use crate::naming::{Naming, as_fields};
 use crate::settings::{Rate, Settings, Tls};
 
-/// A server, how it is reached, and how the connection is protected.
+/// A server, how to reach it, and how to protect the connection. See the [crate] for an example.
 #[derive(Clone, Debug)]
 pub struct Dial {
     place: String,
@@ -31,11 +31,11 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// What the settings and the URL say. Without a word on TLS, STLS is required, except where the server is on this
-    /// machine; to find that out the name is looked up, which blocks.
+    /// Creates it from the settings and the URL. If neither mentions TLS, STLS is required, except for a server on
+    /// this machine. To find out where the server is, the name is looked up, which blocks.
     ///
     /// # Errors
-    /// When the trusted certificates can't be read, or the host is neither a name nor an address.
+    /// Fails if the trusted certificates cannot be read, or if the host is neither a name nor an address.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
         let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let mut hosts = vec![url.host().to_owned()];
@@ -89,7 +89,7 @@ impl Dial {
         Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
     }
 
-    /// A server at an address that is known already.
+    /// Creates it for a server with a known address.
     #[must_use]
     pub fn to(address: SocketAddr, security: Security, options: Options) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Dial {
         }
     }
 
-    /// The server for people: host and port, with an internationalized name in its own letters.
+    /// Returns host and port to show to people. An internationalized name is shown in its own letters.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
@@ -125,13 +125,14 @@ impl Dial {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// The same with other protection.
+    /// Returns a copy with a different protection.
     #[must_use]
     pub fn with_security(&self, security: Security) -> Self {
         Self { security, ..self.clone() }
     }
 
-    /// Whether commands are sent before earlier ones are answered, where the server allows it. Default: yes.
+    /// Sets whether commands are sent before earlier ones are answered, if the server allows it (RFC 2449 section
+    /// 6.6). Default: `true`.
     #[must_use]
     pub const fn with_pipelining(mut self, pipelining: bool) -> Self {
         self.options.config.pipelining = pipelining;
@@ -145,19 +146,19 @@ impl Dial {
         self
     }
 
-    /// Has [`explain`](Self::explain) know what the login shows.
+    /// Tells [`explain`](Self::explain) which credentials the login uses.
     #[must_use]
     pub fn for_login(self, login: &Login) -> Self {
         Self { kind: login.kind(), ..self }
     }
 
-    /// Connects by the `connect` of one of the adapters, such as `pop3_tokio::connect`, until one of the addresses
-    /// answers.
+    /// Connects with the `connect` of an adapter, such as `pop3_tokio::connect`. Tries the addresses one after the
+    /// other until one answers.
     ///
-    /// The future may be dropped: then there is no connection.
+    /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// When there is no connection. Nothing but STLS was sent then.
+    /// Fails if there is no connection. Nothing but STLS was sent.
     pub async fn connect<T: Transport>(
         &self,
         connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, ClientError>,

@@ -1,8 +1,18 @@
-//! From the URL of a POP3 account to a client that is logged in, on any runtime, and what an error means to people.
+//! Connects to a POP3 account and logs in, from a URL and settings, on any runtime. Explains errors in plain
+//! language.
 //!
-//! [`Settings`] say how the server is reached and how to log in. A [`Dial`] connects, and knows what an
-//! [error of the client](pop3_driver::client::Error) means: an [`Error`] has a text for people, which says what happened,
-//! to which server, and what to do, and a [kind](Error::kind) for programs. A [`Login`] has the way and the secret.
+//! # When to use it
+//!
+//! Use this crate for a program whose users configure their accounts, such as a mail client. It chooses TLS and the
+//! login method, asks for the password when it is needed, and turns errors into sentences that tell users what to
+//! do. If your program knows its server, the `connect` of `pop3-tokio`, `pop3-async-std` or `pop3-std` is simpler.
+//!
+//! # Example
+//!
+//! [`Url`] names the account (RFC 2384). [`Settings`] say how to reach the server and how to log in. [`Dial`]
+//! connects. [`Login`] holds the login method and the secret. [`Dial::explain`] turns an [error of the
+//! client](pop3_driver::client::Error) into an [`Error`]: its text says what happened, at which server, and what to
+//! do, and its [kind](Error::kind) is for programs.
 //!
 //! ```
 //! use pop3_connect::{Dial, Login, Settings, Source, Url};
@@ -43,17 +53,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Who has no runtime, or leaves the choice to others, gives [`Dial::run`] a [`Runtime`] and a [`Session`].
+//! If you have no runtime, or your users choose it, pass a [`Runtime`] and a [`Session`] to [`Dial::run`].
 //!
-//! # What is promised
+//! # Promises and limits
 //!
-//! - **Without a word on TLS, nothing secret goes in the clear** to another machine: STLS is required then. Where the
-//!   server is on this machine, its addresses are looked up once, and those are dialled.
-//! - **Secrets are asked for late and kept short**: only that which the login takes, before anything is connected, and
-//!   it is zeroed when it is dropped. No text for people holds one.
-//! - **What a server says is one harmless line** in the text of an error, whatever it is.
-//!
-//! The library prints nothing, asks nobody, and reads no variable of the environment.
+//! - **By default, no secret is sent to another machine in clear text**: the server must support STLS (RFC 2595
+//!   section 4, RFC 8314 section 3). For a server on this machine, its addresses are looked up once, and only those
+//!   are used.
+//! - **Secrets are kept only as long as needed.** Only the secret that the login uses is read, before the connection
+//!   is made. It is zeroed when it is dropped. No error text contains a secret.
+//! - **Text from the server is harmless.** In an error text it is always one escaped line.
+//! - **It has no side effects on the process.** It prints nothing, prompts for nothing, and reads no environment
+//!   variables.
+//! - **It needs a Unix.**
 #![cfg(unix)]
 
 mod choice;

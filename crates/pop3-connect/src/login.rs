@@ -28,11 +28,11 @@ pub struct Login {
 }
 
 impl Login {
-    /// What the settings and the URL say; the secret that is wanted is read, and no other. `place` is the
-    /// [server for people](crate::Dial::place). `None` when there is nobody to log in.
+    /// Creates it from the settings and the URL. Reads only the secret that the login uses. `place` is the [name of
+    /// the server](crate::Dial::place) to show to people. Returns `None` if there is no user to log in.
     ///
     /// # Errors
-    /// When what is wanted can't be, or a secret can't be had.
+    /// Fails if the settings cannot be met, or if a secret cannot be read.
     pub fn new(settings: &Settings, url: &Url, place: &str) -> Result<Option<Self>, Error> {
         let way = Way::of(settings, url)?;
         let kind = way.kind(settings);
@@ -96,10 +96,10 @@ impl Login {
         self.kind
     }
 
-    /// Logs in, and says how.
+    /// Logs in, and returns the method that was used.
     ///
     /// # Errors
-    /// Those of the client; [`Dial::explain`](crate::Dial::explain) says what they mean to people.
+    /// Returns the error of the client. [`Dial::explain`](crate::Dial::explain) explains it to people.
     pub async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::Error> {
         if self.utf8 {
             client.utf8().await?;

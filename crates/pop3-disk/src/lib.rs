@@ -1,19 +1,22 @@
-//! The one way from the mail stores of this workspace to files.
+//! File access for mail stores, as traits that tests can replace.
 //!
-//! [`Disk`], [`Folder`] and [`File`] are the calls that a Maildir, an mbox or a log of notes needs, and no more.
-//! [`System`] implements them over the operating system. Nothing else in the crates that store mail touches a file or
-//! asks for the time, so whatever stands behind the traits decides what those crates can meet: [`Faults`] makes any
-//! change fail, or be the last one of a process.
+//! Use this crate to test what your store does when a write fails or the process is killed. `pop3-maildir` and
+//! `pop3-fetch` access files only through it.
 //!
-//! The traits follow what a Unix does:
-//! - A name is a sequence of octets without `/`. It is looked up in an open [`Folder`], so that nobody can lead a
-//!   program elsewhere by moving directories about.
-//! - A change of a name is durable after [`Folder::sync`], a change of the content after [`File::sync`].
-//! - Errors are [`std::io::Error`]s. What a file system can't do at all is an error of the kind
+//! [`Disk`], [`Folder`] and [`File`] have the calls that a Maildir, an mbox or a log needs, and no more. [`System`]
+//! implements them with the operating system. [`Faults`] makes any change fail, or be the last one before the
+//! process ends.
+//!
+//! The traits follow the behaviour of Unix:
+//! - A name is a sequence of octets without `/`. It is looked up in an open [`Folder`], so that nobody can redirect
+//!   a program by moving directories.
+//! - A change of a name survives a power failure after [`Folder::sync`]. A change of the content does after
+//!   [`File::sync`].
+//! - Errors are [`std::io::Error`]s. An operation that the file system does not support fails with the kind
 //!   [`Unsupported`](std::io::ErrorKind::Unsupported).
 //!
-//! The traits are used as objects (`Arc<dyn Disk>`): a call costs one indirection, next to a call of the system. A read
-//! or a write takes as many octets as the caller has room for, so nothing is paid per octet.
+//! The traits are used as trait objects (`Arc<dyn Disk>`). The cost of one indirect call is small compared with the
+//! system call.
 //!
 //! ```
 //! use std::io::{Read as _, Write as _};
@@ -26,7 +29,7 @@
 //! file.write_all(b"hello")?;
 //! file.sync()?;
 //! folder.rename(b"note.new", &*folder, b"note")?;
-//! folder.sync()?; // From here on the note outlasts a loss of power.
+//! folder.sync()?; // From here on, the note survives a power failure.
 //!
 //! let mut text = String::new();
 //! folder.open(b"note", Open::reading())?.read_to_string(&mut text)?;

@@ -1,4 +1,4 @@
-//! What a store gives, one session at a time.
+//! An asynchronous mail store, one value for each session.
 
 mod context;
 mod credentials;
@@ -16,53 +16,90 @@ use pop3_sasl::scram::{Hash, Keys};
 
 use crate::tls::TlsInfo;
 
-/// The store of one session, for stores that await. (For those that block, see
-/// [`Store`](crate::store::Store).)
+/// The mail store of one session, with `async` calls. If the calls of your store block, implement
+/// [`Store`](crate::store::Store) instead.
 ///
-/// Dropping the backend ends the session in the store, however it ended on the network: the lock on
-/// the maildrop is released, and nothing is removed.
+/// Dropping the backend ends the session in the store, however the connection ended. It must release the lock on the
+/// maildrop and remove nothing.
 ///
 /// # Time
 ///
-/// A call may take [`Limits::store_timeout`](pop3_proto::server::Limits), or until the client must have logged in;
-/// after that, when the connection is lost, and when a [`Stop`](crate::Stop) cuts the session, the driver drops its
-/// future. The [`Context`] of the call says so to whatever goes on elsewhere. Another call on the same backend may
-/// follow, but behind [`commit`](Self::commit). What a late call comes to:
+/// The driver drops the future of a call in three cases: when its time is up, when the connection is lost, or when a
+/// [`Stop`](crate::Stop) cuts the session. A call may take [`Limits::store_timeout`](pop3_proto::server::Limits); a
+/// call of the login also ends when the time for the login is up. The [`Context`] of the call tells this to work
+/// that continues elsewhere, such as on another thread. After a dropped call, another call on the same backend may
+/// follow, except after [`commit`](Self::commit).
 ///
-/// | call | the client gets |
+/// What the client receives when a call is late:
+///
+/// | call | the client receives |
 /// |---|---|
 /// | `scram_keys`, `authenticate` | `-ERR [SYS/TEMP]`; not a failed login |
 /// | `fetch` | `-ERR [SYS/TEMP]` |
-/// | [`Message::chunk`] | the connection cut: the message has no end |
-/// | `commit` | `-ERR [SYS/TEMP]`, which says that the outcome is not known |
+/// | [`Message::chunk`] | no end of the message: the connection is closed |
+/// | `commit` | `-ERR [SYS/TEMP]`, with the text that the outcome is unknown |
 ///
-/// So a future of [`commit`](Self::commit) has to leave the removal itself to something that is not dropped with
-/// it: a task, a thread of a pool, a transaction that is whole or not at all.
+/// A future of [`commit`](Self::commit) must therefore leave the removal itself to something that is not dropped
+/// with the future: a task, a thread of a pool, or a database transaction.
+///
+/// # Example
+///
+/// ```
+/// use std::io::Cursor;
+/// use pop3_driver::backend::{Admission, Backend, Context, Credentials, Proof};
+/// use pop3_proto::server::{Accepted, Extent};
+/// use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection};
+///
+/// /// Every maildrop is empty.
+/// struct Empty;
+///
+/// impl Backend for Empty {
+///     type Message = Cursor<Vec<u8>>;
+///
+///     async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+///         match credentials.proof {
+///             // A real store would await its database here.
+///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {
+///                 Ok(Admission::Serve(Accepted::new(Maildrop::new())))
+///             }
+///             _ => Err(Rejection::credentials()),
+///         }
+///     }
+///
+///     async fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
+///         Err(Rejection::permanent("there is no such message"))
+///     }
+///
+///     async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
+///         deletions.len() // None of them could be removed.
+///     }
+/// }
+/// ```
 pub trait Backend: Send {
-    /// A message on its way out.
+    /// The content of a message that is being sent.
     type Message: Message;
 
-    /// The connection is in TLS now. This comes before [`authenticate`](Self::authenticate), or
-    /// never. Default: nothing is done, as the rules on plaintext are not the store's.
+    /// Called when the connection is in TLS, always before [`authenticate`](Self::authenticate). The default does
+    /// nothing: the driver itself enforces the rules on passwords without TLS.
     fn secured(&mut self, tls: &TlsInfo) {
         let _ = tls;
     }
 
-    /// The mechanisms of AUTH that this store can verify, in the order of the announcement. Default:
-    /// PLAIN and LOGIN, which need no more than PASS does.
+    /// Returns the SASL mechanisms that this store can verify, in the order of the announcement (RFC 5034). Default:
+    /// PLAIN and LOGIN, which need only what PASS needs.
     ///
-    /// What the connection does not allow is not offered: mechanisms that send a password or a token
-    /// without TLS (unless the connection is trusted), -PLUS without channel binding, EXTERNAL without a
-    /// client's certificate.
+    /// The driver offers only the mechanisms that the connection allows. Without TLS it offers none that sends a
+    /// password or a token, unless the connection is trusted. It offers -PLUS only with channel binding, and
+    /// EXTERNAL only if the client presented a certificate.
     fn mechanisms(&self) -> Vec<Mechanism> {
         vec![Mechanism::Plain, Mechanism::Login]
     }
 
-    /// The keys of a user for SCRAM, `None` where there is no such user, or none for this hash: the
-    /// exchange then goes on as with a wrong password. Default: none.
+    /// Returns the SCRAM keys of a user (RFC 5802 section 3). Return `None` if there is no such user or no key for
+    /// this hash; the exchange then continues as with a wrong password. Default: `None`.
     ///
-    /// The name is prepared by SASLprep. Who has proved to have the keys' password is then given to
-    /// [`authenticate`](Self::authenticate), with [`Proof::Scram`].
+    /// The name is prepared with SASLprep (RFC 4013). Once the client has proved that it knows the password, the
+    /// driver calls [`authenticate`](Self::authenticate) with [`Proof::Scram`].
     fn scram_keys(
         &mut self,
         name: &str,
@@ -73,34 +110,33 @@ pub trait Backend: Send {
         core::future::ready(Ok(None))
     }
 
-    /// Who asked for these keys has not proved to know their password. The answer is what the client is
-    /// told, for stores that count failures and slow down who guesses. It must not block. Default:
-    /// [`Rejection::credentials`].
+    /// Called when a client did not prove that it knows the password of these keys. Returns what the client is told.
+    /// Use it to count failures and to slow down guessing. Must not block. Default: [`Rejection::credentials`].
     ///
-    /// A client that goes away before it proves anything is not told of here.
+    /// Not called for a client that leaves before it sends its proof.
     fn scram_refused(&mut self, name: &str) -> Rejection {
         let _ = name;
         Rejection::credentials()
     }
 
-    /// Whether a user may open another's maildrop (RFC 4422 section 3.4.1). Asked only when they differ,
-    /// and before the proof is verified. Default: no.
+    /// Returns whether a user may open the maildrop of another (RFC 4422 section 3.4.1). Called only if the two
+    /// names differ, before the proof is verified. Default: `false`.
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
         let _ = (user, other);
         false
     }
 
-    /// Checks the credentials, locks the maildrop, and makes the snapshot. Or has the connection
-    /// [taken over](Admission::TakeOver).
+    /// Checks the credentials, locks the maildrop, and takes the snapshot for the session. It can also have the
+    /// connection [taken over](Admission::TakeOver).
     ///
-    /// An unknown name and a wrong password must look the same and cost the same.
+    /// An unknown name and a wrong password must get the same answer and take the same time.
     fn authenticate(
         &mut self,
         credentials: Credentials,
         context: &Context,
     ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 
-    /// Opens a message of the snapshot. The context holds for the message, too.
+    /// Opens a message of the snapshot. The context stays valid while the message is read.
     fn fetch(
         &mut self,
         message: MessageNumber,
@@ -108,23 +144,22 @@ pub trait Backend: Send {
         context: &Context,
     ) -> impl Future<Output = Result<Self::Message, Rejection>> + Send;
 
-    /// Removes these messages and no other, for good, and releases the maildrop, so that the next
-    /// login finds it free. Returns how many could not be removed; those that were gone already do
-    /// not count.
+    /// Permanently removes these messages and no others, and releases the maildrop so that the next login can open
+    /// it. Returns how many messages could not be removed. A message that no longer exists does not count.
     ///
-    /// A commit that has begun is never to be left half done, however little the client waits for it. It is
-    /// waited for when the connection is lost, up to its deadline.
+    /// A commit that has started must not be left half done, even if the client does not wait for it. If the
+    /// connection is lost, the driver still waits for the commit until its deadline.
     fn commit(&mut self, deletions: Deletions, context: &Context) -> impl Future<Output = usize> + Send;
 }
 
-/// What becomes of a client who is who he says.
+/// What happens after a successful login.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a client is served here or elsewhere")]
 pub enum Admission {
-    /// His maildrop is open: here is the snapshot, and what holds for him.
+    /// The maildrop is open. Contains the snapshot and the settings for this user.
     Serve(Accepted),
-    /// Somebody else goes on with the connection from here, as a relay to another server: the driver sends no reply,
-    /// and hands the connection out as a [`TakenOver`](crate::server::TakenOver).
+    /// The caller takes over the connection, for example to relay it to another server. The driver sends no reply
+    /// and returns the connection as a [`TakenOver`](crate::server::TakenOver).
     TakeOver,
 }
 
@@ -143,18 +178,18 @@ impl From<Admission> for Answer {
     }
 }
 
-/// The content of a message in stored form: lines end in LF or CRLF.
+/// The content of a message in stored form. Its lines may end with LF or CRLF.
 pub trait Message: Send {
-    /// The next octets, none at the end. As many as the snapshot's size promised must come, in wire
-    /// form, or the connection is cut.
+    /// Returns the next octets, or none at the end. The whole message must have exactly the size on the wire that
+    /// the snapshot promised, or the driver closes the connection.
     ///
     /// # Errors
-    /// When the rest can't be had. The connection is cut then, so that the client sees the message
-    /// as incomplete.
+    /// Fails if the rest cannot be read. The driver then closes the connection, so that the client sees that the
+    /// message is incomplete.
     fn chunk(&mut self) -> impl Future<Output = io::Result<&[u8]>> + Send;
 }
 
-/// A message that is in memory: all that is left of it comes at once.
+/// A message in memory: returns everything that is left at once.
 impl<T: AsRef<[u8]> + Send> Message for Cursor<T> {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         let from = usize::try_from(self.position()).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! The client: calls that send a command and return its reply.
+//! The client: each method sends a command and returns its reply (RFC 1939).
 
 mod apop;
 mod auth;
@@ -53,33 +53,51 @@ use crate::transport::Transport;
 
 /// A connection to a server, after its greeting.
 ///
-/// Each call sends a command and waits for its reply. After an error, [`Error::is_final`] tells whether the
-/// connection can be used on.
+/// An adapter creates the client with its `connect`. [`open`](Self::open) creates one over any [`Transport`]. Each
+/// call sends one command and waits for its reply. After an error, [`Error::is_final`] tells whether you can
+/// continue to use the connection.
+///
+/// ```
+/// # use pop3_driver::client::{Client, Credentials, Error, LoginPolicy};
+/// # use pop3_driver::Transport;
+/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+/// client.login(b"mrose", b"tanstaaf").await?;
+/// for (number, octets) in client.list().await? {
+///     println!("message {number} has {octets} octets");
+///     let mut message = client.message(number).await?;
+///     while let Some(octets) = message.chunk().await? {
+///         // Store the octets.
+/// #       drop(octets);
+///     }
+///     client.dele(number).await?; // Only once the message is safely stored.
+/// }
+/// client.quit().await // Now the server deletes.
+/// # }
+/// ```
 ///
 /// # Dropping a call
 ///
-/// The future of a call may be dropped before it is ready, as by a timeout or in a `select!`, unless its
-/// documentation says otherwise. The command may have been sent or not, and the server may have done what it
-/// says or not. The next call first sends what was begun to be sent, and throws away the replies that are
-/// still due; [`drain`](Self::drain) does only that. It takes at most [`Options::drain_timeout`], and so it may
-/// be better to connect anew than to wait for the rest of a large message.
+/// You may drop the future of a call before it is ready, for example in a timeout or a `select!`, unless its
+/// documentation says otherwise. The command may have been sent or not, and the server may have executed it or not.
+/// The next call first sends the rest of the command and discards the replies that are still due.
+/// [`drain`](Self::drain) does only that. It takes at most [`Options::drain_timeout`]. To skip the rest of a large
+/// message, it can be faster to connect again.
 ///
 /// What a dropped call means depends on the command:
 ///
-/// - Nothing is lost by dropping one that asks for something.
-/// - A message may be marked as deleted or not after a dropped [`dele`](Self::dele); [`rset`](Self::rset)
-///   takes the marks away.
-/// - The user may be logged in or not after a dropped [`login`](Self::login) or
-///   [`login_apop`](Self::login_apop): [`is_logged_in`](Self::is_logged_in) tells, behind
-///   [`drain`](Self::drain).
-/// - An exchange of AUTH can't be taken up again. After a dropped [`authenticate`](Self::authenticate), or a
-///   [`login_with`](Self::login_with) that had begun one, each call fails with [`Error::Interrupted`].
-/// - [`open`](Self::open) and [`quit`](Self::quit) own the connection, and close it when they are dropped.
+/// - A command that only asks for something can be dropped without consequences.
+/// - After a dropped [`dele`](Self::dele), the message may be marked as deleted or not. [`rset`](Self::rset) removes
+///   all marks.
+/// - After a dropped [`login`](Self::login) or [`login_apop`](Self::login_apop), the user may be logged in or not.
+///   Call [`drain`](Self::drain), then [`is_logged_in`](Self::is_logged_in).
+/// - An AUTH exchange cannot be resumed. After a dropped [`authenticate`](Self::authenticate), or a dropped
+///   [`login_with`](Self::login_with) that had started an exchange, every call fails with [`Error::Interrupted`].
+/// - [`open`](Self::open) and [`quit`](Self::quit) own the connection. They close it when they are dropped.
 ///
 /// # Deleting
 ///
-/// Messages marked as deleted are removed only by [`quit`](Self::quit). Dropping the client closes
-/// the connection without QUIT, and nothing is removed.
+/// The server removes messages marked as deleted only at [`quit`](Self::quit) (RFC 1939 section 6). Dropping the
+/// client closes the connection without QUIT, and the server removes nothing.
 pub struct Client<T> {
     transport: T,
     connection: Connection,
@@ -91,20 +109,20 @@ pub struct Client<T> {
     greeting: Vec<u8>,
     quirks: Vec<Quirk>,
     tracer: Option<Tracer>,
-    /// How many octets at the front of the input are taken, and still needed by who was handed them.
+    /// How many octets at the front of the input are consumed but still borrowed by the caller.
     taken: usize,
     /// The octets of the last piece of a body that was not in the input.
     held: Vec<u8>,
-    /// The connection is of no use any more.
+    /// The connection can no longer be used.
     lost: bool,
-    /// Until when the replies to a dropped call have to be here, while they are waited for.
+    /// The deadline for the replies to a dropped call, while the client waits for them.
     draining: Option<Instant>,
     drain_timeout: Duration,
     /// A quirk that this crate finds is an error.
     strict: bool,
     /// CAPA is sent.
     asks_capabilities: bool,
-    /// There was no answer to CAPA, so that before the login there is no use in asking again.
+    /// The server did not answer CAPA, so there is no point in asking again before the login.
     without_capabilities: bool,
     /// A secret goes along with AUTH.
     initial_response: bool,
@@ -116,8 +134,7 @@ pub struct Client<T> {
     max_iterations: u32,
     /// What LIST told of the sizes.
     sizes: Sizes,
-    /// Until when the connection has to be made, while it is; and until when it may be used, once it was
-    /// told to end.
+    /// While connecting: the deadline for it. After a stop: the time until which the connection may be used.
     limit: Option<Instant>,
     stop: Option<Stop>,
     /// The switch was seen thrown, and the limit is set.
@@ -125,8 +142,8 @@ pub struct Client<T> {
 }
 
 impl<T: Transport> Client<T> {
-    /// Asks for the capabilities (CAPA). `None` when the server has no such command, and when
-    /// [`Options::capabilities`] says not to ask.
+    /// Asks for the capabilities (CAPA, RFC 2449 section 5). Returns `None` if the server does not know the command,
+    /// or if [`Options::capabilities`] says not to ask.
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -143,7 +160,8 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// How many messages there are, and how many octets by the server's count (STAT).
+    /// Returns the number of messages and their total size in octets, as the server counts them (STAT, RFC 1939
+    /// section 5).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -161,7 +179,7 @@ impl<T: Transport> Client<T> {
         listing.ok_or(Error::Internal)
     }
 
-    /// The size of one message by the server's count (`LIST n`).
+    /// Returns the size of one message in octets, as the server counts it (`LIST n`, RFC 1939 section 5).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -177,7 +195,7 @@ impl<T: Transport> Client<T> {
         Ok(octets)
     }
 
-    /// The unique-id of one message (`UIDL n`).
+    /// Returns the unique-id of one message (`UIDL n`, RFC 1939 section 7).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -191,7 +209,7 @@ impl<T: Transport> Client<T> {
         listing.await?.pop().ok_or(Error::Internal)
     }
 
-    /// The highest message number accessed (LAST of RFC 1460), which few servers know.
+    /// Returns the highest message number accessed (LAST, RFC 1460). Few servers support it.
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -206,7 +224,7 @@ impl<T: Transport> Client<T> {
         listing.await?.pop().ok_or(Error::Internal)
     }
 
-    /// Marks a message as deleted (DELE). It is removed by [`quit`](Self::quit).
+    /// Marks a message as deleted (DELE, RFC 1939 section 5). The server removes it at [`quit`](Self::quit).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -216,7 +234,7 @@ impl<T: Transport> Client<T> {
         self.call(&Command::Dele(message), |_| Ok(())).await
     }
 
-    /// Does nothing, but starts the server's autologout timer anew (NOOP).
+    /// Does nothing except restart the autologout timer of the server (NOOP, RFC 1939 section 5).
     ///
     /// # Errors
     /// See [`Error`].
@@ -224,7 +242,7 @@ impl<T: Transport> Client<T> {
         self.call(&Command::Noop, |_| Ok(())).await
     }
 
-    /// Removes all marks (RSET).
+    /// Removes all deletion marks (RSET, RFC 1939 section 5).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -234,11 +252,10 @@ impl<T: Transport> Client<T> {
         self.call(&Command::Rset, |_| Ok(())).await
     }
 
-    /// Sends a command that this crate does not know. Returns the text of the positive reply, and
-    /// what followed it: a body, or lines, each with CRLF put behind it.
+    /// Sends a command that this crate does not know. Returns the text of the positive reply and the data after it:
+    /// a body, or lines with CRLF after each.
     ///
-    /// All that follows is kept in memory: see
-    /// [`Config::max_body`](pop3_proto::client::Config::max_body) for a limit.
+    /// The data is kept in memory. To limit it, set [`Config::max_body`](pop3_proto::client::Config::max_body).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -248,17 +265,17 @@ impl<T: Transport> Client<T> {
         self.call_extension(command).await
     }
 
-    /// Ends the session (QUIT): the messages marked as deleted are removed, and the connection is
-    /// closed.
+    /// Ends the session (QUIT, RFC 1939 section 6). The server removes the messages marked as deleted, and the
+    /// connection is closed.
     ///
-    /// Some servers remove at QUIT what they have begun to send by RETR as well. If a message could not be
+    /// At QUIT, some servers also remove messages that they have started to send for RETR. If a message could not be
     /// stored and must not be lost, drop the client instead.
     ///
     /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server could not remove all of them. On any other error it is
-    /// unknown which are removed; compare unique-ids in the next session.
+    /// Returns [`Error::Refused`] if the server could not remove all of them. After any other error it is unknown
+    /// which messages were removed. Compare the unique-ids in the next session.
     pub async fn quit(mut self) -> Result<(), Error> {
         let result = self.call(&Command::Quit, |_| Ok(())).await;
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);
@@ -266,7 +283,7 @@ impl<T: Transport> Client<T> {
         result
     }
 
-    /// The text of the greeting: the server's octets, to be escaped before they are shown.
+    /// Returns the text of the greeting as the server sent it. Escape it before you show it.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
@@ -278,7 +295,7 @@ impl<T: Transport> Client<T> {
         self.connection.greeting_timestamp().is_some()
     }
 
-    /// The list of the last [`capabilities`](Self::capabilities), or of the login.
+    /// Returns the capabilities that the last [`capabilities`](Self::capabilities) or the login received.
     #[must_use]
     pub const fn known_capabilities(&self) -> Option<&Capabilities> {
         self.connection.capabilities()
@@ -290,22 +307,22 @@ impl<T: Transport> Client<T> {
         self.known_capabilities().is_some_and(|list| list.has(capability))
     }
 
-    /// In what the server has departed from the protocol so far, each once.
+    /// Returns the ways in which the server has departed from the protocol so far, each once.
     #[must_use]
     pub fn quirks(&self) -> &[Quirk] {
         &self.quirks
     }
 
-    /// Whether nothing is due from the server, and nothing has come that was not asked for.
+    /// Returns whether no reply is due and no unexpected octets have arrived.
     ///
-    /// A server that sends one reply too many shifts all later ones by one. Commands and replies are in step
-    /// for certain only where this holds behind a command whose reply can't be mistaken.
+    /// A server that sends an extra reply shifts all later ones by one. Commands and replies are known to be in step
+    /// only if this returns `true` after a command whose reply cannot be mistaken for another.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         !self.lost && self.connection.is_quiet() && self.untaken().is_empty()
     }
 
-    /// What has come that is not taken up yet: where nothing is due, what nobody asked for.
+    /// Returns the received octets that are not consumed yet. If no reply is due, nothing asked for them.
     #[must_use]
     pub fn surplus(&self) -> Excerpt {
         let octets = self.untaken();
@@ -313,7 +330,7 @@ impl<T: Transport> Client<T> {
         Excerpt::new(None, line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// What is received and not taken.
+    /// The received octets that are not consumed.
     fn untaken(&self) -> &[u8] {
         self.input.filled().get(self.taken..).unwrap_or_default()
     }
@@ -331,13 +348,13 @@ impl<T: Transport> Client<T> {
         self.login_method
     }
 
-    /// What carries the connection.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.connection.channel()
     }
 
-    /// What TLS has agreed on, if the connection is in TLS.
+    /// Returns the result of the TLS handshake, if the connection is in TLS.
     #[must_use]
     pub fn tls(&self) -> Option<TlsInfo> {
         self.transport.tls()

@@ -1,4 +1,4 @@
-//! A store in memory, for examples and tests.
+//! A mail store in memory, for examples and tests.
 
 mod account;
 
@@ -17,9 +17,10 @@ use crate::store::{Maildrop, Store};
 use crate::tls::Certificate;
 use account::{Message, User, prepared};
 
-/// Maildrops in memory, with the rules of a real store: one session at a time, removal at QUIT only.
+/// Maildrops in memory that follow the rules of a real store: one session at a time, and removal only at QUIT (RFC
+/// 1939 section 8).
 ///
-/// It keeps the passwords in clear, so that every mechanism can be tried with it.
+/// It keeps passwords in clear text, so that you can test every login method with it.
 ///
 /// ```
 /// let store = pop3_driver::memory::MemoryStore::new();
@@ -51,51 +52,51 @@ pub struct MemoryMaildrop {
 }
 
 impl MemoryStore {
-    /// A store without users.
+    /// Creates a store without users.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a user without messages, or gives one a new password. Both are prepared by SASLprep, as those
-    /// are that a client sends.
+    /// Adds a user without messages, or changes the password of an existing user. Name and password are prepared
+    /// with SASLprep (RFC 4013), as a client prepares them.
     pub fn add_user(&self, name: &str, password: &str) {
         self.shared().users.entry(prepared(name)).or_default().set_password(password);
     }
 
-    /// Makes a bearer token good for a user, by OAUTHBEARER and XOAUTH2.
+    /// Accepts a bearer token for a user, with OAUTHBEARER and XOAUTH2.
     pub fn add_token(&self, name: &str, token: &str) {
         self.shared().tokens.push((Secret::new(token.as_bytes().to_vec()), prepared(name)));
     }
 
-    /// Makes a client's certificate good for a user, by EXTERNAL.
+    /// Accepts a client certificate for a user, with EXTERNAL.
     pub fn add_certificate(&self, name: &str, certificate: Certificate) {
         self.shared().certificates.push((certificate, prepared(name)));
     }
 
-    /// Lets a user open another's maildrop.
+    /// Lets a user open the maildrop of another.
     pub fn let_act_for(&self, name: &str, other: &str) {
         self.shared().acting.push((prepared(name), prepared(other)));
     }
 
-    /// Opens a user's maildrop to anybody, by ANONYMOUS.
+    /// Lets everyone open the maildrop of this user, with ANONYMOUS.
     pub fn let_in_anybody(&self, name: &str) {
         self.shared().anonymous = Some(prepared(name));
     }
 
-    /// Sets what AUTH offers. Default: all that is of use here, the strongest first.
+    /// Sets the mechanisms of AUTH. Default: all that the connection can use, strongest first.
     pub fn set_mechanisms(&self, mechanisms: &[Mechanism]) {
         self.shared().mechanisms = Some(mechanisms.to_vec());
     }
 
-    /// Delivers a message in stored form to a user; to nobody when there is no such user.
+    /// Delivers a message in stored form to a user. Does nothing if there is no such user.
     pub fn deliver(&self, name: &str, content: &[u8]) {
         if let Some(user) = self.shared().users.get_mut(&prepared(name)) {
             user.deliver(content);
         }
     }
 
-    /// The messages of a user, in stored form.
+    /// Returns the messages of a user, in stored form.
     #[must_use]
     pub fn messages(&self, name: &str) -> Vec<Arc<[u8]>> {
         let shared = self.shared();

@@ -49,13 +49,14 @@ use welcoming::welcome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
 pub enum Entrance {
-    /// With the first octet (port 995, RFC 8314 section 3.3); or before, where the transport is in TLS already.
+    /// With the first octet (port 995, RFC 8314 section 3.3). Also for a transport that is in TLS already.
     Implicit,
-    /// By STLS, if the [`Service`] offers it, or never (port 110).
+    /// With STLS (RFC 2595 section 4) if the [`Service`] offers it, or never. Port 110.
     Plain,
 }
 
-/// Serves one connection to its end: [`admit`], then [`Admitted::serve`].
+/// Serves one connection until it ends: calls [`admit`], then [`Admitted::serve`]. See the [crate](crate) for an
+/// example.
 pub async fn serve<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -191,7 +192,7 @@ const PROXY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Says why the connection is not taken, where that can be said without a handshake.
+/// Tells the client why the connection is refused, if that is possible without a handshake.
 async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection: &Rejection) {
     if entrance == Entrance::Plain || transport.is_tls() {
         say(&mut transport, rejection).await;
@@ -199,7 +200,7 @@ async fn turn_away<T: Transport>(mut transport: T, entrance: Entrance, rejection
     transport.close(transport.now().after(CLOSE_TIMEOUT)).await;
 }
 
-/// Says why the connection ends. Who is turned away may be gone already.
+/// Tells the client why the connection ends. The client may have left already.
 async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
     let mut line = BytesMut::new();
     pop3_proto::server::turn_away(rejection, &mut line);
@@ -209,10 +210,10 @@ async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
     }
 }
 
-/// Makes a timestamp for APOP from the system's source of random octets.
+/// Creates a timestamp for APOP (RFC 1939 section 7) from random octets of the system.
 ///
 /// # Errors
-/// When the system has none.
+/// Fails if the system has no source of random octets.
 pub fn timestamp(host: &str) -> io::Result<Timestamp> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;

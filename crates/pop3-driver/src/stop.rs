@@ -1,4 +1,4 @@
-//! Telling sessions to end.
+//! A switch that ends sessions.
 
 mod grace;
 
@@ -10,14 +10,31 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// A switch that is thrown once: from then on no session waits for its client any more.
+/// A switch that ends the sessions of a server, or a client.
 ///
-/// Sessions that are busy go on for the grace period: a message is sent to its end, a commit is answered. Then the
-/// switch **cuts**: whatever a session still waits for, a store that hangs or a client that does not read, it
-/// ends without another word. Nothing can hold up the shutdown for longer. A call that blocks a thread can't be
-/// interrupted; it is left behind, see [`Sessions`](crate::server::Sessions).
+/// Once [`stop`](Self::stop) is called, no session waits for its client any longer. Busy sessions get a grace period
+/// to finish sending a message or answering a commit. After the grace period the switch *cuts*: each session ends
+/// without another word, whatever it is waiting for, such as a store that hangs or a client that does not read. A
+/// shutdown therefore never takes longer than the grace period. A call that blocks its thread cannot be interrupted
+/// and is left behind; see [`Sessions`](crate::server::Sessions).
 ///
-/// All clones are the same switch.
+/// All clones share one switch. It cannot be reset.
+///
+/// ```
+/// use core::time::Duration;
+/// use pop3_driver::{Stop, wait};
+///
+/// let stop = Stop::with_grace(Duration::from_secs(30));
+/// let clone = stop.clone();
+/// let server = std::thread::spawn(move || {
+///     // A real server would serve connections here.
+///     wait(clone.stopped());
+///     "stopped"
+/// });
+/// stop.stop();
+/// assert_eq!(server.join().unwrap(), "stopped");
+/// assert!(stop.is_stopped() && !stop.is_cut());
+/// ```
 #[derive(Clone)]
 pub struct Stop {
     shared: Arc<Shared>,
@@ -33,7 +50,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stage: Stage,
-    /// Whether anybody waits for a stage behind the first.
+    /// Whether anyone waits for a stage after the first.
     wanted: bool,
     /// Whether the time that leads to the next stages is counted.
     timed: bool,
@@ -49,7 +66,7 @@ type Action = Box<dyn FnOnce() + Send>;
 enum Stage {
     #[default]
     Running,
-    /// Thrown: no session waits for its client.
+    /// Stopped: no session waits for its client.
     Stopped,
     /// The grace period is over: no session waits for anything.
     Cut,
@@ -57,7 +74,7 @@ enum Stage {
     LeftBehind,
 }
 
-/// Keeps what was given to [`Stop::on_stop`] or [`Stop::on_cut`]; dropped, it is forgotten.
+/// Keeps an action registered with [`Stop::on_stop`] or [`Stop::on_cut`]. Dropping it unregisters the action.
 #[derive(Debug)]
 #[must_use]
 pub struct OnStop {
@@ -69,54 +86,53 @@ impl Stop {
     /// The default grace period: 5 seconds.
     pub const GRACE: Duration = Duration::from_secs(5);
 
-    /// A switch that is not thrown, with the default grace period.
+    /// Creates a switch with the default grace period.
     #[must_use]
     pub fn new() -> Self {
         Self::with_grace(Self::GRACE)
     }
 
-    /// A switch that is not thrown, with this grace period for sessions that are busy. With none they are cut at
-    /// once.
+    /// Creates a switch with this grace period. With a grace period of zero, busy sessions are cut immediately.
     #[must_use]
     pub fn with_grace(grace: Duration) -> Self {
         Self { shared: Arc::new(Shared { grace, state: Mutex::default(), cut: Condvar::new() }) }
     }
 
-    /// Throws the switch.
+    /// Tells the sessions to end, and starts the grace period.
     pub fn stop(&self) {
         self.advance(Stage::Stopped);
         self.keep_time();
     }
 
-    /// Ends the grace period now, if there still is one.
+    /// Ends the grace period immediately, if it is still running.
     pub fn cut(&self) {
         self.stop();
         self.advance(Stage::Cut);
     }
 
-    /// Whether the switch is thrown.
+    /// Returns whether [`stop`](Self::stop) has been called.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stage() >= Stage::Stopped
     }
 
-    /// Whether the switch is thrown and the grace period is over.
+    /// Returns whether the grace period is over.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.stage() >= Stage::Cut
     }
 
-    /// Waits until the switch is thrown.
+    /// Waits until [`stop`](Self::stop) is called.
     pub async fn stopped(&self) {
         let _ = self.race(core::future::pending::<()>()).await;
     }
 
-    /// Waits for the future, but not beyond the throw of the switch: `None` when that came first.
+    /// Waits for the future, or until [`stop`](Self::stop) is called. Returns `None` if the stop came first.
     pub async fn race<F: Future>(&self, future: F) -> Option<F::Output> {
         self.until(Stage::Stopped, future).await
     }
 
-    /// The same, and once the switch is thrown the future is not polled any more.
+    /// Like [`race`](Self::race), but no longer polls the future after the stop.
     pub async fn before<F: Future>(&self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let unless_stopped =
@@ -124,20 +140,19 @@ impl Stop {
         self.race(unless_stopped).await
     }
 
-    /// Waits for the future, but not beyond the time at which sessions are left behind: a second after they were
-    /// cut.
+    /// Waits for the future, at most until one second after the cut, when sessions are left behind.
     pub(crate) async fn before_left_behind<F: Future>(&self, future: F) -> Option<F::Output> {
         self.want_time();
         self.until(Stage::LeftBehind, future).await
     }
 
-    /// Has the action done when the switch is thrown, at once if it is so already. This is for
-    /// sockets that block: the action unblocks them.
+    /// Runs the action when [`stop`](Self::stop) is called, or immediately if it was called before. Use it to
+    /// unblock a blocking socket.
     pub fn on_stop(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
         self.at(Stage::Stopped, action)
     }
 
-    /// Has the action done when the grace period is over, at once if it is so already.
+    /// Runs the action when the grace period ends, or immediately if it has ended.
     pub fn on_cut(&self, action: impl FnOnce() + Send + 'static) -> OnStop {
         let on_cut = self.at(Stage::Cut, action);
         self.want_time();
@@ -173,7 +188,7 @@ impl Stop {
         .await
     }
 
-    /// Goes on to this stage, and tells who waits for it.
+    /// Advances to this stage and wakes those who wait for it.
     fn advance(&self, stage: Stage) {
         let (waiting, actions) = {
             let mut state = self.lock();
@@ -224,7 +239,7 @@ impl Drop for OnStop {
     }
 }
 
-/// A place among those that wait, given back when the wait ends, however it ends.
+/// Counts one waiter for as long as it exists.
 struct Place<'s> {
     stop: &'s Stop,
     id: u64,
@@ -242,7 +257,7 @@ impl fmt::Debug for Stop {
     }
 }
 
-/// Waits for the future, but not beyond the throw of the switch, if there is one: `None` when that came first.
+/// Waits for the future, or until the switch, if there is one, is stopped. Returns `None` if the stop came first.
 pub(crate) async fn unless<R>(stop: Option<&Stop>, future: impl Future<Output = R>) -> Option<R> {
     match stop {
         Some(stop) => stop.race(future).await,

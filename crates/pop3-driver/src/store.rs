@@ -1,4 +1,4 @@
-//! Stores that block, and how they become backends.
+//! Mail stores whose calls block, and the adapter that makes them a [`Backend`].
 
 mod pooled;
 
@@ -19,7 +19,55 @@ use crate::backend::{Admission, Backend, Context, Credentials};
 use crate::server::Peer;
 use crate::tls::TlsInfo;
 
-/// A store whose calls block: files, most of all. One value serves all sessions.
+/// A mail store whose calls block, for example on files or a database. One value serves all sessions.
+///
+/// For a store whose calls are `async`, implement [`Backend`]. [`Blocking`] turns a `Store` into a `Backend`.
+///
+/// # Example
+///
+/// A store with one fixed message:
+///
+/// ```
+/// use std::io::Cursor;
+/// use pop3_driver::backend::{Context, Credentials, Proof};
+/// use pop3_driver::server::Peer;
+/// use pop3_driver::store::{Maildrop, Store};
+/// use pop3_proto::server::{Accepted, Extent};
+/// use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId, dots};
+///
+/// const WELCOME: &[u8] = b"Subject: welcome\n\nHello!\n";
+///
+/// struct Fixed;
+/// struct Open;
+///
+/// impl Store for Fixed {
+///     type Maildrop = Open;
+///
+///     fn open(&self, credentials: &Credentials, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
+///         match &credentials.proof {
+///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {}
+///             _ => return Err(Rejection::credentials()),
+///         }
+///         let uid = UniqueId::parse(b"welcome").map_err(|_| Rejection::temporary("try again later"))?;
+///         let mut snapshot = pop3_proto::Maildrop::new();
+///         // The size on the wire, with CRLF line ends.
+///         snapshot.push(dots::wire_size(WELCOME), uid);
+///         Ok((Accepted::new(snapshot), Open))
+///     }
+/// }
+///
+/// impl Maildrop for Open {
+///     type Message = Cursor<&'static [u8]>;
+///
+///     fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
+///         Ok(Cursor::new(WELCOME))
+///     }
+///
+///     fn commit(self, deletions: &Deletions, _: &Context) -> usize {
+///         deletions.len() // None of them could be removed.
+///     }
+/// }
+/// ```
 pub trait Store: Send + Sync + 'static {
     /// An open maildrop.
     type Maildrop: Maildrop;
@@ -32,7 +80,7 @@ pub trait Store: Send + Sync + 'static {
     /// See [`Backend::scram_keys`].
     ///
     /// # Errors
-    /// What the client is told.
+    /// Returns the rejection that the client is told.
     fn scram_keys(
         &self,
         name: &str,
@@ -44,24 +92,24 @@ pub trait Store: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// See [`Backend::scram_refused`]. It must not block.
+    /// See [`Backend::scram_refused`]. Must not block.
     fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
         let _ = (name, peer);
         Rejection::credentials()
     }
 
-    /// See [`Backend::may_act_for`]. It must not block.
+    /// See [`Backend::may_act_for`]. Must not block.
     fn may_act_for(&self, user: &[u8], other: &[u8]) -> bool {
         let _ = (user, other);
         false
     }
 
-    /// Checks the credentials, locks the maildrop, and makes the snapshot.
+    /// Checks the credentials, locks the maildrop, and takes the snapshot for the session.
     ///
-    /// An unknown name and a wrong password must look the same and cost the same.
+    /// An unknown name and a wrong password must get the same answer and take the same time.
     ///
     /// # Errors
-    /// What the client is told.
+    /// Returns the rejection that the client is told.
     fn open(
         &self,
         credentials: &Credentials,
@@ -75,10 +123,10 @@ pub trait Maildrop: Send + 'static {
     /// A message, in stored form.
     type Message: Read + Send + 'static;
 
-    /// Opens a message of the snapshot. The context holds for the message, too.
+    /// Opens a message of the snapshot. The context stays valid while the message is read.
     ///
     /// # Errors
-    /// What the client is told.
+    /// Returns the rejection that the client is told.
     fn fetch(
         &mut self,
         message: MessageNumber,
@@ -86,27 +134,27 @@ pub trait Maildrop: Send + 'static {
         context: &Context,
     ) -> Result<Self::Message, Rejection>;
 
-    /// Removes these messages and no other, for good, and releases the lock. Returns how many could
-    /// not be removed; those that were gone already do not count.
+    /// Permanently removes these messages and no others, and releases the lock. Returns how many messages could not
+    /// be removed. A message that no longer exists does not count.
     ///
-    /// It runs to its end, whoever has left meanwhile.
+    /// This call runs to completion even if the client has left.
     fn commit(self, deletions: &Deletions, context: &Context) -> usize;
 }
 
-/// Where blocking calls are made.
+/// A place to run blocking calls, such as a thread pool. Each adapter has one.
 pub trait Pool: Clone + Send + Sync + 'static {
-    /// Runs the call where it may block, and returns what it returned. If the future is dropped, the
-    /// call still runs to its end.
+    /// Runs the call where it may block, and returns its result. If the future is dropped, the call still runs to
+    /// completion.
     ///
     /// # Errors
-    /// When the pool is shut down.
+    /// Fails if the pool is shut down.
     fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = io::Result<T>> + Send;
 }
 
-/// The pool of blocking servers: the call is made at once, on the same thread.
+/// A pool for servers with a thread for each session: runs the call immediately, on the same thread.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Inline;
@@ -117,10 +165,10 @@ impl Pool for Inline {
     }
 }
 
-/// A blocking store as the [`Backend`] of one session.
+/// Makes a blocking [`Store`] the [`Backend`] of one session.
 ///
-/// All of a login is done in one visit to the pool, the check of the credentials included. A store whose
-/// checks take long keeps threads of the pool from other sessions by that; see [`Pooled`].
+/// The whole login is one call in the pool, including the check of the credentials. If that check is slow, it
+/// occupies a thread of the pool; see [`Pooled`] for an alternative.
 #[derive(Debug)]
 pub struct Blocking<S: Store, P> {
     store: Arc<S>,
@@ -129,7 +177,7 @@ pub struct Blocking<S: Store, P> {
 }
 
 impl<S: Store, P: Pool> Blocking<S, P> {
-    /// The backend of a session with this peer.
+    /// Creates the backend of a session with this peer.
     pub fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
         Self { store, peer, maildrop: Pooled::new(pool) }
     }
@@ -189,8 +237,8 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
     }
 }
 
-/// Makes a call in the pool. If it panics, the panic goes on here, whatever the pool does with panics: it ends
-/// the session, and no other.
+/// Runs a call in the pool. If the call panics, the panic continues here, whatever the pool does with panics. It
+/// ends this session and no other.
 async fn run<P: Pool, T: Send + 'static>(
     pool: &P,
     call: impl FnOnce() -> T + Send + 'static,

@@ -1,15 +1,15 @@
-//! TLS: who a transport is in a handshake, and what was agreed on; and with the feature `rustls`, on by default, what
-//! all adapters need of rustls, with the settings that mail wants.
+//! TLS: the role of a transport in a handshake, and the result of the handshake. With the feature `rustls`, on by
+//! default, it also has the settings of rustls that all adapters share.
 //!
-//! This is the only module of this crate whose signatures have types of rustls. It follows rustls 0.23, which it has
-//! as `rustls`; a later major version of rustls is a major version of this crate.
+//! This is the only module of this crate with types of rustls in its signatures. It uses rustls 0.23 and re-exports
+//! it as `rustls`. This crate gets a new major version when it moves to a later major version of rustls.
 //!
-//! TLS 1.2 and 1.3 and nothing older (RFC 8314 section 4.1, RFC 8997), ALPN `pop3` (RFC 7301), no
-//! early data: a command that can be replayed is a message that can be lost.
+//! It allows TLS 1.2 and 1.3 (RFC 8314 section 4.1, RFC 8997) with the ALPN name `pop3` (RFC 7301). It disables
+//! early data, because an attacker can replay early data, and a replayed command can delete a message.
 //!
-//! The cryptography is that of the provider that the process has installed
-//! (`rustls::crypto::CryptoProvider::install_default`); where none is, that of ring, which is the feature `ring`, on by
-//! default.
+//! The cryptography is the provider that the process has installed
+//! (`rustls::crypto::CryptoProvider::install_default`). If it has installed none, ring is used, with the feature
+//! `ring`, which is on by default.
 
 #[cfg(feature = "rustls")]
 mod agreed;
@@ -43,21 +43,21 @@ use std::io;
 /// The protocol's name in ALPN.
 pub const ALPN: &[u8] = b"pop3";
 
-/// Who a transport is in a handshake.
+/// The role of a transport in a TLS handshake.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Role {
-    /// The server's side (feature `rustls`).
+    /// The server (feature `rustls`).
     #[cfg(feature = "rustls")]
     Server(std::sync::Arc<rustls::ServerConfig>),
-    /// The client's side (feature `rustls`).
+    /// The client (feature `rustls`).
     #[cfg(feature = "rustls")]
     Client(Connector),
-    /// No handshake can be done.
+    /// No handshake is possible.
     None,
 }
 
-/// The fault of a handshake that can't be done.
+/// The error of a transport that cannot do a handshake.
 #[must_use]
 pub fn unavailable() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "there is no certificate, or the connection is in TLS already")

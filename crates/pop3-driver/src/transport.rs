@@ -1,4 +1,4 @@
-//! What a runtime gives.
+//! The interface to a runtime.
 
 use core::future::Future;
 use core::time::Duration;
@@ -9,22 +9,98 @@ use pop3_proto::Instant;
 
 use crate::tls::TlsInfo;
 
-/// A connection of some runtime, in clear or in TLS.
+/// A connection, in clear text or in TLS. An adapter implements this trait for its runtime.
 ///
-/// Each call ends at its deadline at the latest, with [`io::ErrorKind::TimedOut`].
+/// Each call returns by its deadline. If the deadline passes first, the call fails with [`io::ErrorKind::TimedOut`].
 ///
-/// The futures of [`read`](Self::read), [`read_ahead`](Self::read_ahead), [`write`](Self::write),
-/// [`flush`](Self::flush) and [`pause`](Self::pause) may be dropped at any time, and the transport can be used on. A future that was
-/// dropped before it was ready has received nothing and taken nothing; it does its work when it is polled, and
-/// not when it is made.
+/// # Dropping futures
+///
+/// The caller may drop the futures of [`read`](Self::read), [`read_ahead`](Self::read_ahead), [`write`](Self::write),
+/// [`flush`](Self::flush) and [`pause`](Self::pause) at any time and continue to use the transport. A future that was
+/// dropped before it was ready must not have received or taken any octets. A future does its work when it is polled,
+/// not when it is created.
+///
+/// # Example
+///
+/// A transport without TLS over a blocking socket. Its futures are never pending.
+///
+/// ```
+/// use std::io::{self, Read as _, Write as _};
+/// use std::net::{Shutdown, TcpStream};
+///
+/// use pop3_driver::tls::{self, TlsInfo};
+/// use pop3_driver::{Clock, Transport, timed_out};
+/// use pop3_proto::Instant;
+///
+/// struct Socket {
+///     stream: TcpStream,
+///     clock: Clock,
+/// }
+///
+/// impl Socket {
+///     fn limit(&self, deadline: Instant) -> io::Result<()> {
+///         let left = self.clock.until(deadline);
+///         if left.is_zero() {
+///             return Err(timed_out());
+///         }
+///         self.stream.set_read_timeout(Some(left))?;
+///         self.stream.set_write_timeout(Some(left))
+///     }
+/// }
+///
+/// /// Unix reports a timeout of the socket as `WouldBlock`.
+/// fn named(error: io::Error) -> io::Error {
+///     if error.kind() == io::ErrorKind::WouldBlock { timed_out() } else { error }
+/// }
+///
+/// impl Transport for Socket {
+///     fn now(&self) -> Instant {
+///         self.clock.now()
+///     }
+///
+///     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+///         self.limit(deadline)?;
+///         self.stream.read(buffer).map_err(named)
+///     }
+///
+///     async fn write(&mut self, octets: &[u8], deadline: Instant) -> io::Result<usize> {
+///         self.limit(deadline)?;
+///         self.stream.write(octets).map_err(named)
+///     }
+///
+///     async fn flush(&mut self, _: Instant) -> io::Result<()> {
+///         Ok(()) // `write` has no buffer.
+///     }
+///
+///     async fn pause(&mut self, until: Instant) {
+///         std::thread::sleep(self.clock.until(until));
+///     }
+///
+///     async fn close(&mut self, _: Instant) {
+///         let _ = self.stream.shutdown(Shutdown::Write);
+///     }
+///
+///     async fn secure(self, _: Instant) -> io::Result<Self> {
+///         Err(tls::unavailable())
+///     }
+///
+///     fn tls(&self) -> Option<TlsInfo> {
+///         None
+///     }
+///
+///     fn is_tls(&self) -> bool {
+///         false
+///     }
+/// }
+/// ```
 pub trait Transport: Send + Sized {
-    /// The time, on the clock that all deadlines are on.
+    /// The current time. All deadlines are on this clock.
     fn now(&self) -> Instant;
 
-    /// Receives at least one octet; 0 when the peer has ended its side.
+    /// Receives at least one octet. Returns 0 when the peer has closed its side.
     ///
-    /// Over TLS, an end without close_notify counts as an end too: whether octets are missing is for
-    /// the protocol to tell.
+    /// Over TLS, the end of the stream without close_notify also counts as the end. The protocol detects whether
+    /// octets are missing.
     fn read(
         &mut self,
         buffer: &mut [u8],
@@ -33,9 +109,9 @@ pub trait Transport: Send + Sized {
 
     /// Receives octets while something else is awaited, as [`read`](Self::read) does.
     ///
-    /// The server watches its client by this while the store works. Default: nothing is received, and the deadline
-    /// is awaited. That is for transports whose reads block: they must not hold up what is awaited, so they
-    /// do not notice that the client has left.
+    /// The server uses this to notice while the store works that the client has left. The default receives nothing
+    /// and waits for the deadline. It is meant for transports whose reads block: a blocking read would delay the store,
+    /// so such a server does not notice.
     fn read_ahead(
         &mut self,
         buffer: &mut [u8],
@@ -48,37 +124,36 @@ pub trait Transport: Send + Sized {
         }
     }
 
-    /// Takes octets from the front, at least one, and returns how many. They may stay in a buffer until
+    /// Takes at least one octet from the front and returns how many it took. They may stay in a buffer until
     /// [`flush`](Self::flush).
     fn write(&mut self, octets: &[u8], deadline: Instant) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Gives all that was taken to the network. Without anything to give, it does nothing.
+    /// Sends everything that was taken by [`write`](Self::write). Does nothing if the buffer is empty.
     ///
-    /// A flush that was dropped is taken up again by the next one, or by the next write.
+    /// After a flush was dropped, the next flush or write continues its work.
     fn flush(&mut self, deadline: Instant) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Sleeps.
+    /// Sleeps until this time.
     fn pause(&mut self, until: Instant) -> impl Future<Output = ()> + Send;
 
-    /// Ends the own side: close_notify over TLS, then the end of the stream. Faults are of no
-    /// interest any more.
+    /// Closes this side: sends close_notify over TLS, then ends the stream. Errors are ignored.
     fn close(&mut self, deadline: Instant) -> impl Future<Output = ()> + Send;
 
-    /// Does the TLS handshake on a connection in clear, as the server or the client that the
-    /// transport was made for. Nothing that was received before may be kept.
+    /// Does the TLS handshake on a connection in clear text. The transport knows whether it is the server or the
+    /// client. It must discard everything that it received before (RFC 2595 section 4).
     fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send;
 
-    /// What was agreed in the handshake, if the connection is in TLS.
+    /// The result of the handshake, if the connection is in TLS.
     fn tls(&self) -> Option<TlsInfo>;
 
     /// Whether the connection is in TLS.
     fn is_tls(&self) -> bool;
 
-    /// Computes something that takes long, such as the hashes of SCRAM, where that holds up no other connection. If
-    /// the future is dropped, the work may go on to its end. Default: at once, on this thread.
+    /// Runs a long computation, such as the hashes of SCRAM, where it does not delay other connections. If the future
+    /// is dropped, the computation may still run to its end. The default runs it immediately, on this thread.
     ///
     /// # Errors
-    /// When the runtime is shut down.
+    /// Fails when the runtime is shut down.
     fn compute<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,
@@ -87,7 +162,7 @@ pub trait Transport: Send + Sized {
     }
 }
 
-/// A clock for [`Transport::now`]: monotonic, from an epoch of its own.
+/// A monotonic clock for [`Transport::now`]. Its epoch is the moment at which it was started.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     epoch: StdInstant,
@@ -113,7 +188,7 @@ impl Clock {
     }
 }
 
-/// What to say when a deadline has passed.
+/// The error of a call whose deadline has passed.
 #[must_use]
 pub fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "timed out")

@@ -10,22 +10,22 @@ use pop3_proto::MessageNumber;
 
 pub use listing::ListingError;
 
-/// Why a fetch ended before its time. What was stored until then is remembered; the rest stays on the server.
+/// Why a fetch ended early. What was stored until then is remembered. The rest stays on the server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The target or the state file can't be used; the text names it and says what to do.
+    /// The target or the state file cannot be used. The text names it and says what to do.
     Unusable(String),
-    /// Another process fetches the account into the target, or has the state file; the text says which.
+    /// Another process is fetching the account into the target, or uses the state file. The text says which.
     Running(String),
     /// A message could not be stored, or the state file could not be written.
     Store(io::Error),
-    /// The server, or the line.
+    /// An error of the server or the connection.
     Client(client::Error),
-    /// What the server lists can't be relied on. Nothing was fetched or deleted.
+    /// The listing of the server is unreliable. Nothing was fetched or deleted.
     Listing(ListingError),
-    /// This message came twice, and not the same: replies and commands are out of step. From it on nothing was
-    /// stored, and nothing was deleted.
+    /// This message was received twice with different content: replies and commands are out of step. From this
+    /// message on, nothing was stored, and nothing was deleted.
     OutOfStep(MessageNumber),
 }
 

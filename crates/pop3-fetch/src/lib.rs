@@ -1,9 +1,18 @@
-//! Fetches a POP3 maildrop: each message once, whatever interrupts a run.
+//! Fetches new mail from a POP3 server, each message exactly once, even if a run is interrupted.
 //!
-//! A [`Fetch`] holds a [`Target`] (a Maildir, an mbox, a folder) or [a function of the caller's](Fetch::deliver_to), and
-//! a state file. [`Fetch::run`] takes a client that is logged in, on any runtime, and does the rest: it lists the
-//! maildrop, plans what to fetch, proves that each reply belongs to its command, stores, notes, deletes if
-//! [that is wanted](Options::with_delete), and ends the session.
+//! # When to use it
+//!
+//! Use this crate for a program that polls a maildrop: it stores new mail in files, or passes each message to a
+//! function of yours. It keeps a state file to know what it has already fetched. If you want to send single commands
+//! yourself, use the client of `pop3-tokio`, `pop3-async-std` or `pop3-std`. If you have a database for the state,
+//! see `pop3-seen`. To get a logged-in client from a URL, see `pop3-connect`.
+//!
+//! # Example
+//!
+//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes
+//! them to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run:
+//! it lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
+//! that](Options::with_delete), and ends the session.
 //!
 //! ```
 //! use std::io::Read as _;
@@ -40,14 +49,14 @@
 //!     move |message| {
 //!         let mut octets = Vec::new();
 //!         message.read_to_end(&mut octets)?;
-//!         // The ticket is in the database when this returns: then the message may go from the server.
+//!         // Return only when the ticket is in the database: then the message may be deleted on the server.
 //!         open_ticket(String::from_utf8_lossy(&octets).into_owned())
 //!     },
 //!     &state,
 //!     "support@mail.example",
 //!     options,
 //! )?;
-//! // TLS is for lines that others can read: see `Security`.
+//! // Use TLS for any other host: see `Security`.
 //! let mut client = connect("127.0.0.1", port, Security::TrustedPlaintext, Default::default()).await?;
 //! client.login(b"support", b"secret").await?;
 //! let report = fetch.run(client).await?;
@@ -58,24 +67,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is promised
+//! # Promises and limits
 //!
-//! - **No message is lost.** A message is stored when its terminator has come, and only then, after it is on the disk
-//!   and in the state file, DELE is sent for it. QUIT is sent only when the target has all that RETR has sent, as some
-//!   servers delete at QUIT what they have sent.
-//! - **No message is stored twice**, whenever the process is killed: what was about to appear in the target is noted
-//!   before, and the next [`Fetch::open`] finds out whether it did. A function of the caller's can't be asked, so after
-//!   a crash it may get the message it got last once more, and no other.
-//! - **A wrong reply is not believed.** Messages come in chunks, and behind each it is proved that replies and commands
-//!   are in step; what is in doubt is fetched once more and compared.
-//! - **A listing that is broken harms nothing.** An account stays with how its messages are
-//!   [recognised](RecognisedBy), and what is not listed is remembered for [weeks](Options::with_forget_after).
+//! - **No message is lost.** A message is stored only when it was received completely. DELE is sent only after the
+//!   message and the state file are on the disk. QUIT is sent only if the target has every message that RETR has
+//!   sent, because some servers delete such messages at QUIT (RFC 1939 section 8).
+//! - **No message is stored twice**, whenever the process is killed. The state file records a message before it
+//!   appears in the target, and the next [`Fetch::open`] checks whether it did appear. A function of yours cannot be
+//!   checked in this way. After a crash, it may receive the last message a second time, but no other.
+//! - **A reply to the wrong command is not believed.** Messages are fetched in groups. After each group, the crate
+//!   verifies that replies and commands are in step. Messages in doubt are fetched again and compared.
+//! - **A broken listing does no harm.** An account keeps the way in which its messages are
+//!   [recognised](RecognisedBy). Messages that are missing from a listing are remembered for
+//!   [weeks](Options::with_forget_after).
+//! - **It leaves the process alone.** The library prints nothing, installs no signal handlers, and never exits. It
+//!   reports [events](Fetch::on_event) and [errors](Error) to the caller. A [`Stop`](pop3_driver::Stop) ends a run
+//!   early.
+//! - **Files are written with blocking calls**, between the reads of the session. On a runtime with other tasks,
+//!   give the fetch its own thread.
+//! - **It needs a Unix.**
 //!
-//! The library prints nothing, installs no signal handlers, and exits never: [events](Fetch::on_event) and
-//! [errors](Error) go to the caller, and a [`Stop`](pop3_driver::Stop) ends a run early.
+//! # RFCs
 //!
-//! Files are written with blocking calls, between the reads of the session. On a runtime that other tasks share, give
-//! the fetch a thread of its own.
+//! RFC 1939 sections 5 (RETR, DELE), 6 (QUIT), 7 (UIDL) and 8 (mail left on the server).
 #![cfg(unix)]
 #![cfg_attr(
     test,

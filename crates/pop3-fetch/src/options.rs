@@ -5,27 +5,34 @@ use pop3_proto::Octets;
 
 use crate::RecognisedBy;
 
-/// For how many days what the server no longer lists is remembered, where nothing else is said.
+/// The default of [`Options::with_forget_after`], in days.
 const FORGET_AFTER: u32 = 90;
 
-/// What is to be fetched, and what becomes of it on the server. By default all new messages are fetched, and none is
+/// What to fetch, and whether to delete it from the server. By default, all new messages are fetched and none is
 /// deleted.
+///
+/// ```
+/// use pop3_fetch::Options;
+///
+/// let options = Options::new().with_delete(true).with_limit(Some(500)).with_max_size(Some(25_000_000));
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Fetch what was fetched before too.
+    /// Also fetch messages that were fetched before.
     pub all: bool,
-    /// Delete what is stored.
+    /// Delete messages that are stored.
     pub delete: bool,
-    /// Fetch at most so many new messages.
+    /// Fetch at most this many new messages.
     pub limit: Option<u64>,
-    /// Skip what is larger, in octets.
+    /// Skip messages that are larger than this, in octets.
     pub max_size: Option<Octets>,
-    /// For how many days to remember what the server no longer lists.
+    /// For how many days to remember messages that the server no longer lists.
     pub forget_after: u32,
-    /// How messages are recognised; `None` is as in the last run, and in the first one as the server allows.
+    /// How to recognise messages. `None` means as in the last run, or in the first run as the server allows.
     pub recognised_by: Option<RecognisedBy>,
-    /// Ends the run early and in order, once it is thrown.
+    /// Ends the run early and cleanly when it is stopped.
     pub stop: Stop,
 }
 
@@ -50,21 +57,21 @@ impl Options {
         Self::default()
     }
 
-    /// Fetches what was fetched before too.
+    /// Also fetches messages that were fetched before.
     #[must_use]
     pub const fn with_all(mut self, all: bool) -> Self {
         self.all = all;
         self
     }
 
-    /// Deletes from the server what is stored safely, by this run or an earlier one.
+    /// Deletes messages from the server that are safely stored, by this run or an earlier one (RFC 1939 section 8).
     #[must_use]
     pub const fn with_delete(mut self, delete: bool) -> Self {
         self.delete = delete;
         self
     }
 
-    /// Fetches at most so many new messages; the rest is left to the next run.
+    /// Fetches at most this many new messages. The rest is left to the next run.
     #[must_use]
     pub const fn with_limit(mut self, limit: Option<u64>) -> Self {
         self.limit = limit;
@@ -78,24 +85,24 @@ impl Options {
         self
     }
 
-    /// Remembers for so many days what the server no longer lists, in case it comes back; 90 if nothing is said.
-    /// With 0 it is forgotten at once.
+    /// Remembers messages that the server no longer lists for this many days, in case they return. Default: 90. With
+    /// 0, they are forgotten immediately.
     #[must_use]
     pub const fn with_forget_after(mut self, days: u32) -> Self {
         self.forget_after = days;
         self
     }
 
-    /// How messages are recognised in a later run. The first run of an account finds it out, and it stays so. A
-    /// change makes what is still there be fetched once more.
+    /// Sets how messages are recognised in later runs. By default, the first run of an account chooses this, and it
+    /// stays the same. After a change, messages that are still on the server are fetched again.
     #[must_use]
     pub const fn with_recognised_by(mut self, recognised_by: Option<RecognisedBy>) -> Self {
         self.recognised_by = recognised_by;
         self
     }
 
-    /// Ends the run early and in order once this switch is thrown. Give the client
-    /// [the same](pop3_driver::client::Options::stop), so that it does not wait for the server then.
+    /// Ends the run early and cleanly when this switch is stopped. Give the client [the same
+    /// switch](pop3_driver::client::Options::stop), so that it stops waiting for the server.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;

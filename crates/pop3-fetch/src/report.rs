@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The figures of a run.
+/// The numbers of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -12,20 +12,21 @@ pub struct Report {
     pub octets: u64,
     /// Messages that an earlier run has fetched.
     pub known: u64,
-    /// Not given by the server, or not as they should be.
+    /// Messages that the server did not send, or did not send correctly.
     pub failed: u64,
-    /// Skipped, as they are larger than [wanted](crate::Options::with_max_size).
+    /// Messages that were skipped because they are larger than [wanted](crate::Options::with_max_size).
     pub too_large: u64,
-    /// Left to the next run by the [limit](crate::Options::with_limit), or as this one has ended before its time.
+    /// Messages left to the next run, because of the [limit](crate::Options::with_limit) or because this run ended
+    /// early.
     pub left: u64,
-    /// Deleted from the server, which it has confirmed.
+    /// Messages whose deletion the server has confirmed.
     pub deleted: u64,
-    /// To be deleted, but the server did not say that they are gone.
+    /// Messages to be deleted whose deletion the server has not confirmed.
     pub not_deleted: u64,
 }
 
 impl Report {
-    /// Whether all was done that was wanted. What was skipped on purpose was not wanted.
+    /// Returns whether everything that was wanted was done. Messages skipped on purpose do not count.
     #[must_use]
     pub const fn is_well(&self) -> bool {
         self.failed == 0 && self.not_deleted == 0

@@ -13,14 +13,14 @@ pub(crate) use place::real_path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target {
-    /// A Maildir, with LF for CRLF, as mail readers expect it; it is made if it is not there.
+    /// A Maildir. CRLF is stored as LF, as mail readers expect. It is created if it does not exist.
     Maildir(PathBuf),
-    /// A file to which messages are appended in the form `mboxrd`, locked as mail programs lock it.
+    /// A file in the format `mboxrd`, to which messages are appended. It is locked as mail programs lock it.
     Mbox(PathBuf),
-    /// A folder with one file for each message, octet for octet.
+    /// A folder with one file for each message, unchanged.
     Dir(PathBuf),
-    /// Standard output: one message behind the other, with CRLF. There is no way to tell what its reader makes of
-    /// them, so nothing should be deleted from the server.
+    /// Standard output: one message after the other, with CRLF. Do not delete such messages from the server, because
+    /// it is unknown what the reader does with them.
     Stdout,
 }
 
@@ -28,7 +28,7 @@ impl Target {
     /// Reads `maildir:DIR`, `mbox:FILE`, `dir:DIR` or `-`.
     ///
     /// # Errors
-    /// When the text is none of these; says so.
+    /// Returns a text with the allowed forms if the text is none of them.
     pub fn parse(text: OsString) -> Result<Self, &'static str> {
         if text == "-" {
             return Ok(Self::Stdout);

@@ -1,7 +1,9 @@
-//! Looks for violations of POP3 in recorded sessions: transcripts, and captures of packets.
+//! Finds violations of the POP3 RFCs in recorded sessions: transcripts and packet captures.
 //!
-//! A [`Linter`] reads a recording, puts TCP connections together where that is a capture, has the
-//! [observer](pop3_observer) watch each session, and writes the dialogues with what is wrong in them:
+//! Use this crate to check recordings. To check a connection while it runs, use `pop3-observer`.
+//!
+//! A [`Linter`] reads a recording, reassembles the TCP connections of a capture, passes each session to the
+//! [observer](pop3_observer), and writes the dialogues with the violations. Each [`Rule`] names its RFC.
 //!
 //! ```
 //! use pop3_lint::{Form, Level, Linter, Options};
@@ -18,20 +20,26 @@
 //!
 //! # Transcripts
 //!
-//! A transcript has a line for each line that was sent: `C:` by the client, `S:` by the server; `C~` and `S~` are octets
-//! without a line end, and `\xHH` is an octet. `# session NAME` begins a session, and so does a line behind the end of
-//! one; other lines with `#` are comments. `<EOF>` and `<RESET>` say that the server closed, `<GONE>` that the client
-//! did, `<TLS ...>` that what follows is within TLS. `@login` says that a login went before.
+//! A transcript has a line for each line that was sent:
+//!
+//! - `C:` is a line of the client, `S:` a line of the server. `C~` and `S~` are octets without a line end. `\xHH` is
+//!   one octet.
+//! - `# session NAME` starts a session. A line after the end of a session also starts one. Other lines with `#` are
+//!   comments.
+//! - `<EOF>` and `<RESET>`: the server closed the connection. `<GONE>`: the client closed it.
+//! - `<TLS ...>`: what follows is within TLS.
+//! - `@login`: the client has already logged in.
 //!
 //! # Captures
 //!
-//! pcap and pcapng, over Ethernet, Linux's own headers, or raw IP. Segments may come twice and in any order. What is
-//! missing ends the session there.
+//! Captures are pcap or pcapng files of Ethernet, Linux cooked or raw IP packets. Segments may be repeated and in
+//! any order. A missing segment ends the session at that point.
 //!
 //! # Limits
 //!
-//! Whatever the recording is, what is kept of it is bounded: 1 MiB and 4 096 segments that wait for earlier ones, and
-//! 4 MiB of text, for each connection; 10 000 connections at one time; a line of a transcript has at most 1 MiB.
+//! The memory is bounded. For each connection, the linter keeps at most 1 MiB and 4,096 segments that wait for
+//! earlier ones, and 4 MiB of text. It follows at most 10,000 connections at a time. A line of a transcript has at
+//! most 1 MiB.
 
 mod capture;
 mod error;

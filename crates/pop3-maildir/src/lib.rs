@@ -1,19 +1,101 @@
-//! A Maildir store for a POP3 server, and a crash-safe delivery side for a fetcher.
+//! Maildirs for POP3: the mail store of a server, and crash-safe delivery for a program that fetches mail.
 //!
-//! [`Maildir`] is the server's side: it locks the Maildir, makes a snapshot of `new` and `cur` with
-//! exact wire sizes and stable unique-ids, opens messages, and removes at QUIT what was marked.
-//! [`Delivery`] is the fetcher's side: it writes a message under `tmp`, brings it to the disk, and
-//! moves it to `new`.
+//! - [`Maildir`] is the side of the server. It locks a Maildir, takes a snapshot of `new` and `cur` with the exact sizes
+//!   on the wire and stable unique-ids, opens messages, and at QUIT removes the messages marked as deleted.
+//! - [`Delivery`] is the side of the program that fetches. It writes a message in `tmp`, syncs it to the disk, and moves
+//!   it to `new`.
 //!
-//! Whoever owns the Maildir may do with its files what he likes while a session runs. It costs him
-//! an error message, never the server's progress, memory, or other people's files: only regular
-//! files are opened, no link is followed, and nothing is opened that could make us wait.
+//! # Which crate to use
 //!
-//! An open [`Maildir`] is a maildrop of [`pop3_driver::store`], and errors become
-//! [`Rejection`](pop3_proto::Rejection)s that tell no paths.
+//! For a complete server over Maildirs, use `pop3-serve`. For a complete program that fetches mail into a Maildir, use
+//! `pop3-fetch`. Use this crate if you write the server or the program yourself.
 //!
-//! The crate knows no commands, sockets or runtimes. Its calls block on the file system. It needs a
-//! Unix: names are octets, a file has an inode, a directory can be opened.
+//! # Example: a server over a Maildir
+//!
+//! A [`Maildir`] is a [`Maildrop`](pop3_driver::store::Maildrop) of the driver. You add the check of the credentials.
+//! `pop3-std` serves it with a thread for each connection; `pop3-tokio` and `pop3-async-std` work in the same way.
+//!
+//! ```
+//! use std::io::Write as _;
+//! use std::net::TcpListener;
+//! use std::path::PathBuf;
+//! use std::sync::Arc;
+//!
+//! use pop3_driver::backend::{Context, Credentials, Proof};
+//! use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+//! use pop3_driver::store::{Blocking, Inline, Store};
+//! use pop3_driver::{Stop, tls::Role};
+//! use pop3_maildir::{Delivery, Maildir};
+//! use pop3_proto::Rejection;
+//! use pop3_proto::server::{Accepted, Config};
+//! use pop3_std::{Client, Options, Security};
+//!
+//! struct Users {
+//!     folder: PathBuf,
+//! }
+//!
+//! impl Store for Users {
+//!     type Maildrop = Maildir;
+//!
+//!     fn open(&self, credentials: &Credentials, _: &Peer, _: &Context) -> Result<(Accepted, Maildir), Rejection> {
+//!         match &credentials.proof {
+//!             Proof::Password(password) if credentials.name == b"mrose" && password.same_octets(b"tanstaaf") => {}
+//!             _ => return Err(Rejection::credentials()),
+//!         }
+//!         let mut maildir = Maildir::open(self.folder.join("mrose"))?;
+//!         Ok((Accepted::new(maildir.take_maildrop()), maildir))
+//!     }
+//! }
+//!
+//! struct Mail(Arc<Users>);
+//!
+//! impl Service for Mail {
+//!     type Backend = Blocking<Users, Inline>;
+//!
+//!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+//!         let backend = Blocking::new(Arc::clone(&self.0), Inline::default(), peer.clone());
+//!         // This example has no TLS. Trust only connections from this machine.
+//!         Ok(Welcome::new(Config::new().into(), backend).with_trusted(true))
+//!     }
+//!
+//!     fn ended(&self, _: &Peer, _: &Report) {}
+//! }
+//!
+//! let folder = tempfile::tempdir()?;
+//! let mut message = Delivery::open(folder.path().join("mrose"), true)?.begin()?;
+//! message.write_all(b"Subject: hello\n\nHello!\n")?;
+//! message.finish()?;
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let port = listener.local_addr()?.port();
+//! let mail = Arc::new(Mail(Arc::new(Users { folder: folder.path().to_owned() })));
+//! let stop = Stop::new();
+//! let until = stop.clone();
+//! let server =
+//!     std::thread::spawn(move || pop3_std::serve(&listener, Entrance::Plain, &Role::None, &mail, &until));
+//!
+//! let mut client = Client::connect("127.0.0.1", port, Security::TrustedPlaintext, Options::new())?;
+//! client.login(b"mrose", b"tanstaaf")?;
+//! assert_eq!(client.stat()?.octets, 26); // Each LF counts as CRLF.
+//! client.quit()?;
+//! stop.stop();
+//! server.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Promises and limits
+//!
+//! - **A delivered message survives a power failure** once [`Delivering::finish`] has returned.
+//! - **One session at a time.** The lock of a Maildir is released when the session or its process ends (RFC 1939
+//!   section 4).
+//! - **Unique-ids are stable** across sessions and changes of flags (RFC 1939 section 7).
+//! - **The owner of a Maildir cannot harm the server.** Users may change their files during a session. The worst result
+//!   is an error message for them. Only regular files are opened, links are not followed, and nothing is opened that
+//!   could block.
+//! - **Clients see no paths.** Errors become [`Rejection`](pop3_proto::Rejection)s without file names.
+//! - **Calls block** on the file system. In an `async` server, run them in a thread pool; see
+//!   [`Blocking`](pop3_driver::store::Blocking).
+//! - **It needs a Unix**, because it works with inodes, open directories and names of arbitrary octets.
 #![cfg(unix)]
 
 mod commit;

@@ -1,14 +1,13 @@
-//! The observer: watches a connection between two others, and tells what goes on in it and which
-//! rules are broken (RFC 1939 and its extensions).
+//! Watches a POP3 connection between a client and a server, and reports which rules of RFC 1939 and its extensions
+//! they break.
 //!
-//! It is given the octets of both directions, in the order in which they were seen, and takes part in
-//! nothing: it has no deadline and sends nothing. It takes any octets from either side, and is the same
-//! however they are cut. It pairs replies with commands, follows pipelining, AUTH and STLS, keeps no
-//! message, and does not tell passwords, digests or what is said within AUTH. What it keeps is bounded
-//! by its [`Config`].
+//! Use this crate in a proxy, a test suite or a debugging tool that sees the octets of both directions. To read
+//! recorded sessions from files, use `pop3-lint`, which is built on this crate.
 //!
-//! What it finds fault with is the list of [`Rule`]s. It judges by what it saw: a rule that needs to
-//! be sure of something that was not seen is not applied.
+//! # Example: two streams
+//!
+//! Pass the octets of each direction to the [`Observer`] in the order in which you see them. It calls your function
+//! with [`Event`]s.
 //!
 //! ```
 //! use pop3_observer::{Config, Event, Level, Observer};
@@ -34,6 +33,18 @@
 //!     ]
 //! );
 //! ```
+//!
+//! # Promises and limits
+//!
+//! - **It only watches.** It sends nothing and has no deadlines.
+//! - **It accepts any octets**, in pieces of any size. The result does not depend on how they are split.
+//! - **Its memory is bounded** by its [`Config`]. It keeps no messages.
+//! - **It reveals no secrets.** Events contain no passwords, no digests, and nothing from within AUTH.
+//! - **It reports only what it can be sure of.** It matches replies with commands and follows pipelining (RFC 2449
+//!   section 6.6), AUTH (RFC 5034) and STLS (RFC 2595). If a rule depends on something that it has not seen, it does
+//!   not apply the rule.
+//!
+//! [`Rule`] lists everything that it checks, each with its RFC and section. The crate is `no_std` with `alloc`.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -82,12 +93,10 @@ use known::Known;
 use queue::{Outstanding, Queue};
 use told::Told;
 
-/// Takes the events.
+/// The function that receives the events.
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 
-/// Watches one connection.
-///
-/// See the [crate] for an example.
+/// Watches one connection. See the [crate] for an example.
 #[derive(Debug)]
 pub struct Observer {
     config: Config,

@@ -1,13 +1,13 @@
 //! How much the connection underneath protects.
 
-/// What a connection is carried by, which decides whether a password may travel on it.
+/// How a connection is protected, which decides whether a password may be sent on it.
 ///
-/// A new connection is [`Plaintext`](Self::Plaintext), and then neither role lets a password
-/// through. The other two are facts that only the caller can know.
+/// On a [`Plaintext`](Self::Plaintext) connection, neither role allows passwords. The other two values are facts
+/// that only the caller can know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
 pub enum Channel {
-    /// Anybody on the way may read and change everything. No password is sent or taken.
+    /// Anyone on the network path can read and change everything. No password is sent or accepted.
     #[default]
     Plaintext,
     /// Not encrypted, but declared trustworthy by the caller: the loopback interface, a tunnel, or

@@ -1,10 +1,20 @@
-//! Octets received: the caller's buffer, read through a cursor.
+//! Received octets: a cursor over the buffer of the caller.
 
-/// A cursor over octets that the caller has received and not yet given away.
+/// A cursor over octets that the caller has received and that are not consumed yet.
 ///
-/// The core takes octets from the front. After a call, the caller removes
-/// [`consumed`](Self::consumed) octets from its buffer, and passes the rest again with the next
-/// call, more octets behind it. No octet is looked at twice for that.
+/// The core consumes octets from the front. After a call, remove [`consumed`](Self::consumed) octets from your
+/// buffer. With the next call, pass the rest again, followed by newly received octets. The core does not scan any
+/// octet twice.
+///
+/// ```
+/// use pop3_proto::Input;
+///
+/// let mut received = b"USER mrose\r\nPA".to_vec();
+/// let input = Input::new(&received);
+/// // Pass `&mut input` to `Connection::poll` here.
+/// let consumed = input.consumed();
+/// received.drain(..consumed);
+/// ```
 #[derive(Debug)]
 pub struct Input<'b> {
     rest: &'b [u8],
@@ -13,7 +23,7 @@ pub struct Input<'b> {
 }
 
 impl<'b> Input<'b> {
-    /// Octets after which more may come.
+    /// Octets that more may follow.
     #[must_use]
     pub const fn new(octets: &'b [u8]) -> Self {
         Self { rest: octets, consumed: 0, ended: false }
@@ -25,19 +35,19 @@ impl<'b> Input<'b> {
         Self { rest: octets, consumed: 0, ended: true }
     }
 
-    /// How many octets were taken from the front.
+    /// Returns how many octets were consumed from the front.
     #[must_use]
     pub const fn consumed(&self) -> usize {
         self.consumed
     }
 
-    /// The octets not taken.
+    /// Returns the octets that are not consumed.
     #[must_use]
     pub const fn rest(&self) -> &'b [u8] {
         self.rest
     }
 
-    /// Whether no more octets will come behind these.
+    /// Returns whether no more octets will follow.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.ended

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 /// A point in time: the duration since an epoch of the caller's choice.
 ///
-/// The core never asks for the time. The caller takes any clock that does not run backwards, calls
-/// one of its readings zero, and passes the distance from there. Tests pass made-up values.
+/// The core never reads a clock. Use any monotonic clock, choose one of its readings as zero, and pass the time
+/// since then. Tests can pass any values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 

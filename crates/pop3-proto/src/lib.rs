@@ -1,23 +1,92 @@
-//! The POP3 protocol without I/O.
+//! The POP3 protocol without I/O, for servers and clients.
 //!
-//! This crate knows the grammar, the dots, the states, the limits and the deadlines of POP3, in the
-//! role of the server and in the role of the client. It knows no sockets, clocks, files, TLS
-//! library, runtime or source of randomness: octets, time and random octets are arguments, octets
-//! and decisions are results.
+//! This crate implements the grammar, the states, the limits and the deadlines of POP3 (RFC 1939 and its extensions).
+//! It uses no sockets, clocks, files, threads or random numbers. You pass octets and the time to it, and it returns
+//! decisions and the octets to send. It therefore runs under any runtime, in an event loop of your own, or without
+//! `std` on a microcontroller, and tests need no network.
 //!
-//! It has three storeys, and each is of use alone:
+//! # When to use it
 //!
-//! 1. **Words**: pure functions of octets ([`Command`], [`Reply`], [`Capability`], [`listing`],
-//!    [`dots`], [`apop`]).
-//! 2. **Rules**: [`server::Session`] and [`client::Session`], transitions of values; no octets, no
-//!    time, no buffers.
-//! 3. **Bytes**: [`server::Connection`] and [`client::Connection`], which cut lines out of whatever
-//!    pieces the caller has read, apply the rules, and append what is to be sent.
+//! Use this crate if you have an event loop of your own, no `std`, or another language on top. In other cases you need
+//! less code with a crate that builds on it:
 //!
-//! No feature is on by default. `md5` lets both roles compute and verify the digest of APOP; without it a server
-//! refuses APOP and puts no timestamp into its greeting.
+//! - `pop3-tokio`, `pop3-async-std` and `pop3-std` have a ready client and server for their runtime.
+//! - `pop3-driver` has the loops over this crate for any runtime.
+//! - `pop3-sasl` has the SASL mechanisms for AUTH. This crate only carries their messages (RFC 5034).
+//! - `pop3-observer` watches the sessions of others.
 //!
-//! The crate is `no_std` (with `alloc`), has no `unsafe`, and does not panic on any input.
+//! # Example
+//!
+//! The server side of a session. The octets would come from a socket.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use pop3_proto::server::{Accepted, Answer, Config, Connection, Request, Step};
+//! use pop3_proto::{Channel, Input, Instant, Maildrop, Rejection, UniqueId};
+//!
+//! let now = Instant::EPOCH;
+//! let mut connection = Connection::new(Config::new().into(), Channel::Tls, None, now);
+//! let mut out = BytesMut::new();
+//! let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\n");
+//! loop {
+//!     match connection.poll(now, &mut input, &mut out) {
+//!         // Send `out`, then read from the socket and call `poll` again.
+//!         Step::Read => break,
+//!         Step::Ask(Request::Authenticate(_)) => {
+//!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
+//!             let mut maildrop = Maildrop::new();
+//!             maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
+//!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out)?;
+//!         }
+//!         // RETR, TOP and QUIT ask your store in the same way.
+//!         step => panic!("{step:?}"),
+//!     }
+//! }
+//! assert!(out.starts_with(b"+OK") && out.ends_with(b"+OK 1 120\r\n"));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! [`server`] continues this example with messages and QUIT. [`client`] has an example of the other side.
+//!
+//! # Three layers
+//!
+//! Each layer can be used alone:
+//!
+//! 1. **Connections** ([`server::Connection`] and [`client::Connection`]) are what most callers use. They take octets
+//!    in pieces of any size, split them into lines, apply the rules, and append what is to be sent to a buffer.
+//! 2. **Rules** ([`server::Session`] and [`client::Session`]) are the state machines alone, without octets, buffers or
+//!    time.
+//! 3. **Words** are pure functions that read and write parts of the protocol: [`Command`], [`Reply`], [`Capability`],
+//!    [`listing`], [`dots`], [`apop`].
+//!
+//! # Promises and limits
+//!
+//! - **No input makes it panic, hang, or use unlimited memory.** Lines have the limits of RFC 2449 section 4; the other
+//!   limits are in [`server::Limits`] and [`client::Config`].
+//! - **A message is removed only at QUIT** (RFC 1939 section 6).
+//! - **No password travels without protection.** On a [`Channel::Plaintext`], a client refuses to send one and a server
+//!   refuses to accept one.
+//! - **Commands and replies that were received before TLS are discarded** (RFC 2595 section 4).
+//! - **The caller keeps the time.** Call `poll` again at the `deadline` of the connection, even if nothing was received.
+//! - It is `no_std` with `alloc` and has no `unsafe` code.
+//!
+//! # RFCs
+//!
+//! | RFC | Subject | Where |
+//! |---|---|---|
+//! | 1939 | POP3, with TOP, UIDL (section 7) and APOP (section 7) | [`Command`], [`listing`], [`dots`], [`apop`] |
+//! | 2449, 3206 | CAPA (section 5), response codes (section 8) | [`Capability`], [`ResponseCode`] |
+//! | 2595 | STLS (section 4) | [`Channel`] |
+//! | 4647, 5646 | Language ranges and tags | [`LanguageRange`] |
+//! | 5034 | AUTH (section 4) | [`MechanismName`], [`Base64`], [`SaslResponse`] |
+//! | 6856 | UTF8 (section 2), LANG (section 3) | [`server::Utf8`], [`LanguageRange`] |
+//!
+//! # Features
+//!
+//! No feature is on by default.
+//!
+//! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP and puts no timestamp into its
+//!   greeting.
 #![no_std]
 #![cfg_attr(
     not(test),

@@ -1,25 +1,24 @@
-//! SASL mechanisms without I/O (RFC 4422): the client and the server side as step functions.
+//! SASL mechanisms without I/O (RFC 4422), for clients and servers.
 //!
-//! | mechanism | what proves the user | what a server must have |
+//! Use this crate to let a user log in to a server of POP3, IMAP, SMTP or a protocol of your own. It has no sockets,
+//! no clock and no source of random numbers. You transport the messages between the two sides. If you write a POP3
+//! client or server, `pop3-driver` and its adapters already do that for you.
+//!
+//! # Mechanisms
+//!
+//! | Mechanism | How the user proves the identity | What the server needs |
 //! |---|---|---|
-//! | SCRAM-SHA-1, -256, -512 (RFC 5802, RFC 7677), each with -PLUS | a proof that hides the password | stored [keys](scram::Keys) |
-//! | PLAIN (RFC 4616), LOGIN | the password | anything that can verify it |
-//! | OAUTHBEARER (RFC 7628), XOAUTH2 | a bearer token | a verifier of tokens |
-//! | EXTERNAL (RFC 4422 appendix A) | the client's TLS certificate | names for certificates |
-//! | CRAM-MD5 (RFC 2195), with the feature `md5` | a digest | the password in clear |
-//! | ANONYMOUS (RFC 4505) | nothing | the wish to have guests |
+//! | SCRAM-SHA-1, -256, -512 (RFC 5802, RFC 7677), each with -PLUS | a proof without sending the password | stored [keys](scram::Keys) |
+//! | PLAIN (RFC 4616), LOGIN | the password | any way to verify the password |
+//! | OAUTHBEARER (RFC 7628), XOAUTH2 | a bearer token | a way to verify tokens |
+//! | EXTERNAL (RFC 4422 appendix A) | the TLS certificate of the client | a user for each certificate |
+//! | CRAM-MD5 (RFC 2195), with the feature `md5` | a digest | the password in clear text |
+//! | ANONYMOUS (RFC 4505) | none | a decision to admit guests |
 //!
-//! No feature is on by default. Without `md5` the name of CRAM-MD5 is known and no more: no server
-//! [offers](server::Offer) it, no client chooses it, and [`Mechanism::is_available`] tells.
+//! A server makes its list of mechanisms with [`server::Offer`]. A client chooses from it with
+//! [`client::candidates`].
 //!
-//! None has a security layer; that is for TLS. The crate knows nothing of the protocol around it: base64,
-//! the line that cancels and the one that begins are the caller's. It has no sockets, no clock and no
-//! randomness: nonces and channel bindings are arguments. It never panics, whatever a peer sends, and
-//! every exchange ends after at most three messages of the client.
-//!
-//! A server's [`Exchange`](server::Exchange) asks the caller for what it can't know and waits for the answer,
-//! so that a database may be asked. A client's [`Exchange`](client::Exchange) believes a success only when
-//! the mechanism allows it, which for SCRAM means that the server has proved itself.
+//! # Example: a SCRAM exchange
 //!
 //! ```
 //! use pop3_sasl::client::{self, Credentials, Policy, candidates};
@@ -30,7 +29,7 @@
 //! // The server keeps this, not the password. Salts and nonces come from a source of random octets.
 //! let keys = Keys::derive(Hash::Sha256, b"pencil", &[0x5a; 16], 4096)?;
 //!
-//! // The client chooses among what the server offers, and begins.
+//! // The client chooses a mechanism from the offer of the server, and starts.
 //! let fred = Credentials::new("fred").with_password("pencil");
 //! let mechanism = candidates(["PLAIN", "SCRAM-SHA-256"], &fred, &Policy::default())[0];
 //! assert_eq!(mechanism, Mechanism::ScramSha256);
@@ -38,7 +37,7 @@
 //! let mut client = client::Exchange::new(mechanism, &fred, &setup)?;
 //! let initial = client.take_initial();
 //!
-//! // Everything else is turn and turn about.
+//! // Then the two sides take turns.
 //! let setup = server::Setup::new(Nonce::from_random([2; 18]), "a secret of the server");
 //! let mut server = server::Exchange::new(mechanism, setup);
 //! let mut step = server.begin(initial.as_ref().map(|message| message.expose().as_slice()))?;
@@ -61,6 +60,30 @@
 //! client.finish()?; // at `+OK`
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Promises and limits
+//!
+//! - **A client believes a success only if the mechanism allows it.** With SCRAM, the server must prove that it knows
+//!   the keys (RFC 5802 section 3): always call [`finish`](client::Exchange::finish).
+//! - **No input panics.** Messages have a maximum length, and every exchange ends after at most three client messages.
+//! - **A server exchange never blocks.** If it needs a key or a decision, it returns a [`Question`](server::Question)
+//!   and waits for the answer. You can ask a database in the meantime.
+//! - **You transport the messages.** The encoding as base64, the first line and the line `*` that cancels belong to the
+//!   protocol around SASL (RFC 5034 section 4 for POP3).
+//! - **There is no security layer.** Use TLS to encrypt the connection.
+//! - **You supply the randomness**: nonces, salts and channel bindings are arguments.
+//!
+//! # RFCs
+//!
+//! RFC 4422 (SASL), RFC 4013 (SASLprep, in [`saslprep`]), RFC 5802 and RFC 7677 (SCRAM), RFC 5929 and RFC 9266 (channel
+//! bindings), RFC 4616 (PLAIN), RFC 7628 (OAUTHBEARER), RFC 2195 (CRAM-MD5), RFC 4505 (ANONYMOUS).
+//!
+//! # Features
+//!
+//! No feature is on by default.
+//!
+//! - `md5`: CRAM-MD5. Without it, no server [offers](server::Offer) and no client chooses CRAM-MD5, although the crate
+//!   knows its name. [`Mechanism::is_available`] tells whether a mechanism can be used.
 #![no_std]
 #![cfg_attr(
     not(test),

@@ -1,7 +1,19 @@
-//! Values that must not be printed and do not outlive their use: passwords, tokens, keys.
+//! Holds passwords, tokens and keys: they are not printed, and their memory is zeroed when they are dropped.
 //!
-//! `pop3-proto` and `pop3-sasl` re-export the one type of this crate, so that a password passes from one to
-//! the other without a copy.
+//! `pop3-proto` and `pop3-sasl` re-export [`Secret`], the only type of this crate. A password can therefore pass
+//! from one to the other without a copy. Depend on this crate directly only if you use neither of them.
+//!
+//! ```
+//! use pop3_secret::Secret;
+//!
+//! let password = Secret::from("tanstaaf");
+//! assert_eq!(format!("{password:?}"), "Secret(***)");
+//! assert_eq!(password.expose(), b"tanstaaf");
+//! // Compares in constant time.
+//! assert!(password.same_octets(b"tanstaaf"));
+//! ```
+//!
+//! A value that grows can leave copies in memory that are not zeroed. Create it with the right size.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -23,9 +35,9 @@ use core::fmt;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize;
 
-/// A value that [`Debug`](fmt::Debug) does not show and whose memory is zeroed when it is dropped.
+/// A value that [`Debug`](fmt::Debug) does not print and whose memory is zeroed when it is dropped.
 ///
-/// Without a parameter it holds octets.
+/// The default type parameter holds octets.
 ///
 /// ```
 /// use pop3_secret::Secret;
@@ -37,23 +49,23 @@ use zeroize::Zeroize;
 pub struct Secret<T: Zeroize = Vec<u8>>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes a value into safe keeping.
+    /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// Shows the value. Each call is a place to look at in a review.
+    /// Returns the value. A review can look at each call of this method.
     pub const fn expose(&self) -> &T {
         &self.0
     }
 
-    /// Shows the value, to be changed in place. A vector or a string that grows may leave a copy behind
-    /// that is not zeroed.
+    /// Returns the value so that it can be changed in place. A vector or a string that grows may leave a copy in
+    /// memory that is not zeroed.
     pub const fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
 
-    /// Hands the value over, and with it the duty to zero it.
+    /// Returns the value itself. The caller is then responsible for zeroing it.
     pub fn into_inner(mut self) -> T
     where
         T: Default,

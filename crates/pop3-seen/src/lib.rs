@@ -1,31 +1,37 @@
-//! A book of unique-ids: which messages of a maildrop were stored, which were deleted, and when they may be forgotten.
+//! Remembers which messages of a POP3 maildrop were already stored or deleted, by their unique-ids.
 //!
-//! Whoever polls a POP3 server and leaves mail there has to remember what he has stored. UIDL gives each message a
-//! unique-id for that (RFC 1939, section 7). [`Seen`] is the book: it says what is [new](Seen::is_new), and takes note of
-//! what was [stored](Seen::stored), marked by [DELE](Seen::deleting), [deleted](Seen::deleted), and is
-//! [gone](Seen::forget). It does no I/O: the caller supplies a [`Storage`] that keeps [`Note`]s.
+//! Use this crate if your program polls a server, leaves mail there, and keeps its state in a database of its own.
+//! `pop3-fetch` is a complete fetcher with a state file, built on this crate.
 //!
-//! The mistakes that pollers make, and what the book makes of them:
+//! A program that polls a POP3 server and leaves mail there must remember what it has stored. For this, UIDL gives
+//! each message a unique-id (RFC 1939 section 7). [`Seen`] tells which messages are [new](Seen::is_new). You tell it
+//! which were [stored](Seen::stored), marked with [DELE](Seen::deleting), [deleted](Seen::deleted), or are
+//! [gone](Seen::forget). It does no I/O: you supply a [`Storage`] that keeps its [`Note`]s.
 //!
-//! - **A unique-id is given a second time.** RFC 1939 forbids it as long as the session of the first message lasts, and
-//!   many servers do it later, or give two messages one unique-id. Messages under one unique-id are told apart by their
-//!   order ([`Id::occurrence`]); what came back after it was gone is the same only if its size is
-//!   ([`Entry::is_same`]), and is [not to be deleted](Entry::may_be_deleted) without being fetched again.
-//! - **The list shrinks because the server is broken**, and all is fetched again when it is whole. What is not listed is
-//!   remembered for [so many days](Forgetting::after) by a clock that may be wrong.
-//! - **DELE was sent, and QUIT was not answered.** Only at QUIT the server deletes, so nobody knows. The marks are noted
-//!   before QUIT, and the [next listing](Seen::compare) tells what became of them.
-//! - **A message is noted before it is stored**, and a crash in between loses it; or long after, and it is stored twice.
-//!   Call [`stored`](Seen::stored) when the message is on the disk, and then send DELE.
-//! - **The unique-id is trusted**: it is put into a file name, a line, or a query. It is 1 to 70 octets that the server
-//!   chose, and some send others. The book keeps 16 octets of a hash of it.
+//! Pollers often make these mistakes. `Seen` handles them:
 //!
-//! One poll, in the order that loses nothing:
+//! - **A server reuses a unique-id.** RFC 1939 forbids this during the session of the first message, but many
+//!   servers do it later, or give two messages the same unique-id. `Seen` tells messages with the same unique-id
+//!   apart by their order ([`Id::occurrence`]). A message that returns after it was gone counts as the same only if
+//!   it has the same size ([`Entry::is_same`]), and [may not be deleted](Entry::may_be_deleted) before it is fetched
+//!   again.
+//! - **A broken server sends a short list**, and everything is fetched again when the list is complete again. `Seen`
+//!   remembers messages that are missing from the list for [some days](Forgetting::after), even if the clock is
+//!   wrong.
+//! - **DELE was sent, but QUIT was not answered.** A server deletes only at QUIT (RFC 1939 section 6), so the
+//!   outcome is unknown. `Seen` records the marks before QUIT, and the [next listing](Seen::compare) shows what
+//!   happened.
+//! - **A message is recorded before it is stored**, and a crash in between loses it; or long after, and a crash
+//!   stores it twice. Call [`stored`](Seen::stored) when the message is on the disk, and only then send DELE.
+//! - **The unique-id is trusted** and used in a file name, a line or a query. It is 1 to 70 octets that the server
+//!   chose, and some servers send others. `Seen` keeps 16 octets of its hash instead.
+//!
+//! A poll in the order that loses nothing:
 //!
 //! ```
 //! use pop3_seen::{Census, Entry, Forgetting, Memory, Note, Seen, Storage, day};
 //!
-//! /// Keeps the notes in memory; a real one brings them to the disk.
+//! /// Keeps the notes in memory. A real storage writes them to the disk.
 //! #[derive(Default)]
 //! struct Notes(Vec<Note>);
 //!

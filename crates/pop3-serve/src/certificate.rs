@@ -70,8 +70,8 @@ impl Certificate {
         Ok(Self { files, current, config: harden_server(config), asks_clients: false })
     }
 
-    /// Asks clients for a certificate of the authorities in a PEM file. Who has none is served all the
-    /// same; who has one that is not good is not. The file is read once.
+    /// Asks clients for a certificate of the authorities in a PEM file. A client without a certificate is still
+    /// served. A client with an invalid certificate is not (RFC 8314 section 4.2). The file is read once.
     ///
     /// # Errors
     /// When the file can't be read, or has no authority.

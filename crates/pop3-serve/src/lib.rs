@@ -1,8 +1,13 @@
-//! A POP3 server over Maildirs, as a library: users and their logins, limits, listeners, and the lines of a log. A hosting
-//! panel puts it into its own process.
+//! A complete POP3 server over Maildirs, as a library.
 //!
-//! [`Server::bind`] takes a [`Config`] and the [`Users`], and [`Server::serve`] (on the tokio that is there) or
-//! [`Server::run`] (on a runtime of its own) serves until a [`Stop`] is thrown:
+//! Use this crate to run a POP3 server inside your own process, for example in a hosting panel. It has users and
+//! logins, TLS, limits, listeners and logging. For a mail store of your own instead of Maildirs, use `pop3-tokio`,
+//! `pop3-async-std` or `pop3-std`. For Maildirs in a server of your own, use `pop3-maildir`.
+//!
+//! # Example
+//!
+//! [`Server::bind`] takes a [`Config`] and the [`Users`]. [`Server::run`] serves on a runtime that it starts itself;
+//! [`Server::serve`] serves on the current tokio runtime. Both return when the [`Stop`] is stopped.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -44,33 +49,44 @@
 //!
 //! # Users
 //!
-//! [`Users`] says where they come from: a [`UsersFile`], a [`Table`] in memory, or a panel's own database, which has to
-//! find a [`User`] by name and nothing else. The [`Gatekeeper`] checks credentials of all kinds against that, computes
-//! hashes on threads of its own, and slows down who guesses.
+//! [`Users`] is the source of the users: a [`UsersFile`], a [`Table`] in memory, or your own database, which only
+//! has to find a [`User`] by name. The [`Gatekeeper`] checks all kinds of credentials, computes password hashes on
+//! its own threads, and slows down guessing.
 //!
 //! # The users file
 //!
-//! A line is `name:` and one form: `{PLAIN}secret`, where the password goes to the end of the line,
-//! spaces included; a PHC string (argon2, scrypt or pbkdf2); SCRAM keys
-//! (`SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`, RFC 5803); `{CERT}` and the SHA-256 of a
-//! client's certificate; `{TOKEN}`; or a setting, `{LOGIN-DELAY}seconds` or `{EXPIRE}days`.
+//! A line is `name:` followed by one of these forms:
 //!
-//! A name may stand on several lines, for forms of different kinds: one password in clear or as a PHC
-//! string, one set of SCRAM keys for each hash, any number of certificates. Empty lines and lines that
-//! begin with `#` are skipped.
+//! - `{PLAIN}secret`: the password in clear text. It extends to the end of the line, including spaces.
+//! - a PHC string: a hash with argon2, scrypt or pbkdf2.
+//! - `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`: SCRAM keys (RFC 5803 section 2).
+//! - `{CERT}` and the SHA-256 of a client certificate.
+//! - `{TOKEN}`.
+//! - `{LOGIN-DELAY}seconds` or `{EXPIRE}days`: a setting (RFC 2449 sections 6.5 and 6.7).
 //!
-//! # What it does to its process
+//! A name may have several lines with forms of different kinds: one password in clear text or as a PHC string, one
+//! set of SCRAM keys for each hash, and any number of certificates. Empty lines and lines that start with `#` are
+//! ignored.
 //!
-//! Nothing is printed, no signal is caught, and no limit of the process is changed. What happens is told through
-//! [`tracing`]: each session and each refused login is an event; [`log`] writes such events as lines. To serve many
-//! connections, call [`raise_open_files`] first: [`Server::bind`] counts how many connections the limit allows.
+//! # Promises and limits
+//!
+//! The server prints nothing, handles no signals, and does not change the limits of the process. It reports through
+//! [`tracing`]: each session and each refused login is an event, and [`log`] writes these events as lines. To serve
+//! many connections, call [`raise_open_files`] first: [`Server::bind`] computes from the limit how many connections
+//! it can serve.
+//!
+//! See `pop3-maildir` for the promises about messages, and `pop3-driver` for those about connections.
+//!
+//! # RFCs
+//!
+//! RFC 1939 (POP3), RFC 2449 (CAPA), RFC 2595 and RFC 8314 (TLS), RFC 5034 (AUTH), RFC 6856 (UTF8 and LANG).
 //!
 //! # Features
 //!
-//! `tokio` (default), `async-std`, `smol` and `threads` bring one [`Runtime`] each; at least one is needed to serve.
-//! `log` (default) brings [`log`]. `self-signed` brings [`Certificate::self_signed`].
+//! `tokio` (on by default), `async-std`, `smol` and `threads` each add a [`Runtime`]. A server needs at least one.
+//! `log` (on by default) adds the module [`log`]. `self-signed` adds [`Certificate::self_signed`].
 //!
-//! The crate needs a Unix, as Maildirs do.
+//! The crate needs a Unix, because Maildirs do.
 #![cfg_attr(
     not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")),
     expect(unused, reason = "without a runtime there is no server, but users and their checks")

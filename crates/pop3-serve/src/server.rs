@@ -22,7 +22,8 @@ use crate::policy::Policy;
 use crate::store::MailStore;
 use crate::users::{SaltKey, Users};
 
-/// A server whose addresses are bound: clients can connect, and are served once it [runs](Self::run).
+/// A server whose addresses are bound. Clients can connect, and are served once it [runs](Self::run). See the
+/// [crate] for an example.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
@@ -34,10 +35,10 @@ pub struct Server {
 impl Server {
     /// Binds the listeners and starts the threads that check credentials.
     ///
-    /// What is unwise about the settings is logged as a warning.
+    /// Logs a warning for each unwise setting.
     ///
     /// # Errors
-    /// When a setting can't be used, an address can't be bound, or the system gives no threads.
+    /// Fails if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: Config, users: Arc<dyn Users>) -> Result<Self, Error> {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
@@ -67,33 +68,32 @@ impl Server {
         Ok(Self { listeners, policy, role, offer })
     }
 
-    /// Where it listens, in the order of the settings; with the ports that the system has chosen for port 0.
+    /// Returns the addresses on which it listens, in the order of the settings. A port 0 is replaced by the port
+    /// that the system has chosen.
     pub fn addresses(&self) -> impl Iterator<Item = (Entrance, SocketAddr)> + Clone {
         self.listeners.addresses()
     }
 
-    /// What AUTH offers, and what is unwise about the users in that regard.
+    /// Returns the mechanisms that AUTH offers, and what is unwise about the users in this respect.
     #[must_use]
     pub const fn offer(&self) -> &Offer {
         &self.offer
     }
 
-    /// Serves on a runtime of its own until the switch is thrown, and the sessions that are busy then have ended.
-    /// This blocks.
+    /// Serves on a runtime of its own. Blocks until the switch is stopped and the busy sessions have ended.
     ///
     /// # Errors
-    /// When the runtime can't be started, or a listener fails for good.
+    /// Fails if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: Runtime, stop: &Stop) -> Result<(), Error> {
         let _close = close_on_stop(&self.policy, stop);
         self.listeners.serve(runtime, self.policy, &self.role, stop)
     }
 
-    /// Serves on the runtime of tokio that this is awaited on, until the switch is thrown, and the sessions that are busy
-    /// then have ended. Listeners and sessions are tasks of that runtime: if the future is dropped, they go on until the
-    /// switch is thrown.
+    /// Serves on the current tokio runtime until the switch is stopped and the busy sessions have ended. Listeners
+    /// and sessions are tasks of that runtime: if you drop the future, they continue until the switch is stopped.
     ///
     /// # Errors
-    /// When a listener fails for good.
+    /// Fails if a listener fails permanently.
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), Error> {
         let _close = close_on_stop(&self.policy, stop);

@@ -1,12 +1,13 @@
-//! Surrogates for clients that have not asked for UTF8: the same message with a header in ASCII
-//! (RFC 6856 section 2.1, RFC 6855 section 7).
+//! Converts messages with a UTF-8 header for clients that have not asked for UTF8: the same message with a header in
+//! ASCII (RFC 6856 section 2.1, RFC 6855 section 7).
 //!
-//! A message needs UTF8 when an octet of its header is not ASCII (RFC 6532). Bodies are not looked at:
-//! they are sent as they are by every server, with UTF8 and without. A store has three ways to deal
-//! with such a message for a client without UTF8: to send it all the same, to refuse it with
-//! `-ERR [UTF8]`, or to send a surrogate. For that it needs to know the
-//! surrogate's size before, as LIST has to tell it; [`HeaderScan`] finds the header while the octets
-//! are counted, and [`surrogate`] makes the other one of it.
+//! Use this crate in a mail store of your own. `pop3-maildir` already uses it.
+//!
+//! A message needs UTF8 if its header contains an octet outside ASCII (RFC 6532). The body does not matter: every
+//! server sends bodies unchanged, with or without UTF8. For a client without UTF8, a store can send such a message
+//! unchanged, refuse it with `-ERR [UTF8]`, or send a surrogate. To send a surrogate, the store must know its size
+//! in advance, because LIST reports it. [`HeaderScan`] finds the header while the octets are counted. [`surrogate`]
+//! makes the new header from the old one.
 //!
 //! ```
 //! use pop3_surrogate::{HeaderScan, surrogate};
@@ -38,7 +39,8 @@ mod words;
 
 pub use fields::surrogate;
 
-/// Finds the end of a header in octets that come in pieces, in stored form: lines may end in LF or CRLF.
+/// Finds the end of a header in octets that arrive in pieces, in stored form. Lines may end with LF or CRLF. See the
+/// [crate] for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderScan {
     octets: usize,

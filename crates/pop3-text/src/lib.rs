@@ -1,5 +1,6 @@
-//! Text for people: what the other side of a connection said, and why something failed, each in one line that a
-//! terminal or a log can take.
+//! Makes text from a server, and errors, safe to show: one line each that a terminal or a log can take.
+//!
+//! Use [`Escaped`] for octets that another party controls, and [`reasons`] to show an error with its causes.
 //!
 //! ```
 //! use pop3_text::Escaped;

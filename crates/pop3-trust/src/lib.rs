@@ -1,9 +1,12 @@
-//! Whose certificates a client believes, and, for people, why one was refused.
+//! Decides which server certificates a POP3 client trusts, and explains in plain language why one was refused.
 //!
-//! [`Whom`] says who is believed: the authorities of the system, those in a file, certificates that are named
-//! themselves, or those alone that have a [`Fingerprint`]. [`Whom::config`] makes settings of it for
-//! [`Connector`](pop3_driver::tls::Connector). When a handshake fails by that, [`Refused`] is inside the error, and says
-//! what is wrong.
+//! Use this crate if the trusted certificates are a setting of your program. If the authorities of the system are
+//! enough, the adapters need no further crate.
+//!
+//! [`Whom`] is the setting: the authorities of the system, the authorities in a file, or only certificates with a
+//! given [`Fingerprint`]. [`Whom::config`] makes the TLS settings for a [`Connector`](pop3_driver::tls::Connector).
+//! If a handshake fails because of the certificate, the error contains a [`Refused`], which says what is wrong (RFC
+//! 5280 section 6, RFC 9525).
 //!
 //! ```
 //! use pop3_driver::client::Security;
@@ -16,8 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Where signatures have types of rustls, they are of rustls 0.23, which is [`pop3_driver::tls::rustls`]; a later major
-//! version of rustls is a major version of this crate.
+//! The types of rustls in signatures are those of rustls 0.23, which is re-exported as [`pop3_driver::tls::rustls`].
+//! This crate gets a new major version when it moves to a later major version of rustls.
 
 mod certificate;
 mod error;

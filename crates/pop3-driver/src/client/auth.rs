@@ -51,8 +51,8 @@ enum Said {
 }
 
 impl<T: Transport> Client<T> {
-    /// Logs in by AUTH with this mechanism, whether or not the server has announced it, and asks for the
-    /// capabilities again.
+    /// Logs in with AUTH and this mechanism (RFC 5034 section 4), whether or not the server has announced it, and
+    /// asks for the capabilities again.
     ///
     /// A password or token is sent once at most: PLAIN, XOAUTH2 and OAUTHBEARER send it behind the server's
     /// empty challenge, unless [`Options::initial_response`](super::Options::initial_response) wants it in
@@ -63,8 +63,7 @@ impl<T: Transport> Client<T> {
     /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
     /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
     ///
-    /// The future must not be dropped: once the exchange has begun, each later call fails with
-    /// [`Error::Interrupted`] then.
+    /// Do not drop the future: once the exchange has begun, all later calls would fail with [`Error::Interrupted`].
     ///
     /// # Errors
     /// [`Error::Refused`] when the server refuses, with what it said of a token in

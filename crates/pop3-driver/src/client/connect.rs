@@ -1,4 +1,4 @@
-//! From a transport to a client that has been greeted.
+//! Creates a client from a transport: TLS and the greeting.
 
 use core::time::Duration;
 #[cfg(feature = "rustls")]
@@ -24,16 +24,16 @@ use crate::transport::Transport;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Security {
-    /// TLS from the first octet: port 995 (RFC 8314 section 3.3). With the feature `rustls`.
+    /// TLS from the first octet: port 995 (RFC 8314 section 3.3). Needs the feature `rustls`.
     #[cfg(feature = "rustls")]
     Implicit(Connector),
-    /// TLS by STLS before anything else: port 110 (RFC 2595). If the server refuses it, there is no
-    /// connection. With the feature `rustls`.
+    /// TLS with STLS before any other command: port 110 (RFC 2595 section 4). If the server refuses it, the
+    /// connection fails. Needs the feature `rustls`.
     #[cfg(feature = "rustls")]
     StartTls(Connector),
-    /// No TLS, but passwords are sent all the same: for the loopback interface or a tunnel.
+    /// No TLS, but passwords are sent: for the loopback interface or a tunnel.
     TrustedPlaintext,
-    /// No TLS. No name, no password and no token can be sent, by this client's construction.
+    /// No TLS. The client refuses to send a name, a password or a token.
     Plaintext,
 }
 
@@ -45,26 +45,26 @@ pub struct Options {
     pub config: Config,
     /// How long connecting, the handshake and the greeting may take together. Default: 60 seconds.
     pub connect_timeout: Duration,
-    /// What is told of the dialogue. Default: nothing.
+    /// A function that receives the dialogue, for a log. Default: none.
     pub tracer: Option<Tracer>,
-    /// Whether CAPA is sent at all. Default: `true`. Without it there is no AUTH by choice and no
-    /// pipelining; it is for old servers that hang up on commands they do not know.
+    /// Whether the client sends CAPA. Default: `true`. Without it, the client cannot choose a mechanism and does not
+    /// pipeline. Disable it for old servers that close the connection after an unknown command.
     pub capabilities: bool,
-    /// A switch that ends the session. Once it is thrown, [`Client::retr_all`] and [`Client::dele_all`] send
-    /// nothing more, and what was sent before has [`GRACE`] to be answered; then calls fail with
-    /// [`Error::Stopped`]. A TLS handshake fails with that at once. Default: none.
+    /// A switch that ends the session. Once it is stopped, [`Client::retr_all`] and [`Client::dele_all`] send no
+    /// further commands, and the server has [`GRACE`] to answer the earlier ones. Then calls fail with
+    /// [`Error::Stopped`]. A TLS handshake fails immediately. Default: none.
     pub stop: Option<Stop>,
-    /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the line of AUTH (RFC 5034
-    /// section 4), which saves a round trip. Default: `false`. A server that does not know that form
-    /// refuses it, which looks like wrong credentials, or asks for the secret once more.
+    /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the AUTH line (RFC 5034 section 4),
+    /// which saves a round trip. Default: `false`. A server that does not support this refuses it, which looks like
+    /// wrong credentials, or asks for the secret again.
     pub initial_response: bool,
-    /// How long a call may wait for what is left of one that was dropped. Default: 60 seconds. After that the
-    /// connection is of no use, and the call fails with [`Error::Interrupted`].
+    /// How long a call may wait for the rest of a dropped call. Default: 60 seconds. After that, the connection can
+    /// no longer be used, and the call fails with [`Error::Interrupted`].
     pub drain_timeout: Duration,
 }
 
-/// How long a session that is [told to end](Options::stop) may wait for the replies on their way, and use the
-/// connection on, if only for QUIT.
+/// How long a [stopped](Options::stop) session may wait for outstanding replies, and use the connection, for example
+/// for QUIT.
 pub const GRACE: Duration = Duration::from_secs(3);
 
 impl Options {
@@ -147,12 +147,12 @@ impl Security {
 const BUFFER: usize = 64 * 1024;
 
 impl<T: Transport> Client<T> {
-    /// Makes a client of a connection that was just opened: TLS as asked for, and the greeting, all
-    /// before the deadline.
+    /// Creates a client from a connection that was just opened: starts TLS as requested and waits for the greeting,
+    /// all before the deadline.
     ///
-    /// If the future is dropped, so is the connection.
+    /// Dropping the future closes the connection.
     ///
-    /// On a transport that is in TLS already, without a handshake here, ask for none: it is believed to be in TLS.
+    /// If the transport is already in TLS, request no handshake. The client then trusts that it is in TLS.
     ///
     /// # Errors
     /// See [`Error`]. No name and no password was sent.

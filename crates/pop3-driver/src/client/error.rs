@@ -10,53 +10,54 @@ use pop3_sasl::client::{Error as ExchangeError, Unusable};
 
 /// Why a call failed.
 ///
-/// [`advice`](Self::advice) says what to do about it, and [`is_final`](Self::is_final) whether the client can be
-/// used on. [`Display`](fmt::Display) tells what happened and leaves the cause to
-/// [`source`](core::error::Error::source): show the whole chain.
+/// [`advice`](Self::advice) tells what to do about it. [`is_final`](Self::is_final) tells whether the client can
+/// still be used. The text of an error does not include its [`source`](core::error::Error::source): show the whole
+/// chain.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A builder's settings can't be used, or contradict each other; the source says which. Nothing was connected.
     Settings(Box<dyn core::error::Error + Send + Sync>),
-    /// The server can't be reached, or the connection was lost.
+    /// The server cannot be reached, or the connection was lost.
     Network(io::Error),
     /// The TLS handshake failed. No command was sent on it.
     Tls(io::Error),
-    /// The same, as what the server sent is not TLS: the port speaks plain text.
+    /// The TLS handshake failed because the server did not answer with TLS: the port speaks plain text.
     NotTls(io::Error),
-    /// The server gave a negative reply. The connection can be used on.
+    /// The server gave a negative reply. The connection can still be used.
     Refused(Refusal),
-    /// The server departs from the protocol beyond what is understood, or takes too long.
+    /// The server violates the protocol in a way that the client cannot handle, or takes too long.
     Protocol(ProtocolError),
     /// The command can't be sent now. Nothing was sent.
     Unsendable(SendError),
-    /// An argument can't stand in a command. Nothing was sent.
+    /// An argument is not allowed in a command. Nothing was sent.
     Argument(ArgumentError),
-    /// No mechanism, and nothing else, can be used to log in. Nothing secret was sent.
+    /// There is no mechanism and no other way to log in. No secret was sent.
     NoLogin(NoLogin),
     /// The credentials or the connection do not suit the mechanism. Nothing was sent.
     Unusable(Unusable),
-    /// The exchange of AUTH was cancelled, as the server did not keep to the mechanism, or did not prove
-    /// what it had to. The user is not logged in, and the connection can be used on, if it is still there.
+    /// The client cancelled the AUTH exchange, because the server did not follow the mechanism or did not prove what
+    /// it had to. The user is not logged in. The connection can still be used if it is still open.
     Exchange(ExchangeError),
-    /// The exchange of AUTH was cancelled, as a challenge was no base64. The same holds.
+    /// The client cancelled the AUTH exchange, because the server sent a challenge that is not base64. Otherwise as
+    /// [`Exchange`](Self::Exchange).
     UnreadableChallenge,
-    /// The server announced that the user is logged in, and has not proved that it knows the user's
-    /// keys, or can't have seen the credentials (RFC 5034 section 4). The connection was closed.
+    /// The server announced a successful login, but it did not prove that it knows the keys of the user, or it
+    /// cannot have seen the credentials (RFC 5034 section 4). The connection was closed.
     ServerNotVerified(ExchangeError),
-    /// The greeting had no timestamp, or it was forgotten at STLS, so that there is no APOP.
+    /// APOP is not possible: the greeting had no timestamp, or the client discarded it at STLS.
     NoTimestamp,
-    /// A receiver could not store what was received. The next call throws away the rest of the message.
+    /// A receiver could not store the message. The next call discards the rest of it.
     Store(io::Error),
-    /// The connection is of no use any more: an earlier call has failed for good, or was dropped where
-    /// nobody can go on, or left more than comes within
+    /// The connection can no longer be used. An earlier call failed for good, or was dropped at a point where the
+    /// client cannot continue, or left more data than arrives within
     /// [`Options::drain_timeout`](super::Options::drain_timeout).
     Interrupted,
-    /// The switch of [`Options::stop`](super::Options::stop) was thrown. The connection can be used on within
-    /// [`GRACE`](super::GRACE), if only for QUIT: at once if all that was sent is answered
-    /// ([`Client::is_quiet`](super::Client::is_quiet)); else the next call waits for the rest first.
+    /// [`Options::stop`](super::Options::stop) was stopped. The connection can be used for another
+    /// [`GRACE`](super::GRACE), for example for QUIT. The next call first waits for outstanding replies, if there
+    /// are any ([`Client::is_quiet`](super::Client::is_quiet)).
     Stopped,
-    /// The core and this crate disagree. It is a bug to see this.
+    /// An internal error. Please report it as a bug.
     Internal,
 }
 
@@ -68,19 +69,19 @@ pub struct Refusal {
     pub keyword: Option<Keyword>,
     /// The mechanism, where it was a login by AUTH that was refused.
     pub mechanism: Option<Mechanism>,
-    /// The reply's text: the server's octets, to be escaped before they are shown.
+    /// The text of the reply as the server sent it. Escape it before you show it.
     pub text: Vec<u8>,
-    /// What the server said about a token that it refused, before the reply: JSON, as it came
-    /// (RFC 7628 section 3.2.2). The server's octets, too, with the secrets of this session masked as `***`.
+    /// What the server said before the reply about a token that it refused: JSON as received (RFC 7628 section
+    /// 3.2.2). Secrets of this session are masked as `***`. Escape it before you show it.
     pub details: Option<Vec<u8>>,
-    /// Whether the server has announced AUTH-RESP-CODE, so that it tells by `[AUTH]` when it refuses
-    /// credentials, and only then (RFC 3206 section 6).
+    /// Whether the server has announced AUTH-RESP-CODE. Such a server uses `[AUTH]` if, and only if, it refuses the
+    /// credentials (RFC 3206 section 6).
     pub auth_resp_code: bool,
-    /// Whether the server does not offer what was refused: a mechanism that its list of capabilities has
-    /// not, or USER where the list is known to be without it.
+    /// Whether the server does not offer what it refused: a mechanism or USER that is missing from its list of
+    /// capabilities.
     pub unoffered: bool,
-    /// Whether a login by AUTH was refused before the server got a secret or a proof, so that it can't
-    /// have found the password wrong.
+    /// Whether a login with AUTH was refused before the server received a secret or a proof. The password then
+    /// cannot be the reason.
     pub before_credentials: bool,
 }
 
@@ -88,10 +89,10 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NoLogin {
-    /// The server offers no mechanism that suits the credentials and that this connection may carry.
+    /// The server offers no mechanism that works with these credentials on this connection.
     NotOffered,
-    /// The login must be bound to the TLS connection, and the server does not offer a mechanism that
-    /// can, or somebody has taken it off the list.
+    /// The login must be bound to the TLS connection, but the server offers no mechanism for that, or someone has
+    /// removed it from the list.
     BindingNotOffered,
 }
 
@@ -120,14 +121,13 @@ impl Refusal {
         ResponseCode::of_text(&self.text)
     }
 
-    /// What to do about it, by its code. Texts are not guessed at.
+    /// Returns what to do about it, according to the response code. The text is not interpreted.
     #[must_use]
     pub fn advice(&self) -> Advice {
         self.code().map_or(Advice::Unknown, ResponseCode::advice)
     }
 
-    /// Whether it was the credentials that were refused, when this is about a login: `None` when the
-    /// server does not tell.
+    /// Returns whether a login was refused because of the credentials, or `None` if the server does not tell.
     #[must_use]
     pub fn blames_credentials(&self) -> Option<bool> {
         let advice = self.advice();
@@ -165,15 +165,19 @@ impl fmt::Display for Error {
             Self::Argument(error) => error.fmt(f),
             Self::NoLogin(reason) => reason.fmt(f),
             Self::Unusable(_) => f.write_str("the mechanism can't be used"),
-            Self::Exchange(_) => f.write_str("the login was cancelled"),
-            Self::UnreadableChallenge => f.write_str("the login was cancelled: a challenge is no base64"),
-            Self::ServerNotVerified(_) => f.write_str("the login is not to be believed"),
+            Self::Exchange(_) => f.write_str("the login failed and was cancelled"),
+            Self::UnreadableChallenge => {
+                f.write_str("the login failed: the server sent a challenge that is not base64")
+            }
+            Self::ServerNotVerified(_) => {
+                f.write_str("the server accepted the login without the required proof")
+            }
             Self::NoTimestamp => f.write_str("the greeting has no timestamp that APOP can use"),
-            Self::Store(_) => f.write_str("what was received can't be stored"),
+            Self::Store(_) => f.write_str("the received data can't be stored"),
             Self::Interrupted => f.write_str(
-                "an earlier call has failed or was dropped, and left the connection unusable; connect anew",
+                "an earlier call failed or was dropped and left the connection unusable; connect again",
             ),
-            Self::Stopped => f.write_str("the session was told to end"),
+            Self::Stopped => f.write_str("the session was stopped"),
             Self::Internal => f.write_str("internal error: the client core was misused"),
         }
     }
@@ -204,9 +208,9 @@ impl core::error::Error for Error {
 impl fmt::Display for NoLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotOffered => "the server offers no way to log in that can be used here",
+            Self::NotOffered => "the server offers no login method that can be used here",
             Self::BindingNotOffered => {
-                "the login is to be bound to the TLS connection, and the server offers no mechanism for that"
+                "the login must be bound to the TLS connection, but the server offers no mechanism for that"
             }
         })
     }

@@ -13,22 +13,23 @@ use super::{Client, Error, NoLogin, Refusal, apop};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
-/// What a login may use.
+/// The rules for a login: what the client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoginPolicy {
-    /// Whether the login must be bound to the TLS connection, by a -PLUS mechanism. Default: `false`.
-    /// Without it, a server that could bind is still told when its list came without -PLUS, and fails
-    /// then (RFC 5802 section 6). A false server would not tell; this is against that.
+    /// Whether the login must be bound to the TLS connection with a -PLUS mechanism (RFC 5802 section 6). Default:
+    /// `false`. Even then, the client tells a server that offers no -PLUS that it could bind, and an honest server
+    /// whose list was tampered with refuses the login. A false server would not. This setting protects against that.
     pub require_binding: bool,
-    /// Whether CRAM-MD5 is among the mechanisms chosen from. Default: `false`, as it is weak
-    /// (RFC 6151), and always without the feature `md5`.
+    /// Whether the client may choose CRAM-MD5. Default: `false`, because MD5 is weak (RFC 6151). Needs the feature
+    /// `md5`.
     pub cram_md5: bool,
-    /// Whether APOP is used where there is nothing better. Default: `false`, for the same reason;
-    /// never without the feature `md5`.
+    /// Whether the client may use APOP if there is nothing better. Default: `false`, because MD5 is weak (RFC 6151).
+    /// Needs the feature `md5`.
     pub apop: bool,
-    /// The most iterations of SCRAM that a server may ask for; a login with more is given up, and nothing is
-    /// computed. Default: [`MAX_ITERATIONS`], some seconds of work. A false server could ask for an hour's.
+    /// The maximum number of SCRAM iterations that a server may ask for. If it asks for more, the login fails before
+    /// anything is computed. Default: [`MAX_ITERATIONS`], some seconds of work. A false server could ask for hours
+    /// of work.
     pub max_iterations: u32,
 }
 
@@ -69,22 +70,20 @@ impl LoginPolicy {
 }
 
 impl<T: Transport> Client<T> {
-    /// Logs in by the best way that the server and the credentials have, and asks for the capabilities
-    /// again. The ways are, in this order: the mechanisms of SASL as [`candidates`] has them, APOP if the
-    /// policy has it, USER and PASS.
+    /// Logs in with the best method that the server and the credentials support, and asks for the capabilities
+    /// again. The order is: the SASL mechanisms in the order of [`candidates`], APOP if the policy allows it, USER
+    /// and PASS.
     ///
-    /// A password or token is sent once at most, and after a refusal that may be about the credentials
-    /// nothing weaker is tried: only a server that turns a mechanism down before anything was said in it
-    /// is offered the next one. With AUTH-RESP-CODE that may be behind a refused initial response. USER and PASS
-    /// follow PLAIN and LOGIN, which reveal as much, and no other mechanism; the server has to announce
-    /// USER then.
+    /// A password or token is sent at most once. After a refusal that may be about the credentials, the client tries
+    /// nothing weaker. It tries the next mechanism only if the server refused one before any message was exchanged,
+    /// or, with AUTH-RESP-CODE, if it refused the initial response for another reason than the credentials. USER and
+    /// PASS are tried only after PLAIN and LOGIN, which reveal as much, and only if the server announces USER.
     ///
-    /// A server that refuses a -PLUS mechanism before it got a proof may not know our type of binding.
-    /// The same mechanism without binding follows where the server offers it, and
-    /// [`quirks`](Self::quirks) has [`Quirk::UnknownBinding`] after the login; not so where the policy
-    /// requires a binding, or in strict mode. The client logs in to Cyrus, which it knows by IMPLEMENTATION,
-    /// without binding at once: Cyrus refuses other types than tls-unique only behind the proof. RFC 5802
-    /// section 6 does not have this.
+    /// If a server refuses a -PLUS mechanism before it received a proof, it may not know our type of binding. The
+    /// client then tries the same mechanism without binding, if the server offers it, and [`quirks`](Self::quirks)
+    /// contains [`Quirk::UnknownBinding`] after the login. It does not do this if the policy requires binding, or in
+    /// strict mode. With Cyrus, which it recognizes by IMPLEMENTATION, the client does not bind in the first place,
+    /// because Cyrus refuses all types except tls-unique only after the proof. This goes beyond RFC 5802 section 6.
     ///
     /// ```
     /// # use pop3_driver::Transport;
@@ -98,8 +97,8 @@ impl<T: Transport> Client<T> {
     /// # }
     /// ```
     ///
-    /// The future must not be dropped: once an exchange of AUTH has begun, each later call fails with
-    /// [`Error::Interrupted`] then.
+    /// Do not drop the future: once an AUTH exchange has begun, all later calls would fail with
+    /// [`Error::Interrupted`].
     ///
     /// # Errors
     /// [`Error::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not

@@ -14,10 +14,10 @@ use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
 
-/// A connection that the service has let in.
+/// A connection that the service has accepted.
 ///
-/// Accept loops ask the service by [`admit`] before they start a task or a thread, so that no more
-/// connections are open at any time than the service has places for, however fast they come.
+/// Accept loops call [`admit`] before they start a task or a thread. The number of open connections therefore never
+/// exceeds the places of the service, however fast connections arrive.
 #[must_use = "it is to be served"]
 pub struct Admitted<T> {
     pub(super) transport: T,
@@ -32,8 +32,9 @@ pub struct Admitted<T> {
     pub(super) entered: Option<Entered>,
 }
 
-/// Asks the service whether it has a place for a connection. One that it has none for is told so and closed, and
-/// the service hears of its end: that takes no time, as nothing was sent on it before.
+/// Asks the service whether it has a place for a connection. If it has none, the client is told so, the connection
+/// is closed, and the service is told how it ended. This does not wait, because nothing was sent on the connection
+/// before.
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -62,8 +63,8 @@ pub async fn admit<T: Transport, S: Service>(
 }
 
 impl<T: Transport> Admitted<T> {
-    /// The switch by which the service ends this connection, see [`Service::accept`]. Where reading blocks,
-    /// have the socket shut down when it is thrown.
+    /// The switch with which the service ends this connection; see [`Service::accept`]. If reads block, shut down
+    /// the socket when it is stopped.
     #[must_use]
     pub const fn end(&self) -> &Stop {
         &self.end
@@ -75,23 +76,24 @@ impl<T: Transport> Admitted<T> {
         self
     }
 
-    /// Serves the connection to its end. A connection that is to be [taken over](crate::backend::Admission::TakeOver) is
-    /// closed.
+    /// Serves the connection until it ends. A connection that is to be [taken
+    /// over](crate::backend::Admission::TakeOver) is closed.
     ///
-    /// When this returns, the maildrop is released and the transport is closed. The service was told how the
-    /// session ended, also if the future is dropped, once it was polled. A panic of the service or of its backend ends this session
-    /// only: it goes no further than here. The [cut](Stop) of the switch ends it, too, whatever it waits for; only
-    /// what blocks the thread is not ended by that.
+    /// When this returns, the maildrop is released, the transport is closed, and the service was told how the
+    /// session ended. The service is also told if the future is dropped after it was polled. A panic of the service
+    /// or its backend ends only this session. A [cut](Stop) also ends it, whatever it is waiting for, except for a
+    /// call that blocks the thread.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
         self.serve_or_hand_over(service, stop, async |taken| drop(taken)).await;
     }
 
-    /// Serves the connection to its end, or to a login that is answered by
-    /// [`Admission::TakeOver`](crate::backend::Admission::TakeOver): then the future of `take_over` goes on with it.
+    /// Serves the connection until it ends, or until a login is answered with
+    /// [`Admission::TakeOver`](crate::backend::Admission::TakeOver). In that case the future of `take_over`
+    /// continues with the connection.
     ///
-    /// The service is told of the end when that future is done, with
-    /// [`Close::TakenOver`]. The future is dropped when the service [ends](Service::accept) the connection, and at
-    /// the [cut](Stop) of the switch; that the switch is thrown is for it to notice.
+    /// When that future is done, the service is told about the end with [`Close::TakenOver`]. The future is dropped
+    /// when the service [ends](Service::accept) the connection, and at the [cut](Stop). It must itself notice an
+    /// earlier stop.
     pub async fn serve_or_hand_over<S: Service, F: Future<Output = ()>>(
         mut self,
         service: &S,
@@ -123,8 +125,8 @@ impl<T: Transport> Admitted<T> {
         }
     }
 
-    /// Does not serve the connection after all: its client is told why not, and the service how it ended. This is
-    /// for accept loops that can't get a thread for it.
+    /// Turns the connection away after all: its client is told why, and the service how it ended. For accept loops
+    /// that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
         // Before the peer, to be dropped after it: its place is free when the service is told.
         let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());

@@ -4,11 +4,11 @@ use core::any::Any;
 use core::fmt;
 use std::sync::Arc;
 
-/// What a service keeps of a connection from its first moment on, as a place among those that are served: a value
-/// of any type, or none. Clones are the same value.
+/// A value of any type, or none, that a service attaches to a connection as soon as it is accepted, for example to
+/// count it. All clones share the value.
 ///
-/// The driver drops it when the connection is closed, whatever has ended it, and before
-/// [`Service::ended`](super::Service::ended) is called.
+/// The driver drops it when the connection is closed, for whatever reason, before it calls
+/// [`Service::ended`](super::Service::ended).
 #[derive(Clone, Default)]
 pub struct Place(Option<Arc<dyn Any + Send + Sync>>);
 

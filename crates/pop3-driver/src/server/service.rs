@@ -1,4 +1,4 @@
-//! What an embedder decides for each connection, and learns of it.
+//! The decisions that the embedder makes for each connection, and the report on how it ended.
 
 use core::future::Future;
 use std::io;
@@ -15,70 +15,75 @@ use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::stop::Stop;
 
-/// A server's policy: who is let in, with which settings, and to which store.
+/// The policy of a server: which connections it accepts, with which settings, and with which store. See the
+/// [crate](crate#a-client-and-a-server) for an example.
 pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
 
-    /// A connection was accepted, and nothing was read from it. It gets a place, or it is told why not and
-    /// closed at once. If there is a proxy, the peer is still that proxy. Default: it gets a place, and nothing
-    /// is counted.
+    /// Called when a connection was accepted and nothing has been read from it. Returns its [`Place`], or the
+    /// rejection after which it is closed immediately. Behind a proxy, the peer is still the proxy here. The default
+    /// accepts every connection and counts nothing.
     ///
-    /// Throwing `end` ends this connection, whatever it waits for: nothing more is read or answered, what is
-    /// under way in the backend is dropped, and the peer is told nothing. That is for a service that takes the
-    /// place of one connection for another.
+    /// Stopping `end` ends this connection, whatever it is waiting for. The driver reads and answers nothing more,
+    /// drops the pending call of the backend, and tells the peer nothing. Use it to replace one connection by
+    /// another.
     ///
-    /// This is called on the thread that accepts connections, and must not block.
+    /// This is called on the thread that accepts connections and must not block.
     ///
     /// # Errors
-    /// What the client is told: [`Rejection::temporary`] for a limit.
+    /// Returns what the client is told: use [`Rejection::temporary`] for a limit.
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
         let _ = (peer, end);
         Ok(Place::default())
     }
 
-    /// A connection can't be accepted, for want of descriptors or of memory, as a rule. It stays in the queue of
-    /// the system, and accepting is tried again a moment later. Default: nothing is done.
+    /// Called when a connection cannot be accepted, usually because the process has no descriptors or memory left.
+    /// The connection stays in the queue of the system, and the adapter tries again a moment later. The default does
+    /// nothing.
     fn accept_failed(&self, error: &io::Error) {
         let _ = error;
     }
 
-    /// Whether this peer is a proxy that begins each connection with a PROXY header of HAProxy (version 1
-    /// or 2), in clear text before anything else. Default: no. Say yes only for addresses that are the
-    /// proxies' own: whoever is believed here can claim any address. A connection from there without
-    /// the header, or with one that can't be read, is closed.
+    /// Returns whether this peer is a proxy that starts each connection with a header of the PROXY protocol (version
+    /// 1 or 2), in clear text before anything else. Default: `false`. Return `true` only for addresses of your own
+    /// proxies, because whoever is trusted here can claim any address. A connection from such an address without a
+    /// valid header is closed.
     ///
-    /// With the feature `proxy`, which is on by default.
+    /// Needs the feature `proxy`, which is on by default.
     #[cfg(feature = "proxy")]
     fn expects_proxy(&self, peer: &Peer) -> bool {
         let _ = peer;
         false
     }
 
-    /// A connection has come that has a place, and now is known whom it is from: a proxy's header has been read.
-    /// It is served as the [`Welcome`] says, or turned away.
+    /// Called when the client of an accepted connection is known, after the header of a proxy has been read. Returns
+    /// the [`Welcome`] with which the connection is served, or a rejection.
     ///
-    /// It is asked again when a trusted proxy has told by XCLIENT whom it speaks for: with that client's
-    /// address in the [`Peer`]; and once more when TLS begins by STLS behind that: with the proxy's address,
-    /// as what was said in clear text is forgotten. Of the welcome only the backend is used then.
+    /// This is called again when a trusted proxy has named its client with XCLIENT; the [`Peer`] then has the
+    /// address of that client. It is called once more when TLS starts with STLS after that; the [`Peer`] then has
+    /// the address of the proxy, because everything that was said in clear text is forgotten. Of the later welcomes,
+    /// only the backend is used.
     ///
-    /// It may await, as for a look into a list of addresses that are not welcome, and must not block. What takes
-    /// longer than 60 seconds ([`WELCOME_TIMEOUT`](super::WELCOME_TIMEOUT)) is given up: the client is told that
-    /// there is a fault for now. It is given up as well when the server stops, or `end` is thrown.
+    /// This may wait, for example for a look-up in a block list, but must not block the thread. After 60 seconds
+    /// ([`WELCOME_TIMEOUT`](super::WELCOME_TIMEOUT)) the driver gives up and tells the client that there is a
+    /// temporary fault. It also gives up when the server or `end` is stopped.
     ///
     /// # Errors
-    /// What the client is told, as far as it can be told: [`Rejection::temporary`] for a limit.
+    /// Returns what the client is told, if it can be told: use [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> impl Future<Output = Result<Welcome<Self::Backend>, Rejection>> + Send;
 
-    /// A connection has ended. The maildrop is released already, and so is the place.
+    /// Called when a connection has ended. Its maildrop and its place are already released.
     ///
-    /// This is called once for each connection that [`accept`](Self::accept) was asked about, also for one that
-    /// was turned away ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake has failed
-    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped once it was polled,
-    /// and it is the last that is called for it. Of a connection that is dropped before its future was polled, as by a
-    /// runtime that is shut down, nothing is told; its place is free all the same. If it panics itself, it is called once more, with a report that says so.
+    /// This is the last call for a connection. It comes exactly once for each connection that
+    /// [`accept`](Self::accept) was asked about, including one that was turned away
+    /// ([`Close::Refused`](pop3_proto::server::Close::Refused)), whose handshake failed
+    /// ([`Close::Handshake`](pop3_proto::server::Close::Handshake)), or whose future was dropped after it was
+    /// polled. There are two exceptions. If the future was dropped before it was ever polled, for example by a
+    /// runtime that shuts down, this is not called, although the place is released. If this call itself panics, it
+    /// is called once more with a report that says so.
     ///
-    /// It must not block: it may be called on the thread that accepts connections.
+    /// This must not block: it may be called on the thread that accepts connections.
     fn ended(&self, peer: &Peer, report: &Report);
 }
 
@@ -90,23 +95,23 @@ pub struct Welcome<B> {
     pub config: Arc<Config>,
     /// The store of the session.
     pub backend: B,
-    /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: none,
-    /// so that APOP is refused. Without the feature `md5` it is refused all the same.
+    /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: `None`, and APOP is
+    /// refused. Without the feature `md5` APOP is always refused.
     pub timestamp: Option<Timestamp>,
-    /// Whether passwords are taken on this connection without TLS. Default: no. Say so for loopback
-    /// peers, or where the operator insists.
+    /// Whether this connection accepts passwords without TLS. Default: `false`. Set it for loopback peers, or where
+    /// the operator insists.
     pub trusted: bool,
-    /// Whether the peer is a proxy that may tell by XCLIENT, once, whom it speaks for. Default: no. Say so only for
-    /// addresses that are the proxies' own. What the connection is carried by, and whether it is trusted
-    /// with passwords, does not change by it: that is between the proxy and this server. EXTERNAL and
-    /// -PLUS mechanisms are not offered behind it, as the proxy's certificate is not the client's.
+    /// Whether the peer is a proxy that may name its client with XCLIENT, once. Default: `false`. Set it only for
+    /// addresses of your own proxies. XCLIENT does not change how the connection is protected or whether it is
+    /// trusted with passwords, because that concerns the proxy and this server. After XCLIENT, EXTERNAL and the
+    /// -PLUS mechanisms are not offered, because the certificate belongs to the proxy and not to the client.
     pub trusted_proxy: bool,
-    /// What the exchanges of SASL go by. Default: the defaults of [`Sasl`].
+    /// The settings of SASL exchanges. Default: the defaults of [`Sasl`].
     pub sasl: Arc<Sasl>,
 }
 
-/// Whether an error of accepting is the fault of the one connection that was to be accepted, and the next can be
-/// accepted at once. Otherwise wait a moment, and tell the service by [`Service::accept_failed`].
+/// Returns whether an error of `accept` concerns only the connection that was to be accepted. If so, accept the next
+/// one immediately. Otherwise wait a moment, and call [`Service::accept_failed`].
 #[must_use]
 pub fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -119,7 +124,7 @@ pub fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 impl<B> Welcome<B> {
-    /// Passwords only over TLS, and no APOP.
+    /// Creates a welcome that accepts passwords only over TLS and refuses APOP.
     pub fn new(config: Arc<Config>, backend: B) -> Self {
         Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Arc::default() }
     }

@@ -1,4 +1,4 @@
-//! The sessions of a listener, so that it can wait for their end, though not for ever.
+//! The open sessions of a listener, to wait until they end.
 
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
@@ -10,11 +10,11 @@ use super::{Peer, Place, Report, Service};
 use crate::panics::caught;
 use crate::stop::Stop;
 
-/// The sessions of a listener that are open: see [`Admitted::among`](super::Admitted::among). Clones are the same.
+/// The open sessions of a listener; see [`Admitted::among`](super::Admitted::among). All clones share one list.
 ///
-/// A session ends at the [cut](Stop) of the server's switch at the latest, whatever it waits for. But what blocks the
-/// thread that it runs on can't be ended from outside: a call of a store on blocking sockets, a backend that
-/// blocks where it should await. Whoever waits by [`ended`](Self::ended) leaves such a session behind.
+/// A session ends at the latest when the [`Stop`] of the server cuts it, whatever it is waiting for. A call that
+/// blocks the thread of its session cannot be ended from outside, for example a call of a store on blocking sockets,
+/// or a backend that blocks. [`ended`](Self::ended) leaves such a session behind.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
     open: Arc<Mutex<Open>>,
@@ -65,9 +65,9 @@ impl Sessions {
         self.lock().entries.len()
     }
 
-    /// Waits until all have ended, but not much longer than the grace period of the switch, once it is thrown. Of
-    /// each that is left behind then the service is told, and when it ends after all, it is not told again.
-    /// Returns how many these are.
+    /// Waits until all sessions have ended, but not much longer than the grace period once the switch is stopped.
+    /// The service is told about each session that is left behind, and is not told again when that session ends
+    /// later. Returns how many sessions were left behind.
     pub async fn ended<S: Service>(&self, service: &S, stop: &Stop) -> usize {
         if stop.before_left_behind(self.none_left()).await.is_some() {
             return 0;

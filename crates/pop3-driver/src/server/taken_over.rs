@@ -1,4 +1,4 @@
-//! Connections that somebody else goes on with.
+//! Connections that the caller takes over after the login.
 
 use core::fmt;
 
@@ -10,11 +10,11 @@ use super::drive::Ended;
 use crate::login_method::LoginMethod;
 use crate::stop::Stop;
 
-/// A connection behind a login that was answered by [`Admission::TakeOver`](crate::backend::Admission): for a relay that has logged in
-/// to another server, and lets that one speak from here on.
+/// A connection after a login that was answered with [`Admission::TakeOver`](crate::backend::Admission): for a relay
+/// that has logged in to another server and now forwards the session.
 ///
-/// All output was sent. The client waits for the reply to its login: whoever goes on says it, as it came from the
-/// other server, or in own words.
+/// All output was sent. The client still waits for the reply to its login. You must send that reply, either as it
+/// came from the other server or in your own words.
 #[non_exhaustive]
 pub struct TakenOver<T, B> {
     /// The connection, in TLS if it was in TLS.

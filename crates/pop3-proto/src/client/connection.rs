@@ -23,11 +23,11 @@ use crate::input::Input;
 use crate::instant::Instant;
 use crate::quirks::Quirks;
 
-/// A connection to a server: writes commands, reads what the server sends, and applies the rules.
+/// A client connection: writes commands, reads what the server sends, and applies the rules of the protocol.
 ///
-/// The caller reads from and writes to the network. It passes what it has read to
-/// [`poll`](Self::poll) until that says [`Event::Read`], and writes what [`send`](Self::send)
-/// appended. Its input buffer must be able to hold [`Config::min_buffer`] octets.
+/// The caller does the I/O. It passes the received octets to [`poll`](Self::poll) until that returns
+/// [`Event::Read`], and sends what [`send`](Self::send) appended. Its input buffer must have room for
+/// [`Config::min_buffer`] octets.
 ///
 /// See the [module](super) for an example.
 pub struct Connection {
@@ -96,10 +96,10 @@ pub(super) struct Census {
 }
 
 impl Connection {
-    /// A connection just made: it waits for the greeting.
+    /// Creates a connection that waits for the greeting (RFC 1939 section 4).
     ///
-    /// `channel` is what the caller knows of the connection; [`Channel::Tls`] when TLS was
-    /// established from the start. It becomes [`Channel::Tls`] by STLS and in no other way.
+    /// `channel` tells how the connection is protected; use [`Channel::Tls`] if TLS was established from the start.
+    /// Otherwise it becomes [`Channel::Tls`] only with STLS.
     #[must_use]
     pub fn new(config: Config, channel: Channel, now: Instant) -> Self {
         Self {
@@ -126,14 +126,14 @@ impl Connection {
         }
     }
 
-    /// Takes octets from the front of the input and says what they mean.
+    /// Consumes octets from the front of the input and returns what they mean.
     ///
-    /// Call it again until it says [`Event::Read`]; then read, or send, or wait until
-    /// [`deadline`](Self::deadline). Octets that it did not take must be passed again, with those
-    /// behind them that have come since. [`Input::last`] says that the server has closed.
+    /// Call it again until it returns [`Event::Read`]. Then read, send, or wait until [`deadline`](Self::deadline).
+    /// Octets that were not consumed must be passed again, followed by newly received ones. Use [`Input::last`] when
+    /// the server has closed the connection.
     ///
     /// # Errors
-    /// See [`Error`]. Each is final, and told again by every later call.
+    /// See [`Error`]. Every error is final, and every later call returns it again.
     pub fn poll<'b>(&mut self, now: Instant, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -168,19 +168,18 @@ impl Connection {
         result
     }
 
-    /// Tells that the caller begins to wait anew for what is due: the time that has passed since the last poll
-    /// was not the server's, even if that said [`Event::Read`]. It is for who has left a reply alone for a
-    /// while.
+    /// Restarts the time limit for the reply that is due. Call it if you paused reading, even if the last poll
+    /// returned [`Event::Read`], so that the pause does not count against the server.
     pub const fn resume(&mut self, now: Instant) {
         self.patience.sent(now);
     }
 
-    /// Tells that the TLS handshake after [`Event::StartTls`] is finished and the certificate
-    /// verified. What was learnt before is forgotten (RFC 2595 section 4): ask for the capabilities
-    /// again. The input begins anew.
+    /// Reports that the TLS handshake after [`Event::StartTls`] is finished and the certificate is verified. The
+    /// client forgets everything it learned before (RFC 2595 section 4): ask for the capabilities again. The input
+    /// starts empty.
     ///
     /// # Errors
-    /// When no handshake was due; nothing has changed then.
+    /// Fails without any change if no handshake was due.
     pub fn tls_established(&mut self, now: Instant) -> Result<(), Misuse> {
         if self.failed.is_some() {
             return Err(Misuse::State(State::Closed));
@@ -199,8 +198,8 @@ impl Connection {
         Ok(())
     }
 
-    /// When [`poll`](Self::poll) will give up if nothing comes until then; `None` when nothing is
-    /// awaited from the server. During the TLS handshake the caller must have a deadline of its own.
+    /// Returns when [`poll`](Self::poll) will give up if nothing is received, or `None` if nothing is due from the
+    /// server. During the TLS handshake, use a deadline of your own.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if self.failed.is_some() {
@@ -209,33 +208,33 @@ impl Connection {
         self.due().map(|due| self.patience.deadline(due, &self.config).0)
     }
 
-    /// The timestamp for APOP in the greeting, if it has one (RFC 1939 section 7). It is forgotten at
-    /// STLS unless [`Config::apop_after_stls`] is set.
+    /// Returns the APOP timestamp of the greeting, if it has one (RFC 1939 section 7). STLS discards it unless
+    /// [`Config::apop_after_stls`] is set.
     #[must_use]
     pub const fn greeting_timestamp(&self) -> Option<&Timestamp> {
         self.timestamp.as_ref()
     }
 
-    /// The list that the last positive reply to CAPA gave. It is forgotten at STLS, but kept at the
-    /// login: ask again then, as it may differ (RFC 2449 section 5).
+    /// Returns the list of the last positive reply to CAPA. STLS discards it. A login does not: ask again after the
+    /// login, because the list may differ (RFC 2449 section 5).
     #[must_use]
     pub const fn capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.as_ref()
     }
 
-    /// How many commands have been sent whose replies are not complete: so many events that
-    /// [end a reply](Event::ends_reply) the server owes, not counting challenges.
+    /// Returns how many commands are not completely answered. This is the number of events that [end a
+    /// reply](Event::ends_reply) and are still due, not counting challenges.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
 
-    /// Whether the replies outstanding can be read and thrown away by somebody who does not know what they
-    /// are for: [`poll`](Self::poll) until [`outstanding`](Self::outstanding) is 0, and the session goes on.
+    /// Returns whether the outstanding replies can be discarded without knowing what they are for: call
+    /// [`poll`](Self::poll) until [`outstanding`](Self::outstanding) is 0, and then continue the session.
     ///
-    /// Not so before the greeting and after the end; not with STLS, whose reply is followed by the
-    /// handshake; and not with AUTH, where a challenge may come that only the mechanism can answer, and where
-    /// success is to be believed only when the mechanism agrees.
+    /// This is not possible before the greeting, after the end, and during STLS, whose reply is followed by the
+    /// handshake. It is also not possible during AUTH: only the mechanism can answer a challenge, and decide whether
+    /// a success can be believed.
     #[must_use]
     pub fn can_drain(&self) -> bool {
         let decides = |command: &Outstanding| matches!(command.keyword, Keyword::Auth | Keyword::Stls);
@@ -247,26 +246,25 @@ impl Connection {
         }
     }
 
-    /// Whether nothing is due from the server, and nothing has come that was not asked for: all commands are
-    /// answered, and the last [`poll`](Self::poll) left no octet in the input.
+    /// Returns whether every command is answered and the last [`poll`](Self::poll) left no octets in the input.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.failed.is_none() && self.outstanding.is_empty() && self.left == 0
     }
 
-    /// The oldest command outstanding: the one that the next events are about.
+    /// Returns the oldest command without a complete reply. The next events are about this command.
     #[must_use]
     pub fn awaited(&self) -> Option<Keyword> {
         self.outstanding.front().map(|command| command.keyword)
     }
 
-    /// Where the session is; [`State::Closed`] after an error as well.
+    /// Returns the state of the session: [`State::Closed`] also after an error.
     #[must_use]
     pub const fn state(&self) -> State {
         if self.failed.is_some() { State::Closed } else { self.session.state() }
     }
 
-    /// What carries the connection.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.session.channel()

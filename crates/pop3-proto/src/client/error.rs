@@ -1,4 +1,4 @@
-//! What goes wrong by the fault of the server or the line.
+//! Errors of the server or the connection.
 
 use core::fmt;
 
@@ -7,18 +7,18 @@ use super::excerpt::Excerpt;
 use crate::command::Keyword;
 use crate::quirk::Quirk;
 
-/// A fault of the server or the line. It is final: the connection answers with it ever after, and
-/// nothing more can be sent.
+/// An error of the server or the connection. It is final: every later call returns it again, and nothing more can be
+/// sent.
 ///
-/// Where a line was the fault, it is told with its beginning; in [`Display`](fmt::Display) it stands at the
-/// end, and is left out by the alternate form (`{:#}`).
+/// If a line caused the error, the error contains the beginning of that line. [`Display`](fmt::Display) shows it at
+/// the end; the alternate form (`{:#}`) omits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The greeting is of another protocol.
+    /// The greeting belongs to another protocol.
     OtherProtocol(Protocol),
-    /// A line where a reply was due is none. Either the server speaks no POP3, or it takes a part
-    /// of a message for its end, so that replies and commands can't be paired any more.
+    /// A line is not a reply, although a reply was due. Either the server does not speak POP3, or it treats part of
+    /// a message as its end, so that replies and commands can no longer be matched.
     OutOfStep(Excerpt),
     /// A departure from the protocol that is refused: any in strict mode; in lenient mode, a line of
     /// an extension that ends in a bare LF.
@@ -38,16 +38,16 @@ pub enum Error {
     /// A negative reply that no command asked for: the server ends the session, most often because
     /// it was idle for too long. The line is still at the front of the input.
     Dismissed(Excerpt),
-    /// Octets behind the positive reply to STLS, before TLS. Anybody on the way can have put them
-    /// there (RFC 2595 section 4).
+    /// Octets arrived after the positive reply to STLS and before TLS. Anyone on the network path could have
+    /// inserted them (RFC 2595 section 4).
     Injected,
-    /// The connection ended where a reply should begin, or while nothing was awaited. If it was the
-    /// reply to QUIT, no one knows whether the messages marked as deleted are removed.
+    /// The connection ended before a reply began, or while the client was not waiting for one. If it was the reply
+    /// to QUIT, it is unknown whether the messages marked as deleted were removed.
     Closed {
         /// The command whose reply was awaited; `None` for the greeting and while idle.
         during: Option<Keyword>,
     },
-    /// The connection ended inside a reply: what was handed out of it is not the whole.
+    /// The connection ended inside a reply: what was returned so far is incomplete.
     Truncated {
         /// The command whose reply it was; `None` for the greeting.
         during: Option<Keyword>,
@@ -143,15 +143,17 @@ impl fmt::Display for Error {
             }
             Self::Quirk(quirk) => write!(f, "the server departs from the protocol: {quirk}"),
             Self::LineTooLong(line) => {
-                write!(f, "the server sent too long a line in {}", Awaited(line.during()))
+                write!(f, "the server sent a line that is too long in {}", Awaited(line.during()))
             }
-            Self::TooManyEntries => f.write_str("the server sent too long a listing"),
+            Self::TooManyEntries => f.write_str("the server sent a listing that is too long"),
             Self::BodyTooLong => f.write_str("the message is too long"),
             Self::Entry(line) => write!(f, "a line in {} can't be read", Awaited(line.during())),
             Self::WrongNumber(line) => write!(f, "{} is about another message", Awaited(line.during())),
             Self::Unsolicited(_) => f.write_str("the server sent what no command asked for"),
             Self::Dismissed(_) => f.write_str("the server ended the session unasked"),
-            Self::Injected => f.write_str("there was plaintext between the reply to STLS and TLS"),
+            Self::Injected => {
+                f.write_str("the server sent plain text after its reply to STLS, before TLS began")
+            }
             Self::Closed { during: None } => f.write_str("the connection was closed"),
             Self::Closed { during } => write!(f, "the connection was closed instead of {}", Awaited(*during)),
             Self::Truncated { during } => write!(f, "the connection was closed within {}", Awaited(*during)),

@@ -9,7 +9,7 @@ use crate::escaped::Escaped;
 use crate::quirks::Quirks;
 use crate::reply::Reply;
 
-/// What happened. Octets are borrowed from the input.
+/// What the server sent. Octets are borrowed from the input.
 ///
 /// A command is answered by one [`Reply`](Self::Reply); when its `follows` is not
 /// [`ReplyShape::Line`], [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
@@ -17,11 +17,10 @@ use crate::reply::Reply;
 /// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
 /// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.
 ///
-/// Where the server departs from the protocol and the client reads on all the same, the `quirks` of the
-/// event say in what: in the line that it tells of, and in lines that were skipped before it. They change
-/// nothing, and may be ignored.
+/// If the server departs from the protocol in a way that the client tolerates, the `quirks` of the event tell how.
+/// They concern the line of the event and lines that were skipped before it. They change nothing and may be ignored.
 ///
-/// A caller may match all of it, or ask for what it is waiting for: [`ends_reply`](Self::ends_reply),
+/// You can match on the event, or ask for what you are waiting for: [`ends_reply`](Self::ends_reply),
 /// [`reply`](Self::reply), [`entry`](Self::entry), [`quirks`](Self::quirks).
 ///
 /// A later version may add events, and fields to these: end the patterns with `..`. The default arm of a `match`
@@ -31,10 +30,10 @@ use crate::reply::Reply;
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
-    /// Nothing can be done before more octets come. When nothing is outstanding, none are due, and a
-    /// caller may send a command instead of reading.
+    /// More octets are needed. If no reply is outstanding, none are due, and you may send a command instead of
+    /// reading.
     Read,
-    /// The greeting. If it is negative, the session is over.
+    /// The greeting (RFC 1939 section 4). If it is negative, the session is over.
     #[non_exhaustive]
     Greeting {
         /// The line.
@@ -42,7 +41,7 @@ pub enum Event<'b> {
         /// In what it departs from the protocol.
         quirks: Quirks,
     },
-    /// The first line of the reply to the oldest command outstanding.
+    /// The first line of the reply to the oldest outstanding command.
     #[non_exhaustive]
     Reply {
         /// Which command it answers.
@@ -57,11 +56,11 @@ pub enum Event<'b> {
         /// In what it departs from the protocol.
         quirks: Quirks,
     },
-    /// A challenge of AUTH. Nothing goes on before [`respond`](super::Connection::respond) or
+    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::Connection::respond) or
     /// [`cancel`](super::Connection::cancel).
     ///
-    /// This crate does not know the mechanisms. With one in which the server proves itself, as SCRAM, a
-    /// positive reply to AUTH is to be believed only when the proof was seen; else close (RFC 5034
+    /// This crate does not know the mechanisms. If the mechanism makes the server prove itself, as SCRAM does,
+    /// believe a positive reply to AUTH only if the proof was correct. Otherwise close the connection (RFC 5034
     /// section 4).
     #[non_exhaustive]
     Challenge {
@@ -83,7 +82,7 @@ pub enum Event<'b> {
     Line(&'b [u8]),
     /// Octets of a body, un-stuffed, line ends included. What is odd about them is told at the end.
     Data(&'b [u8]),
-    /// What followed the first line of a reply is complete.
+    /// The data after the first line of a reply is complete.
     #[non_exhaustive]
     End {
         /// Which command it answers.
@@ -91,15 +90,15 @@ pub enum Event<'b> {
         /// In what the last line, or the body as a whole, departs from the protocol.
         quirks: Quirks,
     },
-    /// STLS was accepted. Nothing may be sent or read but the TLS handshake, and then
-    /// [`tls_established`](super::Connection::tls_established) is due, with an empty input from
-    /// there on. It is told again until then, without quirks.
+    /// STLS was accepted (RFC 2595 section 4). Do the TLS handshake and nothing else. Then call
+    /// [`tls_established`](super::Connection::tls_established) and start with an empty input. Until then, every poll
+    /// returns this event again, without quirks.
     #[non_exhaustive]
     StartTls {
         /// In what the reply departs from the protocol.
         quirks: Quirks,
     },
-    /// The session is over: the greeting was negative, or QUIT is answered. Close the connection.
+    /// The session is over: the greeting was negative, or QUIT was answered. Close the connection.
     Closed,
 }
 

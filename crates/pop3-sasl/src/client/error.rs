@@ -20,7 +20,7 @@ pub enum Unusable {
     NoBinding,
     /// The mechanism has no place for another user to act as.
     NoAuthorization,
-    /// A name has characters that it must not have, or more than 255 octets.
+    /// A name has characters that are not allowed, or more than 255 octets.
     Name,
     /// The password is empty, has more than 1,024 octets, is not UTF-8, has a NUL, or has no form
     /// prepared by SASLprep where one is needed.
@@ -29,7 +29,7 @@ pub enum Unusable {
     Token,
     /// The host to name to the server is empty, or has spaces, controls or letters outside ASCII.
     Host,
-    /// The trace information has characters that it must not have, or more than 255.
+    /// The trace information has characters that are not allowed, or more than 255.
     Trace,
     /// It needs MD5, and this program was built without: the feature `md5` is off.
     NotBuilt,
@@ -135,15 +135,15 @@ impl fmt::Display for Unusable {
             Self::NoPassword => "there is no password",
             Self::NoToken => "there is no token",
             Self::NoCertificate => "there is no client certificate",
-            Self::NotAnonymous => "the user is not to be anonymous",
+            Self::NotAnonymous => "the credentials are not anonymous",
             Self::NoBinding => "there is no TLS connection to bind to",
             Self::NoAuthorization => "the mechanism can't act as another user",
-            Self::Name => "the user name is too long or has characters that it must not have",
-            Self::Password => "the password is empty, too long or has characters that it must not have",
-            Self::Token => "the token is too long or has characters that it must not have",
-            Self::Host => "the host name is empty or has characters that it must not have",
-            Self::Trace => "the trace information is too long or has characters that it must not have",
-            Self::NotBuilt => "it needs MD5, and this program was built without (feature md5)",
+            Self::Name => "the user name is too long or has characters that are not allowed",
+            Self::Password => "the password is empty, too long or has characters that are not allowed",
+            Self::Token => "the token is too long or has characters that are not allowed",
+            Self::Host => "the host name is empty or has characters that are not allowed",
+            Self::Trace => "the trace information is too long or has characters that are not allowed",
+            Self::NotBuilt => "it needs MD5, but this program was built without the feature md5",
         })
     }
 }
@@ -155,13 +155,13 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::Malformed(flaw) => return write!(f, "malformed challenge: {flaw}"),
             Self::Denied(denial) => return write!(f, "the server says {}", denial.name()),
-            Self::Unexpected => "a challenge that the mechanism does not have",
-            Self::TooLong => "a challenge that is too long",
-            Self::Nonce => "the server's nonce does not belong to ours",
-            Self::Iterations => "the server wants too few or too many iterations",
-            Self::WrongSignature => "the server does not prove that it knows the password",
-            Self::NotVerified => "the server announced a success without proving that it knows the password",
-            Self::Premature => "the server announced a success that can't be one",
+            Self::Unexpected => "the server sent a challenge that the mechanism does not allow",
+            Self::TooLong => "the server sent a challenge that is too long",
+            Self::Nonce => "the server's nonce does not extend the client's nonce",
+            Self::Iterations => "the server asks for too few or too many iterations",
+            Self::WrongSignature => "the server did not prove that it knows the password",
+            Self::NotVerified => "the server announced success without proving that it knows the password",
+            Self::Premature => "the server announced success before the exchange was complete",
             Self::Over => "the exchange is over",
         })
     }

@@ -10,14 +10,15 @@ use super::{Credentials, Error, Setup, Unusable};
 use crate::saslprep::Kind;
 use crate::{Mechanism, Secret, cram_md5, text};
 
-/// One exchange, from the first message to the server's verdict.
+/// One exchange on the client, from the first message to the verdict of the server (RFC 4422 section 3). See the
+/// [crate] for an example.
 ///
-/// [`initial`](Self::initial) is what may go with the command; if it goes, take it with
-/// [`take_initial`](Self::take_initial), or it is the answer to the server's first, empty challenge.
-/// Each challenge goes to [`respond`](Self::respond). An error ends the exchange: cancel it with `*`.
-/// When the server announces success, ask [`finish`](Self::finish), and close when that fails.
+/// [`initial`](Self::initial) is the message that can be sent with the command. If you send it, take it with
+/// [`take_initial`](Self::take_initial). Otherwise it answers the first, empty challenge of the server. Pass each
+/// challenge to [`respond`](Self::respond). An error ends the exchange: cancel it with `*`. When the server
+/// announces success, call [`finish`](Self::finish), and close the connection if it fails.
 ///
-/// Whether the channel may carry a secret is not known here: see [`Policy`](super::Policy).
+/// The exchange does not check whether the connection may carry a secret: see [`Policy`](super::Policy).
 #[derive(Debug)]
 pub struct Exchange {
     mechanism: Mechanism,
@@ -56,7 +57,7 @@ impl Exchange {
     /// salt comes, see [`respond`](Self::respond).
     ///
     /// # Errors
-    /// When the credentials or the connection do not suit the mechanism, or it is not
+    /// Fails if the credentials or the connection do not suit the mechanism, or if it is not
     /// [available](Mechanism::is_available).
     pub fn new(mechanism: Mechanism, credentials: &Credentials, setup: &Setup) -> Result<Self, Unusable> {
         credentials.suit(mechanism)?;
@@ -101,26 +102,25 @@ impl Exchange {
         self.mechanism
     }
 
-    /// The message that may go with the command, not yet encoded. `None` where the server speaks first,
-    /// and after it was taken or sent. It may be empty, which is written `=` (RFC 5034 section 4).
+    /// Returns the message that can be sent with the command, not yet encoded. Returns `None` if the server speaks
+    /// first, or if the message was already taken or sent. An empty message is written as `=` (RFC 5034 section 4).
     #[must_use]
     pub const fn initial(&self) -> Option<&Secret> {
         self.first.as_ref()
     }
 
-    /// The same, and from now on it counts as sent.
+    /// Like [`initial`](Self::initial), and marks the message as sent.
     pub const fn take_initial(&mut self) -> Option<Secret> {
         self.first.take()
     }
 
-    /// The answer to a challenge, both decoded.
+    /// Returns the answer to a challenge. Both are decoded.
     ///
-    /// For SCRAM the answer to the first challenge takes as long as the server's number of iterations
-    /// makes it: about 10 ms for each 10,000, which a busy event loop may want to spend elsewhere.
+    /// With SCRAM, the time for the answer to the first challenge depends on the iterations of the server: about 10
+    /// ms for each 10,000. A busy event loop should compute it on another thread.
     ///
     /// # Errors
-    /// When the server does not keep to the mechanism, or does not prove what it has to. The exchange is
-    /// over then.
+    /// Fails if the server does not follow the mechanism, or does not prove what it must. The exchange is then over.
     pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, Error> {
         let state = mem::replace(&mut self.state, State::Over);
         if challenge.len() > MAX_CHALLENGE {
@@ -161,10 +161,10 @@ impl Exchange {
         Ok(response)
     }
 
-    /// Whether a success that the server announces is one (RFC 5034 section 4).
+    /// Checks whether a success that the server announced can be believed (RFC 5034 section 4).
     ///
     /// # Errors
-    /// When the server has not proved that it knows the user's keys, or can't have seen the credentials.
+    /// Fails if the server has not proved that it knows the keys of the user, or cannot have seen the credentials.
     /// Close the connection.
     pub const fn finish(&self) -> Result<(), Error> {
         if self.first.is_some() {

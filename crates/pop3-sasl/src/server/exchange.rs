@@ -10,10 +10,11 @@ use super::{Answer, CramMd5, Failure, Identity, Misuse, Question, Setup, Step, T
 use crate::scram::message::MAX_MESSAGE;
 use crate::{Mechanism, Secret, text};
 
-/// One exchange, from the `AUTH` command to its end.
+/// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). See the [crate] for an
+/// example.
 ///
-/// Each call says what has to happen next. A call at the wrong time is a [`Misuse`] and changes nothing.
-/// After [`Step::Done`] or [`Step::Fail`] it is over.
+/// Each call returns the next [`Step`]. A call at the wrong time is a [`Misuse`] and changes nothing. After
+/// [`Step::Done`] or [`Step::Fail`] the exchange is over.
 #[derive(Debug)]
 pub struct Exchange {
     mechanism: Mechanism,
@@ -62,8 +63,7 @@ const MAX_TOKEN_MESSAGE: usize = 12 * 1024;
 type Outcome = Result<(State, Step), Failure>;
 
 impl Exchange {
-    /// An exchange that has not begun. Whether the mechanism may be used on this connection is the
-    /// caller's to decide.
+    /// Creates an exchange. The caller decides whether the mechanism may be used on this connection.
     #[must_use]
     pub const fn new(mechanism: Mechanism, setup: Setup) -> Self {
         Self { mechanism, setup, state: State::New }
@@ -75,8 +75,8 @@ impl Exchange {
         self.mechanism
     }
 
-    /// The most octets that a message of this mechanism may have, decoded: 12,288 with a token, 4,096
-    /// otherwise. A longer one fails.
+    /// Returns the maximum length of a message of this mechanism after decoding: 12,288 octets with a token, 4,096
+    /// otherwise. A longer message fails.
     #[must_use]
     pub const fn max_message(&self) -> usize {
         if matches!(self.mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
@@ -86,12 +86,12 @@ impl Exchange {
         }
     }
 
-    /// Begins, with the initial response where the client sent one, decoded: `Some` of nothing where it
-    /// sent `=` (RFC 5034 section 4). It fails at once where the mechanism is not
+    /// Starts the exchange. `initial` is the decoded initial response, if the client sent one; it is `Some` of
+    /// nothing for `=` (RFC 5034 section 4). The exchange fails immediately if the mechanism is not
     /// [available](Mechanism::is_available).
     ///
     /// # Errors
-    /// When it has begun before.
+    /// Fails if the exchange has already begun.
     pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<Step, Misuse> {
         match self.state {
             State::New => {}
@@ -113,10 +113,10 @@ impl Exchange {
         Ok(self.conclude(outcome))
     }
 
-    /// Goes on with what the client sent as the response to a challenge, decoded.
+    /// Continues with the decoded response of the client to a challenge.
     ///
     /// # Errors
-    /// When it is not the client's turn.
+    /// Fails if it is not the client's turn.
     pub fn respond(&mut self, response: &[u8]) -> Result<Step, Misuse> {
         let awaited = match mem::replace(&mut self.state, State::Over) {
             State::Client(awaited) => awaited,
@@ -141,11 +141,11 @@ impl Exchange {
         Ok(self.conclude(outcome))
     }
 
-    /// Ends it, because the client sent `*` or the connection is going. A client that has been told that its
-    /// token is refused may end so, and is still refused.
+    /// Ends the exchange because the client sent `*` or the connection is closing. A client may also do this after
+    /// it was told that its token is refused; it is still refused.
     ///
     /// # Errors
-    /// When it is over.
+    /// Fails if the exchange is over.
     pub fn cancel(&mut self) -> Result<Step, Misuse> {
         match mem::replace(&mut self.state, State::Over) {
             State::Over => Err(Misuse::Over),
@@ -154,10 +154,10 @@ impl Exchange {
         }
     }
 
-    /// Goes on with the answer to the question.
+    /// Continues with the answer to the question.
     ///
     /// # Errors
-    /// When nothing was asked, or the answer does not suit the question.
+    /// Fails if there is no question, or if the answer does not match it.
     pub fn answer(&mut self, answer: Answer) -> Result<Step, Misuse> {
         let asked = match mem::replace(&mut self.state, State::Over) {
             State::Caller(asked) => asked,

@@ -68,9 +68,9 @@ impl core::error::Error for Failure {}
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Begun => "the exchange has begun before",
+            Self::Begun => "the exchange has already begun",
             Self::NotTheClient => "it is not the client's turn",
-            Self::NotAsked => "nothing was asked that this answers",
+            Self::NotAsked => "the answer does not match a question",
             Self::WrongHash => "the keys are for another hash",
             Self::Over => "the exchange is over",
         })
