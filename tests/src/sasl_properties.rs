@@ -9,8 +9,9 @@ use pop3_sasl::server::{self, Answer, Question, Step};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 /// Keys of the one user, whose password is `pencil`: made once, as that takes time.
-static KEYS: LazyLock<[Keys; 3]> = LazyLock::new(|| {
-    Hash::ALL.map(|hash| Keys::derive(hash, b"pencil", &[7; 16], 4096).expect("a good password"))
+static KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| {
+    let derive = |&hash: &Hash| Keys::derive(hash, b"pencil", &[7; 16], 4096).expect("a good password");
+    Hash::ALL.iter().map(derive).collect()
 });
 
 /// The first octet picks the mechanism, the second how it is used; the rest are messages, one a line.

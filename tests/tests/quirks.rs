@@ -83,7 +83,7 @@ fn entry(block: &str) -> Entry {
         Some(error) => Kind::Error(error.to_owned()),
         None if name == "fine" => Kind::Fine,
         None => {
-            let quirk = Quirk::ALL.into_iter().find(|quirk| format!("{quirk:?}") == name);
+            let quirk = Quirk::ALL.iter().copied().find(|quirk| format!("{quirk:?}") == name);
             Kind::Quirk(quirk.unwrap_or_else(|| panic!("no quirk {name}")))
         }
     };

@@ -43,7 +43,7 @@ fn passwd_prints_lines_for_the_users_file() {
     assert!(forms[0].starts_with("$argon2id$v=19$"), "{text}");
     assert!(password_auth::verify_password("a secret ", forms[0]).is_ok());
     assert!(password_auth::verify_password("a secret", forms[0]).is_err());
-    for (hash, form) in Hash::ALL.into_iter().zip(&forms[1..]) {
+    for (hash, form) in Hash::ALL.iter().copied().zip(&forms[1..]) {
         let keys = Keys::parse(form.as_bytes()).unwrap();
         assert_eq!((keys.hash(), keys.iterations(), keys.salt().len()), (hash, 4097, 16));
         assert!(keys.verify_password(b"a secret ") && !keys.verify_password(b"a secret"));

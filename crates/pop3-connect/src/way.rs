@@ -29,7 +29,8 @@ impl FromStr for Way {
             "user" => Ok(Self::User),
             "apop" => Ok(Self::Apop),
             name => Mechanism::parse(name.as_bytes()).map(Self::Sasl).ok_or_else(|| {
-                let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_ascii_lowercase());
+                let known = Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_ascii_lowercase());
+                let known: Vec<_> = known.collect();
                 format!("it is none of auto, user, apop, {}", known.join(", "))
             }),
         }

@@ -82,7 +82,7 @@ pub enum Quirk {
 
 impl Quirk {
     /// All that have a name.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: &'static [Self] = &[
         Self::StatusCase,
         Self::Spacing,
         Self::BareLineFeed,

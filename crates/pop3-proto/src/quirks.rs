@@ -49,7 +49,7 @@ impl Quirks {
     /// Each of them, in the order of [`Quirk::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Quirk> {
         // Most sets are empty: no time is spent on those.
-        let all: &[Quirk] = if self.is_empty() { &[] } else { &Quirk::ALL };
+        let all: &[Quirk] = if self.is_empty() { &[] } else { Quirk::ALL };
         all.iter().copied().filter(move |&quirk| self.contains(quirk))
     }
 }
@@ -76,16 +76,16 @@ mod tests {
 
     #[test]
     fn each_quirk_has_a_place_of_its_own() {
-        for quirk in Quirk::ALL {
+        for &quirk in Quirk::ALL {
             let one = Quirks::NONE.with(quirk);
             assert!(!one.is_empty());
             assert!(one.iter().eq([quirk]));
-            for other in Quirk::ALL {
+            for &other in Quirk::ALL {
                 assert_eq!(one.contains(other), other == quirk, "{quirk:?} {other:?}");
             }
         }
-        let all: Quirks = Quirk::ALL.into_iter().collect();
-        assert!(all.iter().eq(Quirk::ALL));
+        let all: Quirks = Quirk::ALL.iter().copied().collect();
+        assert!(all.iter().eq(Quirk::ALL.iter().copied()));
         assert_eq!(all.with(Quirk::Spacing), all);
         assert!(Quirks::NONE.is_empty() && Quirks::NONE.iter().next().is_none());
         assert_eq!(all.union(Quirks::NONE), all);

@@ -41,7 +41,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, in the order in which a client prefers them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: &'static [Self] = &[
         Self::ScramSha512Plus,
         Self::ScramSha256Plus,
         Self::ScramSha1Plus,
@@ -67,7 +67,7 @@ impl Mechanism {
     /// ```
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
+        Self::ALL.iter().copied().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The registered name, in upper case.

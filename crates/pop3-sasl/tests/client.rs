@@ -315,7 +315,7 @@ fn whether_plus_is_offered() {
 // 5034-4.26, 5034-4.01
 #[test]
 fn names_of_mechanisms() {
-    for mechanism in Mechanism::ALL {
+    for &mechanism in Mechanism::ALL {
         let name = mechanism.name();
         assert!((1..=20).contains(&name.len()));
         assert!(
@@ -337,7 +337,7 @@ fn names_of_mechanisms() {
 fn nothing_secret_is_printed() {
     let credentials = user().with_token("tok123").with_endpoint("mail.example", 995);
     let mut printed = format!("{credentials:?}");
-    for mechanism in Mechanism::ALL {
+    for &mechanism in Mechanism::ALL {
         if let Ok(exchange) = Exchange::new(mechanism, &credentials, &setup()) {
             printed.push_str(&format!("{exchange:?}"));
         }

@@ -144,7 +144,7 @@ fn credentials(mechanism: Mechanism, name: &str, password: &str, token: &str) ->
 
 /// All that log in somebody.
 fn mechanism() -> impl Strategy<Value = Mechanism> {
-    let all = Mechanism::ALL.into_iter().filter(|mechanism| *mechanism != Mechanism::Anonymous);
+    let all = Mechanism::ALL.iter().copied().filter(|mechanism| *mechanism != Mechanism::Anonymous);
     prop::sample::select(all.collect::<Vec<_>>())
 }
 

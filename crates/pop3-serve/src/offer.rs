@@ -83,7 +83,7 @@ impl Offer {
                 named(mechanism).unwrap_or(DEFAULT.contains(&mechanism))
             }
         };
-        Mechanism::ALL.into_iter().filter(offered).collect()
+        Mechanism::ALL.iter().copied().filter(offered).collect()
     }
 
     /// What users can't do as the file is, as one line for the log, if anything.
@@ -202,11 +202,12 @@ mod tests {
     #[test]
     fn what_is_bound_comes_along_with_what_is_not() {
         let list = [Mechanism::Plain, Mechanism::ScramSha256];
-        let found: Vec<_> = Mechanism::ALL.into_iter().filter(|&mechanism| has(&list, mechanism)).collect();
+        let found: Vec<_> =
+            Mechanism::ALL.iter().copied().filter(|&mechanism| has(&list, mechanism)).collect();
         assert_eq!(found, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain]);
         let plus = [Mechanism::ScramSha1Plus];
         assert!(has(&plus, Mechanism::ScramSha1Plus) && !has(&plus, Mechanism::ScramSha1));
-        assert!(!Mechanism::ALL.into_iter().any(|mechanism| has(&[], mechanism)));
+        assert!(!Mechanism::ALL.iter().copied().any(|mechanism| has(&[], mechanism)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn parse_mechanisms(text: &str) -> Result<Vec<Mechanism>, String> {
     }
     let parse = |name: &str| {
         Mechanism::parse(name.trim().as_bytes()).ok_or_else(|| {
-            let known: Vec<_> = Mechanism::ALL.into_iter().map(Mechanism::name).collect();
+            let known: Vec<_> = Mechanism::ALL.iter().copied().map(Mechanism::name).collect();
             format!("{name} is none of {}", known.join(", "))
         })
     };

@@ -168,7 +168,7 @@ fn no_digest_is_right() {
 #[test]
 fn an_exchange_of_cram_md5_ends_before_it_begins() {
     assert!(!apop::AVAILABLE);
-    for mechanism in Mechanism::ALL {
+    for &mechanism in Mechanism::ALL {
         let setup = server::Setup::new(Nonce::from_random([1; 18]), "a secret of the server");
         let step = server::Exchange::new(mechanism, setup).begin(None).unwrap();
         let not_built = matches!(step, server::Step::Fail(server::Failure::NotBuilt));

@@ -58,7 +58,7 @@ pub struct Candidate {
 
 impl Service {
     /// Both, the better one first.
-    pub const ALL: [Self; 2] = [Self::Pop3s, Self::Pop3];
+    pub const ALL: &'static [Self] = &[Self::Pop3s, Self::Pop3];
 
     /// The labels before the domain.
     #[must_use]

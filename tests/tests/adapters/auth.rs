@@ -167,7 +167,8 @@ async fn every_mechanism_logs_in<R: Runtime>(mode: Mode) {
     let offered = Talk::new(&server, mode).offered();
     let tls = mode != Mode::Trusted;
     let expected: Vec<_> = Mechanism::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|mechanism| *mechanism != Mechanism::External && (tls || !mechanism.needs_channel_binding()))
         .collect();
     assert_eq!(offered, expected);

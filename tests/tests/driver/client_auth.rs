@@ -12,7 +12,7 @@ use crate::wire::Wire;
 
 #[test]
 fn each_mechanism_logs_in() {
-    for mechanism in Mechanism::ALL.into_iter().filter(|mechanism| !mechanism.needs_channel_binding()) {
+    for mechanism in Mechanism::ALL.iter().copied().filter(|mechanism| !mechanism.needs_channel_binding()) {
         for capabilities in [ALL, ""] {
             let credentials = if mechanism == Mechanism::External {
                 Credentials::certificate()

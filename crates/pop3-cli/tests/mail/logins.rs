@@ -44,7 +44,7 @@ fn way(house: &House, url: &str, options: &[&str]) -> String {
 
 #[test]
 fn every_mechanism_of_passwords_fetches() {
-    for (index, mechanism) in Mechanism::ALL.into_iter().enumerate() {
+    for (index, mechanism) in Mechanism::ALL.iter().copied().enumerate() {
         let by_password = !matches!(
             mechanism,
             Mechanism::External | Mechanism::Anonymous | Mechanism::XOAuth2 | Mechanism::OAuthBearer

@@ -93,7 +93,8 @@ pub fn candidates<N: AsRef<[u8]>>(
     let offered: Vec<_> = offered.into_iter().filter_map(|name| Mechanism::parse(name.as_ref())).collect();
     let secret = credentials.password.is_some() || credentials.token.is_some();
     Mechanism::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|mechanism| offered.contains(mechanism) && policy.permits(*mechanism))
         .filter(|mechanism| !(secret && *mechanism == Mechanism::External))
         .filter(|mechanism| credentials.suit(*mechanism).is_ok())

@@ -23,7 +23,7 @@ pub enum Hash {
 
 impl Hash {
     /// All of them, weakest first.
-    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
+    pub const ALL: &'static [Self] = &[Self::Sha1, Self::Sha256, Self::Sha512];
 
     /// The mechanism's name without -PLUS, with which the text form of [`Keys`](super::Keys) begins.
     #[must_use]

@@ -100,7 +100,7 @@ impl Keys {
         else {
             return Err(KeysError::Syntax);
         };
-        let hash = Hash::ALL.into_iter().find(|hash| hash.name() == name).ok_or(KeysError::Hash)?;
+        let hash = Hash::ALL.iter().copied().find(|hash| hash.name() == name).ok_or(KeysError::Hash)?;
         let (iterations, salt) = cost.split_once(':').ok_or(KeysError::Syntax)?;
         let (stored, server) = keys.split_once(':').ok_or(KeysError::Syntax)?;
         let iterations = text::number(iterations).ok_or(KeysError::Iterations)?;

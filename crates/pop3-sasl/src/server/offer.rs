@@ -96,8 +96,8 @@ mod tests {
                 let has = !bindings.is_empty();
                 let mut offer = Offer::new();
                 offer.carried_by(bindings, certified);
-                let offered = offer.select(Mechanism::ALL);
-                for mechanism in Mechanism::ALL {
+                let offered = offer.select(Mechanism::ALL.iter().copied());
+                for &mechanism in Mechanism::ALL {
                     let lacking = (mechanism == Mechanism::CramMd5 && cfg!(not(feature = "md5")))
                         || (mechanism == Mechanism::External && !certified)
                         || (mechanism.needs_channel_binding() && !has);

@@ -32,7 +32,7 @@ fn anonymous_with_traces() {
 // 5034-4.11
 #[test]
 fn cancelling_tells_nothing_about_the_credentials() {
-    for mechanism in Mechanism::ALL {
+    for &mechanism in Mechanism::ALL {
         let mut exchange = exchange(mechanism);
         challenge(exchange.begin(None));
         assert_eq!(failure(exchange.cancel()), Failure::Cancelled);

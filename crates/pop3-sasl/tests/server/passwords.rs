@@ -87,7 +87,7 @@ fn initial_responses_of_server_first_mechanisms() {
 // 5034-4.05
 #[test]
 fn client_first_mechanisms_ask_for_nothing() {
-    for mechanism in Mechanism::ALL {
+    for &mechanism in Mechanism::ALL {
         let first = challenge(exchange(mechanism).begin(None));
         assert_eq!(first.is_empty(), mechanism.is_client_first(), "{mechanism}");
     }

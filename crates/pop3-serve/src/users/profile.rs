@@ -18,7 +18,7 @@ pub struct Profile {
     /// `None` where all passwords are kept in clear.
     decoy: Option<Verifier>,
     /// How each hash of SCRAM is offered.
-    scram: [Scram; 3],
+    scram: Vec<Scram>,
     /// How many users have a password.
     with_password: usize,
     login_delay: Option<Duration>,
@@ -44,7 +44,7 @@ impl Profile {
         let users = || users.iter().copied();
         let verifiers = users().filter_map(|user| user.plain.is_none().then(|| user.verifier()).flatten());
         let decoy = commonest(verifiers.map(|verifier| (verifier.cost(), verifier)));
-        let scram = Hash::ALL.map(|hash| {
+        let scram = Hash::ALL.iter().map(|&hash| {
             let stored = users().filter_map(|user| user.stored_keys(hash));
             let costs = stored.map(|keys| (keys.iterations(), keys.salt().len()));
             let cost = commonest(costs.map(|cost| (cost, cost))).unwrap_or((MIN_ITERATIONS, SALT_OCTETS));
@@ -52,6 +52,7 @@ impl Profile {
             let able = users().filter(|user| user.stored_keys(hash).is_some()).count() + made;
             Scram { cost, able, made: made > 0 }
         });
+        let scram = scram.collect();
         Self {
             decoy,
             scram,

@@ -152,7 +152,7 @@ fn argon2_of_the_reference() {
 #[test]
 fn forms_of_different_kinds_stand_together() {
     let mut text = "alice:{CERT}".to_owned() + &"01".repeat(32) + "\n";
-    for hash in Hash::ALL {
+    for &hash in Hash::ALL {
         text += &(keys("alice", hash, "secret", 4096) + "\r\n");
     }
     text += &format!("alice:{{CERT}}{}\nbob:{{PLAIN}}x\nbob:{{CERT}}{0}\n", ["02"; 32].join(":"));
@@ -169,7 +169,7 @@ fn forms_of_different_kinds_stand_together() {
     assert_eq!(table.user(&name("bob")).login_delay, None);
     assert_eq!(table.user(&name("alice")).expire, Some(Some(31)));
     assert_eq!((table.user(&name("bob")).expire, table.user(&name("carol")).expire), (Some(None), None));
-    assert_eq!(Hash::ALL.map(|hash| table.profile().scram_users(hash)), [(2, 2); 3]);
+    assert!(Hash::ALL.iter().all(|&hash| table.profile().scram_users(hash) == (2, 2)));
     assert!(table.verify(b"alice", b"other").is_some(), "the password in clear comes first");
     assert!(table.verify(b"carol", b"").is_none() && check::name(&table, b"carol").unwrap().is_some());
 }
