@@ -1,4 +1,5 @@
 //! Requests that the embedder does not know.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use bytes::BytesMut;
 use pop3_proto::server::{Answer, Config, Connection, Needs, OfferedMechanism, Request, Step};

@@ -237,7 +237,7 @@ fn action(action: &Action) -> String {
         Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
         Action::Close { line: None, .. } => "closes, nothing is sent".into(),
         Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
-        other @ (Action::Ask(_) | Action::BeginBody { .. } | Action::Close { .. } | _) => {
+        other @ (Action::Ask(_) | _) => {
             panic!("{other:?}: the table has no words for it")
         }
     }
