@@ -1,12 +1,14 @@
-//! A POP3 server without std: octets in, octets out, and an allocator.
+//! A POP3 server and a client without std: octets in, octets out, and an allocator.
 //!
 //! There is no socket, clock, thread or file here, only the core. Whoever has a link to the other
-//! side (a serial line, a stack on a microcontroller, an enclave) gives [`Server::receive`] what
-//! came in, in whatever pieces, and sends what it returns. The continuous integration builds this
+//! side (a serial line, a stack on a microcontroller, an enclave) gives [`Server::receive`] or
+//! [`Client::receive`] what came in, in whatever pieces, and sends what it returns. The continuous integration builds this
 //! package where there is no std to be found, so that none can creep in by a dependency either.
 #![no_std]
 
 extern crate alloc;
+
+mod client;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,6 +16,8 @@ use alloc::vec::Vec;
 use bytes::BytesMut;
 use pop3_proto::server::{Accepted, Answer, ClaimProof, Config, Connection, Misuse, Request, Step};
 use pop3_proto::{Channel, Deletions, Input, Instant, Maildrop, Rejection, UniqueId, dots};
+
+pub use client::Client;
 
 /// A maildrop in memory, and the one session that reads it.
 #[derive(Debug)]
