@@ -1,5 +1,4 @@
 //! The command line.
-#![allow(rustdoc::invalid_html_tags, reason = "these are texts for the terminal")]
 
 mod conformance;
 mod named;

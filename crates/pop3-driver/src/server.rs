@@ -55,7 +55,7 @@ pub enum Entrance {
     Plain,
 }
 
-/// Serves one connection until it ends: calls [`admit`], then [`Admitted::serve`]. See the [crate](crate) for an
+/// Serves one connection until it ends: calls [`admit`], then [`Admitted::serve`]. See the [crate] for an
 /// example.
 pub async fn serve<T: Transport, S: Service>(
     transport: T,

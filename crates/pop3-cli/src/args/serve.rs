@@ -15,10 +15,10 @@ use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
-    /// The folder of the maildrops: DIR/<user> is that user's Maildir
+    /// The folder of the maildrops: DIR/USER is that user's Maildir
     #[arg(long, value_name = "DIR")]
     pub(crate) maildrops: PathBuf,
-    /// The users file: lines of name:{PLAIN}secret, name:<PHC string>, name:<SCRAM keys> and more, read
+    /// The users file: lines of name:{PLAIN}secret, name:PHC-STRING, name:SCRAM-KEYS and more, read
     /// again at SIGHUP
     #[arg(long, value_name = "FILE")]
     pub(crate) users: PathBuf,

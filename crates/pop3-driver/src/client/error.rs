@@ -259,7 +259,7 @@ mod tests {
             (Error::Network(io()), "the connection failed: the cable is out"),
             (Error::Tls(io()), "the TLS handshake failed: the cable is out"),
             (Error::NotTls(io()), "the port does not speak TLS from the first octet: the cable is out"),
-            (Error::Store(io()), "what was received can't be stored: the cable is out"),
+            (Error::Store(io()), "the received data can't be stored: the cable is out"),
             (ProtocolError::OtherProtocol(Protocol::Imap).into(), ""),
             (SendError::Plaintext.into(), ""),
             (Unusable::NoToken.into(), ""),
