@@ -33,6 +33,8 @@ mod book {
     mod backend {}
     #[doc = include_str!("../../docs/tls.md")]
     mod tls {}
+    #[doc = include_str!("../../docs/migrating.md")]
+    mod migrating {}
     #[doc = include_str!("../../docs/decisions/0020-one-builder.md")]
     mod one_builder {}
 }
