@@ -135,6 +135,23 @@ fn a_language_may_be_loaded_at_run_time() {
     assert_eq!(server.say("RETR 1"), "-ERR [SYS/TEMP] de schijf is vol\r\n");
 }
 
+#[test]
+fn what_a_language_is_loaded_with_breaks_no_line() {
+    let hostile = |begin: &str| format!("{begin}\r\n+OK forged\r\n.\r\n{}", "x".repeat(600));
+    let language = Language::new(hostile("nl"), hostile("Nederlands"))
+        .with_text(TextId::LanguageChanged, hostile("taal"))
+        .with_text(TextId::NothingDone, hostile("niets"))
+        .with_own_text("the disk is full", hostile("vol"));
+    let full = Fault::Unavailable(Rejection::temporary("the disk is full"));
+    let mut server = with(Store::fixture().with_fault(full), &[language]).log_in();
+    for (command, lines) in [("LANG", 3), ("LANG *", 1), ("NOOP", 1), ("RETR 1", 1)] {
+        let said = server.say(command);
+        assert_eq!(said.matches('\n').count(), lines, "{command}: {said}");
+        assert!(said.split_inclusive('\n').all(|line| line.ends_with("\r\n") && line.len() <= 512), "{said}");
+        assert!(!said.contains("\n+OK forged"), "{command}: {said}");
+    }
+}
+
 // 6856-3.08
 #[test]
 fn texts_of_the_store_are_utf8_only_behind_lang_and_break_no_line() {
