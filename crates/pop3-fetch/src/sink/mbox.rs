@@ -322,15 +322,21 @@ mod tests {
         }
     }
 
+    /// A message that is received, and not yet published.
+    fn sealed(mbox: &mut Mbox) -> Box<dyn Receiving> {
+        let mut receiving = mbox.begin().unwrap();
+        receiving.write_all(b"text").unwrap();
+        receiving.seal().unwrap();
+        receiving
+    }
+
     #[test]
     fn the_note_is_on_the_disk_before_the_message_and_goes_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let faults = Faults::over(System::shared());
         let path = folder.path().join("mbox");
         let mut mbox = open_on(&faults.shared(), &path);
-        let mut receiving = mbox.begin().unwrap();
-        receiving.write_all(b"text").unwrap();
-        receiving.seal().unwrap();
+        let receiving = sealed(&mut mbox);
         faults.calm();
         receiving.publish().unwrap();
         let changes = faults.changes().into_iter();
@@ -363,9 +369,7 @@ mod tests {
             let faults = Faults::over(System::shared());
             let path = folder.path().join("mbox");
             let mut mbox = open_on(&faults.shared(), &path);
-            let mut receiving = mbox.begin().unwrap();
-            receiving.write_all(b"text").unwrap();
-            receiving.seal().unwrap();
+            let receiving = sealed(&mut mbox);
             let token = receiving.token();
             faults.fail_at(change, io::ErrorKind::Other);
             let published = receiving.publish();
