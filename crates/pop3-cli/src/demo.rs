@@ -1,5 +1,6 @@
 //! `pop3 demo`: a sample maildrop, served over TLS, fetched with our client, every octet verified.
 
+mod dialogue;
 mod sample;
 
 use core::net::Ipv4Addr;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use pop3_connect::{Dial, Dialogue, Session};
+use pop3_connect::{Dial, Session};
 use pop3_driver::Transport;
 use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security};
 use pop3_driver::tls::Connector;
@@ -19,6 +20,7 @@ use pop3_proto::{Capability, MessageNumber, Octets, dots};
 use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
 use pop3_text::reasons;
 
+use self::dialogue::Dialogue;
 use crate::args::{Demo, Runtime};
 use crate::exit::{Exit, Failure};
 

@@ -70,7 +70,6 @@
 
 mod choice;
 mod dial;
-mod dialogue;
 mod error;
 mod explain;
 mod kind;
@@ -85,7 +84,6 @@ mod tls;
 mod way;
 
 pub use dial::Dial;
-pub use dialogue::Dialogue;
 pub use error::{Error, ErrorKind};
 pub use kind::Kind;
 pub use login::Login;

@@ -8,21 +8,12 @@ use pop3_proto::client::Entry;
 use pop3_text::Escaped;
 
 /// What client and server say, as lines for people: `C:` and `S:`. Listings and messages are told in figures, of the
-/// messages that are fetched the first ones only, and secrets are masked.
+/// messages that are fetched the first ones only, and secrets are masked. The replies to RETR are told apart by the text that
+/// our own server gives them.
 ///
 /// `Display` shows what was said so far. All clones are the same dialogue.
-///
-/// ```
-/// use pop3_connect::Dialogue;
-/// use pop3_driver::client::Options;
-///
-/// let dialogue = Dialogue::new(4);
-/// let options = Options::new().with_tracer(dialogue.tracer());
-/// // After a session: print!("{dialogue}");
-/// # assert_eq!(dialogue.to_string(), "");
-/// ```
 #[derive(Clone, Debug)]
-pub struct Dialogue(Arc<Mutex<Lines>>);
+pub(super) struct Dialogue(Arc<Mutex<Lines>>);
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -36,14 +27,12 @@ struct Lines {
 
 impl Dialogue {
     /// Nothing was said yet. So many messages are shown as they are fetched.
-    #[must_use]
-    pub fn new(shown: usize) -> Self {
+    pub(super) fn new(shown: usize) -> Self {
         Self(Arc::new(Mutex::new(Lines { shown, ..Lines::default() })))
     }
 
     /// Listens to a client that gets it by [`Options::with_tracer`](pop3_driver::client::Options).
-    #[must_use]
-    pub fn tracer(&self) -> Tracer {
+    pub(super) fn tracer(&self) -> Tracer {
         let dialogue = self.clone();
         Tracer::new(move |trace| dialogue.lock().note(trace))
     }
