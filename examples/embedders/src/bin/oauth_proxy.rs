@@ -1,5 +1,10 @@
-//! Lets clients that know only passwords use a provider that wants OAuth 2.0: it takes a user's password for the name of
-//! a file with a token, logs in at the provider with that, and relays what the two have to say from there on.
+//! A login relay: clients that know only passwords use a provider that accepts only OAuth 2.0.
+//!
+//! The password that a client sends is the name of a file with an access token. The relay logs in to the provider with
+//! this token, over TLS and with XOAUTH2 or OAUTHBEARER. From then on it passes octets on in both directions, and the
+//! provider answers the client's commands.
+//!
+//! Something else must keep the tokens fresh: the relay reads the file at each login.
 
 use core::error::Error;
 use core::future::pending;
@@ -25,13 +30,13 @@ use tokio::net::TcpListener;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Where old clients connect. Passwords are taken from this machine only.
+    /// The address to listen on. Passwords are accepted from this machine only.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The folder with the tokens.
+    /// The folder with one file for each token.
     #[arg(long)]
     tokens: PathBuf,
-    /// Authorities to believe beside the system's (PEM).
+    /// A file with certificate authorities to trust in addition to the system's (PEM).
     #[arg(long)]
     roots: Option<PathBuf>,
     /// The provider's host.
@@ -41,15 +46,17 @@ struct Arguments {
 }
 
 struct Provider {
+    /// Connects in TLS and verifies the certificate. It never sends a token otherwise.
     builder: Builder,
     tokens: PathBuf,
 }
 
 impl Provider {
+    /// Reads the token in the file of this name.
     async fn token(&self, name: &[u8]) -> Result<Secret, Rejection> {
-        let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        let name =
-            str::from_utf8(name).ok().filter(|name| !name.is_empty() && name.bytes().all(|o| is_plain(&o)));
+        // Nothing that leads out of the folder.
+        let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        let name = str::from_utf8(name).ok().filter(|name| !name.is_empty() && name.bytes().all(is_plain));
         let path = self.tokens.join(name.ok_or_else(Rejection::credentials)?);
         let token = match tokio::fs::read(path).await {
             Ok(token) => Secret::new(token),
@@ -59,14 +66,15 @@ impl Provider {
         Ok(token.expose().trim_ascii().into())
     }
 
+    /// Logs in to the provider, and returns the connection behind its reply.
     async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::Error> {
         self.builder.clone().login_with_token(user, token).connect().await?.into_transport().await
     }
 }
 
-/// What the client is told when there is no login at the provider.
+/// Returns what the client is told if the login to the provider fails. The details are for the log.
 fn refused(error: &client::Error) -> Rejection {
-    eprintln!("no login at the provider: {}", pop3_text::reasons(error));
+    eprintln!("the login to the provider failed: {}", pop3_text::reasons(error));
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
@@ -91,7 +99,7 @@ impl Backend for Session {
         Ok(Admission::TakeOver)
     }
 
-    // Nobody is served here.
+    // The driver serves no session itself, so it never makes these calls.
 
     async fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self::Message, Rejection> {
         Err(Rejection::permanent("the mail is at the provider"))
@@ -121,16 +129,18 @@ impl Service for Proxy {
     }
 }
 
-/// Goes on where both logins have ended, until the provider has no more to say.
+/// Connects the two sessions after both logins, until the provider closes its side. The provider also decides how
+/// long a client may be idle.
 async fn relay(taken: TakenOver<Socket, Session>) -> io::Result<()> {
     let Some(upstream) = taken.backend.upstream else { return Ok(()) };
     let (from_client, mut to_client) = split(taken.transport);
     let (mut from_provider, mut to_provider) = split(upstream);
     to_client.write_all(b"+OK logged in\r\n").await?;
     to_client.flush().await?;
-    // What a client has sent that does not wait for replies comes first.
+    // A client that does not wait for replies has already sent commands behind its login. They come first.
     let mut from_client = taken.unread.as_slice().chain(from_client);
     let up = async {
+        // The end of the client's side is passed on. The provider may still have replies to send.
         copy(&mut from_client, &mut to_provider).await?;
         to_provider.shutdown().await?;
         pending().await
@@ -155,7 +165,7 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let Arguments { listen, tokens, roots, host, port } = arguments;
-    // Whom to believe is read once, and not for each login.
+    // The certificate authorities are read once, and not for each login.
     let config = Whom::new().with_ca_file(roots).config()?;
     let builder = Client::builder(&host).port(port).tls_config(config);
     let provider = Arc::new(Provider { builder, tokens });
@@ -165,7 +175,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let take_over = async |taken: TakenOver<Socket, Session>| {
         let session = taken.peer.session;
         if let Err(error) = relay(taken).await {
-            eprintln!("session={session} the relay has ended: {error}");
+            eprintln!("session={session} the relay broke off: {error}");
         }
     };
     pop3_tokio::serve_or_hand_over(listener, Entrance::Plain, Role::None, service, Stop::new(), take_over)
