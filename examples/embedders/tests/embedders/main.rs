@@ -1,9 +1,10 @@
-//! The six programs, as their users run them: against each other, and against servers of the library.
+//! The programs, as their users run them: against each other, and against servers of the library.
 
 mod bare_core;
 mod client;
 mod oauth_proxy;
 mod observer;
 mod server;
+mod sqlite_server;
 mod support;
 mod ticket_poller;

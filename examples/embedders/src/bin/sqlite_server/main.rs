@@ -1,0 +1,135 @@
+//! A server whose users and messages are in one SQLite file.
+//!
+//! - The file contains no passwords, only keys for SCRAM-SHA-256. A client cannot find out whether a user exists.
+//! - QUIT deletes all marked messages in one transaction. After a failure or a crash, all of them are still there.
+//! - Messages are stored in parts, so no message is ever in memory as a whole.
+
+mod database;
+mod store;
+
+use core::error::Error;
+use core::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use pop3_tokio::certificates as pem;
+use pop3_tokio::proto::Rejection;
+use pop3_tokio::proto::server::Config;
+use pop3_tokio::server::{Entrance, Peer, Report, Sasl, Service, Welcome};
+use pop3_tokio::store::Blocking;
+use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
+use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
+use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::{Pool, Stop};
+use tokio::net::TcpListener;
+
+use database::{Database, ITERATIONS};
+use store::Mail;
+
+#[derive(Parser)]
+struct Arguments {
+    /// The SQLite file. It is created if it does not exist.
+    database: PathBuf,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Adds a user, or changes the password of a user.
+    User {
+        name: String,
+        #[arg(long, env = "POP3_PASSWORD", hide_env_values = true)]
+        password: String,
+    },
+    /// Delivers a message to a user. The server may be running.
+    Deliver { name: String, message: PathBuf },
+    /// Serves the maildrops over TLS.
+    Serve {
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// The certificate chain (PEM).
+        #[arg(long)]
+        certificate: PathBuf,
+        /// Its private key (PEM).
+        #[arg(long)]
+        key: PathBuf,
+    },
+}
+
+/// What all sessions have in common.
+struct Server {
+    config: Arc<Config>,
+    sasl: Arc<Sasl>,
+    mail: Arc<Mail>,
+}
+
+impl Service for Server {
+    /// Calls of SQLite block, so they run in tokio's pool of blocking threads.
+    type Backend = Blocking<Mail, Pool>;
+
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let backend = Blocking::new(Arc::clone(&self.mail), Pool::new(), peer.clone());
+        Ok(Welcome::new(Arc::clone(&self.config), backend).with_sasl(Arc::clone(&self.sasl)))
+    }
+
+    fn ended(&self, peer: &Peer, report: &Report) {
+        println!(
+            "session={} peer={peer} user={:?} method={} sent={} removed={} ended={:?}",
+            peer.session,
+            report.user.as_deref().unwrap_or_default(),
+            report.method.map_or("-", |method| method.name()),
+            report.totals.retrieved,
+            report.totals.removed,
+            report.close.to_string(),
+        );
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sqlite_server: {}", pop3_text::reasons(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let database = Database::open(arguments.database)?;
+    match arguments.task {
+        Task::User { name, password } => database.set_password(&name, &password),
+        Task::Deliver { name, message } => database.deliver(&name, &message),
+        Task::Serve { listen, certificate, key } => {
+            let private =
+                PrivateKeyDer::from_pem_file(&key).map_err(|error| pem::Error::new(&key, &error))?;
+            let role = Role::Server(server_config(pem::certificates(&certificate)?, private)?);
+            serve(database, TcpListener::bind(listen).await?, role).await
+        }
+    }
+}
+
+async fn serve(
+    database: Database,
+    listener: TcpListener,
+    role: Role,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let decoy_key = database.decoy_key()?;
+    let sasl = Sasl::new().with_decoy_key(decoy_key).with_decoy_iterations(ITERATIONS);
+    let mail = Arc::new(Mail::new(database, decoy_key));
+    let server = Server { config: Config::new().into(), sasl: sasl.into(), mail };
+    let stop = Stop::new();
+    let interrupted = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.stop();
+        }
+    });
+    println!("listening on {}", listener.local_addr()?);
+    pop3_tokio::serve(listener, Entrance::Implicit, role, Arc::new(server), stop).await;
+    Ok(())
+}
