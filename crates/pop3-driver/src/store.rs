@@ -9,6 +9,7 @@ use core::panic::AssertUnwindSafe;
 use std::io::{self, Read};
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -243,11 +244,15 @@ async fn run<P: Pool, T: Send + 'static>(
     pool: &P,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
-    match pool.run(move || catch_unwind(AssertUnwindSafe(call))).await? {
-        Ok(value) => Ok(value),
-        Err(panic) => resume_unwind(panic),
+    match pool.run(move || Outcome(catch_unwind(AssertUnwindSafe(call)))).await? {
+        Outcome(Ok(value)) => Ok(value),
+        Outcome(Err(panic)) => resume_unwind(panic),
     }
 }
+
+/// What a call returned, or its panic. A type of its own, because Rust 1.89 can't prove that the future of a
+/// [`Pool`] is `Send` if its output names a trait object.
+struct Outcome<T>(thread::Result<T>);
 
 fn fault() -> Rejection {
     Rejection::temporary("the maildrop can't be read now")

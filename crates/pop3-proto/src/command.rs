@@ -206,28 +206,48 @@ impl<'a> Command<'a> {
 /// The first word of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "each is the keyword it is named after; Command says what it does")]
 pub enum Keyword {
+    /// `USER`, see [`Command::User`].
     User,
+    /// `PASS`, see [`Command::Pass`].
     Pass,
+    /// `APOP`, see [`Command::Apop`].
     Apop,
+    /// `AUTH` with a mechanism, see [`Command::Auth`].
     Auth,
+    /// `AUTH` alone, see [`Command::AuthList`].
     AuthList,
+    /// `STAT`, see [`Command::Stat`].
     Stat,
+    /// `LIST`, see [`Command::List`].
     List,
+    /// `RETR`, see [`Command::Retr`].
     Retr,
+    /// `TOP`, see [`Command::Top`].
     Top,
+    /// `DELE`, see [`Command::Dele`].
     Dele,
+    /// `NOOP`, see [`Command::Noop`].
     Noop,
+    /// `RSET`, see [`Command::Rset`].
     Rset,
+    /// `UIDL`, see [`Command::Uidl`].
     Uidl,
+    /// `LAST`, see [`Command::Last`].
     Last,
+    /// `CAPA`, see [`Command::Capa`].
     Capa,
+    /// `STLS`, see [`Command::Stls`].
     Stls,
+    /// `UTF8`, see [`Command::Utf8`].
     Utf8,
+    /// `LANG`, see [`Command::Lang`].
     Lang,
+    /// `XCLIENT`, see [`Command::Xclient`].
     Xclient,
+    /// `QUIT`, see [`Command::Quit`].
     Quit,
+    /// A keyword that this crate does not know, see [`Command::Extension`].
     Extension,
 }
 
