@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,15 +15,29 @@ START_SECONDS = 30
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens on; all held at once, so that they differ."""
+    """Ports of 127.0.0.1 that nothing listens on; all held at once, so that they differ.
+
+    They are below those that the system hands out for port 0: else a test that goes on beside this run could get one of
+    them before the server that it is for.
+    """
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
-            one.bind((HOST, 0))
+            _bind_somewhere(one)
         return [one.getsockname()[1] for one in sockets]
     finally:
         for one in sockets:
             one.close()
+
+
+def _bind_somewhere(one: socket.socket) -> None:
+    for _ in range(1000):
+        try:
+            one.bind((HOST, random.randrange(10_000, 32_000)))
+            return
+        except OSError:
+            continue
+    raise RuntimeError("no port is free")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

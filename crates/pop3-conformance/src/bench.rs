@@ -20,7 +20,10 @@ const REFUSALS_BEFORE: u32 = 2;
 const REFUSALS_AFTER: u32 = 10;
 
 /// How long a maildrop may stay locked after its session has ended.
-const LOCK: Duration = Duration::from_secs(6);
+pub(crate) const LOCK: Duration = Duration::from_secs(6);
+
+/// How long to wait before a locked maildrop is tried again.
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(200);
 
 /// The longest LOGIN-DELAY that is waited for.
 const LONGEST_DELAY: Duration = Duration::from_secs(20);
@@ -160,19 +163,15 @@ impl<'a> Bench<'a> {
             if reply.positive {
                 return Ok(wire);
             }
-            let (busy, limit) = if reply.has_code("LOGIN-DELAY") {
-                (true, LONGEST_DELAY)
-            } else {
-                let text = reply.text.to_lowercase();
-                (reply.has_code("IN-USE") || text.contains("lock") || text.contains("in use"), LOCK)
-            };
+            let (busy, limit) =
+                if reply.has_code("LOGIN-DELAY") { (true, LONGEST_DELAY) } else { (reply.is_locked(), LOCK) };
             if !busy || started.elapsed() > limit {
                 let text = format!("the login was refused: {}", escaped(&reply.raw));
                 let passing = ["IN-USE", "LOGIN-DELAY", "SYS/TEMP"].iter().any(|code| reply.has_code(code));
                 return Err(if passing { Stop::Later(text) } else { Stop::Failed(text) });
             }
             wire.quit();
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(LOCK_PAUSE);
         }
     }
 

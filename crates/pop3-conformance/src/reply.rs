@@ -51,6 +51,12 @@ impl Reply {
                     .is_some_and(|start| start.eq_ignore_ascii_case(&format!("{level}/")))
         })
     }
+
+    /// Whether a login was refused because another session has the maildrop.
+    pub(crate) fn is_locked(&self) -> bool {
+        let text = self.text.to_lowercase();
+        !self.positive && (self.has_code("IN-USE") || text.contains("lock") || text.contains("in use"))
+    }
 }
 
 /// A line without its end.

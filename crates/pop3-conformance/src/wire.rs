@@ -253,6 +253,10 @@ impl Wire {
         while connection.is_handshaking() {
             let _ = stream.set_read_timeout(Some(left(deadline)));
             if let Err(error) = connection.complete_io(&mut stream) {
+                // A server that is slow has not refused.
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+                    return fail(format!("the handshake did not end within {} s", self.timeout.as_secs()));
+                }
                 let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
                 let outcome = match cause {
                     Some(rustls::Error::InvalidCertificate(fault)) => {

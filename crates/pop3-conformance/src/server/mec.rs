@@ -1,6 +1,6 @@
 //! Mechanisms other than SCRAM.
 
-use super::aut::{begin, begin_plain, respond};
+use super::aut::{begin, begin_plain, respond, try_plain};
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Open, Outside};
 use crate::row::Level::{May, Must, Practice, Should};
@@ -30,11 +30,8 @@ pub(super) const ROWS: &[Row] = &[
         Must,
         "Nobody acts for another user.",
         With(|bench| {
-            let mut wire = begin_plain(bench)?;
             let message = plain(b"nobody-of-this-name", &bench.connect.user, &bench.connect.password);
-            let reply = respond(&mut wire, &message)?;
-            wire.logged_in = reply.positive;
-            wire.quit();
+            let reply = try_plain(bench, &message)?;
             ensure(!reply.positive, || {
                 "the login as another user was taken, or that name ignored".to_owned()
             })?;

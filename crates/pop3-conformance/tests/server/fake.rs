@@ -143,7 +143,7 @@ impl Fake {
     pub(crate) fn connect(&self) -> Connect {
         Connect::new(vec![self.address], USER.as_bytes(), PASSWORD.as_bytes())
             .with_tls(Tls::Off, Arc::clone(&self.client), ServerName::try_from("localhost").unwrap())
-            .with_timeout(Duration::from_secs(2))
+            .with_timeout(Duration::from_secs(4))
             .with_pause(Duration::from_millis(50))
     }
 }
