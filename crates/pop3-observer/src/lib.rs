@@ -28,7 +28,7 @@
 //!     found,
 //!     [
 //!         "server practice 1957-1.02: a reply without text: some clients stumble over it",
-//!         "client SHOULD 2595-2.10: a password goes over the line in clear",
+//!         "client SHOULD 2595-2.10: a password is sent in clear text",
 //!         "server MUST 1939-3.09: a status indicator that is not in upper case",
 //!     ]
 //! );
