@@ -11,20 +11,25 @@ const LIST: &str = "tests/data/conformance.txt";
 const INTRODUCTION: &str = "\
 # Conformance
 
-Every requirement that the RFCs of POP3 and the practice of its servers and clients make, and what proves that
-it is met. A requirement has the number of its RFC and section and a running number (`1939-5.20` is from
-RFC 1939 section 5), or a name where no RFC makes it: SEC robustness, PRS practice of servers, TOL tolerance of
-clients, MDR Maildirs, LOGIN, XOA and EXT mechanisms of SASL. S is the server, C the client, B both. *practice*
-is what no RFC says, or not clearly: there a row stands for a decision of ours.
+This page lists every requirement on POP3 servers and clients, and what proves that ours meet it. Requirements come
+from the RFCs and from the practice of servers and clients.
 
-A link leads to the file of the test that is named. *interop* is a check of [tests/interop](interop.md), with
-real clients and servers. What is said in words is a reason why there is no test: the row does not bind us, is a
-choice of ours, or was reviewed.
+A number such as `1939-5.20` consists of the RFC, its section, and a running number. Requirements that are in no RFC
+have a name: SEC for robustness, PRS for the practice of servers, TOL for the tolerance of clients, MDR for Maildirs,
+and LOGIN, XOA and EXT for SASL mechanisms. The role is S for the server, C for the client, and B for both. The level
+*practice* means that no RFC states the requirement clearly; the row describes our decision.
 
-This page is made by `UPDATE_DOCS=1 cargo test -p pop3-tests --test conformance` from
-`tests/data/conformance.txt` and the comments of the tests. The test fails when the page is out of date, when a
-row has neither proof nor reason, when a comment names a row that there is not or stands at no test, and when a
-test or check that is named does not exist.
+Each link leads to the file of the test that it names. *interop* is a check of [tests/interop](interop.md) with real
+clients and servers. A proof in words is the reason why there is no test: the row does not bind us, it is a choice of
+ours, or it was reviewed.
+
+`UPDATE_DOCS=1 cargo test -p pop3-tests --test conformance` generates this page from `tests/data/conformance.txt` and
+the comments of the tests. The test fails if
+
+- the page is out of date;
+- a row has neither a proof nor a reason;
+- a comment names a row that does not exist, or does not belong to a test;
+- a named test or check does not exist.
 ";
 
 /// The macros whose arguments are functions that are run as tests.

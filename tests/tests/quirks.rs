@@ -15,14 +15,17 @@ use pop3_tests::split::{OCTETS, WHOLE};
 const INTRODUCTION: &str = "\
 # Quirks
 
-What real servers do against the protocol, and what the client makes of it. A quirk is taken by the lenient
-client, which is the default, and told with the event that it is about: `Event::quirks` of the core,
-`Client::quirks` of the driver, and the lines `odd` of `pop3 check`. In strict mode (`Config::strict`, `--strict`) it ends the
-connection. What could make the client believe a message, a deletion or a login that is none is an error in
-both modes; it makes the connection unusable, as nobody can tell any more which reply belongs to which command.
+A quirk is a protocol violation by a real server that the client tolerates. In lenient mode, which is the default, the
+client continues and reports the quirk with the event that it concerns. You find it in `Event::quirks` of the core, in
+`Client::quirks` of the driver, and in the lines `odd` of `pop3 check`. In strict mode (`Config::strict`, `--strict`), a
+quirk ends the connection.
 
-This page is made by `UPDATE_DOCS=1 cargo test -p pop3-tests --test quirks` from `tests/data/quirks.txt`, which
-has an exchange for each, and the test plays them.
+Some violations could make the client believe that it has a message, a deletion or a login when it has not. These are
+errors in both modes. The connection then becomes unusable, because the client can no longer tell which reply belongs
+to which command.
+
+`UPDATE_DOCS=1 cargo test -p pop3-tests --test quirks` generates this page from `tests/data/quirks.txt`. That file
+contains a dialogue for each entry, and the test plays all of them.
 ";
 
 fn root() -> PathBuf {
@@ -233,7 +236,7 @@ fn row(out: &mut String, name: &str, entry: &Entry) {
 fn docs_quirks_is_made_from_the_file() {
     let mut made = INTRODUCTION.to_owned();
     let entries = entries();
-    made.push_str("\n## Taken with a warning, refused in strict mode\n\n| quirk | what | seen in | requirement |\n|---|---|---|---|\n");
+    made.push_str("\n## Tolerated, but refused in strict mode\n\n| quirk | what | seen in | requirement |\n|---|---|---|---|\n");
     for entry in &entries {
         if let Kind::Quirk(quirk) = entry.kind {
             row(&mut made, &format!("`{quirk:?}` | "), entry);
@@ -247,19 +250,20 @@ fn docs_quirks_is_made_from_the_file() {
             row(&mut made, &format!("`{error}` | "), entry);
         }
     }
-    made.push_str("\n## Odd, but no fault\n\n| what | seen in | requirement |\n|---|---|---|\n");
+    made.push_str("\n## Unusual, but allowed\n\n| what | seen in | requirement |\n|---|---|---|\n");
     for entry in entries.iter().filter(|entry| entry.kind == Kind::Fine) {
         row(&mut made, "", entry);
     }
     made.push_str(
-        "\n## What no reader can find out\n\n\
-         - A server that answers the next command before the end of a message (zone-eu/wildduck PR #950) looks as if\n  \
-           the reply were content: use `Config::pipelining` or `--no-pipelining` where PIPELINING is announced and\n  \
-           broken (jstedfast/MailKit #174).\n\
-         - A server that hangs up on CAPA: `Options::capabilities` or `--no-capa` (TOL-17).\n\
-         - A timestamp in a greeting is no promise of APOP (jstedfast/MailKit #395): APOP is used on request only.\n\
-         - Texts of refusals are not guessed at: without a response code a refused login may be anything (TOL-19).\n\
-         - How slow is too slow: each time limit is a setting of its own (TOL-24).\n",
+        "\n## What a client cannot detect\n\n\
+         - Some servers answer the next command before the end of a message (zone-eu/wildduck PR #950). The reply then\n  \
+           looks like part of the message. If a server announces PIPELINING but handles it wrongly\n  \
+           (jstedfast/MailKit #174), set `Config::pipelining` or use `--no-pipelining`.\n\
+         - Some servers hang up when they receive CAPA. Set `Options::capabilities` or use `--no-capa` (TOL-17).\n\
+         - A timestamp in the greeting does not mean that APOP works (jstedfast/MailKit #395). The client uses APOP only\n  \
+           on request.\n\
+         - A refused login without a response code can have any reason (TOL-19). The client does not guess from the text.\n\
+         - No single rule says when a server is too slow, so each time limit is a setting of its own (TOL-24).\n",
     );
     let path = root().join("docs/quirks.md");
     if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {

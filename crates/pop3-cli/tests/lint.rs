@@ -78,20 +78,20 @@ fn violations_stand_under_their_lines_and_secrets_nowhere() {
         text(&output),
         "S: +ok \\x1b[31mred\n\
         \x20  ^ MUST server 1939-3.09: a status indicator that is not in upper case\n\
-        \x20  ^ practice server 1939-3.17: a control or 8-bit octet within the text of a reply\n\
+        \x20  ^ practice server 1939-3.17: the text of a reply contains a control character or an 8-bit octet\n\
         C: USER mrose\nS: +OK next\nC: PASS ***\n\
-        \x20  ^ SHOULD client 2595-2.10: a password goes over the line in clear\n\
+        \x20  ^ SHOULD client 2595-2.10: a password is sent in clear text\n\
         S: +OK in\nC: AUTH PLAIN ***\n\
-        \x20  ^ practice client 1939-3.08: a command that this state does not have\n\
-        \x20  ^ SHOULD client 2449-6.31: AUTH with a mechanism that no CAPA has listed\n\
-        \x20  ^ SHOULD client 2595-2.10: a password goes over the line in clear\n\
+        \x20  ^ practice client 1939-3.08: this command is not allowed in this state\n\
+        \x20  ^ SHOULD client 2449-6.31: AUTH uses a mechanism that CAPA did not list\n\
+        \x20  ^ SHOULD client 2595-2.10: a password is sent in clear text\n\
         S: -ERR no\nC: QUIT\nS: +OK bye\n<the server closes>\n\
         1 session, 4 commands; violations: 1 MUST, 3 SHOULD, 2 practice\n\
         \x20 MUST server 1939-3.09 x1: a status indicator that is not in upper case\n\
-        \x20 SHOULD client 2595-2.10 x2: a password goes over the line in clear\n\
-        \x20 SHOULD client 2449-6.31 x1: AUTH with a mechanism that no CAPA has listed\n\
-        \x20 practice client 1939-3.08 x1: a command that this state does not have\n\
-        \x20 practice server 1939-3.17 x1: a control or 8-bit octet within the text of a reply\n"
+        \x20 SHOULD client 2595-2.10 x2: a password is sent in clear text\n\
+        \x20 SHOULD client 2449-6.31 x1: AUTH uses a mechanism that CAPA did not list\n\
+        \x20 practice client 1939-3.08 x1: this command is not allowed in this state\n\
+        \x20 practice server 1939-3.17 x1: the text of a reply contains a control character or an 8-bit octet\n"
     );
     assert_eq!(output.status.code(), Some(1));
 
@@ -236,14 +236,14 @@ C: CAPA
 S: +OK list
 S: TOP
 S: X.Y
-   ^ MUST server 2449-5.06: a capability with an octet that none may have
+   ^ MUST server 2449-5.06: a capability contains an octet that is not allowed
 S: . (2 lines, 10 octets)
 C: QUIT
 S: +OK bye
 <the server closes>
 <the client closes>
 1 session, 2 commands; violations: 1 MUST, 0 SHOULD, 0 practice
-  MUST server 2449-5.06 x1: a capability with an octet that none may have
+  MUST server 2449-5.06 x1: a capability contains an octet that is not allowed
 ";
 
 #[test]

@@ -27,8 +27,8 @@
 //! assert_eq!(
 //!     found,
 //!     [
-//!         "server practice 1957-1.02: a reply without text: some clients stumble over it",
-//!         "client SHOULD 2595-2.10: a password goes over the line in clear",
+//!         "server practice 1957-1.02: a reply has no text, which confuses some clients",
+//!         "client SHOULD 2595-2.10: a password is sent in clear text",
 //!         "server MUST 1939-3.09: a status indicator that is not in upper case",
 //!     ]
 //! );

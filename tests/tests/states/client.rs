@@ -48,7 +48,7 @@ fn client_session(state: State, channel: Channel, named: bool) -> Session {
 fn keyword(keyword: Keyword) -> String {
     match keyword.as_str() {
         "" => "an extension".into(),
-        "AUTH" if keyword == Keyword::AuthList => "`AUTH` alone".into(),
+        "AUTH" if keyword == Keyword::AuthList => "`AUTH` without an argument".into(),
         word => format!("`{word}`"),
     }
 }
@@ -71,7 +71,7 @@ fn signal(mut session: Session, signal: Signal) -> String {
         }
         Ok(does) => {
             let mut text = match does {
-                Action::Continue => "goes on".to_owned(),
+                Action::Continue => "continues".to_owned(),
                 Action::StartTls => "TLS begins".to_owned(),
                 Action::Close => "closes".to_owned(),
                 other => panic!("{other:?}: the table has no words for it"),
@@ -87,9 +87,11 @@ fn signal(mut session: Session, signal: Signal) -> String {
 pub(crate) fn tables(out: &mut String) {
     use Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
     out.push_str(
-        "## Client\n\n`pop3_proto::client::Session`. `–` is a misuse: nothing is sent and nothing changes.\n\n\
-         ### What may be sent\n\nAuthorization stands here three times: on a plaintext channel, on one that may carry\n\
-         passwords, and there behind a positive reply to USER.\n\n",
+        "## Client\n\nThese are the rules of `pop3_proto::client::Session`. `→` leads to the next state if it changes. `–` is a\n\
+         misuse: nothing is sent, and nothing changes.\n\n\
+         ### What may be sent\n\n\
+         The table has three columns for the state Authorization: on a plaintext channel, on a channel that may carry\n\
+         passwords, and on the latter after a positive reply to USER (\"named\").\n\n",
     );
     let mut columns =
         vec![("Authorization, plaintext".to_owned(), State::Authorization, Channel::Plaintext, false)];
@@ -114,10 +116,10 @@ pub(crate) fn tables(out: &mut String) {
                     signal(client_session(*state, *channel, *named), SendSealedAuth)
                 })
                 .collect();
-            writeln!(out, "| `AUTH` that shows no secret | {} |", cells.join(" | ")).unwrap();
+            writeln!(out, "| `AUTH` that reveals no secret | {} |", cells.join(" | ")).unwrap();
         }
     }
-    out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before it |\n|---|---|---|---|---|\n");
+    out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before the reply |\n|---|---|---|---|---|\n");
     for word in keywords() {
         for (state, named) in [(State::Authorization, true), (State::Transaction, false)] {
             let mut session = client_session(state, Channel::TrustedPlaintext, named);
@@ -130,7 +132,7 @@ pub(crate) fn tables(out: &mut String) {
             writeln!(out, "| {} | {state:?} | {} | {noop} |", keyword(word), replies.join(" | ")).unwrap();
         }
     }
-    out.push_str("\n### An exchange of AUTH, its line sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
+    out.push_str("\n### An AUTH exchange after AUTH was sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
     let mut sent = client_session(State::Authorization, Channel::TrustedPlaintext, false);
     let _ = sent.step(Send(Keyword::Auth)).unwrap();
     let mut challenged = sent;
@@ -139,7 +141,7 @@ pub(crate) fn tables(out: &mut String) {
     let _ = cancelled.step(Cancel).unwrap();
     for (name, event) in [
         ("a challenge", Challenge),
-        ("an answer", Respond),
+        ("a response", Respond),
         ("`*`", Cancel),
         ("`+OK`", Reply(Keyword::Auth, Status::Positive)),
         ("`-ERR`", Reply(Keyword::Auth, Status::Negative)),
@@ -148,7 +150,7 @@ pub(crate) fn tables(out: &mut String) {
         let cells = [sent, challenged, cancelled].map(|session| signal(session, event));
         writeln!(out, "| {name} | {} |", cells.join(" | ")).unwrap();
     }
-    out.push_str("\n### Greeting and handshake\n\n");
+    out.push_str("\n### Greeting and TLS handshake\n\n");
     let names: Vec<_> = CLIENT_STATES.iter().map(|state| format!("{state:?}")).collect();
     writeln!(out, "| | {} |\n|---{}|", names.join(" | "), "|---".repeat(names.len())).unwrap();
     for (name, event) in [

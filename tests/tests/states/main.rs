@@ -11,8 +11,9 @@ mod server;
 // Appendix A of the requirements, 1939-3.08
 #[test]
 fn docs_states_is_the_table_of_the_rules() {
-    let mut made = "# States and events\n\nMade from the rules by the test `states` of the package `pop3-tests`; do not edit \
-                    it by hand. After a\nchange of the rules: `UPDATE_DOCS=1 cargo test -p pop3-tests --test states`.\n\n"
+    let mut made = "# States and events\n\nThis page shows how each session reacts to each event in each state. \
+                    `UPDATE_DOCS=1 cargo test -p pop3-tests --test states` generates\nit from the rules. Do not edit it \
+                    by hand.\n\n"
         .to_owned();
     server::tables(&mut made);
     client::tables(&mut made);

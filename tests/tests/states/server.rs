@@ -162,11 +162,11 @@ fn commands() -> Vec<(&'static str, Make)> {
     commands.push(("a name that is not UTF-8", || Event::Command(Command::parse(b"USER \xc3").unwrap())));
     commands.push(("a response", || Event::Sasl(SaslResponse::Octets(Base64::EMPTY))));
     commands.push(("a response of `*`", || Event::Sasl(SaslResponse::Cancel)));
-    commands.push(("a response that is no base64", || Event::Malformed {
+    commands.push(("a response that is not base64", || Event::Malformed {
         keyword: None,
         error: CommandError::Base64,
     }));
-    commands.push(("a line that is no command", || Event::Malformed {
+    commands.push(("a line that is not a command", || Event::Malformed {
         keyword: None,
         error: CommandError::Unknown,
     }));
@@ -211,15 +211,15 @@ fn action(action: &Action) -> String {
         Action::Nothing => "nothing is sent".into(),
         Action::Reply(reply) => line(reply),
         Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
-        Action::Refuse { reply, .. } => format!("{}, held back", line(reply)),
-        Action::DropListing { .. } => "drop listing".into(),
+        Action::Refuse { reply, .. } => format!("{}, delayed", line(reply)),
+        Action::DropListing { .. } => "the number of messages and their size".into(),
         Action::Listing { listing, .. } => format!("all {}s", column(listing.column())),
         Action::Entry(listing) => column(listing.column()).into(),
         Action::Last(_) => "the highest number".into(),
         Action::Capabilities { .. } => "capabilities".into(),
         Action::Mechanisms { .. } => "the mechanisms".into(),
         Action::Challenge(_) => "`+` and the challenge".into(),
-        Action::Language { line: reply, .. } => format!("{}, the tag before it", line(reply)),
+        Action::Language { line: reply, .. } => format!("{}, with the language tag", line(reply)),
         Action::Languages { .. } => "the languages".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
         Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
@@ -231,11 +231,11 @@ fn action(action: &Action) -> String {
         Action::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
         Action::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
         Action::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
-        Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the octets follow".into(),
+        Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the message follows".into(),
         Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
         Action::EndBody => "the end of the message".into(),
-        Action::StartTls(_) => "`+OK`, input thrown away, TLS begins".into(),
-        Action::Close { line: None, .. } => "closes, nothing is sent".into(),
+        Action::StartTls(_) => "`+OK`, input discarded, TLS begins".into(),
+        Action::Close { line: None, .. } => "closes without a reply".into(),
         Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
         other @ (Action::Ask(_) | _) => {
             panic!("{other:?}: the table has no words for it")
@@ -281,12 +281,16 @@ fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
 pub(crate) fn tables(out: &mut String) {
     out.push_str(
         "## Server\n\n\
-         `pop3_proto::server::Session`. The maildrop has three messages; the second is marked as deleted. STLS is\n\
-         offered, LAST is not, and the greeting had a timestamp. AUTH has PLAIN, CRAM-MD5, and EXTERNAL under TLS;\n\
-         UTF8 is offered with USER, LANG with German and English, and the peer is a proxy that is trusted. `–` is a\n\
-         misuse: an error for the caller that changes nothing.\n\n\
+         These are the rules of `pop3_proto::server::Session`. The tables use this session:\n\n\
+         - The maildrop has three messages, and the second is marked as deleted.\n\
+         - STLS is offered, LAST is not, and the greeting has a timestamp.\n\
+         - AUTH offers PLAIN, CRAM-MD5, and, under TLS, EXTERNAL.\n\
+         - UTF8 is offered with USER, and LANG with German and English.\n\
+         - The peer is a trusted proxy, so XCLIENT is allowed.\n\n\
+         `→` leads to the next state if it changes. \"Asks\" means a request to the store. `–` is a misuse: the caller gets\n\
+         an error, and nothing changes.\n\n\
          ### Commands on a channel that may carry passwords\n\n\
-         No command is taken while an answer is owed; the connection leaves it in the input.\n\n",
+         While the store owes an answer, the connection leaves commands in the input.\n\n",
     );
     table(out, Channel::TrustedPlaintext, &commands());
     let some =
@@ -314,11 +318,11 @@ pub(crate) fn tables(out: &mut String) {
             writeln!(out, "| {name} | {cell} |").unwrap();
         }
     }
-    out.push_str("\n### Answers of the store, and the handshake\n\n");
+    out.push_str("\n### Answers of the store, and the TLS handshake\n\n");
     table(out, Channel::TrustedPlaintext, &answers());
     out.push_str(
-        "### From outside\n\nTime-outs, the end of the input and the embedder's wish close a session in any state but\n\
-         `Closed`. Nothing is removed, unless the commit was asked for already.\n\n",
+        "### Closing from outside\n\nA timeout, the end of the input, or the embedder can close a session in any state but `Closed`. No message\n\
+         is removed, unless the store was already asked to commit.\n\n",
     );
     for state in STATES {
         let mut session = session(state, Channel::TrustedPlaintext);

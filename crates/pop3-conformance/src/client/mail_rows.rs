@@ -7,14 +7,14 @@ use crate::row::{Row, row};
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 
 pub(super) const IN_PIECES: &[Row] =
-    &[row("1939-3.19", Must, "Replies that come octet by octet mean the same.", Judge(Heard::took_all))];
+    &[row("1939-3.19", Must, "Replies that arrive octet by octet mean the same.", Judge(Heard::took_all))];
 
 pub(super) const DOTS: &[Row] = &[
-    row("1939-3.30", Must, "The end is found when it comes in pieces.", Judge(Heard::took_all)),
+    row("1939-3.30", Must, "The end of a reply is found when it arrives in pieces.", Judge(Heard::took_all)),
     row(
         "1939-3.31",
         Must,
-        "A dot that is not alone on its line ends nothing.",
+        "A dot that is not alone on its line does not end a reply.",
         Judge(|heard| {
             let twice = heard.lines.iter().filter(|line| line.keyword == "RETR").count();
             ensure(twice >= heard.messages, || format!("the client sent {}", heard.commands()))?;
@@ -24,16 +24,16 @@ pub(super) const DOTS: &[Row] = &[
 ];
 
 pub(super) const BARE_LF: &[Row] =
-    &[row("1939-3.35", Practice, "A dot behind a bare LF ends nothing.", Judge(Heard::took_all))];
+    &[row("1939-3.35", Practice, "A dot after a bare LF does not end a reply.", Judge(Heard::took_all))];
 pub(super) const LONG_LINE: &[Row] =
-    &[row("1939-3.38", Practice, "Lines have no limit in a body.", Judge(Heard::took_all))];
+    &[row("1939-3.38", Practice, "Lines of a message may have any length.", Judge(Heard::took_all))];
 pub(super) const OCTETS: &[Row] =
-    &[row("1939-3.39", Practice, "NUL and 8-bit octets pass.", Judge(Heard::took_all))];
+    &[row("1939-3.39", Practice, "NUL and 8-bit octets in a message are accepted.", Judge(Heard::took_all))];
 
 pub(super) const EMPTY: &[Row] = &[row(
     "1939-3.26",
     Must,
-    "An empty listing is no fault.",
+    "An empty listing is accepted.",
     Judge(|heard| {
         ensure(heard.has("STAT") || heard.has("LIST") || heard.has("UIDL"), || {
             format!("the client sent {}", heard.commands())
@@ -61,7 +61,7 @@ pub(super) const PIPELINING: &[Row] = &[
     row(
         "1939-7.25",
         Practice,
-        "Whether the password runs ahead is the client's choice.",
+        "The client may send PASS before the reply to USER.",
         Judge(|heard| {
             heard.reached("PASS")?;
             let ahead = heard.all("PASS").any(|line| line.pipelined);
@@ -87,7 +87,7 @@ pub(super) const EXPIRE: &[Row] = &[row(
 pub(super) const TRUNCATED: &[Row] = &[row(
     "1939-3.37",
     Practice,
-    "A message that is cut is not deleted, nor taken for whole.",
+    "A truncated message is not deleted, nor treated as complete.",
     Judge(|heard| {
         heard.reached("RETR")?;
         // The connection ends in message 2: what was deleted before can't be committed any more.
@@ -100,7 +100,7 @@ pub(super) const TRUNCATED: &[Row] = &[row(
 pub(super) const UNSTUFFED: &[Row] = &[row(
     "TOL-14",
     Practice,
-    "When a message ends too early, loss of step is noticed.",
+    "A message that ends too early is noticed.",
     Judge(|heard| {
         heard.reached("RETR")?;
         let committed = heard.numbers("DELE").contains(&1) && heard.has("QUIT");
@@ -111,17 +111,17 @@ pub(super) const UNSTUFFED: &[Row] = &[row(
 )];
 
 pub(super) const EXTRA_FIELDS: &[Row] = &[
-    row("1939-5.23", Must, "What follows the size means nothing.", Judge(Heard::took_all)),
+    row("1939-5.23", Must, "Text after the size is ignored.", Judge(Heard::took_all)),
     row("TOL-08", Practice, "Lines of LIST may have more fields.", Judge(Heard::took_all)),
 ];
 
 pub(super) const GAPS: &[Row] =
-    &[row("1939-5.32", Practice, "Numbers need not be dense.", Judge(|heard| heard.took(&[2, 5])))];
+    &[row("1939-5.32", Practice, "Listings may skip numbers.", Judge(|heard| heard.took(&[2, 5])))];
 
 pub(super) const TWINS: &[Row] = &[row(
     "1939-7.56",
     Should,
-    "Of two messages with one unique-id none is lost.",
+    "If two messages have the same unique-id, neither is lost.",
     Judge(|heard| {
         heard.reached("RETR")?;
         heard.deleted_only(&[1, 2, 3])?;
@@ -131,10 +131,10 @@ pub(super) const TWINS: &[Row] = &[row(
 )];
 
 pub(super) const CASE: &[Row] =
-    &[row("1939-7.57", Practice, "Unique-ids have case.", Judge(Heard::took_all))];
+    &[row("1939-7.57", Practice, "Unique-ids are case-sensitive.", Judge(Heard::took_all))];
 
 pub(super) const LONG_UID: &[Row] =
-    &[row("1939-7.58", Practice, "A long unique-id is taken or refused.", Judge(either))];
+    &[row("1939-7.58", Practice, "A long unique-id is accepted or refused.", Judge(either))];
 pub(super) const NO_UID: &[Row] = &[row(
     "TOL-10",
     Practice,
@@ -142,17 +142,13 @@ pub(super) const NO_UID: &[Row] = &[row(
     Judge(either),
 )];
 
-pub(super) const SIZES: &[Row] = &[row(
-    "TOL-13",
-    Practice,
-    "A size that is wrong does not decide where a message ends.",
-    Judge(Heard::took_all),
-)];
+pub(super) const SIZES: &[Row] =
+    &[row("TOL-13", Practice, "A wrong size does not decide where a message ends.", Judge(Heard::took_all))];
 
 pub(super) const HUGE_SIZE: &[Row] = &[row(
     "1939-5.30",
     Practice,
-    "A huge size makes nobody allocate or wait.",
+    "A huge size causes no allocation and no waiting.",
     Judge(|heard| {
         heard.reached("PASS").or_else(|_| heard.reached("AUTH"))?;
         ensure(!heard.waited, || "the client waits for more".to_owned())?;
@@ -163,7 +159,7 @@ pub(super) const HUGE_SIZE: &[Row] = &[row(
 pub(super) const BAD_STAT: &[Row] = &[row(
     "1939-5.24",
     Must,
-    "Figures that are none are an error, and no crash.",
+    "Invalid numbers are an error and cause no crash.",
     Judge(|heard| {
         heard.reached("STAT").or_else(|_| heard.reached("LIST"))?;
         either(heard)
@@ -173,7 +169,7 @@ pub(super) const BAD_STAT: &[Row] = &[row(
 pub(super) const NOT_REMOVED: &[Row] = &[row(
     "1939-6.15",
     Practice,
-    "A refused QUIT is no success.",
+    "A refused QUIT is not a success.",
     Judge(|heard| {
         heard.reached("DELE")?;
         heard.reached("QUIT")?;
@@ -184,7 +180,7 @@ pub(super) const NOT_REMOVED: &[Row] = &[row(
 pub(super) const NO_FAREWELL: &[Row] = &[row(
     "TOL-07",
     Practice,
-    "The end in place of the reply to QUIT is reported.",
+    "A connection that ends without the reply to QUIT is reported.",
     Judge(|heard| {
         heard.reached("DELE")?;
         heard.reached("QUIT")?;
@@ -193,7 +189,7 @@ pub(super) const NO_FAREWELL: &[Row] = &[row(
 )];
 
 pub(super) const UNENDED_FAREWELL: &[Row] =
-    &[row("TOL-06", Practice, "A last reply without CRLF is taken or reported.", Judge(either))];
+    &[row("TOL-06", Practice, "A last reply without CRLF is accepted or reported.", Judge(either))];
 
 /// Both is right: to go through, or to stop with an error; not to hang, nor to delete what was not fetched.
 pub(super) fn either(heard: &Heard) -> Verdict {

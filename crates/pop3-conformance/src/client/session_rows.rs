@@ -23,7 +23,7 @@ pub(super) const PLAIN: &[Row] = &[
     row(
         "1939-3.03",
         Must,
-        "Words are separated by one space; none is behind them.",
+        "Words are separated by one space, and no space follows the last.",
         Judge(|heard| {
             heard.each(|line| {
                 let bare = crate::wire::trimmed(&line.raw);
@@ -48,19 +48,19 @@ pub(super) const PLAIN: &[Row] = &[
     row(
         "2449-4.04",
         Must,
-        "A command has 255 octets at most.",
+        "A command has at most 255 octets.",
         Judge(|heard| heard.each(|line| line.raw.len() <= 255)),
     ),
     row(
         "2449-6.63",
         Must,
-        "Without PIPELINING one command is on its way.",
+        "Without PIPELINING, commands are sent one at a time.",
         Judge(|heard| heard.each(|line| !line.pipelined)),
     ),
     row(
         "1939-3.47",
         Practice,
-        "The client ends by QUIT and waits for the reply.",
+        "The client ends with QUIT and waits for the reply.",
         Judge(|heard| {
             heard.reached("RETR")?;
             ensure(heard.has("QUIT"), || "the client did not send QUIT".to_owned())?;
@@ -71,7 +71,7 @@ pub(super) const PLAIN: &[Row] = &[
     row(
         "1939-5.10",
         Practice,
-        "No number is 0 or above the last one.",
+        "The client uses no number that is 0 or above the last one.",
         Judge(|heard| {
             for keyword in ["RETR", "DELE", "TOP", "LIST", "UIDL"] {
                 for number in heard.numbers(keyword) {
@@ -86,7 +86,7 @@ pub(super) const PLAIN: &[Row] = &[
 pub(super) const SPACES: &[Row] = &[row(
     "1939-7.18",
     Must,
-    "A password is sent as it is, behind one space.",
+    "A password is sent unchanged, after one space.",
     Judge(|heard| {
         heard.reached("PASS")?;
         let Some(password) = &heard.password else { return skip("the password is not known") };
@@ -99,7 +99,7 @@ pub(super) const SPACES: &[Row] = &[row(
 pub(super) const NON_ASCII: &[Row] = &[row(
     "6856-2.17",
     Must,
-    "Without UTF8 USER no password goes out that is not ASCII.",
+    "Without UTF8 USER, passwords beyond ASCII are not sent.",
     Judge(|heard| {
         if heard.password.is_none() {
             return skip("the password is not known");
@@ -116,7 +116,7 @@ pub(super) const NON_ASCII: &[Row] = &[row(
 pub(super) const TURNED_AWAY: &[Row] = &[row(
     "1939-4.02",
     Must,
-    "Nothing goes out before the greeting, or to one that refuses.",
+    "Nothing is sent before the greeting, or after a negative one.",
     Judge(|heard| {
         ensure(heard.before_greeting.is_empty(), || "something came before the greeting".to_owned())?;
         ensure(heard.lines.iter().all(|line| line.keyword == "QUIT"), || {
@@ -130,7 +130,7 @@ pub(super) const TURNED_AWAY: &[Row] = &[row(
 pub(super) const OTHER_PROTOCOL: &[Row] = &[row(
     "2449-3.02",
     Must,
-    "What is no reply is not taken for one.",
+    "A line that is not a reply is not accepted as one.",
     Judge(|heard| {
         heard.no_credentials()?;
         ensure(!heard.believed_login(), || format!("the client sent {}", heard.commands()))?;
@@ -140,12 +140,12 @@ pub(super) const OTHER_PROTOCOL: &[Row] = &[row(
 )];
 
 pub(super) const NO_STATUS: &[Row] =
-    &[row("2449-3.03", Practice, "+OKAY is not +OK; taken or refused, the session is clean.", Judge(either))];
+    &[row("2449-3.03", Practice, "+OKAY is not +OK; the session stays consistent.", Judge(either))];
 
 pub(super) const ENDLESS_LINE: &[Row] = &[row(
     "2449-3.04",
     Practice,
-    "A reply line is bounded.",
+    "The length of a reply line is limited.",
     Judge(|heard| {
         if heard.taken == 0 {
             return skip("the client did not log in");
@@ -161,34 +161,34 @@ pub(super) const BARE_STATUS: &[Row] =
 pub(super) const ODD_TEXTS: &[Row] = &[row(
     "1939-3.16",
     Must,
-    "Behind the status only STAT and listings have a meaning.",
+    "Text after the status matters only for STAT and listings.",
     Judge(Heard::took_all),
 )];
 pub(super) const EIGHT_BIT: &[Row] =
-    &[row("TOL-20", Practice, "Texts may have 8-bit octets.", Judge(Heard::took_all))];
+    &[row("TOL-20", Practice, "Texts may contain 8-bit octets.", Judge(Heard::took_all))];
 pub(super) const OLD: &[Row] = &[
     row(
         "1939-3.28",
         Must,
-        "Behind a refusal no listing is waited for.",
+        "The client does not wait for a listing after a refusal.",
         Judge(|heard| {
             ensure(!heard.waited, || "the client waits".to_owned())?;
             heard.reached("USER")?;
             done()
         }),
     ),
-    row("2449-5.11", Must, "Nothing beyond the minimum is needed.", Judge(Heard::took_all)),
+    row("2449-5.11", Must, "The client needs only the minimal commands.", Judge(Heard::took_all)),
 ];
 
 pub(super) const ODD_CAPA: &[Row] = &[
-    row("2449-5.07", Must, "Tags that are not known mean nothing.", Judge(Heard::took_all)),
+    row("2449-5.07", Must, "Unknown tags are ignored.", Judge(Heard::took_all)),
     row("TOL-15", Practice, "Empty lines, tabs and lower case in CAPA do no harm.", Judge(Heard::took_all)),
 ];
 
 pub(super) const NO_USER: &[Row] = &[row(
     "1939-7.24",
     Practice,
-    "Behind a refused USER no PASS is sent.",
+    "After a refused USER, PASS is not sent.",
     Judge(|heard| {
         heard.reached("USER")?;
         ensure(!heard.has("PASS"), || "PASS was sent".to_owned())?;
@@ -200,7 +200,7 @@ pub(super) const NO_USER: &[Row] = &[row(
 pub(super) const WRONG_PASSWORD: &[Row] = &[row(
     "5034-4.29",
     Practice,
-    "Behind a refused login no weaker one is tried.",
+    "After a refused login, no weaker one is tried.",
     Judge(|heard| {
         let logins: Vec<&str> = heard
             .lines
@@ -219,7 +219,7 @@ pub(super) const WRONG_PASSWORD: &[Row] = &[row(
 pub(super) const EXTRA_REPLY: &[Row] = &[row(
     "SEC-07",
     Practice,
-    "A reply that nobody asked for is noticed.",
+    "A reply that no command asked for is noticed.",
     Judge(|heard| {
         heard.reached("USER")?;
         ensure(!heard.believed_login(), || {
@@ -233,7 +233,7 @@ pub(super) const EXTRA_REPLY: &[Row] = &[row(
 pub(super) const BAD_TIMESTAMP: &[Row] = &[row(
     "1939-7.39",
     Practice,
-    "A timestamp that is no msg-id is not used.",
+    "A timestamp that is not a msg-id is not used.",
     Judge(|heard| {
         ensure(!heard.lines.is_empty(), || "the client did not come".to_owned())?;
         ensure(!heard.has("APOP"), || "APOP was sent".to_owned())?;
@@ -242,13 +242,13 @@ pub(super) const BAD_TIMESTAMP: &[Row] = &[row(
 )];
 
 pub(super) const LOWER_CASE: &[Row] =
-    &[row("TOL-02", Practice, "A status in lower case is taken or refused.", Judge(either))];
+    &[row("TOL-02", Practice, "A status in lower case is accepted or refused.", Judge(either))];
 pub(super) const LF_ONLY: &[Row] =
-    &[row("TOL-03", Practice, "A status that ends with LF is taken or refused.", Judge(either))];
+    &[row("TOL-03", Practice, "A status that ends with LF is accepted or refused.", Judge(either))];
 pub(super) const TABS: &[Row] =
-    &[row("TOL-04", Practice, "Tabs and spaces behind the status are taken or refused.", Judge(either))];
+    &[row("TOL-04", Practice, "Tabs and spaces after the status are accepted or refused.", Judge(either))];
 pub(super) const BLANK_LINE: &[Row] =
-    &[row("TOL-05", Practice, "A blank line before the greeting is taken or refused.", Judge(either))];
+    &[row("TOL-05", Practice, "A blank line before the greeting is accepted or refused.", Judge(either))];
 
 pub(super) const EMPTY_CHALLENGE: &[Row] = &[row(
     "5034-4.04",
@@ -268,7 +268,7 @@ pub(super) const EMPTY_CHALLENGE: &[Row] = &[row(
 pub(super) const BAD_CHALLENGE: &[Row] = &[row(
     "5034-4.15",
     Must,
-    "A challenge that is no base64 makes the client cancel.",
+    "The client cancels after a challenge that is not base64.",
     Judge(|heard| {
         heard.reached("AUTH")?;
         let responses: Vec<&[u8]> = heard.all("").map(|line| crate::wire::trimmed(&line.raw)).collect();
@@ -284,7 +284,7 @@ pub(super) const BAD_CHALLENGE: &[Row] = &[row(
 pub(super) const UNPROVEN: &[Row] = &[row(
     "5034-4.18",
     Must,
-    "A login without the server's proof is none.",
+    "A SCRAM login without the server's proof is not accepted.",
     Judge(|heard| {
         let scram = heard.all("AUTH").any(|line| line.argument.to_ascii_uppercase().starts_with(b"SCRAM"));
         if !scram {
@@ -299,7 +299,7 @@ pub(super) const UNPROVEN: &[Row] = &[row(
 pub(super) const NO_STLS: &[Row] = &[row(
     "2595-4.21",
     Must,
-    "A client that demands STLS and does not get it stops.",
+    "A client that requires STLS stops if it is refused.",
     Judge(|heard| {
         heard.no_credentials()?;
         heard.noticed()?;
@@ -311,7 +311,7 @@ pub(super) const STLS: &[Row] = &[
     row(
         "2595-4.14",
         Must,
-        "Behind STLS nothing goes out but the handshake.",
+        "After STLS, the client sends only the handshake.",
         Judge(|heard| {
             heard.reached("STLS")?;
             ensure(heard.before_handshake.is_empty(), || "something else came".to_owned())?;
@@ -325,7 +325,7 @@ pub(super) const STLS: &[Row] = &[
     row(
         "2595-4.15",
         Must,
-        "What was announced before TLS is forgotten.",
+        "What the server announced before TLS is forgotten.",
         Judge(|heard| {
             if heard.tls.is_none() {
                 return skip("there was no handshake; is the certificate trusted?");
@@ -338,7 +338,7 @@ pub(super) const STLS: &[Row] = &[
     row(
         "2449-6.64",
         Must,
-        "Credentials wait until TLS is there.",
+        "Credentials are not sent before TLS is established.",
         Judge(|heard| {
             heard.reached("STLS")?;
             let clear = heard
@@ -366,7 +366,7 @@ pub(super) const STLS: &[Row] = &[
 pub(super) const STLS_INJECTED: &[Row] = &[row(
     "2595-4.13",
     Practice,
-    "Clear text behind the reply to STLS ends the session.",
+    "Clear text after the reply to STLS ends the session.",
     Judge(|heard| {
         heard.reached("STLS")?;
         heard.no_credentials()?;
@@ -378,7 +378,7 @@ pub(super) const STLS_INJECTED: &[Row] = &[row(
 pub(super) const STLS_BROKEN: &[Row] = &[row(
     "2595-2.10",
     Should,
-    "When TLS fails nothing goes on in clear text.",
+    "When TLS fails, the client does not continue in clear text.",
     Judge(|heard| {
         heard.reached("STLS")?;
         heard.no_credentials()?;

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-7.31", Must, "Each greeting has another timestamp.", With(different)),
+    row("1939-7.31", Must, "Each greeting has a different timestamp.", With(different)),
     row(
         "1939-7.32",
         Practice,
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "1939-7.36",
         Must,
-        "The right digest opens the maildrop; another one does not.",
+        "The correct digest opens the maildrop; any other does not.",
         With(|bench| {
             let mut wire = log_in(bench)?;
             wire.accepted("STAT")?;
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "1939-7.37",
         Must,
-        "APOP belongs before the login.",
+        "APOP is accepted only before the login.",
         With(|bench| {
             let mut wire = log_in(bench)?;
             let again = apop(bench, &mut wire, &"0".repeat(32))?;

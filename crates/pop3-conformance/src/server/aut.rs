@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.01",
         Must,
-        "AUTH is for before the login; mechanisms have no case.",
+        "AUTH is accepted before the login; names of mechanisms have no case.",
         With(|bench| {
             let mut wire = plain_login(bench, "AUTH pLaIn")?;
             wire.refused("AUTH PLAIN")?;
@@ -28,13 +28,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.02",
         Must,
-        "A mechanism that is not there is refused at once.",
+        "An unsupported mechanism is refused at once.",
         RefusedBefore(&["AUTH FOO", "AUTH FOO ="]),
     ),
     row(
         "5034-4.03",
         Must,
-        "The empty challenge is a plus, a space, CRLF.",
+        "The empty challenge is a plus sign, a space, and CRLF.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             let line = begin(wire, "AUTH PLAIN")?;
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.05",
         Must,
-        "Without an initial response an empty challenge asks for one.",
+        "Without an initial response, an empty challenge requests one.",
         With(|bench| {
             bench.facts.offers("PLAIN")?;
             bench.end_session();
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.06",
         Must,
-        "An equals sign as initial response is an empty one, and no absent one.",
+        "An initial response of = is empty, and not missing.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             // An empty message is none of PLAIN.
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.07",
         Must,
-        "In a later line an equals sign is no response.",
+        "In a later line, = is not a valid response.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             begin(wire, "AUTH PLAIN")?;
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.08",
         Must,
-        "A mechanism where the server begins takes no initial response.",
+        "If the server begins a mechanism, an initial response is refused.",
         Open(|wire, facts| {
             facts.offers("CRAM-MD5")?;
             wire.refused("AUTH CRAM-MD5 dQ==")?;
@@ -109,7 +109,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.11",
         Must,
-        "An asterisk cancels, and is no failed login.",
+        "An asterisk cancels, and does not count as a failed login.",
         With(|bench| {
             bench.facts.offers("PLAIN")?;
             let mut wire = bench.open()?;
@@ -122,11 +122,11 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    swarm("5034-4.12", Must, "What is no strict base64 is refused.", With(strict_base64)),
+    swarm("5034-4.12", Must, "Anything but strict base64 is refused.", With(strict_base64)),
     swarm(
         "5034-4.13",
         Practice,
-        "Bits behind the end of base64 may be refused.",
+        "Stray bits at the end of base64 may be refused.",
         With(|bench| {
             let (_, tried) = mangled(bench).into_iter().last().ok_or(Stop::NotApplicable(String::new()))?;
             let Some(tried) = tried else { return skip("no length of this account's message has such bits") };
@@ -143,11 +143,11 @@ pub(super) const ROWS: &[Row] = &[
             super::syn::long_response(wire, 12_288)
         }),
     ),
-    late("5034-4.16", Must, "After a failed AUTH another way to log in works.", With(after_failure)),
+    late("5034-4.16", Must, "After a failed AUTH, other ways to log in work.", With(after_failure)),
     row(
         "5034-4.17",
         Must,
-        "AUTH that succeeds opens the maildrop; +OK carries no data.",
+        "A successful AUTH opens the maildrop; +OK contains no data.",
         With(|bench| {
             let mut wire = plain_login(bench, "AUTH PLAIN")?;
             let stat = wire.accepted("STAT")?;
@@ -172,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5034-4.20",
         Should,
-        "An authorization identity that prepares to nothing is refused.",
+        "An authorization identity that is empty once prepared is refused.",
         With(|bench| {
             let message = plain("\u{ad}".as_bytes(), &bench.connect.user, &bench.connect.password);
             let reply = try_plain(bench, &message)?;
@@ -209,7 +209,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.25",
         Must,
-        "A security layer begins behind the last line.",
+        "A security layer begins after the last line.",
         Outside("no such mechanism is tried"),
     ),
     row(
@@ -228,13 +228,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5034-4.26",
         Must,
-        "A mechanism has 1 to 20 of A-Z, 0-9, hyphen, underscore.",
+        "A mechanism has 1 to 20 characters of A-Z, 0-9, hyphen, underscore.",
         RefusedBefore(&["AUTH AAAAAAAAAAAAAAAAAAAAA", "AUTH PL@IN"]),
     ),
     row(
         "5034-4.27",
         Practice,
-        "In an exchange no command is carried out.",
+        "Within an exchange, no command is executed.",
         Open(|wire, facts| {
             facts.offers("PLAIN")?;
             begin(wire, "AUTH PLAIN")?;

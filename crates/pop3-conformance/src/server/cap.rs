@@ -50,13 +50,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-5.05",
         Must,
-        "A line of CAPA has 512 octets at most.",
+        "A line of CAPA has at most 512 octets.",
         Known(|facts| each_line(facts, |line| line.len() <= 512)),
     ),
     row(
         "2449-5.06",
         Must,
-        "A tag is printable and has no dot in it.",
+        "A tag is printable and contains no dot.",
         Known(|facts| {
             each_line(facts, |line| {
                 let tag = trimmed(line).split(|octet| *octet == b' ').next().unwrap_or_default();
@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-5.10",
         Must,
-        "A capability that is not registered begins with X.",
+        "An unregistered capability begins with X.",
         Known(|facts| {
             let (before, after) = facts.both()?;
             for words in before.words().iter().chain(&after.words()) {
@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-5.12",
         Practice,
-        "Each capability stands once.",
+        "Each capability is listed once.",
         Known(|facts| {
             let (before, after) = facts.both()?;
             for list in [before, after] {
@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Row] = &[
     review(
         "2449-6.40",
         Must,
-        "With RESP-CODES, a text that begins with [ is a code.",
+        "With RESP-CODES, a text that begins with [ is a response code.",
         With(|bench| {
             let announced = bench.facts.before.as_ref().is_some_and(|list| list.has("RESP-CODES"));
             for seen in bench.record.seen() {
@@ -164,13 +164,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-6.50",
         Must,
-        "LOGIN-DELAY has seconds; USER stands there before the login only.",
+        "LOGIN-DELAY has seconds; USER appears only before the login.",
         Known(|facts| varying(facts, "LOGIN-DELAY", &[])),
     ),
     late(
         "2449-6.51",
         Should,
-        "The delay that is announced is enforced.",
+        "The announced login delay is enforced.",
         With(|bench| {
             let seconds = bench.facts.announced("LOGIN-DELAY")?;
             if seconds.first().is_none_or(|seconds| seconds == "0") {
@@ -211,7 +211,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-6.70",
         Must,
-        "EXPIRE has days or NEVER; USER stands there before the login only.",
+        "EXPIRE has days or NEVER; USER appears only before the login.",
         Known(|facts| varying(facts, "EXPIRE", &["NEVER"])),
     ),
     row("2449-6.71", Should, "A site that removes mail announces EXPIRE.", Outside("the site's choice")),
@@ -253,7 +253,7 @@ pub(super) const ROWS: &[Row] = &[
     review(
         "3206-6.02",
         Should,
-        "Who sends [AUTH] announces AUTH-RESP-CODE and RESP-CODES.",
+        "A server that sends [AUTH] announces AUTH-RESP-CODE and RESP-CODES.",
         With(|bench| {
             let sent = bench
                 .record
@@ -273,7 +273,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.01",
         Must,
-        "STLS is announced where it works.",
+        "STLS is announced if it works.",
         With(|bench| {
             let mut wire = bench.clear()?;
             let announced = bench.facts.clear.as_ref().is_some_and(|list| list.has("STLS"));
@@ -292,7 +292,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.02",
         Must,
-        "STLS is not announced in TLS, nor after the login.",
+        "STLS is announced neither within TLS nor after the login.",
         With(|bench| {
             let listed = bench.facts.after.as_ref().is_some_and(|list| list.has("STLS"));
             ensure(!listed, || "STLS is announced after the login".to_owned())?;

@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.50",
         Must,
-        "DELE marks, and removes nothing yet.",
+        "DELE only marks, and removes nothing yet.",
         Session(|wire, facts| {
             let message = facts.message()?;
             wire.accepted(&format!("DELE {}", message.number))?;
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.51",
         Must,
-        "A message can't be marked twice.",
+        "A message cannot be marked twice.",
         Session(|wire, facts| {
             let first = facts.first()?;
             wire.accepted(&format!("DELE {first}"))?;
@@ -45,11 +45,11 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-5.53", Must, "RSET takes all marks off.", With(reset)),
+    row("1939-5.53", Must, "RSET removes all marks.", With(reset)),
     row(
         "1939-5.54",
         Must,
-        "RSET without a mark is accepted.",
+        "RSET is accepted if nothing is marked.",
         Session(|wire, _| {
             wire.accepted("RSET")?;
             done()
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     last(
         "1939-6.10",
         Must,
-        "QUIT removes what is marked, answers, and closes.",
+        "QUIT removes marked messages, answers, and closes.",
         With(|bench| {
             let removal = bench.removal()?;
             ensure(removal.quit.positive, || format!("QUIT gets {}", escaped(&removal.quit.raw)))?;
@@ -77,13 +77,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-6.11",
         Must,
-        "QUIT says when something was not removed.",
+        "QUIT reports it if something was not removed.",
         Outside("needs a fault in the store"),
     ),
     last(
         "1939-6.12",
         Must,
-        "What is not marked stays.",
+        "Messages that are not marked stay.",
         With(|bench| match bench.removal()?.others_kept {
             None => skip("UIDL is not known"),
             Some((_, kept)) => {
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-6.13",
         Must,
-        "Behind QUIT no command is carried out.",
+        "After QUIT, no command is executed.",
         With(|bench| {
             let mut wire = bench.fresh()?;
             wire.send(b"NOOP\r\nQUIT\r\nNOOP\r\n")?;
@@ -112,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-6.14",
         Practice,
-        "A marked message that is gone counts as removed.",
+        "A marked message that is already gone counts as removed.",
         Outside("needs a look at the store"),
     ),
     row(

@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.27",
         Should,
-        "Listings have nothing behind the size.",
+        "In listings, nothing follows the size.",
         Known(|facts| {
             for line in &facts.list_lines {
                 let exact = two_numbers(line).map(|(number, size)| format!("{number} {size}"));

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "4616-2.01",
         Must,
-        "PLAIN has names and passwords of 255 octets.",
+        "PLAIN accepts names and passwords of 255 octets.",
         With(|bench| {
             let mut wire = begin_plain(bench)?;
             let reply = respond(&mut wire, &plain(b"", &[b'a'; 255], &[b'b'; 255]))?;
@@ -24,11 +24,11 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    swarm("4616-2.02", Must, "A message of PLAIN that is none is refused.", With(malformed)),
+    swarm("4616-2.02", Must, "A malformed message of PLAIN is refused.", With(malformed)),
     swarm(
         "4616-2.03",
         Must,
-        "Nobody acts for another user.",
+        "No user can log in as another user.",
         With(|bench| {
             let message = plain(b"nobody-of-this-name", &bench.connect.user, &bench.connect.password);
             let reply = try_plain(bench, &message)?;
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2195-2.02",
         Must,
-        "Each exchange of CRAM-MD5 has another challenge.",
+        "Each exchange of CRAM-MD5 has a different challenge.",
         With(|bench| {
             bench.facts.offers("CRAM-MD5")?;
             let mut seen = Vec::new();
@@ -87,21 +87,21 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     row("2195-2.03", Practice, "CRAM-MD5 is not offered by default.", Outside("the site's choice")),
-    row("7628-3.01", Must, "OAUTHBEARER takes a token.", Outside("needs a token")),
+    row("7628-3.01", Must, "OAUTHBEARER accepts a token.", Outside("needs a token")),
     late(
         "7628-3.02",
         Must,
-        "A token that is not good gets JSON, then the refusal.",
+        "An invalid token gets JSON, and then the refusal.",
         With(|bench| {
             let message = format!("n,a={},\x01auth=Bearer bad\x01\x01", bench.user());
             token(bench, "OAUTHBEARER", &message, "AQ==")
         }),
     ),
-    row("7628-3.03", Must, "A host that is another one is refused.", Outside("needs a token")),
+    row("7628-3.03", Must, "A different host is refused.", Outside("needs a token")),
     row(
         "7628-3.04",
         Must,
-        "Tokens are for TLS only.",
+        "Tokens are accepted only over TLS.",
         With(|bench| {
             let Some(list) = &bench.facts.clear else { return skip("there is no CAPA in clear text") };
             let names = list.get("SASL").unwrap_or_default();
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "XOA-1.01",
         Practice,
-        "XOAUTH2 with a token that is not good ends in a refusal.",
+        "XOAUTH2 with an invalid token ends in a refusal.",
         With(|bench| {
             let message = format!("user={}\x01auth=Bearer bad\x01\x01", bench.user());
             token(bench, "XOAUTH2", &message, "")
@@ -138,7 +138,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "4505-2.01",
         May,
-        "ANONYMOUS is refused where it is not offered.",
+        "ANONYMOUS is refused if it is not offered.",
         Open(|wire, facts| {
             if facts.mechanisms().iter().any(|name| name == "ANONYMOUS") {
                 return skip("ANONYMOUS is offered");

@@ -24,9 +24,9 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-3.21", Must, "A line that begins with a dot gets one more.", Known(stuffed)),
-    row("1939-3.22", Must, "A line that is a dot goes out as two.", Known(lone_dots)),
-    row("1939-3.23", Must, "Dots are stuffed in headers, and by TOP, too.", Session(stuffed_by_top)),
+    row("1939-3.21", Must, "A line that begins with a dot is sent with one more.", Known(stuffed)),
+    row("1939-3.22", Must, "A line that consists of a dot is sent as two.", Known(lone_dots)),
+    row("1939-3.23", Must, "Dots are also stuffed in headers and by TOP.", Session(stuffed_by_top)),
     row("1939-3.26", Must, "An empty listing is +OK and the dot.", Session(empty_listing)),
     row(
         "1939-3.27",
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.34",
         Practice,
-        "A message with a lone CR has the size that is sent.",
+        "The size of a message with a lone CR is correct.",
         Known(|facts| {
             sized(facts, "with a lone CR", |message| {
                 message.lines.iter().any(|line| trimmed(line).contains(&b'\r'))
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.36",
         Practice,
-        "No dot behind a bare LF can end a reply for a lenient reader.",
+        "No dot follows a bare LF, where a lenient client would see the end.",
         Known(|facts| {
             facts.message()?;
             for message in facts.fetched() {
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.38",
         Practice,
-        "Long lines pass unharmed.",
+        "Long lines are sent unchanged.",
         Known(|facts| {
             sized(facts, "with a line over 998 octets", |message| {
                 message.lines.iter().any(|line| line.len() > 1_000)
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-3.39",
         Practice,
-        "NUL and 8-bit octets pass unharmed.",
+        "NUL and 8-bit octets are sent unchanged.",
         Known(|facts| {
             sized(facts, "with NUL or 8-bit octets", |message| {
                 message.lines.iter().flatten().any(|octet| *octet == 0 || *octet > 0x7e)

@@ -33,20 +33,20 @@ pub(super) const ROWS: &[Row] = &[
         "Numbers have no sign.",
         RefusedAfter(&["LIST -1", "DELE +1", "LIST +1", "RETR -0"]),
     ),
-    row("1939-5.04", Practice, "Zeros in front mean nothing, if they are taken.", Session(zeros)),
+    row("1939-5.04", Practice, "Leading zeros are ignored or refused.", Session(zeros)),
     row("1939-5.05", Must, "Huge numbers do not wrap.", With(huge)),
     row(
         "1939-5.06",
         Must,
-        "What is no decimal number is refused.",
+        "Anything but a decimal number is refused.",
         RefusedAfter(&["LIST a", "LIST 1a", "RETR 0x1", "DELE 1.0", "LIST 1,2", "RETR *"]),
     ),
-    row("1939-5.07", Must, "A message that is marked can't be named again.", Session(marked)),
+    row("1939-5.07", Must, "A marked message cannot be used again.", Session(marked)),
     row("1939-5.08", Must, "RETR, DELE and TOP need a number.", RefusedAfter(&["RETR", "DELE", "TOP"])),
     row(
         "1939-5.09",
         Must,
-        "In an empty maildrop there is no number.",
+        "In an empty maildrop, no number is valid.",
         With(|bench| {
             if bench.facts.count > 0 {
                 return skip("the maildrop is not empty");
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-5.11", Practice, "A surplus argument is refused or ignored; QUIT x is clear.", With(surplus)),
+    row("1939-5.11", Practice, "A surplus argument is refused or ignored, also that of QUIT.", With(surplus)),
 ];
 
 fn zeros(wire: &mut Wire, facts: &Facts) -> Verdict {

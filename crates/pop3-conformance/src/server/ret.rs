@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-5.42",
         Practice,
-        "A message that can't be read is refused or cut.",
+        "A message that cannot be read is refused or cut off.",
         Outside("needs a fault in the store"),
     ),
     row(
@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.03",
         Must,
-        "TOP with more lines than there are is all of the message.",
+        "TOP with more lines than the body has sends the whole message.",
         Session(|wire, facts| {
             let message = some(facts)?.last().copied().ok_or(Stop::NotApplicable(String::new()))?;
             for count in [message.lines.len() as u64, 999_999_999, 4_294_967_296] {
@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.06",
         Practice,
-        "TOP counts lines of text and does not look at MIME.",
+        "TOP counts lines of text and ignores MIME.",
         Session(|wire, facts| {
             let parts = |message: &&Message| {
                 let head = message.lines.iter().take(message.header_lines());
@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.08",
         Practice,
-        "TOP does not count as fetching.",
+        "TOP does not count as retrieving a message.",
         Outside("needs a server that removes what was fetched"),
     ),
 ];

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
     review(
         "2449-8.01",
         Must,
-        "A code is [level/level] behind the status and a space.",
+        "A response code is [level/level] after the status and a space.",
         With(|bench| {
             let mut count = 0;
             for seen in bench.record.seen() {
@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-8.07",
         Practice,
-        "Codes stand nowhere else.",
+        "Response codes appear nowhere else.",
         Known(|facts| {
             let (before, after) = facts.both()?;
             let lines = before.lines.iter().chain(&after.lines).chain(&facts.list_lines);
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
     review(
         "2449-8.10",
         Must,
-        "[LOGIN-DELAY] answers logins only.",
+        "[LOGIN-DELAY] is sent only in reply to a login.",
         With(|bench| {
             let mut count = 0;
             for seen in bench.record.seen() {
@@ -63,17 +63,17 @@ pub(super) const ROWS: &[Row] = &[
             if count == 0 { skip("[LOGIN-DELAY] was not sent") } else { done() }
         }),
     ),
-    late("2449-8.11", Must, "[IN-USE] is for who has given the right password.", With(in_use)),
+    late("2449-8.11", Must, "[IN-USE] is sent only after the correct password.", With(in_use)),
     row(
         "3206-4.01",
         Must,
-        "[SYS/TEMP] and [SYS/PERM] tell faults apart.",
+        "[SYS/TEMP] and [SYS/PERM] distinguish kinds of failures.",
         Outside("needs a fault of the server"),
     ),
     late(
         "3206-5.01",
         Must,
-        "[AUTH] is for wrong credentials, and not for USER.",
+        "[AUTH] is sent for wrong credentials, and not for USER.",
         With(|bench| {
             bench.facts.announced("RESP-CODES")?;
             let wrong = bench.wrong()?.reply;
@@ -91,13 +91,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "3206-5.03",
         Practice,
-        "A fault while a password is checked is not [AUTH].",
+        "A failure while a password is checked is not [AUTH].",
         Outside("needs a fault of the server"),
     ),
     row(
         "6856-5.01",
         May,
-        "[UTF8] is for a message that needs UTF8.",
+        "[UTF8] is sent for a message that needs UTF8.",
         Known(|facts| {
             let refused = facts.messages.iter().filter_map(|message| message.refused.as_ref());
             match refused.clone().find(|reply| reply.has_code("UTF8")) {

@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5802-5.03",
         Must,
-        "A nonce that is not the one that was sent is refused.",
+        "A nonce that differs from the server's is refused.",
         With(|bench| {
             let (mut wire, scram, first) = begin(bench, "n,,", |scram| scram)?;
             let (last, _) = scram.last(&first, &bench.connect.password, &format!("{}x", first.nonce));
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5802-5.04",
         Should,
-        "The server asks for 4096 rounds at least.",
+        "The server asks for at least 4096 iterations.",
         With(|bench| {
             let (mut wire, _, first) = begin(bench, "n,,", |scram| scram)?;
             wire.refused("*")?;
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5802-5.05",
         Must,
-        "A name that is not escaped right is refused.",
+        "A wrongly escaped name is refused.",
         With(|bench| {
             for name in ["a=4D", "a=2c", "a="] {
                 never(bench, "n,,", &format!("the name {name}"), |scram| scram.with_bare("", name))?;
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5802-5.06",
         Must,
-        "A mandatory extension that is not known is refused.",
+        "An unknown mandatory extension is refused.",
         With(|bench| {
             let user = bench.user();
             never(bench, "n,,", "the extension m=x", |scram| scram.with_bare("m=x,", &user))?;
@@ -76,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5802-6.01",
         Must,
-        "A client that was robbed of -PLUS is refused.",
+        "A client that did not see the offered -PLUS is refused.",
         With(|bench| {
             let plus = scrams(bench)?.iter().any(|name| name.ends_with("-PLUS"));
             if !plus {
@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
     swarm(
         "5802-6.02",
         Must,
-        "A binding that is not known is refused; without TLS there is no -PLUS.",
+        "An unknown binding is refused; without TLS there is no -PLUS.",
         With(|bench| {
             let clear = bench.facts.clear.as_ref().and_then(|list| list.get("SASL")).unwrap_or_default();
             let plus = clear.iter().find(|name| name.ends_with("-PLUS"));
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "5802-6.03",
         Should,
-        "A name that nobody has gets a salt that stays the same.",
+        "An unknown name always gets the same salt.",
         With(|bench| {
             let mut seen: Vec<(Vec<u8>, u32)> = Vec::new();
             for _ in 0..2 {
@@ -129,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "9266-4.01",
         Must,
-        "On a TLS connection tls-exporter is used once.",
+        "tls-exporter is used once in a TLS connection.",
         With(|bench| {
             let mechanism = plus(bench)?;
             let mut wire = bench.open()?;

@@ -14,11 +14,11 @@ use crate::wire::{Answer, Reply};
 const PATIENCE: usize = 100;
 
 pub(super) const ROWS: &[Row] = &[
-    swarm("SEC-01", Practice, "Who sends nothing but bad commands is turned out.", With(patience)),
+    swarm("SEC-01", Practice, "A client that sends only bad commands is disconnected.", With(patience)),
     swarm(
         "SEC-02",
         Practice,
-        "A login that fails holds nobody else up.",
+        "A failed login delays no other client.",
         With(|bench| {
             let mut wire = bench.open()?;
             wire.reply(&format!("USER {}", bench.user()))?;
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     row("SEC-03", Practice, "Connections are limited.", Outside("would be in others' way")),
-    swarm("SEC-04", Practice, "No octets, however wild, do harm.", With(wild)),
+    swarm("SEC-04", Practice, "Arbitrary octets do no harm.", With(wild)),
     row("SEC-05", Practice, "Secrets are compared in constant time.", Outside("needs a look at the source")),
     swarm(
         "SEC-09",
@@ -59,16 +59,11 @@ pub(super) const ROWS: &[Row] = &[
             fail("twenty responses, and it still asks")
         }),
     ),
-    row(
-        "SEC-10",
-        Practice,
-        "A handshake is not waited for without end.",
-        Outside("takes minutes of silence"),
-    ),
+    row("SEC-10", Practice, "A TLS handshake has a time limit.", Outside("takes minutes of silence")),
     swarm(
         "SEC-11",
         Practice,
-        "A name is no path.",
+        "A name is not used as a path.",
         With(|bench| {
             let name = format!("../{}", bench.user());
             let mut wire = bench.open()?;
@@ -83,7 +78,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "SEC-12",
         Practice,
-        "Lines of a message that look like replies are content.",
+        "Lines that look like replies are sent as part of the message.",
         Known(|facts| {
             facts.message()?;
             let alike =

@@ -17,15 +17,15 @@ const TEN_MINUTES: &str = "takes ten minutes of silence";
 const STORE: &str = "needs a fault in the store";
 
 pub(super) const ROWS: &[Row] = &[
-    row("1939-4.01", Must, "The server speaks first: one line, +OK.", With(greeting)),
+    row("1939-4.01", Must, "The server begins with a greeting: one line with +OK.", With(greeting)),
     row("1939-3.40", Must, "Port 110, and 995 for TLS, are the defaults.", Outside("the port was given")),
     row("1939-4.03", Must, "There is a way to log in.", Known(|_| done())),
-    row("1939-4.04", Must, "A second session of the maildrop is refused while one is open.", With(lock)),
-    row("1939-4.05", Must, "The lock is free again after QUIT and after a lost connection.", With(freed)),
+    row("1939-4.04", Must, "A second session of a maildrop is refused while the first is open.", With(lock)),
+    row("1939-4.05", Must, "The lock is released after QUIT and after a lost connection.", With(freed)),
     late(
         "1939-4.06",
         May,
-        "After a failed login the server closes, or lets try again.",
+        "After a failed login, the server closes or allows another try.",
         With(|bench| {
             let wrong = bench.wrong()?;
             match wrong.then {
@@ -39,15 +39,25 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("1939-4.07", Must, "A session begins with no message marked.", With(unmarked)),
     row("1939-4.08", Must, "Numbers begin with 1 and stay the same in a session.", With(numbers)),
-    row("1939-4.09", Must, "Mail that arrives during a session is not in it.", Outside("needs a delivery")),
-    row("1939-4.10", Practice, "A maildrop that can't be opened is refused at the login.", Outside(STORE)),
-    row("1939-3.41", Must, "The server waits ten minutes at least.", Outside(TEN_MINUTES)),
-    row("1939-3.42", Should, "Any command makes it wait anew.", Outside(TEN_MINUTES)),
-    row("1939-3.43", Must, "When it has waited enough, nothing is removed.", Outside(TEN_MINUTES)),
-    row("1939-3.44", Should, "When it has waited enough, it says nothing.", Outside(TEN_MINUTES)),
-    row("1939-3.45", Practice, "A client that does not read is not waited for.", Outside(TEN_MINUTES)),
-    row("1939-3.46", Practice, "Before the login less time is given.", Outside("takes minutes of silence")),
-    row("1939-6.01", Must, "A session that is cut removes nothing.", With(cut)),
+    row(
+        "1939-4.09",
+        Must,
+        "Mail that arrives during a session does not appear in it.",
+        Outside("needs a delivery"),
+    ),
+    row("1939-4.10", Practice, "If the maildrop cannot be opened, the login is refused.", Outside(STORE)),
+    row("1939-3.41", Must, "The server waits for at least ten minutes.", Outside(TEN_MINUTES)),
+    row("1939-3.42", Should, "Any command restarts the timer.", Outside(TEN_MINUTES)),
+    row("1939-3.43", Must, "After a timeout, nothing is removed.", Outside(TEN_MINUTES)),
+    row("1939-3.44", Should, "At a timeout, the server sends nothing.", Outside(TEN_MINUTES)),
+    row("1939-3.45", Practice, "A client that does not read times out.", Outside(TEN_MINUTES)),
+    row(
+        "1939-3.46",
+        Practice,
+        "Before the login, the timeout is shorter.",
+        Outside("takes minutes of silence"),
+    ),
+    row("1939-6.01", Must, "A session that is cut off removes nothing.", With(cut)),
     row(
         "1939-4.11",
         Must,

@@ -30,10 +30,10 @@ pub(super) const ROWS: &[Row] = &[
             })
         }),
     ),
-    row("PRS-03", Practice, "A whole session in one write is answered.", With(burst)),
+    row("PRS-03", Practice, "A whole session that is sent at once is answered.", With(burst)),
     row("PRS-04", Practice, "The form of Dovecot's unique-ids.", Outside(HABIT)),
     row("PRS-05", Practice, "Workarounds for old clients.", Outside(HABIT)),
-    row("PRS-06", Practice, "LAST is gone since RFC 1725.", RefusedAfter(&["LAST"])),
+    row("PRS-06", Practice, "LAST is not supported (removed by RFC 1725).", RefusedAfter(&["LAST"])),
     row("PRS-07", Practice, "What Courier announces.", Outside(HABIT)),
     row("PRS-08", Practice, "What Gmail announces.", Outside(HABIT)),
     row("PRS-09", Practice, "What Exchange announces.", Outside(HABIT)),
@@ -43,10 +43,10 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "PRS-13",
         Practice,
-        "XCLIENT and XTND are for trusted peers.",
+        "XCLIENT and XTND are only for trusted peers.",
         RefusedBefore(&["XCLIENT ADDR=192.0.2.1", "XTND XMIT"]),
     ),
-    row("PRS-14", Practice, "A server that stops removes nothing.", Outside("needs its stop")),
+    row("PRS-14", Practice, "A server that shuts down removes nothing.", Outside("needs its stop")),
 ];
 
 fn burst(bench: &mut Bench<'_>) -> Verdict {

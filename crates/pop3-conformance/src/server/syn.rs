@@ -10,18 +10,18 @@ use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply, Wire};
 
 pub(super) const ROWS: &[Row] = &[
-    late("1939-3.01", Must, "Keywords have no case; arguments keep theirs.", With(case)),
+    late("1939-3.01", Must, "Keywords are case-insensitive; arguments are not.", With(case)),
     review("1939-3.02", Must, "Every line that is sent ends with CRLF.", With(crlf)),
     row(
         "1939-3.04",
         Practice,
-        "Surplus spaces are taken or refused, and the session goes on.",
+        "Surplus spaces are accepted or refused, and the session continues.",
         Session(spaces),
     ),
     row(
         "1939-3.05",
         Must,
-        "An unknown keyword is refused and the session goes on.",
+        "An unknown keyword is refused, and the session continues.",
         Session(|wire, _| {
             wire.refused("XYZZ")?;
             wire.accepted("NOOP")?;
@@ -45,12 +45,17 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-3.08", Must, "A command in the wrong state is refused; the state stays.", With(wrong_state)),
+    row(
+        "1939-3.08",
+        Must,
+        "A command in the wrong state is refused and does not change it.",
+        With(wrong_state),
+    ),
     review("1939-3.09", Must, "The status is written in upper case: +OK, -ERR.", With(upper_case)),
     row(
         "1939-3.10",
         Must,
-        "A first line has 512 octets at most, even when input is echoed.",
+        "A first line has at most 512 octets, even if input is echoed.",
         With(short_lines),
     ),
     row("2449-4.01", Must, "With CAPA, command lines of 255 octets are read.", Open(line_of_255)),
@@ -66,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2449-4.03",
         Practice,
-        "A line that is too long gets one refusal; its tail is no command.",
+        "A line that is too long gets one refusal; its rest is no command.",
         With(too_long),
     ),
     row("2449-3.01", Should, "A keyword must match as a whole.", RefusedAfter(&["NO", "NOOPX", "STATUS"])),
@@ -76,9 +81,9 @@ pub(super) const ROWS: &[Row] = &[
         "Control octets in arguments are refused.",
         RefusedBefore(&["USER a\0b", "USER a\x07"]),
     ),
-    row("1939-3.14", Practice, "A bare LF ends a line or does not, but never half.", With(bare_lf)),
-    row("1939-3.15", Practice, "A lone CR ends no line.", With(lone_cr)),
-    review("1957-1.02", Practice, "The status is followed by a space and some text.", With(some_text)),
+    row("1939-3.14", Practice, "A bare LF always ends a line, or never does.", With(bare_lf)),
+    row("1939-3.15", Practice, "A lone CR does not end a line.", With(lone_cr)),
+    review("1957-1.02", Practice, "A space and some text follow the status.", With(some_text)),
     row(
         "2449-3.05",
         Practice,
@@ -91,15 +96,15 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-3.17", Practice, "Replies hold no control or 8-bit octets of the input.", With(no_echo)),
-    row("1939-3.18", Must, "Each command gets one reply, in order, in one write too.", Session(one_write)),
-    row("1939-3.19", Must, "Commands that come octet by octet mean the same.", Session(octet_by_octet)),
+    row("1939-3.17", Practice, "Replies repeat no control or 8-bit octets of the input.", With(no_echo)),
     row(
-        "1939-3.11",
+        "1939-3.18",
         Must,
-        "A name of 60 octets is read as one, as CAPA allows it.",
-        Outside("binds clients"),
+        "Each command gets one reply, in order, also when sent at once.",
+        Session(one_write),
     ),
+    row("1939-3.19", Must, "Commands that arrive octet by octet mean the same.", Session(octet_by_octet)),
+    row("1939-3.11", Must, "A name of 60 octets is accepted, as CAPA allows.", Outside("binds clients")),
 ];
 
 fn case(bench: &mut Bench<'_>) -> Verdict {

@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.11",
         Must,
-        "TLS begins right behind the reply to STLS.",
+        "TLS begins directly after the reply to STLS.",
         With(|bench| {
             bench.offers_stls()?;
             let mut wire = bench.clear()?;
@@ -48,14 +48,19 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.12",
         Practice,
-        "What comes behind STLS in clear text is not carried out in TLS.",
+        "What is sent in clear text after STLS is not executed within TLS.",
         With(injected),
     ),
-    row("2595-4.16", Practice, "STLS makes the server forget what it was told before.", With(forgotten)),
+    row(
+        "2595-4.16",
+        Practice,
+        "After STLS, the server forgets what the client said before.",
+        With(forgotten),
+    ),
     row(
         "2595-4.17",
         Must,
-        "After STLS the session is before the login, with no second greeting.",
+        "After STLS, there is no second greeting, and the login is still due.",
         With(|bench| {
             let mut wire = bench.stls()?;
             ensure(wire.quiet(wire.pause), || format!("{} came unasked", escaped(&wire.take_unread())))?;
@@ -67,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.18",
         May,
-        "STLS in TLS is refused.",
+        "STLS within TLS is refused.",
         With(|bench| {
             let mut wire = bench.tls()?;
             wire.refused("STLS")?;
@@ -78,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "2595-4.19",
         Practice,
-        "Where STLS is not offered it is refused, and the session goes on.",
+        "If STLS is not offered, it is refused, and the session continues.",
         With(|bench| {
             let mut wire = bench.clear()?;
             if bench.facts.clear.as_ref().is_some_and(|list| list.has("STLS")) {
@@ -90,12 +95,12 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("2595-4.20", Practice, "A handshake that fails ends the connection.", With(garbage)),
-    row("2595-2.10", Should, "The server can be told to demand TLS.", Outside("the site's choice")),
+    row("2595-4.20", Practice, "A failed TLS handshake ends the connection.", With(garbage)),
+    row("2595-2.10", Should, "The server can be configured to require TLS.", Outside("the site's choice")),
     row(
         "8314-3.01",
         Must,
-        "On the port of TLS the handshake comes first, then the greeting.",
+        "On the TLS port, the greeting follows the handshake.",
         With(|bench| {
             if bench.connect.tls != Tls::Implicit {
                 return skip("TLS is not there from the first octet");
@@ -115,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "8314-3.02",
         Should,
-        "The server ends TLS by close_notify.",
+        "The server ends TLS with close_notify.",
         With(|bench| {
             let mut wire = bench.tls()?;
             wire.accepted("QUIT")?;
@@ -133,12 +138,12 @@ pub(super) const ROWS: &[Row] = &[
             refuses(bench, &hello(0x0302, &[0xc014, 0xc013, 0x0035, 0x002f]), "TLS 1.1")
         }),
     ),
-    row("8314-4.02", Should, "What TLS agreed on is logged with logins.", Outside(LOG)),
+    row("8314-4.02", Should, "The TLS parameters are logged with logins.", Outside(LOG)),
     row("8314-4.03", Must, "Without EXTERNAL no client certificate is asked for.", With(certificate_asked)),
     row(
         "9325-3.01",
         Must,
-        "ALPN pop3 is agreed on.",
+        "ALPN pop3 is negotiated.",
         With(|bench| {
             let (wire, handshake) = with_alpn(bench, &[b"pop3"])?;
             ensure(handshake == Handshake::Established, || format!("{handshake:?}"))?;
@@ -153,7 +158,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "9325-3.02",
         Practice,
-        "A client without ALPN is served; one of another protocol need not be.",
+        "A client without ALPN is served; other protocols may be refused.",
         With(alpn),
     ),
     row(

@@ -13,7 +13,7 @@ use crate::wire::{Wire, trimmed};
 const SOME: usize = 10;
 
 pub(super) const ROWS: &[Row] = &[
-    row("1939-7.50", Must, "UIDL has a line for each message that is not marked.", Session(listing)),
+    row("1939-7.50", Must, "UIDL has a line for each message without a mark.", Session(listing)),
     row("1939-7.51", Must, "UIDL n is one line: +OK, the number, the unique-id.", Session(single)),
     row(
         "1939-7.52",
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
             done()
         }),
     ),
-    row("1939-7.54", Should, "A unique-id is not used again.", Outside("needs many deliveries")),
+    row("1939-7.54", Should, "A unique-id is never reused.", Outside("needs many deliveries")),
     row(
         "1939-7.55",
         Must,
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.61",
         Practice,
-        "A unique-id tells no path.",
+        "A unique-id reveals no path.",
         Known(|facts| {
             let uids = facts.with_uidl()?;
             let path = uids.iter().find(|(_, uid)| uid.contains(&b'/') && uid.len() > 30);

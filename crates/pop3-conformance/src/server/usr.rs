@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.10",
         Must,
-        "USER is taken after the greeting.",
+        "USER is accepted after the greeting.",
         With(|bench| {
             offered(bench)?;
             let mut wire = bench.open()?;
@@ -22,12 +22,12 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     row("1939-7.11", Must, "USER needs a name.", RefusedBefore(&["USER", "USER "])),
-    row("1939-7.12", May, "USER does not tell which names exist.", With(unknown_name)),
+    row("1939-7.12", May, "USER does not reveal which names exist.", With(unknown_name)),
     row("1939-7.13", May, "A user may be refused for a login of this kind.", Outside("the site's choice")),
     late(
         "1939-7.14",
         Must,
-        "PASS is taken only behind a USER that was accepted.",
+        "PASS is accepted only after a USER that was accepted.",
         With(|bench| {
             offered(bench)?;
             let mut wire = bench.open()?;
@@ -51,14 +51,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.16",
         Practice,
-        "Of two USERs the last one counts.",
+        "If USER is sent twice, the last one counts.",
         With(|bench| between(bench, "USER", "the last USER counts")),
     ),
     swarm("1939-7.17", May, "Spaces belong to the password.", With(spaces)),
     row(
         "1939-7.19",
         Practice,
-        "A name with a space is refused, or is a name.",
+        "A name with a space is refused or accepted as a whole.",
         With(|bench| {
             let mut wire = bench.open()?;
             let reply = wire.reply("USER a b")?;
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "1939-7.21",
         Must,
-        "The right password opens the maildrop.",
+        "The correct password opens the maildrop.",
         With(|bench| {
             offered(bench)?;
             let mut wire = bench.session()?;
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Row] = &[
     late(
         "1939-7.22",
         Must,
-        "After a wrong password the session is where it was.",
+        "After a wrong password, the login can be tried again.",
         With(|bench| {
             offered(bench)?;
             let wrong = bench.wrong()?;
@@ -112,7 +112,12 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
     late("1939-7.23", Should, "A wrong name and a wrong password get the same refusal.", With(same_refusal)),
-    row("2595-2.01", Must, "Where clear text is not allowed, nobody can log in by it.", With(no_clear_text)),
+    row(
+        "2595-2.01",
+        Must,
+        "If clear text is not allowed, no login in clear text succeeds.",
+        With(no_clear_text),
+    ),
 ];
 
 /// That USER is worth a try.

@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-2.11",
         Must,
-        "UTF8 has no parameter and belongs before the login.",
+        "UTF8 has no argument and is accepted only before the login.",
         With(|bench| {
             bench.facts.announced("UTF8")?;
             let mut wire = bench.open()?;
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-2.12",
         Must,
-        "Without UTF8 no header goes out that is not ASCII.",
+        "Without UTF8, headers are sent in ASCII.",
         Known(|facts| {
             facts.announced("UTF8")?;
             facts.message()?;
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-2.13",
         Practice,
-        "Bodies of 8 bits pass.",
+        "8-bit bodies are sent unchanged.",
         Known(|facts| {
             let body = facts.fetched().find(|message| {
                 message.lines.iter().skip(message.header_lines()).any(|line| !line.is_ascii())
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
             if body.is_some() { done() } else { skip("no body of 8 bits was seen") }
         }),
     ),
-    row("6856-2.14", Must, "With UTF8 messages go out as they are.", With(with_utf8)),
+    row("6856-2.14", Must, "With UTF8, messages are sent unchanged.", With(with_utf8)),
     row("6856-2.15", Must, "Binary transfer encoding stays forbidden.", Outside("binds who delivers")),
     row(
         "6856-2.16",
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-2.18",
         Must,
-        "Names that are no UTF-8 are refused.",
+        "Names that are not UTF-8 are refused.",
         With(|bench| {
             utf8_user(&bench.facts)?;
             for name in [&b"\xc0\xaf"[..], b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc3"] {
@@ -121,7 +121,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.02",
         Must,
-        "LANG with a tag that is not there is refused.",
+        "LANG with an unknown tag is refused.",
         Open(|wire, facts| {
             facts.announced("LANG")?;
             wire.refused("LANG x-nowhere")?;
@@ -131,7 +131,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.03",
         Must,
-        "Tags have no case.",
+        "Language tags are case-insensitive.",
         With(|bench| {
             let tag = first_tag(bench)?;
             let mut wire = bench.open()?;
@@ -143,7 +143,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.04",
         Must,
-        "LANG * takes the language that the server prefers.",
+        "LANG * selects the server's preferred language.",
         Open(|wire, facts| {
             facts.announced("LANG")?;
             let reply = wire.accepted("LANG *")?;
@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "6856-3.06",
         Should,
-        "Before the login the language does not depend on the user.",
+        "Before the login, the language does not depend on the user.",
         Outside("needs a second user"),
     ),
     row(
