@@ -119,7 +119,7 @@ fn what_can_not_be_read_is_an_error_of_one_line() {
         (&b""[..], "no session"),
         (b"# only a comment\n", "no session"),
         (b"S: +OK hi\nhello\n", "line 2 is not a line of a transcript"),
-        (b"S: \\xzz\n", "line 1 is none"),
+        (b"S: \\xzz\n", "line 1 is not a line of a transcript"),
         (b"\xd4\xc3\xb2\xa1 no capture at all", "capture"),
     ] {
         let output = lint(&[], input);

@@ -177,8 +177,7 @@ impl Gatekeeper {
     fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
         let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
-            warn!(session = %peer.session, peer = %address, "login not checked: too many logins from \
-                this address");
+            warn!(session = %peer.session, peer = %address, "login not checked: too many from this address");
             // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
@@ -311,10 +310,7 @@ impl Gatekeeper {
         let user = match (asked, said) {
             (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
             (asked, Some(said)) => {
-                let said = UserName::parse(&said).ok_or(wrong(
-                    "the token command printed an invalid user \
-                    name",
-                ))?;
+                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
                 if asked.is_some_and(|asked| asked != said) {
                     return Err(wrong("the token belongs to another user"));
                 }
