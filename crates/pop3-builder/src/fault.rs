@@ -32,21 +32,27 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             #[cfg(not(feature = "rustls"))]
             Self::NoTls => {
-                "this program is built without TLS; turn on the feature `trust` or `rustls`, or call `trusted_plaintext`"
+                "this program was built without TLS; enable the feature `trust` or `rustls`, or call \
+                 `trusted_plaintext`"
             }
             #[cfg(all(feature = "rustls", not(feature = "trust")))]
             Self::NoTrust => {
-                "no certificate authority is known; call `tls_config`, or turn on the feature `trust` for those of the system"
+                "no certificate authorities are configured; call `tls_config`, or enable the feature \
+                 `trust` to use the system's"
             }
             #[cfg(feature = "trust")]
             Self::TwoConfigs => {
-                "`tls_config` replaces `ca_file`, `fingerprint` and `client_certificate`; use it or them"
+                "`tls_config` replaces `ca_file`, `fingerprint` and `client_certificate`; use one or the \
+                 other"
             }
             #[cfg(feature = "rustls")]
-            Self::UnusedTls => "there are settings for TLS, and this connection would not use them",
-            Self::ProtectedTwice => "the stream is in TLS already; do not say how to protect it",
-            Self::CannotBind => "the policy requires a channel binding, and the login method has none",
-            Self::Nobody => "a login method is chosen, and no credentials are given",
+            Self::UnusedTls => "TLS settings were given, but this connection does not use TLS",
+            Self::ProtectedTwice => "the stream already uses TLS; do not choose how to protect it",
+            Self::CannotBind => {
+                "the policy requires channel binding, but the login method does not \
+                support it"
+            }
+            Self::Nobody => "a login method was chosen, but no credentials were given",
         })
     }
 }

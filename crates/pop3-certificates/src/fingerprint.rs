@@ -69,8 +69,8 @@ impl FromStr for Fingerprint {
 impl fmt::Display for NoFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "give sha256: and 64 hexadecimal digits, with colons or without, as \
-             openssl x509 -fingerprint -sha256 prints them",
+            "expected sha256: and 64 hexadecimal digits, with or without colons, as printed by openssl \
+             x509 -fingerprint -sha256",
         )
     }
 }

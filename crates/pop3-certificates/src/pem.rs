@@ -24,7 +24,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> 
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| Error::new(path, &error))?;
     if chain.is_empty() {
-        return Err(Error::new(path, &"there is no certificate in it"));
+        return Err(Error::new(path, &"it contains no certificate"));
     }
     Ok(chain)
 }
@@ -82,7 +82,7 @@ mod tests {
         certified_key(&file("cert"), &file("key")).unwrap();
         for (error, name, why) in [
             (certificates(&file("none")).unwrap_err(), "none", "No such file"),
-            (certificates(&file("empty")).unwrap_err(), "empty", "there is no certificate in it"),
+            (certificates(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
             (certified_key(&file("cert"), &file("empty")).unwrap_err(), "empty", "can't be used"),
             (certified_key(&file("cert"), &file("other")).unwrap_err(), "other", "and the key"),
         ] {

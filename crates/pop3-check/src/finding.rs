@@ -98,8 +98,11 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoStls => f.write_str("STLS is not announced before TLS (RFC 2595 section 4)"),
-            Self::PasswordsBeforeTls => f.write_str("passwords are taken before TLS (RFC 8314 section 4.1)"),
-            Self::NoCapabilities => f.write_str("there is no CAPA (RFC 2449)"),
+            Self::PasswordsBeforeTls => f.write_str(
+                "passwords are accepted before TLS (RFC 8314 section \
+                4.1)",
+            ),
+            Self::NoCapabilities => f.write_str("CAPA is not supported (RFC 2449)"),
             Self::StlsWithinTls => f.write_str("STLS is announced within TLS (RFC 2595 section 4)"),
             Self::NotAnnounced(tag) => write!(f, "{tag} is not announced before the login"),
             Self::NoResponseCodes => {
@@ -109,27 +112,31 @@ impl fmt::Display for Finding {
                 f.write_str("CAPA is not answered after the login (RFC 2449 section 5)")
             }
             Self::BeforeLoginOnly(tag) => {
-                write!(f, "{} is announced before the login only (RFC 2449 section 5)", Escaped::new(tag))
+                write!(f, "{} is announced only before the login (RFC 2449 section 5)", Escaped::new(tag))
             }
             Self::AfterLoginOnly(tag) => {
-                write!(f, "{} is announced after the login only", Escaped::new(tag))
+                write!(f, "{} is announced only after the login", Escaped::new(tag))
             }
             Self::StlsAfterLogin => f.write_str("STLS is announced after the login (RFC 2595 section 4)"),
             Self::OtherCount { stat, listed, listing } => {
-                write!(f, "STAT counts {stat} messages, {listing} {listed}")
+                write!(f, "STAT counts {stat} messages, but {listing} lists {listed}")
             }
-            Self::OtherOctets { stat, list } => write!(f, "STAT counts {stat} octets, LIST {list}"),
+            Self::OtherOctets { stat, list } => write!(
+                f,
+                "STAT counts {stat} octets, but LIST adds up \
+                to {list}"
+            ),
             Self::UniqueIdTwice(uid) => {
-                write!(f, "the unique-id {} is given twice (RFC 1939 section 7)", Escaped::new(uid))
+                write!(f, "two messages have the unique-id {} (RFC 1939 section 7)", Escaped::new(uid))
             }
             Self::BadUniqueId { message, text } => {
-                write!(f, "the unique-id of message {message} is none: {}", Escaped::new(text))
+                write!(f, "the unique-id of message {message} is invalid: {}", Escaped::new(text))
             }
-            Self::More => f.write_str("more such are not listed"),
+            Self::More => f.write_str("further cases are not listed"),
             Self::NoList(text) => write!(f, "LIST is refused: {}", Escaped::new(text)),
             Self::NoUidl(text) => write!(f, "UIDL is refused: {}", Escaped::new(text)),
             Self::HangUpAtQuit => {
-                f.write_str("the connection is closed at QUIT, which is not answered (RFC 1939 section 6)")
+                f.write_str("the server closes the connection without answering QUIT (RFC 1939 section 6)")
             }
             Self::Quirk(quirk) => quirk.fmt(f),
         }

@@ -138,8 +138,8 @@ mod tests {
             lines(&report),
             [
                 "STLS is announced within TLS (RFC 2595 section 4)",
-                "USER is announced before the login only (RFC 2449 section 5)",
-                "EXPIRE is announced after the login only",
+                "USER is announced only before the login (RFC 2449 section 5)",
+                "EXPIRE is announced only after the login",
             ]
         );
     }

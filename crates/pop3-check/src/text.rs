@@ -14,7 +14,12 @@ impl fmt::Display for Report {
         announced(f, "before TLS", &self.before_tls)?;
         if let Some(greeting) = &self.greeting {
             line(f, "greeting", Escaped::new(greeting))?;
-            let apop = if self.offers_apop { "a timestamp is in the greeting" } else { "not offered" };
+            let apop = if self.offers_apop {
+                "offered (the greeting contains a timestamp)"
+            } else {
+                "not \
+                offered"
+            };
             line(f, "APOP", apop)?;
             match &self.tls {
                 Some(tls) => line(f, "TLS", format_args!("{} {}", tls.version, tls.cipher))?,
@@ -26,7 +31,7 @@ impl fmt::Display for Report {
         }
         announced(f, "before the login", &self.before_login)?;
         if let Some(login) = &self.login {
-            line(f, "logged in by", login)?;
+            line(f, "logged in with", login)?;
         }
         announced(f, "after the login", &self.after_login)?;
         if let Some(stat) = &self.maildrop {
@@ -34,7 +39,7 @@ impl fmt::Display for Report {
         }
         // Who wonders why a certificate is refused wants to see it.
         if let Some(refused) = &self.refused_certificate {
-            line(f, "TLS", "the certificate is refused")?;
+            line(f, "TLS", "the certificate is not trusted")?;
             certificate(f, refused)?;
         }
         if self.error.is_none() && self.findings.is_empty() {
@@ -58,14 +63,15 @@ fn certificate(f: &mut fmt::Formatter<'_>, certificate: &[u8]) -> fmt::Result {
 fn announced(f: &mut fmt::Formatter<'_>, when: &str, announced: &Announced) -> fmt::Result {
     let list = match announced {
         Announced::NotAsked => return Ok(()),
-        Announced::Unknown => return line(f, when, "CAPA is not known"),
+        Announced::Unknown => return line(f, when, "CAPA is not supported"),
         Announced::Known(list) => list,
     };
     for (index, text) in list.lines().enumerate() {
         line(f, if index == 0 { when } else { "" }, Escaped::new(text))?;
     }
     let mechanisms = mechanisms(list);
-    let mechanisms = if mechanisms.is_empty() { "none by SASL".to_owned() } else { mechanisms.join(" ") };
+    let mechanisms =
+        if mechanisms.is_empty() { "no SASL mechanisms".to_owned() } else { mechanisms.join(" ") };
     line(f, "  mechanisms", mechanisms)
 }
 

@@ -63,7 +63,7 @@ fn assert_seen(report: &Report) {
         ]
     );
     let (text, json) = (report.to_string(), json(report));
-    assert!(text.contains("logged in by      USER and PASS\n"), "{text}");
+    assert!(text.contains("logged in with    USER and PASS\n"), "{text}");
     assert!(!text.contains('\x1b') && !json.to_string().contains("u001b"), "{text}{json}");
     let names: Vec<&str> =
         json["findings"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();

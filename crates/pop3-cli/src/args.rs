@@ -26,13 +26,13 @@ use crate::exit::Failure;
 /// What `--help` says below the options.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all done; what --max-size and --limit leave out was not wanted
-  1  some messages failed, or some requirements were not met
-  2  usage: the command line, or a file that it names, can't be used
-  3  no connection: the name, the network, the listener or TLS
-  4  the login was refused, or is not to be believed
-  5  protocol error: the other side does not speak POP3 as agreed
-  6  refused for now: the maildrop is in use, or the server has a fault that will pass; try again later
+  0  success; messages left out by --max-size or --limit are not failures
+  1  some messages failed, or some requirements are not met
+  2  usage: the command line, or a file named in it, cannot be used
+  3  no connection: the name lookup, the network, the listener or TLS failed
+  4  the login was refused, or cannot be trusted
+  5  protocol error: the other side violates the protocol
+  6  temporarily refused: the maildrop is in use, or the server has a temporary failure; try again later
   7  another fetch of this account into this target is running
   129, 130, 143  a fetch was ended by SIGHUP, SIGINT or SIGTERM";
 
@@ -51,25 +51,25 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Download mail into files, a Maildir or an mbox
     Fetch(Box<Fetch>),
-    /// Tell what a server can do, its TLS, the figures of a maildrop and oddities
+    /// Show what a server supports, its TLS and certificate, the size of the maildrop, and oddities
     Check(Box<Check>),
-    /// Try the requirements of POP3 on a server, or with --client on a client
+    /// Test a server, or with --client a client, against the requirements of POP3
     Conformance(Box<Conformance>),
-    /// Make a sample maildrop, serve it over TLS, fetch it, and verify every octet
+    /// Create a sample maildrop, serve it over TLS, fetch it, and verify every octet
     Demo(Demo),
-    /// Look for violations of the protocol in recorded sessions
+    /// Find violations of the protocol in recorded sessions
     Lint(Lint),
-    /// Print a line for the users file; the password is asked for, or read from standard input
+    /// Print lines for the users file; asks for the password, or reads it from standard input
     Passwd(Passwd),
 }
 
 /// What is logged to standard error, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Log {
-    /// How much to log on standard error
+    /// How much to log to standard error
     #[arg(long = "log", value_name = "LEVEL", default_value = "info", value_parser = named(LOG_LEVELS))]
     pub(crate) level: LevelFilter,
-    /// How to write a line of the log
+    /// The format of a log line
     #[arg(long = "log-format", value_name = "FORMAT", default_value = "text", value_parser = named(LOG_FORMATS))]
     pub(crate) format: Format,
 }
@@ -77,67 +77,69 @@ pub(crate) struct Log {
 /// How to reach a server and log in: the options that `fetch` and `check` share.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
-    /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); @ in the user's
-    /// name is written %40; the host may be an internationalized name
+    /// pop3://user@host:port, pop3s://... or pop://user;AUTH=...@host (RFC 2384); write @ in the user's
+    /// name as %40; the host may be an internationalized name
     // A text and not a `Url`: the parser's error would repeat a password that is wrongly in it.
     // An option, as `conformance` can do without.
     #[arg(value_name = "URL", required = true)]
     url: Option<String>,
-    /// The first line of this file is the password
+    /// Read the password from the first line of this file
     #[arg(long, value_name = "F", conflicts_with = "password_command")]
     pub(crate) password_file: Option<PathBuf>,
-    /// The first line that this shell command prints is the password
+    /// Read the password from the first line that this shell command prints
     #[arg(long, value_name = "CMD")]
     pub(crate) password_command: Option<String>,
-    /// How TLS begins [default: implicit for pop3s and pops; starttls for pop3 and pop, off where
-    /// the server is on this machine]
+    /// How TLS begins [default: implicit for pop3s and pops; starttls for pop3 and pop, or off if the
+    /// server is on this machine]
     #[arg(long, value_name = "HOW", value_parser = named(TLS))]
     pub(crate) tls: Option<Tls>,
-    /// Trust the certificates in this file too: authorities, and certificates of servers themselves
+    /// Also trust the certificates in this file: authorities, and certificates of individual servers
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Trust the certificate with this fingerprint and no other, whatever its names, dates and issuer;
-    /// sha256: and 64 hexadecimal digits, as check shows it; may be repeated
+    /// Trust only the certificate with this fingerprint, whatever its names, dates and issuer: sha256: and
+    /// 64 hexadecimal digits, as shown by check; may be repeated
     #[arg(long, value_name = "HASH")]
     pub(crate) tls_fingerprint: Vec<Fingerprint>,
-    /// The first line that this shell command prints is an OAuth 2.0 token, for OAUTHBEARER and XOAUTH2
+    /// Read an OAuth 2.0 token for OAUTHBEARER or XOAUTH2 from the first line that this shell command
+    /// prints
     #[arg(long, value_name = "CMD", conflicts_with_all = ["password_file", "password_command"])]
     pub(crate) token_command: Option<String>,
-    /// Show this certificate, and its chain, in the TLS handshake; with EXTERNAL it is the login
+    /// Present this certificate, with its chain, in the TLS handshake; with EXTERNAL it is the login
     #[arg(long, value_name = "PEM", requires = "client_key")]
     pub(crate) client_cert: Option<PathBuf>,
     /// The private key of the certificate, in PEM
     #[arg(long, value_name = "PEM", requires = "client_cert")]
     pub(crate) client_key: Option<PathBuf>,
-    /// How to log in: auto, user (USER and PASS), apop, or a mechanism of SASL: plain, login, cram-md5,
-    /// scram-sha-1, scram-sha-256, scram-sha-512, each of these also with -plus, external, anonymous,
-    /// xoauth2, oauthbearer; auto takes what the URL says, else the strongest that both sides have
+    /// How to log in: auto, user (USER and PASS), apop, or a SASL mechanism: plain, login, cram-md5,
+    /// scram-sha-1, scram-sha-256, scram-sha-512 (each scram also with -plus), external, anonymous,
+    /// xoauth2, oauthbearer; auto uses the mechanism in the URL, or else the strongest that both sides
+    /// support
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub(crate) auth: Way,
-    /// Log in only by a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
+    /// Log in only with a mechanism that is bound to the TLS connection (SCRAM-...-PLUS)
     #[arg(long)]
     pub(crate) require_binding: bool,
-    /// Ask for UTF8 mode before the login, where the server has it
+    /// Ask for UTF8 mode before the login if the server supports it
     #[arg(long)]
     pub(crate) utf8: bool,
-    /// Refuse servers that depart from the protocol, in whatever way
+    /// End the session at the server's first violation of the protocol
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Do not send CAPA, for old servers that hang up on it
+    /// Do not send CAPA, for old servers that close the connection when they receive it
     #[arg(long)]
     pub(crate) no_capa: bool,
-    /// Send the password or token in the line of AUTH, which saves a round trip; some servers refuse that
+    /// Send the password or token on the AUTH line, which saves a round trip; some servers refuse it
     #[arg(long)]
     pub(crate) initial_response: bool,
-    /// Give up when connecting, or the first line of a reply, takes so long as a whole, or when a listing
-    /// or a message stands still for so long
+    /// Give up if connecting or the first line of a reply takes longer than this, or if a listing or a
+    /// message stalls for longer
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// Give up when fewer octets of a listing or a message come in a minute, or in so many seconds; 0 takes
-    /// any rate [default: 1000 in a minute, or in the time of --timeout where that is longer]
+    /// Give up if fewer octets of a listing or a message arrive in a minute, or in SECS seconds; 0 accepts
+    /// any rate [default: 1000 in a minute, or in the time of --timeout if that is longer]
     #[arg(long, value_name = "N[/SECS]")]
     pub(crate) min_rate: Option<Rate>,
-    /// What drives the connection
+    /// The runtime of the connection
     #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
@@ -147,42 +149,42 @@ pub(crate) struct Account {
 pub(crate) struct Fetch {
     #[command(flatten)]
     pub(crate) account: Account,
-    /// Where the mail goes: maildir:DIR, mbox:FILE, dir:DIR (one file a message, octet for octet),
-    /// or - for standard output
+    /// Where to store the mail: maildir:DIR, mbox:FILE, dir:DIR (one file per message, octet for octet), or
+    /// - for standard output
     #[arg(long, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(Target::parse))]
     pub(crate) to: Target,
-    /// Delete from the server what is stored safely
+    /// Delete messages from the server after they are stored safely
     #[arg(long)]
     pub(crate) delete: bool,
-    /// Skip messages that are larger
+    /// Skip messages larger than this
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_size: Option<u64>,
-    /// Fetch at most so many messages
+    /// Fetch at most N new messages
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Fetch what was fetched before too
+    /// Also fetch messages that were fetched before
     #[arg(long)]
     pub(crate) all: bool,
-    /// Where to remember what was fetched [default: a file for this account and target in
+    /// The file that records what was fetched [default: one for this account and target in
     /// $XDG_STATE_HOME/pop3 or ~/.local/state/pop3]
     #[arg(long, value_name = "FILE")]
     pub(crate) state: Option<PathBuf>,
-    /// Remember what the server no longer lists for so many days, in case it comes back
+    /// How long to remember messages that the server no longer lists, in case they come back
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     pub(crate) forget_after: u32,
-    /// How to recognise messages in a later run: by the unique-ids of the server (UIDL), or by their
-    /// content, which is fetched each time. The first run of an account finds it out, and it stays so.
-    /// A change makes what is still there be fetched once more
+    /// How to recognise messages in later runs: by the server's unique-ids (UIDL), or by their content,
+    /// which is fetched each time. By default, the first run of an account decides. After a change,
+    /// messages that are still on the server are fetched once more
     #[arg(long, value_name = "HOW", value_parser = named(TRAITS))]
     pub(crate) recognise_by: Option<RecognisedBy>,
     /// Send one command at a time
     #[arg(long)]
     pub(crate) no_pipelining: bool,
-    /// Print a summary in JSON on standard output (on standard error with --to -), with --quiet and
-    /// after errors too
+    /// Print a summary as JSON to standard output (to standard error with --to -), also with --quiet and
+    /// after errors
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print nothing but errors; messages that are skipped on purpose are none
+    /// Print only errors; messages skipped on purpose are not errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -192,14 +194,14 @@ pub(crate) struct Fetch {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) account: Account,
-    /// Print what was seen as one object in JSON
+    /// Print the report as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// What drives the connections
+    /// The runtime of the connections
     #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
 }
@@ -209,25 +211,25 @@ const LINT_EXIT_CODES: &str = "\
 Exit codes:
   0  no violation of a MUST
   1  some violation of a MUST
-  2  the file can't be read, or holds no session";
+  2  the file cannot be read, or contains no session";
 
 #[derive(Debug, Args)]
 #[command(after_help = LINT_EXIT_CODES)]
 pub(crate) struct Lint {
-    /// A transcript with a line for each line that was sent (C: by the client, S: by the server), or
-    /// a capture of packets (pcap or pcapng); - for standard input
+    /// A transcript with one line per line sent (C: by the client, S: by the server), or a packet capture
+    /// (pcap or pcapng); - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The port of the server in a capture, besides 110 and 1110; may be repeated
+    /// A further port of the server in a capture, besides 110 and 1110; may be repeated
     #[arg(long, value_name = "N")]
     pub(crate) port: Vec<u16>,
-    /// The least that is told of
+    /// The lowest level to report
     #[arg(long, value_name = "LEVEL", default_value = "practice", value_parser = named(LINT_LEVELS))]
     pub(crate) level: Level,
-    /// Print the violations and not the dialogue
+    /// Print the violations without the dialogue
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Print an object in JSON for each violation, and one for the summary, a line each
+    /// Print one line of JSON for each violation, and one for the summary
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -254,9 +256,9 @@ const RUNTIMES: [(&str, Runtime, &str); 4] = [
 ];
 
 const TLS: [(&str, Tls, &str); 3] = [
-    ("implicit", Tls::Implicit, "TLS from the first octet"),
-    ("starttls", Tls::StartTls, "Required by STLS, before anything else is said"),
-    ("off", Tls::Off, "None"),
+    ("implicit", Tls::Implicit, "TLS from the start of the connection"),
+    ("starttls", Tls::StartTls, "TLS with STLS, required before anything else"),
+    ("off", Tls::Off, "No TLS"),
 ];
 
 const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
@@ -271,9 +273,9 @@ const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
 const LOG_FORMATS: [(&str, Format, &str); 2] = [("text", Format::Text, ""), ("json", Format::Json, "")];
 
 const LINT_LEVELS: [(&str, Level, &str); 3] = [
-    ("must", Level::Must, "What an RFC demands"),
-    ("should", Level::Should, "What an RFC recommends too"),
-    ("practice", Level::Practice, "Notes on what works badly with others, too"),
+    ("must", Level::Must, "What an RFC requires"),
+    ("should", Level::Should, "Also what an RFC recommends"),
+    ("practice", Level::Practice, "Also what is allowed but causes problems in practice"),
 ];
 
 const TRAITS: [(&str, RecognisedBy, &str); 2] =
@@ -285,7 +287,7 @@ impl Account {
     /// # Errors
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        let url = self.url.as_deref().ok_or_else(|| Failure::usage("there is no URL"))?;
+        let url = self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?;
         let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
         let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
         Url::parse(&url).map_err(|error| bad(&error))
@@ -295,7 +297,7 @@ impl Account {
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     match text.parse::<u32>() {
         Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds.into())),
-        Ok(0) | Err(_) => Err("give a whole number of seconds, at least 1"),
+        Ok(0) | Err(_) => Err("expected a whole number of seconds, at least 1"),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Conformance) -> Result<Exit, Failure> {
     let groups =
         if options.client { pop3_conformance::client::GROUPS } else { pop3_conformance::server::GROUPS };
     let selection = Selection::new(groups, &options.only).map_err(|name| {
-        Failure::usage(format!("there is neither a row nor a group {name} (--list tells them)"))
+        Failure::usage(format!("there is no requirement or group {name} (--list shows them)"))
     })?;
     if options.list {
         print(&selection.list(groups));

@@ -92,7 +92,7 @@ impl From<pop3_connect::Error> for Failure {
             ErrorKind::Later => Exit::TryLater,
             ErrorKind::Protocol | _ => Exit::Protocol,
         };
-        let advice = if error.is_unoffered() { "; pop3 check lists what it offers" } else { "" };
+        let advice = if error.is_unoffered() { "; run pop3 check to see what it offers" } else { "" };
         Self::new(exit, format!("{error}{advice}"))
     }
 }

@@ -40,7 +40,8 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
     let notice = move |exit| {
         if !quiet {
             crate::tell::tell(format_args!(
-                "pop3: {}: the fetch ends when what is on its way has come, in a few seconds (a second signal ends it at once)",
+                "pop3: {}: finishing the messages in transit, which takes a few seconds (a second signal \
+                 ends the fetch at once)",
                 signal(exit)
             ));
         }
@@ -67,7 +68,8 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
 fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
     if options.delete && matches!(options.to, Target::Stdout) {
         return Err(Failure::usage(
-            "--delete with --to - would delete mail that the reader of the pipe may have thrown away; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
+            "--delete can't be used with --to -, because the reader of the pipe may have discarded the \
+             mail; fetch into files (maildir:DIR, mbox:FILE or dir:DIR)",
         ));
     }
     let account = &options.account;
@@ -75,7 +77,7 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
     let settings = account::settings(account);
     let dial = Dial::new(&settings, &url)?;
     let login = Login::new(&settings, &url, dial.place())?
-        .ok_or_else(|| Failure::usage("the URL names no user: pop3://user@host"))?;
+        .ok_or_else(|| Failure::usage("the URL contains no user name; write pop3://user@host"))?;
     let mut dial = dial.for_login(&login);
     let owner = pop3_fetch::account(&url, login.user());
     let path = match &options.state {
@@ -152,6 +154,6 @@ fn stopped(exit: Exit) -> Failure {
     let signal = signal(exit);
     Failure::new(
         exit,
-        format!("ended by {signal}; what is stored is remembered, the rest stays on the server"),
+        format!("ended by {signal}; stored messages are recorded, the rest stays on the server"),
     )
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             let text = match &error {
-                Error::NothingCaptured => format!("{error}; --port names other ports"),
+                Error::NothingCaptured => format!("{error}; give other ports with --port"),
                 Error::Io(error) => reasons(error),
                 Error::Unreadable(_) | Error::NothingSaid | _ => reasons(&error),
             };

@@ -56,5 +56,5 @@ impl Drop for Logging {
 fn log_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let why = info.payload().downcast_ref::<&'static str>().copied().unwrap_or("-");
-    error!(place, why, "a fault of this program: a thread has panicked");
+    error!(place, why, "a bug in this program: a thread has panicked");
 }

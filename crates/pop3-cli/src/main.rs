@@ -68,6 +68,6 @@ fn report_usage(error: &clap::Error) -> Exit {
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    tell(Failure::usage(format!("{line} (pop3 --help tells more)")));
+    tell(Failure::usage(format!("{line} (see pop3 --help)")));
     Exit::Usage
 }

@@ -14,8 +14,14 @@ use crate::tell::hand_out;
 /// Asks for a password, twice, or reads the first line of standard input where that is no terminal,
 /// and prints `NAME:$argon2id$...` and the like, a line for each form.
 pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
-    let name = UserName::parse(options.name.as_bytes())
-        .ok_or_else(|| Failure::usage(format!("{} can't be a user: {}", options.name, UserName::RULE)))?;
+    let name = UserName::parse(options.name.as_bytes()).ok_or_else(|| {
+        Failure::usage(format!(
+            "{} is not a valid user name: \
+            {}",
+            options.name,
+            UserName::RULE
+        ))
+    })?;
     let password = if io::stdin().is_terminal() { ask()? } else { read(&mut io::stdin().lock())? };
     let mut lines = Secret::new(String::new());
     for form in &options.form {
@@ -31,15 +37,15 @@ pub(crate) fn run(options: &Passwd) -> Result<Exit, Failure> {
 fn explain(error: &BadPassword) -> Failure {
     match error {
         BadPassword::Empty => Failure::usage(format!("{error}; nothing was printed")),
-        BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id takes it as it is")),
+        BadPassword::Unprepared(_) => Failure::usage(format!("{error}; --form argon2id accepts it as it is")),
         BadPassword::Unsendable | BadPassword::NoSalt(_) | _ => Failure::usage(error.to_string()),
     }
 }
 
 fn ask() -> Result<Secret<Vec<u8>>, Failure> {
     let password = prompt("Password: ")?;
-    if !password.same_octets(prompt("The same again: ")?.expose()) {
-        return Err(Failure::usage("the two passwords differ; nothing was printed"));
+    if !password.same_octets(prompt("Repeat the password: ")?.expose()) {
+        return Err(Failure::usage("the passwords do not match; nothing was printed"));
     }
     Ok(password)
 }

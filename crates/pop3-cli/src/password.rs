@@ -39,7 +39,7 @@ pub(crate) fn command(line: &str) -> Source {
 fn ask(whose: &str) -> Result<Secret<Vec<u8>>, Error> {
     if !io::stdin().is_terminal() {
         return Err(Error::of_source(format!(
-            "there is no password for {whose}: give --password-file, --password-command or {VARIABLE}"
+            "no password for {whose}: give --password-file, --password-command or {VARIABLE}"
         )));
     }
     prompt(&format!("Password of {whose}: "))

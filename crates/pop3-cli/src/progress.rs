@@ -67,7 +67,7 @@ impl Progress {
 /// The notice, which names the option that it comes from.
 fn words(notice: &Notice) -> String {
     if let Notice::TooLarge { message, octets } = notice {
-        return format!("message {message} skipped: {octets} octets are more than --max-size allows");
+        return format!("message {message} skipped: its {octets} octets exceed --max-size");
     }
     notice.to_string()
 }

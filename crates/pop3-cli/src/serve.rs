@@ -86,7 +86,7 @@ fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
     let path = options.salt_key.clone().unwrap_or_else(default);
     match SaltKey::load_or_make(&path) {
         Err(error) if error.kind() == ErrorKind::NotMade => {
-            warn!("{error}; --salt-key names another place");
+            warn!("{error}; choose another file with --salt-key");
             Ok(None)
         }
         key => Ok(Some(key?)),

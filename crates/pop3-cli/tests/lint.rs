@@ -118,8 +118,8 @@ fn what_can_not_be_read_is_an_error_of_one_line() {
     for (input, reason) in [
         (&b""[..], "no session"),
         (b"# only a comment\n", "no session"),
-        (b"S: +OK hi\nhello\n", "line 2 is none of a transcript"),
-        (b"S: \\xzz\n", "line 1 is none"),
+        (b"S: +OK hi\nhello\n", "line 2 is not a line of a transcript"),
+        (b"S: \\xzz\n", "line 1 is not a line of a transcript"),
         (b"\xd4\xc3\xb2\xa1 no capture at all", "capture"),
     ] {
         let output = lint(&[], input);
@@ -293,8 +293,8 @@ fn missing_packets_are_told_of() {
     lost.remove(4);
     let output = lint(&[], &pcap(&lost, 110));
     let told = text(&output);
-    assert!(told.contains("<packets are missing in the capture: not followed any further>"), "{told}");
-    assert!(told.contains("(1 not followed to the end)"), "{told}");
+    assert!(told.contains("<packets are missing in the capture: the rest is not checked>"), "{told}");
+    assert!(told.contains("(1 not checked to the end)"), "{told}");
     assert_eq!(output.status.code(), Some(0));
 
     let begun = lint(&[], &pcap(&SESSION[1..], 110));
@@ -314,7 +314,7 @@ fn missing_packets_are_told_of() {
     let cut = lint(&[], &whole[..whole.len() - 70]);
     assert_eq!(cut.status.code(), Some(2));
     assert!(text(&cut).contains("MUST server 2449-5.06"), "{}", text(&cut));
-    assert!(String::from_utf8_lossy(&cut.stderr).contains("ends within a packet"));
+    assert!(String::from_utf8_lossy(&cut.stderr).contains("ends in the middle of a packet"));
 }
 
 #[test]
@@ -331,6 +331,6 @@ fn tls_is_told_of_and_not_judged() {
     ]
     .concat();
     let output = lint(&[], &pcap(&packets, 1110));
-    assert!(text(&output).contains("<what follows is TLS, and can't be read>"), "{}", text(&output));
+    assert!(text(&output).contains("<the rest is TLS and can't be read>"), "{}", text(&output));
     assert_eq!(output.status.code(), Some(0));
 }

@@ -13,13 +13,13 @@ impl Way {
     pub(crate) fn of(settings: &Settings, url: &Url) -> Result<Self, Error> {
         let unknown = |name: &str| {
             Error::settings(format!(
-                "the URL asks for the login {name}, which this program does not have; {} names another",
+                "the URL asks for the login method {name}, which is not supported; choose another with {}",
                 settings.name("auth")
             ))
         };
         let unbound = |what: &str| {
             Error::settings(format!(
-                "{} needs a mechanism with -PLUS, and {what} can't be bound to TLS",
+                "{} requires a -PLUS mechanism, and {what} can't be bound to TLS",
                 settings.name("require_binding")
             ))
         };
@@ -30,13 +30,13 @@ impl Way {
                 Mechanism::parse(name.as_bytes()).map(Self::Sasl).ok_or_else(|| unknown(name))?
             }
             (Self::Auto, AuthChoice::Extension(name)) => return Err(unknown(name)),
-            (Self::Auto, _) => return Err(unknown("by other means")),
+            (Self::Auto, _) => return Err(unknown("of an unknown kind")),
             (way, _) => way,
         };
         match way {
             Self::Sasl(mechanism) if mechanism == Mechanism::External && settings.client_cert.is_none() => {
                 Err(Error::settings(format!(
-                    "EXTERNAL goes by a certificate: give {} and {}",
+                    "EXTERNAL logs in with a certificate: give {} and {}",
                     settings.name("client_cert"),
                     settings.name("client_key")
                 )))

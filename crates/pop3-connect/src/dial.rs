@@ -42,7 +42,7 @@ impl Dial {
         let connector = || -> Result<Connector, Error> {
             Connector::new(settings.tls_config()?, url.host()).map_err(|_| {
                 Error::settings(format!(
-                    "{} is neither a host name nor an address, so TLS can't check it",
+                    "TLS can't verify {}: it is neither a host name nor an IP address",
                     url.host()
                 ))
             })
@@ -53,7 +53,7 @@ impl Dial {
             Some(Tls::StartTls) => Security::StartTls(connector()?),
             Some(Tls::Off) if pinned => {
                 return Err(Error::settings(format!(
-                    "without TLS there is no certificate for {}",
+                    "{} needs TLS, which is turned off",
                     settings.name("tls_fingerprint")
                 )));
             }

@@ -31,19 +31,19 @@ impl Dial {
                 match refusal.keyword {
                     None if passing => Error::new(
                         ErrorKind::Later,
-                        format!("{place} turns connections away for now: {text} (try again later)"),
+                        format!("{place} temporarily rejected the connection: {text} (try again later)"),
                     ),
                     None => {
-                        Error::new(ErrorKind::Connection, format!("{place} turns connections away: {text}"))
+                        Error::new(ErrorKind::Connection, format!("{place} rejected the connection: {text}"))
                     }
                     Some(Keyword::Stls) if passing => Error::new(
                         ErrorKind::Later,
-                        format!("{place} has no TLS for now: {text} (try again later)"),
+                        format!("{place} temporarily refused STLS: {text} (try again later)"),
                     ),
                     Some(Keyword::Stls) => Error::new(
                         ErrorKind::Connection,
                         format!(
-                            "{place} has no TLS by STLS: {text} (try {}, or {} on a line that you trust)",
+                            "{place} refused STLS: {text} (try {}, or {} on a network that you trust)",
                             tls("implicit"),
                             tls("off")
                         ),
@@ -64,7 +64,8 @@ impl Dial {
             client::Error::NotTls(_) => Error::new(
                 ErrorKind::Connection,
                 format!(
-                    "{place} speaks plain text where TLS was tried (pop3:// or {} begin TLS by STLS; no password was sent)",
+                    "{place} answered in plain text instead of TLS (use pop3:// or {} for STLS; no \
+                     password was sent)",
                     tls("starttls")
                 ),
             ),
@@ -72,7 +73,8 @@ impl Dial {
                 Error::new(
                     ErrorKind::Login,
                     format!(
-                        "{place} does not prove that it knows the password: it is a false server, or somebody is in between ({})",
+                        "{place} did not prove that it knows the password: it may be an impostor, or an \
+                         attacker may be intercepting the connection ({})",
                         reasons(error)
                     ),
                 )
@@ -81,7 +83,8 @@ impl Dial {
                 Error::new(
                     ErrorKind::Login,
                     format!(
-                        "{place}: somebody has taken the mechanisms with -PLUS off the list ({})",
+                        "{place}: someone between here and the server has removed the -PLUS mechanisms \
+                         from its list ({})",
                         reasons(error)
                     ),
                 )
@@ -92,13 +95,14 @@ impl Dial {
             client::Error::NoLogin(NoLogin::BindingNotOffered) => Error::new(
                 ErrorKind::Login,
                 format!(
-                    "{place} offers no mechanism with -PLUS, which {} wants; somebody may have taken it off the list",
+                    "{place} offers no -PLUS mechanism, which {} requires; an attacker may have removed \
+                     it from the list",
                     name("require_binding")
                 ),
             ),
             client::Error::NoLogin(_) => Error::new(
                 ErrorKind::Login,
-                format!("{place}: {} ({} names another way)", reasons(error), name("auth")),
+                format!("{place}: {} (choose another login method with {})", reasons(error), name("auth")),
             )
             .unoffered(),
             client::Error::Tls(error) => {
@@ -112,13 +116,13 @@ impl Dial {
             client::Error::Protocol(ProtocolError::TimedOut { during: None }) => Error::new(
                 ErrorKind::Connection,
                 format!(
-                    "{place}: {error} (if the port wants TLS from the first octet, say pop3s:// or {})",
+                    "{place}: {error} (if the port expects TLS from the start, use pop3s:// or {})",
                     tls("implicit")
                 ),
             ),
             client::Error::Protocol(ProtocolError::TooSlow { .. }) => Error::new(
                 ErrorKind::Connection,
-                format!("{place}: {error} ({} takes less)", name("min_rate")),
+                format!("{place}: {error} (lower {} to accept this rate)", name("min_rate")),
             ),
             client::Error::Network(_)
             | client::Error::Protocol(
@@ -129,12 +133,17 @@ impl Dial {
             client::Error::Protocol(ProtocolError::OtherProtocol(pop3_proto::client::Protocol::Tls)) => {
                 Error::new(
                     ErrorKind::Protocol,
-                    format!("{place} speaks TLS from the first octet (try pop3s:// or {})", tls("implicit")),
+                    format!("{place} expects TLS from the start (use pop3s:// or {})", tls("implicit")),
                 )
             }
             client::Error::NoTimestamp => Error::new(
                 ErrorKind::Login,
-                format!("{place} offers no APOP: {} ({} names another way)", reasons(error), name("auth")),
+                format!(
+                    "{place} does not offer APOP: {} (choose another login method with \
+                    {})",
+                    reasons(error),
+                    name("auth")
+                ),
             )
             .unoffered(),
             client::Error::Argument(_) | client::Error::Unsendable(_) | client::Error::Unusable(_) => {

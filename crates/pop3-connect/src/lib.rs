@@ -45,7 +45,7 @@
 //!     client.quit().await?;
 //!     Ok(stat)
 //! };
-//! // "mail.example:995 refused the login: no (most often the name or the password is wrong)"
+//! // "mail.example:995 refused the login: no (usually the user name or password is wrong)"
 //! let stat = stat.await.map_err(|error| dial.explain(&error))?;
 //! assert_eq!(stat.messages, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -46,7 +46,7 @@ impl Login {
             Ok(name) => Some(name),
             // USER and APOP take what is no UTF-8 for the server to refuse.
             Err(_) if matches!(way, Way::Auto | Way::User | Way::Apop) => None,
-            Err(_) => return Err(Error::settings("a mechanism of SASL needs a user name in UTF-8")),
+            Err(_) => return Err(Error::settings("SASL requires a user name in UTF-8")),
         };
         let mut credentials = match (kind, name) {
             (Kind::Nothing, name) => Credentials::anonymous(name.unwrap_or_default()),
@@ -114,7 +114,8 @@ impl Login {
         let LoginMethod::Auth(mechanism) = method else { return None };
         client.quirks().contains(&Quirk::UnknownBinding).then(|| {
             format!(
-                "{} offers {mechanism}-PLUS and refuses our kind of channel binding, so the login is not bound to TLS ({} forbids that; {} asks for it, without this warning)",
+                "{} offers {mechanism}-PLUS but refuses our type of channel binding, so the login is not \
+                 bound to TLS ({} forbids this; {} allows it without this warning)",
                 self.place,
                 (self.naming)("require_binding", None),
                 (self.naming)("auth", Some(&mechanism.name().to_ascii_lowercase()))

@@ -15,14 +15,15 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming
     if refusal.unoffered && matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) {
         let what = refusal.mechanism.map(Mechanism::name);
         let what = match (refusal.keyword, what) {
-            (Some(Keyword::User), _) => Some("a login by USER and PASS"),
+            (Some(Keyword::User), _) => Some("login with USER and PASS"),
             (_, what) => what.filter(|_| refusal.before_credentials),
         };
         if let Some(what) = what {
             return Error::new(
                 ErrorKind::Login,
                 format!(
-                    "{place} does not offer {what}, and refuses it: {text} ({} names another way)",
+                    "{place} refused {what}, which it does not offer: {text} (choose another login \
+                     method with {})",
                     naming("auth", None)
                 ),
             )
@@ -30,7 +31,7 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming
         }
     }
     let details = refusal.details.as_ref();
-    let details = details.map(|told| format!("; it says {}", Escaped::new(told))).unwrap_or_default();
+    let details = details.map(|told| format!("; details: {}", Escaped::new(told))).unwrap_or_default();
     let advice = match early_advice(refusal, naming) {
         Some(advice) => advice,
         None => advice(refusal, kind).to_owned(),
@@ -48,23 +49,29 @@ fn early_advice(refusal: &Refusal, naming: Naming) -> Option<String> {
         let name = mechanism.name();
         if let Some(same) = name.strip_suffix("-PLUS") {
             return format!(
-                "before it got a proof of the password: the user may be unknown, or the server can't bind logins to TLS as we do; {} does without, if you trust the line",
+                "before any proof of the password was sent: the user may be unknown, or the server may \
+                 not support this type of channel binding; if you trust the network, use {}",
                 naming("auth", Some(&same.to_ascii_lowercase()))
             );
         }
         if matches!(mechanism, Mechanism::External | Mechanism::Anonymous) {
-            return format!("it does not take {name} here; {} names another way", naming("auth", None));
+            return format!(
+                "the server does not accept {name} here; choose another login method with \
+                {}",
+                naming("auth", None)
+            );
         }
         if matches!(mechanism, Mechanism::OAuthBearer | Mechanism::XOAuth2) {
-            return format!("before it got the token, which was not sent: it does not take {name} now");
+            return format!("the token was not sent: the server does not accept {name} now");
         }
         let more = if mechanism.exposes_secret() {
             String::new()
         } else {
-            format!(" or {}, which show it the password", naming("auth", Some("plain")))
+            format!(" or {}, which send the password itself", naming("auth", Some("plain")))
         };
         format!(
-            "before it got the password or a proof of it: the user may be unknown, or {name} does not work there; try {}{more}",
+            "before the password or a proof of it was sent: the user may be unknown, or {name} may not \
+             work on this server; try {}{more}",
             naming("auth", Some("user"))
         )
     })
@@ -73,22 +80,22 @@ fn early_advice(refusal: &Refusal, naming: Naming) -> Option<String> {
 /// What to do about a refused login.
 fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
     match (refusal.code(), refusal.blames_credentials()) {
-        (Some(ResponseCode::InUse), _) => "another session has the maildrop; try again later",
+        (Some(ResponseCode::InUse), _) => "another session is using the maildrop; try again later",
         (Some(ResponseCode::LoginDelay), _) => "too soon after the last login; try again later",
-        (Some(ResponseCode::SysTemp), _) => "a fault of the server that will likely pass; try again later",
-        (Some(ResponseCode::SysPerm), _) => "a fault of the server; tell who runs it",
-        (_, Some(false)) => "the server would say if it were the credentials: it is something else",
+        (Some(ResponseCode::SysTemp), _) => "a temporary failure of the server; try again later",
+        (Some(ResponseCode::SysPerm), _) => "a permanent failure of the server; contact its administrator",
+        (_, Some(false)) => "the credentials are not the reason, because this server says so when they are",
         (_, Some(true)) => match kind {
-            Kind::Password => "name or password is wrong",
+            Kind::Password => "the user name or password is wrong",
             Kind::Token => "the token is wrong or has expired",
-            Kind::Certificate => "the certificate is not taken for this user",
-            Kind::Nothing => "nobody may come in so",
+            Kind::Certificate => "the certificate is not accepted for this user",
+            Kind::Nothing => "anonymous logins are not allowed",
         },
         (_, None) => match kind {
-            Kind::Password => "most often the name or the password is wrong",
-            Kind::Token => "most often the token is wrong or has expired",
-            Kind::Certificate => "most often the certificate is not taken for this user",
-            Kind::Nothing => "most often nobody may come in so",
+            Kind::Password => "usually the user name or password is wrong",
+            Kind::Token => "usually the token is wrong or has expired",
+            Kind::Certificate => "usually the certificate is not accepted for this user",
+            Kind::Nothing => "usually anonymous logins are not allowed",
         },
     }
 }

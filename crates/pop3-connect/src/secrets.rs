@@ -16,10 +16,7 @@ impl Settings {
     /// When its place can't be read, it can't be sent, or there is none; the message holds no password.
     pub fn read_password(&self, whose: &str) -> Result<Secret<Vec<u8>>, Error> {
         let Some(source) = &self.password else {
-            return Err(Error::settings(format!(
-                "there is no password for {whose}: give {}",
-                self.name("password")
-            )));
+            return Err(Error::settings(format!("no password for {whose}: give {}", self.name("password"))));
         };
         let (password, place) = source.read("password", MAX, whose, self.stop.as_ref())?;
         check(password, &place)
@@ -28,14 +25,11 @@ impl Settings {
     /// The token; as [`read_password`](Self::read_password).
     pub(crate) fn read_token(&self, whose: &str) -> Result<Secret<Vec<u8>>, Error> {
         let Some(source) = &self.token else {
-            return Err(Error::settings(format!(
-                "there is no token for {whose}: give {}",
-                self.name("token")
-            )));
+            return Err(Error::settings(format!("no token for {whose}: give {}", self.name("token"))));
         };
         let (token, place) = source.read("token", MAX_TOKEN, whose, self.stop.as_ref())?;
         if token.expose().is_empty() {
-            let printed = if source.is_command() { "printed" } else { "has" };
+            let printed = if source.is_command() { "printed" } else { "contains" };
             return Err(Error::settings(format!("{place} {printed} no token")));
         }
         Ok(token)
@@ -49,7 +43,7 @@ fn check(password: Secret<Vec<u8>>, place: &str) -> Result<Secret<Vec<u8>>, Erro
     }
     if password.expose().iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n')) {
         return Err(Error::settings(format!(
-            "the password from {place} has a NUL, CR or LF, which POP3 can't send"
+            "the password from {place} contains NUL, CR or LF, which POP3 can't send"
         )));
     }
     Ok(password)

@@ -56,7 +56,8 @@ impl FromStr for Rate {
         let (octets, seconds) = text.split_once('/').unwrap_or((text, "60"));
         match (octets.parse(), seconds.parse::<u32>()) {
             (Ok(octets), Ok(seconds @ 1..)) => Ok(Self::new(octets, Duration::from_secs(seconds.into()))),
-            _ => Err("give octets a minute, as 1000, or octets in so many seconds, as 1000/60"),
+            _ => Err("expected octets per minute, such as 1000, or octets per number of seconds, such as \
+                1000/60"),
         }
     }
 }

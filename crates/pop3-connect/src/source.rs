@@ -196,19 +196,19 @@ fn ask_command(
             }
             drop(process);
             // What the command has started may live on and hold the output open. Nobody waits for that.
-            let _ = sender.send(Err(io::Error::other("the wait for it was ended")));
+            let _ = sender.send(Err(io::Error::other("interrupted")));
         })
     });
     let (mut child, pid) = {
         let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*process, Process::Unwanted) {
-            return Err(failed("was not run: the wait for it was ended".to_owned()));
+            return Err(failed("was not run: interrupted".to_owned()));
         }
         let child = shell
             .args(["-c", command])
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| failed(format!("can't be run: {error}")))?;
+            .map_err(|error| failed(format!("could not be started: {error}")))?;
         let pid = Pid::from_child(&child);
         *process = Process::Runs(pid);
         (child, pid)

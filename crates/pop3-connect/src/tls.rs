@@ -28,7 +28,7 @@ impl Settings {
         whom.config().map_err(|error| match error {
             TrustError::File(error) => Error::settings(error.to_string()),
             TrustError::Nobody => {
-                Error::new(ErrorKind::Connection, format!("{error} or give {}", self.name("ca_file")))
+                Error::new(ErrorKind::Connection, format!("{error}, or give {}", self.name("ca_file")))
             }
             TrustError::Tls(_) | _ => Error::settings(reasons(&error)),
         })
@@ -39,16 +39,18 @@ impl Settings {
 pub(crate) fn advice(refused: &Refused, naming: Naming) -> String {
     let ca_file = naming("ca_file", None);
     let pin = naming("tls_fingerprint", Some(&refused.fingerprint().to_string()));
-    let taken = format!("{pin} takes it as it is, if you know it to be the server's");
+    let taken = format!("if you know that it is the server's, accept it with {pin}");
     match refused.reason() {
-        Reason::Fingerprint => "if the server has a new one, ask who runs it for the fingerprint".to_owned(),
-        Reason::Expired => format!("who runs the server has to renew it; {taken}"),
-        Reason::NotYetValid => format!("see whether the clock is right; {taken}"),
-        Reason::OtherNames => format!("see whether the host is the right one; {taken}"),
+        Reason::Fingerprint => "if the server has a new certificate, ask its administrator for the \
+            fingerprint"
+            .to_owned(),
+        Reason::Expired => format!("the server's administrator has to renew it; {taken}"),
+        Reason::NotYetValid => format!("check the clock of this machine; {taken}"),
+        Reason::OtherNames => format!("check the host name; {taken}"),
         Reason::UnknownIssuer | Reason::OtherIssuer => {
-            format!("if it is your own, name it or its authority by {ca_file}, or it by {pin}")
+            format!("if it is your own, trust it or its authority with {ca_file}, or it alone with {pin}")
         }
-        Reason::Authority => format!("if it is your own, name it by {ca_file}, or by {pin}"),
+        Reason::Authority => format!("if it is your own, trust it with {ca_file} or {pin}"),
         Reason::Other(_) | _ => taken,
     }
 }
@@ -58,9 +60,9 @@ pub(crate) fn handshake_advice(error: &std::io::Error, naming: Naming) -> String
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::InvalidMessage(_)) => format!(
-            "the port may not speak TLS from the first octet; pop3:// or {} begin it by STLS",
+            "the port may not expect TLS from the start; use pop3:// or {} for STLS",
             naming("tls", Some("starttls"))
         ),
-        _ => "server and client do not agree".to_owned(),
+        _ => "client and server could not agree".to_owned(),
     }
 }

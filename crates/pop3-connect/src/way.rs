@@ -31,7 +31,7 @@ impl FromStr for Way {
             name => Mechanism::parse(name.as_bytes()).map(Self::Sasl).ok_or_else(|| {
                 let known = Mechanism::ALL.iter().map(|mechanism| mechanism.name().to_ascii_lowercase());
                 let known: Vec<_> = known.collect();
-                format!("it is none of auto, user, apop, {}", known.join(", "))
+                format!("expected auto, user, apop, {}", known.join(", "))
             }),
         }
     }

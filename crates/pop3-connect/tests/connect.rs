@@ -115,7 +115,7 @@ fn nothing_secret_is_sent_where_tls_is_wanted_and_not_had() {
         let error = stat(&settings, &url, runtime).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connection);
         assert!(
-            error.to_string().ends_with("(try tls=implicit, or tls=off on a line that you trust)"),
+            error.to_string().ends_with("(try tls=implicit, or tls=off on a network that you trust)"),
             "{error}"
         );
         let said = serving.join().unwrap();
@@ -199,12 +199,12 @@ fn what_cannot_be_is_refused_before_anything_is_connected() {
     let bound = settings().with_require_binding(true).with_auth(Way::Apop);
     assert_eq!(
         refused(bound),
-        "require_binding needs a mechanism with -PLUS, and USER, PASS and APOP can't be bound to TLS"
+        "require_binding requires a -PLUS mechanism, and USER, PASS and APOP can't be bound to TLS"
     );
-    assert_eq!(refused(Settings::new()), "there is no password for mrose@mail.example:995: give password");
+    assert_eq!(refused(Settings::new()), "no password for mrose@mail.example:995: give password");
     assert_eq!(
         refused(Settings::new().with_password(Source::given("a\nb"))),
-        "the password from the settings has a NUL, CR or LF, which POP3 can't send"
+        "the password from the settings contains NUL, CR or LF, which POP3 can't send"
     );
     assert!(refused(Settings::new().with_password(Source::file("/nowhere/x"))).contains("/nowhere/x"));
     assert!(refused(Settings::new().with_password(Source::command("exit 3"))).contains("exit status: 3"));

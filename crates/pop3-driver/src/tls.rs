@@ -60,7 +60,11 @@ pub enum Role {
 /// The error of a transport that cannot do a handshake.
 #[must_use]
 pub fn unavailable() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "there is no certificate, or the connection is in TLS already")
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "no certificate is configured, or the connection already \
+        uses TLS",
+    )
 }
 
 /// Whether what came is no TLS record at all.

@@ -54,13 +54,15 @@ impl fmt::Display for Error {
         match self {
             Self::Unusable(text) | Self::Running(text) => f.write_str(text),
             Self::Store(_) => {
-                f.write_str("a message or a note can't be stored (the rest stays on the server)")
+                f.write_str("could not store a message or its record (the rest stays on the server)")
             }
             Self::Client(_) => f.write_str("the session failed"),
             Self::Listing(error) => error.fmt(f),
             Self::OutOfStep(number) => write!(
                 f,
-                "message {number} came twice, and not the same: replies and commands are out of step. From it on nothing is stored, and nothing is deleted (the next run sends one command at a time)"
+                "message {number} arrived twice with different content: replies no longer match the \
+                 commands. No message was stored from this one on, and none was deleted (the next run \
+                    sends one command at a time)"
             ),
         }
     }

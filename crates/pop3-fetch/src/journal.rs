@@ -88,7 +88,7 @@ impl Journal {
         let lock = spot.beside(".lock").open(PRIVATE).map_err(failed)?;
         if !wait_for(&**disk, &*lock, stop).map_err(failed)? {
             return Err(Error::Running(format!(
-                "another fetch with the state file {} is running; wait until it has ended",
+                "another fetch is using the state file {}; wait until it has finished",
                 path.display()
             )));
         }
@@ -102,7 +102,8 @@ impl Journal {
         };
         if log.header.is_none() && !is_new {
             return Err(Error::unusable(format!(
-                "{} is no state file of this program, or is damaged; give another state file, or remove it",
+                "{} is not a state file of this program, or is damaged; use another state file, or \
+                 remove this one",
                 path.display()
             )));
         }
@@ -110,14 +111,14 @@ impl Journal {
             log.header.take().unwrap_or_else(|| (fresh_name(&**disk), account.to_owned(), target.to_owned()));
         if owner != account {
             return Err(Error::unusable(format!(
-                "the state file {} is of {owner} and not of {account}; give another state file",
+                "the state file {} belongs to {owner}, not to {account}; use another state file",
                 path.display()
             )));
         }
         let is_moved = !Target::is_named_by(&**disk, target, &old_target);
         if is_moved && !log.tail.is_empty() {
             return Err(Error::unusable(format!(
-                "the state file {} notes an interrupted fetch to {old_target}; run that once more first",
+                "the state file {} records an interrupted fetch to {old_target}; run that fetch again first",
                 path.display()
             )));
         }

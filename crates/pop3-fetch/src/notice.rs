@@ -90,26 +90,32 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { message, octets } => {
-                write!(f, "message {message} skipped: {octets} octets are more than is allowed")
+                write!(f, "message {message} skipped: its {octets} octets exceed the limit")
             }
             Self::SizesAreEstimates { message, listed, octets } => write!(
                 f,
-                "message {message} is complete with {octets} octets where the server lists {listed}: its sizes are estimates"
+                "message {message} is complete with {octets} octets, although the server lists {listed}: \
+                 its sizes are estimates"
             ),
             Self::Refused { message, refusal } => {
-                write!(f, "message {message} was refused by the server: {}", Escaped::new(&refusal.text))
+                write!(f, "the server refused message {message}: {}", Escaped::new(&refusal.text))
             }
-            Self::Empty { message } => write!(f, "message {message} came empty, and is left on the server"),
+            Self::Empty { message } => write!(
+                f,
+                "message {message} arrived empty and was left on the \
+                server"
+            ),
             Self::NotDeleted { message, refusal } => write!(
                 f,
-                "message {message} is stored, but the server does not delete it: {}",
+                "message {message} was stored, but the server refused to delete it: {}",
                 Escaped::new(&refusal.text)
             ),
             Self::QuitRefused { refusal } => {
-                write!(f, "the server says at the end: {}", Escaped::new(&refusal.text))
+                write!(f, "the server reported a problem at QUIT: {}", Escaped::new(&refusal.text))
             }
             Self::NoQuit => f.write_str(
-                "the session ends without QUIT, at which the server might remove what it sent and we do not have; nothing is deleted",
+                "the session ended without QUIT, so that the server does not remove messages that were \
+                 sent but not stored; nothing was deleted",
             ),
         }
     }

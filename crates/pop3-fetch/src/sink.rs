@@ -123,7 +123,7 @@ pub(crate) fn open(
     match Turn::take(&**disk, lock, stop).map_err(failed)? {
         Some(turn) => Ok((sink, Some(turn))),
         None => Err(Error::Running(format!(
-            "another fetch of this account into {target} is running; wait until it has ended"
+            "another fetch of this account into {target} is running; wait until it has finished"
         ))),
     }
 }

@@ -41,10 +41,10 @@ impl Target {
         } else if let Some(path) = bytes.strip_prefix(b"dir:") {
             (Self::Dir, path)
         } else {
-            return Err("the target is one of maildir:DIR, mbox:FILE, dir:DIR and -");
+            return Err("the target must be maildir:DIR, mbox:FILE, dir:DIR or -");
         };
         if path.is_empty() {
-            return Err("the target names no file or folder");
+            return Err("the target names no file or directory");
         }
         Ok(kind(OsString::from_vec(path.to_vec()).into()))
     }

@@ -86,7 +86,7 @@ fn packets(input: impl Read + Send, take: &mut dyn FnMut(Linktype, &[u8])) -> Re
                 refilled = reader.reader_exhausted();
             }
             Err(PcapError::Incomplete(_) | PcapError::UnexpectedEof) => {
-                return Err("the capture ends within a packet".to_owned());
+                return Err("the capture ends in the middle of a packet".to_owned());
             }
             Err(error) => return Err(reason(&error)),
         }
@@ -94,7 +94,7 @@ fn packets(input: impl Read + Send, take: &mut dyn FnMut(Linktype, &[u8])) -> Re
 }
 
 fn reason(error: &PcapError<&[u8]>) -> String {
-    format!("this is no capture that can be read: {error}")
+    format!("not a readable packet capture: {error}")
 }
 
 struct Connections<'r, 'o> {

@@ -21,10 +21,10 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(_) => f.write_str("reading has failed"),
+            Self::Io(_) => f.write_str("reading failed"),
             Self::Unreadable(why) => f.write_str(why),
-            Self::NothingCaptured => f.write_str("there is no session in it"),
-            Self::NothingSaid => f.write_str("there is no session in it: no line begins with C: or S:"),
+            Self::NothingCaptured => f.write_str("it contains no session"),
+            Self::NothingSaid => f.write_str("it contains no session: no line begins with C: or S:"),
         }
     }
 }

@@ -133,7 +133,7 @@ impl Page {
     /// The session can't be followed any further.
     pub(super) fn lose(&mut self, why: &str) {
         if !core::mem::replace(&mut self.incomplete, true) {
-            self.note(&format!("{why}: not followed any further"));
+            self.note(&format!("{why}: the rest is not checked"));
         }
     }
 

@@ -116,7 +116,7 @@ fn told(event: Event<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>
             let word = if lines == 1 { "line" } else { "lines" };
             tell(Told::Line(format!("S: . ({lines} {word}, {octets} octets)")));
         }
-        Event::Opaque => tell(Told::Line("<what follows is TLS, and can't be read>".to_owned())),
+        Event::Opaque => tell(Told::Line("<the rest is TLS and can't be read>".to_owned())),
         Event::Encrypted => tell(Told::Line("<TLS>".to_owned())),
         Event::GaveUp => tell(Told::Lost("too many commands without a reply")),
         Event::Ended(side) => tell(Told::Line(format!("<the {side} closes>"))),

@@ -51,7 +51,7 @@ impl Summary {
         let [must, should, practice] = self.levels();
         let mut text = format!("{}, {}", count(self.sessions, "session"), count(self.commands, "command"));
         if self.incomplete > 0 {
-            text.push_str(&format!(" ({} not followed to the end)", self.incomplete));
+            text.push_str(&format!(" ({} not checked to the end)", self.incomplete));
         }
         text.push_str(&format!("; violations: {must} MUST, {should} SHOULD, {practice} practice"));
         for level in [Level::Must, Level::Should, Level::Practice] {

@@ -45,7 +45,7 @@ pub(super) fn read(mut input: impl BufRead, report: &mut Report<'_>) -> Result<(
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if line.len() == MAX_LINE || !reader.line(text) {
-            result = Err(Error::Unreadable(format!("line {number} is none of a transcript")));
+            result = Err(Error::Unreadable(format!("line {number} is not a line of a transcript")));
             break;
         }
     }

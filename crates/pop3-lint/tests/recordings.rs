@@ -68,8 +68,8 @@ fn a_session_that_is_given_up_is_counted_as_such() {
     let (results, summary, text) = lint(Options::new(), &[&crowd]);
     assert!(results[0].is_ok(), "{results:?}");
     assert_eq!((summary.sessions, summary.incomplete), (1, 1));
-    assert_eq!(text.matches("<too many commands without a reply: not followed any further>").count(), 1);
-    assert!(text.contains("(1 not followed to the end)"), "{text:.200}");
+    assert_eq!(text.matches("<too many commands without a reply: the rest is not checked>").count(), 1);
+    assert!(text.contains("(1 not checked to the end)"), "{text:.200}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub enum CommitError {
 
 impl fmt::Display for CommitFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "message {} is not removed: {}", self.number, self.reason)
+        write!(f, "message {} was not removed: {}", self.number, self.reason)
     }
 }
 
@@ -96,7 +96,7 @@ impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str("it was changed during the session"),
-            Self::Restless => f.write_str("it is renamed all the time"),
+            Self::Restless => f.write_str("it keeps being renamed"),
             Self::NoSuchMessage => f.write_str("there is no such message"),
             Self::Io(error) => error.fmt(f),
         }

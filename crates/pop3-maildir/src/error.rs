@@ -57,7 +57,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Locked { path } => write!(f, "the Maildir {path:?} is in use by another session"),
             Self::Missing { path } => write!(f, "there is no Maildir {path:?}"),
-            Self::Denied { path, .. } => write!(f, "no right to use the Maildir {path:?}"),
+            Self::Denied { path, .. } => write!(f, "no permission to use the Maildir {path:?}"),
             Self::Io { path, .. } => write!(f, "can't open the Maildir {path:?}"),
         }
     }
@@ -109,7 +109,7 @@ impl fmt::Display for FetchError {
             Self::NoSuchMessage(number) => write!(f, "there is no message {number}"),
             Self::Vanished { path } => write!(f, "the message {path:?} is gone"),
             Self::Changed { path } => write!(f, "the message {path:?} was changed during the session"),
-            Self::NeedsUtf8 { path } => write!(f, "the message {path:?} is for clients with UTF8"),
+            Self::NeedsUtf8 { path } => write!(f, "the message {path:?} requires a client in UTF8 mode"),
             Self::Io { path, .. } => write!(f, "can't open the message {path:?}"),
         }
     }

@@ -110,7 +110,7 @@ impl fmt::Display for SkipReason {
             Self::NotAFile => "not a regular file",
             Self::Unreadable => "not readable",
             Self::Changed => "changed while it was read",
-            Self::Duplicate => "its name differs from another in the flags only",
+            Self::Duplicate => "its name differs from another one only in the flags",
             Self::Full => "too many messages",
         })
     }

@@ -35,7 +35,7 @@ pub fn raise() -> Option<u64> {
         Ok(()) => maximum,
         Err(error) => {
             let error = io::Error::from(error);
-            warn!(limit = current, %error, "the limit of open files can't be raised");
+            warn!(limit = current, %error, "could not raise the limit of open files");
             current
         }
     }
@@ -53,7 +53,8 @@ pub(super) fn bound(wanted: u32, limit: Option<u64>) -> u32 {
         limit,
         max_connections = most,
         wanted,
-        "fewer connections than wanted are served, as the limit of open files (ulimit -n) allows no more; raise it"
+        "serving fewer connections than configured, because the limit of open files (ulimit -n) is too \
+         low; raise it"
     );
     most
 }
@@ -92,11 +93,11 @@ pub(super) fn short(error: &io::Error) {
         warn!(
             %error,
             missed,
-            "no file can be opened: who is logged in waits for a moment, and new connections do; \
-             raise the limit of open files (ulimit -n) or allow fewer connections"
+            "no more files can be opened: sessions and new connections have to wait; raise the limit of \
+             open files (ulimit -n) or allow fewer connections"
         );
     } else {
-        warn!(%error, missed, "a connection can't be accepted now; it is tried again");
+        warn!(%error, missed, "a connection could not be accepted; retrying");
     }
 }
 

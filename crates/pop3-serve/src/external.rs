@@ -18,7 +18,7 @@ use crate::users::{UserName, Users};
 /// Inner errors are why there is none, for the log.
 ///
 /// # Errors
-/// When the users can't be asked.
+/// When the users could not be looked up.
 pub(super) fn user(
     certificate: &[u8],
     wanted: &[u8],
@@ -44,12 +44,12 @@ fn choose(owners: Vec<UserName>, wanted: &[u8]) -> Result<UserName, &'static str
     if wanted.is_empty() {
         let one = <[UserName; 1]>::try_from(owners);
         return one.map(|[user]| user).map_err(|users| match users.len() {
-            0 => "the certificate is no user's",
-            _ => "the certificate is of several users, and none was named",
+            0 => "the certificate belongs to no user",
+            _ => "the certificate belongs to several users, and the client named none",
         });
     }
     let wanted = UserName::parse(wanted).filter(|wanted| owners.contains(wanted));
-    wanted.ok_or("the certificate is not that user's")
+    wanted.ok_or("the certificate does not belong to that user")
 }
 
 /// The e-mail addresses of a certificate; its common name, where it has just one and no address.

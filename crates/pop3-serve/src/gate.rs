@@ -177,7 +177,7 @@ impl Gatekeeper {
     fn attempt(&self, peer: &Peer) -> Result<Attempt<'_>, Rejection> {
         let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
-            warn!(session = %peer.session, peer = %address, "login not tried: too many from this address");
+            warn!(session = %peer.session, peer = %address, "login not checked: too many from this address");
             // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
@@ -191,7 +191,7 @@ impl Gatekeeper {
         turn: Turn,
     ) -> Result<LoggedIn, Refused> {
         if credentials.authorization.is_some() {
-            return Err(Refused::Credentials("nobody may act for another"));
+            return Err(Refused::Credentials("acting for another user is not allowed"));
         }
         let name = &credentials.name;
         let user = match &credentials.proof {
@@ -269,7 +269,7 @@ impl Gatekeeper {
             work()
         };
         answer.map_err(|error| {
-            error!(%error, "the users can't be asked");
+            error!(%error, "the users could not be looked up");
             Refused::Fault
         })
     }
@@ -285,7 +285,7 @@ impl Gatekeeper {
         let name = &credentials.name;
         let asked = UserName::parse(name);
         if asked.is_none() && !name.is_empty() {
-            return Err(wrong("the name can't be a user's"));
+            return Err(wrong("the name is not a valid user name"));
         }
         let (session, peer) = (peer.session, ip(peer));
         let (command, credentials, name) =
@@ -300,25 +300,25 @@ impl Gatekeeper {
         let verdict = tokens.workers.run(turn.client, turn.until, ask).await?;
         let said = match verdict {
             Ok(Verdict::Good(said)) => said,
-            Ok(Verdict::Bad) => return Err(wrong("the token is bad")),
+            Ok(Verdict::Bad) => return Err(wrong("the token is invalid")),
             Err(fault) => {
                 let user = asked.as_ref().map_or("", UserName::as_str);
-                error!(%session, %peer, user, fault = %fault, "a token can't be checked");
+                error!(%session, %peer, user, fault = %fault, "a token could not be checked");
                 return Err(Refused::Fault);
             }
         };
         let user = match (asked, said) {
             (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
             (asked, Some(said)) => {
-                let said = UserName::parse(&said).ok_or(wrong("the token command named nobody"))?;
+                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
                 if asked.is_some_and(|asked| asked != said) {
-                    return Err(wrong("the token is another user's"));
+                    return Err(wrong("the token belongs to another user"));
                 }
                 said
             }
         };
         let user = self.find(user.as_str().as_bytes(), turn).await?;
-        user.ok_or(wrong("the token is good, but there is no such user"))
+        user.ok_or(wrong("the token is valid, but there is no such user"))
     }
 }
 
@@ -347,18 +347,18 @@ fn cant_check() -> Rejection {
 /// What a client is told whose credentials were not looked at.
 fn not_tried(peer: &Peer, undone: Undone) -> Rejection {
     let (session, peer) = (peer.session, ip(peer));
-    let text = "too many logins are checked now, try again later";
+    let text = "too many logins at the moment, try again later";
     match undone {
         Undone::Full => {
-            warn!(%session, %peer, "login not tried: too many wait for their check");
+            warn!(%session, %peer, "login not checked: too many logins are waiting");
             // Held back as those are that come too often.
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
         }
         Undone::Late => {
-            warn!(%session, %peer, "login not tried: its time was over before it could be checked");
+            warn!(%session, %peer, "login not checked: it timed out while waiting");
             Rejection::temporary(text)
         }
-        Undone::Closed => Rejection::temporary("the server ends"),
+        Undone::Closed => Rejection::temporary("the server is shutting down"),
     }
 }
 

@@ -57,7 +57,7 @@ impl Listeners {
     pub(super) fn warn(&self) {
         for address in ipv6_only(self.addresses().map(|(_, address)| address)) {
             warn!(
-                "{address} takes IPv6 only; add a listener on 0.0.0.0:{} for IPv4, if clients need it",
+                "{address} accepts IPv6 only; add a listener on 0.0.0.0:{} if clients need IPv4",
                 address.port()
             );
         }

@@ -72,7 +72,7 @@ pub fn start(out: impl Write + Send + 'static, format: Format, colours: bool) ->
     let queue = Arc::new(Queue::new(MOST));
     let written = Arc::clone(&queue);
     let write = move || {
-        written.write_to(out, |lines| warn!(lines, "lines of the log could not be written and are missing"))
+        written.write_to(out, |lines| warn!(lines, "some log lines could not be written and are missing"))
     };
     thread::Builder::new().name("log".into()).spawn(write)?;
     Ok((Lines { queue: Arc::clone(&queue), format, colours }, Log(queue)))

@@ -24,7 +24,7 @@ pub struct Offer {
 const DEFAULT: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
 /// What mechanisms with tokens need.
-const TOKENS: &str = "a command that checks tokens";
+const TOKENS: &str = "a token command";
 
 /// Whether this one is in the list; -PLUS comes along with the same without.
 fn has(list: &[Mechanism], mechanism: Mechanism) -> bool {
@@ -48,7 +48,7 @@ impl Offer {
             (
                 Mechanism::External,
                 offer.certificates,
-                "a certificate of the server that asks clients for theirs",
+                "a TLS configuration that asks clients for a certificate",
             ),
             (Mechanism::OAuthBearer, offer.tokens, TOKENS),
             (Mechanism::XOAuth2, offer.tokens, TOKENS),
@@ -100,7 +100,7 @@ impl Offer {
         if lacking.is_empty() {
             return None;
         }
-        let effect = if self.list.is_some() { "they can't log in by it" } else { "so it is not offered" };
+        let effect = if self.list.is_some() { "they can't log in with it" } else { "so it is not offered" };
         let lacking = lacking.join(", ");
         Some(format!("some users have no keys for {lacking}; {effect}"))
     }

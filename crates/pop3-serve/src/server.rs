@@ -43,11 +43,11 @@ impl Server {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
             return Err(Error::unusable(format!(
-                "the folder of the maildrops {folder} is no folder; make it"
+                "the directory of the maildrops {folder} does not exist or is not a directory; create it"
             )));
         }
         if config.idle_timeout < Duration::from_secs(600) {
-            warn!("RFC 1939 wants sessions to stay open for 600 seconds without a command");
+            warn!("the idle timeout is below the 600 seconds that RFC 1939 requires");
         }
         let implicit = config.listeners.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
         let role = match &config.certificate {

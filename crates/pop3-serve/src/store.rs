@@ -212,7 +212,7 @@ impl Maildrop for OpenMaildir {
         let user = self.user.as_str();
         if self.read_only {
             if !deletions.is_empty() {
-                warn!(user, "not removed: who logs in by ANONYMOUS may only read");
+                warn!(user, "not removed: ANONYMOUS logins are read-only");
             }
             return deletions.len();
         }
@@ -228,7 +228,7 @@ impl Maildrop for OpenMaildir {
         let failed = report.failures().iter().filter(|failure| deletions.contains(failure.number)).count();
         match report.unsynced() {
             Some(error) => {
-                error!(user, %error, "the removals may not outlast a loss of power");
+                error!(user, %error, "the removals may not survive a power failure");
                 failed.max(usize::from(!deletions.is_empty()))
             }
             None => failed,

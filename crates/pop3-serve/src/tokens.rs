@@ -137,7 +137,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LeftOpen => {
-                write!(f, "{MOST_LEFT} token commands have left programs behind that keep their output open")
+                write!(f, "{MOST_LEFT} token commands have left running programs that keep their output open")
             }
             Self::NotStarted(error) => write!(f, "the token command can't be started: {error}"),
             Self::TooSlow => f.write_str("the token command took too long and was killed"),

@@ -17,7 +17,7 @@ pub fn parse_mechanisms(text: &str) -> Result<Vec<Mechanism>, String> {
     let parse = |name: &str| {
         Mechanism::parse(name.trim().as_bytes()).ok_or_else(|| {
             let known: Vec<_> = Mechanism::ALL.iter().copied().map(Mechanism::name).collect();
-            format!("{name} is none of {}", known.join(", "))
+            format!("{name} is not one of {}", known.join(", "))
         })
     };
     text.split(',').map(parse).collect()
@@ -32,7 +32,7 @@ pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
     if good && !text.trim().is_empty() {
         Ok(text.trim().to_owned())
     } else {
-        Err("IMPLEMENTATION is words of printable ASCII, at most 200 octets")
+        Err("IMPLEMENTATION must be words of printable ASCII, at most 200 octets")
     }
 }
 
@@ -42,7 +42,7 @@ pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
 /// When it is neither.
 pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "give an address, or a network as 192.0.2.0/24 or 2001:db8::/32")
+    network.map_err(|_| "expected an address, or a network such as 192.0.2.0/24 or 2001:db8::/32")
 }
 
 /// Reads a host name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots; at most 200
@@ -58,7 +58,7 @@ pub fn parse_host(text: &str) -> Result<String, &'static str> {
     if good {
         Ok(text.to_owned())
     } else {
-        Err("a host name has letters, digits and hyphens between its dots")
+        Err("a host name consists of letters, digits and hyphens, separated by dots")
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(_) => f.write_str("a file with certificates can't be used"),
+            Self::File(_) => f.write_str("a certificate file can't be used"),
             Self::Nobody => {
                 f.write_str("this system has no list of trusted certificates; install one (ca-certificates)")
             }

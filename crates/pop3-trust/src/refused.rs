@@ -126,24 +126,32 @@ impl fmt::Display for Refused {
         let seen = Fingerprint::of(&self.certificate);
         match &self.reason {
             Reason::Fingerprint => {
-                write!(f, "the certificate has another fingerprint than the one given: {seen}")
+                write!(f, "the certificate does not have the given fingerprint, but {seen}")
             }
-            Reason::Expired => write!(f, "the certificate has expired on {until} (here it is {now})"),
+            Reason::Expired => write!(f, "the certificate expired on {until} (the local time is {now})"),
             Reason::NotYetValid => {
-                write!(f, "the certificate is not valid before {since} (here it is {now})")
+                write!(f, "the certificate is not valid before {since} (the local time is {now})")
             }
             Reason::OtherNames if names.is_empty() => {
-                write!(f, "the certificate names no host, and so not {host}: its subject is {subject}")
+                write!(
+                    f,
+                    "the certificate is not valid for {host}: it names no host, only the subject \
+                    {subject}"
+                )
             }
-            Reason::OtherNames => write!(f, "the certificate is for {names}, and not for {host}"),
+            Reason::OtherNames => write!(f, "the certificate is for {names}, not for {host}"),
             Reason::UnknownIssuer => {
-                write!(f, "the certificate was issued by {issuer}, whom nobody here knows")
+                write!(f, "the certificate was issued by an unknown authority: {issuer}")
             }
             Reason::OtherIssuer => {
-                write!(f, "the certificate was not issued by the {issuer} that is known here")
+                write!(
+                    f,
+                    "the certificate was not issued by the trusted {issuer}, but by another \
+                    authority of that name"
+                )
             }
             Reason::Authority => {
-                write!(f, "the certificate is that of an authority ({subject}), and not one for a server")
+                write!(f, "the certificate is for an authority ({subject}), not for a server")
             }
             Reason::Other(fault) => write!(f, "the certificate is not valid: {fault}"),
         }

@@ -15,7 +15,10 @@ pub struct NoHostName;
 
 impl fmt::Display for NoHostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host is no internationalized name: it has characters that no host name may have, or is too long")
+        f.write_str(
+            "the host is not a valid internationalized name: it contains characters that are not \
+            allowed in host names, or is too long",
+        )
     }
 }
 
@@ -112,7 +115,7 @@ mod tests {
             &"\u{fc}".repeat(70),
         ] {
             let error = to_ascii(&format!("pop3://alice@{host}:110")).unwrap_err();
-            assert!(error.to_string().contains("no internationalized name"), "{host}: {error}");
+            assert!(error.to_string().contains("not a valid internationalized name"), "{host}: {error}");
             assert!(!error.to_string().contains("alice"));
         }
     }

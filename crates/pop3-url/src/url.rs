@@ -208,16 +208,20 @@ impl core::str::FromStr for Url {
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Scheme => "a POP URL begins with pop://, pop3://, pops:// or pop3s://",
-            Self::Password => "a POP URL must not contain a password (a : in the user name is written %3A)",
+            Self::Scheme => "a POP URL must begin with pop://, pop3://, pops:// or pop3s://",
+            Self::Password => "a POP URL must not contain a password (write : in the user name as %3A)",
             Self::EmptyUser => "the user name before the @ is empty",
             Self::Unescaped => {
-                "an octet in the user name or mechanism must be written as % and two digits (@ is %40)"
+                "a character in the user name or mechanism must be written as % and two hexadecimal \
+                 digits (@ as %40)"
             }
             Self::Escape => "a % is not followed by two hexadecimal digits",
             Self::LineOctet => "the URL contains %00, %0D or %0A",
-            Self::Auth => "what follows the user name is not ;AUTH= and a mechanism (a ; is written %3B)",
-            Self::Host => "the host is neither a name in ASCII nor an IP address",
+            Self::Auth => {
+                "the user name is not followed by ;AUTH= and a mechanism (write ; in the user \
+                name as %3B)"
+            }
+            Self::Host => "the host is neither an ASCII host name nor an IP address",
             Self::Port => "the port is not a number from 1 to 65535",
             Self::Path => "a POP URL has no path, query or fragment",
         })

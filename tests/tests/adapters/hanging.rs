@@ -331,7 +331,7 @@ async fn no_store_holds_up_the_shutdown<R: Runtime>() {
         house.stop.stop();
         let (close, error, _) = house.report();
         assert_eq!(close, Close::Stopped, "{place:?}");
-        assert_eq!(error.as_deref(), Some("still busy at the end of the grace period of the shutdown"));
+        assert_eq!(error.as_deref(), Some("still busy when the grace period of the shutdown ended"));
         house.ended.recv_timeout(PATIENCE).expect("serving has ended, though the store still hangs");
         raw.bare();
         raw.rest();
@@ -347,7 +347,7 @@ async fn no_client_holds_up_the_shutdown<R: Runtime>() {
     house.stop.stop();
     let (close, error, totals) = house.report();
     assert_eq!((close, totals.retrieved), (Close::Stopped, 0));
-    assert_eq!(error.as_deref(), Some("still busy at the end of the grace period of the shutdown"));
+    assert_eq!(error.as_deref(), Some("still busy when the grace period of the shutdown ended"));
     house.ended.recv_timeout(PATIENCE).expect("serving has ended");
     house.end();
 }
@@ -381,7 +381,7 @@ fn what_blocks_its_thread_is_left_behind_and_told_of_once() {
     let (close, error, _) = house.report();
     assert_eq!(close, Close::Stopped);
     let error = error.expect("the reason");
-    assert!(error.contains("left behind"), "{error}");
+    assert!(error.contains("abandoned"), "{error}");
     // Its connection is shut already.
     raw.bare();
     assert!(raw.rest().is_empty());

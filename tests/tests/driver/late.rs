@@ -187,7 +187,7 @@ fn whatever_a_session_waits_for_a_cut_ends_it() {
         assert!(told.is_gone());
         let (_, close, error, totals) = policy.report();
         assert_eq!((close, totals.removed), (Close::Stopped, 0), "{place:?}");
-        assert_eq!(error.as_deref(), Some("still busy at the end of the grace period of the shutdown"));
+        assert_eq!(error.as_deref(), Some("still busy when the grace period of the shutdown ended"));
         assert!(!wire.sent().contains("-ERR") && !wire.sent().contains("\r\n.\r\n"), "{}", wire.sent());
     }
 }

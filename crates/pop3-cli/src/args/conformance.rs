@@ -13,32 +13,32 @@ use super::{Account, EXIT_CODES};
 pub(crate) struct Conformance {
     #[command(flatten)]
     pub(crate) account: Account,
-    /// Let the rows remove messages: at most the last one, for good
+    /// Allow the tests to remove a message: at most the last one, for good
     #[arg(long)]
     pub(crate) destructive: bool,
-    /// Try these rows and groups only
+    /// Test only these requirements or groups, separated by commas
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// List the rows, with what each asks, and try none
+    /// List the requirements without testing them
     #[arg(long)]
     pub(crate) list: bool,
-    /// Show what was sent and received for all rows, not only for those that failed
+    /// Show what was sent and received for all requirements, not only for failures
     #[arg(long, short)]
     pub(crate) verbose: bool,
-    /// Print the table in JSON
+    /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Try a client: play a server that follows a script, another one on each connection
+    /// Test a client: play a scripted server, a different one on each connection
     #[arg(long)]
     pub(crate) client: bool,
-    /// Where clients connect; port 0 takes a free one
+    /// The address where clients connect; port 0 selects a free port
     #[arg(long, value_name = "ADDR", requires = "client")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Run this shell command for each script: a client that fetches all and deletes it. It finds
-    /// POP3_HOST, POP3_PORT, POP3_USER, POP3_PASSWORD and POP3_SCENARIO in its environment
+    /// Run this shell command for each script: a client that fetches and deletes all messages. Its
+    /// environment contains POP3_HOST, POP3_PORT, POP3_USER, POP3_PASSWORD, POP3_SCENARIO and POP3_TLS
     #[arg(long, value_name = "CMD", requires = "client")]
     pub(crate) exec: Option<String>,
-    /// End behind the first script
+    /// Exit after the first script
     #[arg(long, requires = "client")]
     pub(crate) once: bool,
     /// The certificate and its chain, in PEM, for scripts with STLS

@@ -15,6 +15,6 @@ where
     let words: Vec<_> = names.iter().map(word).collect();
     PossibleValuesParser::new(words).try_map(move |text| {
         let found = names.iter().find(|(name, ..)| *name == text);
-        found.map(|(_, value, _)| value.clone()).ok_or("it is none of them")
+        found.map(|(_, value, _)| value.clone()).ok_or("expected one of them")
     })
 }

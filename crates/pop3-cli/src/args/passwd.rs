@@ -8,15 +8,15 @@ use super::named::named;
 
 #[derive(Debug, Args)]
 pub(crate) struct Passwd {
-    /// The user's name: letters, digits and . _ - + @, at most 64, no dot first
+    /// The user's name: at most 64 letters, digits and . _ - + @, not beginning with a dot
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Which lines to print; may be repeated [default: all of them, so that every mechanism works but
-    /// APOP and CRAM-MD5, which need the password in clear]
+    /// Which lines to print; may be repeated [default: all, so that every mechanism works except APOP and
+    /// CRAM-MD5, which need the password in clear text]
     #[arg(long, value_name = "FORM", value_delimiter = ',', value_parser = named(FORMS),
         default_values = FORMS.map(|(name, ..)| name), hide_default_value = true)]
     pub(crate) form: Vec<Form>,
-    /// The iterations of SCRAM keys: more make guessing dearer for who steals the users file, and each
+    /// The iterations of SCRAM keys: a higher number makes a stolen users file harder to attack, and each
     /// login slower for the client
     #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = clap::value_parser!(u32).range(i64::from(MIN_ITERATIONS)..=i64::from(MAX_ITERATIONS)))]
     pub(crate) iterations: u32,

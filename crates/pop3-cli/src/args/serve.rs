@@ -15,99 +15,99 @@ use super::{EXIT_CODES, Log, RUNTIMES, Runtime, seconds};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Serve {
-    /// The folder of the maildrops: DIR/USER is that user's Maildir
+    /// The directory of the maildrops: DIR/USER is the Maildir of USER
     #[arg(long, value_name = "DIR")]
     pub(crate) maildrops: PathBuf,
-    /// The users file: lines of name:{PLAIN}secret, name:PHC-STRING, name:SCRAM-KEYS and more, read
-    /// again at SIGHUP
+    /// The users file, as written by pop3 passwd: lines of the form NAME:{PLAIN}PASSWORD, NAME:PHC-STRING,
+    /// NAME:SCRAM-KEYS and others; reloaded at SIGHUP
     #[arg(long, value_name = "FILE")]
     pub(crate) users: PathBuf,
-    /// Where to listen for POP3, STLS included where there is a certificate; may be repeated; port 0
-    /// takes a free one; an IPv6 address takes IPv6 only [default: 127.0.0.1:1110 where no listener is named]
+    /// Where to listen for POP3, with STLS if there is a certificate; may be repeated; port 0 selects a
+    /// free port; an IPv6 address accepts IPv6 only [default: 127.0.0.1:1110 if no listener is given]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<SocketAddr>,
-    /// Where to listen for POP3 in TLS from the first octet; may be repeated
+    /// Where to listen for POP3 with implicit TLS; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen_tls: Vec<SocketAddr>,
-    /// The certificate and its chain, in PEM, read again at SIGHUP
+    /// The certificate and its chain, in PEM; reloaded at SIGHUP
     #[arg(long, value_name = "PEM", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// The private key of the certificate, in PEM
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Make a certificate that nobody knows, for tries on this machine
+    /// Create a self-signed certificate, for trying things out on this machine
     #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
-    /// Ask clients for a certificate of these authorities, and let those that have one log in by
-    /// EXTERNAL; others are served as before
+    /// Ask clients for a certificate of these authorities, and let those that have one log in with
+    /// EXTERNAL; others are served as usual
     #[arg(long, value_name = "PEM")]
     pub(crate) tls_client_ca: Option<PathBuf>,
-    /// Connections from this network (192.0.2.0/24, or one address) are a proxy's, as HAProxy and nginx
-    /// are: each begins with a PROXY header (version 1 or 2), which names the client; may be repeated
+    /// Expect a PROXY header (version 1 or 2), which names the client, on each connection from this network
+    /// (192.0.2.0/24, or one address): for proxies such as HAProxy and nginx; may be repeated
     #[arg(long, value_name = "NET", value_parser = parse_network)]
     pub(crate) proxy_from: Vec<IpNet>,
-    /// Clients on this network are proxies that may tell by XCLIENT whom they speak for; may be repeated
+    /// Accept XCLIENT, which names the client, from proxies on this network; may be repeated
     #[arg(long, value_name = "NET", value_parser = parse_network)]
     pub(crate) xclient_from: Vec<IpNet>,
-    /// What drives the connections
+    /// The runtime of the connections
     #[arg(long, default_value = "tokio", value_parser = named(RUNTIMES))]
     pub(crate) runtime: Runtime,
-    /// The mechanisms of AUTH, with commas between, or none
-    /// [default: PLAIN, LOGIN, and those of SCRAM that every user of the users file can use]
+    /// The mechanisms of AUTH, separated by commas, or none [default: PLAIN, LOGIN, and each SCRAM that
+    /// every user in the users file can use]
     #[arg(long, value_name = "LIST", value_parser = parse_mechanisms)]
     pub(crate) auth_mechanisms: Option<Mechanisms>,
-    /// Offer SCRAM with -PLUS over TLS, which binds a login to its connection. mutt 2.2 and neomutt choose
-    /// it and then can't, so with their default settings they get in no more
+    /// Offer SCRAM with -PLUS over TLS, which binds a login to its connection. With their default settings,
+    /// mutt 2.2 and neomutt choose it without supporting it, and cannot log in
     #[arg(long)]
     pub(crate) channel_binding: bool,
-    /// The key of the salts of those who have no SCRAM keys; it is made where there is none
+    /// The file with the key that makes salts for users without SCRAM keys; created if it does not exist
     /// [default: the users file with .salt-key appended]
     #[arg(long, value_name = "FILE")]
     pub(crate) salt_key: Option<PathBuf>,
-    /// Turn on OAUTHBEARER and XOAUTH2; this shell command checks tokens: it reads one from standard
-    /// input, and POP3_MECHANISM, POP3_USER and POP3_PEER from its environment, may print the user's
-    /// name, and ends with 0 for a good token, 1 for a bad one
+    /// Offer OAUTHBEARER and XOAUTH2, and check tokens with this shell command: it reads the token from
+    /// standard input, and POP3_MECHANISM, POP3_USER and POP3_PEER from its environment; it may print the
+    /// user's name; exit code 0 means a valid token, 1 an invalid one
     #[arg(long, value_name = "CMD")]
     pub(crate) token_command: Option<String>,
-    /// Kill the token command after so long
+    /// Kill the token command after this time
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = seconds)]
     pub(crate) token_timeout: Duration,
-    /// Take passwords without TLS from peers that are not on this machine
+    /// Accept passwords without TLS from other machines
     #[arg(long)]
     pub(crate) allow_insecure_auth: bool,
-    /// Offer APOP; it works for users whose password is kept as {PLAIN}
+    /// Offer APOP; it works for users whose password is stored as {PLAIN}
     #[arg(long)]
     pub(crate) apop: bool,
-    /// Offer UTF8 and LANG (RFC 6856), and take names and passwords in UTF-8 after USER and PASS too
+    /// Offer UTF8 and LANG (RFC 6856), and accept UTF-8 in USER and PASS too
     #[arg(long)]
     pub(crate) utf8: bool,
-    /// Announce the least time between two logins of a user, and refuse those that come sooner
+    /// Announce the minimum time between two logins of a user, and refuse earlier ones
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub(crate) login_delay: Option<Duration>,
-    /// Announce for how many days messages are kept, or never, which means that they do not expire
+    /// Announce for how many days messages are kept, or never if they do not expire
     #[arg(long, value_name = "DAYS", value_parser = parse_days)]
     pub(crate) expire: Option<Expiry>,
-    /// Remove at QUIT what has expired: what was read, and left alone for more days than that; with 0
-    /// what was retrieved
+    /// At QUIT, remove messages that have been read and not touched for more days than that; with 0, remove
+    /// every message that was retrieved
     #[arg(long, requires = "expire")]
     pub(crate) expire_enforce: bool,
-    /// Announce this as IMPLEMENTATION [default: nothing, as it helps attackers only]
+    /// Announce this as IMPLEMENTATION [default: nothing, because it only helps attackers]
     #[arg(long, value_name = "TEXT", value_parser = parse_implementation)]
     pub(crate) implementation: Option<String>,
-    /// Close a session after so long without a command; RFC 1939 asks for 600 or more
+    /// Close a session after this time without a command; RFC 1939 requires at least 600
     #[arg(long, value_name = "SECS", default_value = "600", value_parser = seconds)]
     pub(crate) idle_timeout: Duration,
-    /// Close a connection that has not logged in after so long
+    /// Close a connection that has not logged in after this time
     #[arg(long, value_name = "SECS", default_value = "60", value_parser = seconds)]
     pub(crate) login_timeout: Duration,
-    /// The most connections at one time, fewer where the limit of open files (ulimit -n) allows no more; when
-    /// all are taken, one without a login is closed for a new one
+    /// The maximum number of connections, lowered if the limit of open files (ulimit -n) is too small; when
+    /// it is reached, a connection that has not logged in is closed to make room for a new one
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
-    /// The most connections of one user at one time
+    /// The maximum number of connections of one user
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_user: u32,
-    /// The most connections from one address at one time; for IPv6 a /64 counts as one
+    /// The maximum number of connections from one address; an IPv6 /64 counts as one address
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_ip: u32,
     /// The name in the greeting and in the APOP timestamp [default: the name of this machine]

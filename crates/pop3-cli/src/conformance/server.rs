@@ -21,7 +21,10 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
     let dial = Dial::new(&settings, &url)?;
     let place = dial.place();
     let Some(user) = url.user() else {
-        return Err(Failure::usage(format!("the URL names no user of {place}: a maildrop is needed")));
+        return Err(Failure::usage(format!(
+            "the URL contains no user name for {place}: the tests need a \
+            maildrop"
+        )));
     };
     let password = settings.read_password(&format!("{}@{place}", user.escape_ascii()))?;
     let addresses =

@@ -26,14 +26,14 @@ pub(super) fn unopened(error: &Error) -> Failure {
 }
 
 fn listing(error: &ListingError, place: &str) -> Failure {
-    const BY_CONTENT: &str = "--recognise-by content does without, and fetches once more what is still there";
+    const BY_CONTENT: &str = "use --recognise-by content, which fetches the messages on the server once more";
     let passing = error.is_passing();
     let exit = if passing { Exit::TryLater } else { Exit::Protocol };
     let advice = match error {
         ListingError::NoUniqueIds { .. } if !passing => format!("; {BY_CONTENT}"),
         ListingError::NoUniqueIds { .. }
         | ListingError::MissingUniqueIds { .. }
-        | ListingError::TwoUniqueIds(_) => format!("; try again later; if it never works, {BY_CONTENT}"),
+        | ListingError::TwoUniqueIds(_) => format!("; try again later; if that never helps, {BY_CONTENT}"),
         ListingError::NoSizes { .. } if passing => "; try again later".to_owned(),
         ListingError::NoSizes { .. } => "; --max-size needs the sizes of the messages".to_owned(),
         ListingError::TooMany(_) | _ => String::new(),

@@ -32,7 +32,7 @@ pub(super) fn watch(
             // Whatever is wrong with the files, the signals to end must be heard.
             let read = || read_again(&users, &offer, certificate.as_deref());
             if panic::catch_unwind(AssertUnwindSafe(read)).is_err() {
-                error!("the files could not be read again");
+                error!("the files could not be reloaded");
             }
         } else if stop.is_stopped() {
             // The second signal: whoever sends it does not want to wait.
@@ -40,7 +40,7 @@ pub(super) fn watch(
         } else {
             let _ = thread::Builder::new().name("grace".into()).spawn(|| {
                 thread::sleep(GRACE + REST);
-                warn!("some sessions can't be ended and are left behind");
+                warn!("some sessions could not be ended and were abandoned");
                 logging::flush();
                 process::exit(0);
             });
@@ -54,7 +54,7 @@ pub(super) fn watch(
 fn read_again(users: &UsersFile, offer: &Offer, certificate: Option<&Certificate>) {
     match users.reload() {
         Ok(count) => {
-            info!("read the users file again: {count} users");
+            info!("reloaded the users file: {count} users");
             if let Some(advice) = offer.advice(&users.profile()) {
                 warn!("{advice}; pop3 passwd makes keys");
             }
@@ -63,7 +63,7 @@ fn read_again(users: &UsersFile, offer: &Offer, certificate: Option<&Certificate
     }
     if let Some(certificate) = certificate {
         match certificate.reload() {
-            Ok(()) => info!("read the certificate again"),
+            Ok(()) => info!("reloaded the certificate"),
             Err(failure) => error!("the old certificate is kept: {failure}"),
         }
     }

@@ -49,19 +49,19 @@ fn what_the_server_said_is_told() {
         (
             "USER alice",
             b"250 who?\r\n".to_vec(),
-            "the reply to USER was due begins neither with +OK nor with -ERR: \"250 who?\"",
+            "the reply to USER begins neither with +OK nor with -ERR: \"250 who?\"",
         ),
         (
             "LIST",
             listing(b"zwei \xc3\xbc\x1b[1m\r\n"),
-            "a line in the reply to LIST can't be read: \"zwei \u{fc}\\x1b[1m\"",
+            "the reply to LIST contains a malformed line: \"zwei \u{fc}\\x1b[1m\"",
         ),
-        ("LIST", listing(&long), "a line in the reply to LIST can't be read: \"1 xxx"),
-        ("UIDL", listing(b"x\r\n"), "a line in the reply to UIDL can't be read: \"x\""),
+        ("LIST", listing(&long), "the reply to LIST contains a malformed line: \"1 xxx"),
+        ("UIDL", listing(b"x\r\n"), "the reply to UIDL contains a malformed line: \"x\""),
         (
             "RETR 1",
             b"\"OK\"\r\n".to_vec(),
-            "the reply to RETR was due begins neither with +OK nor with -ERR: \"\"OK\"\"",
+            "the reply to RETR begins neither with +OK nor with -ERR: \"\"OK\"\"",
         ),
         (
             "RETR 1",
@@ -71,7 +71,7 @@ fn what_the_server_said_is_told() {
         (
             "PASS",
             format!("PASS {PASSWORD}\r\n").into_bytes(),
-            "the reply to PASS was due begins neither with +OK nor with -ERR: \"PASS ***\"",
+            "the reply to PASS begins neither with +OK nor with -ERR: \"PASS ***\"",
         ),
         ("PASS", format!("-ERR not {PASSWORD}!\r\n").into_bytes(), "refused the login: not ***!"),
     ] {

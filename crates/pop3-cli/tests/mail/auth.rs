@@ -197,7 +197,7 @@ fn a_salt_key_that_can_not_be_kept_is_a_warning() {
     let server = house.serve(&["--salt-key", missing.to_str().unwrap()]);
     assert!(Talk::plain(server.plain).auth(Mechanism::ScramSha256, &alice()).is_good());
     assert!(server.ends_well());
-    assert!(house.log().contains("--salt-key names another place"), "{}", house.log());
+    assert!(house.log().contains("choose another file with --salt-key"), "{}", house.log());
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn keys_are_read_again() {
     assert!(with(1, "old"));
     set_users(&house, &passwd("alice", "new", &[]));
     server.signal("-HUP");
-    while !house.log().contains("read the users file again") {
+    while !house.log().contains("reloaded the users file") {
         thread::yield_now();
     }
     assert!(with(2, "new"));

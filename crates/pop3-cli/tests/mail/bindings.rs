@@ -141,7 +141,8 @@ fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
             let (page, text) = (String::from_utf8(output.stdout.clone()).unwrap(), errors(&output));
             assert_eq!(code(&output), 0, "{runtime} {plus:?}: {text}");
             assert!(
-                page.lines().any(|line| line.starts_with("logged in by") && line.ends_with("SCRAM-SHA-256")),
+                page.lines()
+                    .any(|line| line.starts_with("logged in with") && line.ends_with("SCRAM-SHA-256")),
                 "{page}"
             );
             assert!(text.contains("warning") && text.contains("not bound to TLS"), "{text}");
@@ -231,7 +232,7 @@ fn serve_offers_bindings_on_demand_and_ours_uses_them() {
             assert_eq!(page.contains("-PLUS"), expected, "{page}");
             let way = if expected { "SCRAM-SHA-512-PLUS" } else { "SCRAM-SHA-512" };
             assert!(
-                page.lines().any(|line| line.starts_with("logged in by") && line.ends_with(way)),
+                page.lines().any(|line| line.starts_with("logged in with") && line.ends_with(way)),
                 "{page}"
             );
         }
@@ -262,7 +263,7 @@ fn a_list_without_plus_is_noticed() {
     let house = House::new();
     let server = house.serve(&[ALL, "--channel-binding"]);
     for (options, what, auths) in
-        [(&["--require-binding"][..], "may have taken it off the list", 0), (&[], "refused the login", 2)]
+        [(&["--require-binding"][..], "may have removed it from the list", 0), (&[], "refused the login", 2)]
     {
         let between = stripping(&house, &server);
         let text = told(&fetch(&house, &between.url(), options), 4);

@@ -74,7 +74,7 @@ fn a_certificate_that_is_named_is_believed_for_its_own_names() {
     let output = house.fetch(&url, &["--to", "-"]).output().unwrap();
     let text = errors(&output);
     assert_eq!(code(&output), 3, "{text}");
-    assert!(text.contains("the certificate is for 127.0.0.1, and not for localhost"), "{text}");
+    assert!(text.contains("the certificate is for 127.0.0.1, not for localhost"), "{text}");
 }
 
 #[test]
@@ -91,23 +91,23 @@ fn a_certificate_that_is_refused_is_shown_and_gets_no_name() {
             &["127.0.0.1"][..],
             nothing,
             false,
-            "issued by CN=Mail of M\u{fc}ller\\x1b[1m, whom nobody here knows",
+            "issued by an unknown authority: CN=Mail of M\u{fc}ller\\x1b[1m",
         ),
         (
             &["127.0.0.1"],
             authority,
             false,
-            "that of an authority (CN=Mail of M\u{fc}ller\\x1b[1m), and not one for a server",
+            "for an authority (CN=Mail of M\u{fc}ller\\x1b[1m), not for a server",
         ),
-        (&["127.0.0.1"], expired, true, "has expired on 2021-02-03 00:00:00 UTC (here it is 20"),
-        (&["127.0.0.1"], early, true, "not valid before 2090-01-01 00:00:00 UTC (here it is 20"),
+        (&["127.0.0.1"], expired, true, "expired on 2021-02-03 00:00:00 UTC (the local time is 20"),
+        (&["127.0.0.1"], early, true, "not valid before 2090-01-01 00:00:00 UTC (the local time is 20"),
         (
             &["mail.example", "xn--bcher-kva.example", "192.0.2.1"],
             nothing,
             true,
-            "is for mail.example, b\u{fc}cher.example, 192.0.2.1, and not for 127.0.0.1",
+            "is for mail.example, b\u{fc}cher.example, 192.0.2.1, not for 127.0.0.1",
         ),
-        (nameless, nothing, true, "names no host, and so not 127.0.0.1: its subject is CN=Mail"),
+        (nameless, nothing, true, "not valid for 127.0.0.1: it names no host, only the subject CN=Mail"),
     ] {
         let (house, digits) = house(names, change);
         let mut server = house.serve(&[]);

@@ -23,7 +23,7 @@ fn check(url: &str, options: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const HANG_UP: &str = "the connection is closed at QUIT, which is not answered";
+const HANG_UP: &str = "the server closes the connection without answering QUIT";
 
 #[test]
 fn a_server_that_hangs_up_at_quit_is_fine() {

@@ -166,7 +166,8 @@ fn starved(runtime: &str) {
     }
     sessions[2].stream.write_all(b"DELE 1\r\nQUIT\r\n").unwrap();
     let late = stream_from(9, server.plain);
-    let shortages = || house.log().lines().filter(|line| line.contains("no file can be opened")).count();
+    let shortages =
+        || house.log().lines().filter(|line| line.contains("no more files can be opened")).count();
     until(&house, "it is logged", || shortages() > 0);
     // The others go on meanwhile.
     for _ in 0..200 {

@@ -38,7 +38,7 @@ fn way(house: &House, url: &str, options: &[&str]) -> String {
         .unwrap();
     assert_eq!(code(&output), 0, "{}", errors(&output));
     let page = String::from_utf8(output.stdout).unwrap();
-    let line = page.lines().find_map(|line| line.strip_prefix("logged in by"));
+    let line = page.lines().find_map(|line| line.strip_prefix("logged in with"));
     line.unwrap_or_else(|| panic!("{page}")).trim().to_owned()
 }
 

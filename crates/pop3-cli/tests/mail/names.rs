@@ -48,6 +48,6 @@ fn an_internationalized_name_is_shown_as_people_write_it() {
         let output = program().args(["check", &url]).output().unwrap();
         let text = errors(&output);
         assert_eq!((code(&output), text.lines().count()), (2, 1), "{text}");
-        assert!(text.contains("no internationalized name") && !text.contains("secret"), "{text}");
+        assert!(text.contains("not a valid internationalized name") && !text.contains("secret"), "{text}");
     }
 }

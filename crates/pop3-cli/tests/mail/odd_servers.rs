@@ -213,14 +213,14 @@ fn a_quit_that_could_not_remove_all_is_told() {
 #[test]
 fn no_login_no_messages() {
     for (reply, advice, exit) in [
-        (&b"-ERR [IN-USE] busy\r\n"[..], "another session has the maildrop", 6),
+        (&b"-ERR [IN-USE] busy\r\n"[..], "another session is using the maildrop", 6),
         (b"-ERR [SYS/TEMP] disk\r\n", "try again later", 6),
         (b"-ERR [LOGIN-DELAY] wait\r\n", "try again later", 6),
-        (b"-ERR [SYS/PERM] no such disk\r\n", "tell who runs it", 4),
+        (b"-ERR [SYS/PERM] no such disk\r\n", "contact its administrator", 4),
         (b"-ERR [AUTH] no\r\n", "name or password is wrong", 4),
-        (b"-ERR\r\n", "name or the password is wrong", 4),
+        (b"-ERR\r\n", "user name or password is wrong", 4),
         // Words are not read.
-        (b"-ERR maildrop is locked, busy: wait\r\n", "name or the password is wrong", 4),
+        (b"-ERR maildrop is locked, busy: wait\r\n", "user name or password is wrong", 4),
     ] {
         let house = House::new();
         let server = Scripted::start(
@@ -243,7 +243,7 @@ fn other_protocols_and_silence() {
         (b"* OK IMAP4rev1 ready\r\n", 5, "IMAP"),
         (b"-ERR too many connections\r\n", 3, "too many connections"),
         (b"-ERR [SYS/TEMP] too many connections\r\n", 6, "too many connections (try again later)"),
-        (b"", 3, "took too long"),
+        (b"", 3, "timed out waiting for the greeting"),
     ] {
         let house = House::new();
         let server = Scripted::start(greeting, vec![Box::new(|_| None)]);

@@ -51,7 +51,7 @@ fn a_uidl_that_is_refused_once_ends_the_run_before_anything_is_done() {
             (
                 &[("UIDL", "+OK\r\n1 uid-0\r\n3 uid-2\r\n.\r\n")],
                 5,
-                "no unique-id for 1 of its messages, the first being 2",
+                "no unique-id for 1 of its messages (the first is message 2)",
             ),
             (&[("UIDL", "+OK\r\n.\r\n")], 5, "no unique-id for 3 of"),
             (&[("UIDL", "+OK\r\n1\r\n2 b\r\n3 c\r\n.\r\n")], 5, "the first being 1"),

@@ -197,7 +197,7 @@ fn a_check_tells_capabilities_certificate_and_figures() {
         let odd = if scheme == "pop3s" {
             "nothing\n"
         } else {
-            "passwords are taken before TLS (RFC 8314 section 4.1)\n"
+            "passwords are accepted before TLS (RFC 8314 section 4.1)\n"
         };
         assert!(text.ends_with(odd), "{text}");
     }

@@ -62,7 +62,7 @@ fn a_server_that_does_not_know_the_password_gets_no_further() {
     let house = House::new();
     let server = Scripted::start(b"+OK\r\n", vec![auth_script("SASL SCRAM-SHA-256 PLAIN", tampering())]);
     let text = told(&fetch(&house, &server.url(), &[]), 4);
-    assert!(text.contains("does not prove that it knows the password"), "{text}");
+    assert!(text.contains("did not prove that it knows the password"), "{text}");
     let said = server.said();
     assert_eq!(said.last().map(String::as_str), Some("*"));
     assert!(!said.iter().any(|line| line.contains("PLAIN") || line.starts_with("USER")), "{said:?}");
@@ -74,7 +74,7 @@ fn a_server_that_does_not_know_the_password_gets_no_further() {
         })],
     );
     let text = told(&fetch(&house, &server.url(), &[]), 4);
-    assert!(text.contains("does not prove that it knows the password"), "{text}");
+    assert!(text.contains("did not prove that it knows the password"), "{text}");
     assert_eq!(server.said().len(), 2, "CAPA and AUTH");
     assert!(house.fetched().is_empty());
 }
@@ -103,8 +103,8 @@ fn a_way_that_is_not_offered_is_told_as_such() {
     for (auth, what) in [
         ("plain", "does not offer PLAIN"),
         ("scram-sha-1", "does not offer SCRAM-SHA-1"),
-        ("user", "does not offer a login by USER and PASS"),
-        ("apop", "offers no APOP"),
+        ("user", "refused login with USER and PASS, which it does not offer"),
+        ("apop", "does not offer APOP"),
     ] {
         for runtime in RUNTIMES {
             let house = House::new();
@@ -168,10 +168,10 @@ fn the_password_is_in_the_line_of_auth_on_demand() {
 #[test]
 fn a_refusal_that_is_not_about_the_credentials_is_told_as_such() {
     for (capabilities, refusal, what) in [
-        ("AUTH-RESP-CODE\r\nRESP-CODES", "-ERR something", "it is something else"),
+        ("AUTH-RESP-CODE\r\nRESP-CODES", "-ERR something", "the credentials are not the reason"),
         ("AUTH-RESP-CODE\r\nRESP-CODES", "-ERR [AUTH] no", "name or password is wrong"),
-        ("USER", "-ERR maildrop locked, wait", "most often the name or the password is wrong"),
-        ("USER", "-ERR [SYS/PERM] broken", "tell who runs it"),
+        ("USER", "-ERR maildrop locked, wait", "usually the user name or password is wrong"),
+        ("USER", "-ERR [SYS/PERM] broken", "contact its administrator"),
     ] {
         let house = House::new();
         let server = Scripted::start(
@@ -206,7 +206,7 @@ fn options_change_what_is_said() {
         vec![auth_script("USER", |line| line.starts_with("PASS").then(|| Some(b"+ok\r\n".to_vec())))],
     );
     let text = told(&fetch(&house, &server.url(), &["--strict"]), 5);
-    assert!(text.contains("departs from the protocol"), "{text}");
+    assert!(text.contains("violates the protocol"), "{text}");
     server.said();
 }
 
@@ -217,7 +217,7 @@ fn a_port_that_speaks_plain_text_is_told_as_such() {
         let server = Scripted::start(b"+OK ready\r\n", vec![Box::new(|_| None)]);
         let url = server.url().replace("pop3:", "pop3s:");
         let text = told(&fetch(&house, &url, &["--runtime", runtime]), 3);
-        assert!(text.contains("speaks plain text where TLS was tried"), "{text}");
+        assert!(text.contains("answered in plain text instead of TLS"), "{text}");
         server.said();
     }
 }

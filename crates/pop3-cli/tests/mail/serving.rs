@@ -51,7 +51,7 @@ fn a_signal_ends_it_while_a_client_does_not_read() {
         assert_eq!((status.code(), house.stored().len()), (Some(0), 2), "{runtime}");
         // It is logged as any other.
         let log = house.log();
-        assert!(log.contains("still busy at the end of the grace period"), "{runtime}: {log}");
+        assert!(log.contains("still busy when the grace period"), "{runtime}: {log}");
         // What was sent is no whole message.
         let mut rest = Vec::new();
         let _ = session.reader.read_to_end(&mut rest);

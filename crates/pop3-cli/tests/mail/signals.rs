@@ -43,7 +43,7 @@ fn caught(child: &mut Child) {
     let mut stderr = BufReader::with_capacity(1, child.stderr.as_mut().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
-    assert!(line.contains("a second signal ends it at once"), "{line}");
+    assert!(line.contains("a second signal ends the fetch at once"), "{line}");
 }
 
 fn text(output: &Output) -> String {

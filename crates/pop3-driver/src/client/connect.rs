@@ -243,7 +243,7 @@ async fn handshake<T: Transport>(transport: T, deadline: Instant, stop: Option<&
         if error.kind() == io::ErrorKind::Interrupted && stop.is_some_and(Stop::is_stopped) {
             Error::Stopped
         } else if error.kind() == io::ErrorKind::TimedOut {
-            Error::Tls(io::Error::new(error.kind(), "the handshake took too long"))
+            Error::Tls(io::Error::new(error.kind(), "the TLS handshake timed out"))
         } else if crate::tls::is_not_tls(&error) {
             Error::NotTls(error)
         } else {

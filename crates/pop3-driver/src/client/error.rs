@@ -158,7 +158,7 @@ impl fmt::Display for Error {
             Self::Settings(_) => f.write_str("the settings of the connection can't be used"),
             Self::Network(_) => f.write_str("the connection failed"),
             Self::Tls(_) => f.write_str("the TLS handshake failed"),
-            Self::NotTls(_) => f.write_str("the port does not speak TLS from the first octet"),
+            Self::NotTls(_) => f.write_str("the server answered in plain text instead of TLS"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Protocol(error) => error.fmt(f),
             Self::Unsendable(error) => error.fmt(f),
@@ -208,7 +208,10 @@ impl core::error::Error for Error {
 impl fmt::Display for NoLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotOffered => "the server offers no login method that can be used here",
+            Self::NotOffered => {
+                "the server offers no login method that can be used with these \
+                credentials on this connection"
+            }
             Self::BindingNotOffered => {
                 "the login must be bound to the TLS connection, but the server offers no mechanism for that"
             }
@@ -258,7 +261,7 @@ mod tests {
             ),
             (Error::Network(io()), "the connection failed: the cable is out"),
             (Error::Tls(io()), "the TLS handshake failed: the cable is out"),
-            (Error::NotTls(io()), "the port does not speak TLS from the first octet: the cable is out"),
+            (Error::NotTls(io()), "the server answered in plain text instead of TLS: the cable is out"),
             (Error::Store(io()), "the received data can't be stored: the cable is out"),
             (ProtocolError::OtherProtocol(Protocol::Imap).into(), ""),
             (SendError::Plaintext.into(), ""),

@@ -89,7 +89,7 @@ pub trait Receiver {
     /// # Errors
     /// When that can't be noted.
     fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> impl Future<Output = io::Result<()>> {
-        ready(Err(io::Error::other(format!("message {message} did not come: {refusal}"))))
+        ready(Err(io::Error::other(format!("message {message} was not delivered: {refusal}"))))
     }
 
     /// Has a function called with each piece of a message, and once at its beginning.

@@ -213,7 +213,7 @@ mod tests {
     fn a_handshake_that_broke_is_not_one_that_was_refused() {
         let refused = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError);
         assert_eq!(Error::Tls(refused).advice(), Retry::Never);
-        let slow = io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long");
+        let slow = io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake timed out");
         assert_eq!(Error::Tls(slow).advice(), Retry::Later);
         assert_eq!(Error::Network(io::ErrorKind::ConnectionRefused.into()).advice(), Retry::Later);
         assert_eq!(Error::Network(io::ErrorKind::ConnectionReset.into()).advice(), Retry::Now);

@@ -61,7 +61,7 @@ impl Report {
     pub(super) fn left_behind(duration: Duration) -> Self {
         let error = io::Error::new(
             io::ErrorKind::TimedOut,
-            "left behind: a call of the store or of the service has not returned",
+            "abandoned: a call to the store or the service has not returned",
         );
         Self::unserved(Close::Stopped, Some(error), duration)
     }

@@ -53,7 +53,7 @@ impl Switches<'_> {
     /// What is told of a session that was ended from outside.
     pub(super) fn ended(&self) -> (Close, Option<io::Error>) {
         if self.stop.is_cut() {
-            let busy = "still busy at the end of the grace period of the shutdown";
+            let busy = "still busy when the grace period of the shutdown ended";
             (Close::Stopped, Some(io::Error::other(busy)))
         } else {
             (Close::Evicted, None)

@@ -17,7 +17,7 @@ pub(super) struct Unwelcome {
 impl Unwelcome {
     /// What a client is told that has to be told something, how its connection ends, and with which error.
     pub(super) fn into_parts(self) -> (Rejection, Close, Option<io::Error>) {
-        let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server ends"));
+        let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server is shutting down"));
         (rejection, self.close, self.error)
     }
 }

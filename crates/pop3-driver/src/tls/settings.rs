@@ -14,8 +14,7 @@ use super::ALPN;
 /// A server's TLS with one certificate chain and its key.
 ///
 /// # Errors
-/// When the key does not fit the certificate, or is of a kind that is not known. Without the feature `ring`, when the
-/// process has installed no provider of cryptography; so do the other settings here.
+/// When the key does not fit the certificate, or is of a kind that is not known. Without the feature `ring`, when this process has installed no rustls crypto provider; so do the other settings here.
 pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -107,6 +106,6 @@ fn chosen() -> Result<Arc<CryptoProvider>, rustls::Error> {
 
 #[cfg(not(feature = "ring"))]
 fn chosen() -> Result<Arc<CryptoProvider>, rustls::Error> {
-    let missing = || rustls::Error::General("the process has installed no provider of cryptography".into());
+    let missing = || rustls::Error::General("this process has installed no rustls crypto provider".into());
     CryptoProvider::get_default().cloned().ok_or_else(missing)
 }

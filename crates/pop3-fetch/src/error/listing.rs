@@ -55,7 +55,7 @@ impl fmt::Display for ListingError {
         match self {
             Self::NoUniqueIds { refusal, .. } => {
                 let text = Escaped::new(&refusal.text);
-                write!(f, "the server refused UIDL, by which its messages are recognised: {text}")?;
+                write!(f, "the server refused UIDL, which is needed to recognise its messages: {text}")?;
             }
             Self::NoSizes { refusal, .. } => {
                 write!(f, "the server refused LIST: {}", Escaped::new(&refusal.text))?;
@@ -63,12 +63,12 @@ impl fmt::Display for ListingError {
             Self::MissingUniqueIds { first, count } => {
                 write!(
                     f,
-                    "the server gives no unique-id for {count} of its messages, the first being {first}"
+                    "the server sent no unique-id for {count} of its messages (the first is message {first})"
                 )?;
             }
-            Self::TwoUniqueIds(number) => write!(f, "the server gives message {number} two unique-ids")?,
+            Self::TwoUniqueIds(number) => write!(f, "the server sent two unique-ids for message {number}")?,
             Self::TooMany(count) => {
-                write!(f, "the server says that it has {count} messages, and lists none")?;
+                write!(f, "the server reports {count} messages but lists none")?;
             }
         }
         f.write_str(" (nothing was fetched or deleted)")

@@ -117,10 +117,7 @@ impl Inbox {
             stored: (0, 0),
         };
         inbox.recover().map_err(|error| {
-            Error::unusable(format!(
-                "what an interrupted fetch left can't be put in order: {}",
-                reasons(&error)
-            ))
+            Error::unusable(format!("could not clean up after an interrupted fetch: {}", reasons(&error)))
         })?;
         Ok(inbox)
     }

@@ -18,7 +18,7 @@ impl Place {
     }
 
     pub(super) fn caller() -> Self {
-        Self("a message was not taken".into())
+        Self("the program did not accept a message".into())
     }
 
     pub(super) fn state(path: &Path) -> Self {

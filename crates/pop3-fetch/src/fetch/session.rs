@@ -66,7 +66,8 @@ impl Fetch {
     ) -> Result<Self, Error> {
         if options.delete && matches!(target, Target::Stdout) {
             return Err(Error::unusable(
-                "deleting what goes to standard output would delete mail that its reader may have thrown away; fetch into files",
+                "mail that goes to standard output can't be deleted from the server, because the reader \
+                 may have discarded it; fetch into files",
             ));
         }
         Self::with(disk, To::Target(target), state, account, options)

@@ -33,7 +33,7 @@ pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, Error> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
     let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
-        Error::unusable("there is no home folder to remember in what was fetched; name a state file")
+        Error::unusable("there is no home directory for the state file; give the name of a state file")
     })?;
     path_in(&System::default(), &state.join("pop3"), account, target)
 }
@@ -84,7 +84,7 @@ fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), Error> {
     let lock = lock_spot.open(PRIVATE).map_err(failed)?;
     if !wait_for(disk, &*lock, &Stop::new()).map_err(failed)? {
         return Err(Error::Running(format!(
-            "another fetch with the state file {} is running; wait until it has ended",
+            "another fetch is using the state file {}; wait until it has finished",
             old.path().display()
         )));
     }

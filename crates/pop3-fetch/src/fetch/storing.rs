@@ -236,7 +236,7 @@ impl<'a> Storing<'a> {
         self.chunk.follow();
         (self.tell)(Event::Message);
         let task = self.tasks.pop_front().filter(|task| task.number == message);
-        task.ok_or_else(|| io::Error::other("a message came that was not asked for"))
+        task.ok_or_else(|| io::Error::other("the server sent a message that was not requested"))
     }
 }
 

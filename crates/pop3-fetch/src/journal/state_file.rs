@@ -99,7 +99,7 @@ impl StateFile {
             return Ok(());
         }
         if self.is_torn {
-            return Err(io::Error::other("an earlier write failed, and could not be taken back"));
+            return Err(io::Error::other("an earlier write failed and could not be undone"));
         }
         let length = self.file.stat()?.len;
         let mut appended = self.file.write_all(lines);

@@ -112,16 +112,16 @@ impl Refused {
         let (seconds, lock_file) = (waited.as_secs(), lock.path().display());
         let text = match busy {
             Busy::Kernel(kind) => format!(
-                "another program has had it locked ({kind}) for {seconds} s; try again when that has finished"
+                "another program has held the lock ({kind}) for {seconds} s; try again when it has finished"
             ),
             Busy::LockFile => match owner(lock) {
                 Ok(Owner::Running(pid)) => format!(
-                    "process {pid} has had it locked with the file {lock_file} for {seconds} s; try again \
-                     when that has finished"
+                    "process {pid} has held the lock file {lock_file} for {seconds} s; try again when it \
+                     has finished"
                 ),
                 _ => format!(
-                    "another program has had it locked with the file {lock_file} for {seconds} s; try \
-                     again later, and remove that file if no program is using the mbox"
+                    "another program has held the lock file {lock_file} for {seconds} s; try again \
+                     later, and remove that file if no program is using the mbox"
                 ),
             },
         };
@@ -133,8 +133,9 @@ impl Refused {
         let mut text = format!("can't create the lock file {}", lock.display());
         if error.kind() == io::ErrorKind::PermissionDenied {
             text.push_str(&format!(
-                ", as all programs must that write to an mbox; run as a user who may create files in {} \
-                 (in /var/mail that is often the group mail), or give an mbox in another folder, or a Maildir",
+                ", which is required to write to an mbox; run as a user who may create files in {} (for \
+                 /var/mail, often a member of the group mail), or use an mbox in another directory, or a \
+                    Maildir",
                 folder.display()
             ));
         }
@@ -216,7 +217,7 @@ mod tests {
         let take = || take(&path);
         let locked = take().unwrap();
         // A second lock of the same process: that by flock(2) tells them apart.
-        assert!(take().unwrap_err().to_string().contains("another program has had it locked"));
+        assert!(take().unwrap_err().to_string().contains("another program has held the lock"));
         drop(locked);
         let parent = std::os::unix::process::parent_id();
         fs::write(lock_file(&path), parent.to_string()).unwrap();

@@ -200,7 +200,7 @@ fn what_goes_wrong_is_told_as_it_happens() {
                 &*format!("planned 3 {octets}"),
                 "message",
                 "message",
-                "message 2 was refused by the server: no",
+                "the server refused message 2: no",
                 "message",
                 "finished"
             ]
@@ -319,7 +319,7 @@ fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
         let mut fetch = open(MAIL[1].1);
         let error = house.run_with(&mut fetch, client::Options::new()).unwrap_err();
         let Error::Store(error) = error else { panic!("{error:?}") };
-        assert_eq!(pop3_text::reasons(&error), "a message was not taken: the database is away");
+        assert_eq!(pop3_text::reasons(&error), "the program did not accept a message: the database is away");
         // Nothing is deleted in such a run, and the first message is not delivered again.
         assert_eq!((house.server.left().len(), fetch.report().fetched), (4, 1));
         drop(fetch);
@@ -358,7 +358,7 @@ fn errors_have_kinds() {
     let house = House::new(Runtime::Std);
     let fetch = house.open(Options::new()).unwrap();
     let error = house.open(Options::new()).unwrap_err();
-    assert!(matches!(&error, Error::Running(text) if text.contains("is running")), "{error:?}");
+    assert!(matches!(&error, Error::Running(text) if text.contains("another fetch is using")), "{error:?}");
     drop(fetch);
     let error = Fetch::open(&house.target(), &house.state(), "other@h", Options::new()).unwrap_err();
     assert!(matches!(&error, Error::Unusable(text) if text.contains("mrose@h")), "{error:?}");

@@ -61,7 +61,7 @@ fn what_cannot_be_removed_is_told_and_the_rest_goes() {
     assert_eq!(report.removed(), 2);
     assert_eq!(report.failures().len(), 1);
     assert_eq!(report.failures()[0].number.number(), 2);
-    assert!(report.failures()[0].to_string().starts_with("message 2 is not removed: "));
+    assert!(report.failures()[0].to_string().starts_with("message 2 was not removed: "));
     assert_eq!(contents(&mut open(&folder)), [b"4\n", b"5\n"]);
 }
 

@@ -135,29 +135,35 @@ impl fmt::Display for Error {
         match self {
             Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
             Self::OutOfStep(line) => {
-                write!(
-                    f,
-                    "a line where {} was due begins neither with +OK nor with -ERR",
-                    Awaited(line.during())
-                )
+                write!(f, "{} begins neither with +OK nor with -ERR", Awaited(line.during()))
             }
-            Self::Quirk(quirk) => write!(f, "the server departs from the protocol: {quirk}"),
+            Self::Quirk(quirk) => write!(f, "the server violates the protocol: {quirk}"),
             Self::LineTooLong(line) => {
-                write!(f, "the server sent a line that is too long in {}", Awaited(line.during()))
+                write!(f, "{} contains a line that is too long", Awaited(line.during()))
             }
             Self::TooManyEntries => f.write_str("the server sent a listing that is too long"),
             Self::BodyTooLong => f.write_str("the message is too long"),
-            Self::Entry(line) => write!(f, "a line in {} can't be read", Awaited(line.during())),
+            Self::Entry(line) => write!(f, "{} contains a malformed line", Awaited(line.during())),
             Self::WrongNumber(line) => write!(f, "{} is about another message", Awaited(line.during())),
-            Self::Unsolicited(_) => f.write_str("the server sent what no command asked for"),
-            Self::Dismissed(_) => f.write_str("the server ended the session unasked"),
+            Self::Unsolicited(_) => f.write_str("the server sent a reply that no command asked for"),
+            Self::Dismissed(_) => f.write_str("the server ended the session on its own"),
             Self::Injected => {
                 f.write_str("the server sent plain text after its reply to STLS, before TLS began")
             }
             Self::Closed { during: None } => f.write_str("the connection was closed"),
-            Self::Closed { during } => write!(f, "the connection was closed instead of {}", Awaited(*during)),
-            Self::Truncated { during } => write!(f, "the connection was closed within {}", Awaited(*during)),
-            Self::TimedOut { during } => write!(f, "the server took too long with {}", Awaited(*during)),
+            Self::Closed { during } => write!(
+                f,
+                "the server closed the connection instead of sending \
+                {}",
+                Awaited(*during)
+            ),
+            Self::Truncated { during } => write!(
+                f,
+                "the connection was closed in the middle of \
+                {}",
+                Awaited(*during)
+            ),
+            Self::TimedOut { during } => write!(f, "timed out waiting for {}", Awaited(*during)),
             Self::TooSlow { during } => write!(f, "the server sends {} too slowly", Awaited(*during)),
         }?;
         match self.excerpt() {

@@ -70,10 +70,10 @@ impl From<Misuse> for SendError {
     }
 }
 
-const UNNAMED: &str = "PASS is for the name that was accepted just before";
-const PLAINTEXT: &str = "the connection is not encrypted, so no name and no password is sent";
-const ALREADY_TLS: &str = "TLS is established already";
-const AFTER_UTF8: &str = "STLS comes before UTF8";
+const UNNAMED: &str = "PASS must follow an accepted USER";
+const PLAINTEXT: &str = "the connection is not encrypted, so no user name or password is sent";
+const ALREADY_TLS: &str = "TLS is already established";
+const AFTER_UTF8: &str = "STLS must be sent before UTF8";
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,10 +84,14 @@ impl fmt::Display for SendError {
             Self::AlreadyTls => f.write_str(ALREADY_TLS),
             Self::AfterUtf8 => f.write_str(AFTER_UTF8),
             Self::NotAscii => f.write_str(
-                "the name or the password is not ASCII, and the server does not take UTF-8 in USER, PASS and APOP",
+                "the name or the password is not ASCII, and the server does not take UTF-8 in USER, PASS \
+                 and APOP",
             ),
             Self::NotUtf8 => f.write_str("the name or the password is not UTF-8"),
-            Self::Unreadable => f.write_str("a challenge that can't be read can only be cancelled"),
+            Self::Unreadable => f.write_str(
+                "the challenge is malformed, so the exchange can only be \
+                cancelled",
+            ),
             Self::Window => f.write_str("the replies to earlier commands must come first"),
             Self::Unread => f.write_str("octets received earlier must be read first"),
             Self::TooLong => f.write_str("the line is longer than the limit"),

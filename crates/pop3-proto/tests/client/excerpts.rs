@@ -19,17 +19,18 @@ fn the_line_is_told_with_the_command_that_it_answered() {
         (
             Command::Noop,
             &b"* OK \xff\x1b[1m\r\nmore"[..],
-            "a line where the reply to NOOP was due begins neither with +OK nor with -ERR: \"* OK \\xff\\x1b[1m\"",
+            "the reply to NOOP begins neither with +OK nor with -ERR: \"* OK \
+             \\xff\\x1b[1m\"",
         ),
         (
             Command::Stat,
             b"+OK two messages\r\n",
-            "a line in the reply to STAT can't be read: \"+OK two messages\"",
+            "the reply to STAT contains a malformed line: \"+OK two messages\"",
         ),
         (
             Command::List(None),
             b"+OK\r\n1 120\r\n2 many\r\n3 1\r\n",
-            "a line in the reply to LIST can't be read: \"2 many\"",
+            "the reply to LIST contains a malformed line: \"2 many\"",
         ),
         (
             Command::Uidl(Some(number(2))),
@@ -39,12 +40,12 @@ fn the_line_is_told_with_the_command_that_it_answered() {
         (
             retr(1),
             b"+OK\r\na\r\n.\r\n+OK more\r\n",
-            "the server sent what no command asked for: \"+OK more\"",
+            "the server sent a reply that no command asked for: \"+OK more\"",
         ),
         (
             retr(1),
             b"+OK\r\na\r\n.\r\n-ERR autologout\r\n",
-            "the server ended the session unasked: \"-ERR autologout\"",
+            "the server ended the session on its own: \"-ERR autologout\"",
         ),
     ] {
         let mut player = Player::ready(Config::default());
@@ -54,7 +55,7 @@ fn the_line_is_told_with_the_command_that_it_answered() {
     let mut player = Player::new(Config::default(), Channel::Tls);
     player.feed(b"hello\r\n");
     let (text, excerpt) = fault(&mut player);
-    assert_eq!(text, "a line where the greeting was due begins neither with +OK nor with -ERR: \"hello\"");
+    assert_eq!(text, "the greeting begins neither with +OK nor with -ERR: \"hello\"");
     assert_eq!((excerpt.during(), excerpt.is_cut()), (None, false));
 }
 

@@ -73,11 +73,11 @@ impl Users for UsersFile {
 fn warning(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.permissions().mode();
     let whom = match (mode & 0o022 != 0, mode & 0o004 != 0) {
-        (true, _) => "written by others than its owner",
-        (false, true) => "read by everybody on this machine",
+        (true, _) => "written by users other than its owner",
+        (false, true) => "read by every user of this machine",
         (false, false) => return None,
     };
-    Some(format!("{} can be {whom}; chmod 600 it", path.display()))
+    Some(format!("{} can be {whom}; run chmod 600 on it", path.display()))
 }
 
 fn read(path: &Path) -> Result<Table, Error> {

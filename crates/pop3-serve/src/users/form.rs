@@ -38,7 +38,7 @@ pub(super) struct Plain {
 /// # Errors
 /// What is wrong with it, which holds no part of the line.
 pub(super) fn parse_line(line: &[u8]) -> Result<(UserName, Form), &'static str> {
-    let colon = line.iter().position(|&octet| octet == b':').ok_or("there is no colon behind a name")?;
+    let colon = line.iter().position(|&octet| octet == b':').ok_or("a name is not followed by a colon")?;
     let (name, form) = (&line[..colon], &line[colon + 1..]);
     let name = UserName::parse(name).ok_or(UserName::RULE)?;
     Ok((name, Form::parse(form)?))
@@ -56,21 +56,21 @@ impl Form {
         let text = str::from_utf8(form).map_or("", str::trim);
         let braced = text.strip_prefix('{').and_then(|text| text.split_once('}'));
         match braced.map(|(kind, rest)| (kind, rest.trim_start())) {
-            Some(("CERT", rest)) => rest
-                .parse()
-                .map(Self::Certificate)
-                .map_err(|_| "behind {CERT} stand the 64 hexadecimal digits of a certificate's SHA-256"),
+            Some(("CERT", rest)) => rest.parse().map(Self::Certificate).map_err(|_| {
+                "{CERT} must be followed by the 64 hexadecimal digits of a certificate's \
+                    SHA-256"
+            }),
             Some(("TOKEN", "")) => Ok(Self::Token),
-            Some(("TOKEN", _)) => Err("nothing stands behind {TOKEN}"),
+            Some(("TOKEN", _)) => Err("{TOKEN} must not be followed by anything"),
             Some(("LOGIN-DELAY", rest)) => rest
                 .parse()
                 .map(|seconds: u32| Self::LoginDelay(Duration::from_secs(seconds.into())))
-                .map_err(|_| "behind {LOGIN-DELAY} stands a whole number of seconds"),
+                .map_err(|_| "{LOGIN-DELAY} must be followed by a whole number of seconds"),
             Some(("EXPIRE", rest)) => parse_days(rest).map(Self::Expire),
-            Some(_) => Err("the form is none of {PLAIN}, {CERT}, {TOKEN}, {LOGIN-DELAY} and {EXPIRE}"),
+            Some(_) => Err("the form must be {PLAIN}, {CERT}, {TOKEN}, {LOGIN-DELAY} or {EXPIRE}"),
             None if text.starts_with("SCRAM-") => parse_keys(text).map(Self::Keys),
             None if text.starts_with('$') => parse_hash(text).map(|hash| Self::Hash(Secret::new(hash))),
-            None => Err("what stands behind the colon is neither {PLAIN} and the secret, nor a PHC string \
+            None => Err("the text after the colon is neither {PLAIN} and a password, nor a PHC string \
                 ($argon2id$...), nor SCRAM keys (SCRAM-SHA-256$...)"),
         }
     }
@@ -82,7 +82,7 @@ impl Plain {
             return Err("the password is empty");
         }
         if secret.contains(&0) || secret.contains(&b'\r') {
-            return Err("the password has a NUL or CR, which no client can send");
+            return Err("the password contains NUL or CR, which no client can send");
         }
         let prepared = str::from_utf8(secret).ok().and_then(|text| prepare(text, Kind::Stored).ok());
         let prepared = prepared.map(|text| Secret::new(text.into_owned()));
@@ -98,13 +98,13 @@ pub fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
     if text.eq_ignore_ascii_case("never") {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| "EXPIRE is a whole number of days, or NEVER")
+    text.parse().map(Some).map_err(|_| "EXPIRE must be a whole number of days, or NEVER")
 }
 
 fn parse_keys(text: &str) -> Result<Keys, &'static str> {
     Keys::parse(text.as_bytes()).map_err(|error| {
         if error == KeysError::Hash {
-            "the SCRAM keys are of no known kind: SCRAM-SHA-1, -256 and -512 are"
+            "unknown kind of SCRAM keys; use SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512"
         } else if error == KeysError::Iterations {
             "the number of iterations of the SCRAM keys is below 4,096 or above 4,000,000"
         } else {
@@ -119,7 +119,7 @@ fn parse_hash(hash: &str) -> Result<String, &'static str> {
 
     let fields = hash.split('$').collect::<Vec<_>>();
     if !fields.get(1).is_some_and(|algorithm| KNOWN.contains(algorithm)) {
-        return Err("the hash is of no known kind: argon2id, scrypt, pbkdf2-sha256 and pbkdf2-sha512 are");
+        return Err("unknown kind of hash; use argon2id, scrypt, pbkdf2-sha256 or pbkdf2-sha512");
     }
     let hash = with_length(&fields).unwrap_or_else(|| hash.to_owned());
     let complete = hash.rsplit('$').take(2).all(|field| !field.is_empty() && !field.contains('='));

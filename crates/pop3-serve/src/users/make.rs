@@ -84,8 +84,8 @@ impl fmt::Display for BadPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the password is empty"),
-            Self::Unsendable => f.write_str("the password has a NUL or CR, which no client can send"),
-            Self::Unprepared(why) => write!(f, "no SCRAM keys can be made of this password: {why}"),
+            Self::Unsendable => f.write_str("the password contains NUL or CR, which no client can send"),
+            Self::Unprepared(why) => write!(f, "can't make SCRAM keys from this password: {why}"),
             Self::NoSalt(error) => write!(f, "the system gives no random octets: {error}"),
         }
     }

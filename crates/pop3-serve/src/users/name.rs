@@ -21,8 +21,8 @@ impl UserName {
     const MAX_OCTETS: usize = 255;
 
     /// The rule, for errors.
-    pub const RULE: &str = "a name has 1 to 64 letters, digits and . _ - + @, and no dot first; \
-        letters that are not ASCII are as SASLprep takes them";
+    pub const RULE: &str = "a user name has 1 to 64 letters, digits and . _ - + @, and does not begin \
+        with a dot; non-ASCII letters must be those that SASLprep allows";
 
     /// Reads a name, `None` where it breaks the rule above.
     pub fn parse(octets: &[u8]) -> Option<Self> {

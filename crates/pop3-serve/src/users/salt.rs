@@ -53,14 +53,14 @@ impl SaltKey {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 let text = format!(
-                    "{} can't be made: {error}; until it can, salts of unknown users change with each start, \
-                     which shows that they are unknown",
+                    "{} can't be created: {error}; without it, the salts of unknown users change with \
+                     each start, which reveals that they are unknown",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotMade, text));
             }
         }
-        let vanished = || Error::unusable(format!("{} was made and is gone", path.display()));
+        let vanished = || Error::unusable(format!("{} was created and has disappeared", path.display()));
         Self::load(path)?.ok_or_else(vanished)
     }
 
@@ -69,7 +69,13 @@ impl SaltKey {
     }
 
     fn load(path: &Path) -> Result<Option<Self>, Error> {
-        let wrong = |why: &str| Error::unusable(format!("{} is no salt key: {why}", path.display()));
+        let wrong = |why: &str| {
+            Error::unusable(format!(
+                "{} can't be used as salt key: \
+            {why}",
+                path.display()
+            ))
+        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -77,7 +83,7 @@ impl SaltKey {
         };
         let mode = file.metadata().map_err(|error| wrong(&error.to_string()))?.mode();
         if mode & 0o077 != 0 {
-            return Err(wrong("it can be read or written by others than its owner; remove it"));
+            return Err(wrong("users other than its owner can read or write it; remove it"));
         }
         let mut text = Vec::with_capacity(2 * OCTETS + 2);
         let read = file.take(2 * OCTETS as u64 + 2).read_to_end(&mut text);
@@ -88,7 +94,7 @@ impl SaltKey {
         let octets: Option<Vec<u8>> =
             pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
         let octets = octets.filter(|octets| octets.len() == OCTETS && rest == b"\n");
-        let octets = octets.ok_or_else(|| wrong("it has not 64 hexadecimal digits; remove it"))?;
+        let octets = octets.ok_or_else(|| wrong("it does not contain 64 hexadecimal digits; remove it"))?;
         Ok(Some(Self(Secret::new(octets))))
     }
 

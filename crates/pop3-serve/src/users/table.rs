@@ -58,8 +58,8 @@ impl Table {
         }
         for (line, name) in first_lines {
             if !users.get(&name).is_some_and(User::can_log_in) {
-                let what =
-                    "this name has settings, but nothing to log in with; {TOKEN} lets it log in by tokens";
+                let what = "this user has settings, but nothing to log in with; add {TOKEN} to allow logins \
+                     with tokens";
                 return Err(TableError { line, what });
             }
         }

@@ -73,8 +73,8 @@ impl User {
     /// # Errors
     /// When there is one of that kind already.
     pub(super) fn add(&mut self, form: Form) -> Result<(), &'static str> {
-        const PASSWORD: &str = "this name has a password already";
-        const SETTING: &str = "this name has this setting already";
+        const PASSWORD: &str = "this user already has a password";
+        const SETTING: &str = "this user already has this setting";
         match form {
             Form::Plain(_) | Form::Hash(_) if self.plain.is_some() || self.hash.is_some() => {
                 return Err(PASSWORD);
@@ -83,13 +83,13 @@ impl User {
             Form::Hash(hash) => self.hash = Some(Verifier::Hash(hash)),
             Form::Keys(keys) => {
                 if self.stored_keys(keys.hash()).is_some() {
-                    return Err("this name has SCRAM keys of this kind already");
+                    return Err("this user already has SCRAM keys of this kind");
                 }
                 self.keys.push(keys);
                 self.keys.sort_by_key(|keys| keys.hash().octets());
             }
             Form::Certificate(fingerprint) if self.certificates.contains(&fingerprint) => {
-                return Err("this name has this certificate already");
+                return Err("this user already has this certificate");
             }
             Form::Certificate(fingerprint) => self.certificates.push(fingerprint),
             Form::Token if self.token => return Err(SETTING),

@@ -105,11 +105,11 @@ async fn settings_that_contradict_each_other<R: Builds>() {
     let bound = LoginPolicy::default().with_require_binding(true);
     let given = Security::Implicit(certificates.client("localhost"));
     for (builder, word) in [
-        (builder().trusted_plaintext().ca_file(&authority), "would not use"),
-        (builder().trusted_plaintext().fingerprint(certificates.fingerprint()), "would not use"),
-        (builder().trusted_plaintext().tls_config(certificates.client_config()), "would not use"),
-        (builder().trusted_plaintext().tls_name("localhost"), "would not use"),
-        (builder().security(given).ca_file(&authority), "would not use"),
+        (builder().trusted_plaintext().ca_file(&authority), "does not use TLS"),
+        (builder().trusted_plaintext().fingerprint(certificates.fingerprint()), "does not use TLS"),
+        (builder().trusted_plaintext().tls_config(certificates.client_config()), "does not use TLS"),
+        (builder().trusted_plaintext().tls_name("localhost"), "does not use TLS"),
+        (builder().security(given).ca_file(&authority), "does not use TLS"),
         (builder().tls_config(certificates.client_config()).ca_file(&authority), "`tls_config` replaces"),
         (builder().trusted_plaintext().policy(bound).method(LoginMethod::User), "channel binding"),
         (
@@ -117,7 +117,7 @@ async fn settings_that_contradict_each_other<R: Builds>() {
             "channel binding",
         ),
         (R::builder("127.0.0.1").port(port).trusted_plaintext().method(LoginMethod::User), "no credentials"),
-        (builder().ca_file(folder.path().join("none.pem")), "certificates can't be used"),
+        (builder().ca_file(folder.path().join("none.pem")), "certificate file can't be used"),
         (builder().client_certificate(&authority, folder.path().join("none.key")), "can't be used"),
         (builder().tls_name("not a name").tls_config(certificates.client_config()), "invalid"),
     ] {

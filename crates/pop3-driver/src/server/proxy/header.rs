@@ -49,7 +49,7 @@ async fn receive<T: Transport>(transport: &mut T, deadline: Instant) -> io::Resu
     if header.starts_with(v1::PROTOCOL_PREFIX.as_bytes()) {
         while !header.ends_with(v1::PROTOCOL_SUFFIX.as_bytes()) {
             if header.len() == LONGEST_V1 {
-                return Err(bad("a header of version 1 does not end"));
+                return Err(bad("a version 1 header has no end of line"));
             }
             let from = header.len();
             header.push(0);
@@ -60,12 +60,12 @@ async fn receive<T: Transport>(transport: &mut T, deadline: Instant) -> io::Resu
         fill(transport, &mut header, SHORTEST, deadline).await?;
         let length = FIXED_V2 + usize::from(u16::from_be_bytes([header[14], header[15]]));
         if length > LONGEST_V2 {
-            return Err(bad("a header of version 2 is too long"));
+            return Err(bad("a version 2 header is too long"));
         }
         header.resize(length, 0);
         fill(transport, &mut header, FIXED_V2, deadline).await?;
     } else {
-        return Err(bad("the connection does not begin with one"));
+        return Err(bad("the connection does not begin with a PROXY header"));
     }
     Ok(header)
 }
@@ -92,7 +92,7 @@ type Addresses = Option<(SocketAddr, SocketAddr)>;
 /// it speaks TLS.
 fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
     if header.starts_with(v1::PROTOCOL_PREFIX.as_bytes()) {
-        let header = v1::Header::try_from(header).map_err(|_| bad("a header of version 1 can't be read"))?;
+        let header = v1::Header::try_from(header).map_err(|_| bad("a version 1 header is malformed"))?;
         let addresses = match header.addresses {
             v1::Addresses::Tcp4(ip) => Some((
                 (ip.source_address, ip.source_port).into(),
@@ -106,7 +106,7 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
         };
         return Ok((addresses, false));
     }
-    let header = v2::Header::try_from(header).map_err(|_| bad("a header of version 2 can't be read"))?;
+    let header = v2::Header::try_from(header).map_err(|_| bad("a version 2 header is malformed"))?;
     if header.command == v2::Command::Local {
         return Ok((None, false));
     }
