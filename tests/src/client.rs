@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use pop3_proto::client::{
-    Challenge, Config, Connection, Entry, Error, Event, Excerpt, Outgoing, SendError, State,
+    Challenge, ClientConfig, ClientConnection, ClientEvent, ClientState, Excerpt, Outgoing, ProtocolError,
+    ReplyItem, SendError,
 };
 use pop3_proto::{
     Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
@@ -20,7 +21,7 @@ use crate::split::pieces;
 /// A client, and what it made of what it received.
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    connection: ClientConnection,
     now: Instant,
     received: Vec<u8>,
     last: bool,
@@ -28,7 +29,7 @@ pub struct Client {
     log: Vec<Seen>,
     /// How long the log was before the handshake was asked for.
     before_start_tls: usize,
-    error: Option<Error>,
+    error: Option<ProtocolError>,
     encrypts: bool,
     watch: Watch,
 }
@@ -52,7 +53,7 @@ pub enum Seen {
     Warning(Quirk),
     StartTls,
     Closed,
-    Failed(Error),
+    Failed(ProtocolError),
 }
 
 /// The first line of a reply.
@@ -71,15 +72,15 @@ impl Client {
     /// A connection just made, on a channel that takes passwords, with the default settings.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Config::default(), Channel::TrustedPlaintext)
+        Self::with(ClientConfig::default(), Channel::TrustedPlaintext)
     }
 
     /// A connection just made.
     #[must_use]
-    pub fn with(config: Config, channel: Channel) -> Self {
+    pub fn with(config: ClientConfig, channel: Channel) -> Self {
         Self {
             watch: Watch::new(Side::Client, channel),
-            connection: Connection::new(config, channel, START),
+            connection: ClientConnection::new(config, channel, START),
             now: START,
             received: Vec::new(),
             last: false,
@@ -102,7 +103,7 @@ impl Client {
     /// with a reply of this shape.
     ///
     /// # Errors
-    /// Those of [`Connection::send`].
+    /// Those of [`ClientConnection::send`].
     pub fn send_shaped(&mut self, line: &[u8], shape: ReplyShape) -> Result<(), SendError> {
         let command = match Command::parse(line) {
             Ok(command) => command,
@@ -114,7 +115,7 @@ impl Client {
     }
 
     /// Has the core write something, and shows it to the observer.
-    fn write<T>(&mut self, write: impl FnOnce(&mut Connection, Instant, &mut BytesMut) -> T) -> T {
+    fn write<T>(&mut self, write: impl FnOnce(&mut ClientConnection, Instant, &mut BytesMut) -> T) -> T {
         let before = self.out.len();
         let result = write(&mut self.connection, self.now, &mut self.out);
         self.watch.sent(Side::Client, &self.out[before..]);
@@ -124,7 +125,7 @@ impl Client {
     /// Sends a line as [`send_shaped`](Self::send_shaped) does, with a reply of one line.
     ///
     /// # Errors
-    /// Those of [`Connection::send`].
+    /// Those of [`ClientConnection::send`].
     pub fn send(&mut self, line: &str) -> Result<(), SendError> {
         self.send_shaped(line.as_bytes(), ReplyShape::Line)
     }
@@ -132,7 +133,7 @@ impl Client {
     /// Sends AUTH as one that shows no secret.
     ///
     /// # Errors
-    /// Those of [`Connection::send`].
+    /// Those of [`ClientConnection::send`].
     pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
         let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
@@ -144,7 +145,7 @@ impl Client {
     /// Answers a challenge with base64.
     ///
     /// # Errors
-    /// Those of [`Connection::respond`].
+    /// Those of [`ClientConnection::respond`].
     pub fn respond(&mut self, text: &[u8]) -> Result<(), SendError> {
         let text = Base64::parse(text).expect("base64 of the test's");
         self.write(|connection, now, out| connection.respond(text, now, out))
@@ -153,9 +154,9 @@ impl Client {
     /// Cancels the exchange.
     ///
     /// # Errors
-    /// Those of [`Connection::cancel`].
+    /// Those of [`ClientConnection::cancel`].
     pub fn cancel(&mut self) -> Result<(), SendError> {
-        self.write(Connection::cancel)
+        self.write(ClientConnection::cancel)
     }
 
     /// The octets to be written, which are gone then.
@@ -170,7 +171,7 @@ impl Client {
             self.watch.sent(Side::Server, piece);
             self.run();
         }
-        if self.encrypts && self.connection.state() == State::Handshake {
+        if self.encrypts && self.connection.state() == ClientState::Handshake {
             self.watch.encrypted();
             self.connection.tls_established(self.now).expect("a handshake was due");
         }
@@ -203,9 +204,11 @@ impl Client {
             }
             let mut input = if self.last { Input::last(&self.received) } else { Input::new(&self.received) };
             let seen = match self.connection.poll(self.now, &mut input) {
-                Ok(Event::Read) => None,
+                Ok(ClientEvent::Read) => None,
                 Ok(event) => {
-                    if matches!(event, Event::StartTls { .. }) && self.log.last() != Some(&Seen::StartTls) {
+                    if matches!(event, ClientEvent::StartTls { .. })
+                        && self.log.last() != Some(&Seen::StartTls)
+                    {
                         self.before_start_tls = self.log.len();
                     }
                     self.log.extend(event.quirks().iter().map(Seen::Warning));
@@ -213,7 +216,7 @@ impl Client {
                 }
                 Err(error) => {
                     // The handshake may have been asked for before the injected octets came.
-                    if error == Error::Injected && self.log.last() == Some(&Seen::StartTls) {
+                    if error == ProtocolError::Injected && self.log.last() == Some(&Seen::StartTls) {
                         self.log.truncate(self.before_start_tls);
                     }
                     // How much of a line is there depends on how it was cut.
@@ -246,7 +249,7 @@ impl Client {
 
     /// The error that ended the connection, without the line that was the fault.
     #[must_use]
-    pub fn error(&self) -> Option<Error> {
+    pub fn error(&self) -> Option<ProtocolError> {
         self.error.clone()
     }
 
@@ -258,7 +261,7 @@ impl Client {
 
     /// The core.
     #[must_use]
-    pub const fn connection(&self) -> &Connection {
+    pub const fn connection(&self) -> &ClientConnection {
         &self.connection
     }
 
@@ -276,26 +279,26 @@ impl Default for Client {
 }
 
 impl Seen {
-    fn new(event: Event<'_>) -> Self {
+    fn new(event: ClientEvent<'_>) -> Self {
         match event {
-            Event::Read => unreachable!("that is not logged"),
-            Event::Greeting { reply, .. } => Self::Greeting(First::new(&reply)),
-            Event::Reply { keyword, reply, entry, .. } => {
+            ClientEvent::Read => unreachable!("that is not logged"),
+            ClientEvent::Greeting { reply, .. } => Self::Greeting(First::new(&reply)),
+            ClientEvent::Reply { keyword, reply, entry, .. } => {
                 Self::Reply(keyword, First::new(&reply), entry.map(|entry| text(&entry)))
             }
-            Event::Challenge { challenge: Challenge::Octets(text), .. } => {
+            ClientEvent::Challenge { challenge: Challenge::Octets(text), .. } => {
                 Self::Challenge(text.expose().escape_ascii().to_string())
             }
-            Event::Challenge { challenge: Challenge::Words(text), .. } => {
+            ClientEvent::Challenge { challenge: Challenge::Words(text), .. } => {
                 Self::Challenge(format!("words {}", text.escape_ascii()))
             }
-            Event::Challenge { .. } => Self::Challenge("unreadable".to_owned()),
-            Event::Entry { entry, .. } => Self::Entry(text(&entry)),
-            Event::Line(line) => Self::Line(line.to_vec()),
-            Event::Data(data) => Self::Data(data.to_vec()),
-            Event::End { keyword, .. } => Self::End(keyword),
-            Event::StartTls { .. } => Self::StartTls,
-            Event::Closed => Self::Closed,
+            ClientEvent::Challenge { .. } => Self::Challenge("unreadable".to_owned()),
+            ClientEvent::Entry { entry, .. } => Self::Entry(text(&entry)),
+            ClientEvent::Line(line) => Self::Line(line.to_vec()),
+            ClientEvent::Data(data) => Self::Data(data.to_vec()),
+            ClientEvent::End { keyword, .. } => Self::End(keyword),
+            ClientEvent::StartTls { .. } => Self::StartTls,
+            ClientEvent::Closed => Self::Closed,
             other => unreachable!("{other:?}: no test knows it"),
         }
     }
@@ -317,26 +320,26 @@ impl First {
     }
 }
 
-fn text(entry: &Entry<'_>) -> String {
+fn text(entry: &ReplyItem<'_>) -> String {
     match entry {
-        Entry::Drop(listing) => format!("{} {}", listing.messages, listing.octets),
-        Entry::Last(number) => number.map_or_else(|| "0".to_owned(), |number| number.to_string()),
-        Entry::Scan(listing) => format!("{} {}", listing.message, listing.octets),
-        Entry::UniqueId(listing) => format!("{} {}", listing.message, listing.uid.escape_ascii()),
-        Entry::Language(listing) => format!("{} {}", listing.tag, listing.description.escape_ascii()),
-        Entry::Mechanism(name) => name.escape_ascii().to_string(),
-        Entry::Capability(_) | _ => format!("{entry:?}"),
+        ReplyItem::Drop(listing) => format!("{} {}", listing.messages, listing.octets),
+        ReplyItem::Last(number) => number.map_or_else(|| "0".to_owned(), |number| number.to_string()),
+        ReplyItem::Scan(listing) => format!("{} {}", listing.message, listing.octets),
+        ReplyItem::UniqueId(listing) => format!("{} {}", listing.message, listing.uid.escape_ascii()),
+        ReplyItem::Language(listing) => format!("{} {}", listing.tag, listing.description.escape_ascii()),
+        ReplyItem::Mechanism(name) => name.escape_ascii().to_string(),
+        ReplyItem::Capability(_) | _ => format!("{entry:?}"),
     }
 }
 
 /// The same fault, wherever it was.
-fn without_excerpt(mut error: Error) -> Error {
-    if let Error::OutOfStep(line)
-    | Error::LineTooLong(line)
-    | Error::Entry(line)
-    | Error::WrongNumber(line)
-    | Error::Unsolicited(line)
-    | Error::Dismissed(line) = &mut error
+fn without_excerpt(mut error: ProtocolError) -> ProtocolError {
+    if let ProtocolError::OutOfStep(line)
+    | ProtocolError::LineTooLong(line)
+    | ProtocolError::Entry(line)
+    | ProtocolError::WrongNumber(line)
+    | ProtocolError::Unsolicited(line)
+    | ProtocolError::Dismissed(line) = &mut error
     {
         *line = Excerpt::default();
     }

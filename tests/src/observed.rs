@@ -1,6 +1,6 @@
 //! The observer, given dialogues: kept as text, or as they happen between the roles of other tests.
 
-use pop3_observer::{Config, Event, Level, Observer, Rule, Side, Violation};
+use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Rule, Severity, Side, Violation};
 use pop3_proto::Channel;
 
 use crate::dialogue::{Dialogue, Turn};
@@ -20,12 +20,12 @@ pub enum Fed {
 
 /// All that an observer tells, a line each: octets of a message in one line, however they came.
 #[must_use]
-pub fn tell(config: Config, fed: &[Fed], lengths: &[usize]) -> (Vec<String>, Vec<Violation>) {
+pub fn tell(config: ObserverConfig, fed: &[Fed], lengths: &[usize]) -> (Vec<String>, Vec<Violation>) {
     let mut observer = Observer::new(config);
     let (mut told, mut violations) = (Vec::new(), Vec::new());
     let mut data = Vec::new();
-    let mut sink = |event: Event<'_>| {
-        if let Event::Data { octets, .. } = event {
+    let mut sink = |event: ObserverEvent<'_>| {
+        if let ObserverEvent::Data { octets, .. } = event {
             data.extend_from_slice(octets);
             return;
         }
@@ -33,7 +33,7 @@ pub fn tell(config: Config, fed: &[Fed], lengths: &[usize]) -> (Vec<String>, Vec
             told.push(format!("data {}", data.escape_ascii()));
             data.clear();
         }
-        if let Event::Violation(violation) = event {
+        if let ObserverEvent::Violation(violation) = event {
             violations.push(violation);
         }
         told.push(format!("{event:?}"));
@@ -96,7 +96,7 @@ impl Watch {
     #[must_use]
     pub fn new(side: Side, channel: Channel) -> Self {
         Self {
-            observer: Observer::new(Config::new().with_channel(channel)),
+            observer: Observer::new(ObserverConfig::new().with_channel(channel)),
             side,
             both: false,
             broken: Vec::new(),
@@ -166,12 +166,12 @@ impl Watch {
         self.observer.expect(shape);
     }
 
-    fn observe(&mut self, feed: impl FnOnce(&mut Observer, &mut dyn FnMut(Event<'_>))) {
+    fn observe(&mut self, feed: impl FnOnce(&mut Observer, &mut dyn FnMut(ObserverEvent<'_>))) {
         let (side, both, broken) = (self.side, self.both, &mut self.broken);
         feed(&mut self.observer, &mut |event| {
-            if let Event::Violation(violation) = event
+            if let ObserverEvent::Violation(violation) = event
                 && (both || violation.side() == side)
-                && violation.rule.level() == Level::Must
+                && violation.rule.level() == Severity::Must
                 && !LENIENT.contains(&violation.rule)
             {
                 broken.push(violation.rule);

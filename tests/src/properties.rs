@@ -51,7 +51,7 @@ pub fn server(data: &[u8]) {
         .with_sasl_line(400)
         .with_sasl_rounds(3);
     let extensions = usize::from(message) / (messages.len() - 1);
-    let mut config = server::Config::new()
+    let mut config = server::ServerConfig::new()
         .with_starttls(flags & 1 != 0)
         .with_last(flags & 2 != 0)
         .with_delete_retrieved(flags & 4 != 0)
@@ -158,7 +158,7 @@ pub fn client(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
     let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
-    let config = client::Config::default()
+    let config = client::ClientConfig::default()
         .with_strict(flags & 1 != 0)
         .with_apop_after_stls(flags & 2 != 0)
         .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
@@ -182,7 +182,7 @@ pub fn client(data: &[u8]) {
                     _ => ReplyShape::Line,
                 };
                 let before = client.connection().outstanding();
-                let challenged = client.connection().state() == client::State::Challenged;
+                let challenged = client.connection().state() == client::ClientState::Challenged;
                 let sent = match line {
                     ANSWER => client.respond(ANSWER.as_bytes()),
                     "*" => client.cancel(),
@@ -239,7 +239,7 @@ pub fn observer(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
     let few = flags & 1 != 0;
-    let config = pop3_observer::Config::new()
+    let config = pop3_observer::ObserverConfig::new()
         .with_channel(if flags & 2 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext })
         .with_data(flags & 4 != 0)
         .with_max_line(if flags & 8 != 0 { 24 } else { 8192 })

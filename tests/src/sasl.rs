@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use pop3_proto::server::{Accepted, Answer, Needs, OfferedMechanism, SaslRequest};
 use pop3_proto::{MechanismName, Rejection, Secret};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self as sasl, Exchange, Question, Setup, Step};
+use pop3_sasl::server::{self as sasl, ExchangeStep, Question, ServerExchange, ServerSetup};
 use pop3_sasl::{Mechanism, Nonce};
 
 use crate::credentials::{Credentials, Proof};
@@ -18,7 +18,7 @@ pub const ENDLESS: &str = "X-ENDLESS";
 /// The exchange of one session.
 #[derive(Debug, Default)]
 pub struct Leader {
-    exchange: Option<Exchange>,
+    exchange: Option<ServerExchange>,
     accepted: Option<Accepted>,
     endless: bool,
 }
@@ -59,8 +59,8 @@ impl Leader {
                     return Answer::Abandon(Rejection::plain("never heard of it"));
                 };
                 let nonce = Nonce::from_text("3rfcNHYJY1ZVvWVs7j").expect("a nonce");
-                let setup = Setup::new(nonce, &b"a key of the tests"[..]);
-                let exchange = self.exchange.insert(Exchange::new(known, setup));
+                let setup = ServerSetup::new(nonce, &b"a key of the tests"[..]);
+                let exchange = self.exchange.insert(ServerExchange::new(known, setup));
                 exchange.begin(initial.as_ref().map(|initial| initial.expose().as_slice()))
             }
             SaslRequest::Respond(octets) if self.endless => return Answer::Challenge(octets),
@@ -71,8 +71,8 @@ impl Leader {
         let mut step = step.expect("the core keeps the order");
         loop {
             let question = match step {
-                Step::Challenge(octets) => return Answer::Challenge(octets),
-                Step::Done(identity) => {
+                ExchangeStep::Challenge(octets) => return Answer::Challenge(octets),
+                ExchangeStep::Done(identity) => {
                     let name = identity.name.unwrap_or_default().into_bytes();
                     return match self.accepted.take() {
                         Some(accepted) => Answer::Accept(accepted),
@@ -80,18 +80,18 @@ impl Leader {
                             .map_or_else(Answer::Reject, Answer::Accept),
                     };
                 }
-                Step::Fail(failure) if failure.is_refusal() => {
+                ExchangeStep::Fail(failure) if failure.is_refusal() => {
                     return Answer::Reject(Rejection::credentials());
                 }
-                Step::Fail(failure) => return Answer::Abandon(Rejection::plain(failure.to_string())),
-                Step::Ask(question) => question,
+                ExchangeStep::Fail(failure) => return Answer::Abandon(Rejection::plain(failure.to_string())),
+                ExchangeStep::Ask(question) => question,
             };
             let (name, proof) = match question {
                 Question::Keys { name, hash, .. } => {
                     let known = name.as_bytes() == store.name && store.password == b"tanstaaf";
                     let keys = known.then(|| keys(hash));
                     step =
-                        self.open().answer(sasl::Answer::Keys(keys)).expect("the keys that were asked for");
+                        self.open().answer(sasl::Decision::Keys(keys)).expect("the keys that were asked for");
                     continue;
                 }
                 Question::Password { name, password, .. } => (name, Proof::Password(password)),
@@ -105,17 +105,17 @@ impl Leader {
             let answer = match login(store, credentials, asked) {
                 Ok(accepted) => {
                     self.accepted = Some(accepted);
-                    sasl::Answer::Granted
+                    sasl::Decision::Granted
                 }
                 Err(rejection) if !rejection.is_of_credentials() => return Answer::Reject(rejection),
-                Err(_) if token => sasl::Answer::Refused,
+                Err(_) if token => sasl::Decision::Refused,
                 Err(rejection) => return Answer::Reject(rejection),
             };
             step = self.open().answer(answer).expect("it was asked");
         }
     }
 
-    fn open(&mut self) -> &mut Exchange {
+    fn open(&mut self) -> &mut ServerExchange {
         self.exchange.as_mut().expect("the core asks within an exchange only")
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use pop3_sasl::client::{self, Credentials};
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self, Answer, Question, Step};
+use pop3_sasl::server::{self, Decision, ExchangeStep, Question};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 /// Keys of the one user, whose password is `pencil`: made once, as that takes time.
@@ -31,38 +31,39 @@ pub fn sasl(octets: &[u8]) {
 }
 
 fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
-    let mut setup = server::Setup::new(nonce(), "salt key").with_hosts(["mail.example"]).with_ports([995]);
+    let mut setup =
+        server::ServerSetup::new(nonce(), "salt key").with_hosts(["mail.example"]).with_ports([995]);
     if how & 1 != 0 {
         let bindings = ChannelBindings::none().with_exporter([3; 32]).with_server_end_point([4; 32]);
         setup = setup.with_bindings(bindings).with_plus_offered(how & 2 != 0);
     }
-    let mut exchange = server::Exchange::new(mechanism, setup);
+    let mut exchange = server::ServerExchange::new(mechanism, setup);
     let mut messages = messages.iter().copied();
     let initial = if how & 4 != 0 { messages.next() } else { None };
     let mut step = exchange.begin(initial).expect("the first call");
     for round in 0.. {
         assert!(round < 8, "{mechanism} goes on");
         step = match step {
-            Step::Challenge(challenge) => {
+            ExchangeStep::Challenge(challenge) => {
                 assert!(challenge.len() <= 1024);
                 match messages.next() {
                     Some(message) => exchange.respond(message).expect("in turn"),
                     None => exchange.cancel().expect("not over"),
                 }
             }
-            Step::Ask(question) => exchange.answer(answer(question)).expect("asked"),
-            Step::Done(identity) => {
+            ExchangeStep::Ask(question) => exchange.answer(answer(question)).expect("asked"),
+            ExchangeStep::Done(identity) => {
                 assert!(!mechanism.is_mutual(), "a proof out of nothing");
                 assert!(identity.acts_as().is_none_or(|name| name == "user"));
                 break;
             }
-            Step::Fail(_) => break,
+            ExchangeStep::Fail(_) => break,
         };
     }
     assert!(exchange.begin(None).is_err() && exchange.respond(b"").is_err() && exchange.cancel().is_err());
 }
 
-fn answer(question: Question) -> Answer {
+fn answer(question: Question) -> Decision {
     let granted = match question {
         Question::Password { name, authorization, password } => {
             name == "user" && authorization.is_none() && password.same_octets(b"pencil")
@@ -70,7 +71,7 @@ fn answer(question: Question) -> Answer {
         Question::CramMd5(digest) => digest.name() == "user" && digest.prove(b"pencil"),
         Question::Keys { name, hash, .. } => {
             let keys = KEYS.iter().find(|keys| keys.hash() == hash && name == "user");
-            return Answer::Keys(keys.cloned());
+            return Decision::Keys(keys.cloned());
         }
         Question::Token { name, token, .. } => {
             name.is_none_or(|name| name == "user") && token.same_octets(b"tok")
@@ -78,7 +79,7 @@ fn answer(question: Question) -> Answer {
         Question::Certificate { name } => name.is_none_or(|name| name == "user"),
         Question::Anonymous { trace } => trace.len() > 3,
     };
-    if granted { Answer::Granted } else { Answer::Refused }
+    if granted { Decision::Granted } else { Decision::Refused }
 }
 
 fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
@@ -89,11 +90,11 @@ fn client(mechanism: Mechanism, how: u8, challenges: &[&[u8]]) {
     }
     let bindings = ChannelBindings::none().with_exporter([3; 32]);
     // Few iterations, so that much is tried.
-    let setup = client::Setup::new(nonce())
+    let setup = client::ClientSetup::new(nonce())
         .with_bindings(bindings)
         .with_plus_offered(how & 2 != 0)
         .with_iterations(1..=3);
-    let mut exchange = client::Exchange::new(mechanism, &credentials, &setup).expect("usable");
+    let mut exchange = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
     if how & 4 != 0 {
         let _ = exchange.take_initial();
     }
@@ -116,9 +117,9 @@ fn text(octets: &[u8]) {
         assert_eq!(keys.to_text().expose(), octets);
     }
     let Ok(text) = core::str::from_utf8(octets) else { return };
-    if let Ok(prepared) = prepare(text, Kind::Stored) {
+    if let Ok(prepared) = prepare(text, StringKind::Stored) {
         assert!(!prepared.is_empty() && !prepared.chars().any(char::is_control));
-        assert!(prepare(&prepared, Kind::Stored).is_ok_and(|again| again == prepared));
+        assert!(prepare(&prepared, StringKind::Stored).is_ok_and(|again| again == prepared));
     }
 }
 

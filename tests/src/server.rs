@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{Answer, Close, Config, Connection, Request, SaslRequest, Step, Wanted};
+use pop3_proto::server::{
+    Answer, Close, Request, SaslRequest, ServerConfig, ServerConnection, ServerStep, Wanted,
+};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
 use pop3_observer::Side;
@@ -26,7 +28,7 @@ use crate::store::Store;
 pub struct Server {
     /// The store.
     pub store: Store,
-    connection: Connection,
+    connection: ServerConnection,
     leader: Leader,
     credentials: Vec<Credentials>,
     now: Instant,
@@ -50,12 +52,12 @@ impl Server {
     /// A connection just opened, on a channel that takes passwords, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::with(store, Config::new(), Channel::TrustedPlaintext, None)
+        Self::with(store, ServerConfig::new(), Channel::TrustedPlaintext, None)
     }
 
     /// A connection just opened. The greeting is sent already.
     #[must_use]
-    pub fn with(store: Store, config: Config, channel: Channel, timestamp: Option<&str>) -> Self {
+    pub fn with(store: Store, config: ServerConfig, channel: Channel, timestamp: Option<&str>) -> Self {
         let mut server = Self::silent(
             store,
             config,
@@ -68,18 +70,18 @@ impl Server {
 
     /// A server to which a proxy speaks that is trusted.
     #[must_use]
-    pub fn behind_proxy(store: Store, config: Config) -> Self {
+    pub fn behind_proxy(store: Store, config: ServerConfig) -> Self {
         let mut server = Self::silent(store, config, Channel::TrustedPlaintext, None);
         server.connection.set_trusted_proxy(true);
         server.run();
         server
     }
 
-    fn silent(store: Store, config: Config, channel: Channel, timestamp: Option<Timestamp>) -> Self {
+    fn silent(store: Store, config: ServerConfig, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
             store,
             watch: Watch::new(Side::Server, channel),
-            connection: Connection::new(Arc::new(config), channel, timestamp, START),
+            connection: ServerConnection::new(Arc::new(config), channel, timestamp, START),
             leader: Leader::default(),
             credentials: Vec::new(),
             now: START,
@@ -194,18 +196,18 @@ impl Server {
             self.received.drain(..consumed);
             self.highest = self.highest.max(self.out.len());
             match step {
-                Step::Read => {
+                ServerStep::Read => {
                     self.flush();
                     assert!(!self.last, "nothing is to be read behind the end");
                     return encrypted;
                 }
-                Step::Flush => {
+                ServerStep::Flush => {
                     assert!(!self.out.is_empty(), "a flush of nothing never ends");
                     self.flush();
                 }
-                Step::Ask(request) => self.answer(request),
-                Step::Wait => unreachable!("every request is answered at once"),
-                Step::Pause(until) => {
+                ServerStep::Ask(request) => self.answer(request),
+                ServerStep::Wait => unreachable!("every request is answered at once"),
+                ServerStep::Pause(until) => {
                     if self.pausing != Some(until) {
                         self.pauses.push(until.since(self.now));
                         self.pausing = Some(until);
@@ -216,7 +218,7 @@ impl Server {
                     }
                     self.now = until;
                 }
-                Step::StartTls => {
+                ServerStep::StartTls => {
                     self.flush();
                     assert!(self.received.is_empty(), "the core itself throws away what came in clear");
                     self.handshakes += 1;
@@ -224,7 +226,7 @@ impl Server {
                     encrypted = true;
                     self.connection.tls_established(self.now).expect("a handshake was due");
                 }
-                Step::Close(why) => {
+                ServerStep::Close(why) => {
                     if !matches!(why, Close::TimedOut | Close::PeerClosed) {
                         self.flush();
                     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use pop3_proto::dots::wire_size;
 use pop3_proto::server::Accepted;
-use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
+use pop3_proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
 
 use crate::credentials::{Credentials, Proof};
 
@@ -104,8 +104,8 @@ impl Store {
 
     /// The snapshot.
     #[must_use]
-    pub fn maildrop(&self) -> Maildrop {
-        let mut maildrop = Maildrop::new();
+    pub fn maildrop(&self) -> Snapshot {
+        let mut maildrop = Snapshot::new();
         for message in &self.messages {
             let uid = UniqueId::parse(message.uid.as_bytes()).expect("a unique-id of the test's");
             maildrop.push(wire_size(&message.stored), uid).expect("room for one more message");

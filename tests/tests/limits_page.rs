@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::fs;
 use std::path::Path;
 
-use pop3_driver::client::{GRACE, LoginPolicy, Options};
+use pop3_driver::client::{ClientOptions, GRACE, LoginPolicy};
 use pop3_driver::{Stop, server::WELCOME_TIMEOUT};
 use pop3_proto::client;
 use pop3_proto::server::Limits;
@@ -91,7 +91,7 @@ fn the_page_has_the_defaults() {
             ("high_water", octets(limits.high_water)),
         ],
     );
-    let config = pop3_observer::Config::new();
+    let config = pop3_observer::ObserverConfig::new();
     compare(
         &page,
         "Observer",
@@ -101,9 +101,9 @@ fn the_page_has_the_defaults() {
             ("max_messages", count(config.max_messages)),
         ],
     );
-    let config = client::Config::default();
+    let config = client::ClientConfig::default();
     assert_eq!(config.max_body, None);
-    let options = Options::new();
+    let options = ClientOptions::new();
     let mut rows = vec![
         ("max_in_flight", count(config.max_in_flight)),
         ("max_octets_in_flight", octets(config.max_octets_in_flight)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pop3_observer::{Config, Event, Observer, Rule, Side};
+use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Rule, Side};
 use pop3_proto::{Channel, ReplyShape};
 use pop3_tests::dialogue::{Dialogue, data, read};
 use pop3_tests::observed::{Fed, feed, tell};
@@ -10,10 +10,10 @@ use pop3_tests::split::{OCTETS, WHOLE};
 
 const LOGIN: &str = "S: +OK ready\nC: USER mrose\nS: +OK next\nC: PASS tanstaaf\nS: +OK welcome\n";
 
-fn config(dialogue: &Dialogue) -> Config {
+fn config(dialogue: &Dialogue) -> ObserverConfig {
     let plain = dialogue.setup.iter().any(|setup| setup == "plain");
     let channel = if plain { Channel::Plaintext } else { Channel::TrustedPlaintext };
-    Config::new().with_channel(channel).with_data(true)
+    ObserverConfig::new().with_channel(channel).with_data(true)
 }
 
 fn fed(dialogue: &Dialogue) -> Vec<Fed> {
@@ -54,11 +54,11 @@ fn each_rule_is_found_where_it_is_broken_and_nowhere_else() {
 #[test]
 fn no_secret_is_told_or_shown() {
     let secret = "c2VjcmV0LVNFQ1JFVA==";
-    let mut observer = Observer::new(Config::new().with_data(true));
+    let mut observer = Observer::new(ObserverConfig::new().with_data(true));
     let mut told = String::new();
-    let mut sink = |event: Event<'_>| {
+    let mut sink = |event: ObserverEvent<'_>| {
         told.push_str(&format!("{event:?}\n"));
-        if let Event::Command(sent) = event {
+        if let ObserverEvent::Command(sent) = event {
             // The octets of a line are numbers in its debug form.
             told.push_str(&format!("{sent}\n"));
         }
@@ -95,9 +95,9 @@ fn no_secret_is_told_or_shown() {
 #[test]
 fn what_is_kept_and_done_is_bounded() {
     // Were a line searched or copied anew for each octet, this would take hours.
-    let mut observer = Observer::new(Config::new());
+    let mut observer = Observer::new(ObserverConfig::new());
     let mut events = 0_u32;
-    let mut sink = |_: Event<'_>| events += 1;
+    let mut sink = |_: ObserverEvent<'_>| events += 1;
     observer.server(b"+OK hi\r\n", &mut sink);
     for octet in core::iter::repeat_n(b'x', 2_000_000) {
         observer.client(&[octet], &mut sink);
@@ -107,7 +107,7 @@ fn what_is_kept_and_done_is_bounded() {
 
     // Commands that nobody answers.
     let (told, _) = tell(
-        Config::new().with_max_outstanding(100),
+        ObserverConfig::new().with_max_outstanding(100),
         &[
             Fed::Octets(Side::Server, b"+OK hi\r\n".to_vec()),
             Fed::Octets(Side::Client, b"NOOP\r\n".repeat(1000)),
@@ -124,7 +124,7 @@ fn what_is_kept_and_done_is_bounded() {
     let commands = b"USER a\r\nPASS b\r\nSTAT\r\nLIST\r\nSTAT\r\n".to_vec();
     for (max, broken) in [(2000, true), (10, false)] {
         let fed = [Fed::Octets(Side::Client, commands.clone()), Fed::Octets(Side::Server, listing.clone())];
-        let (_, violations) = tell(Config::new().with_max_messages(max), &fed, &[7]);
+        let (_, violations) = tell(ObserverConfig::new().with_max_messages(max), &fed, &[7]);
         let found = violations.iter().any(|violation| violation.rule == Rule::StatChanged);
         assert_eq!(found, broken, "{max}: {violations:?}");
     }
@@ -135,16 +135,16 @@ fn what_comes_first_may_be_tls() {
     let hello = Fed::Octets(Side::Client, b"\x16\x03\x01\x02\x00\x01\n\n".to_vec());
     let greeting = Fed::Octets(Side::Server, b"+OK hi\r\n".to_vec());
     let (told, violations) =
-        tell(Config::new(), &[hello, greeting.clone(), Fed::Encrypted, greeting], OCTETS);
+        tell(ObserverConfig::new(), &[hello, greeting.clone(), Fed::Encrypted, greeting], OCTETS);
     assert_eq!((told[0].as_str(), told[1].as_str(), violations.len()), ("Opaque", "Encrypted", 0));
     assert!(told[2].starts_with("Greeting"));
 }
 
 #[test]
 fn the_shape_of_an_unknown_reply_can_be_told() {
-    let mut observer = Observer::new(Config::new().with_channel(Channel::TrustedPlaintext));
+    let mut observer = Observer::new(ObserverConfig::new().with_channel(Channel::TrustedPlaintext));
     let mut told = Vec::new();
-    let mut sink = |event: Event<'_>| told.push(format!("{event:?}"));
+    let mut sink = |event: ObserverEvent<'_>| told.push(format!("{event:?}"));
     observer.server(b"+OK hi\r\n", &mut sink);
     observer.client(b"XBODY\r\n", &mut sink);
     observer.expect(ReplyShape::Body);

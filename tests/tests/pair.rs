@@ -2,8 +2,8 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::Channel;
-use pop3_proto::client::{self, Error, Excerpt};
-use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::client::{self, Excerpt, ProtocolError};
+use pop3_proto::server::{Close, Limits, ServerConfig};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::pair::Pair;
 use pop3_tests::server::{Asked, Server};
@@ -142,7 +142,7 @@ fn without_pipelining_one_command_is_under_way() {
     let mut pair = pair(Store::fixture());
     pair.run(["USER mrose", "PASS tanstaaf", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!(pair.most_outstanding(), 1);
-    let config = client::Config::default().with_pipelining(false);
+    let config = client::ClientConfig::default().with_pipelining(false);
     let mut pair = Pair::new(Client::with(config, Channel::Tls), Server::new(Store::fixture()));
     pair.run(["CAPA", "USER mrose", "PASS tanstaaf", "CAPA", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!((pair.most_outstanding(), pair.unsent().len()), (1, 0));
@@ -194,7 +194,7 @@ fn the_window_opens_again() {
 fn a_thousand_commands_are_paired_with_their_replies() {
     let commands: Vec<_> =
         (0..1000).map(|n| ["STAT", "LIST", "RETR 9", "RETR 3", "UIDL 2", "DELE 9", "NOOP"][n % 7]).collect();
-    let config = Config::new().with_limits(Limits::new().with_high_water(64));
+    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(64));
     let server = Server::with(Store::fixture(), config, Channel::Tls, None);
     let mut pair = Pair::new(Client::new(), server);
     pair.run(["USER mrose", "PASS tanstaaf", "CAPA"]);
@@ -217,9 +217,9 @@ fn a_thousand_commands_are_paired_with_their_replies() {
 }
 
 fn with_stls() -> Pair {
-    let config = Config::new().with_starttls(true);
+    let config = ServerConfig::new().with_starttls(true);
     let server = Server::with(Store::fixture(), config, Channel::Plaintext, Some("<1.2@h>"));
-    Pair::new(Client::with(client::Config::default(), Channel::Plaintext), server)
+    Pair::new(Client::with(client::ClientConfig::default(), Channel::Plaintext), server)
 }
 
 // 2595-4.14, 2595-4.15
@@ -264,7 +264,7 @@ fn replies_put_behind_the_reply_to_stls_end_the_session() {
             let mut pair =
                 with_stls().with_lengths(WHOLE, lengths).inserting(true, b"+OK begin TLS", injected);
             pair.run(["STLS", "USER mrose", "PASS tanstaaf"]);
-            assert_eq!(pair.client.error(), Some(Error::Injected), "{}", injected.escape_ascii());
+            assert_eq!(pair.client.error(), Some(ProtocolError::Injected), "{}", injected.escape_ascii());
             assert_eq!(pair.unsent(), ["USER mrose", "PASS tanstaaf"]);
             assert!(!pair.transcript().contains("mrose"));
         }
@@ -282,7 +282,7 @@ fn a_reply_too_many_ends_the_session() {
                 injected,
             );
             pair.run(["USER mrose", "PASS tanstaaf", "RETR 1", "DELE 1", "QUIT"]);
-            assert_eq!(pair.client.error(), Some(Error::Unsolicited(Excerpt::default())));
+            assert_eq!(pair.client.error(), Some(ProtocolError::Unsolicited(Excerpt::default())));
             assert_eq!(pair.server.store.messages.len(), 3);
         }
     }
@@ -316,9 +316,9 @@ proptest! {
         let commands: Vec<_> = ["USER mrose", "PASS tanstaaf", "CAPA"].into_iter()
             .chain(script.iter().map(String::as_str)).chain(["QUIT"]).collect();
         let run = |pipelining, there: &[usize], back: &[usize], high_water| {
-            let config = Config::new().with_limits(Limits::new().with_high_water(high_water));
+            let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
             let server = Server::with(Store::fixture(), config, Channel::Tls, None);
-            let client = Client::with(client::Config::default().with_pipelining(pipelining).with_strict(true), Channel::Tls);
+            let client = Client::with(client::ClientConfig::default().with_pipelining(pipelining).with_strict(true), Channel::Tls);
             let mut pair = Pair::new(client, server).with_lengths(there, back);
             pair.run(commands.iter().copied());
             assert_eq!((pair.client.error(), pair.unsent().len()), (None, 0));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Channel, Quirk};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -16,8 +16,8 @@ const INTRODUCTION: &str = "\
 # Quirks
 
 A quirk is a protocol violation by a real server that the client tolerates. In lenient mode, which is the default, the
-client continues and reports the quirk with the event that it concerns. You find it in `Event::quirks` of the core, in
-`Client::quirks` of the driver, and in the lines `odd` of `pop3 check`. In strict mode (`Config::strict`, `--strict`), a
+client continues and reports the quirk with the event that it concerns. You find it in `ClientEvent::quirks` of the core, in
+`Client::quirks` of the driver, and in the lines `odd` of `pop3 check`. In strict mode (`ClientConfig::strict`, `--strict`), a
 quirk ends the connection.
 
 Some violations could make the client believe that it has a message, a deletion or a login when it has not. These are
@@ -131,7 +131,7 @@ fn entry(block: &str) -> Entry {
 
 /// What the client makes of the last turn.
 fn play(entry: &Entry, strict: bool, lengths: &[usize]) -> Vec<Seen> {
-    let mut client = Client::with(Config::default().with_strict(strict), Channel::Tls);
+    let mut client = Client::with(ClientConfig::default().with_strict(strict), Channel::Tls);
     if entry.from != "greeting" {
         client.receive(b"+OK\r\n");
     }
@@ -258,8 +258,8 @@ fn docs_quirks_is_made_from_the_file() {
         "\n## What a client cannot detect\n\n\
          - Some servers answer the next command before the end of a message (zone-eu/wildduck PR #950). The reply then\n  \
            looks like part of the message. If a server announces PIPELINING but handles it wrongly\n  \
-           (jstedfast/MailKit #174), set `Config::pipelining` or use `--no-pipelining`.\n\
-         - Some servers hang up when they receive CAPA. Set `Options::capabilities` or use `--no-capa` (TOL-17).\n\
+           (jstedfast/MailKit #174), set `ClientConfig::pipelining` or use `--no-pipelining`.\n\
+         - Some servers hang up when they receive CAPA. Set `ClientOptions::capabilities` or use `--no-capa` (TOL-17).\n\
          - A timestamp in the greeting does not mean that APOP works (jstedfast/MailKit #395). The client uses APOP only\n  \
            on request.\n\
          - A refused login without a response code can have any reason (TOL-19). The client does not guess from the text.\n\

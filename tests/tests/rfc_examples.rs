@@ -1,7 +1,7 @@
 //! The examples of the RFCs, by our server, by our client, and by both together.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Rejection};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::dialogue::{Dialogue, Turn, data, read};
@@ -41,7 +41,7 @@ fn server(dialogue: &Dialogue) -> Server {
         _ => None,
     });
     let timestamp = greeting.as_deref().and_then(|line| Some(&line[line.find('<')?..=line.find('>')?]));
-    let config = Config::new().with_starttls(true);
+    let config = ServerConfig::new().with_starttls(true);
     let mut server = Server::with(store(dialogue), config, Channel::TrustedPlaintext, timestamp);
     if dialogue.setup.iter().any(|setup| setup == "login") {
         server = server.log_in();

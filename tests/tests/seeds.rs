@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pop3_observer::Side;
 use pop3_proto::{Base64, Channel, encode_base64, server};
-use pop3_sasl::client::{Credentials, Exchange, Setup};
+use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
 use pop3_sasl::{Mechanism, Nonce};
 use pop3_tests::dialogue::{Turn, data, read};
 use pop3_tests::observed::{Fed, feed};
@@ -45,12 +45,12 @@ fn logins() -> Vec<(String, Vec<u8>)> {
         ("anonymous", Mechanism::Anonymous, Credentials::anonymous("sirhc")),
     ];
     let login = |(name, mechanism, credentials): (&str, Mechanism, Credentials)| {
-        let mut config = server::Config::new();
+        let mut config = server::ServerConfig::new();
         config.mechanisms = offer(&[mechanism.name()]);
         let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
         server.take();
-        let setup = Setup::new(Nonce::from_text("fyko+d2lbbFgONRv9qkxdawL").unwrap());
-        let mut exchange = Exchange::new(mechanism, &credentials, &setup).unwrap();
+        let setup = ClientSetup::new(Nonce::from_text("fyko+d2lbbFgONRv9qkxdawL").unwrap());
+        let mut exchange = ClientExchange::new(mechanism, &credentials, &setup).unwrap();
         let encoded = |octets: &[u8]| String::from_utf8(encode_base64(octets).expose().clone()).unwrap();
         let mut sent = Vec::new();
         let mut line = format!("AUTH {mechanism}");

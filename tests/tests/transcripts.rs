@@ -7,7 +7,7 @@
 
 use core::fmt::Write as _;
 
-use pop3_proto::client::{SendError, State};
+use pop3_proto::client::{ClientState, SendError};
 use pop3_proto::{Command, ReplyShape};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::dialogue::{Dialogue, Turn, data, read};
@@ -56,7 +56,7 @@ fn replay(dialogue: &Dialogue, lengths: &[usize]) -> (Vec<Seen>, String) {
             writeln!(text, "  {}: not reached after: {error:#}", exchange.name).unwrap();
             break;
         }
-        if exchange.commands.len() > 1 && client.connection().state() == State::Transaction {
+        if exchange.commands.len() > 1 && client.connection().state() == ClientState::Transaction {
             // The recording has no CAPA here; without it nothing would be sent ahead.
             client.send("CAPA").unwrap();
             client.feed(b"+OK\r\nPIPELINING\r\nUIDL\r\nTOP\r\n.\r\n", lengths);

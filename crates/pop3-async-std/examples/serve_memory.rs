@@ -7,15 +7,15 @@ use std::sync::Arc;
 use pop3_async_std::Stop;
 use pop3_async_std::memory::MemoryStore;
 use pop3_async_std::proto::Rejection;
-use pop3_async_std::proto::server::Config;
-use pop3_async_std::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_async_std::proto::server::ServerConfig;
+use pop3_async_std::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_async_std::store::Blocking;
 use pop3_async_std::tls::Role;
 use pop3_async_std::{AsyncStd, Pool};
 
 /// The policy: one store, passwords in clear from this machine only.
 struct Memory {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
 }
 
@@ -28,7 +28,7 @@ impl Service for Memory {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         println!("{}, {peer}: {:?}, {}", peer.session, report.user, report.close);
     }
 }
@@ -42,7 +42,7 @@ async fn main() -> std::io::Result<()> {
 
     let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    let service = Memory { config: Config::new().into(), store: store.into() };
+    let service = Memory { config: ServerConfig::new().into(), store: store.into() };
     pop3_async_std::serve::<AsyncStd, _>(listener, Entrance::Plain, Role::None, service.into(), Stop::new())
         .await;
     Ok(())

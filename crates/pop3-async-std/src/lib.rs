@@ -45,8 +45,8 @@
 //! # mod example {
 //! use std::sync::Arc;
 //! use pop3_async_std::memory::MemoryStore;
-//! use pop3_async_std::proto::{Rejection, server::Config};
-//! use pop3_async_std::server::{Entrance, Peer, Report, Service, Welcome};
+//! use pop3_async_std::proto::{Rejection, server::ServerConfig};
+//! use pop3_async_std::server::{Entrance, Peer, SessionReport, Service, Welcome};
 //! use pop3_async_std::{AsyncStd, Pool, Stop, store::Blocking, tls::Role};
 //!
 //! struct Mail(MemoryStore);
@@ -57,10 +57,10 @@
 //!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
 //!         let backend = Blocking::new(self.0.clone().into(), Pool::default(), peer.clone());
 //!         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
-//!         Ok(Welcome::new(Config::new().into(), backend).with_trusted(trusted))
+//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(trusted))
 //!     }
 //!
-//!     fn ended(&self, peer: &Peer, report: &Report) {
+//!     fn ended(&self, peer: &Peer, report: &SessionReport) {
 //!         println!("{peer}: {:?}, {}", report.user, report.close);
 //!     }
 //! }
@@ -122,7 +122,7 @@ pub use over::{connect_in_tls, connect_over, serve_connection};
 pub use pop3_builder::Connecting;
 #[cfg(feature = "trust")]
 pub use pop3_builder::{certificates, trust};
-pub use pop3_driver::client::{Error, Options, Security};
+pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::{
     Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, server, store, timed_out, tls,
 };
@@ -135,17 +135,18 @@ pub use writer::Writer;
 /// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
+/// See [`ClientError`]. No name and no password was sent.
 pub async fn connect<R: Runtime>(
     host: &str,
     port: u16,
     security: Security,
-    options: Options,
-) -> Result<Client<R>, Error> {
+    options: ClientOptions,
+) -> Result<Client<R>, ClientError> {
     let clock = Clock::start();
     let deadline = clock.now().after(options.connect_timeout);
-    let stream =
-        runtime::within::<R, _>(clock, deadline, R::connect(host, port)).await.map_err(Error::Network)?;
+    let stream = runtime::within::<R, _>(clock, deadline, R::connect(host, port))
+        .await
+        .map_err(ClientError::Network)?;
     let socket = Socket::over(stream, security.role(), clock);
     Client::open(socket, &security, options, deadline).await
 }

@@ -106,7 +106,7 @@ impl<R> fmt::Debug for Pool<R> {
     }
 }
 
-impl<R: Runtime> store::Pool for Pool<R> {
+impl<R: Runtime> store::BlockingPool for Pool<R> {
     async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         Ok(R::unblock(call).await)
     }

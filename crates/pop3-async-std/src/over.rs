@@ -1,7 +1,7 @@
 //! A client, or one connection of a server, over a stream that is there already.
 
 use futures_io::{AsyncRead, AsyncWrite};
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer, Service};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_driver::{Clock, Stop, Transport as _};
@@ -13,12 +13,12 @@ use crate::socket::Socket;
 /// does the TLS handshake as asked for, and waits for the greeting.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
+/// See [`ClientError`]. No name and no password was sent.
 pub async fn connect_over<R, S>(
     stream: S,
     security: Security,
-    options: Options,
-) -> Result<Client<Socket<R, S>>, Error>
+    options: ClientOptions,
+) -> Result<Client<Socket<R, S>>, ClientError>
 where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -32,12 +32,12 @@ where
 /// the caller answers for.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
+/// See [`ClientError`]. No name and no password was sent.
 pub async fn connect_in_tls<R, S>(
     stream: S,
     tls: Option<TlsInfo>,
-    options: Options,
-) -> Result<Client<Socket<R, S>>, Error>
+    options: ClientOptions,
+) -> Result<Client<Socket<R, S>>, ClientError>
 where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Unpin + Send,

@@ -10,11 +10,11 @@ use pop3_driver::client::Receiver;
 /// It is flushed at the end of each message. Nothing is read from the server while the writer takes nothing.
 ///
 /// ```no_run
-/// use pop3_async_std::{Error, Runtime, Socket, Writer};
+/// use pop3_async_std::{ClientError, Runtime, Socket, Writer};
 /// use pop3_driver::client::Client;
 /// use pop3_proto::MessageNumber;
 ///
-/// # async fn example<R: Runtime>(mut client: Client<Socket<R>>, stream: R::Stream) -> Result<(), Error> {
+/// # async fn example<R: Runtime>(mut client: Client<Socket<R>>, stream: R::Stream) -> Result<(), ClientError> {
 /// let mut writer = Writer::new(stream);
 /// client.retr(MessageNumber::FIRST, &mut writer).await?;
 /// let stream = writer.into_inner();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 
-use pop3_driver::client::{Credentials, LoginPolicy, Options, Security};
+use pop3_driver::client::{ClientOptions, Credentials, LoginPolicy, Security};
 use pop3_driver::tls::TlsInfo;
 #[cfg(feature = "rustls")]
 use pop3_driver::tls::rustls::ClientConfig;
@@ -175,19 +175,19 @@ impl<A> Builder<A> {
     }
 
     /// Replaces the settings of the client: timeouts, limits, strictness, pipelining, tracing.
-    pub fn options(mut self, options: Options) -> Self {
+    pub fn options(mut self, options: ClientOptions) -> Self {
         self.plan.options = options;
         self
     }
 
     /// Sets how long connecting, the TLS handshake and the greeting may take together: see
-    /// [`Options::connect_timeout`].
+    /// [`ClientOptions::connect_timeout`].
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.plan.options.connect_timeout = timeout;
         self
     }
 
-    /// Sets the switch that ends connecting and the session: see [`Options::stop`], over which it prevails.
+    /// Sets the switch that ends connecting and the session: see [`ClientOptions::stop`], over which it prevails.
     ///
     /// `pop3-std` looks at it once TCP is connected: what ends that attempt earlier is
     /// [`connect_timeout`](Self::connect_timeout) alone.
@@ -202,7 +202,7 @@ impl<A: Adapter> Builder<A> {
     /// Connects, waits for the greeting, and logs in if there is a login.
     ///
     /// # Errors
-    /// [`Error::Settings`](pop3_driver::client::Error::Settings) when settings can't be used: nothing was connected.
+    /// [`ClientError::Settings`](pop3_driver::client::ClientError::Settings) when settings can't be used: nothing was connected.
     /// Else those of the connection and of the login, after which the connection is closed.
     pub fn connect(self) -> A::Connected {
         A::connect(self.plan)

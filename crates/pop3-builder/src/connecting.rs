@@ -5,23 +5,23 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use pop3_driver::client::Error;
+use pop3_driver::client::ClientError;
 
 /// A client that is being connected. Dropping it closes the connection.
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Connecting<C> {
-    future: Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>,
+    future: Pin<Box<dyn Future<Output = Result<C, ClientError>> + Send>>,
 }
 
 impl<C> Connecting<C> {
     /// The future that connects: for adapters.
-    pub fn new(future: impl Future<Output = Result<C, Error>> + Send + 'static) -> Self {
+    pub fn new(future: impl Future<Output = Result<C, ClientError>> + Send + 'static) -> Self {
         Self { future: Box::pin(future) }
     }
 }
 
 impl<C> Future for Connecting<C> {
-    type Output = Result<C, Error>;
+    type Output = Result<C, ClientError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.future.as_mut().poll(context)

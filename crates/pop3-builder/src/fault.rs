@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pop3_driver::client::Error;
+use pop3_driver::client::ClientError;
 
 /// What is wrong with the settings of a builder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-impl From<Fault> for Error {
+impl From<Fault> for ClientError {
     fn from(fault: Fault) -> Self {
         Self::Settings(Box::new(fault))
     }

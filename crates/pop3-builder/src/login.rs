@@ -1,6 +1,6 @@
 //! The login that a builder has collected.
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy};
+use pop3_driver::client::{Client, ClientError, Credentials, LoginPolicy};
 use pop3_driver::{LoginMethod, Transport};
 use pop3_sasl::client::Unusable;
 
@@ -18,7 +18,7 @@ pub(crate) struct Login {
 
 impl Login {
     /// The same for a server at this place, if its parts go together.
-    pub(crate) fn at(self, host: &str, port: u16) -> Result<Self, Error> {
+    pub(crate) fn at(self, host: &str, port: u16) -> Result<Self, ClientError> {
         let binds =
             |method| matches!(method, LoginMethod::Auth(mechanism) if mechanism.needs_channel_binding());
         if self.policy.require_binding && self.method.is_some_and(|method| !binds(method)) {
@@ -34,7 +34,7 @@ impl Login {
     }
 
     /// Logs in, if there is anybody.
-    pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<(), Error> {
+    pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<(), ClientError> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
         let parts = || -> Result<_, Unusable> {
             let name = credentials.name().ok_or(Unusable::NoName)?.as_bytes();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pop3_driver::Stop;
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 #[cfg(feature = "rustls")]
 use pop3_driver::tls::{Connector, rustls::ClientConfig};
 #[cfg(feature = "trust")]
@@ -24,7 +24,7 @@ pub struct Plan {
     pub(crate) protection: Protection,
     #[cfg(feature = "rustls")]
     pub(crate) tls: Tls,
-    pub(crate) options: Options,
+    pub(crate) options: ClientOptions,
     pub(crate) stop: Option<Stop>,
     pub(crate) login: Login,
 }
@@ -70,7 +70,7 @@ impl Plan {
             protection: Protection::default(),
             #[cfg(feature = "rustls")]
             tls: Tls::default(),
-            options: Options::new(),
+            options: ClientOptions::new(),
             stop: None,
             login: Login::default(),
         }
@@ -79,8 +79,8 @@ impl Plan {
     /// Completes the settings of a connection. It reads files, and so it may block for a moment.
     ///
     /// # Errors
-    /// [`Error::Settings`] when a file can't be read, or settings do not fit together.
-    pub fn prepare(self) -> Result<Prepared, Error> {
+    /// [`ClientError::Settings`] when a file can't be read, or settings do not fit together.
+    pub fn prepare(self) -> Result<Prepared, ClientError> {
         let port = self.port.unwrap_or_else(|| self.default_port());
         let security = self.security()?;
         self.complete(port, security)
@@ -89,8 +89,8 @@ impl Plan {
     /// The same for a stream that another library has put into TLS.
     ///
     /// # Errors
-    /// [`Error::Settings`] when the builder was told how to protect the connection, too.
-    pub fn prepare_in_tls(self) -> Result<Prepared, Error> {
+    /// [`ClientError::Settings`] when the builder was told how to protect the connection, too.
+    pub fn prepare_in_tls(self) -> Result<Prepared, ClientError> {
         if !matches!(self.protection, Protection::Implicit) {
             return Err(Fault::ProtectedTwice.into());
         }
@@ -100,7 +100,7 @@ impl Plan {
         self.complete(port, Security::Plaintext)
     }
 
-    fn complete(self, port: u16, security: Security) -> Result<Prepared, Error> {
+    fn complete(self, port: u16, security: Security) -> Result<Prepared, ClientError> {
         let Self { host, mut options, stop, login, .. } = self;
         options.stop = stop.or(options.stop);
         let login = login.at(&host, port)?;
@@ -121,7 +121,7 @@ impl Plan {
 
 #[cfg(not(feature = "rustls"))]
 impl Plan {
-    fn security(&self) -> Result<Security, Error> {
+    fn security(&self) -> Result<Security, ClientError> {
         match &self.protection {
             Protection::Implicit => Err(Fault::NoTls.into()),
             Protection::Given(security) => Ok(security.clone()),
@@ -131,7 +131,7 @@ impl Plan {
 
 #[cfg(feature = "rustls")]
 impl Plan {
-    fn security(&self) -> Result<Security, Error> {
+    fn security(&self) -> Result<Security, ClientError> {
         Ok(match &self.protection {
             Protection::Implicit => Security::Implicit(self.connector()?),
             Protection::StartTls => Security::StartTls(self.connector()?),
@@ -142,13 +142,13 @@ impl Plan {
         })
     }
 
-    fn connector(&self) -> Result<Connector, Error> {
+    fn connector(&self) -> Result<Connector, ClientError> {
         let name = self.tls.name.as_deref().unwrap_or(&self.host);
-        Connector::new(self.tls.config()?, name).map_err(|error| Error::Settings(Box::new(error)))
+        Connector::new(self.tls.config()?, name).map_err(|error| ClientError::Settings(Box::new(error)))
     }
 
     /// Settings of TLS that nobody looks at would be a mistake.
-    fn without_tls(&self) -> Result<(), Error> {
+    fn without_tls(&self) -> Result<(), ClientError> {
         let Tls { name, config, .. } = &self.tls;
         if name.is_some() || config.is_some() || self.tls.has_trust() {
             return Err(Fault::UnusedTls.into());
@@ -159,7 +159,7 @@ impl Plan {
 
 #[cfg(all(feature = "rustls", not(feature = "trust")))]
 impl Tls {
-    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    fn config(&self) -> Result<Arc<ClientConfig>, ClientError> {
         self.config.clone().ok_or_else(|| Fault::NoTrust.into())
     }
 
@@ -170,7 +170,7 @@ impl Tls {
 
 #[cfg(feature = "trust")]
 impl Tls {
-    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    fn config(&self) -> Result<Arc<ClientConfig>, ClientError> {
         match &self.config {
             Some(_) if self.has_trust() => Err(Fault::TwoConfigs.into()),
             Some(config) => Ok(Arc::clone(config)),
@@ -179,7 +179,7 @@ impl Tls {
                     .with_ca_file(self.ca_file.clone())
                     .with_fingerprints(self.fingerprints.clone())
                     .with_own(self.own.clone());
-                whom.config().map_err(|error| Error::Settings(Box::new(error)))
+                whom.config().map_err(|error| ClientError::Settings(Box::new(error)))
             }
         }
     }

@@ -3,7 +3,7 @@
 use core::future::Future;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 
 use crate::login::Login;
 
@@ -13,7 +13,7 @@ pub struct Prepared {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) security: Security,
-    pub(crate) options: Options,
+    pub(crate) options: ClientOptions,
     pub(crate) login: Login,
 }
 
@@ -38,21 +38,21 @@ impl Prepared {
 
     /// The settings of the client.
     #[must_use]
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> ClientOptions {
         self.options.clone()
     }
 
-    /// Waits for the connection, and logs in. The switch of [`Options::stop`] ends the wait; once it is thrown, the future
+    /// Waits for the connection, and logs in. The switch of [`ClientOptions::stop`] ends the wait; once it is thrown, the future
     /// is not polled any more.
     ///
     /// # Errors
     /// Those of the connection and of the login. The connection is closed then.
     pub async fn finish<T: Transport>(
         &self,
-        connecting: impl Future<Output = Result<Client<T>, Error>>,
-    ) -> Result<Client<T>, Error> {
+        connecting: impl Future<Output = Result<Client<T>, ClientError>>,
+    ) -> Result<Client<T>, ClientError> {
         let connected = match &self.options.stop {
-            Some(stop) => stop.before(connecting).await.unwrap_or(Err(Error::Stopped)),
+            Some(stop) => stop.before(connecting).await.unwrap_or(Err(ClientError::Stopped)),
             None => connecting.await,
         };
         let mut client = connected?;

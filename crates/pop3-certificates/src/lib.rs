@@ -22,7 +22,7 @@
 //! use std::path::Path;
 //!
 //! let key = pop3_certificates::certified_key(Path::new("chain.pem"), Path::new("key.pem"))?;
-//! # Ok::<(), pop3_certificates::Error>(())
+//! # Ok::<(), pop3_certificates::CertificateError>(())
 //! ```
 //!
 //! The types of rustls in signatures are those of rustls 0.23, which is re-exported as [`pop3_driver::tls::rustls`].
@@ -32,4 +32,4 @@ mod fingerprint;
 mod pem;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use pem::{Error, certificates, certified_key};
+pub use pem::{CertificateError, certificates, certified_key};

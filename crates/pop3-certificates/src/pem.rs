@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A file that can't be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct CertificateError {
     path: PathBuf,
     text: String,
 }
@@ -19,12 +19,12 @@ pub struct Error {
 ///
 /// # Errors
 /// When the file can't be read, or has no certificate.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| Error::new(path, &error))?;
+        .map_err(|error| CertificateError::new(path, &error))?;
     if chain.is_empty() {
-        return Err(Error::new(path, &"it contains no certificate"));
+        return Err(CertificateError::new(path, &"it contains no certificate"));
     }
     Ok(chain)
 }
@@ -33,16 +33,16 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> 
 ///
 /// # Errors
 /// When one of the files can't be read, or the two do not belong together.
-pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, Error> {
+pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let certificates = certificates(chain)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| Error::new(key, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::new(key, &error))?;
     CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| {
         let text = format!("the certificate {} and the key {}: {error}", chain.display(), key.display());
-        Error { path: key.to_owned(), text }
+        CertificateError { path: key.to_owned(), text }
     })
 }
 
-impl Error {
+impl CertificateError {
     /// The file can't be used for this reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
@@ -55,13 +55,13 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for CertificateError {}
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,14 @@
 //! One look at a server.
 
-use pop3_connect::{Dial, Error, Login, Session, Settings, Url};
+use pop3_connect::{ClientTask, ConnectError, Dial, Login, Settings, Url};
 use pop3_driver::Transport;
-use pop3_driver::client::{self, Client, Options, Security};
+use pop3_driver::client::{self, Client, ClientOptions, Security};
 use pop3_proto::Capabilities;
-use pop3_proto::client::Error as Fault;
+use pop3_proto::client::ProtocolError as Fault;
 use pop3_trust::Refused;
 
 use crate::finding::Finding;
-use crate::report::{Announced, Report};
+use crate::report::{Announced, CheckReport};
 
 /// One look at a server, prepared: the secret is read, and nothing was sent.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl Check {
     ///
     /// # Errors
     /// When a setting or a file that it names can't be used, or the secret can't be had.
-    pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let dial = Dial::new(settings, url)?;
         let login = Login::new(settings, url, dial.place())?;
         let dial = login.iter().fold(dial, |dial, login| dial.for_login(login));
@@ -31,10 +31,10 @@ impl Check {
     }
 
     /// Looks, on this runtime. It blocks until it has ended: call it where no runtime is running. Whatever becomes of
-    /// it, the report has what was seen, and [`Report::error`] says why it is not all.
+    /// it, the report has what was seen, and [`CheckReport::error`] says why it is not all.
     #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
     #[must_use]
-    pub fn run(&self, runtime: pop3_connect::Runtime) -> Report {
+    pub fn run(&self, runtime: pop3_connect::ClientRuntime) -> CheckReport {
         let mut report = self.begin();
         if let Some(plain) = self.before_tls() {
             match plain.run(runtime, Before) {
@@ -51,8 +51,8 @@ impl Check {
     /// The future may be dropped; then there is no report.
     pub async fn look<T: Transport>(
         &self,
-        connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, client::Error>,
-    ) -> Report {
+        connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, client::ClientError>,
+    ) -> CheckReport {
         let mut report = self.begin();
         if let Some(plain) = self.before_tls() {
             match plain.connect(&connect).await {
@@ -67,8 +67,8 @@ impl Check {
         self.end(report, looked)
     }
 
-    fn begin(&self) -> Report {
-        Report { server: self.dial.place().to_owned(), ..Report::default() }
+    fn begin(&self) -> CheckReport {
+        CheckReport { server: self.dial.place().to_owned(), ..CheckReport::default() }
     }
 
     /// What the server says before TLS that begins by STLS is seen on a connection of its own, on which nothing secret
@@ -78,9 +78,9 @@ impl Check {
             .then(|| self.dial.with_security(Security::Plaintext))
     }
 
-    fn end(&self, mut report: Report, looked: Result<(), client::Error>) -> Report {
+    fn end(&self, mut report: CheckReport, looked: Result<(), client::ClientError>) -> CheckReport {
         let Err(error) = looked else { return report };
-        if let client::Error::Tls(error) = &error {
+        if let client::ClientError::Tls(error) = &error {
             report.refused_certificate = Refused::find(error).map(|refused| refused.certificate().to_vec());
         }
         report.error = Some(self.dial.explain(&error));
@@ -91,7 +91,7 @@ impl Check {
 /// Asks for the capabilities and no more.
 struct Before;
 
-impl Session for Before {
+impl ClientTask for Before {
     type Output = Option<Capabilities>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
@@ -104,12 +104,12 @@ impl Session for Before {
 
 /// The session proper: as far as it goes without a user, or to the end of a maildrop.
 struct Looker<'a> {
-    report: &'a mut Report,
+    report: &'a mut CheckReport,
     login: Option<&'a Login>,
 }
 
-impl Session for Looker<'_> {
-    type Output = Result<(), client::Error>;
+impl ClientTask for Looker<'_> {
+    type Output = Result<(), client::ClientError>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         let Self { report, login } = self;
@@ -125,7 +125,7 @@ impl Session for Looker<'_> {
     }
 }
 
-impl Report {
+impl CheckReport {
     fn hear_before_tls(&mut self, list: Option<Capabilities>) {
         self.find_before_tls(list.as_ref());
         self.before_tls = list.into();
@@ -135,7 +135,7 @@ impl Report {
         &mut self,
         client: &mut Client<T>,
         login: Option<&Login>,
-    ) -> Result<(), client::Error> {
+    ) -> Result<(), client::ClientError> {
         self.greeting = Some(client.greeting().to_vec());
         self.offers_apop = client.offers_apop();
         self.tls = client.tls();
@@ -157,18 +157,21 @@ impl Report {
     }
 
     /// The figures of the maildrop.
-    async fn look_at_maildrop<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), client::Error> {
+    async fn look_at_maildrop<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+    ) -> Result<(), client::ClientError> {
         let stat = client.stat().await?;
         let (messages, octets) = (stat.messages, stat.octets);
         self.maildrop = Some(stat);
         match client.list().await {
             Ok(sizes) => self.find_in_sizes(messages, octets, &sizes),
-            Err(client::Error::Refused(refusal)) => self.find(Finding::NoList(refusal.text.to_vec())),
+            Err(client::ClientError::Refused(refusal)) => self.find(Finding::NoList(refusal.text.to_vec())),
             Err(error) => return Err(error),
         }
         match client.uidl().await {
             Ok(uids) => self.find_in_uids(messages, &uids),
-            Err(client::Error::Refused(refusal)) => self.find(Finding::NoUidl(refusal.text.to_vec())),
+            Err(client::ClientError::Refused(refusal)) => self.find(Finding::NoUidl(refusal.text.to_vec())),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -176,12 +179,12 @@ impl Report {
 }
 
 /// Whether the connection has ended where a reply was due, in whatever way.
-fn is_hang_up(error: &client::Error) -> bool {
+fn is_hang_up(error: &client::ClientError) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    if let client::Error::Protocol(fault) = error {
+    if let client::ClientError::Protocol(fault) = error {
         return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
     }
     // Within TLS an end that was not announced is told as one of the network.
-    let client::Error::Network(error) = error else { return false };
+    let client::ClientError::Network(error) = error else { return false };
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }

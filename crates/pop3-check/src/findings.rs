@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use pop3_proto::{Capabilities, Capability, Channel, MessageNumber, Octets, Quirk, UniqueId};
 
 use crate::finding::Finding;
-use crate::report::Report;
+use crate::report::CheckReport;
 
 /// How many findings there may be before bad unique-ids are no longer listed.
 const MOST: usize = 50;
 
-impl Report {
+impl CheckReport {
     pub(crate) fn find(&mut self, finding: Finding) {
         if !self.findings.contains(&finding) {
             self.findings.push(finding);
@@ -125,13 +125,13 @@ mod tests {
         lines.iter().map(|line| line.as_bytes()).collect()
     }
 
-    fn lines(report: &Report) -> Vec<String> {
+    fn lines(report: &CheckReport) -> Vec<String> {
         report.findings.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn capabilities_that_come_and_go() {
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         report.find_before_login(Some(&list(&["TOP", "UIDL", "PIPELINING", "STLS", "USER"])), Channel::Tls);
         report.find_after_login(Some(&list(&["TOP", "USER", "STLS"])), Some(&list(&["TOP", "EXPIRE 0"])));
         assert_eq!(
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn figures_that_do_not_agree() {
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         let number = |n| MessageNumber::new(n).unwrap();
         report.find_in_sizes(2, 30, &[(number(1), 10)]);
         report.find_in_uids(
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_flood_of_bad_unique_ids_is_cut() {
         let uids: Vec<_> = (1..1_000).map(|n| (MessageNumber::new(n).unwrap(), b"a b".to_vec())).collect();
-        let mut report = Report::default();
+        let mut report = CheckReport::default();
         report.find_in_uids(999, &uids);
         assert_eq!(report.findings.len(), MOST + 2);
         assert_eq!(report.findings.last(), Some(&Finding::More));

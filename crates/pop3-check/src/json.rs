@@ -1,14 +1,14 @@
 //! The report in JSON.
 
-use pop3_connect::ErrorKind;
+use pop3_connect::ConnectErrorKind;
 use pop3_text::Escaped;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
-use crate::report::{Announced, Report};
+use crate::report::{Announced, CheckReport};
 use crate::text::mechanisms;
 
-impl Report {
+impl CheckReport {
     /// The report as an object in JSON, in one line without its end. Each key is always there, and `null` where nothing
     /// is known:
     ///
@@ -70,12 +70,12 @@ fn announced(announced: &Announced) -> Value {
     json!({ "lines": list.map(lines), "mechanisms": list.map(mechanisms) })
 }
 
-const fn kind(kind: ErrorKind) -> &'static str {
+const fn kind(kind: ConnectErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Settings => "settings",
-        ErrorKind::Connection => "connection",
-        ErrorKind::Login => "login",
-        ErrorKind::Later => "later",
-        ErrorKind::Protocol | _ => "protocol",
+        ConnectErrorKind::Settings => "settings",
+        ConnectErrorKind::Connection => "connection",
+        ConnectErrorKind::Login => "login",
+        ConnectErrorKind::Later => "later",
+        ConnectErrorKind::Protocol | _ => "protocol",
     }
 }

@@ -2,11 +2,11 @@
 //! the numbers of the maildrop, and anything unusual about them.
 //!
 //! Use this crate in a monitor or a hosting panel. Call [`Check::run`] with the URL and the [`Settings`] of an
-//! account. The [`Report`] has fields, each [`Finding`] as a value, a page of text (its `Display`), and
-//! [JSON](Report::json).
+//! account. The [`CheckReport`] has fields, each [`Finding`] as a value, a page of text (its `Display`), and
+//! [JSON](CheckReport::json).
 //!
 //! ```
-//! use pop3_check::{Check, Finding, Runtime, Settings, Source, Url};
+//! use pop3_check::{Check, Finding, ClientRuntime, Settings, Source, Url};
 //!
 //! # use std::io::{BufRead as _, BufReader, Write as _};
 //! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -32,7 +32,7 @@
 //! let settings = Settings::new().with_password(Source::given("tanstaaf"));
 //! # #[cfg(feature = "tokio")]
 //! # {
-//! let report = Check::new(&settings, &url)?.run(Runtime::Tokio);
+//! let report = Check::new(&settings, &url)?.run(ClientRuntime::Tokio);
 //! assert!(report.error.is_none());
 //! assert_eq!(report.maildrop.map(|stat| stat.messages), Some(1));
 //! assert_eq!(report.findings, [Finding::NotAnnounced("PIPELINING")]);
@@ -61,5 +61,5 @@ mod text;
 
 pub use check::Check;
 pub use finding::Finding;
-pub use pop3_connect::{Error, ErrorKind, Runtime, Settings, Source, Url};
-pub use report::{Announced, Report};
+pub use pop3_connect::{ClientRuntime, ConnectError, ConnectErrorKind, Settings, Source, Url};
+pub use report::{Announced, CheckReport};

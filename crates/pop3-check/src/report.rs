@@ -1,6 +1,6 @@
 //! What was seen of a server.
 
-use pop3_connect::Error;
+use pop3_connect::ConnectError;
 use pop3_driver::LoginMethod;
 use pop3_driver::tls::TlsInfo;
 use pop3_proto::Capabilities;
@@ -27,7 +27,7 @@ pub enum Announced {
 /// escaped there and in [JSON](Self::json), and as it came in the fields.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CheckReport {
     /// The server for people: host and port.
     pub server: String,
     /// What it announces before TLS that begins by STLS; not asked where TLS does not begin so.
@@ -53,7 +53,7 @@ pub struct Report {
     /// What is odd about it, in the order in which it was found.
     pub findings: Vec<Finding>,
     /// Why the check went no further. `None` where it came to its end.
-    pub error: Option<Error>,
+    pub error: Option<ConnectError>,
 }
 
 impl Announced {

@@ -6,9 +6,9 @@ use pop3_proto::Capabilities;
 use pop3_text::Escaped;
 use rustls::pki_types::CertificateDer;
 
-use crate::report::{Announced, Report};
+use crate::report::{Announced, CheckReport};
 
-impl fmt::Display for Report {
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, "server", &self.server)?;
         announced(f, "before TLS", &self.before_tls)?;

@@ -4,11 +4,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
-use pop3_check::{Announced, Check, ErrorKind, Finding, Report, Runtime, Settings, Source, Url};
-use pop3_connect::Tls;
+use pop3_check::{
+    Announced, Check, CheckReport, ClientRuntime, ConnectErrorKind, Finding, Settings, Source, Url,
+};
+use pop3_connect::TlsMode;
 use serde_json::Value;
 
-const RUNTIMES: [Runtime; 4] = [Runtime::Tokio, Runtime::AsyncStd, Runtime::Smol, Runtime::Threads];
+const RUNTIMES: [ClientRuntime; 4] =
+    [ClientRuntime::Tokio, ClientRuntime::AsyncStd, ClientRuntime::Smol, ClientRuntime::Threads];
 
 /// Answers so many connections, and gives what was said on them.
 fn server(connections: usize, answer: fn(&str) -> &'static str) -> (Url, JoinHandle<Vec<Vec<String>>>) {
@@ -46,11 +49,11 @@ fn settings() -> Settings {
     Settings::new().with_password(Source::given("tanstaaf"))
 }
 
-fn json(report: &Report) -> Value {
+fn json(report: &CheckReport) -> Value {
     report.json().parse().unwrap()
 }
 
-fn assert_seen(report: &Report) {
+fn assert_seen(report: &CheckReport) {
     assert!(report.error.is_none(), "{:?}", report.error);
     assert_eq!(report.maildrop.map(|stat| (stat.messages, stat.octets)), Some((2, 20)));
     assert!(matches!(report.before_tls, Announced::NotAsked));
@@ -99,9 +102,9 @@ fn without_tls_the_report_tells_what_was_seen_and_no_secret_was_sent() {
     };
     for runtime in RUNTIMES {
         let (url, server) = server(2, refuse);
-        let settings = settings().with_tls(Tls::StartTls);
+        let settings = settings().with_tls(TlsMode::StartTls);
         let report = Check::new(&settings, &url).unwrap().run(runtime);
-        assert_eq!(report.error.as_ref().map(|error| error.kind()), Some(ErrorKind::Connection));
+        assert_eq!(report.error.as_ref().map(|error| error.kind()), Some(ConnectErrorKind::Connection));
         assert_eq!(report.findings, [Finding::NoStls, Finding::PasswordsBeforeTls]);
         assert_eq!(json(&report)["error"]["kind"], "connection");
         assert!(report.greeting.is_none() && report.to_string().contains("before TLS        USER\n"));
@@ -116,7 +119,7 @@ fn where_nobody_listens_there_is_a_report_all_the_same() {
     let url = Url::parse(&format!("pop3://support@127.0.0.1:{free}")).unwrap();
     for runtime in RUNTIMES {
         let report = Check::new(&settings(), &url).unwrap().run(runtime);
-        assert_eq!(report.error.as_ref().map(|error| error.kind()), Some(ErrorKind::Connection));
+        assert_eq!(report.error.as_ref().map(|error| error.kind()), Some(ConnectErrorKind::Connection));
         assert_eq!(report.to_string(), format!("server            127.0.0.1:{free}\n"));
         assert_eq!(json(&report)["before_login"], Value::Null);
     }

@@ -1,7 +1,7 @@
 //! From the options of an account to the settings that the library knows.
 
 use pop3_connect::{Login, Naming, Settings};
-use pop3_driver::client::{Client, Error};
+use pop3_driver::client::{Client, ClientError};
 use pop3_driver::{LoginMethod, Transport};
 
 use crate::args::Account;
@@ -42,7 +42,7 @@ const NAMING: Naming = |key, value| {
 pub(crate) async fn log_in<T: Transport>(
     login: &Login,
     client: &mut Client<T>,
-) -> Result<LoginMethod, Error> {
+) -> Result<LoginMethod, ClientError> {
     let method = login.log_in(client).await?;
     if let Some(warning) = login.warning(client, method) {
         tell(format_args!("pop3: warning: {warning}"));

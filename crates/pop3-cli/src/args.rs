@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use pop3_connect::{Fingerprint, Rate, Tls, Url, Way};
+use pop3_connect::{Fingerprint, Rate, TlsMode, Url, Way};
 use pop3_fetch::{RecognisedBy, Target};
-use pop3_lint::Level;
+use pop3_lint::Severity;
 use pop3_serve::log::Format;
 use tracing::level_filters::LevelFilter;
 
@@ -92,7 +92,7 @@ pub(crate) struct Account {
     /// How TLS begins [default: implicit for pop3s and pops; starttls for pop3 and pop, or off if the
     /// server is on this machine]
     #[arg(long, value_name = "HOW", value_parser = named(TLS))]
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsMode>,
     /// Also trust the certificates in this file: authorities, and certificates of individual servers
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
@@ -225,7 +225,7 @@ pub(crate) struct Lint {
     pub(crate) port: Vec<u16>,
     /// The lowest level to report
     #[arg(long, value_name = "LEVEL", default_value = "practice", value_parser = named(LINT_LEVELS))]
-    pub(crate) level: Level,
+    pub(crate) level: Severity,
     /// Print the violations without the dialogue
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -237,13 +237,13 @@ pub(crate) struct Lint {
 /// What drives the connections, of a client and of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runtime {
-    pub(crate) connect: pop3_connect::Runtime,
-    pub(crate) serve: pop3_serve::Runtime,
+    pub(crate) connect: pop3_connect::ClientRuntime,
+    pub(crate) serve: pop3_serve::ServerRuntime,
 }
 
 macro_rules! runtime {
     ($name:literal, $runtime:ident, $help:literal) => {{
-        let (connect, serve) = (pop3_connect::Runtime::$runtime, pop3_serve::Runtime::$runtime);
+        let (connect, serve) = (pop3_connect::ClientRuntime::$runtime, pop3_serve::ServerRuntime::$runtime);
         ($name, Runtime { connect, serve }, $help)
     }};
 }
@@ -255,10 +255,10 @@ const RUNTIMES: [(&str, Runtime, &str); 4] = [
     runtime!("std", Threads, "Threads and blocking sockets"),
 ];
 
-const TLS: [(&str, Tls, &str); 3] = [
-    ("implicit", Tls::Implicit, "TLS from the start of the connection"),
-    ("starttls", Tls::StartTls, "TLS with STLS, required before anything else"),
-    ("off", Tls::Off, "No TLS"),
+const TLS: [(&str, TlsMode, &str); 3] = [
+    ("implicit", TlsMode::Implicit, "TLS from the start of the connection"),
+    ("starttls", TlsMode::StartTls, "TLS with STLS, required before anything else"),
+    ("off", TlsMode::Off, "No TLS"),
 ];
 
 const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
@@ -272,10 +272,10 @@ const LOG_LEVELS: [(&str, LevelFilter, &str); 6] = [
 
 const LOG_FORMATS: [(&str, Format, &str); 2] = [("text", Format::Text, ""), ("json", Format::Json, "")];
 
-const LINT_LEVELS: [(&str, Level, &str); 3] = [
-    ("must", Level::Must, "What an RFC requires"),
-    ("should", Level::Should, "Also what an RFC recommends"),
-    ("practice", Level::Practice, "Also what is allowed but causes problems in practice"),
+const LINT_LEVELS: [(&str, Severity, &str); 3] = [
+    ("must", Severity::Must, "What an RFC requires"),
+    ("should", Severity::Should, "Also what an RFC recommends"),
+    ("practice", Severity::Practice, "Also what is allowed but causes problems in practice"),
 ];
 
 const TRAITS: [(&str, RecognisedBy, &str); 2] =

@@ -12,12 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use pop3_connect::{Dial, Session};
+use pop3_connect::{ClientTask, Dial};
 use pop3_driver::Transport;
-use pop3_driver::client::{Client, Error, Options, Receiver, Refusal, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Receiver, Refusal, Security};
 use pop3_driver::tls::Connector;
 use pop3_proto::{Capability, MessageNumber, Octets, dots};
-use pop3_serve::{Certificate, Config, Limits, Server, Stop, UsersFile};
+use pop3_serve::{ConnectionLimits, ReloadableCertificate, ServeConfig, Server, Stop, UsersFile};
 use pop3_text::reasons;
 
 use self::dialogue::Dialogue;
@@ -58,13 +58,13 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     fs::write(&users, format!("{USER}:{{PLAIN}}{PASSWORD}\n")).map_err(cant)?;
     say!("A Maildir of {} awkward and small messages lies in {}.", messages.len(), folder.display());
 
-    let certificate = Certificate::self_signed("localhost")?;
+    let certificate = ReloadableCertificate::self_signed("localhost")?;
     let stop = Stop::new();
     let trusted = pop3_trust::only(certificate.chain()).map_err(|error| Failure::usage(reasons(&error)))?;
-    let config = Config::new(folder)
+    let config = ServeConfig::new(folder)
         .listen((Ipv4Addr::LOCALHOST, 0).into())
         .with_certificate(certificate.into())
-        .with_limits(Limits::new(10, 10, 10));
+        .with_limits(ConnectionLimits::new(10, 10, 10));
     let server = Server::bind(config, Arc::new(UsersFile::load(&users)?))?;
     let address = server.addresses().map(|(_, address)| address).next();
     let address = address.ok_or_else(|| Failure::new(Exit::Connect, "there is no listener"))?;
@@ -79,7 +79,8 @@ fn show(folder: &Path, runtime: Runtime) -> Result<(), Failure> {
     let connector = Connector::new(trusted, "127.0.0.1")
         .map_err(|_| Failure::usage("127.0.0.1 is no name for a certificate"))?;
     let dialogue = Dialogue::new(SHOWN);
-    let options = Options::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
+    let options =
+        ClientOptions::new().with_connect_timeout(Duration::from_secs(10)).with_tracer(dialogue.tracer());
     let dial = Dial::to(address, Security::StartTls(connector), options);
     let verified = dial.run(runtime.connect, Verify { messages: &messages }).and_then(|result| result);
     stop.stop();
@@ -133,8 +134,8 @@ impl Verified {
     }
 }
 
-impl Session for Verify<'_> {
-    type Output = Result<Verified, Error>;
+impl ClientTask for Verify<'_> {
+    type Output = Result<Verified, ClientError>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         client.login(USER.as_bytes(), PASSWORD.as_bytes()).await?;

@@ -82,25 +82,25 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-impl From<pop3_connect::Error> for Failure {
-    fn from(error: pop3_connect::Error) -> Self {
-        use pop3_connect::ErrorKind;
+impl From<pop3_connect::ConnectError> for Failure {
+    fn from(error: pop3_connect::ConnectError) -> Self {
+        use pop3_connect::ConnectErrorKind;
         let exit = match error.kind() {
-            ErrorKind::Settings => Exit::Usage,
-            ErrorKind::Connection => Exit::Connect,
-            ErrorKind::Login => Exit::Login,
-            ErrorKind::Later => Exit::TryLater,
-            ErrorKind::Protocol | _ => Exit::Protocol,
+            ConnectErrorKind::Settings => Exit::Usage,
+            ConnectErrorKind::Connection => Exit::Connect,
+            ConnectErrorKind::Login => Exit::Login,
+            ConnectErrorKind::Later => Exit::TryLater,
+            ConnectErrorKind::Protocol | _ => Exit::Protocol,
         };
         let advice = if error.is_unoffered() { "; run pop3 check to see what it offers" } else { "" };
         Self::new(exit, format!("{error}{advice}"))
     }
 }
 
-impl From<pop3_serve::Error> for Failure {
-    fn from(error: pop3_serve::Error) -> Self {
-        use pop3_serve::ErrorKind;
-        let exit = if error.kind() == ErrorKind::Network { Exit::Connect } else { Exit::Usage };
+impl From<pop3_serve::ServeError> for Failure {
+    fn from(error: pop3_serve::ServeError) -> Self {
+        use pop3_serve::ServeErrorKind;
+        let exit = if error.kind() == ServeErrorKind::Network { Exit::Connect } else { Exit::Usage };
         Self::new(exit, error.to_string())
     }
 }

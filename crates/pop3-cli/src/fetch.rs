@@ -9,10 +9,10 @@ mod summary;
 
 use std::sync::{Arc, Once};
 
-use pop3_connect::{Dial, Login, Session};
+use pop3_connect::{ClientTask, Dial, Login};
 use pop3_driver::client::Client;
 use pop3_driver::{Stop, Transport};
-use pop3_fetch::{Fetch, Options, Report, Target};
+use pop3_fetch::{Fetch, FetchOptions, FetchReport, Target};
 
 use crate::account;
 use crate::args;
@@ -24,7 +24,7 @@ use crate::progress::Progress;
 pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
     let to_stderr = matches!(options.to, Target::Stdout);
     let (quiet, json) = (options.quiet, options.json);
-    let tell = move |result: &Result<Exit, Failure>, report: &Report, always: bool| {
+    let tell = move |result: &Result<Exit, Failure>, report: &FetchReport, always: bool| {
         if json {
             summary::print_json(report, result, to_stderr);
         } else if !quiet && (always || result.is_ok() || report.is_begun()) {
@@ -32,7 +32,7 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
             summary::print(report, to_stderr);
         }
     };
-    let tell_end = move |exit, report: &Report| {
+    let tell_end = move |exit, report: &FetchReport| {
         let failure = stopped(exit);
         crate::tell::tell(&failure);
         tell(&Err(failure), report, true);
@@ -46,8 +46,8 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
             ));
         }
     };
-    interrupt::watch(notice, move |exit| tell_end(exit, &Report::default()))?;
-    let (mut report, mut shield) = (Report::default(), None);
+    interrupt::watch(notice, move |exit| tell_end(exit, &FetchReport::default()))?;
+    let (mut report, mut shield) = (FetchReport::default(), None);
     let result = fetch(options, &mut report, &mut shield);
     // Whatever went wrong behind a signal did so by the signal.
     match (interrupt::caught(), shield.is_some()) {
@@ -65,7 +65,11 @@ pub(crate) fn run(options: &args::Fetch) -> Result<Exit, Failure> {
     result
 }
 
-fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>) -> Result<Exit, Failure> {
+fn fetch(
+    options: &args::Fetch,
+    report: &mut FetchReport,
+    shield: &mut Option<Shield>,
+) -> Result<Exit, Failure> {
     if options.delete && matches!(options.to, Target::Stdout) {
         return Err(Failure::usage(
             "--delete can't be used with --to -, because the reader of the pipe may have discarded the \
@@ -103,8 +107,8 @@ fn fetch(options: &args::Fetch, report: &mut Report, shield: &mut Option<Shield>
     Ok(if report.is_well() { Exit::Done } else { Exit::Partial })
 }
 
-fn wishes(options: &args::Fetch, stop: Stop) -> Options {
-    Options::new()
+fn wishes(options: &args::Fetch, stop: Stop) -> FetchOptions {
+    FetchOptions::new()
         .with_all(options.all)
         .with_delete(options.delete)
         .with_limit(options.limit)
@@ -129,8 +133,8 @@ struct Fetcher<'a> {
     login: Login,
 }
 
-impl Session for Fetcher<'_> {
-    type Output = Result<Report, pop3_fetch::Error>;
+impl ClientTask for Fetcher<'_> {
+    type Output = Result<FetchReport, pop3_fetch::FetchError>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         account::log_in(&self.login, &mut client).await?;

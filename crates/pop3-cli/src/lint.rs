@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use pop3_lint::{Error, Form, Level, Linter, Options};
+use pop3_lint::{Form, LintError, LintOptions, Linter, Severity};
 use pop3_text::reasons;
 
 use crate::args::Lint;
@@ -19,26 +19,26 @@ pub(crate) fn run(options: &Lint) -> Result<Exit, Failure> {
     // What was found before is told in any case.
     let summary = linter.finish();
     match read {
-        Ok(()) if summary.violations(Level::Must) > 0 => Ok(Exit::Partial),
+        Ok(()) if summary.violations(Severity::Must) > 0 => Ok(Exit::Partial),
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             let text = match &error {
-                Error::NothingCaptured => format!("{error}; give other ports with --port"),
-                Error::Io(error) => reasons(error),
-                Error::Unreadable(_) | Error::NothingSaid | _ => reasons(&error),
+                LintError::NothingCaptured => format!("{error}; give other ports with --port"),
+                LintError::Io(error) => reasons(error),
+                LintError::Unreadable(_) | LintError::NothingSaid | _ => reasons(&error),
             };
             Err(Failure::usage(format!("{}: {text}", options.file.display())))
         }
     }
 }
 
-fn settings(options: &Lint) -> Options {
+fn settings(options: &Lint) -> LintOptions {
     let form = match (options.json, options.quiet) {
         (true, _) => Form::Json,
         (false, true) => Form::Violations,
         (false, false) => Form::Dialogue,
     };
-    let settings = Options::new().with_least(options.level).with_form(form);
+    let settings = LintOptions::new().with_least(options.level).with_form(form);
     options.port.iter().fold(settings, |settings, &port| settings.with_port(port))
 }
 

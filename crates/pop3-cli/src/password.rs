@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStringExt;
 
-use pop3_connect::{Error, Source};
+use pop3_connect::{ConnectError, Source};
 use pop3_driver::OnStop;
 use pop3_proto::Secret;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -36,9 +36,9 @@ pub(crate) fn command(line: &str) -> Source {
 }
 
 /// Asks on the terminal. `whose` is shown in the prompt.
-fn ask(whose: &str) -> Result<Secret<Vec<u8>>, Error> {
+fn ask(whose: &str) -> Result<Secret<Vec<u8>>, ConnectError> {
     if !io::stdin().is_terminal() {
-        return Err(Error::of_source(format!(
+        return Err(ConnectError::of_source(format!(
             "no password for {whose}: give --password-file, --password-command or {VARIABLE}"
         )));
     }
@@ -49,11 +49,11 @@ fn ask(whose: &str) -> Result<Secret<Vec<u8>>, Error> {
 ///
 /// # Errors
 /// When nothing can be read there.
-pub(crate) fn prompt(text: &str) -> Result<Secret<Vec<u8>>, Error> {
+pub(crate) fn prompt(text: &str) -> Result<Secret<Vec<u8>>, ConnectError> {
     let _restored = restoring_terminal();
-    rpassword::prompt_password(text)
-        .map(|password| Secret::new(password.into_bytes()))
-        .map_err(|error| Error::of_source(format!("the password can't be read from the terminal: {error}")))
+    rpassword::prompt_password(text).map(|password| Secret::new(password.into_bytes())).map_err(|error| {
+        ConnectError::of_source(format!("the password can't be read from the terminal: {error}"))
+    })
 }
 
 /// Has the terminal echo again what is typed, if a signal ends the program while this lives.

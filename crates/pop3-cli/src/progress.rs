@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pop3_driver::OnStop;
-use pop3_fetch::{Event, Notice};
+use pop3_fetch::{FetchEvent, Notice};
 
 use crate::interrupt;
 use crate::tell::tell;
@@ -27,18 +27,18 @@ impl Progress {
     }
 
     /// Shows what it is told of.
-    pub(crate) fn listener(mut self) -> impl FnMut(Event<'_>) + Send {
+    pub(crate) fn listener(mut self) -> impl FnMut(FetchEvent<'_>) + Send {
         move |event| match event {
-            Event::Planned { messages, octets } => self.begin(messages, octets),
-            Event::Octets(octets) => self.bar.inc(octets),
-            Event::Message => {
+            FetchEvent::Planned { messages, octets } => self.begin(messages, octets),
+            FetchEvent::Octets(octets) => self.bar.inc(octets),
+            FetchEvent::Message => {
                 self.done += 1;
                 self.show();
             }
-            Event::Finished => self.bar.finish_and_clear(),
-            Event::Notice(notice) if self.quiet && notice.is_harmless() => {}
+            FetchEvent::Finished => self.bar.finish_and_clear(),
+            FetchEvent::Notice(notice) if self.quiet && notice.is_harmless() => {}
             // Above the bar, where there is one.
-            Event::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {}", words(notice)))),
+            FetchEvent::Notice(notice) => self.bar.suspend(|| tell(format_args!("pop3: {}", words(notice)))),
             _ => {}
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    Certificate, Config, Entrance, ErrorKind, Limits, SaltKey, Server, Stop, TokenCommand, UsersFile,
-    this_host,
+    ConnectionLimits, Entrance, ReloadableCertificate, SaltKey, ServeConfig, ServeErrorKind, Server, Stop,
+    TokenCommand, UsersFile, this_host,
 };
 use tracing::{info, warn};
 
@@ -37,8 +37,8 @@ pub(crate) fn run(options: &Serve) -> Result<Exit, Failure> {
 }
 
 /// The settings that the options stand for.
-fn config(options: &Serve) -> Result<Config, Failure> {
-    let mut config = Config::new(&options.maildrops);
+fn config(options: &Serve) -> Result<ServeConfig, Failure> {
+    let mut config = ServeConfig::new(&options.maildrops);
     let host = options.hostname.clone().unwrap_or_else(this_host);
     config.certificate = certificate(options, &host)?.map(Arc::new);
     config.host = Some(host);
@@ -72,7 +72,7 @@ fn config(options: &Serve) -> Result<Config, Failure> {
     config.implementation.clone_from(&options.implementation);
     config.idle_timeout = options.idle_timeout;
     config.login_timeout = options.login_timeout;
-    config.limits = Limits::new(
+    config.limits = ConnectionLimits::new(
         options.max_connections,
         options.max_connections_per_ip,
         options.max_connections_per_user,
@@ -85,7 +85,7 @@ fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
     let default = || SaltKey::default_path(&options.users);
     let path = options.salt_key.clone().unwrap_or_else(default);
     match SaltKey::load_or_make(&path) {
-        Err(error) if error.kind() == ErrorKind::NotMade => {
+        Err(error) if error.kind() == ServeErrorKind::NotMade => {
             warn!("{error}; choose another file with --salt-key");
             Ok(None)
         }
@@ -93,12 +93,12 @@ fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
     }
 }
 
-fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failure> {
+fn certificate(options: &Serve, host: &str) -> Result<Option<ReloadableCertificate>, Failure> {
     let certificate = if let (Some(chain), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        Certificate::from_files(chain, key)?
+        ReloadableCertificate::from_files(chain, key)?
     } else if options.tls_self_signed {
         info!("the certificate is self-signed and lasts as long as this process");
-        Certificate::self_signed(host)?
+        ReloadableCertificate::self_signed(host)?
     } else if options.listen_tls.is_empty() && options.tls_client_ca.is_none() {
         return Ok(None);
     } else {
@@ -114,8 +114,8 @@ fn certificate(options: &Serve, host: &str) -> Result<Option<Certificate>, Failu
 }
 
 /// The failure, which names the option that is missing.
-fn explain(error: pop3_serve::Error) -> Failure {
-    let ErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
+fn explain(error: pop3_serve::ServeError) -> Failure {
+    let ServeErrorKind::Unsupported(mechanism) = error.kind() else { return error.into() };
     let option = if mechanism == Mechanism::External { "--tls-client-ca" } else { "--token-command" };
     Failure::usage(format!("{} needs {option}", mechanism.name()))
 }

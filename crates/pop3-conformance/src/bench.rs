@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::connect::{Connect, Tls};
+use crate::connect::{Connect, TestedTls};
 use crate::facts::Facts;
 use crate::probes::Probes;
 use crate::record::Record;
@@ -63,7 +63,7 @@ impl<'a> Bench<'a> {
 
     /// A connection with the greeting read, before TLS and before the login.
     pub(crate) fn clear(&self) -> Result<Wire, Stop> {
-        if self.connect.tls == Tls::Implicit {
+        if self.connect.tls == TestedTls::Implicit {
             return skip("TLS is there from the first octet");
         }
         let mut wire = self.dial()?;
@@ -102,9 +102,9 @@ impl<'a> Bench<'a> {
     /// A connection before the login, protected as the login is.
     pub(crate) fn open(&self) -> Result<Wire, Stop> {
         match self.connect.tls {
-            Tls::Off => self.clear(),
-            Tls::StartTls => self.stls(),
-            Tls::Implicit => {
+            TestedTls::Off => self.clear(),
+            TestedTls::StartTls => self.stls(),
+            TestedTls::Implicit => {
                 let mut wire = self.dial()?;
                 self.secure(&mut wire)?;
                 self.greet(&mut wire)?;
@@ -115,7 +115,7 @@ impl<'a> Bench<'a> {
 
     /// A connection in TLS before the login, however TLS began.
     pub(crate) fn tls(&self) -> Result<Wire, Stop> {
-        if self.connect.tls == Tls::Off { self.stls() } else { self.open() }
+        if self.connect.tls == TestedTls::Off { self.stls() } else { self.open() }
     }
 
     /// A connection on which STLS has begun TLS.
@@ -135,10 +135,10 @@ impl<'a> Bench<'a> {
         }
         match (&self.facts.trust, &self.facts.clear) {
             (Err(fault), _) => skip(format!("the certificate is not trusted: {fault}")),
-            (Ok(()), Some(list)) if !list.has("STLS") && self.connect.tls == Tls::Off => {
+            (Ok(()), Some(list)) if !list.has("STLS") && self.connect.tls == TestedTls::Off => {
                 skip("no STLS offered")
             }
-            (Ok(()), None) if self.connect.tls == Tls::Off => skip("no STLS offered"),
+            (Ok(()), None) if self.connect.tls == TestedTls::Off => skip("no STLS offered"),
             (Ok(()), _) => Ok(()),
         }
     }

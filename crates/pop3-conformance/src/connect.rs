@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// How TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Tls {
+pub enum TestedTls {
     /// The maildrop is read in clear text; STLS is tried where the server offers it.
     Off,
     /// By STLS on each connection, before anything secret is sent.
@@ -29,7 +29,7 @@ pub struct Connect {
     /// What is dialled, one after the other until somebody answers.
     pub addresses: Vec<SocketAddr>,
     /// How TLS begins.
-    pub tls: Tls,
+    pub tls: TestedTls,
     /// The settings of TLS, and the name that the certificate must have. Without them no row of TLS is
     /// tried.
     pub trust: Option<(Arc<ClientConfig>, ServerName<'static>)>,
@@ -49,7 +49,7 @@ impl Connect {
     pub fn new(addresses: Vec<SocketAddr>, user: &[u8], password: &[u8]) -> Self {
         Self {
             addresses,
-            tls: Tls::Off,
+            tls: TestedTls::Off,
             trust: None,
             user: user.to_vec(),
             password: password.to_vec().into(),
@@ -60,7 +60,7 @@ impl Connect {
 
     /// With TLS: how it begins, its settings, and the name that the certificate must have.
     #[must_use]
-    pub fn with_tls(mut self, tls: Tls, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+    pub fn with_tls(mut self, tls: TestedTls, config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
         self.tls = tls;
         self.trust = Some((config, name));
         self

@@ -16,10 +16,10 @@ mod show;
 mod verdict;
 mod wire;
 
-pub use connect::{Connect, Tls};
-pub use report::{Entry, Report, Totals};
-pub use row::{Level, Row};
-pub use server::Target;
+pub use connect::{Connect, TestedTls};
+pub use report::{ConformanceReport, ReportEntry, ReportTotals};
+pub use row::{RequirementLevel, Row};
+pub use server::TestedServer;
 pub use verdict::Outcome;
 
 /// Rows that belong together.

@@ -4,13 +4,13 @@ use core::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::row::{Level, Row};
+use crate::row::{RequirementLevel, Row};
 use crate::verdict::Outcome;
 
 /// What came of one row.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct ReportEntry {
     /// The group of the row.
     pub group: &'static str,
     /// The row.
@@ -25,15 +25,15 @@ pub struct Entry {
 /// What came of the rows that were tried.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ConformanceReport {
     /// In the order of the groups and their rows.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReportEntry>,
 }
 
 /// How many rows ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Totals {
+pub struct ReportTotals {
     /// As required.
     pub passed: usize,
     /// Not as required.
@@ -42,11 +42,11 @@ pub struct Totals {
     pub not_applicable: usize,
 }
 
-impl Report {
+impl ConformanceReport {
     /// How many rows ended how.
     #[must_use]
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+    pub fn totals(&self) -> ReportTotals {
+        let mut totals = ReportTotals::default();
         for entry in &self.entries {
             match entry.outcome {
                 Outcome::Passed { .. } => totals.passed += 1,
@@ -58,7 +58,7 @@ impl Report {
     }
 
     /// The failures.
-    pub fn failures(&self) -> impl Iterator<Item = &Entry> {
+    pub fn failures(&self) -> impl Iterator<Item = &ReportEntry> {
         self.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Failed { .. }))
     }
 
@@ -97,7 +97,7 @@ impl Report {
     /// list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
     #[must_use]
     pub fn json(&self) -> String {
-        let row = |entry: &Entry| {
+        let row = |entry: &ReportEntry| {
             json!({
                 "group": entry.group,
                 "row": entry.row.id,
@@ -108,7 +108,7 @@ impl Report {
                 "transcript": entry.transcript,
             })
         };
-        let Totals { passed, failed, not_applicable } = self.totals();
+        let ReportTotals { passed, failed, not_applicable } = self.totals();
         let json = json!({
             "passed": passed,
             "failed": failed,
@@ -122,14 +122,19 @@ impl Report {
     /// failed, if any.
     #[must_use]
     pub fn summary(&self) -> String {
-        let Totals { passed, failed, not_applicable } = self.totals();
+        let ReportTotals { passed, failed, not_applicable } = self.totals();
         let mut text = String::new();
         let count = |level| self.failures().filter(|entry| entry.row.level == level).count();
-        let counts: Vec<String> = [Level::Must, Level::Should, Level::May, Level::Practice]
-            .into_iter()
-            .filter(|level| count(*level) > 0)
-            .map(|level| format!("{} {level}", count(level)))
-            .collect();
+        let counts: Vec<String> = [
+            RequirementLevel::Must,
+            RequirementLevel::Should,
+            RequirementLevel::May,
+            RequirementLevel::Practice,
+        ]
+        .into_iter()
+        .filter(|level| count(*level) > 0)
+        .map(|level| format!("{} {level}", count(level)))
+        .collect();
         if !counts.is_empty() {
             let _ = writeln!(text, "of the failed: {}", counts.join(", "));
         }

@@ -11,7 +11,7 @@ use crate::wire::Wire;
 /// How strongly the source of a row binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Level {
+pub enum RequirementLevel {
     /// An RFC demands it.
     Must,
     /// An RFC recommends it.
@@ -22,7 +22,7 @@ pub enum Level {
     Practice,
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for RequirementLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Must => "MUST",
@@ -40,7 +40,7 @@ pub struct Row {
     /// Its name: the RFC, the section and a running number (`1939-5.20`), or a name for a practice.
     pub id: &'static str,
     /// How strongly it binds.
-    pub level: Level,
+    pub level: RequirementLevel,
     /// What is asked, in few words.
     pub requirement: &'static str,
     pub(crate) when: When,
@@ -83,26 +83,51 @@ pub(crate) enum Check {
 }
 
 /// A row that is tried in the normal order.
-pub(crate) const fn row(id: &'static str, level: Level, requirement: &'static str, check: Check) -> Row {
+pub(crate) const fn row(
+    id: &'static str,
+    level: RequirementLevel,
+    requirement: &'static str,
+    check: Check,
+) -> Row {
     Row { id, level, requirement, when: When::Normal, check }
 }
 
 /// A row with a login that fails, tried after the others.
-pub(crate) const fn late(id: &'static str, level: Level, requirement: &'static str, check: Check) -> Row {
+pub(crate) const fn late(
+    id: &'static str,
+    level: RequirementLevel,
+    requirement: &'static str,
+    check: Check,
+) -> Row {
     Row { id, level, requirement, when: When::Late, check }
 }
 
 /// A row with logins that fail and none that succeeds.
-pub(crate) const fn swarm(id: &'static str, level: Level, requirement: &'static str, check: Check) -> Row {
+pub(crate) const fn swarm(
+    id: &'static str,
+    level: RequirementLevel,
+    requirement: &'static str,
+    check: Check,
+) -> Row {
     Row { id, level, requirement, when: When::Swarm, check }
 }
 
 /// A row that removes a message.
-pub(crate) const fn last(id: &'static str, level: Level, requirement: &'static str, check: Check) -> Row {
+pub(crate) const fn last(
+    id: &'static str,
+    level: RequirementLevel,
+    requirement: &'static str,
+    check: Check,
+) -> Row {
     Row { id, level, requirement, when: When::Last, check }
 }
 
 /// A row that judges what was seen in the others.
-pub(crate) const fn review(id: &'static str, level: Level, requirement: &'static str, check: Check) -> Row {
+pub(crate) const fn review(
+    id: &'static str,
+    level: RequirementLevel,
+    requirement: &'static str,
+    check: Check,
+) -> Row {
     Row { id, level, requirement, when: When::Review, check }
 }

@@ -28,9 +28,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::bench::Bench;
-use crate::connect::{Connect, Tls};
+use crate::connect::{Connect, TestedTls};
 use crate::facts::{self, Facts};
-use crate::report::{Entry, Report};
+use crate::report::{ConformanceReport, ReportEntry};
 use crate::row::{Check, Row, When};
 use crate::verdict::{Outcome, Stop, Verdict, done};
 use crate::{Group, Selection};
@@ -63,7 +63,7 @@ pub const GROUPS: &[Group] = &[
 
 /// A server that is tried.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct TestedServer {
     connect: Connect,
     destructive: bool,
 }
@@ -71,7 +71,7 @@ pub struct Target {
 /// Why a server can't be tried at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum RunError {
     /// There is no connection, no TLS, or no greeting; the text says which.
     Connect(String),
     /// The login or what follows it at once does not work; the text says what.
@@ -81,7 +81,7 @@ pub enum Error {
     Later(String),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(text) => write!(f, "the server can't be tried: {text}"),
@@ -90,9 +90,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for RunError {}
 
-impl Target {
+impl TestedServer {
     /// A server and its maildrop, which is left as it is.
     #[must_use]
     pub const fn new(connect: Connect) -> Self {
@@ -114,7 +114,7 @@ impl Target {
         &self,
         selection: &Selection,
         progress: &mut (dyn FnMut(&Row, &Outcome) + Send),
-    ) -> Result<Report, Error> {
+    ) -> Result<ConformanceReport, RunError> {
         let mut bench = Bench::new(&self.connect, self.destructive);
         survey(&mut bench)?;
         let chosen: Vec<(&'static str, Row)> = GROUPS
@@ -122,7 +122,7 @@ impl Target {
             .flat_map(|group| group.rows.iter().map(|row| (group.name, *row)))
             .filter(|(group, row)| selection.has(group, row.id))
             .collect();
-        let mut entries: Vec<Option<Entry>> = vec![None; chosen.len()];
+        let mut entries: Vec<Option<ReportEntry>> = vec![None; chosen.len()];
         for when in [When::Normal, When::Late, When::Swarm, When::Last, When::Review] {
             let rows = chosen.iter().enumerate().filter(|(_, (_, row))| row.when == when);
             if when == When::Swarm {
@@ -138,7 +138,7 @@ impl Target {
             }
         }
         bench.end_session();
-        Ok(Report { entries: entries.into_iter().flatten().collect() })
+        Ok(ConformanceReport { entries: entries.into_iter().flatten().collect() })
     }
 
     /// Tries rows beside each other.
@@ -146,7 +146,7 @@ impl Target {
         &self,
         bench: &Bench<'_>,
         jobs: &[(usize, (&'static str, Row))],
-        entries: &mut [Option<Entry>],
+        entries: &mut [Option<ReportEntry>],
         progress: &mut (dyn FnMut(&Row, &Outcome) + Send),
     ) {
         let next = AtomicUsize::new(0);
@@ -176,17 +176,17 @@ impl Target {
 }
 
 /// Finds out what the rows need to know.
-fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let connect = |stop| Error::Connect(text(stop));
+fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
+    let connect = |stop| RunError::Connect(text(stop));
     let login = |stop| match stop {
-        Stop::Later(text) => Error::Later(text),
-        Stop::Failed(text) | Stop::NotApplicable(text) => Error::Login(text),
+        Stop::Later(text) => RunError::Later(text),
+        Stop::Failed(text) | Stop::NotApplicable(text) => RunError::Login(text),
     };
-    let mut facts = Facts { tls: bench.connect.tls != Tls::Off, ..Facts::default() };
+    let mut facts = Facts { tls: bench.connect.tls != TestedTls::Off, ..Facts::default() };
     if facts.tls && bench.connect.trust.is_none() {
-        return Err(Error::Connect("TLS is wanted, but was not configured".to_owned()));
+        return Err(RunError::Connect("TLS is wanted, but was not configured".to_owned()));
     }
-    if bench.connect.tls != Tls::Implicit {
+    if bench.connect.tls != TestedTls::Implicit {
         let mut wire = bench.clear().map_err(connect)?;
         facts.greeting = wire.greeting.clone();
         facts.clear = facts::capabilities(&mut wire).unwrap_or_default();
@@ -194,7 +194,7 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
     }
     bench.facts = Rc::new(facts.clone());
     // In clear text TLS may be tried too, if the certificate is one to be trusted.
-    if bench.connect.tls == Tls::Off && bench.offers_stls().is_ok() {
+    if bench.connect.tls == TestedTls::Off && bench.offers_stls().is_ok() {
         match bench.stls() {
             Ok(wire) => wire.quit(),
             Err(Stop::NotApplicable(fault)) => facts.trust = Err(fault),
@@ -229,10 +229,10 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn try_row(bench: &mut Bench<'_>, group: &'static str, row: &Row) -> Entry {
+fn try_row(bench: &mut Bench<'_>, group: &'static str, row: &Row) -> ReportEntry {
     bench.record.take();
     let verdict = check(bench, &row.check);
-    Entry { group, row: *row, outcome: verdict.into(), transcript: bench.record.take() }
+    ReportEntry { group, row: *row, outcome: verdict.into(), transcript: bench.record.take() }
 }
 
 fn check(bench: &mut Bench<'_>, check: &Check) -> Verdict {

@@ -3,22 +3,22 @@
 use pop3_sasl::Mechanism;
 use pop3_url::{AuthChoice, Url};
 
-use crate::error::Error;
-use crate::kind::Kind;
+use crate::error::ConnectError;
+use crate::kind::CredentialKind;
 use crate::settings::Settings;
 use crate::way::Way;
 
 impl Way {
     /// What the settings say, or else the URL, or else what suits.
-    pub(crate) fn of(settings: &Settings, url: &Url) -> Result<Self, Error> {
+    pub(crate) fn of(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let unknown = |name: &str| {
-            Error::settings(format!(
+            ConnectError::settings(format!(
                 "the URL asks for the login method {name}, which is not supported; choose another with {}",
                 settings.name("auth")
             ))
         };
         let unbound = |what: &str| {
-            Error::settings(format!(
+            ConnectError::settings(format!(
                 "{} requires a -PLUS mechanism, and {what} can't be bound to TLS",
                 settings.name("require_binding")
             ))
@@ -35,7 +35,7 @@ impl Way {
         };
         match way {
             Self::Sasl(mechanism) if mechanism == Mechanism::External && settings.client_cert.is_none() => {
-                Err(Error::settings(format!(
+                Err(ConnectError::settings(format!(
                     "EXTERNAL logs in with a certificate: give {} and {}",
                     settings.name("client_cert"),
                     settings.name("client_key")
@@ -50,15 +50,15 @@ impl Way {
     }
 
     /// What the way takes. A certificate serves alone where no password was named.
-    pub(crate) fn kind(self, settings: &Settings) -> Kind {
+    pub(crate) fn kind(self, settings: &Settings) -> CredentialKind {
         let has_password = || settings.password.as_ref().is_some_and(|source| !source.is_last_resort());
         match self {
-            Self::Sasl(Mechanism::External) => Kind::Certificate,
-            Self::Sasl(Mechanism::Anonymous) => Kind::Nothing,
-            Self::Sasl(Mechanism::XOAuth2 | Mechanism::OAuthBearer) => Kind::Token,
-            Self::Auto if settings.token.is_some() => Kind::Token,
-            Self::Auto if settings.client_cert.is_some() && !has_password() => Kind::Certificate,
-            Self::Auto | Self::User | Self::Apop | Self::Sasl(_) => Kind::Password,
+            Self::Sasl(Mechanism::External) => CredentialKind::Certificate,
+            Self::Sasl(Mechanism::Anonymous) => CredentialKind::Nothing,
+            Self::Sasl(Mechanism::XOAuth2 | Mechanism::OAuthBearer) => CredentialKind::Token,
+            Self::Auto if settings.token.is_some() => CredentialKind::Token,
+            Self::Auto if settings.client_cert.is_some() && !has_password() => CredentialKind::Certificate,
+            Self::Auto | Self::User | Self::Apop | Self::Sasl(_) => CredentialKind::Password,
         }
     }
 }

@@ -4,17 +4,17 @@ use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::net::ToSocketAddrs;
 
-use pop3_driver::client::{Client, Error as ClientError, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::tls::Connector;
 use pop3_driver::{Stop, Transport};
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_url::Url;
 
-use crate::error::Error;
-use crate::kind::Kind;
+use crate::error::ConnectError;
+use crate::kind::CredentialKind;
 use crate::login::Login;
 use crate::naming::{Naming, as_fields};
-use crate::settings::{Rate, Settings, Tls};
+use crate::settings::{Rate, Settings, TlsMode};
 
 /// A server, how to reach it, and how to protect the connection. See the [crate] for an example.
 #[derive(Clone, Debug)]
@@ -24,9 +24,9 @@ pub struct Dial {
     hosts: Vec<String>,
     port: u16,
     security: Security,
-    options: Options,
+    options: ClientOptions,
     /// What the login shows.
-    pub(crate) kind: Kind,
+    pub(crate) kind: CredentialKind,
     pub(crate) naming: Naming,
 }
 
@@ -36,12 +36,12 @@ impl Dial {
     ///
     /// # Errors
     /// Fails if the trusted certificates cannot be read, or if the host is neither a name nor an address.
-    pub fn new(settings: &Settings, url: &Url) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let mut hosts = vec![url.host().to_owned()];
-        let connector = || -> Result<Connector, Error> {
+        let connector = || -> Result<Connector, ConnectError> {
             Connector::new(settings.tls_config()?, url.host()).map_err(|_| {
-                Error::settings(format!(
+                ConnectError::settings(format!(
                     "TLS can't verify {}: it is neither a host name nor an IP address",
                     url.host()
                 ))
@@ -49,15 +49,15 @@ impl Dial {
         };
         let pinned = !settings.tls_fingerprint.is_empty();
         let security = match settings.tls {
-            Some(Tls::Implicit) => Security::Implicit(connector()?),
-            Some(Tls::StartTls) => Security::StartTls(connector()?),
-            Some(Tls::Off) if pinned => {
-                return Err(Error::settings(format!(
+            Some(TlsMode::Implicit) => Security::Implicit(connector()?),
+            Some(TlsMode::StartTls) => Security::StartTls(connector()?),
+            Some(TlsMode::Off) if pinned => {
+                return Err(ConnectError::settings(format!(
                     "{} needs TLS, which is turned off",
                     settings.name("tls_fingerprint")
                 )));
             }
-            Some(Tls::Off) => Security::TrustedPlaintext,
+            Some(TlsMode::Off) => Security::TrustedPlaintext,
             None if url.scheme().implicit_tls() => Security::Implicit(connector()?),
             // Who knows the certificate wants to see it.
             None if pinned => Security::StartTls(connector()?),
@@ -73,32 +73,32 @@ impl Dial {
             }
         };
         let rate = settings.min_rate.unwrap_or_else(|| Rate::patient_for(settings.timeout));
-        let config = Config::default()
+        let config = ClientConfig::default()
             .with_strict(settings.strict)
             .with_reply_timeout(settings.timeout)
             .with_quit_timeout(settings.timeout)
             .with_min_octets(rate.octets)
             .with_min_octets_period(rate.period);
-        let mut options = Options::new()
+        let mut options = ClientOptions::new()
             .with_connect_timeout(settings.timeout)
             .with_config(config)
             .with_capabilities(settings.capabilities)
             .with_initial_response(settings.initial_response);
         options.stop.clone_from(&settings.stop);
-        let (kind, naming) = (Kind::default(), settings.naming);
+        let (kind, naming) = (CredentialKind::default(), settings.naming);
         Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
     }
 
     /// Creates it for a server with a known address.
     #[must_use]
-    pub fn to(address: SocketAddr, security: Security, options: Options) -> Self {
+    pub fn to(address: SocketAddr, security: Security, options: ClientOptions) -> Self {
         Self {
             place: address.to_string(),
             hosts: vec![address.ip().to_string()],
             port: address.port(),
             security,
             options,
-            kind: Kind::default(),
+            kind: CredentialKind::default(),
             naming: as_fields,
         }
     }
@@ -161,7 +161,7 @@ impl Dial {
     /// Fails if there is no connection. Nothing but STLS was sent.
     pub async fn connect<T: Transport>(
         &self,
-        connect: impl AsyncFn(&str, u16, Security, Options) -> Result<Client<T>, ClientError>,
+        connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, ClientError>,
     ) -> Result<Client<T>, ClientError> {
         let mut result = Err(ClientError::Network(io::ErrorKind::NotFound.into()));
         for host in &self.hosts {

@@ -10,8 +10,8 @@ use pop3_text::Escaped;
 /// The text says what happened, to which server or file, and what to do. It is one line, whatever the server or the
 /// settings contain, and holds no secret. What the error came from is told in it, so there is no source.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Error {
-    kind: ErrorKind,
+pub struct ConnectError {
+    kind: ConnectErrorKind,
     retry: Retry,
     unoffered: bool,
     text: String,
@@ -20,7 +20,7 @@ pub struct Error {
 /// Where the fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum ConnectErrorKind {
     /// In the settings, the URL, or a file or command that they name. Nothing was sent.
     Settings,
     /// There is no connection, or no TLS on it, or it broke.
@@ -33,18 +33,18 @@ pub enum ErrorKind {
     Later,
 }
 
-impl Error {
-    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+impl ConnectError {
+    pub(crate) fn new(kind: ConnectErrorKind, text: impl Into<String>) -> Self {
         let retry = match kind {
-            ErrorKind::Later | ErrorKind::Connection => Retry::Later,
-            ErrorKind::Login => Retry::OtherCredentials,
-            ErrorKind::Settings | ErrorKind::Protocol => Retry::Never,
+            ConnectErrorKind::Later | ConnectErrorKind::Connection => Retry::Later,
+            ConnectErrorKind::Login => Retry::OtherCredentials,
+            ConnectErrorKind::Settings | ConnectErrorKind::Protocol => Retry::Never,
         };
         Self { kind, retry, unoffered: false, text: text.into() }
     }
 
     pub(crate) fn settings(text: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Settings, text)
+        Self::new(ConnectErrorKind::Settings, text)
     }
 
     pub(crate) fn unoffered(self) -> Self {
@@ -63,7 +63,7 @@ impl Error {
 
     /// Where the fault is.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub const fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
@@ -75,20 +75,20 @@ impl Error {
     }
 
     /// Whether, and how, trying again may help. Where the error is one of the client's, as
-    /// [that](pop3_driver::client::Error::advice) says.
+    /// [that](pop3_driver::client::ClientError::advice) says.
     #[must_use]
     pub const fn advice(&self) -> Retry {
         self.retry
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped::whole(self.text.as_bytes()).fmt(f)
     }
 }
 
-impl fmt::Debug for Error {
+impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.kind)
@@ -98,7 +98,7 @@ impl fmt::Debug for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for ConnectError {}
 
 #[cfg(test)]
 mod tests {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_error_is_one_harmless_line() {
-        let error = Error::settings("two\nlines\x1b[1m");
+        let error = ConnectError::settings("two\nlines\x1b[1m");
         assert_eq!(error.to_string(), "two\\nlines\\x1b[1m");
         assert!(!format!("{error:?}").contains('\x1b'));
     }

@@ -3,7 +3,7 @@
 /// What a login shows, and a server may refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum CredentialKind {
     /// A password, or a proof of it.
     #[default]
     Password,

@@ -11,8 +11,8 @@
 //!
 //! [`Url`] names the account (RFC 2384). [`Settings`] say how to reach the server and how to log in. [`Dial`]
 //! connects. [`Login`] holds the login method and the secret. [`Dial::explain`] turns an [error of the
-//! client](pop3_driver::client::Error) into an [`Error`]: its text says what happened, at which server, and what to
-//! do, and its [kind](Error::kind) is for programs.
+//! client](pop3_driver::client::ClientError) into an [`ConnectError`]: its text says what happened, at which server, and what to
+//! do, and its [kind](ConnectError::kind) is for programs.
 //!
 //! ```
 //! use pop3_connect::{Dial, Login, Settings, Source, Url};
@@ -53,7 +53,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! If you have no runtime, or your users choose it, pass a [`Runtime`] and a [`Session`] to [`Dial::run`].
+//! If you have no runtime, or your users choose it, pass a [`ClientRuntime`] and a [`ClientTask`] to [`Dial::run`].
 //!
 //! # Promises and limits
 //!
@@ -84,13 +84,13 @@ mod tls;
 mod way;
 
 pub use dial::Dial;
-pub use error::{Error, ErrorKind};
-pub use kind::Kind;
+pub use error::{ConnectError, ConnectErrorKind};
+pub use kind::CredentialKind;
 pub use login::Login;
 pub use naming::Naming;
 pub use pop3_certificates::Fingerprint;
 pub use pop3_url::Url;
-pub use runtime::{Runtime, Session};
-pub use settings::{Rate, Settings, Tls};
+pub use runtime::{ClientRuntime, ClientTask};
+pub use settings::{Rate, Settings, TlsMode};
 pub use source::{Source, first_line};
 pub use way::Way;

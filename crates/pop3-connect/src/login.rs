@@ -5,8 +5,8 @@ use pop3_driver::{LoginMethod, Transport};
 use pop3_proto::{Quirk, Secret};
 use pop3_url::Url;
 
-use crate::error::Error;
-use crate::kind::Kind;
+use crate::error::ConnectError;
+use crate::kind::CredentialKind;
 use crate::naming::Naming;
 use crate::settings::Settings;
 use crate::way::Way;
@@ -21,7 +21,7 @@ pub struct Login {
     credentials: Credentials,
     policy: LoginPolicy,
     utf8: bool,
-    kind: Kind,
+    kind: CredentialKind,
     /// The server, for people.
     place: String,
     naming: Naming,
@@ -33,23 +33,23 @@ impl Login {
     ///
     /// # Errors
     /// Fails if the settings cannot be met, or if a secret cannot be read.
-    pub fn new(settings: &Settings, url: &Url, place: &str) -> Result<Option<Self>, Error> {
+    pub fn new(settings: &Settings, url: &Url, place: &str) -> Result<Option<Self>, ConnectError> {
         let way = Way::of(settings, url)?;
         let kind = way.kind(settings);
         let user = match (url.user(), kind) {
             (Some(user), _) => user,
-            (None, Kind::Certificate | Kind::Nothing) => &[],
-            (None, Kind::Password | Kind::Token) => return Ok(None),
+            (None, CredentialKind::Certificate | CredentialKind::Nothing) => &[],
+            (None, CredentialKind::Password | CredentialKind::Token) => return Ok(None),
         };
         let whose = format!("{}@{place}", user.escape_ascii());
         let name = match core::str::from_utf8(user) {
             Ok(name) => Some(name),
             // USER and APOP take what is no UTF-8 for the server to refuse.
             Err(_) if matches!(way, Way::Auto | Way::User | Way::Apop) => None,
-            Err(_) => return Err(Error::settings("SASL requires a user name in UTF-8")),
+            Err(_) => return Err(ConnectError::settings("SASL requires a user name in UTF-8")),
         };
         let mut credentials = match (kind, name) {
-            (Kind::Nothing, name) => Credentials::anonymous(name.unwrap_or_default()),
+            (CredentialKind::Nothing, name) => Credentials::anonymous(name.unwrap_or_default()),
             (_, Some(name)) if !name.is_empty() => Credentials::new(name),
             _ => Credentials::default(),
         };
@@ -58,16 +58,16 @@ impl Login {
         }
         let mut password = None;
         match kind {
-            Kind::Token => {
+            CredentialKind::Token => {
                 let token = settings.read_token(&whose)?;
                 credentials = credentials.with_token(token).with_endpoint(url.host(), url.port());
             }
-            Kind::Password => {
+            CredentialKind::Password => {
                 let found = settings.read_password(&whose)?;
                 credentials = credentials.with_password(found.clone());
                 password = Some(found);
             }
-            Kind::Certificate | Kind::Nothing => {}
+            CredentialKind::Certificate | CredentialKind::Nothing => {}
         }
         let policy = LoginPolicy::default().with_require_binding(settings.require_binding);
         let (user, utf8, place) = (user.to_vec(), settings.utf8, place.to_owned());
@@ -92,7 +92,7 @@ impl Login {
 
     /// What a server may refuse.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> CredentialKind {
         self.kind
     }
 
@@ -100,7 +100,10 @@ impl Login {
     ///
     /// # Errors
     /// Returns the error of the client. [`Dial::explain`](crate::Dial::explain) explains it to people.
-    pub async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::Error> {
+    pub async fn log_in<T: Transport>(
+        &self,
+        client: &mut Client<T>,
+    ) -> Result<LoginMethod, client::ClientError> {
         if self.utf8 {
             client.utf8().await?;
         }
@@ -123,7 +126,7 @@ impl Login {
         })
     }
 
-    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::Error> {
+    async fn choose<T: Transport>(&self, client: &mut Client<T>) -> Result<LoginMethod, client::ClientError> {
         let password = self.password.as_ref().map_or(&[][..], |password| password.expose());
         match self.way {
             Way::Auto if self.is_text() => client.login_with(&self.credentials, &self.policy).await,

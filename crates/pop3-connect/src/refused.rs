@@ -5,12 +5,12 @@ use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
 use pop3_text::Escaped;
 
-use crate::error::{Error, ErrorKind};
-use crate::kind::Kind;
+use crate::error::{ConnectError, ConnectErrorKind};
+use crate::kind::CredentialKind;
 use crate::naming::Naming;
 
 /// The error for the reply that refused USER, PASS, APOP or AUTH.
-pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming) -> Error {
+pub(crate) fn explain(place: &str, refusal: &Refusal, kind: CredentialKind, naming: Naming) -> ConnectError {
     let text = Escaped::new(&refusal.text);
     if refusal.unoffered && matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) {
         let what = refusal.mechanism.map(Mechanism::name);
@@ -19,8 +19,8 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming
             (_, what) => what.filter(|_| refusal.before_credentials),
         };
         if let Some(what) = what {
-            return Error::new(
-                ErrorKind::Login,
+            return ConnectError::new(
+                ConnectErrorKind::Login,
                 format!(
                     "{place} refused {what}, which it does not offer: {text} (choose another login \
                      method with {})",
@@ -36,8 +36,12 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: Kind, naming: Naming
         Some(advice) => advice,
         None => advice(refusal, kind).to_owned(),
     };
-    let kind = if refusal.advice() == Advice::RetryLater { ErrorKind::Later } else { ErrorKind::Login };
-    Error::new(kind, format!("{place} refused the login: {text} ({advice}{details})"))
+    let kind = if refusal.advice() == Advice::RetryLater {
+        ConnectErrorKind::Later
+    } else {
+        ConnectErrorKind::Login
+    };
+    ConnectError::new(kind, format!("{place} refused the login: {text} ({advice}{details})"))
 }
 
 /// What to do where the server has refused AUTH before it could see a secret or a proof. Nothing that shows
@@ -78,7 +82,7 @@ fn early_advice(refusal: &Refusal, naming: Naming) -> Option<String> {
 }
 
 /// What to do about a refused login.
-fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
+fn advice(refusal: &Refusal, kind: CredentialKind) -> &'static str {
     match (refusal.code(), refusal.blames_credentials()) {
         (Some(ResponseCode::InUse), _) => "another session is using the maildrop; try again later",
         (Some(ResponseCode::LoginDelay), _) => "too soon after the last login; try again later",
@@ -86,16 +90,16 @@ fn advice(refusal: &Refusal, kind: Kind) -> &'static str {
         (Some(ResponseCode::SysPerm), _) => "a permanent failure of the server; contact its administrator",
         (_, Some(false)) => "the credentials are not the reason, because this server says so when they are",
         (_, Some(true)) => match kind {
-            Kind::Password => "the user name or password is wrong",
-            Kind::Token => "the token is wrong or has expired",
-            Kind::Certificate => "the certificate is not accepted for this user",
-            Kind::Nothing => "anonymous logins are not allowed",
+            CredentialKind::Password => "the user name or password is wrong",
+            CredentialKind::Token => "the token is wrong or has expired",
+            CredentialKind::Certificate => "the certificate is not accepted for this user",
+            CredentialKind::Nothing => "anonymous logins are not allowed",
         },
         (_, None) => match kind {
-            Kind::Password => "usually the user name or password is wrong",
-            Kind::Token => "usually the token is wrong or has expired",
-            Kind::Certificate => "usually the certificate is not accepted for this user",
-            Kind::Nothing => "usually anonymous logins are not allowed",
+            CredentialKind::Password => "usually the user name or password is wrong",
+            CredentialKind::Token => "usually the token is wrong or has expired",
+            CredentialKind::Certificate => "usually the certificate is not accepted for this user",
+            CredentialKind::Nothing => "usually anonymous logins are not allowed",
         },
     }
 }

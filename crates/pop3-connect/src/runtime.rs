@@ -5,7 +5,7 @@ use core::future::Future;
 use pop3_driver::Transport;
 use pop3_driver::client::Client;
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
-use pop3_driver::client::Error;
+use pop3_driver::client::ClientError;
 
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 use crate::dial::Dial;
@@ -13,7 +13,7 @@ use crate::dial::Dial;
 /// What drives a session, as far as the features of this crate bring it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Runtime {
+pub enum ClientRuntime {
     /// tokio, on this thread.
     #[cfg(feature = "tokio")]
     Tokio,
@@ -29,7 +29,7 @@ pub enum Runtime {
 }
 
 /// What is done with a client, whatever its transport.
-pub trait Session: Send {
+pub trait ClientTask: Send {
     /// What comes of it.
     type Output: Send;
 
@@ -44,14 +44,14 @@ impl Dial {
     ///
     /// # Errors
     /// When there is no connection. Nothing but STLS was sent then.
-    pub fn run<S: Session>(&self, runtime: Runtime, session: S) -> Result<S::Output, Error> {
+    pub fn run<S: ClientTask>(&self, runtime: ClientRuntime, session: S) -> Result<S::Output, ClientError> {
         match runtime {
             #[cfg(feature = "tokio")]
-            Runtime::Tokio => {
+            ClientRuntime::Tokio => {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()
-                    .map_err(Error::Network)?;
+                    .map_err(ClientError::Network)?;
                 let result = runtime
                     .block_on(async { Ok(session.run(self.connect(pop3_tokio::connect).await?).await) });
                 // A name that is still looked up is of no interest any more.
@@ -59,17 +59,17 @@ impl Dial {
                 result
             }
             #[cfg(feature = "async-std")]
-            Runtime::AsyncStd => async_std::task::block_on(async {
+            ClientRuntime::AsyncStd => async_std::task::block_on(async {
                 let connect = pop3_async_std::connect::<pop3_async_std::AsyncStd>;
                 Ok(session.run(self.connect(connect).await?).await)
             }),
             #[cfg(feature = "smol")]
-            Runtime::Smol => smol::block_on(async {
+            ClientRuntime::Smol => smol::block_on(async {
                 let connect = pop3_async_std::connect::<pop3_async_std::Smol>;
                 Ok(session.run(self.connect(connect).await?).await)
             }),
             #[cfg(feature = "threads")]
-            Runtime::Threads => pop3_std::wait(async {
+            ClientRuntime::Threads => pop3_std::wait(async {
                 // In a thread of its own, as nothing ends a call that connects.
                 let connect = async |host: &str, port, security, options| {
                     let host = host.to_owned();

@@ -14,7 +14,7 @@ use crate::way::Way;
 /// How TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Tls {
+pub enum TlsMode {
     /// TLS from the first octet (RFC 8314 section 3.3).
     Implicit,
     /// Required by STLS, before anything else is said (RFC 2595).
@@ -68,7 +68,7 @@ impl FromStr for Rate {
 pub struct Settings {
     /// How TLS begins. Default: as the URL says; where it says nothing, by STLS, or without TLS where all addresses of
     /// the host are on this machine and no [fingerprint](Self::tls_fingerprint) is given.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsMode>,
     /// A file with certificates in PEM that are believed too: authorities, and servers' own. Default: none.
     pub ca_file: Option<PathBuf>,
     /// If there is one, the certificate with this fingerprint is believed, and no other, whatever its names, dates and
@@ -151,7 +151,7 @@ impl Settings {
     }
 
     setters! {
-        with_tls tls: Option<Tls>,
+        with_tls tls: Option<TlsMode>,
         with_ca_file ca_file: Option<PathBuf>,
         with_tls_fingerprint tls_fingerprint: Vec<Fingerprint>,
         with_auth auth: Way,

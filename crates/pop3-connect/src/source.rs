@@ -12,7 +12,7 @@ use pop3_driver::Stop;
 use pop3_proto::Secret;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::error::Error;
+use crate::error::ConnectError;
 
 /// The longest password that is read, in octets.
 pub(crate) const MAX: usize = 4_096;
@@ -30,7 +30,7 @@ enum Place {
     Asked { ask: Ask, place: String },
 }
 
-type Ask = Arc<dyn Fn(&str) -> Result<Secret<Vec<u8>>, Error> + Send + Sync>;
+type Ask = Arc<dyn Fn(&str) -> Result<Secret<Vec<u8>>, ConnectError> + Send + Sync>;
 
 impl Source {
     /// These octets.
@@ -68,7 +68,7 @@ impl Source {
     /// says in errors where the secret was.
     pub fn asked(
         place: impl Into<String>,
-        ask: impl Fn(&str) -> Result<Secret<Vec<u8>>, Error> + Send + Sync + 'static,
+        ask: impl Fn(&str) -> Result<Secret<Vec<u8>>, ConnectError> + Send + Sync + 'static,
     ) -> Self {
         Self(Place::Asked { ask: Arc::new(ask), place: place.into() })
     }
@@ -88,13 +88,16 @@ impl Source {
         max: usize,
         whose: &str,
         stop: Option<&Stop>,
-    ) -> Result<(Secret<Vec<u8>>, String), Error> {
+    ) -> Result<(Secret<Vec<u8>>, String), ConnectError> {
         Ok(match &self.0 {
             Place::Given { octets, place } => (octets.clone(), place.clone()),
             Place::File(path) => {
                 let place = format!("the {kind} file {}", path.display());
                 let line = File::open(path).and_then(|mut file| short_line(&mut file, max));
-                (line.map_err(|error| Error::settings(format!("{place} can't be read: {error}")))?, place)
+                (
+                    line.map_err(|error| ConnectError::settings(format!("{place} can't be read: {error}")))?,
+                    place,
+                )
             }
             Place::Command { line, hidden } => {
                 (ask_command(line, kind, max, hidden, stop)?, format!("the {kind} command"))
@@ -173,8 +176,8 @@ fn ask_command(
     max: usize,
     hidden: &[String],
     stop: Option<&Stop>,
-) -> Result<Secret<Vec<u8>>, Error> {
-    let failed = |what: String| Error::settings(format!("the {kind} command {what}"));
+) -> Result<Secret<Vec<u8>>, ConnectError> {
+    let failed = |what: String| ConnectError::settings(format!("the {kind} command {what}"));
     let mut shell = Command::new("/bin/sh");
     hidden.iter().for_each(|variable| {
         shell.env_remove(variable);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pop3_text::reasons;
-use pop3_trust::{Error as TrustError, Reason, Refused, Whom};
+use pop3_trust::{Reason, Refused, TrustError, Whom};
 use rustls::ClientConfig;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ConnectError, ConnectErrorKind};
 use crate::naming::Naming;
 use crate::settings::Settings;
 
@@ -20,17 +20,18 @@ impl Settings {
     /// # Errors
     /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
     /// at all.
-    pub fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub fn tls_config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         let whom = Whom::new()
             .with_ca_file(self.ca_file.clone())
             .with_fingerprints(self.tls_fingerprint.clone())
             .with_own(self.client_cert.clone().zip(self.client_key.clone()));
         whom.config().map_err(|error| match error {
-            TrustError::File(error) => Error::settings(error.to_string()),
-            TrustError::Nobody => {
-                Error::new(ErrorKind::Connection, format!("{error}, or give {}", self.name("ca_file")))
-            }
-            TrustError::Tls(_) | _ => Error::settings(reasons(&error)),
+            TrustError::File(error) => ConnectError::settings(error.to_string()),
+            TrustError::Nobody => ConnectError::new(
+                ConnectErrorKind::Connection,
+                format!("{error}, or give {}", self.name("ca_file")),
+            ),
+            TrustError::Tls(_) | _ => ConnectError::settings(reasons(&error)),
         })
     }
 }

@@ -6,22 +6,25 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use pop3_connect::{Dial, ErrorKind, Kind, Login, Runtime, Session, Settings, Source, Tls, Url, Way};
-use pop3_driver::client::{Client, Error, Retry};
+use pop3_connect::{
+    ClientRuntime, ClientTask, ConnectErrorKind, CredentialKind, Dial, Login, Settings, Source, TlsMode, Url,
+    Way,
+};
+use pop3_driver::client::{Client, ClientError, Retry};
 use pop3_driver::{Stop, Transport};
 
 const PASSWORD: &str = "tanstaaf and some spaces";
 
 /// All that the features bring.
-const RUNTIMES: &[Runtime] = &[
+const RUNTIMES: &[ClientRuntime] = &[
     #[cfg(feature = "tokio")]
-    Runtime::Tokio,
+    ClientRuntime::Tokio,
     #[cfg(feature = "async-std")]
-    Runtime::AsyncStd,
+    ClientRuntime::AsyncStd,
     #[cfg(feature = "smol")]
-    Runtime::Smol,
+    ClientRuntime::Smol,
     #[cfg(feature = "threads")]
-    Runtime::Threads,
+    ClientRuntime::Threads,
 ];
 
 /// A server for one connection, which answers each line by the rule; what it was sent comes when the client has left.
@@ -48,8 +51,8 @@ fn server(reply: impl Fn(&str) -> &'static str + Send + 'static) -> (Url, JoinHa
 
 struct Stat(Login);
 
-impl Session for Stat {
-    type Output = Result<u32, Error>;
+impl ClientTask for Stat {
+    type Output = Result<u32, ClientError>;
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         self.0.log_in(&mut client).await?;
@@ -59,7 +62,7 @@ impl Session for Stat {
     }
 }
 
-fn stat(settings: &Settings, url: &Url, runtime: Runtime) -> Result<u32, pop3_connect::Error> {
+fn stat(settings: &Settings, url: &Url, runtime: ClientRuntime) -> Result<u32, pop3_connect::ConnectError> {
     let dial = Dial::new(settings, url)?;
     let login = Login::new(settings, url, dial.place())?.unwrap();
     let dial = dial.for_login(&login);
@@ -88,8 +91,13 @@ fn a_url_and_a_password_lead_into_the_maildrop_on_every_runtime() {
 fn a_refused_login_has_a_kind_and_one_harmless_line() {
     for &runtime in RUNTIMES {
         for (reply, kind, retry, words) in [
-            ("-ERR [IN-USE] \x1b[1mlocked\r\n", ErrorKind::Later, Retry::Later, "try again later"),
-            ("-ERR [AUTH] \x1b[1mno\r\n", ErrorKind::Login, Retry::OtherCredentials, "password is wrong"),
+            ("-ERR [IN-USE] \x1b[1mlocked\r\n", ConnectErrorKind::Later, Retry::Later, "try again later"),
+            (
+                "-ERR [AUTH] \x1b[1mno\r\n",
+                ConnectErrorKind::Login,
+                Retry::OtherCredentials,
+                "password is wrong",
+            ),
         ] {
             let (url, serving) = server(move |line| match line.split(' ').next() {
                 Some("CAPA") => "+OK\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUSER\r\n.\r\n",
@@ -111,9 +119,9 @@ fn a_refused_login_has_a_kind_and_one_harmless_line() {
 fn nothing_secret_is_sent_where_tls_is_wanted_and_not_had() {
     for &runtime in RUNTIMES {
         let (url, serving) = server(|line| if line == "QUIT" { "+OK\r\n" } else { "-ERR no\r\n" });
-        let settings = settings().with_tls(Tls::StartTls);
+        let settings = settings().with_tls(TlsMode::StartTls);
         let error = stat(&settings, &url, runtime).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Connection);
+        assert_eq!(error.kind(), ConnectErrorKind::Connection);
         assert!(
             error.to_string().ends_with("(try tls=implicit, or tls=off on a network that you trust)"),
             "{error}"
@@ -127,7 +135,7 @@ fn nothing_secret_is_sent_where_tls_is_wanted_and_not_had() {
 fn texts_name_settings_as_the_caller_does() {
     let (url, serving) = server(|_| "-ERR no\r\n");
     let naming = |key: &str, value: Option<&str>| format!("<{key} {}>", value.unwrap_or_default());
-    let settings = settings().with_tls(Tls::StartTls).with_naming(naming);
+    let settings = settings().with_tls(TlsMode::StartTls).with_naming(naming);
     let error = stat(&settings, &url, RUNTIMES[0]).unwrap_err();
     assert!(error.to_string().contains("(try <tls implicit>, or <tls off> on"), "{error}");
     serving.join().unwrap();
@@ -151,7 +159,7 @@ fn the_switch_ends_the_wait_for_a_greeting_on_every_runtime() {
         let dial = Dial::new(&settings, &Url::parse(&url).unwrap()).unwrap();
         let login = Login::new(&settings, &Url::parse(&url).unwrap(), dial.place()).unwrap().unwrap();
         let result = dial.run(runtime, Stat(login)).and_then(|result| result);
-        assert!(matches!(result, Err(Error::Stopped)), "{runtime:?}: {result:?}");
+        assert!(matches!(result, Err(ClientError::Stopped)), "{runtime:?}: {result:?}");
         drop(ended);
         serving.join().unwrap();
     }
@@ -160,17 +168,21 @@ fn the_switch_ends_the_wait_for_a_greeting_on_every_runtime() {
 #[test]
 fn who_is_asked_is_the_last_resort() {
     let url = Url::parse("pop3s://mrose@mail.example").unwrap();
-    let asked = Source::asked("the terminal", |_| Err(pop3_connect::Error::of_source("somebody was asked")));
+    let asked =
+        Source::asked("the terminal", |_| Err(pop3_connect::ConnectError::of_source("somebody was asked")));
     let settings = Settings::new().with_password(asked);
     let error = Login::new(&settings, &url, "mail.example:995").unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Settings, "somebody was asked"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ConnectErrorKind::Settings, "somebody was asked")
+    );
     let own = Some(("cert.pem".into(), "key.pem".into()));
     let settings = settings.with_client_cert(own.clone());
     let login = Login::new(&settings, &url, "mail.example:995").unwrap().unwrap();
-    assert_eq!(login.kind(), Kind::Certificate);
+    assert_eq!(login.kind(), CredentialKind::Certificate);
     // Where the password is named, it is what is shown.
     let settings = settings.with_password(Source::given(PASSWORD));
-    assert_eq!(Login::new(&settings, &url, "").unwrap().unwrap().kind(), Kind::Password);
+    assert_eq!(Login::new(&settings, &url, "").unwrap().unwrap().kind(), CredentialKind::Password);
     // A user is not needed where nobody is to log in.
     let nobody = Url::parse("pop3s://mail.example").unwrap();
     assert!(
@@ -183,9 +195,9 @@ fn only_the_source_that_the_way_takes_is_read() {
     let url = Url::parse("pop3s://mrose@mail.example").unwrap();
     let unread = || Source::asked("nobody", |_| panic!("this source is not taken"));
     let with_token = Settings::new().with_password(unread()).with_token(Source::given("ya29"));
-    assert_eq!(Login::new(&with_token, &url, "").unwrap().unwrap().kind(), Kind::Token);
+    assert_eq!(Login::new(&with_token, &url, "").unwrap().unwrap().kind(), CredentialKind::Token);
     let with_password = settings().with_token(unread()).with_auth(Way::User);
-    assert_eq!(Login::new(&with_password, &url, "").unwrap().unwrap().kind(), Kind::Password);
+    assert_eq!(Login::new(&with_password, &url, "").unwrap().unwrap().kind(), CredentialKind::Password);
 }
 
 #[test]
@@ -193,7 +205,7 @@ fn what_cannot_be_is_refused_before_anything_is_connected() {
     let url = Url::parse("pop3s://mrose@mail.example").unwrap();
     let refused = |settings: Settings| {
         let error = Login::new(&settings, &url, "mail.example:995").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Settings);
+        assert_eq!(error.kind(), ConnectErrorKind::Settings);
         error.to_string()
     };
     let bound = settings().with_require_binding(true).with_auth(Way::Apop);

@@ -51,5 +51,5 @@ pub use faults::{Change, Faults, What};
 pub use file::{File, Lock};
 pub use folder::{Folder, is_without_links};
 pub use open::Open;
-pub use stat::{Kind, Stat};
+pub use stat::{FileKind, Stat};
 pub use system::System;

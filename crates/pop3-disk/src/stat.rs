@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub struct Stat {
     /// What it is.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The number of its file system.
     pub device: u64,
     /// Its number there.
@@ -23,7 +23,7 @@ pub struct Stat {
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file.
     File,
     /// A directory.
@@ -39,13 +39,13 @@ impl Stat {
     /// [`Disk`](crate::Disk), which fill in what they know.
     #[must_use]
     pub const fn of_file(len: u64) -> Self {
-        Self { kind: Kind::File, device: 0, inode: 0, links: 1, len, modified: 0, changed: 0 }
+        Self { kind: FileKind::File, device: 0, inode: 0, links: 1, len, modified: 0, changed: 0 }
     }
 
     /// Whether it is a regular file.
     #[must_use]
     pub const fn is_file(&self) -> bool {
-        matches!(self.kind, Kind::File)
+        matches!(self.kind, FileKind::File)
     }
 
     /// Whether both are the same file, whatever its name and content.

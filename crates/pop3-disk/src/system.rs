@@ -17,7 +17,7 @@ use crate::disk::Disk;
 use crate::file::{File, Lock};
 use crate::folder::Folder;
 use crate::open::{Access, Make, Open};
-use crate::stat::{Kind, Stat};
+use crate::stat::{FileKind, Stat};
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -261,13 +261,13 @@ fn stat(stat: &rustix::fs::Stat) -> Stat {
     }
 }
 
-fn kind(found: FileType) -> Kind {
+fn kind(found: FileType) -> FileKind {
     let known = [
-        (FileType::RegularFile, Kind::File),
-        (FileType::Directory, Kind::Folder),
-        (FileType::Symlink, Kind::Link),
+        (FileType::RegularFile, FileKind::File),
+        (FileType::Directory, FileKind::Folder),
+        (FileType::Symlink, FileKind::Link),
     ];
-    known.into_iter().find(|&(kind, _)| kind == found).map_or(Kind::Other, |(_, kind)| kind)
+    known.into_iter().find(|&(kind, _)| kind == found).map_or(FileKind::Other, |(_, kind)| kind)
 }
 
 /// The fields of a stat have other types on other systems.

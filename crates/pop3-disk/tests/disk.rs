@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use pop3_disk::{Disk, Faults, Folder, Kind, Lock, Open, System, What, is_without_links};
+use pop3_disk::{Disk, Faults, FileKind, Folder, Lock, Open, System, What, is_without_links};
 use tempfile::TempDir;
 
 fn folder() -> (TempDir, Arc<dyn Folder>) {
@@ -59,10 +59,10 @@ fn what_is_no_file_is_told_apart_and_never_waited_for() {
     assert!(Command::new("mkfifo").arg(place.path().join("fifo")).status().unwrap().success());
     folder.make_folder(b"folder", 0o700).unwrap();
     let kind = |name: &[u8]| folder.stat(name).unwrap().map(|stat| stat.kind);
-    assert_eq!(kind(b"file"), Some(Kind::File));
-    assert_eq!(kind(b"link"), Some(Kind::Link));
-    assert_eq!(kind(b"fifo"), Some(Kind::Other));
-    assert_eq!(kind(b"folder"), Some(Kind::Folder));
+    assert_eq!(kind(b"file"), Some(FileKind::File));
+    assert_eq!(kind(b"link"), Some(FileKind::Link));
+    assert_eq!(kind(b"fifo"), Some(FileKind::Other));
+    assert_eq!(kind(b"folder"), Some(FileKind::Folder));
     assert_eq!(kind(b"none"), None);
     // Nobody writes to the FIFO: a plain open would wait for that.
     assert!(!folder.open(b"fifo", Open::reading()).unwrap().stat().unwrap().is_file());

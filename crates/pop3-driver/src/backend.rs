@@ -4,7 +4,7 @@ mod context;
 mod credentials;
 
 pub use context::Context;
-pub use credentials::{Credentials, Proof};
+pub use credentials::{LoginAttempt, Proof};
 
 use core::future::Future;
 use std::io::{self, Cursor};
@@ -36,7 +36,7 @@ use crate::tls::TlsInfo;
 /// |---|---|
 /// | `scram_keys`, `authenticate` | `-ERR [SYS/TEMP]`; not a failed login |
 /// | `fetch` | `-ERR [SYS/TEMP]` |
-/// | [`Message::chunk`] | no end of the message: the connection is closed |
+/// | [`StoredMessage::chunk`] | no end of the message: the connection is closed |
 /// | `commit` | `-ERR [SYS/TEMP]`, with the text that the outcome is unknown |
 ///
 /// A future of [`commit`](Self::commit) must therefore leave the removal itself to something that is not dropped
@@ -46,9 +46,9 @@ use crate::tls::TlsInfo;
 ///
 /// ```
 /// use std::io::Cursor;
-/// use pop3_driver::backend::{Admission, Backend, Context, Credentials, Proof};
+/// use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, Proof};
 /// use pop3_proto::server::{Accepted, Extent};
-/// use pop3_proto::{Deletions, Maildrop, MessageNumber, Rejection};
+/// use pop3_proto::{Deletions, Snapshot, MessageNumber, Rejection};
 ///
 /// /// Every maildrop is empty.
 /// struct Empty;
@@ -56,11 +56,11 @@ use crate::tls::TlsInfo;
 /// impl Backend for Empty {
 ///     type Message = Cursor<Vec<u8>>;
 ///
-///     async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+///     async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
 ///         match credentials.proof {
 ///             // A real store would await its database here.
 ///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {
-///                 Ok(Admission::Serve(Accepted::new(Maildrop::new())))
+///                 Ok(Admission::Serve(Accepted::new(Snapshot::new())))
 ///             }
 ///             _ => Err(Rejection::credentials()),
 ///         }
@@ -77,7 +77,7 @@ use crate::tls::TlsInfo;
 /// ```
 pub trait Backend: Send {
     /// The content of a message that is being sent.
-    type Message: Message;
+    type Message: StoredMessage;
 
     /// Called when the connection is in TLS, always before [`authenticate`](Self::authenticate). The default does
     /// nothing: the driver itself enforces the rules on passwords without TLS.
@@ -132,7 +132,7 @@ pub trait Backend: Send {
     /// An unknown name and a wrong password must get the same answer and take the same time.
     fn authenticate(
         &mut self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         context: &Context,
     ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 
@@ -179,7 +179,7 @@ impl From<Admission> for Answer {
 }
 
 /// The content of a message in stored form. Its lines may end with LF or CRLF.
-pub trait Message: Send {
+pub trait StoredMessage: Send {
     /// Returns the next octets, or none at the end. The whole message must have exactly the size on the wire that
     /// the snapshot promised, or the driver closes the connection.
     ///
@@ -190,7 +190,7 @@ pub trait Message: Send {
 }
 
 /// A message in memory: returns everything that is left at once.
-impl<T: AsRef<[u8]> + Send> Message for Cursor<T> {
+impl<T: AsRef<[u8]> + Send> StoredMessage for Cursor<T> {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         let from = usize::try_from(self.position()).unwrap_or(usize::MAX);
         let end = self.get_ref().as_ref().len();

@@ -25,11 +25,11 @@ mod trace;
 mod transfer;
 
 pub use buildable::Buildable;
-pub use connect::{GRACE, Options, Security};
-pub use error::{Error, NoLogin, Refusal};
-pub use language::Language;
+pub use connect::{ClientOptions, GRACE, Security};
+pub use error::{ClientError, NoLogin, Refusal};
+pub use language::OfferedLanguage;
 pub use login::LoginPolicy;
-pub use message::Message;
+pub use message::IncomingMessage;
 pub use pop3_sasl::Mechanism;
 pub use pop3_sasl::client::Credentials;
 pub use receiver::{FromAsyncFn, FromFn, Progress, Receiver, WithProgress, from_async_fn, from_fn};
@@ -38,7 +38,7 @@ pub use trace::{Trace, Tracer};
 
 use core::time::Duration;
 
-use pop3_proto::client::{Connection, Entry, Excerpt, State};
+use pop3_proto::client::{ClientConnection, ClientState, Excerpt, ReplyItem};
 use pop3_proto::listing::DropListing;
 use pop3_proto::{
     Capabilities, Capability, Channel, Command, Extension, Instant, MessageNumber, Octets, Quirk,
@@ -54,13 +54,13 @@ use crate::transport::Transport;
 /// A connection to a server, after its greeting.
 ///
 /// An adapter creates the client with its `connect`. [`open`](Self::open) creates one over any [`Transport`]. Each
-/// call sends one command and waits for its reply. After an error, [`Error::is_final`] tells whether you can
+/// call sends one command and waits for its reply. After an error, [`ClientError::is_final`] tells whether you can
 /// continue to use the connection.
 ///
 /// ```
-/// # use pop3_driver::client::{Client, Credentials, Error, LoginPolicy};
+/// # use pop3_driver::client::{Client, Credentials, ClientError, LoginPolicy};
 /// # use pop3_driver::Transport;
-/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), ClientError> {
 /// client.login(b"mrose", b"tanstaaf").await?;
 /// for (number, octets) in client.list().await? {
 ///     println!("message {number} has {octets} octets");
@@ -80,7 +80,7 @@ use crate::transport::Transport;
 /// You may drop the future of a call before it is ready, for example in a timeout or a `select!`, unless its
 /// documentation says otherwise. The command may have been sent or not, and the server may have executed it or not.
 /// The next call first sends the rest of the command and discards the replies that are still due.
-/// [`drain`](Self::drain) does only that. It takes at most [`Options::drain_timeout`]. To skip the rest of a large
+/// [`drain`](Self::drain) does only that. It takes at most [`ClientOptions::drain_timeout`]. To skip the rest of a large
 /// message, it can be faster to connect again.
 ///
 /// What a dropped call means depends on the command:
@@ -91,7 +91,7 @@ use crate::transport::Transport;
 /// - After a dropped [`login`](Self::login) or [`login_apop`](Self::login_apop), the user may be logged in or not.
 ///   Call [`drain`](Self::drain), then [`is_logged_in`](Self::is_logged_in).
 /// - An AUTH exchange cannot be resumed. After a dropped [`authenticate`](Self::authenticate), or a dropped
-///   [`login_with`](Self::login_with) that had started an exchange, every call fails with [`Error::Interrupted`].
+///   [`login_with`](Self::login_with) that had started an exchange, every call fails with [`ClientError::Interrupted`].
 /// - [`open`](Self::open) and [`quit`](Self::quit) own the connection. They close it when they are dropped.
 ///
 /// # Deleting
@@ -100,7 +100,7 @@ use crate::transport::Transport;
 /// client closes the connection without QUIT, and the server removes nothing.
 pub struct Client<T> {
     transport: T,
-    connection: Connection,
+    connection: ClientConnection,
     input: ReadBuffer,
     input_ended: bool,
     out: Output,
@@ -143,19 +143,19 @@ pub struct Client<T> {
 
 impl<T: Transport> Client<T> {
     /// Asks for the capabilities (CAPA, RFC 2449 section 5). Returns `None` if the server does not know the command,
-    /// or if [`Options::capabilities`] says not to ask.
+    /// or if [`ClientOptions::capabilities`] says not to ask.
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, Error> {
+    /// See [`ClientError`].
+    pub async fn capabilities(&mut self) -> Result<Option<Capabilities>, ClientError> {
         if !self.asks_capabilities {
             return Ok(None);
         }
         match self.call(&Command::Capa, |_| Ok(())).await {
             Ok(_) => Ok(self.connection.capabilities().cloned()),
-            Err(Error::Refused(_)) => Ok(None),
+            Err(ClientError::Refused(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -166,17 +166,17 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn stat(&mut self) -> Result<DropListing, Error> {
+    /// See [`ClientError`].
+    pub async fn stat(&mut self) -> Result<DropListing, ClientError> {
         let mut listing = None;
         self.call(&Command::Stat, |entry| {
-            if let Entry::Drop(drop) = entry {
+            if let ReplyItem::Drop(drop) = entry {
                 listing = Some(drop);
             }
             Ok(())
         })
         .await?;
-        listing.ok_or(Error::Internal)
+        listing.ok_or(ClientError::Internal)
     }
 
     /// Returns the size of one message in octets, as the server counts it (`LIST n`, RFC 1939 section 5).
@@ -184,13 +184,13 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn list_one(&mut self, message: MessageNumber) -> Result<Octets, Error> {
+    /// See [`ClientError`].
+    pub async fn list_one(&mut self, message: MessageNumber) -> Result<Octets, ClientError> {
         let command = Command::List(Some(message));
         let listing = self.listing(&command, |entry| {
-            if let Entry::Scan(listing) = entry { Some(listing.octets) } else { None }
+            if let ReplyItem::Scan(listing) = entry { Some(listing.octets) } else { None }
         });
-        let octets = listing.await?.pop().ok_or(Error::Internal)?;
+        let octets = listing.await?.pop().ok_or(ClientError::Internal)?;
         self.sizes.insert(message, octets);
         Ok(octets)
     }
@@ -200,13 +200,13 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, Error> {
+    /// See [`ClientError`].
+    pub async fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, ClientError> {
         let command = Command::Uidl(Some(message));
         let listing = self.listing(&command, |entry| {
-            if let Entry::UniqueId(listing) = entry { Some(listing.uid.to_vec()) } else { None }
+            if let ReplyItem::UniqueId(listing) = entry { Some(listing.uid.to_vec()) } else { None }
         });
-        listing.await?.pop().ok_or(Error::Internal)
+        listing.await?.pop().ok_or(ClientError::Internal)
     }
 
     /// Returns the highest message number accessed (LAST, RFC 1460). Few servers support it.
@@ -214,14 +214,12 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn last(&mut self) -> Result<Option<MessageNumber>, Error> {
-        let listing =
-            self.listing(
-                &Command::Last,
-                |entry| if let Entry::Last(message) = entry { Some(message) } else { None },
-            );
-        listing.await?.pop().ok_or(Error::Internal)
+    /// See [`ClientError`].
+    pub async fn last(&mut self) -> Result<Option<MessageNumber>, ClientError> {
+        let listing = self.listing(&Command::Last, |entry| {
+            if let ReplyItem::Last(message) = entry { Some(message) } else { None }
+        });
+        listing.await?.pop().ok_or(ClientError::Internal)
     }
 
     /// Marks a message as deleted (DELE, RFC 1939 section 5). The server removes it at [`quit`](Self::quit).
@@ -229,16 +227,16 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn dele(&mut self, message: MessageNumber) -> Result<(), Error> {
+    /// See [`ClientError`].
+    pub async fn dele(&mut self, message: MessageNumber) -> Result<(), ClientError> {
         self.call(&Command::Dele(message), |_| Ok(())).await
     }
 
     /// Does nothing except restart the autologout timer of the server (NOOP, RFC 1939 section 5).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn noop(&mut self) -> Result<(), Error> {
+    /// See [`ClientError`].
+    pub async fn noop(&mut self) -> Result<(), ClientError> {
         self.call(&Command::Noop, |_| Ok(())).await
     }
 
@@ -247,21 +245,21 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn rset(&mut self) -> Result<(), Error> {
+    /// See [`ClientError`].
+    pub async fn rset(&mut self) -> Result<(), ClientError> {
         self.call(&Command::Rset, |_| Ok(())).await
     }
 
     /// Sends a command that this crate does not know. Returns the text of the positive reply and the data after it:
     /// a body, or lines with CRLF after each.
     ///
-    /// The data is kept in memory. To limit it, set [`Config::max_body`](pop3_proto::client::Config::max_body).
+    /// The data is kept in memory. To limit it, set [`ClientConfig::max_body`](pop3_proto::client::ClientConfig::max_body).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    /// See [`ClientError`].
+    pub async fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), ClientError> {
         self.call_extension(command).await
     }
 
@@ -274,9 +272,9 @@ impl<T: Transport> Client<T> {
     /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
-    /// Returns [`Error::Refused`] if the server could not remove all of them. After any other error it is unknown
+    /// Returns [`ClientError::Refused`] if the server could not remove all of them. After any other error it is unknown
     /// which messages were removed. Compare the unique-ids in the next session.
-    pub async fn quit(mut self) -> Result<(), Error> {
+    pub async fn quit(mut self) -> Result<(), ClientError> {
         let result = self.call(&Command::Quit, |_| Ok(())).await;
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
@@ -338,7 +336,7 @@ impl<T: Transport> Client<T> {
     /// Whether the server has accepted a login.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
-        matches!(self.connection.state(), State::Transaction)
+        matches!(self.connection.state(), ClientState::Transaction)
     }
 
     /// How the user has logged in. `None` before a login, and where the call that logged in was dropped before its

@@ -35,12 +35,12 @@
 //! use std::net::TcpListener;
 //! use std::sync::Arc;
 //!
-//! use pop3_driver::client::{Client, Options, Security};
+//! use pop3_driver::client::{Client, ClientOptions, Security};
 //! use pop3_driver::memory::MemoryStore;
-//! use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
+//! use pop3_driver::server::{Entrance, Peer, SessionReport, Service, Welcome, serve};
 //! use pop3_driver::store::{Blocking, Inline};
 //! use pop3_driver::{Stop, wait};
-//! use pop3_proto::server::Config;
+//! use pop3_proto::server::ServerConfig;
 //! use pop3_proto::{MessageNumber, Rejection};
 //! # use std::io::{self, Read as _, Write as _};
 //! # use std::net::{Shutdown, TcpStream};
@@ -112,7 +112,7 @@
 //!
 //! struct Mail {
 //!     store: Arc<MemoryStore>,
-//!     config: Arc<Config>,
+//!     config: Arc<ServerConfig>,
 //! }
 //!
 //! impl Service for Mail {
@@ -125,7 +125,7 @@
 //!         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
 //!     }
 //!
-//!     fn ended(&self, peer: &Peer, report: &Report) {
+//!     fn ended(&self, peer: &Peer, report: &SessionReport) {
 //!         println!("{peer}: {:?} after {:?}", report.close, report.duration);
 //!     }
 //! }
@@ -133,7 +133,7 @@
 //! let store = MemoryStore::new();
 //! store.add_user("mrose", "tanstaaf");
 //! store.deliver("mrose", b"Subject: hello\n\nHello!\n");
-//! let mail = Mail { store: Arc::new(store.clone()), config: Arc::new(Config::new()) };
+//! let mail = Mail { store: Arc::new(store.clone()), config: Arc::new(ServerConfig::new()) };
 //!
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
 //! let address = listener.local_addr()?;
@@ -147,7 +147,7 @@
 //!
 //! wait(async {
 //!     let socket = Socket { stream: TcpStream::connect(address)?, clock: Clock::start() };
-//!     let options = Options::new();
+//!     let options = ClientOptions::new();
 //!     let deadline = socket.now().after(options.connect_timeout);
 //!     let mut client = Client::open(socket, &Security::TrustedPlaintext, options, deadline).await?;
 //!     client.login(b"mrose", b"tanstaaf").await?;
@@ -174,7 +174,7 @@
 //! - **Passwords need TLS.** Without it, a client sends none and a server accepts none, unless the caller declares the
 //!   connection trusted ([`client::Security::TrustedPlaintext`], [`server::Welcome::trusted`]).
 //! - **Waiting for a peer has a deadline**, and what a peer sends is limited. The limits are settings: see
-//!   [`client::Options`], [`pop3_proto::client::Config`] and [`pop3_proto::server::Limits`].
+//!   [`client::ClientOptions`], [`pop3_proto::client::ClientConfig`] and [`pop3_proto::server::Limits`].
 //! - **Futures can be dropped.** The documentation of each call says what a dropped call means; see
 //!   [`Client`](client::Client#dropping-a-call).
 //! - **A future is `Send`** if the transport and the store are. It is pending only while one of them is. The same code
@@ -187,7 +187,7 @@
 //! | 1939 | POP3 | [`client`], [`server`] |
 //! | 2449 | CAPA, response codes | [`Client::capabilities`](client::Client::capabilities) |
 //! | 2595, 8314 | STLS, TLS from the first octet | [`client::Security`], [`server::Entrance`] |
-//! | 5034 | AUTH with SASL | [`Client::login_with`](client::Client::login_with), [`backend::Credentials`] |
+//! | 5034 | AUTH with SASL | [`Client::login_with`](client::Client::login_with), [`backend::LoginAttempt`] |
 //! | 6856 | UTF8, LANG | [`Client::utf8`](client::Client::utf8), [`Client::lang`](client::Client::lang) |
 //!
 //! # Features

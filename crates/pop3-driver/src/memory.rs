@@ -11,7 +11,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection, Secret, UniqueId, dots};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Context, Credentials, Proof};
+use crate::backend::{Context, LoginAttempt, Proof};
 use crate::server::Peer;
 use crate::store::{Maildrop, Store};
 use crate::tls::Certificate;
@@ -112,7 +112,7 @@ impl MemoryStore {
 impl Shared {
     /// Whose maildrop the credentials open, if they are right.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a proof that is still to come is none of these")]
-    fn verify(&self, credentials: &Credentials, peer: &Peer) -> Option<Vec<u8>> {
+    fn verify(&self, credentials: &LoginAttempt, peer: &Peer) -> Option<Vec<u8>> {
         // OAUTHBEARER and EXTERNAL may leave the name to the proof.
         let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
         match &credentials.proof {
@@ -177,7 +177,7 @@ impl Store for MemoryStore {
 
     fn open(
         &self,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
         peer: &Peer,
         _context: &Context,
     ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
@@ -187,7 +187,7 @@ impl Store for MemoryStore {
         if core::mem::replace(&mut user.locked, true) {
             return Err(Rejection::in_use());
         }
-        let mut snapshot = pop3_proto::Maildrop::new();
+        let mut snapshot = pop3_proto::Snapshot::new();
         for message in &user.messages {
             let uid = message.uid.to_string();
             if let Ok(uid) = UniqueId::parse(uid.as_bytes()) {

@@ -20,7 +20,7 @@ pub use admitted::{Admitted, admit};
 pub use peer::{Peer, SessionId};
 pub use place::Place;
 pub use proxy::Proxy;
-pub use report::Report;
+pub use report::SessionReport;
 pub use sasl::Sasl;
 pub use service::{Service, Welcome, is_of_one_connection};
 pub use sessions::Sessions;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use pop3_proto::Rejection;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::Connection;
+use pop3_proto::server::ServerConnection;
 
 use crate::backend::Backend as _;
 use crate::stop::Stop;
@@ -72,13 +72,13 @@ pub async fn serve<T: Transport, S: Service>(
 /// Who the client was, and how its session went.
 struct Served<T, B> {
     peer: Peer,
-    report: Report,
+    report: SessionReport,
     /// The connection, where somebody else goes on with it.
     taken: Option<TakenOver<T, B>>,
 }
 
-impl<T, B> From<(Peer, Report)> for Served<T, B> {
-    fn from((peer, report): (Peer, Report)) -> Self {
+impl<T, B> From<(Peer, SessionReport)> for Served<T, B> {
+    fn from((peer, report): (Peer, SessionReport)) -> Self {
         Self { peer, report, taken: None }
     }
 }
@@ -99,7 +99,7 @@ async fn serve_to_end<T: Transport, S: Service>(
             Ok(header) => peer.came_through(&header),
             Err(failure) => {
                 peer.place = Place::none();
-                return (peer, Report::failed_start("PROXY header", failure, begun.elapsed())).into();
+                return (peer, SessionReport::failed_start("PROXY header", failure, begun.elapsed())).into();
             }
         }
     }
@@ -113,7 +113,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                 }
                 return (
                     link.into_peer(),
-                    Report::unserved(unwelcome.close, unwelcome.error, begun.elapsed()),
+                    SessionReport::unserved(unwelcome.close, unwelcome.error, begun.elapsed()),
                 )
                     .into();
             }
@@ -124,7 +124,7 @@ async fn serve_to_end<T: Transport, S: Service>(
             Ok(transport) => transport,
             Err(failure) => {
                 let (close, error) = failure.of_handshake();
-                return (link.into_peer(), Report::unserved(close, error, begun.elapsed())).into();
+                return (link.into_peer(), SessionReport::unserved(close, error, begun.elapsed())).into();
             }
         };
     }
@@ -135,7 +135,7 @@ async fn serve_to_end<T: Transport, S: Service>(
         }
     }
     let channel = link.channel(trusted);
-    let mut connection = Connection::new(Arc::clone(&config), channel, timestamp, opened);
+    let mut connection = ServerConnection::new(Arc::clone(&config), channel, timestamp, opened);
     connection.set_trusted_proxy(trusted_proxy);
     let mut session = Session::new(connection, backend, Exchanges::new(sasl), link.tls());
     let ended = loop {
@@ -144,7 +144,11 @@ async fn serve_to_end<T: Transport, S: Service>(
             End::TakenOver(ended, backend, unread) => {
                 let rest = (&ended, backend, unread);
                 let taken = Some(TakenOver::new(transport, rest, link.peer().clone(), end));
-                return Served { peer: link.into_peer(), report: Report::new(ended, begun.elapsed()), taken };
+                return Served {
+                    peer: link.into_peer(),
+                    report: SessionReport::new(ended, begun.elapsed()),
+                    taken,
+                };
             }
             End::Proxied(mut proxied, client) => {
                 link.speaks_for(client);
@@ -157,7 +161,10 @@ async fn serve_to_end<T: Transport, S: Service>(
                 transport = match switches.race(Box::pin(transport.secure(login_deadline))).await {
                     Ok(transport) => transport,
                     Err(failure) => {
-                        return (link.into_peer(), Report::new(suspended.failed(failure), begun.elapsed()))
+                        return (
+                            link.into_peer(),
+                            SessionReport::new(suspended.failed(failure), begun.elapsed()),
+                        )
                             .into();
                     }
                 };
@@ -182,7 +189,7 @@ async fn serve_to_end<T: Transport, S: Service>(
     // Where another connection has the place already, there is no farewell; nor is it waited for beyond the cut.
     let deadline = transport.now().after(CLOSE_TIMEOUT);
     let _ = end.before(transport.close(deadline)).await;
-    (link.into_peer(), Report::new(ended, duration)).into()
+    (link.into_peer(), SessionReport::new(ended, duration)).into()
 }
 
 /// How long the header of a proxy may take. Proxies send it with the first octets.

@@ -16,7 +16,7 @@ use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
 
-use crate::backend::{Admission, Backend, Context, Credentials};
+use crate::backend::{Admission, Backend, Context, LoginAttempt};
 use crate::server::Peer;
 use crate::tls::TlsInfo;
 
@@ -30,7 +30,7 @@ use crate::tls::TlsInfo;
 ///
 /// ```
 /// use std::io::Cursor;
-/// use pop3_driver::backend::{Context, Credentials, Proof};
+/// use pop3_driver::backend::{Context, LoginAttempt, Proof};
 /// use pop3_driver::server::Peer;
 /// use pop3_driver::store::{Maildrop, Store};
 /// use pop3_proto::server::{Accepted, Extent};
@@ -44,13 +44,13 @@ use crate::tls::TlsInfo;
 /// impl Store for Fixed {
 ///     type Maildrop = Open;
 ///
-///     fn open(&self, credentials: &Credentials, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
+///     fn open(&self, credentials: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
 ///         match &credentials.proof {
 ///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {}
 ///             _ => return Err(Rejection::credentials()),
 ///         }
 ///         let uid = UniqueId::parse(b"welcome").map_err(|_| Rejection::temporary("try again later"))?;
-///         let mut snapshot = pop3_proto::Maildrop::new();
+///         let mut snapshot = pop3_proto::Snapshot::new();
 ///         // The size on the wire, with CRLF line ends.
 ///         snapshot.push(dots::wire_size(WELCOME), uid);
 ///         Ok((Accepted::new(snapshot), Open))
@@ -113,7 +113,7 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the rejection that the client is told.
     fn open(
         &self,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
         peer: &Peer,
         context: &Context,
     ) -> Result<(Accepted, Self::Maildrop), Rejection>;
@@ -143,7 +143,7 @@ pub trait Maildrop: Send + 'static {
 }
 
 /// A place to run blocking calls, such as a thread pool. Each adapter has one.
-pub trait Pool: Clone + Send + Sync + 'static {
+pub trait BlockingPool: Clone + Send + Sync + 'static {
     /// Runs the call where it may block, and returns its result. If the future is dropped, the call still runs to
     /// completion.
     ///
@@ -160,7 +160,7 @@ pub trait Pool: Clone + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct Inline;
 
-impl Pool for Inline {
+impl BlockingPool for Inline {
     async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         Ok(call())
     }
@@ -177,14 +177,14 @@ pub struct Blocking<S: Store, P> {
     maildrop: Pooled<S::Maildrop, P>,
 }
 
-impl<S: Store, P: Pool> Blocking<S, P> {
+impl<S: Store, P: BlockingPool> Blocking<S, P> {
     /// Creates the backend of a session with this peer.
     pub fn new(store: Arc<S>, pool: P, peer: Peer) -> Self {
         Self { store, peer, maildrop: Pooled::new(pool) }
     }
 }
 
-impl<S: Store, P: Pool> Backend for Blocking<S, P> {
+impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
     type Message = Chunks<<S::Maildrop as Maildrop>::Message, P>;
 
     fn secured(&mut self, tls: &TlsInfo) {
@@ -217,7 +217,7 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
 
     async fn authenticate(
         &mut self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let (store, peer, context) = (Arc::clone(&self.store), self.peer.clone(), context.clone());
@@ -240,7 +240,7 @@ impl<S: Store, P: Pool> Backend for Blocking<S, P> {
 
 /// Runs a call in the pool. If the call panics, the panic continues here, whatever the pool does with panics. It
 /// ends this session and no other.
-async fn run<P: Pool, T: Send + 'static>(
+async fn run<P: BlockingPool, T: Send + 'static>(
     pool: &P,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
@@ -251,7 +251,7 @@ async fn run<P: Pool, T: Send + 'static>(
 }
 
 /// What a call returned, or its panic. A type of its own, because Rust 1.89 can't prove that the future of a
-/// [`Pool`] is `Send` if its output names a trait object.
+/// [`BlockingPool`] is `Send` if its output names a trait object.
 struct Outcome<T>(thread::Result<T>);
 
 fn fault() -> Rejection {

@@ -13,7 +13,7 @@ pub use listing::ListingError;
 /// Why a fetch ended early. What was stored until then is remembered. The rest stays on the server.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Error {
+pub enum FetchError {
     /// The target or the state file cannot be used. The text names it and says what to do.
     Unusable(String),
     /// Another process is fetching the account into the target, or uses the state file. The text says which.
@@ -21,7 +21,7 @@ pub enum Error {
     /// A message could not be stored, or the state file could not be written.
     Store(io::Error),
     /// An error of the server or the connection.
-    Client(client::Error),
+    Client(client::ClientError),
     /// The listing of the server is unreliable. Nothing was fetched or deleted.
     Listing(ListingError),
     /// This message was received twice with different content: replies and commands are out of step. From this
@@ -29,17 +29,17 @@ pub enum Error {
     OutOfStep(MessageNumber),
 }
 
-impl Error {
+impl FetchError {
     pub(crate) fn unusable(text: impl Into<String>) -> Self {
         Self::Unusable(text.into())
     }
 
     /// Whether replies can't be paired with commands any more.
     pub(crate) const fn is_out_of_step(&self) -> bool {
-        use pop3_proto::client::Error as Protocol;
+        use pop3_proto::client::ProtocolError as Protocol;
         match self {
             Self::OutOfStep(_) => true,
-            Self::Client(client::Error::Protocol(error)) => {
+            Self::Client(client::ClientError::Protocol(error)) => {
                 matches!(error, Protocol::OutOfStep(_) | Protocol::Unsolicited(_) | Protocol::LineTooLong(_))
             }
             Self::Client(_) | Self::Store(_) | Self::Listing(_) | Self::Unusable(_) | Self::Running(_) => {
@@ -49,7 +49,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(text) | Self::Running(text) => f.write_str(text),
@@ -68,7 +68,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
+impl core::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
@@ -79,20 +79,20 @@ impl core::error::Error for Error {
     }
 }
 
-impl From<client::Error> for Error {
-    fn from(error: client::Error) -> Self {
+impl From<client::ClientError> for FetchError {
+    fn from(error: client::ClientError) -> Self {
         // What a receiver of ours has said is no fault of the server's.
-        if let client::Error::Store(error) = error { Self::Store(error) } else { Self::Client(error) }
+        if let client::ClientError::Store(error) = error { Self::Store(error) } else { Self::Client(error) }
     }
 }
 
-impl From<io::Error> for Error {
+impl From<io::Error> for FetchError {
     fn from(error: io::Error) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<ListingError> for Error {
+impl From<ListingError> for FetchError {
     fn from(error: ListingError) -> Self {
         Self::Listing(error)
     }

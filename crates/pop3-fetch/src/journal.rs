@@ -25,7 +25,7 @@ use pop3_driver::Stop;
 
 use log::Log;
 use pop3_seen::{Absence, Forgetting, Seen};
-pub(crate) use pop3_seen::{Census, Content, Day, Entry, Id, Key, Memory};
+pub(crate) use pop3_seen::{Census, Content, Day, Id, Key, Memory, SeenEntry};
 #[cfg(test)]
 use record::Record;
 use state_file::{Header, StateFile};
@@ -35,7 +35,7 @@ pub(crate) use traits::Traits;
 use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
 use crate::target::real_path;
-use crate::{Error, Target};
+use crate::{FetchError, Target};
 
 /// The book of what was fetched, in the state file, which this process has alone.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) struct Unsure {
 #[derive(Clone, Debug)]
 pub(crate) struct Intent {
     pub(crate) id: Id,
-    pub(crate) entry: Entry,
+    pub(crate) entry: SeenEntry,
     pub(crate) token: String,
 }
 
@@ -75,11 +75,11 @@ impl Journal {
         account: &str,
         target: &str,
         stop: &Stop,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, FetchError> {
         // However it is spelled, it has one lock, and a link to it stays one.
         let path = &real_path(&**disk, path);
         let failed = |error: io::Error| {
-            Error::unusable(format!("the state file {} can't be used: {error}", path.display()))
+            FetchError::unusable(format!("the state file {} can't be used: {error}", path.display()))
         };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             disk.make_folders(folder, 0o777).map_err(failed)?;
@@ -87,7 +87,7 @@ impl Journal {
         let spot = Spot::at(&**disk, path).map_err(failed)?;
         let lock = spot.beside(".lock").open(PRIVATE).map_err(failed)?;
         if !wait_for(&**disk, &*lock, stop).map_err(failed)? {
-            return Err(Error::Running(format!(
+            return Err(FetchError::Running(format!(
                 "another fetch is using the state file {}; wait until it has finished",
                 path.display()
             )));
@@ -101,7 +101,7 @@ impl Journal {
             Err(error) => return Err(failed(error)),
         };
         if log.header.is_none() && !is_new {
-            return Err(Error::unusable(format!(
+            return Err(FetchError::unusable(format!(
                 "{} is not a state file of this program, or is damaged; use another state file, or \
                  remove this one",
                 path.display()
@@ -110,14 +110,14 @@ impl Journal {
         let (name, owner, old_target) =
             log.header.take().unwrap_or_else(|| (fresh_name(&**disk), account.to_owned(), target.to_owned()));
         if owner != account {
-            return Err(Error::unusable(format!(
+            return Err(FetchError::unusable(format!(
                 "the state file {} belongs to {owner}, not to {account}; use another state file",
                 path.display()
             )));
         }
         let is_moved = !Target::is_named_by(&**disk, target, &old_target);
         if is_moved && !log.tail.is_empty() {
-            return Err(Error::unusable(format!(
+            return Err(FetchError::unusable(format!(
                 "the state file {} records an interrupted fetch to {old_target}; run that fetch again first",
                 path.display()
             )));

@@ -12,12 +12,12 @@
 //! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes
 //! them to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run:
 //! it lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
-//! that](Options::with_delete), and ends the session.
+//! that](FetchOptions::with_delete), and ends the session.
 //!
 //! ```
 //! use std::io::Read as _;
 //!
-//! use pop3_fetch::{Fetch, Options};
+//! use pop3_fetch::{Fetch, FetchOptions};
 //! use pop3_tokio::{Security, connect};
 //!
 //! # use std::io::{BufRead as _, BufReader, Write as _};
@@ -44,7 +44,7 @@
 //! # let (tickets, new) = std::sync::mpsc::channel();
 //! # let open_ticket = move |text: String| tickets.send(text).map_err(std::io::Error::other);
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let options = Options::new().with_delete(true);
+//! let options = FetchOptions::new().with_delete(true);
 //! let mut fetch = Fetch::deliver_to(
 //!     move |message| {
 //!         let mut octets = Vec::new();
@@ -79,9 +79,9 @@
 //!   verifies that replies and commands are in step. Messages in doubt are fetched again and compared.
 //! - **A broken listing does no harm.** An account keeps the way in which its messages are
 //!   [recognised](RecognisedBy). Messages that are missing from a listing are remembered for
-//!   [weeks](Options::with_forget_after).
+//!   [weeks](FetchOptions::with_forget_after).
 //! - **It leaves the process alone.** The library prints nothing, installs no signal handlers, and never exits. It
-//!   reports [events](Fetch::on_event) and [errors](Error) to the caller. A [`Stop`](pop3_driver::Stop) ends a run
+//!   reports [events](Fetch::on_event) and [errors](FetchError) to the caller. A [`Stop`](pop3_driver::Stop) ends a run
 //!   early.
 //! - **Files are written with blocking calls**, between the reads of the session. On a runtime with other tasks,
 //!   give the fetch its own thread.
@@ -111,11 +111,11 @@ mod sink;
 mod spot;
 mod target;
 
-pub use error::{Error, ListingError};
+pub use error::{FetchError, ListingError};
 pub use fetch::{Fetch, account, default_state};
 pub use journal::RecognisedBy;
-pub use notice::{Event, Notice};
-pub use options::Options;
-pub use report::Report;
-pub use sink::Message;
+pub use notice::{FetchEvent, Notice};
+pub use options::FetchOptions;
+pub use report::FetchReport;
+pub use sink::FetchedMessage;
 pub use target::Target;

@@ -9,7 +9,7 @@ use pop3_text::Escaped;
 /// What a fetch tells while it runs. Nothing depends on whether anybody listens.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum FetchEvent<'a> {
     /// The listing has come: so many messages will be fetched, and so many octets, by the server's count.
     Planned {
         /// How many messages.
@@ -32,7 +32,7 @@ pub enum Event<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A message is skipped: it is larger than [wanted](crate::Options::with_max_size).
+    /// A message is skipped: it is larger than [wanted](crate::FetchOptions::with_max_size).
     TooLarge {
         /// The message.
         message: MessageNumber,

@@ -5,21 +5,21 @@ use pop3_proto::Octets;
 
 use crate::RecognisedBy;
 
-/// The default of [`Options::with_forget_after`], in days.
+/// The default of [`FetchOptions::with_forget_after`], in days.
 const FORGET_AFTER: u32 = 90;
 
 /// What to fetch, and whether to delete it from the server. By default, all new messages are fetched and none is
 /// deleted.
 ///
 /// ```
-/// use pop3_fetch::Options;
+/// use pop3_fetch::FetchOptions;
 ///
-/// let options = Options::new().with_delete(true).with_limit(Some(500)).with_max_size(Some(25_000_000));
+/// let options = FetchOptions::new().with_delete(true).with_limit(Some(500)).with_max_size(Some(25_000_000));
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Options {
+pub struct FetchOptions {
     /// Also fetch messages that were fetched before.
     pub all: bool,
     /// Delete messages that are stored.
@@ -36,7 +36,7 @@ pub struct Options {
     pub stop: Stop,
 }
 
-impl Default for Options {
+impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             all: false,
@@ -50,7 +50,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl FetchOptions {
     /// All new messages; nothing is deleted.
     #[must_use]
     pub fn new() -> Self {
@@ -102,7 +102,7 @@ impl Options {
     }
 
     /// Ends the run early and cleanly when this switch is stopped. Give the client [the same
-    /// switch](pop3_driver::client::Options::stop), so that it stops waiting for the server.
+    /// switch](pop3_driver::client::ClientOptions::stop), so that it stops waiting for the server.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;

@@ -5,7 +5,7 @@ use core::fmt;
 /// The numbers of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct FetchReport {
     /// New messages that are stored.
     pub fetched: u64,
     /// Their octets, as the server has them, with CRLF.
@@ -14,9 +14,9 @@ pub struct Report {
     pub known: u64,
     /// Messages that the server did not send, or did not send correctly.
     pub failed: u64,
-    /// Messages that were skipped because they are larger than [wanted](crate::Options::with_max_size).
+    /// Messages that were skipped because they are larger than [wanted](crate::FetchOptions::with_max_size).
     pub too_large: u64,
-    /// Messages left to the next run, because of the [limit](crate::Options::with_limit) or because this run ended
+    /// Messages left to the next run, because of the [limit](crate::FetchOptions::with_limit) or because this run ended
     /// early.
     pub left: u64,
     /// Messages whose deletion the server has confirmed.
@@ -25,7 +25,7 @@ pub struct Report {
     pub not_deleted: u64,
 }
 
-impl Report {
+impl FetchReport {
     /// Returns whether everything that was wanted was done. Messages skipped on purpose do not count.
     #[must_use]
     pub const fn is_well(&self) -> bool {
@@ -45,7 +45,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FetchReport {
     /// The figures in one line; of all but the first one those that are not 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.fetched == 1 { "" } else { "s" };
@@ -72,17 +72,20 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_told() {
-        let report = Report { fetched: 1, octets: 5, failed: 2, ..Report::default() };
+        let report = FetchReport { fetched: 1, octets: 5, failed: 2, ..FetchReport::default() };
         assert_eq!(report.to_string(), "1 message fetched (5 octets), 2 failed");
-        assert!(Report { failed: 1, ..Report::default() }.is_begun() && !Report::default().is_begun());
+        assert!(
+            FetchReport { failed: 1, ..FetchReport::default() }.is_begun()
+                && !FetchReport::default().is_begun()
+        );
     }
 
     #[test]
     fn what_is_skipped_on_purpose_was_not_wanted() {
-        let report = Report { fetched: 1, octets: 5, failed: 2, ..Report::default() };
+        let report = FetchReport { fetched: 1, octets: 5, failed: 2, ..FetchReport::default() };
         assert!(!report.is_well() && !report.is_whole());
-        let report = Report { known: 3, left: 1, deleted: 1, too_large: 2, ..Report::default() };
+        let report = FetchReport { known: 3, left: 1, deleted: 1, too_large: 2, ..FetchReport::default() };
         assert!(report.is_well() && !report.is_whole());
-        assert!(Report { known: 3, deleted: 1, ..Report::default() }.is_whole());
+        assert!(FetchReport { known: 3, deleted: 1, ..FetchReport::default() }.is_whole());
     }
 }

@@ -25,8 +25,8 @@ use pop3_seen::Key;
 use pop3_text::reasons;
 
 use crate::spot::Spot;
-use crate::{Error, Target};
-pub use handed::Message;
+use crate::{FetchError, Target};
+pub use handed::FetchedMessage;
 pub(crate) use handed::{Deliver, Handed};
 pub(crate) use turn::Turn;
 
@@ -95,8 +95,8 @@ pub(crate) fn open(
     name: &str,
     account: &str,
     stop: &Stop,
-) -> Result<(Box<dyn Sink>, Option<Turn>), Error> {
-    let failed = |error| Error::unusable(format!("{target} can't be used: {}", reasons(&error)));
+) -> Result<(Box<dyn Sink>, Option<Turn>), FetchError> {
+    let failed = |error| FetchError::unusable(format!("{target} can't be used: {}", reasons(&error)));
     let account = Key::of_uid(account.as_bytes());
     let opened = || -> io::Result<(Box<dyn Sink>, Option<Spot>)> {
         let lock = format!(".pop3-{account}.lock");
@@ -122,7 +122,7 @@ pub(crate) fn open(
     let Some(lock) = lock else { return Ok((sink, None)) };
     match Turn::take(&**disk, lock, stop).map_err(failed)? {
         Some(turn) => Ok((sink, Some(turn))),
-        None => Err(Error::Running(format!(
+        None => Err(FetchError::Running(format!(
             "another fetch of this account into {target} is running; wait until it has finished"
         ))),
     }

@@ -6,19 +6,19 @@ use std::io;
 /// Why a recording was not read to its end. What was read before is reported all the same.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Error {
+pub enum LintError {
     /// Reading has failed.
     Io(io::Error),
     /// It is no transcript and no capture, or is cut off; the text says where and how.
     Unreadable(String),
-    /// There is no session in the capture: no connection to one of the [ports](crate::Options::ports) that a server has
+    /// There is no session in the capture: no connection to one of the [ports](crate::LintOptions::ports) that a server has
     /// answered.
     NothingCaptured,
     /// There is no session in the transcript: no line begins with `C:` or `S:`.
     NothingSaid,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for LintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(_) => f.write_str("reading failed"),
@@ -29,7 +29,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
+impl core::error::Error for LintError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),

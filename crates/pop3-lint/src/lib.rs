@@ -6,16 +6,16 @@
 //! [observer](pop3_observer), and writes the dialogues with the violations. Each [`Rule`] names its RFC.
 //!
 //! ```
-//! use pop3_lint::{Form, Level, Linter, Options};
+//! use pop3_lint::{Form, Severity, Linter, LintOptions};
 //!
 //! let transcript = b"S: +OK hi\nC: QUIT\nS: +ok bye\n<EOF>\n";
 //! let mut text = String::new();
-//! let mut linter = Linter::new(Options::new().with_form(Form::Violations), |piece| text.push_str(piece));
+//! let mut linter = Linter::new(LintOptions::new().with_form(Form::Violations), |piece| text.push_str(piece));
 //! linter.read(&transcript[..])?;
 //! let summary = linter.finish();
-//! assert_eq!((summary.sessions, summary.violations(Level::Must)), (1, 1));
+//! assert_eq!((summary.sessions, summary.violations(Severity::Must)), (1, 1));
 //! assert!(text.starts_with("MUST server 1939-3.09: a status indicator that is not in upper case [QUIT]\n"));
-//! # Ok::<(), pop3_lint::Error>(())
+//! # Ok::<(), pop3_lint::LintError>(())
 //! ```
 //!
 //! # Transcripts
@@ -51,8 +51,8 @@ mod summary;
 mod tcp;
 mod transcript;
 
-pub use error::Error;
+pub use error::LintError;
 pub use linter::Linter;
-pub use options::{Form, Options};
-pub use pop3_observer::{Level, Rule, Side};
-pub use summary::Summary;
+pub use options::{Form, LintOptions};
+pub use pop3_observer::{Rule, Severity, Side};
+pub use summary::LintSummary;

@@ -3,22 +3,22 @@
 use core::fmt;
 use std::io::{self, Read};
 
-use crate::error::Error;
-use crate::options::Options;
+use crate::error::LintError;
+use crate::options::LintOptions;
 use crate::report::Report;
-use crate::summary::Summary;
+use crate::summary::LintSummary;
 use crate::{capture, transcript};
 
 /// Reads recordings of sessions, and writes what is found in them as text: whole lines, without anything that could
 /// harm a terminal. The text of a session comes when the session has ended.
 pub struct Linter<'o> {
-    options: Options,
+    options: LintOptions,
     report: Report<'o>,
 }
 
 impl<'o> Linter<'o> {
     /// A linter that writes to `out`.
-    pub fn new(options: Options, out: impl FnMut(&str) + 'o) -> Self {
+    pub fn new(options: LintOptions, out: impl FnMut(&str) + 'o) -> Self {
         let report = Report::new(options.least, options.form, Box::new(out));
         Self { options, report }
     }
@@ -27,27 +27,28 @@ impl<'o> Linter<'o> {
     ///
     /// # Errors
     /// When it can't be read to its end, or it contains no session.
-    pub fn read(&mut self, mut input: impl Read + Send) -> Result<(), Error> {
+    pub fn read(&mut self, mut input: impl Read + Send) -> Result<(), LintError> {
         let mut begin = Vec::new();
         // As many octets as tell what it is.
-        input.by_ref().take(4096).read_to_end(&mut begin).map_err(Error::Io)?;
+        input.by_ref().take(4096).read_to_end(&mut begin).map_err(LintError::Io)?;
         let is_capture = capture::is_capture(&begin);
         let input = io::Cursor::new(begin).chain(input);
         let before = self.report.sessions();
         if is_capture {
-            capture::read(input, self.options.ports.clone(), &mut self.report).map_err(Error::Unreadable)?;
+            capture::read(input, self.options.ports.clone(), &mut self.report)
+                .map_err(LintError::Unreadable)?;
         } else {
             transcript::read(io::BufReader::new(input), &mut self.report)?;
         }
         match (self.report.sessions() > before, is_capture) {
             (true, _) => Ok(()),
-            (false, true) => Err(Error::NothingCaptured),
-            (false, false) => Err(Error::NothingSaid),
+            (false, true) => Err(LintError::NothingCaptured),
+            (false, false) => Err(LintError::NothingSaid),
         }
     }
 
     /// Writes the summary, if there was a session, and returns it.
-    pub fn finish(self) -> Summary {
+    pub fn finish(self) -> LintSummary {
         self.report.finish()
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use pop3_observer::Level;
+use pop3_observer::Severity;
 
 /// What to write, and what to look at.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Options {
+pub struct LintOptions {
     /// The least that is told of. All violations are counted. Default: everything.
-    pub least: Level,
+    pub least: Severity,
     /// What is written. Default: [`Form::Dialogue`].
     pub form: Form,
     /// The server's ports in captures. Default: 110 and 1110.
@@ -28,7 +28,7 @@ pub enum Form {
     Json,
 }
 
-impl Options {
+impl LintOptions {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -37,7 +37,7 @@ impl Options {
 
     /// Sets [`least`](Self::least).
     #[must_use]
-    pub fn with_least(self, least: Level) -> Self {
+    pub fn with_least(self, least: Severity) -> Self {
         Self { least, ..self }
     }
 
@@ -55,8 +55,8 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for LintOptions {
     fn default() -> Self {
-        Self { least: Level::Practice, form: Form::Dialogue, ports: [110, 1110].into() }
+        Self { least: Severity::Practice, form: Form::Dialogue, ports: [110, 1110].into() }
     }
 }

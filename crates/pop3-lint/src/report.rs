@@ -3,13 +3,13 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use pop3_observer::{Level, Rule, Side, Violation};
+use pop3_observer::{Rule, Severity, Side, Violation};
 use pop3_text::Escaped;
 use serde_json::json;
 
 use crate::options::Form;
 use crate::session::{Commands, Session, Told};
-use crate::summary::Summary;
+use crate::summary::LintSummary;
 
 /// How much text of one session is kept until it is written. Violations are counted all the same.
 const MAX_TEXT: usize = 4 << 20;
@@ -17,7 +17,7 @@ const MAX_TEXT: usize = 4 << 20;
 /// Writes sessions, one after the other.
 pub(super) struct Report<'o> {
     style: Style,
-    summary: Summary,
+    summary: LintSummary,
     out: Box<dyn FnMut(&str) + 'o>,
 }
 
@@ -37,13 +37,13 @@ pub(super) struct Page {
 
 #[derive(Clone, Copy, Debug)]
 struct Style {
-    least: Level,
+    least: Severity,
     form: Form,
 }
 
 impl<'o> Report<'o> {
-    pub(super) fn new(least: Level, form: Form, out: Box<dyn FnMut(&str) + 'o>) -> Self {
-        Self { style: Style { least, form }, summary: Summary::default(), out }
+    pub(super) fn new(least: Severity, form: Form, out: Box<dyn FnMut(&str) + 'o>) -> Self {
+        Self { style: Style { least, form }, summary: LintSummary::default(), out }
     }
 
     /// How many sessions were written.
@@ -85,7 +85,7 @@ impl<'o> Report<'o> {
     }
 
     /// Writes the summary, if there was a session.
-    pub(super) fn finish(mut self) -> Summary {
+    pub(super) fn finish(mut self) -> LintSummary {
         if self.summary.sessions > 0 {
             let text = match self.style.form {
                 Form::Json => self.summary.json(),

@@ -1,6 +1,6 @@
 //! One session: the observer, and its events as lines of text.
 
-use pop3_observer::{Config, Event, Observer, Sent, Side, Violation};
+use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Sent, Side, Violation};
 use pop3_text::Escaped;
 
 /// A session that is observed.
@@ -36,7 +36,7 @@ const MAX_COMMANDS: usize = 1024;
 
 impl Session {
     pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { observer: Observer::new(Config::new()), name: name.into(), silent: false }
+        Self { observer: Observer::new(ObserverConfig::new()), name: name.into(), silent: false }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -56,7 +56,7 @@ impl Session {
         tell: &mut dyn FnMut(Told<'_>),
     ) {
         let silent = self.silent;
-        let mut sink = |event: Event<'_>| {
+        let mut sink = |event: ObserverEvent<'_>| {
             if !silent {
                 told(event, commands, tell);
             }
@@ -68,7 +68,7 @@ impl Session {
     }
 
     pub(super) fn ended(&mut self, side: Side, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>)) {
-        let mut sink = |event: Event<'_>| told(event, commands, tell);
+        let mut sink = |event: ObserverEvent<'_>| told(event, commands, tell);
         match side {
             Side::Client => self.observer.client_end(&mut sink),
             Side::Server => self.observer.server_end(&mut sink),
@@ -93,39 +93,39 @@ impl Commands {
     }
 }
 
-fn told(event: Event<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>)) {
+fn told(event: ObserverEvent<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>)) {
     let line = |who: char, octets: &[u8]| Told::Line(format!("{who}: {}", Escaped::new(octets)));
     match event {
-        Event::Greeting { line: text, .. }
-        | Event::Reply { line: text, .. }
-        | Event::Stray { line: text } => {
+        ObserverEvent::Greeting { line: text, .. }
+        | ObserverEvent::Reply { line: text, .. }
+        | ObserverEvent::Stray { line: text } => {
             tell(line('S', text));
         }
-        Event::Line { line: text, .. } => tell(line('S', text)),
-        Event::Command(sent) => {
+        ObserverEvent::Line { line: text, .. } => tell(line('S', text)),
+        ObserverEvent::Command(sent) => {
             let text = shown(&sent);
             commands.push(sent.asked.number, text.clone());
             tell(Told::Command(format!("C: {text}")));
         }
-        Event::Response { octets: 0, .. } => tell(Told::Line("C: ".to_owned())),
-        Event::Response { cancels: true, .. } => tell(Told::Line("C: *".to_owned())),
-        Event::Response { octets, .. } => tell(Told::Line(format!("C: *** ({octets} octets)"))),
-        Event::Challenge { octets: 0, .. } => tell(Told::Line("S: + ".to_owned())),
-        Event::Challenge { octets, .. } => tell(Told::Line(format!("S: + *** ({octets} octets)"))),
-        Event::End { octets, lines, .. } => {
+        ObserverEvent::Response { octets: 0, .. } => tell(Told::Line("C: ".to_owned())),
+        ObserverEvent::Response { cancels: true, .. } => tell(Told::Line("C: *".to_owned())),
+        ObserverEvent::Response { octets, .. } => tell(Told::Line(format!("C: *** ({octets} octets)"))),
+        ObserverEvent::Challenge { octets: 0, .. } => tell(Told::Line("S: + ".to_owned())),
+        ObserverEvent::Challenge { octets, .. } => tell(Told::Line(format!("S: + *** ({octets} octets)"))),
+        ObserverEvent::End { octets, lines, .. } => {
             let word = if lines == 1 { "line" } else { "lines" };
             tell(Told::Line(format!("S: . ({lines} {word}, {octets} octets)")));
         }
-        Event::Opaque => tell(Told::Line("<the rest is TLS and can't be read>".to_owned())),
-        Event::Encrypted => tell(Told::Line("<TLS>".to_owned())),
-        Event::GaveUp => tell(Told::Lost("too many commands without a reply")),
-        Event::Ended(side) => tell(Told::Line(format!("<the {side} closes>"))),
-        Event::Violation(violation) => {
+        ObserverEvent::Opaque => tell(Told::Line("<the rest is TLS and can't be read>".to_owned())),
+        ObserverEvent::Encrypted => tell(Told::Line("<TLS>".to_owned())),
+        ObserverEvent::GaveUp => tell(Told::Lost("too many commands without a reply")),
+        ObserverEvent::Ended(side) => tell(Told::Line(format!("<the {side} closes>"))),
+        ObserverEvent::Violation(violation) => {
             let command = violation.command.and_then(|asked| commands.find(asked.number));
             tell(Told::Violation { violation: &violation, command });
         }
         // It was not asked for.
-        Event::Data { .. } => {}
+        ObserverEvent::Data { .. } => {}
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pop3_observer::{Level, Rule, Side};
+use pop3_observer::{Rule, Severity, Side};
 use serde_json::json;
 
 /// What was found in all sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Summary {
+pub struct LintSummary {
     /// How many sessions there were.
     pub sessions: u64,
     /// How many of them could not be followed to their ends.
@@ -19,15 +19,15 @@ pub struct Summary {
     pub rules: BTreeMap<Rule, u64>,
 }
 
-impl Summary {
+impl LintSummary {
     /// How many violations of this level there are.
     #[must_use]
-    pub fn violations(&self, level: Level) -> u64 {
+    pub fn violations(&self, level: Severity) -> u64 {
         self.rules.iter().filter(|(rule, _)| rule.level() == level).map(|(_, count)| count).sum()
     }
 
     fn levels(&self) -> [u64; 3] {
-        [Level::Must, Level::Should, Level::Practice].map(|level| self.violations(level))
+        [Severity::Must, Severity::Should, Severity::Practice].map(|level| self.violations(level))
     }
 
     /// The line in JSON.
@@ -47,14 +47,14 @@ impl Summary {
     }
 
     /// The lines for people, with the rules that are at least of this level.
-    pub(crate) fn text(&self, least: Level) -> String {
+    pub(crate) fn text(&self, least: Severity) -> String {
         let [must, should, practice] = self.levels();
         let mut text = format!("{}, {}", count(self.sessions, "session"), count(self.commands, "command"));
         if self.incomplete > 0 {
             text.push_str(&format!(" ({} not checked to the end)", self.incomplete));
         }
         text.push_str(&format!("; violations: {must} MUST, {should} SHOULD, {practice} practice"));
-        for level in [Level::Must, Level::Should, Level::Practice] {
+        for level in [Severity::Must, Severity::Should, Severity::Practice] {
             for side in [Side::Client, Side::Server] {
                 let rules =
                     self.rules.iter().filter(|(rule, _)| (rule.level(), rule.side()) == (level, side));

@@ -9,7 +9,7 @@ use std::io::{BufRead, Read};
 
 use pop3_observer::Side;
 
-use crate::error::Error;
+use crate::error::LintError;
 use crate::report::{Page, Report};
 
 /// The longest line of a transcript.
@@ -28,7 +28,7 @@ const LOGIN: [(Side, &[u8]); 5] = [
 ///
 /// # Errors
 /// The reason, when it can't be read or a line means nothing.
-pub(super) fn read(mut input: impl BufRead, report: &mut Report<'_>) -> Result<(), Error> {
+pub(super) fn read(mut input: impl BufRead, report: &mut Report<'_>) -> Result<(), LintError> {
     let mut reader = Reader { report, page: None, begun: false, over: false };
     let mut result = Ok(());
     let mut line = Vec::new();
@@ -38,14 +38,14 @@ pub(super) fn read(mut input: impl BufRead, report: &mut Report<'_>) -> Result<(
             Ok(0) => break,
             Ok(_) => {}
             Err(error) => {
-                result = Err(Error::Io(error));
+                result = Err(LintError::Io(error));
                 break;
             }
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if line.len() == MAX_LINE || !reader.line(text) {
-            result = Err(Error::Unreadable(format!("line {number} is not a line of a transcript")));
+            result = Err(LintError::Unreadable(format!("line {number} is not a line of a transcript")));
             break;
         }
     }

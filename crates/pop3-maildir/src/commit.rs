@@ -8,7 +8,7 @@ use pop3_proto::MessageNumber;
 use rustix::io::Errno;
 
 use crate::folders::Folders;
-use crate::name::{self, Folder};
+use crate::name::{self, MaildirFolder};
 use crate::patience::Patience;
 use crate::scan::{self, Entry};
 use crate::unique;
@@ -246,7 +246,7 @@ fn search(
 ///
 /// The system has no way to do both in one step. Who puts another file under the same name in
 /// between loses it; delivery never does, because it never uses a name twice.
-fn unlink(folders: &Folders<'_>, folder: Folder, name: &[u8], message: &Stat) -> Outcome {
+fn unlink(folders: &Folders<'_>, folder: MaildirFolder, name: &[u8], message: &Stat) -> Outcome {
     let found = match folders.stat(folder, name) {
         Ok(Some(found)) => found,
         Ok(None) => return Outcome::Elsewhere,
@@ -272,10 +272,10 @@ pub(crate) fn mark_seen<'e>(
     entries: impl Iterator<Item = &'e Entry>,
     report: &mut CommitReport,
 ) {
-    let (new, cur) = (folders.folder(Folder::New), folders.folder(Folder::Cur));
-    for entry in entries.filter(|entry| entry.folder == Folder::New) {
+    let (new, cur) = (folders.folder(MaildirFolder::New), folders.folder(MaildirFolder::Cur));
+    for entry in entries.filter(|entry| entry.folder == MaildirFolder::New) {
         let Some(name) = name::seen(&entry.name) else { continue };
-        let same = folders.stat(Folder::New, &entry.name);
+        let same = folders.stat(MaildirFolder::New, &entry.name);
         if same.is_ok_and(|found| found.is_some_and(|found| found.same_content(&entry.stat)))
             && unique::rename(new, &entry.name, cur, &name).is_ok()
         {
@@ -289,7 +289,7 @@ pub(crate) fn sync(folders: &Folders<'_>, report: &mut CommitReport) {
     if report.removed == 0 && report.seen == 0 {
         return;
     }
-    for folder in Folder::BOTH {
+    for folder in MaildirFolder::BOTH {
         if let Err(error) = folders.folder(folder).sync() {
             report.unsynced = Some(error);
         }

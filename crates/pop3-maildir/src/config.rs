@@ -6,7 +6,7 @@ use std::io;
 /// How a [`Maildir`](crate::Maildir) is opened and what happens at its commit.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Config {
+pub struct MaildirConfig {
     /// Make the Maildir when there is none. Default `false`: a missing Maildir is more often a
     /// mistyped path or a disk that is not mounted than a new user.
     pub create: bool,
@@ -49,7 +49,7 @@ pub enum EightBitHeaders {
     Convert(fn(&[u8]) -> Vec<u8>),
 }
 
-impl Config {
+impl MaildirConfig {
     /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
@@ -114,7 +114,7 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for MaildirConfig {
     fn default() -> Self {
         Self::new()
     }

@@ -16,7 +16,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// There is no Maildir: no directory, or one without `new` and `cur`. A server may take this
-    /// for an empty maildrop, or set [`Config::with_create`](crate::Config::with_create).
+    /// for an empty maildrop, or set [`MaildirConfig::with_create`](crate::MaildirConfig::with_create).
     Missing {
         /// The Maildir.
         path: PathBuf,

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_disk::{Disk, File, Folder as Directory, Open, Stat};
 
-use crate::name::Folder;
+use crate::name::MaildirFolder;
 
 /// The directory of a Maildir, open: all that an idle session needs of it.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Root {
     }
 
     /// The path of a message, for people to read.
-    pub(crate) fn path_of(&self, folder: Folder, name: &[u8]) -> PathBuf {
+    pub(crate) fn path_of(&self, folder: MaildirFolder, name: &[u8]) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;
         self.path.join(folder.name()).join(std::ffi::OsStr::from_bytes(name))
     }
@@ -81,16 +81,16 @@ impl Folders<'_> {
         self.root.disk()
     }
 
-    pub(crate) fn folder(&self, folder: Folder) -> &dyn Directory {
+    pub(crate) fn folder(&self, folder: MaildirFolder) -> &dyn Directory {
         match folder {
-            Folder::New => &*self.new,
-            Folder::Cur => &*self.cur,
+            MaildirFolder::New => &*self.new,
+            MaildirFolder::Cur => &*self.cur,
         }
     }
 
     /// Calls `each` for all names in both folders that do not begin with a dot.
-    pub(crate) fn names(&self, mut each: impl FnMut(Folder, &[u8])) -> io::Result<()> {
-        for folder in Folder::BOTH {
+    pub(crate) fn names(&self, mut each: impl FnMut(MaildirFolder, &[u8])) -> io::Result<()> {
+        for folder in MaildirFolder::BOTH {
             self.folder(folder).list(&mut |name| {
                 if !name.starts_with(b".") {
                     each(folder, name);
@@ -118,12 +118,16 @@ impl Folders<'_> {
     }
 
     /// What a name stands for, `None` when there is no such name.
-    pub(crate) fn stat(&self, folder: Folder, name: &[u8]) -> io::Result<Option<Stat>> {
+    pub(crate) fn stat(&self, folder: MaildirFolder, name: &[u8]) -> io::Result<Option<Stat>> {
         self.folder(folder).stat(name)
     }
 
     /// Opens a message for reading: never waits, never follows a link.
-    pub(crate) fn open_message(&self, folder: Folder, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {
+    pub(crate) fn open_message(
+        &self,
+        folder: MaildirFolder,
+        name: &[u8],
+    ) -> io::Result<(Box<dyn File>, Stat)> {
         open_file(self.folder(folder), name)
     }
 }

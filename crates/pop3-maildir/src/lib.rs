@@ -21,14 +21,14 @@
 //! use std::path::PathBuf;
 //! use std::sync::Arc;
 //!
-//! use pop3_driver::backend::{Context, Credentials, Proof};
-//! use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+//! use pop3_driver::backend::{Context, LoginAttempt, Proof};
+//! use pop3_driver::server::{Entrance, Peer, SessionReport, Service, Welcome};
 //! use pop3_driver::store::{Blocking, Inline, Store};
 //! use pop3_driver::{Stop, tls::Role};
 //! use pop3_maildir::{Delivery, Maildir};
 //! use pop3_proto::Rejection;
-//! use pop3_proto::server::{Accepted, Config};
-//! use pop3_std::{Client, Options, Security};
+//! use pop3_proto::server::{Accepted, ServerConfig};
+//! use pop3_std::{Client, ClientOptions, Security};
 //!
 //! struct Users {
 //!     folder: PathBuf,
@@ -37,7 +37,7 @@
 //! impl Store for Users {
 //!     type Maildrop = Maildir;
 //!
-//!     fn open(&self, credentials: &Credentials, _: &Peer, _: &Context) -> Result<(Accepted, Maildir), Rejection> {
+//!     fn open(&self, credentials: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Maildir), Rejection> {
 //!         match &credentials.proof {
 //!             Proof::Password(password) if credentials.name == b"mrose" && password.same_octets(b"tanstaaf") => {}
 //!             _ => return Err(Rejection::credentials()),
@@ -55,10 +55,10 @@
 //!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
 //!         let backend = Blocking::new(Arc::clone(&self.0), Inline::default(), peer.clone());
 //!         // This example has no TLS. Trust only connections from this machine.
-//!         Ok(Welcome::new(Config::new().into(), backend).with_trusted(true))
+//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(true))
 //!     }
 //!
-//!     fn ended(&self, _: &Peer, _: &Report) {}
+//!     fn ended(&self, _: &Peer, _: &SessionReport) {}
 //! }
 //!
 //! let folder = tempfile::tempdir()?;
@@ -74,7 +74,7 @@
 //! let server =
 //!     std::thread::spawn(move || pop3_std::serve(&listener, Entrance::Plain, &Role::None, &mail, &until));
 //!
-//! let mut client = Client::connect("127.0.0.1", port, Security::TrustedPlaintext, Options::new())?;
+//! let mut client = Client::connect("127.0.0.1", port, Security::TrustedPlaintext, ClientOptions::new())?;
 //! client.login(b"mrose", b"tanstaaf")?;
 //! assert_eq!(client.stat()?.octets, 26); // Each LF counts as CRLF.
 //! client.quit()?;
@@ -118,11 +118,11 @@ mod uid;
 mod unique;
 
 pub use commit::{CommitError, CommitFailure, CommitReport};
-pub use config::{Config, EightBitHeaders};
+pub use config::{EightBitHeaders, MaildirConfig};
 pub use delivery::{Delivered, Delivering, Delivery, DeliveryError};
 pub use error::{FetchError, OpenError};
 pub use lf::CrlfToLf;
-pub use maildir::{Maildir, Summary};
+pub use maildir::{Maildir, MaildirSummary};
 pub use message::MessageFile;
-pub use name::Folder;
+pub use name::MaildirFolder;
 pub use scan::{SkipReason, Skipped};

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pop3_disk::{Disk, System};
-use pop3_proto::{Deletions, Maildrop, MessageNumber};
+use pop3_proto::{Deletions, MessageNumber, Snapshot};
 
 use crate::commit::{self, CommitReport};
-use crate::config::{Config, EightBitHeaders};
+use crate::config::{EightBitHeaders, MaildirConfig};
 use crate::error::{FetchError, OpenError};
 use crate::folders::{Folders, Root};
 use crate::lock::Lock;
 use crate::message::MessageFile;
 use crate::patience::Patience;
 use crate::scan::{self, Entry, Skipped, SkippedFiles};
-use crate::snapshot::Snapshot;
+use crate::snapshot::Scan;
 use crate::substitute;
 
 /// A Maildir that this session has for itself, and what it held when it was opened.
@@ -50,8 +50,8 @@ use crate::substitute;
 pub struct Maildir {
     root: Root,
     entries: Vec<Entry>,
-    maildrop: Maildrop,
-    summary: Summary,
+    maildrop: Snapshot,
+    summary: MaildirSummary,
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
     seen_flag: bool,
@@ -64,7 +64,7 @@ pub struct Maildir {
 /// What opening a Maildir took, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Summary {
+pub struct MaildirSummary {
     /// Messages in the snapshot.
     pub messages: usize,
     /// Files that had to be read to count their size. The sizes of the others were known.
@@ -74,19 +74,19 @@ pub struct Summary {
 }
 
 impl Maildir {
-    /// Locks the Maildir and makes the snapshot, with the default [`Config`].
+    /// Locks the Maildir and makes the snapshot, with the default [`MaildirConfig`].
     ///
     /// # Errors
     /// See [`OpenError`]. The lock is free again then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(path, &Config::default())
+        Self::open_with(path, &MaildirConfig::default())
     }
 
     /// Locks the Maildir and makes the snapshot.
     ///
     /// # Errors
     /// See [`OpenError`]. The lock is free again then.
-    pub fn open_with(path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
+    pub fn open_with(path: impl AsRef<Path>, config: &MaildirConfig) -> Result<Self, OpenError> {
         Self::open_on(&System::shared(), path, config)
     }
 
@@ -94,13 +94,17 @@ impl Maildir {
     ///
     /// # Errors
     /// See [`OpenError`]. The lock is free again then.
-    pub fn open_on(disk: &Arc<dyn Disk>, path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
+    pub fn open_on(
+        disk: &Arc<dyn Disk>,
+        path: impl AsRef<Path>,
+        config: &MaildirConfig,
+    ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         Patience::new(config.on_shortage, Patience::LOGIN)
             .insist(&**disk, || Self::try_open_on(disk, path, config))
     }
 
-    fn try_open_on(disk: &Arc<dyn Disk>, path: &Path, config: &Config) -> Result<Self, OpenError> {
+    fn try_open_on(disk: &Arc<dyn Disk>, path: &Path, config: &MaildirConfig) -> Result<Self, OpenError> {
         let open = || {
             let root = Root::open(disk, path, config.create)?;
             // Looked for before the lock file is made, which belongs into a Maildir only.
@@ -120,20 +124,20 @@ impl Maildir {
     /// The unique-id of a message is a hash of its file name without the flags. It stays the same
     /// when flags change or the file moves from `new` to `cur`, and tells nothing about the host.
     #[must_use]
-    pub const fn maildrop(&self) -> &Maildrop {
+    pub const fn maildrop(&self) -> &Snapshot {
         &self.maildrop
     }
 
     /// Hands the snapshot out, to give it to the session without a copy. The other calls don't need
     /// it, but [`maildrop`](Self::maildrop) is empty afterwards.
     #[must_use]
-    pub fn take_maildrop(&mut self) -> Maildrop {
+    pub fn take_maildrop(&mut self) -> Snapshot {
         core::mem::take(&mut self.maildrop)
     }
 
     /// What opening took.
     #[must_use]
-    pub const fn summary(&self) -> Summary {
+    pub const fn summary(&self) -> MaildirSummary {
         self.summary
     }
 
@@ -256,11 +260,11 @@ impl Maildir {
         report
     }
 
-    fn snapshot(root: Root, lock: Lock, config: &Config) -> io::Result<Self> {
-        let Snapshot { entries, maildrop, measured, skipped, cache_error } =
-            Snapshot::take(&root.folders(config.create)?, config)?;
-        let summary = Summary { messages: entries.len(), measured, skipped: skipped.count };
-        let Config { seen_flag, eight_bit_headers, .. } = *config;
+    fn snapshot(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
+        let Scan { entries, maildrop, measured, skipped, cache_error } =
+            Scan::take(&root.folders(config.create)?, config)?;
+        let summary = MaildirSummary { messages: entries.len(), measured, skipped: skipped.count };
+        let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
             root,
             entries,

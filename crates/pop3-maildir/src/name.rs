@@ -6,14 +6,14 @@
 /// Which of the two folders of a Maildir a message lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Folder {
+pub enum MaildirFolder {
     /// `new`: delivered, not yet seen by a mail reader.
     New,
     /// `cur`: taken in by a mail reader.
     Cur,
 }
 
-impl Folder {
+impl MaildirFolder {
     /// Both, in the order in which they have to be read: mail moves from `new` to `cur`, so that a
     /// message may be met twice, but is not missed.
     pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];

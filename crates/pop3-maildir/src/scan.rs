@@ -6,10 +6,10 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 
-use pop3_disk::{Kind, Stat};
+use pop3_disk::{FileKind, Stat};
 
 use crate::folders::Folders;
-use crate::name::{self, Folder};
+use crate::name::{self, MaildirFolder};
 use crate::unique;
 
 /// How often the folders are read again because they changed meanwhile. POSIX does not say whether
@@ -25,7 +25,7 @@ const SKIPPED_MAX: usize = 100;
 /// A message that was found.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) folder: Folder,
+    pub(crate) folder: MaildirFolder,
     pub(crate) name: Box<[u8]>,
     pub(crate) stat: Stat,
     /// Whether the header is not ASCII, as far as that was looked at.
@@ -34,7 +34,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(folder: Folder, name: Box<[u8]>, stat: Stat) -> Self {
+    fn new(folder: MaildirFolder, name: Box<[u8]>, stat: Stat) -> Self {
         let delivered = name::delivery_time(&name);
         Self { folder, name, stat, eight_bit: false, delivered }
     }
@@ -56,7 +56,7 @@ impl Entry {
     }
 
     /// Folder and name, to see whether they changed.
-    pub(crate) fn place(&self) -> (Folder, Box<[u8]>) {
+    pub(crate) fn place(&self) -> (MaildirFolder, Box<[u8]>) {
         (self.folder, self.name.clone())
     }
 
@@ -72,7 +72,7 @@ impl Entry {
 #[non_exhaustive]
 pub struct Skipped {
     /// Where it lies.
-    pub folder: Folder,
+    pub folder: MaildirFolder,
     /// Its name, which may be anything: write it to a log in escaped form only.
     pub name: OsString,
     /// Why it was left out.
@@ -138,10 +138,10 @@ pub(crate) fn scan(folders: &Folders<'_>, skipped: &mut SkippedFiles) -> io::Res
     let mut messages = Vec::new();
     for entry in found(folders)? {
         let kind = entry.stat.kind;
-        if kind == Kind::File {
+        if kind == FileKind::File {
             messages.push(entry);
         } else {
-            let link = kind == Kind::Link;
+            let link = kind == FileKind::Link;
             skipped.add(entry, if link { SkipReason::Link } else { SkipReason::NotAFile });
         }
     }
@@ -159,7 +159,7 @@ fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
     let mut all = Vec::new();
     for round in 0..ROUNDS {
         let before = folders.changed()?;
-        let mut names: Vec<(Folder, Box<[u8]>)> = Vec::new();
+        let mut names: Vec<(MaildirFolder, Box<[u8]>)> = Vec::new();
         folders.names(|folder, name| names.push((folder, name.into())))?;
         let mut entries = Vec::with_capacity(names.len());
         for (folder, name) in names {
@@ -231,7 +231,7 @@ fn rename(folders: &Folders<'_>, entry: &Entry) -> Option<Entry> {
 pub(crate) struct Candidate {
     /// The place of the message in the snapshot.
     pub(crate) index: usize,
-    pub(crate) folder: Folder,
+    pub(crate) folder: MaildirFolder,
     pub(crate) name: Box<[u8]>,
     pub(crate) stat: Stat,
 }
@@ -242,14 +242,14 @@ pub(crate) struct Candidate {
 pub(crate) fn candidates<'e>(
     folders: &Folders<'_>,
     wanted: impl Iterator<Item = (usize, &'e Entry)>,
-    known: impl Fn(&Entry, Folder, &[u8]) -> bool,
+    known: impl Fn(&Entry, MaildirFolder, &[u8]) -> bool,
 ) -> io::Result<(Vec<Candidate>, bool)> {
     let wanted: HashMap<&[u8], (usize, &Entry)> =
         wanted.map(|(index, entry)| (entry.identity(), (index, entry))).collect();
     let mut all = Vec::new();
     for _ in 0..ROUNDS {
         let before = folders.changed()?;
-        let mut names: Vec<(usize, Folder, Box<[u8]>)> = Vec::new();
+        let mut names: Vec<(usize, MaildirFolder, Box<[u8]>)> = Vec::new();
         folders.names(|folder, name| {
             if let Some(&(index, entry)) = wanted.get(name::identity(name))
                 && !known(entry, folder, name)

@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pop3_proto::{Maildrop, Octets, UniqueId};
+use pop3_proto::{Octets, Snapshot, UniqueId};
 use rustix::io::Errno;
 
-use crate::config::{Config, EightBitHeaders};
+use crate::config::{EightBitHeaders, MaildirConfig};
 use crate::folders::Folders;
 use crate::name;
 use crate::scan::{self, Entry, SkipReason, SkippedFiles};
@@ -28,16 +28,16 @@ const STALE_MAX: usize = 64;
 
 /// The messages of a locked Maildir. The entries and the maildrop have the same order.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct Scan {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) maildrop: Maildrop,
+    pub(crate) maildrop: Snapshot,
     pub(crate) measured: usize,
     pub(crate) skipped: SkippedFiles,
     pub(crate) cache_error: Option<io::Error>,
 }
 
-impl Snapshot {
-    pub(crate) fn take(folders: &Folders<'_>, config: &Config) -> io::Result<Self> {
+impl Scan {
+    pub(crate) fn take(folders: &Folders<'_>, config: &MaildirConfig) -> io::Result<Self> {
         let settled = settled_before(folders.disk().now(), config.settle_time);
         let mut skipped = SkippedFiles::default();
         let mut entries = scan::scan(folders, &mut skipped)?;
@@ -59,7 +59,7 @@ impl Snapshot {
             cache_error = sizes::store(folders.root(), lines).err();
         }
 
-        let mut maildrop = Maildrop::new();
+        let mut maildrop = Snapshot::new();
         let mut failed = failed.into_iter().peekable();
         let mut messages = Vec::with_capacity(entries.len());
         for (index, ((mut entry, count), uid)) in entries.into_iter().zip(counts).zip(&uids).enumerate() {
@@ -95,7 +95,7 @@ struct Measured {
 /// Counts what is not known.
 fn measure(
     folders: &Folders<'_>,
-    config: &Config,
+    config: &MaildirConfig,
     entries: &mut [Entry],
     counts: &mut [Option<Count>],
 ) -> io::Result<Measured> {
@@ -148,7 +148,7 @@ fn measure(
 }
 
 /// The size that the name tells, if that is to be believed and can be true.
-fn hint(config: &Config, entry: &Entry) -> Option<Octets> {
+fn hint(config: &MaildirConfig, entry: &Entry) -> Option<Octets> {
     // A size tells nothing about the header.
     let enough = matches!(config.eight_bit_headers, EightBitHeaders::Send);
     let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&entry.name))?;

@@ -5,14 +5,14 @@ use pop3_proto::Channel;
 /// The settings of an [`Observer`](crate::Observer): what it may keep, and what it cannot see itself.
 ///
 /// ```
-/// use pop3_observer::Config;
+/// use pop3_observer::ObserverConfig;
 /// use pop3_proto::Channel;
-/// let config = Config::new().with_channel(Channel::Tls).with_max_messages(1000);
+/// let config = ObserverConfig::new().with_channel(Channel::Tls).with_max_messages(1000);
 /// assert!(!config.data);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ObserverConfig {
     /// What carries the connection at first. Default: [`Channel::Plaintext`], where passwords and
     /// tokens are remarked upon.
     pub channel: Channel,
@@ -29,7 +29,7 @@ pub struct Config {
     pub max_messages: usize,
 }
 
-impl Config {
+impl ObserverConfig {
     /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
@@ -78,7 +78,7 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for ObserverConfig {
     fn default() -> Self {
         Self::new()
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::{CommandError, MechanismName, Reply, ReplyShape};
 
 use crate::asked::Asked;
@@ -15,7 +15,7 @@ use crate::rule::{Side, Violation};
 /// the event that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
-pub enum Event<'a> {
+pub enum ObserverEvent<'a> {
     /// The first line of the server's.
     Greeting {
         /// The line without its line end.
@@ -50,8 +50,8 @@ pub enum Event<'a> {
         /// The line read.
         reply: Reply<'a>,
         /// What a positive reply to STAT, LAST, `LIST n` or `UIDL n` says, where it can be read.
-        entry: Option<Entry<'a>>,
-        /// What follows until [`Event::End`].
+        entry: Option<ReplyItem<'a>>,
+        /// What follows until [`ObserverEvent::End`].
         follows: ReplyShape,
     },
     /// A line behind the first one of a reply: of LIST, UIDL, CAPA and the like.
@@ -61,9 +61,9 @@ pub enum Event<'a> {
         /// The line without its line end and un-stuffed.
         line: &'a [u8],
         /// The line read, where it can be.
-        entry: Option<Entry<'a>>,
+        entry: Option<ReplyItem<'a>>,
     },
-    /// Octets of a message, un-stuffed. Only with [`Config::data`](crate::Config::data).
+    /// Octets of a message, un-stuffed. Only with [`ObserverConfig::data`](crate::ObserverConfig::data).
     Data {
         /// The command.
         asked: Asked,

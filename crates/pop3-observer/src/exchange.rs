@@ -4,7 +4,7 @@ use pop3_proto::{Base64, Reply};
 
 use crate::asked::Asked;
 use crate::assembler::Line;
-use crate::event::Event;
+use crate::event::ObserverEvent;
 use crate::queue::{Auth, Begins, Outstanding};
 use crate::rule::Rule;
 use crate::{Observer, Sink, flag};
@@ -60,7 +60,10 @@ impl Observer {
     pub(crate) fn challenge(&mut self, command: Outstanding, auth: Auth, line: Line<'_>, sink: Sink<'_>) {
         let asked = Some(command.asked);
         let text = line.text.strip_prefix(b"+ ");
-        sink(Event::Challenge { asked: command.asked, octets: text.unwrap_or_default().len() as u64 });
+        sink(ObserverEvent::Challenge {
+            asked: command.asked,
+            octets: text.unwrap_or_default().len() as u64,
+        });
         self.line_end(line, asked, sink);
         let mut exchange = self.exchange.unwrap_or(Exchange::new());
         if let Some(rule) = exchange.wrong(auth).or(command.wrong) {
@@ -97,7 +100,7 @@ impl Observer {
         exchange.guessed = true;
         exchange.clients_turn = !self.queue.take_second();
         self.exchange = Some(exchange);
-        sink(Event::Stray { line: line.text });
+        sink(ObserverEvent::Stray { line: line.text });
         self.line_end(line, Some(command.asked), sink);
         flag(sink, Some(command.asked), Rule::ChallengeStatus);
         true
@@ -115,7 +118,7 @@ impl Observer {
         };
         let octets = line.octets.saturating_sub(end);
         let cancels = text == b"*";
-        sink(Event::Response { asked: command.asked, octets, cancels });
+        sink(ObserverEvent::Response { asked: command.asked, octets, cancels });
         if !line.crlf {
             flag(sink, asked, Rule::ClientLineEnd);
         }
@@ -166,14 +169,14 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::{Config, Side};
+    use crate::{ObserverConfig, Side};
 
     /// What the client is found guilty of when its line is refused before its end.
     fn faults(begin: &[u8], line: &[u8]) -> Vec<Rule> {
-        let mut observer = Observer::new(Config::new());
+        let mut observer = Observer::new(ObserverConfig::new());
         let mut faults = Vec::new();
-        let mut sink = |event: Event<'_>| {
-            if let Event::Violation(violation) = event
+        let mut sink = |event: ObserverEvent<'_>| {
+            if let ObserverEvent::Violation(violation) = event
                 && violation.rule.side() == Side::Client
             {
                 faults.push(violation.rule);

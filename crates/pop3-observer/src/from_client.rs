@@ -4,7 +4,7 @@ use pop3_proto::{Command, CommandError, Keyword, ReplyShape};
 
 use crate::asked::Asked;
 use crate::assembler::Line;
-use crate::event::{Event, Sent};
+use crate::event::{ObserverEvent, Sent};
 use crate::queue::{Auth, Begins, Outstanding};
 use crate::rule::Rule;
 use crate::{Naming, Observer, Sink, Stage, announced, flag, words};
@@ -38,7 +38,7 @@ impl Observer {
         let (shown, redacted) = words::shown(text, parsed.as_ref().map_err(|&error| error), self.wary);
         let mechanism = if let Ok(Command::Auth { mechanism, .. }) = parsed { Some(mechanism) } else { None };
         let message = parsed.as_ref().ok().and_then(message);
-        sink(Event::Command(Sent {
+        sink(ObserverEvent::Command(Sent {
             asked,
             shown,
             redacted,
@@ -79,7 +79,7 @@ impl Observer {
         self.note(keyword, error.is_none());
         if self.queue.len() >= self.config.max_outstanding {
             self.stage = Stage::GaveUp;
-            sink(Event::GaveUp);
+            sink(ObserverEvent::GaveUp);
             return;
         }
         let lines = if let Ok(Command::Top { lines, .. }) = parsed { lines } else { u64::MAX };

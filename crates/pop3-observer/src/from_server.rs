@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use pop3_proto::apop::Timestamp;
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
 use pop3_proto::{Keyword, MessageNumber, Reply, ReplyShape};
 
@@ -11,7 +11,7 @@ use crate::announced::{Announced, Place};
 use crate::asked::Asked;
 use crate::assembler::Line;
 use crate::body::Body;
-use crate::event::Event;
+use crate::event::ObserverEvent;
 use crate::known::Known;
 use crate::queue::Outstanding;
 use crate::rule::Rule;
@@ -57,13 +57,13 @@ impl Observer {
 
     fn greeting(&mut self, line: Line<'_>, reply: Option<Reply<'_>>, sink: Sink<'_>) {
         let Some(reply) = reply else {
-            sink(Event::Stray { line: line.text });
+            sink(ObserverEvent::Stray { line: line.text });
             if !core::mem::replace(&mut self.greeting_missed, true) {
                 flag(sink, None, Rule::GreetingMissing);
             }
             return;
         };
-        sink(Event::Greeting { line: line.text, reply });
+        sink(ObserverEvent::Greeting { line: line.text, reply });
         self.line_end(line, None, sink);
         self.judge_status(line, &reply, None, sink);
         let timestamp = Timestamp::find(reply.text).is_some();
@@ -77,7 +77,7 @@ impl Observer {
 
     /// A line that is no reply.
     fn stray(&mut self, line: Line<'_>, sink: Sink<'_>) {
-        sink(Event::Stray { line: line.text });
+        sink(ObserverEvent::Stray { line: line.text });
         let about = self.queue.front().map(|front| front.asked);
         let rule = match self.before {
             _ if self.quit_answered => Rule::AnswerBehindQuit,
@@ -91,7 +91,7 @@ impl Observer {
 
     /// A reply, and there is no command.
     fn unasked(&mut self, line: Line<'_>, reply: Option<Reply<'_>>, sink: Sink<'_>) {
-        sink(Event::Stray { line: line.text });
+        sink(ObserverEvent::Stray { line: line.text });
         self.line_end(line, None, sink);
         let positive = reply.is_some_and(|reply| reply.is_positive());
         let rule = if self.quit_answered {
@@ -123,7 +123,7 @@ impl Observer {
         let entry = if positive { entry_of_reply(&command, reply.text) } else { None };
         let shape = command.shape.unwrap_or(ReplyShape::Line);
         let follows = if positive { shape } else { ReplyShape::Line };
-        sink(Event::Reply { asked, line: line.text, reply, entry, follows });
+        sink(ObserverEvent::Reply { asked, line: line.text, reply, entry, follows });
         self.line_end(line, Some(asked), sink);
         self.judge_status(line, &reply, Some(asked), sink);
         if positive {
@@ -179,7 +179,7 @@ impl Observer {
                 }
                 self.client_lines.clear();
                 self.stage = Stage::Opaque { accepted: true, client: false, server: false };
-                sink(Event::Opaque);
+                sink(ObserverEvent::Opaque);
             }
             (Keyword::Utf8, true) => self.utf8 = true,
             (Keyword::Lang, true) => self.language = true,
@@ -214,7 +214,7 @@ impl Observer {
         let data = self.config.data;
         let (rest, ended) = body.feed(octets, &mut |octets| {
             if data {
-                sink(Event::Data { asked, octets });
+                sink(ObserverEvent::Data { asked, octets });
             }
         });
         if !ended {
@@ -223,7 +223,7 @@ impl Observer {
         let Reading::Body(_, body) = core::mem::replace(&mut self.reading, Reading::Status) else {
             return rest;
         };
-        sink(Event::End { asked, octets: body.octets(), lines: body.lines() });
+        sink(ObserverEvent::End { asked, octets: body.octets(), lines: body.lines() });
         for rule in body.faults() {
             flag(sink, Some(asked), rule);
         }
@@ -265,17 +265,17 @@ fn read(line: &[u8]) -> Option<Reply<'_>> {
 }
 
 /// What a positive reply of one line says.
-fn entry_of_reply<'l>(command: &Outstanding, text: &'l [u8]) -> Option<Entry<'l>> {
+fn entry_of_reply<'l>(command: &Outstanding, text: &'l [u8]) -> Option<ReplyItem<'l>> {
     match (command.asked.keyword?, command.message) {
-        (Keyword::Stat, _) => DropListing::parse(text).map(Entry::Drop),
-        (Keyword::List, Some(_)) => ScanListing::parse(text).map(Entry::Scan),
-        (Keyword::Uidl, Some(_)) => UniqueIdListing::parse(text).map(Entry::UniqueId),
+        (Keyword::Stat, _) => DropListing::parse(text).map(ReplyItem::Drop),
+        (Keyword::List, Some(_)) => ScanListing::parse(text).map(ReplyItem::Scan),
+        (Keyword::Uidl, Some(_)) => UniqueIdListing::parse(text).map(ReplyItem::UniqueId),
         (Keyword::Last, _) => {
             let word = text.split(|&octet| octet == b' ').next().unwrap_or_default();
             if !word.is_empty() && word.iter().all(|&octet| octet == b'0') {
-                return Some(Entry::Last(None));
+                return Some(ReplyItem::Last(None));
             }
-            MessageNumber::parse(word).map(|message| Entry::Last(Some(message)))
+            MessageNumber::parse(word).map(|message| ReplyItem::Last(Some(message)))
         }
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! Which rules a reply breaks.
 
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::{Keyword, Quirk, Reply, ResponseCode};
 
 use crate::announced::Tag;
@@ -84,7 +84,7 @@ impl Observer {
         &mut self,
         command: &Outstanding,
         reply: &Reply<'_>,
-        entry: Option<Entry<'_>>,
+        entry: Option<ReplyItem<'_>>,
         sink: Sink<'_>,
     ) {
         let about = command.asked;

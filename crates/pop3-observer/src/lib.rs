@@ -7,15 +7,15 @@
 //! # Example: two streams
 //!
 //! Pass the octets of each direction to the [`Observer`] in the order in which you see them. It calls your function
-//! with [`Event`]s.
+//! with [`ObserverEvent`]s.
 //!
 //! ```
-//! use pop3_observer::{Config, Event, Level, Observer};
+//! use pop3_observer::{ObserverConfig, ObserverEvent, Severity, Observer};
 //!
-//! let mut observer = Observer::new(Config::new());
+//! let mut observer = Observer::new(ObserverConfig::new());
 //! let mut found = Vec::new();
-//! let mut sink = |event: Event<'_>| {
-//!     if let Event::Violation(violation) = event {
+//! let mut sink = |event: ObserverEvent<'_>| {
+//!     if let ObserverEvent::Violation(violation) = event {
 //!         found.push(violation.to_string());
 //!     }
 //! };
@@ -38,7 +38,7 @@
 //!
 //! - **It only watches.** It sends nothing and has no deadlines.
 //! - **It accepts any octets**, in pieces of any size. The result does not depend on how they are split.
-//! - **Its memory is bounded** by its [`Config`]. It keeps no messages.
+//! - **Its memory is bounded** by its [`ObserverConfig`]. It keeps no messages.
 //! - **It reveals no secrets.** Events contain no passwords, no digests, and nothing from within AUTH.
 //! - **It reports only what it can be sure of.** It matches replies with commands and follows pipelining (RFC 2449
 //!   section 6.6), AUTH (RFC 5034) and STLS (RFC 2595). If a rule depends on something that it has not seen, it does
@@ -77,9 +77,9 @@ mod told;
 mod words;
 
 pub use asked::Asked;
-pub use config::Config;
-pub use event::{Event, Sent};
-pub use rule::{Level, Rule, Side, Violation};
+pub use config::ObserverConfig;
+pub use event::{ObserverEvent, Sent};
+pub use rule::{Rule, Severity, Side, Violation};
 
 use alloc::boxed::Box;
 
@@ -94,12 +94,12 @@ use queue::{Outstanding, Queue};
 use told::Told;
 
 /// The function that receives the events.
-type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
+type Sink<'s> = &'s mut dyn FnMut(ObserverEvent<'_>);
 
 /// Watches one connection. See the [crate] for an example.
 #[derive(Debug)]
 pub struct Observer {
-    config: Config,
+    config: ObserverConfig,
     stage: Stage,
     tls: bool,
     client_lines: Assembler,
@@ -198,7 +198,7 @@ enum Before {
 impl Observer {
     /// Watches a connection that has just been made.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: ObserverConfig) -> Self {
         Self {
             stage: Stage::Greeting,
             tls: config.channel.is_tls(),
@@ -232,7 +232,7 @@ impl Observer {
     }
 
     /// Octets that the client sent.
-    pub fn client(&mut self, octets: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
+    pub fn client(&mut self, octets: &[u8], sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         let mut rest = octets;
         while !rest.is_empty() && self.is_clear(Side::Client, rest, sink) {
             let mut lines = core::mem::take(&mut self.client_lines);
@@ -246,7 +246,7 @@ impl Observer {
     }
 
     /// Octets that the server sent.
-    pub fn server(&mut self, octets: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
+    pub fn server(&mut self, octets: &[u8], sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         let mut rest = octets;
         while !rest.is_empty() && self.is_clear(Side::Server, rest, sink) {
             if let Reading::Body(command, _) = self.reading {
@@ -260,13 +260,13 @@ impl Observer {
     }
 
     /// The client sends no more.
-    pub fn client_end(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+    pub fn client_end(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if core::mem::replace(&mut self.client_ended, true) {
             return;
         }
         let mut lines = core::mem::take(&mut self.client_lines);
         lines.end(|line| self.client_line(line, sink));
-        sink(Event::Ended(Side::Client));
+        sink(ObserverEvent::Ended(Side::Client));
         let open = matches!(self.stage, Stage::Authorization | Stage::Transaction);
         if open && !self.quit_sent && !self.server_ended && !self.dismissed {
             let marks = self.stage == Stage::Transaction && self.known.has_marks();
@@ -276,7 +276,7 @@ impl Observer {
     }
 
     /// The server sends no more.
-    pub fn server_end(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+    pub fn server_end(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if core::mem::replace(&mut self.server_ended, true) {
             return;
         }
@@ -284,7 +284,7 @@ impl Observer {
         if matches!(self.reading, Reading::Status | Reading::Perhaps(_)) {
             lines.end(|line| self.server_line(line, sink));
         }
-        sink(Event::Ended(Side::Server));
+        sink(ObserverEvent::Ended(Side::Server));
         if matches!(self.stage, Stage::Opaque { .. } | Stage::GaveUp) {
             return;
         }
@@ -304,7 +304,7 @@ impl Observer {
 
     /// From here on the caller gives the octets that TLS carries. What was learnt before is forgotten, as
     /// both sides have to (RFC 2595 section 4).
-    pub fn tls_established(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
+    pub fn tls_established(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if self.stage == Stage::GaveUp {
             return;
         }
@@ -318,7 +318,7 @@ impl Observer {
         self.announced = Announced::default();
         (self.naming, self.named, self.utf8, self.wary) = (Naming::Nothing, false, false, false);
         (self.capa_answered, self.language) = (false, false);
-        sink(Event::Encrypted);
+        sink(ObserverEvent::Encrypted);
     }
 
     /// Tells what follows a positive reply to the last command, when that is one that this crate does not
@@ -354,7 +354,7 @@ impl Observer {
             && matches!(first, 0x15 | 0x16)
         {
             self.stage = Stage::Opaque { accepted: false, client: true, server: true };
-            sink(Event::Opaque);
+            sink(ObserverEvent::Opaque);
         }
         let Stage::Opaque { accepted, mut client, mut server } = self.stage else {
             return self.stage != Stage::GaveUp;
@@ -383,7 +383,7 @@ impl Observer {
 
 /// Tells a violation.
 fn flag(sink: Sink<'_>, command: Option<Asked>, rule: Rule) {
-    sink(Event::Violation(Violation { rule, command }));
+    sink(ObserverEvent::Violation(Violation { rule, command }));
 }
 
 #[cfg(test)]
@@ -394,9 +394,10 @@ mod tests {
     #[test]
     fn a_line_may_be_refused_before_its_end() {
         for (octets, early) in [(254, false), (255, true), (256, true), (9000, true)] {
-            let mut observer = Observer::new(Config::new());
+            let mut observer = Observer::new(ObserverConfig::new());
             let mut stray = 0;
-            let mut sink = |event: Event<'_>| stray += u32::from(matches!(event, Event::Stray { .. }));
+            let mut sink =
+                |event: ObserverEvent<'_>| stray += u32::from(matches!(event, ObserverEvent::Stray { .. }));
             observer.server(b"+OK hi\r\n", &mut sink);
             observer.client(&alloc::vec![b'x'; octets], &mut sink);
             observer.server(b"-ERR too long\r\n", &mut sink);

@@ -1,12 +1,12 @@
 //! The lines of LIST, UIDL, CAPA and of what is not known.
 
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::listing::{ScanListing, UniqueIdListing};
 use pop3_proto::{Capability, Keyword, MessageNumber, Quirk};
 
 use crate::asked::Asked;
 use crate::assembler::Line;
-use crate::event::Event;
+use crate::event::ObserverEvent;
 use crate::rule::Rule;
 use crate::{Lines, Observer, Reading, Sink, flag};
 
@@ -24,12 +24,12 @@ impl Observer {
             None => (line.text, true),
         };
         let entry = match asked.keyword {
-            Some(Keyword::List) => ScanListing::parse(text).map(Entry::Scan),
-            Some(Keyword::Uidl) => UniqueIdListing::parse(text).map(Entry::UniqueId),
-            Some(Keyword::Capa) => Some(Entry::Capability(Capability::parse(text))),
+            Some(Keyword::List) => ScanListing::parse(text).map(ReplyItem::Scan),
+            Some(Keyword::Uidl) => UniqueIdListing::parse(text).map(ReplyItem::UniqueId),
+            Some(Keyword::Capa) => Some(ReplyItem::Capability(Capability::parse(text))),
             _ => None,
         };
-        sink(Event::Line { asked, line: text, entry });
+        sink(ObserverEvent::Line { asked, line: text, entry });
         if !line.crlf {
             self.once(sink, about, Rule::ServerLineEnd);
         }
@@ -39,7 +39,7 @@ impl Observer {
         let place = self.place();
         let mut rules = Rules::default();
         match (asked.keyword, entry) {
-            (Some(Keyword::List), Some(Entry::Scan(scan))) => {
+            (Some(Keyword::List), Some(ReplyItem::Scan(scan))) => {
                 if scan.quirk.is_some() {
                     rules.push(Rule::ListSyntax);
                 }
@@ -51,7 +51,7 @@ impl Observer {
                 lines.sum = lines.sum.saturating_add(scan.octets);
             }
             (Some(Keyword::List), _) => rules.push(Rule::ListSyntax),
-            (Some(Keyword::Uidl), Some(Entry::UniqueId(listing))) => {
+            (Some(Keyword::Uidl), Some(ReplyItem::UniqueId(listing))) => {
                 if let Some(rule) = uid_rule(listing.quirk, Rule::UidlSyntax) {
                     rules.push(rule);
                 }
@@ -72,7 +72,7 @@ impl Observer {
 
     fn list_end(&mut self, lines: Lines, line: Line<'_>, sink: Sink<'_>) {
         let asked = lines.of.asked;
-        sink(Event::End { asked, octets: lines.octets, lines: lines.count });
+        sink(ObserverEvent::End { asked, octets: lines.octets, lines: lines.count });
         self.line_end(line, Some(asked), sink);
         let count = u32::try_from(lines.count).unwrap_or(u32::MAX);
         let place = self.place();
@@ -102,12 +102,12 @@ impl Observer {
         about: Asked,
         asked_for: Option<MessageNumber>,
         text: &[u8],
-        entry: Option<Entry<'_>>,
+        entry: Option<ReplyItem<'_>>,
         sink: Sink<'_>,
     ) {
         let mut rules = Rules::default();
         match (about.keyword, entry) {
-            (Some(Keyword::Stat), Some(Entry::Drop(listing))) => {
+            (Some(Keyword::Stat), Some(ReplyItem::Drop(listing))) => {
                 if listing.quirk.is_some() {
                     rules.push(Rule::StatSyntax);
                 } else if text.split(|&octet| octet == b' ').count() > 2 {
@@ -116,7 +116,7 @@ impl Observer {
                 self.known.stat(listing.messages, listing.octets, &mut |rule| rules.push(rule));
             }
             (Some(Keyword::Stat), _) => rules.push(Rule::StatSyntax),
-            (Some(Keyword::List), Some(Entry::Scan(scan))) => {
+            (Some(Keyword::List), Some(ReplyItem::Scan(scan))) => {
                 if scan.quirk.is_some() || Some(scan.message) != asked_for {
                     rules.push(Rule::ListOneSyntax);
                 } else if text.split(|&octet| octet == b' ').count() > 2 {
@@ -125,7 +125,7 @@ impl Observer {
                 self.known.size(scan.message, scan.octets, &mut |rule| rules.push(rule));
             }
             (Some(Keyword::List), _) if asked_for.is_some() => rules.push(Rule::ListOneSyntax),
-            (Some(Keyword::Uidl), Some(Entry::UniqueId(listing))) => {
+            (Some(Keyword::Uidl), Some(ReplyItem::UniqueId(listing))) => {
                 if Some(listing.message) != asked_for {
                     rules.push(Rule::UidlOneSyntax);
                 } else if let Some(rule) = uid_rule(listing.quirk, Rule::UidlOneSyntax) {

@@ -17,7 +17,7 @@ pub enum Side {
 /// How much a rule binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the RFCs have these two, and the rest is practice")]
-pub enum Level {
+pub enum Severity {
     /// No RFC binds here, or not this side: a note on what works badly with others.
     Practice,
     /// An RFC recommends it.
@@ -60,7 +60,7 @@ impl fmt::Display for Side {
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Practice => "practice",
@@ -91,8 +91,8 @@ macro_rules! rules {
 
             /// How much it binds.
             #[must_use]
-            pub const fn level(self) -> Level {
-                match self { $(Self::$name => Level::$level,)* }
+            pub const fn level(self) -> Severity {
+                match self { $(Self::$name => Severity::$level,)* }
             }
 
             /// The requirement, as `1939-3.02`.

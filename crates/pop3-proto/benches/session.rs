@@ -9,8 +9,8 @@ use bytes::BytesMut;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use pop3_proto::listing::ScanListing;
-use pop3_proto::server::{Answer, Config, Connection, Limits, Request, Step};
-use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Reply, UniqueId, client, dots};
+use pop3_proto::server::{Answer, Limits, Request, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::{Channel, Command, Input, Instant, Reply, Snapshot, UniqueId, client, dots};
 
 fn main() {
     divan::main();
@@ -57,16 +57,18 @@ fn scan_listings_parsed(bencher: Bencher<'_, '_>) {
 }
 
 /// A connection after the login, with this message a hundred times.
-fn logged_in(message: &[u8]) -> Connection {
+fn logged_in(message: &[u8]) -> ServerConnection {
     // The burst has no end that the high-water mark would cut.
-    let config = Config::new().with_limits(Limits::new().with_high_water(1 << 30));
-    let mut connection = Connection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
+    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(1 << 30));
+    let mut connection =
+        ServerConnection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS x\r\n");
-    let Step::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out) else {
+    let ServerStep::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out)
+    else {
         panic!("no request");
     };
-    let mut maildrop = Maildrop::new();
+    let mut maildrop = Snapshot::new();
     for index in 0..100 {
         let uid = format!("uid{index}");
         maildrop.push(dots::wire_size(message), UniqueId::parse(uid.as_bytes()).expect("a unique-id"));
@@ -76,22 +78,22 @@ fn logged_in(message: &[u8]) -> Connection {
 }
 
 /// Serves all of the input.
-fn serve(connection: &mut Connection, octets: &[u8], message: &[u8], out: &mut BytesMut) {
+fn serve(connection: &mut ServerConnection, octets: &[u8], message: &[u8], out: &mut BytesMut) {
     let mut input = Input::new(octets);
     loop {
         match connection.poll(Instant::EPOCH, &mut input, out) {
-            Step::Read => return,
-            Step::Ask(Request::Fetch { .. }) => {
+            ServerStep::Read => return,
+            ServerStep::Ask(Request::Fetch { .. }) => {
                 connection.answer(Answer::Message, Instant::EPOCH, out).expect("an answer");
                 let _ = connection.body(message, out).expect("a body");
                 connection.answer(Answer::EndOfMessage, Instant::EPOCH, out).expect("an answer");
             }
-            step @ (Step::Flush
-            | Step::Ask(_)
-            | Step::Wait
-            | Step::Pause(_)
-            | Step::StartTls
-            | Step::Close(_)) => panic!("{step:?}"),
+            step @ (ServerStep::Flush
+            | ServerStep::Ask(_)
+            | ServerStep::Wait
+            | ServerStep::Pause(_)
+            | ServerStep::StartTls
+            | ServerStep::Close(_)) => panic!("{step:?}"),
         }
     }
 }
@@ -144,8 +146,11 @@ fn server_retr_4k_copied_only(bencher: Bencher<'_, '_>) {
 
 /// A client behind the login, on which LIST of 1,000 messages is read again and again.
 fn client_lists(bencher: Bencher<'_, '_>, line: impl Fn(u32) -> String) {
-    let mut client =
-        client::Connection::new(client::Config::default(), Channel::TrustedPlaintext, Instant::EPOCH);
+    let mut client = client::ClientConnection::new(
+        client::ClientConfig::default(),
+        Channel::TrustedPlaintext,
+        Instant::EPOCH,
+    );
     let mut out = BytesMut::with_capacity(1 << 10);
     let mut take = |command: Option<&Command<'_>>, octets: &[u8]| {
         out.clear();

@@ -119,21 +119,21 @@ fn is_plain(octet: u8) -> bool {
 /// What a client answers to a timestamp: the server's, and the digest that came.
 ///
 /// ```
-/// use pop3_proto::apop::{Answer, Digest, Timestamp};
+/// use pop3_proto::apop::{ApopProof, Digest, Timestamp};
 /// let timestamp = Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap();
 /// let digest = Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
-/// let answer = Answer::new(timestamp, digest);
+/// let answer = ApopProof::new(timestamp, digest);
 /// # #[cfg(feature = "md5")]
 /// assert!(answer.is_made_with(b"tanstaaf"));
 /// assert!(!answer.is_made_with(b"tanstaaF"));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApopProof {
     timestamp: Timestamp,
     digest: Secret<Digest>,
 }
 
-impl Answer {
+impl ApopProof {
     /// A digest that came, and the timestamp of the greeting that went before it.
     #[must_use]
     pub const fn new(timestamp: Timestamp, digest: Digest) -> Self {

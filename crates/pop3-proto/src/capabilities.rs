@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use crate::capability::tests::PARSED;
     use crate::channel::Channel;
-    use crate::client::{Config, Connection};
+    use crate::client::{ClientConfig, ClientConnection};
     use crate::command::Command;
     use crate::input::Input;
     use crate::instant::Instant;
@@ -292,7 +292,7 @@ mod tests {
     // Whatever the list is asked then, each line of it is read once: when it comes.
     #[test]
     fn a_client_reads_each_line_of_the_list_once() {
-        let mut client = Connection::new(Config::default(), Channel::Tls, Instant::EPOCH);
+        let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
         let mut out = BytesMut::new();
         let before = PARSED.with(Cell::get);
         let mut entries = 0;

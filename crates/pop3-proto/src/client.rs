@@ -1,17 +1,17 @@
 //! The role of the client.
 //!
-//! [`Session`] has the rules: which command may be sent when, and what a reply changes. It knows no
-//! octets and no time. [`Connection`] has the octets: it writes commands, cuts replies out of
+//! [`ClientSession`] has the rules: which command may be sent when, and what a reply changes. It knows no
+//! octets and no time. [`ClientConnection`] has the octets: it writes commands, cuts replies out of
 //! whatever pieces were read, pairs them with the commands, and keeps the limits and the deadlines
-//! of [`Config`].
+//! of [`ClientConfig`].
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::client::{Config, Connection, Entry, Event};
+//! use pop3_proto::client::{ClientConfig, ClientConnection, ReplyItem, ClientEvent};
 //! use pop3_proto::{Channel, Command, Input, Instant, Name, Password};
 //!
 //! let now = Instant::EPOCH;
-//! let mut client = Connection::new(Config::default(), Channel::Tls, now);
+//! let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, now);
 //! // What a server would answer; a real caller reads it from a socket, after each command.
 //! let mut replies = [&b"+OK\r\n"[..], b"+OK\r\n", b"+OK 2 messages\r\n1 120\r\n2 200\r\n.\r\n"].into_iter();
 //! let mut received = b"+OK ready\r\n".to_vec();
@@ -26,7 +26,7 @@
 //! loop {
 //!     let mut input = Input::new(&received);
 //!     let done = match client.poll(now, &mut input)? {
-//!         Event::Entry { entry: Entry::Scan(listing), .. } => {
+//!         ClientEvent::Entry { entry: ReplyItem::Scan(listing), .. } => {
 //!             octets += listing.octets;
 //!             false
 //!         }
@@ -68,13 +68,13 @@ mod shown;
 mod state;
 
 pub use challenge::Challenge;
-pub use config::Config;
-pub use connection::Connection;
-pub use entry::Entry;
-pub use error::{Error, Protocol};
-pub use event::Event;
+pub use config::ClientConfig;
+pub use connection::ClientConnection;
+pub use entry::ReplyItem;
+pub use error::{Protocol, ProtocolError};
+pub use event::ClientEvent;
 pub use excerpt::Excerpt;
-pub use misuse::{Misuse, SendError};
+pub use misuse::{ClientMisuse, SendError};
 pub use outgoing::Outgoing;
-pub use session::{Action, Session, Signal};
-pub use state::State;
+pub use session::{ClientAction, ClientSession, Signal};
+pub use state::ClientState;

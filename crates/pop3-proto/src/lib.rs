@@ -21,20 +21,20 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, Config, Connection, Request, Step};
-//! use pop3_proto::{Channel, Input, Instant, Maildrop, Rejection, UniqueId};
+//! use pop3_proto::server::{Accepted, Answer, ServerConfig, ServerConnection, Request, ServerStep};
+//! use pop3_proto::{Channel, Input, Instant, Snapshot, Rejection, UniqueId};
 //!
 //! let now = Instant::EPOCH;
-//! let mut connection = Connection::new(Config::new().into(), Channel::Tls, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\n");
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         // Send `out`, then read from the socket and call `poll` again.
-//!         Step::Read => break,
-//!         Step::Ask(Request::Authenticate(_)) => {
+//!         ServerStep::Read => break,
+//!         ServerStep::Ask(Request::Authenticate(_)) => {
 //!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
-//!             let mut maildrop = Maildrop::new();
+//!             let mut maildrop = Snapshot::new();
 //!             maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
 //!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out)?;
 //!         }
@@ -52,9 +52,9 @@
 //!
 //! Each layer can be used alone:
 //!
-//! 1. **Connections** ([`server::Connection`] and [`client::Connection`]) are what most callers use. They take octets
+//! 1. **Connections** ([`server::ServerConnection`] and [`client::ClientConnection`]) are what most callers use. They take octets
 //!    in pieces of any size, split them into lines, apply the rules, and append what is to be sent to a buffer.
-//! 2. **Rules** ([`server::Session`] and [`client::Session`]) are the state machines alone, without octets, buffers or
+//! 2. **Rules** ([`server::ServerSession`] and [`client::ClientSession`]) are the state machines alone, without octets, buffers or
 //!    time.
 //! 3. **Words** are pure functions that read and write parts of the protocol: [`Command`], [`Reply`], [`Capability`],
 //!    [`listing`], [`dots`], [`apop`].
@@ -62,7 +62,7 @@
 //! # Promises and limits
 //!
 //! - **No input makes it panic, hang, or use unlimited memory.** Lines have the limits of RFC 2449 section 4; the other
-//!   limits are in [`server::Limits`] and [`client::Config`].
+//!   limits are in [`server::Limits`] and [`client::ClientConfig`].
 //! - **A message is removed only at QUIT** (RFC 1939 section 6).
 //! - **No password travels without protection.** On a [`Channel::Plaintext`], a client refuses to send one and a server
 //!   refuses to accept one.
@@ -135,7 +135,7 @@ pub use escaped::Escaped;
 pub use input::Input;
 pub use instant::Instant;
 pub use language::{LanguageError, LanguageRange};
-pub use maildrop::{Deletions, Maildrop, Marks, Octets};
+pub use maildrop::{Deletions, Marks, Octets, Snapshot};
 pub use number::MessageNumber;
 pub use pop3_secret::Secret;
 pub use quirk::Quirk;

@@ -17,8 +17,8 @@ pub type Octets = u64;
 /// unique-id's own.
 ///
 /// ```
-/// use pop3_proto::{Maildrop, MessageNumber, UniqueId};
-/// let mut maildrop = Maildrop::new();
+/// use pop3_proto::{Snapshot, MessageNumber, UniqueId};
+/// let mut maildrop = Snapshot::new();
 /// maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
 /// maildrop.push(200, UniqueId::parse(b"QhdPYR:00WBw1Ph7x7")?);
 /// assert_eq!((maildrop.len(), maildrop.octets()), (2, 320));
@@ -26,14 +26,14 @@ pub type Octets = u64;
 /// # Ok::<(), pop3_proto::UniqueIdError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Maildrop {
+pub struct Snapshot {
     sizes: Vec<Octets>,
     uid_ends: Vec<u32>,
     uids: Vec<u8>,
     octets: Octets,
 }
 
-impl Maildrop {
+impl Snapshot {
     /// A maildrop without a message.
     #[must_use]
     pub const fn new() -> Self {

@@ -1,6 +1,6 @@
 //! The role of the server.
 //!
-//! [`Session`] holds the rules: which command does what in which state. [`Connection`] is what an
+//! [`ServerSession`] holds the rules: which command does what in which state. [`ServerConnection`] is what an
 //! embedder drives: it cuts commands out of octets, steps the session, and appends replies to a
 //! buffer. Only this leaves it as a [`Request`], to be answered by the embedder's store: the check of
 //! credentials, the steps of a SASL exchange, the content of a message, the removal of messages at QUIT,
@@ -8,32 +8,32 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use pop3_proto::server::{Accepted, Answer, Config, Connection, ClaimProof, Request, Step};
-//! use pop3_proto::{Channel, Input, Instant, Maildrop, UniqueId};
+//! use pop3_proto::server::{Accepted, Answer, ServerConfig, ServerConnection, ClaimProof, Request, ServerStep};
+//! use pop3_proto::{Channel, Input, Instant, Snapshot, UniqueId};
 //!
 //! let now = Instant::EPOCH;
 //! let message = b"Subject: hello\n\n.dot\n";
-//! let mut connection = Connection::new(Config::new().into(), Channel::TrustedPlaintext, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::TrustedPlaintext, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS secret\r\nRETR 1\r\nQUIT\r\n");
 //! loop {
 //!     match connection.poll(now, &mut input, &mut out) {
-//!         Step::Ask(Request::Authenticate(login)) => {
+//!         ServerStep::Ask(Request::Authenticate(login)) => {
 //!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
-//!             let mut maildrop = Maildrop::new();
+//!             let mut maildrop = Snapshot::new();
 //!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
 //!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
 //!         }
-//!         Step::Ask(Request::Fetch { .. }) => {
+//!         ServerStep::Ask(Request::Fetch { .. }) => {
 //!             connection.answer(Answer::Message, now, &mut out).unwrap();
 //!             connection.body(message, &mut out).unwrap();
 //!             connection.answer(Answer::EndOfMessage, now, &mut out).unwrap();
 //!         }
-//!         Step::Ask(Request::Commit(deletions)) => {
+//!         ServerStep::Ask(Request::Commit(deletions)) => {
 //!             assert!(deletions.is_empty());
 //!             connection.answer(Answer::committed(0), now, &mut out).unwrap();
 //!         }
-//!         Step::Close(_) => break,
+//!         ServerStep::Close(_) => break,
 //!         step => panic!("nothing else happens here: {step:?}"),
 //!     }
 //! }
@@ -61,17 +61,17 @@ mod timing;
 mod vocabulary;
 mod write;
 
-pub use action::Action;
+pub use action::ServerAction;
 pub use announcement::Announcement;
 pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
-pub use config::{Config, Limits, Utf8};
-pub use connection::{Connection, Step, Wanted};
+pub use config::{Limits, ServerConfig, Utf8};
+pub use connection::{ServerConnection, ServerStep, Wanted};
 pub use language::Language;
 pub use line::{Line, Numbers};
-pub use listing::{Entry, Listing};
+pub use listing::{Listing, ListingEntry};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
-pub use session::{Session, Totals};
-pub use state::State;
-pub use vocabulary::{Accepted, Answer, Close, Column, Event, Extent, Misuse, Request};
+pub use session::{ServerSession, SessionTotals};
+pub use state::ServerState;
+pub use vocabulary::{Accepted, Answer, Close, Column, Extent, Request, ServerEvent, ServerMisuse};
 pub use write::turn_away;

@@ -1,7 +1,7 @@
 //! The client's side of an exchange.
 //!
-//! [`candidates`] tells which of the server's mechanisms to use, [`Exchange`] makes the messages of one.
-//! A success that the server announces counts only after [`Exchange::finish`] agrees.
+//! [`candidates`] tells which of the server's mechanisms to use, [`ClientExchange`] makes the messages of one.
+//! A success that the server announces counts only after [`ClientExchange::finish`] agrees.
 
 mod choose;
 mod credentials;
@@ -12,6 +12,6 @@ mod setup;
 
 pub use choose::{Policy, candidates, offers_plus};
 pub use credentials::Credentials;
-pub use error::{Denial, Error, Unusable};
-pub use exchange::Exchange;
-pub use setup::Setup;
+pub use error::{Denial, ExchangeError, Unusable};
+pub use exchange::ClientExchange;
+pub use setup::ClientSetup;

@@ -23,7 +23,7 @@
 //! ```
 //! use pop3_sasl::client::{self, Credentials, Policy, candidates};
 //! use pop3_sasl::scram::{Hash, Keys};
-//! use pop3_sasl::server::{self, Answer, Question, Step};
+//! use pop3_sasl::server::{self, Decision, Question, ExchangeStep};
 //! use pop3_sasl::{Mechanism, Nonce};
 //!
 //! // The server keeps this, not the password. Salts and nonces come from a source of random octets.
@@ -33,27 +33,27 @@
 //! let fred = Credentials::new("fred").with_password("pencil");
 //! let mechanism = candidates(["PLAIN", "SCRAM-SHA-256"], &fred, &Policy::default())[0];
 //! assert_eq!(mechanism, Mechanism::ScramSha256);
-//! let setup = client::Setup::new(Nonce::from_random([1; 18]));
-//! let mut client = client::Exchange::new(mechanism, &fred, &setup)?;
+//! let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
+//! let mut client = client::ClientExchange::new(mechanism, &fred, &setup)?;
 //! let initial = client.take_initial();
 //!
 //! // Then the two sides take turns.
-//! let setup = server::Setup::new(Nonce::from_random([2; 18]), "a secret of the server");
-//! let mut server = server::Exchange::new(mechanism, setup);
+//! let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "a secret of the server");
+//! let mut server = server::ServerExchange::new(mechanism, setup);
 //! let mut step = server.begin(initial.as_ref().map(|message| message.expose().as_slice()))?;
 //! let identity = loop {
 //!     step = match step {
-//!         Step::Challenge(challenge) => {
+//!         ExchangeStep::Challenge(challenge) => {
 //!             // To the client as `+ <base64>`, and its line back.
 //!             let response = client.respond(challenge.expose())?;
 //!             server.respond(response.expose())?
 //!         }
-//!         Step::Ask(Question::Keys { name, hash: Hash::Sha256, .. }) if name == "fred" => {
-//!             server.answer(Answer::Keys(Some(keys.clone())))?
+//!         ExchangeStep::Ask(Question::Keys { name, hash: Hash::Sha256, .. }) if name == "fred" => {
+//!             server.answer(Decision::Keys(Some(keys.clone())))?
 //!         }
-//!         Step::Ask(_) => server.answer(Answer::Refused)?,
-//!         Step::Done(identity) => break identity, // `+OK`
-//!         Step::Fail(failure) => return Err(failure.into()), // `-ERR`
+//!         ExchangeStep::Ask(_) => server.answer(Decision::Refused)?,
+//!         ExchangeStep::Done(identity) => break identity, // `+OK`
+//!         ExchangeStep::Fail(failure) => return Err(failure.into()), // `-ERR`
 //!     };
 //! };
 //! assert_eq!(identity.acts_as(), Some("fred"));
@@ -64,7 +64,7 @@
 //! # Promises and limits
 //!
 //! - **A client believes a success only if the mechanism allows it.** With SCRAM, the server must prove that it knows
-//!   the keys (RFC 5802 section 3): always call [`finish`](client::Exchange::finish).
+//!   the keys (RFC 5802 section 3): always call [`finish`](client::ClientExchange::finish).
 //! - **No input panics.** Messages have a maximum length, and every exchange ends after at most three client messages.
 //! - **A server exchange never blocks.** If it needs a key or a decision, it returns a [`Question`](server::Question)
 //!   and waits for the answer. You can ask a database in the meantime.

@@ -16,7 +16,7 @@ mod tables;
 /// (RFC 3454 section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 3454 has these two kinds")]
-pub enum Kind {
+pub enum StringKind {
     /// It is kept, or keys are made from it: such characters are refused, as a later Unicode may
     /// prepare them otherwise.
     Stored,
@@ -28,7 +28,7 @@ pub enum Kind {
 /// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Error {
+pub enum SaslprepError {
     /// A control, private, unprintable or otherwise prohibited character (RFC 4013 section 2.3).
     Prohibited,
     /// Right-to-left and left-to-right text are mixed, or right-to-left text does not begin and end
@@ -43,26 +43,26 @@ pub enum Error {
 /// Prepares a string. The result is never empty, and holds no control character.
 ///
 /// ```
-/// use pop3_sasl::saslprep::{Error, Kind, prepare};
-/// assert_eq!(prepare("I\u{ad}X", Kind::Stored)?, "IX");
-/// assert_eq!(prepare("\u{2168}", Kind::Stored)?, "IX");
-/// assert_eq!(prepare("a\u{7}b", Kind::Stored), Err(Error::Prohibited));
-/// # Ok::<(), Error>(())
+/// use pop3_sasl::saslprep::{SaslprepError, StringKind, prepare};
+/// assert_eq!(prepare("I\u{ad}X", StringKind::Stored)?, "IX");
+/// assert_eq!(prepare("\u{2168}", StringKind::Stored)?, "IX");
+/// assert_eq!(prepare("a\u{7}b", StringKind::Stored), Err(SaslprepError::Prohibited));
+/// # Ok::<(), SaslprepError>(())
 /// ```
 ///
 /// # Errors
 /// When the string has no prepared form.
-pub fn prepare(text: &str, kind: Kind) -> Result<Cow<'_, str>, Error> {
+pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepError> {
     if text.is_empty() {
-        return Err(Error::Empty);
+        return Err(SaslprepError::Empty);
     }
     if text.is_ascii() {
         let controls = text.bytes().any(|octet| octet.is_ascii_control());
-        return if controls { Err(Error::Prohibited) } else { Ok(Cow::Borrowed(text)) };
+        return if controls { Err(SaslprepError::Prohibited) } else { Ok(Cow::Borrowed(text)) };
     }
     // Before anything is mapped: what a later Unicode makes of such a character may be another name.
-    if kind == Kind::Stored && text.chars().any(is_unassigned) {
-        return Err(Error::Unassigned);
+    if kind == StringKind::Stored && text.chars().any(is_unassigned) {
+        return Err(SaslprepError::Unassigned);
     }
     // U+200B is in both tables. RFC 4013 section 2.1 names the mapping to a space first.
     let mapped = text
@@ -118,20 +118,20 @@ pub(crate) fn is_trace(text: &str) -> bool {
     !text.chars().any(|character| tables::contains(tables::PROHIBITED, character)) && is_one_way(text)
 }
 
-fn check(prepared: &str, kind: Kind) -> Result<(), Error> {
+fn check(prepared: &str, kind: StringKind) -> Result<(), SaslprepError> {
     if prepared.is_empty() {
-        return Err(Error::Empty);
+        return Err(SaslprepError::Empty);
     }
     let any = |table| prepared.chars().any(|character| tables::contains(table, character));
     if any(tables::PROHIBITED) || any(tables::SPACES) || any(tables::NOT_CANONICAL) {
-        return Err(Error::Prohibited);
+        return Err(SaslprepError::Prohibited);
     }
     if !is_one_way(prepared) {
-        return Err(Error::Bidirectional);
+        return Err(SaslprepError::Bidirectional);
     }
     // No normalization makes such a character; this is to hold whatever the tables of a later one say.
-    if kind == Kind::Stored && any(tables::UNASSIGNED) {
-        return Err(Error::Unassigned);
+    if kind == StringKind::Stored && any(tables::UNASSIGNED) {
+        return Err(SaslprepError::Unassigned);
     }
     Ok(())
 }
@@ -147,7 +147,7 @@ fn is_one_way(text: &str) -> bool {
         && text.chars().next_back().is_some_and(right)
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for SaslprepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Prohibited => "a character that is not allowed",
@@ -158,4 +158,4 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for SaslprepError {}

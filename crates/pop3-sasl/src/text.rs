@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use base64ct::{Base64, Encoding};
 
-use crate::saslprep::{Kind, is_trace, prepare};
+use crate::saslprep::{StringKind, is_trace, prepare};
 use crate::{Secret, nonce};
 
 /// The most octets of a name, before and after its preparation (RFC 4616 section 2 asks for 255).
@@ -20,7 +20,7 @@ pub(crate) fn name(octets: &[u8]) -> Option<String> {
     if octets.len() > MAX_NAME {
         return None;
     }
-    let prepared = prepare(core::str::from_utf8(octets).ok()?, Kind::Query).ok()?;
+    let prepared = prepare(core::str::from_utf8(octets).ok()?, StringKind::Query).ok()?;
     (prepared.len() <= MAX_NAME).then(|| prepared.into_owned())
 }
 
@@ -34,11 +34,11 @@ pub(crate) fn password(octets: &[u8]) -> Option<Secret> {
     if octets.len() > MAX_PASSWORD {
         return None;
     }
-    prepared(core::str::from_utf8(octets).ok()?, Kind::Query)
+    prepared(core::str::from_utf8(octets).ok()?, StringKind::Query)
 }
 
 /// A prepared secret.
-pub(crate) fn prepared(text: &str, kind: Kind) -> Option<Secret> {
+pub(crate) fn prepared(text: &str, kind: StringKind) -> Option<Secret> {
     Some(match prepare(text, kind).ok()? {
         Cow::Borrowed(text) => Secret::from(text),
         Cow::Owned(text) => Secret::from(text),

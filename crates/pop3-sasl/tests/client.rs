@@ -1,32 +1,33 @@
 //! The client's side against servers that do wrong, and its choice of a mechanism.
 
 use pop3_sasl::client::{
-    Credentials, Denial, Error, Exchange, Policy, Setup, Unusable, candidates, offers_plus,
+    ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, Policy, Unusable, candidates,
+    offers_plus,
 };
 use pop3_sasl::{BindingKind, ChannelBindings, Mechanism, Nonce};
 
-fn setup() -> Setup {
-    Setup::new(Nonce::from_text("CLIENT").expect("a nonce"))
+fn setup() -> ClientSetup {
+    ClientSetup::new(Nonce::from_text("CLIENT").expect("a nonce"))
 }
 
 fn user() -> Credentials {
     Credentials::new("user").with_password("pencil")
 }
 
-fn exchange(mechanism: Mechanism, credentials: &Credentials) -> Exchange {
-    Exchange::new(mechanism, credentials, &setup()).expect("usable")
+fn exchange(mechanism: Mechanism, credentials: &Credentials) -> ClientExchange {
+    ClientExchange::new(mechanism, credentials, &setup()).expect("usable")
 }
 
 /// An exchange of SCRAM-SHA-256 whose first message is sent.
-fn started() -> Exchange {
+fn started() -> ClientExchange {
     let mut exchange = exchange(Mechanism::ScramSha256, &user());
     assert_eq!(exchange.take_initial().expect("a first message").expose(), b"n,,n=user,r=CLIENT");
     exchange
 }
 
 #[track_caller]
-fn first_message(mechanism: Mechanism, credentials: &Credentials, setup: &Setup) -> String {
-    let exchange = Exchange::new(mechanism, credentials, setup).expect("usable");
+fn first_message(mechanism: Mechanism, credentials: &Credentials, setup: &ClientSetup) -> String {
+    let exchange = ClientExchange::new(mechanism, credentials, setup).expect("usable");
     String::from_utf8(exchange.initial().expect("an initial response").expose().to_vec()).expect("text")
 }
 
@@ -46,32 +47,32 @@ fn scram_challenges_that_are_none() {
         ("r=CLIENTx,s=AAAA,i=x", None),
         ("r=CLIENTx,s=AAAA,i=-4096", None),
         ("r=CLIENTx,s=AAAA,i=4096,", None),
-        ("r=client,s=AAAA,i=4096", Some(Error::Nonce)),
-        ("r=CLIENT,s=AAAA,i=4096", Some(Error::Nonce)),
-        ("r=xCLIENT,s=AAAA,i=4096", Some(Error::Nonce)),
-        ("r=CLIENT x,s=AAAA,i=4096", Some(Error::Nonce)),
-        ("r=CLIENTx,s=AAAA,i=1", Some(Error::Iterations)),
-        ("r=CLIENTx,s=AAAA,i=4095", Some(Error::Iterations)),
-        ("r=CLIENTx,s=AAAA,i=04096", Some(Error::Iterations)),
-        ("r=CLIENTx,s=AAAA,i=4000001", Some(Error::Iterations)),
-        ("r=CLIENTx,s=AAAA,i=2147483648", Some(Error::Iterations)),
-        ("r=CLIENTx,s=AAAA,i=99999999999999999999", Some(Error::Iterations)),
-        ("e=unknown-user", Some(Error::Denied(Denial::UnknownUser))),
+        ("r=client,s=AAAA,i=4096", Some(ExchangeError::Nonce)),
+        ("r=CLIENT,s=AAAA,i=4096", Some(ExchangeError::Nonce)),
+        ("r=xCLIENT,s=AAAA,i=4096", Some(ExchangeError::Nonce)),
+        ("r=CLIENT x,s=AAAA,i=4096", Some(ExchangeError::Nonce)),
+        ("r=CLIENTx,s=AAAA,i=1", Some(ExchangeError::Iterations)),
+        ("r=CLIENTx,s=AAAA,i=4095", Some(ExchangeError::Iterations)),
+        ("r=CLIENTx,s=AAAA,i=04096", Some(ExchangeError::Iterations)),
+        ("r=CLIENTx,s=AAAA,i=4000001", Some(ExchangeError::Iterations)),
+        ("r=CLIENTx,s=AAAA,i=2147483648", Some(ExchangeError::Iterations)),
+        ("r=CLIENTx,s=AAAA,i=99999999999999999999", Some(ExchangeError::Iterations)),
+        ("e=unknown-user", Some(ExchangeError::Denied(Denial::UnknownUser))),
     ] {
         let mut exchange = started();
         let found = exchange.respond(challenge.as_bytes()).expect_err(challenge);
         match error {
             Some(error) => assert_eq!(found, error, "{challenge}"),
-            None => assert!(matches!(found, Error::Malformed(_)), "{challenge}: {found:?}"),
+            None => assert!(matches!(found, ExchangeError::Malformed(_)), "{challenge}: {found:?}"),
         }
-        assert_eq!(exchange.respond(b"v=AAAA").expect_err("over"), Error::Over);
-        assert_eq!(exchange.finish(), Err(Error::Over));
+        assert_eq!(exchange.respond(b"v=AAAA").expect_err("over"), ExchangeError::Over);
+        assert_eq!(exchange.finish(), Err(ExchangeError::Over));
     }
-    assert!(matches!(started().respond(b"\xff"), Err(Error::Malformed(_))));
-    assert!(matches!(started().respond(&[b'r'; 8193]), Err(Error::TooLong)));
+    assert!(matches!(started().respond(b"\xff"), Err(ExchangeError::Malformed(_))));
+    assert!(matches!(started().respond(&[b'r'; 8193]), Err(ExchangeError::TooLong)));
     let salt = "AAAA".repeat(64);
     let challenge = format!("r=CLIENTx,s={salt},i=4096");
-    assert!(matches!(started().respond(challenge.as_bytes()), Err(Error::Malformed(_))));
+    assert!(matches!(started().respond(challenge.as_bytes()), Err(ExchangeError::Malformed(_))));
 }
 
 // 5802-5.04
@@ -79,7 +80,7 @@ fn scram_challenges_that_are_none() {
 fn iterations_are_the_callers_choice() {
     let strict = setup().with_iterations(10_000..=20_000);
     for (count, fits) in [(9_999, false), (10_000, true), (20_000, true), (20_001, false)] {
-        let mut exchange = Exchange::new(Mechanism::ScramSha256, &user(), &strict).expect("usable");
+        let mut exchange = ClientExchange::new(Mechanism::ScramSha256, &user(), &strict).expect("usable");
         exchange.take_initial().expect("a first message");
         let answer = exchange.respond(format!("r=CLIENTx,s=AAAA,i={count}").as_bytes());
         assert_eq!(answer.is_ok(), fits, "{count}");
@@ -92,31 +93,34 @@ fn servers_that_prove_nothing() {
     let proved = || {
         let mut exchange = started();
         exchange.respond(b"r=CLIENTx,s=AAAA,i=4096").expect("a proof");
-        assert_eq!(exchange.finish(), Err(Error::NotVerified), "a success now is none");
+        assert_eq!(exchange.finish(), Err(ExchangeError::NotVerified), "a success now is none");
         exchange
     };
     for (challenge, error) in [
-        ("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", Error::WrongSignature),
-        ("v=", Error::WrongSignature),
-        ("e=invalid-proof", Error::Denied(Denial::InvalidProof)),
-        ("e=channel-bindings-dont-match,x=y", Error::Denied(Denial::ChannelBindingsDontMatch)),
-        ("e=something-new", Error::Denied(Denial::Other)),
-        ("e=", Error::Denied(Denial::Other)),
+        ("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", ExchangeError::WrongSignature),
+        ("v=", ExchangeError::WrongSignature),
+        ("e=invalid-proof", ExchangeError::Denied(Denial::InvalidProof)),
+        ("e=channel-bindings-dont-match,x=y", ExchangeError::Denied(Denial::ChannelBindingsDontMatch)),
+        ("e=something-new", ExchangeError::Denied(Denial::Other)),
+        ("e=", ExchangeError::Denied(Denial::Other)),
     ] {
         let mut exchange = proved();
         assert_eq!(exchange.respond(challenge.as_bytes()).expect_err(challenge), error);
-        assert_eq!(exchange.finish(), Err(Error::Over));
+        assert_eq!(exchange.finish(), Err(ExchangeError::Over));
     }
     for challenge in ["", "v", "x=y", "v=!", "v=AAA", "m=x", "v=AAAA,m=x"] {
-        assert!(matches!(proved().respond(challenge.as_bytes()), Err(Error::Malformed(_))), "{challenge}");
+        assert!(
+            matches!(proved().respond(challenge.as_bytes()), Err(ExchangeError::Malformed(_))),
+            "{challenge}"
+        );
     }
-    assert_eq!(started().finish(), Err(Error::NotVerified));
+    assert_eq!(started().finish(), Err(ExchangeError::NotVerified));
 }
 
 // 5802-6.01
 #[test]
 fn the_flag_tells_what_could_be_bound() {
-    let first = |mechanism, setup: &Setup| {
+    let first = |mechanism, setup: &ClientSetup| {
         let message = first_message(mechanism, &user(), setup);
         message.split(',').next().expect("a flag").to_string()
     };
@@ -130,7 +134,8 @@ fn the_flag_tells_what_could_be_bound() {
     assert_eq!(first(Mechanism::ScramSha256, &bound.clone().with_plus_offered(true)), "n");
     assert_eq!(first(Mechanism::ScramSha1Plus, &bound), "p=tls-exporter");
     assert_eq!(first(Mechanism::ScramSha1Plus, &older), "p=tls-server-end-point");
-    let unbound = Exchange::new(Mechanism::ScramSha1Plus, &user(), &none).expect_err("nothing to bind to");
+    let unbound =
+        ClientExchange::new(Mechanism::ScramSha1Plus, &user(), &none).expect_err("nothing to bind to");
     assert_eq!(unbound, Unusable::NoBinding);
 }
 
@@ -169,7 +174,7 @@ fn login_does_not_read_prompts() {
         assert_eq!(exchange.respond(prompts[0].as_bytes()).expect("the name").expose(), b"user");
         assert_eq!(exchange.respond(prompts[1].as_bytes()).expect("the password").expose(), b"pencil");
         assert_eq!(exchange.finish(), Ok(()));
-        assert_eq!(exchange.respond(b"").expect_err("no third"), Error::Unexpected);
+        assert_eq!(exchange.respond(b"").expect_err("no third"), ExchangeError::Unexpected);
     }
 }
 
@@ -177,15 +182,15 @@ fn login_does_not_read_prompts() {
 #[test]
 fn the_first_message_may_come_late() {
     let mut exchange = exchange(Mechanism::Plain, &user());
-    assert_eq!(exchange.finish(), Err(Error::Premature), "nothing was sent");
+    assert_eq!(exchange.finish(), Err(ExchangeError::Premature), "nothing was sent");
     assert_eq!(exchange.respond(b"").expect("the message").expose(), b"\0user\0pencil");
     assert!(exchange.initial().is_none());
     assert_eq!(exchange.finish(), Ok(()));
-    assert_eq!(exchange.respond(b"").expect_err("no second"), Error::Unexpected);
-    assert_eq!(exchange.finish(), Err(Error::Over));
+    assert_eq!(exchange.respond(b"").expect_err("no second"), ExchangeError::Unexpected);
+    assert_eq!(exchange.finish(), Err(ExchangeError::Over));
 
     let mut exchange = self::exchange(Mechanism::Plain, &user());
-    assert!(matches!(exchange.respond(b"who?"), Err(Error::Malformed(_))));
+    assert!(matches!(exchange.respond(b"who?"), Err(ExchangeError::Malformed(_))));
 }
 
 // XOA-1.02, 7628-3.02
@@ -198,8 +203,8 @@ fn a_refused_token_is_told_once() {
         assert_eq!(exchange.failure_details(), None);
         assert_eq!(exchange.respond(b"{\"status\":\"401\"}").expect("a dummy").expose(), dummy);
         assert_eq!(exchange.failure_details(), Some(b"{\"status\":\"401\"}".as_slice()));
-        assert_eq!(exchange.finish(), Err(Error::Premature), "no success after a refusal");
-        assert_eq!(exchange.respond(b"again").expect_err("no second"), Error::Unexpected);
+        assert_eq!(exchange.finish(), Err(ExchangeError::Premature), "no success after a refusal");
+        assert_eq!(exchange.respond(b"again").expect_err("no second"), ExchangeError::Unexpected);
         assert!(exchange.failure_details().is_some());
     }
 }
@@ -244,7 +249,7 @@ fn credentials_that_do_not_suit() {
         (Credentials::certificate().with_authorization("a\0"), M::External, Unusable::Name),
     ] {
         assert_eq!(credentials.suit(mechanism), Err(error), "{mechanism} {credentials:?}");
-        let found = Exchange::new(mechanism, &credentials, &setup()).expect_err("unusable");
+        let found = ClientExchange::new(mechanism, &credentials, &setup()).expect_err("unusable");
         assert_eq!(found, error, "{mechanism} {credentials:?}");
     }
 }
@@ -338,7 +343,7 @@ fn nothing_secret_is_printed() {
     let credentials = user().with_token("tok123").with_endpoint("mail.example", 995);
     let mut printed = format!("{credentials:?}");
     for &mechanism in Mechanism::ALL {
-        if let Ok(exchange) = Exchange::new(mechanism, &credentials, &setup()) {
+        if let Ok(exchange) = ClientExchange::new(mechanism, &credentials, &setup()) {
             printed.push_str(&format!("{exchange:?}"));
         }
     }

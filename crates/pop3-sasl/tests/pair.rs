@@ -2,9 +2,9 @@
 //! changes what is said.
 
 use pop3_sasl::client::{self, Credentials};
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::Keys;
-use pop3_sasl::server::{self, Answer, Failure, Identity, Question, Step};
+use pop3_sasl::server::{self, Decision, ExchangeStep, Failure, Identity, Question};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce, Secret};
 use proptest::prelude::*;
 
@@ -17,12 +17,12 @@ struct User<'a> {
 
 impl User<'_> {
     /// A backend, as an embedder would write it.
-    fn answer(&self, question: Question) -> Answer {
-        let is_me = |name: &str| prepare(self.name, Kind::Query).is_ok_and(|own| own == name);
-        let verdict = |granted| if granted { Answer::Granted } else { Answer::Refused };
+    fn answer(&self, question: Question) -> Decision {
+        let is_me = |name: &str| prepare(self.name, StringKind::Query).is_ok_and(|own| own == name);
+        let verdict = |granted| if granted { Decision::Granted } else { Decision::Refused };
         match question {
             Question::Password { name, authorization, password } => {
-                let stored = prepare(self.password, Kind::Query).expect("a password");
+                let stored = prepare(self.password, StringKind::Query).expect("a password");
                 verdict(is_me(&name) && authorization.is_none() && password.same_octets(stored.as_bytes()))
             }
             Question::CramMd5(digest) => {
@@ -31,13 +31,13 @@ impl User<'_> {
             Question::Keys { name, authorization, hash } => {
                 let known = is_me(&name) && authorization.is_none();
                 let keys = || Keys::derive(hash, self.password.as_bytes(), &[5; 16], 4096).expect("keys");
-                Answer::Keys(known.then(keys))
+                Decision::Keys(known.then(keys))
             }
             Question::Token { name, token, .. } => {
                 verdict(name.is_none_or(|name| is_me(&name)) && token.same_octets(self.token.as_bytes()))
             }
             Question::Certificate { name } => verdict(name.is_none_or(|name| is_me(&name))),
-            Question::Anonymous { .. } => Answer::Refused,
+            Question::Anonymous { .. } => Decision::Refused,
         }
     }
 }
@@ -75,7 +75,7 @@ impl Change {
 struct Outcome {
     server: Result<Identity, Failure>,
     /// Whether the client believes that it is logged in.
-    client: Result<(), client::Error>,
+    client: Result<(), client::ExchangeError>,
     changed: bool,
     messages: usize,
 }
@@ -90,12 +90,12 @@ fn run(
 ) -> Outcome {
     let bindings = || ChannelBindings::none().with_exporter([9; 32]);
     let bind = mechanism.needs_channel_binding();
-    let setup = client::Setup::new(Nonce::from_random([1; 18]));
+    let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
     let setup = if bind { setup.with_bindings(bindings()).with_plus_offered(true) } else { setup };
-    let mut client = client::Exchange::new(mechanism, credentials, &setup).expect("usable");
-    let setup = server::Setup::new(Nonce::from_random([2; 18]), "salt key");
+    let mut client = client::ClientExchange::new(mechanism, credentials, &setup).expect("usable");
+    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key");
     let setup = if bind { setup.with_bindings(bindings()).with_plus_offered(true) } else { setup };
-    let mut server = server::Exchange::new(mechanism, setup);
+    let mut server = server::ServerExchange::new(mechanism, setup);
 
     let (mut messages, mut changed) = (0, false);
     let mut carry = |message: Secret| {
@@ -113,20 +113,23 @@ fn run(
     let mut failed = Ok(());
     let server = loop {
         step = match step {
-            Step::Ask(question) => server.answer(user.answer(question)).expect("asked"),
-            Step::Challenge(challenge) => match client.respond(&carry(challenge)) {
+            ExchangeStep::Ask(question) => server.answer(user.answer(question)).expect("asked"),
+            ExchangeStep::Challenge(challenge) => match client.respond(&carry(challenge)) {
                 Ok(response) => server.respond(&carry(response)).expect("in turn"),
                 Err(error) => {
                     failed = Err(error);
                     server.cancel().expect("not over")
                 }
             },
-            Step::Done(identity) => break Ok(identity),
-            Step::Fail(failure) => break Err(failure),
+            ExchangeStep::Done(identity) => break Ok(identity),
+            ExchangeStep::Fail(failure) => break Err(failure),
         };
     };
-    let client =
-        failed.and(client.finish()).and(if server.is_ok() { Ok(()) } else { Err(client::Error::Over) });
+    let client = failed.and(client.finish()).and(if server.is_ok() {
+        Ok(())
+    } else {
+        Err(client::ExchangeError::Over)
+    });
     assert!(messages <= 6, "{messages} messages");
     Outcome { server, client, changed, messages }
 }
@@ -152,7 +155,7 @@ fn mechanism() -> impl Strategy<Value = Mechanism> {
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z,= @/+\u{e9}\u{ad}\u{a0}\u{fb01}\u{5d0}:$]{1,12}", "\\PC{1,20}", "[ -~]{1,40}"]
         .prop_filter("has no prepared form", |text| {
-            prepare(text, Kind::Stored).is_ok_and(|text| text.len() < 250)
+            prepare(text, StringKind::Stored).is_ok_and(|text| text.len() < 250)
         })
 }
 
@@ -179,7 +182,7 @@ proptest! {
         prop_assert_eq!(outcome.client, Ok(()));
         let identity = outcome.server.expect("a login");
         prop_assert_eq!(identity.mechanism, mechanism);
-        let prepared = prepare(&name, Kind::Query).expect("a name");
+        let prepared = prepare(&name, StringKind::Query).expect("a name");
         prop_assert_eq!(identity.acts_as(), Some(prepared.as_ref()));
     }
 
@@ -189,7 +192,7 @@ proptest! {
         mechanism in mechanism().prop_filter("no secret", |mechanism| *mechanism != Mechanism::External),
         name in text(), password in text(), other in text(), unknown: bool, inline: bool,
     ) {
-        prop_assume!(prepare(&password, Kind::Stored).ok() != prepare(&other, Kind::Stored).ok());
+        prop_assume!(prepare(&password, StringKind::Stored).ok() != prepare(&other, StringKind::Stored).ok());
         let user = User { name: if unknown { "nobody else" } else { &name }, password: &password, token: "right" };
         let outcome = run(mechanism, &credentials(mechanism, &name, &other, "wrong"), &user, inline, None);
         prop_assert_eq!(outcome.server, Err(Failure::Refused));
@@ -235,19 +238,19 @@ proptest! {
         messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..8),
         initial: bool,
     ) {
-        let setup = server::Setup::new(Nonce::from_random([2; 18]), "salt key");
-        let mut server = server::Exchange::new(mechanism, setup);
+        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key");
+        let mut server = server::ServerExchange::new(mechanism, setup);
         let user = User { name: "user", password: "pencil", token: "tok" };
         let mut messages = messages.into_iter();
         let first = messages.next().filter(|_| initial);
         let mut step = server.begin(first.as_deref()).expect("the first call");
         for round in 0..8 {
             step = match step {
-                Step::Ask(Question::Certificate { .. }) => server.answer(Answer::Refused).expect("asked"),
-                Step::Ask(question) => server.answer(user.answer(question)).expect("asked"),
-                Step::Challenge(_) => server.respond(&messages.next().unwrap_or_default()).expect("in turn"),
-                Step::Fail(_) => break,
-                Step::Done(identity) => panic!("{identity:?}"),
+                ExchangeStep::Ask(Question::Certificate { .. }) => server.answer(Decision::Refused).expect("asked"),
+                ExchangeStep::Ask(question) => server.answer(user.answer(question)).expect("asked"),
+                ExchangeStep::Challenge(_) => server.respond(&messages.next().unwrap_or_default()).expect("in turn"),
+                ExchangeStep::Fail(_) => break,
+                ExchangeStep::Done(identity) => panic!("{identity:?}"),
             };
             prop_assert!(round < 7, "it goes on");
         }
@@ -260,9 +263,9 @@ proptest! {
         challenges in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 5),
     ) {
         let bindings = ChannelBindings::none().with_server_end_point([9; 32]);
-        let setup = client::Setup::new(Nonce::from_random([1; 18])).with_bindings(bindings);
+        let setup = client::ClientSetup::new(Nonce::from_random([1; 18])).with_bindings(bindings);
         let credentials = credentials(mechanism, "user", "pencil", "tok");
-        let mut client = client::Exchange::new(mechanism, &credentials, &setup).expect("usable");
+        let mut client = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
         if inline {
             client.take_initial();
         }
@@ -281,28 +284,32 @@ fn somebody_in_between_is_found_out() {
                server_bindings: ChannelBindings,
                mechanism: Mechanism,
                seen: bool| {
-        let setup = client::Setup::new(Nonce::from_random([1; 18]))
+        let setup = client::ClientSetup::new(Nonce::from_random([1; 18]))
             .with_bindings(client_bindings)
             .with_plus_offered(seen);
         let credentials = Credentials::new("user").with_password("pencil");
-        let mut client = client::Exchange::new(mechanism, &credentials, &setup).expect("usable");
-        let setup = server::Setup::new(Nonce::from_random([2; 18]), "salt key")
+        let mut client = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
+        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key")
             .with_bindings(server_bindings)
             .with_plus_offered(true);
-        let mut server = server::Exchange::new(mechanism, setup);
+        let mut server = server::ServerExchange::new(mechanism, setup);
         let user = User { name: "user", password: "pencil", token: "" };
         let first = client.take_initial().expect("a first message");
         let question = match server.begin(Some(first.expose())).expect("begun") {
-            Step::Ask(question) => question,
-            Step::Fail(failure) => return Err(failure),
-            step @ (Step::Challenge(_) | Step::Done(_)) => panic!("{step:?}"),
+            ExchangeStep::Ask(question) => question,
+            ExchangeStep::Fail(failure) => return Err(failure),
+            step @ (ExchangeStep::Challenge(_) | ExchangeStep::Done(_)) => panic!("{step:?}"),
         };
-        let Step::Challenge(salt) = server.answer(user.answer(question)).expect("asked") else { panic!() };
+        let ExchangeStep::Challenge(salt) = server.answer(user.answer(question)).expect("asked") else {
+            panic!()
+        };
         let proof = client.respond(salt.expose()).expect("a proof");
         match server.respond(proof.expose()).expect("in turn") {
-            Step::Fail(failure) => Err(failure),
-            Step::Challenge(ours) => client.respond(ours.expose()).map(drop).map_err(|_| Failure::Cancelled),
-            step @ (Step::Ask(_) | Step::Done(_)) => panic!("{step:?}"),
+            ExchangeStep::Fail(failure) => Err(failure),
+            ExchangeStep::Challenge(ours) => {
+                client.respond(ours.expose()).map(drop).map_err(|_| Failure::Cancelled)
+            }
+            step @ (ExchangeStep::Ask(_) | ExchangeStep::Done(_)) => panic!("{step:?}"),
         }
     };
     let exporter = |octet| ChannelBindings::none().with_exporter([octet; 32]);

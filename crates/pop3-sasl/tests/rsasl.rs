@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use pop3_sasl::client::{self, Credentials};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self, Answer, Question, Step, TokenRefusal};
+use pop3_sasl::server::{self, Decision, ExchangeStep, Question, TokenRefusal};
 use pop3_sasl::{Mechanism, Nonce};
 use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::mechanisms::anonymous::AnonymousToken;
@@ -124,16 +124,16 @@ fn name(mechanism: Mechanism) -> &'static Mechname {
 }
 
 /// What we answer as the server: the user of this file exists.
-fn answer(question: Question, mechanism: Mechanism) -> Answer {
+fn answer(question: Question, mechanism: Mechanism) -> Decision {
     let ours = Peer::with(mechanism, true);
     let granted = match question {
         Question::Password { name, password, .. } => {
             name == NAME && password.same_octets(PASSWORD.as_bytes())
         }
-        Question::Keys { name, hash, .. } => return Answer::Keys((name == NAME).then(|| ours.keys(hash))),
+        Question::Keys { name, hash, .. } => return Decision::Keys((name == NAME).then(|| ours.keys(hash))),
         Question::Token { name, token, .. } => {
             if !token.same_octets(TOKEN.as_bytes()) {
-                return Answer::RefusedToken(TokenRefusal::default().with_scope("mail"));
+                return Decision::RefusedToken(TokenRefusal::default().with_scope("mail"));
             }
             name.as_deref() == Some(NAME)
         }
@@ -141,17 +141,17 @@ fn answer(question: Question, mechanism: Mechanism) -> Answer {
         Question::Anonymous { trace } => trace == "sirhc",
         Question::CramMd5(digest) => digest.prove(PASSWORD.as_bytes()),
     };
-    if granted { Answer::Granted } else { Answer::Refused }
+    if granted { Decision::Granted } else { Decision::Refused }
 }
 
 /// `rsasl` as the client of our server. Whether the server lets it in, and it is content.
 fn their_client(mechanism: Mechanism, right: bool) -> bool {
     let sasl = SASLClient::new(config(Peer::with(mechanism, right)));
     let mut client = sasl.start_suggested(&[name(mechanism)]).expect("a mechanism that it has");
-    let setup = server::Setup::new(Nonce::from_random([2; 18]), "salt key")
+    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key")
         .with_hosts(["mail.example"])
         .with_ports([995]);
-    let mut server = server::Exchange::new(mechanism, setup);
+    let mut server = server::ServerExchange::new(mechanism, setup);
     let mut done = false;
     let mut say = |challenge: Option<&[u8]>| {
         let mut out = Cursor::new(Vec::new());
@@ -167,16 +167,16 @@ fn their_client(mechanism: Mechanism, right: bool) -> bool {
     let mut step = server.begin(initial.as_deref()).expect("the first call");
     loop {
         step = match step {
-            Step::Ask(question) => server.answer(answer(question, mechanism)).expect("asked"),
-            Step::Challenge(challenge) => match say(Some(challenge.expose())) {
+            ExchangeStep::Ask(question) => server.answer(answer(question, mechanism)).expect("asked"),
+            ExchangeStep::Challenge(challenge) => match say(Some(challenge.expose())) {
                 Some(response) => server.respond(&response).expect("in turn"),
                 None => server.cancel().expect("not over"),
             },
-            Step::Done(identity) => {
+            ExchangeStep::Done(identity) => {
                 assert_eq!(identity.mechanism, mechanism);
                 return done || !mechanism.is_mutual();
             }
-            Step::Fail(_) => return false,
+            ExchangeStep::Fail(_) => return false,
         };
     }
 }
@@ -196,8 +196,8 @@ fn their_server(mechanism: Mechanism, right: bool) -> bool {
     } else {
         named.with_password(password)
     };
-    let setup = client::Setup::new(Nonce::from_random([1; 18]));
-    let mut client = client::Exchange::new(mechanism, &credentials, &setup).expect("usable");
+    let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
+    let mut client = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
     let mut message = client.take_initial();
     for _ in 0..6 {
         let mut out = Cursor::new(Vec::new());

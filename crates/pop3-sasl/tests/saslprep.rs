@@ -1,6 +1,6 @@
 //! SASLprep against the examples of its RFC, and against another implementation.
 
-use pop3_sasl::saslprep::{Error, Kind, prepare};
+use pop3_sasl::saslprep::{SaslprepError, StringKind, prepare};
 use proptest::prelude::*;
 
 // 6856-2.19, 4616-2.04
@@ -12,10 +12,10 @@ fn examples_of_rfc_4013_section_3() {
         ("USER", Ok("USER")),
         ("\u{aa}", Ok("a")),
         ("\u{2168}", Ok("IX")),
-        ("\u{7}", Err(Error::Prohibited)),
-        ("\u{627}1", Err(Error::Bidirectional)),
+        ("\u{7}", Err(SaslprepError::Prohibited)),
+        ("\u{627}1", Err(SaslprepError::Bidirectional)),
     ] {
-        for kind in [Kind::Stored, Kind::Query] {
+        for kind in [StringKind::Stored, StringKind::Query] {
             assert_eq!(prepare(text, kind).as_deref(), prepared.as_ref().map(|text| *text), "{text:?}");
         }
     }
@@ -25,8 +25,8 @@ fn examples_of_rfc_4013_section_3() {
 #[test]
 fn others() {
     for (text, prepared) in [
-        ("", Err(Error::Empty)),
-        ("\u{ad}", Err(Error::Empty)),
+        ("", Err(SaslprepError::Empty)),
+        ("\u{ad}", Err(SaslprepError::Empty)),
         ("\u{a0}", Ok(" ")),
         ("a\u{3000}b", Ok("a b")),
         ("a b", Ok("a b")),
@@ -34,30 +34,30 @@ fn others() {
         ("\u{fb01}", Ok("fi")),
         ("e\u{301}", Ok("\u{e9}")),
         ("\u{212b}", Ok("\u{c5}")),
-        ("a\0", Err(Error::Prohibited)),
-        ("a\u{7f}", Err(Error::Prohibited)),
-        ("\u{e9}\n", Err(Error::Prohibited)),
-        ("\u{85}", Err(Error::Prohibited)),
-        ("\u{e000}", Err(Error::Prohibited)),
-        ("\u{fffd}", Err(Error::Prohibited)),
-        ("\u{fdd0}", Err(Error::Prohibited)),
-        ("\u{10ffff}", Err(Error::Prohibited)),
-        ("\u{200e}", Err(Error::Prohibited)),
-        ("\u{e0001}", Err(Error::Prohibited)),
-        ("\u{2ff0}", Err(Error::Prohibited)),
+        ("a\0", Err(SaslprepError::Prohibited)),
+        ("a\u{7f}", Err(SaslprepError::Prohibited)),
+        ("\u{e9}\n", Err(SaslprepError::Prohibited)),
+        ("\u{85}", Err(SaslprepError::Prohibited)),
+        ("\u{e000}", Err(SaslprepError::Prohibited)),
+        ("\u{fffd}", Err(SaslprepError::Prohibited)),
+        ("\u{fdd0}", Err(SaslprepError::Prohibited)),
+        ("\u{10ffff}", Err(SaslprepError::Prohibited)),
+        ("\u{200e}", Err(SaslprepError::Prohibited)),
+        ("\u{e0001}", Err(SaslprepError::Prohibited)),
+        ("\u{2ff0}", Err(SaslprepError::Prohibited)),
         ("\u{627}\u{628}", Ok("\u{627}\u{628}")),
-        ("\u{627}a\u{628}", Err(Error::Bidirectional)),
-        ("a\u{627}", Err(Error::Bidirectional)),
+        ("\u{627}a\u{628}", Err(SaslprepError::Bidirectional)),
+        ("a\u{627}", Err(SaslprepError::Bidirectional)),
         ("\u{627}1\u{628}", Ok("\u{627}1\u{628}")),
-        ("1\u{627}", Err(Error::Bidirectional)),
+        ("1\u{627}", Err(SaslprepError::Bidirectional)),
     ] {
-        for kind in [Kind::Stored, Kind::Query] {
+        for kind in [StringKind::Stored, StringKind::Query] {
             assert_eq!(prepare(text, kind).as_deref(), prepared.as_ref().map(|text| *text), "{text:?}");
         }
     }
     // A face, which Unicode has since version 6.
-    assert_eq!(prepare("\u{1f600}", Kind::Stored), Err(Error::Unassigned));
-    assert_eq!(prepare("\u{1f600}", Kind::Query).as_deref(), Ok("\u{1f600}"));
+    assert_eq!(prepare("\u{1f600}", StringKind::Stored), Err(SaslprepError::Unassigned));
+    assert_eq!(prepare("\u{1f600}", StringKind::Query).as_deref(), Ok("\u{1f600}"));
 }
 
 /// The five ideographs that Unicode 4.0 decomposes otherwise than 3.2 did (Corrigendum 4).
@@ -76,16 +76,16 @@ fn a_character_newer_than_unicode_3_2_never_becomes_another() {
     for new in ["\u{1d2c}", "\u{1f150}", "\u{1f101}", "\u{1f1e6}", "\u{fa6b}"] {
         for around in ["", "a", "e\u{301}", "\u{fb01}"] {
             let text = format!("{around}{new}{around}");
-            assert_eq!(prepare(&text, Kind::Stored), Err(Error::Unassigned), "{text:?}");
-            let query = prepare(&text, Kind::Query).unwrap();
+            assert_eq!(prepare(&text, StringKind::Stored), Err(SaslprepError::Unassigned), "{text:?}");
+            let query = prepare(&text, StringKind::Query).unwrap();
             assert!(query.contains(new), "{text:?}: {query:?}");
         }
     }
     // Nothing combines with it or across it.
-    assert_eq!(prepare("e\u{1d2c}\u{301}", Kind::Query).as_deref(), Ok("e\u{1d2c}\u{301}"));
-    assert_eq!(prepare("\u{1d2c}e\u{301}", Kind::Query).as_deref(), Ok("\u{1d2c}\u{e9}"));
+    assert_eq!(prepare("e\u{1d2c}\u{301}", StringKind::Query).as_deref(), Ok("e\u{1d2c}\u{301}"));
+    assert_eq!(prepare("\u{1d2c}e\u{301}", StringKind::Query).as_deref(), Ok("\u{1d2c}\u{e9}"));
     for (ideograph, decomposed) in CORRECTED {
-        for kind in [Kind::Stored, Kind::Query] {
+        for kind in [StringKind::Stored, StringKind::Query] {
             assert_eq!(prepare(&ideograph.to_string(), kind).as_deref(), Ok(&*decomposed.to_string()));
         }
     }
@@ -100,7 +100,7 @@ fn every_character_as_the_crate_stringprep_has_it() {
     for character in '\0'..=char::MAX {
         let text = format!("1{character}1");
         let theirs = stringprep::saslprep(&text);
-        match prepare(&text, Kind::Stored) {
+        match prepare(&text, StringKind::Stored) {
             Ok(ours) if CORRECTED.iter().any(|(ideograph, _)| *ideograph == character) => {
                 assert_ne!(theirs.ok().as_deref(), Some(ours.as_ref()));
             }
@@ -109,12 +109,12 @@ fn every_character_as_the_crate_stringprep_has_it() {
                 let theirs = theirs.ok();
                 assert_eq!(theirs.as_deref(), Some(ours.as_ref()), "U+{:04X}", u32::from(character));
             }
-            Err(Error::Bidirectional) => {}
+            Err(SaslprepError::Bidirectional) => {}
             // It normalizes before it looks for what is not assigned.
-            Err(Error::Unassigned) => {
+            Err(SaslprepError::Unassigned) => {
                 unassigned += 1;
                 apart += usize::from(theirs.is_ok());
-                let query = prepare(&text, Kind::Query).unwrap();
+                let query = prepare(&text, StringKind::Query).unwrap();
                 assert_eq!(query, text, "U+{:04X}", u32::from(character));
             }
             Err(error) => assert!(theirs.is_err(), "U+{:04X}: {error:?}", u32::from(character)),
@@ -129,16 +129,16 @@ proptest! {
     /// What is prepared stays as it is, and holds nothing that could break a line or a path's end.
     #[test]
     fn prepared_is_prepared(text in "\\PC{0,20}|.{0,20}|[A\u{1d2c}\u{1f150}\u{301}\u{338}\u{ad}]{1,8}|[\u{620}-\u{64a}1-9]{1,6}|[a\u{ad}\u{a0}\u{301}\u{fb01}]{1,6}") {
-        for kind in [Kind::Stored, Kind::Query] {
+        for kind in [StringKind::Stored, StringKind::Query] {
             if let Ok(once) = prepare(&text, kind) {
                 prop_assert!(!once.is_empty() && !once.chars().any(char::is_control));
                 // What is new is there as often as it was.
                 for new in ['\u{1d2c}', '\u{1f150}'] {
                     prop_assert_eq!(once.matches(new).count(), text.matches(new).count());
                 }
-                if kind == Kind::Stored {
+                if kind == StringKind::Stored {
                     prop_assert!(prepare(&once, kind).is_ok_and(|again| again == once));
-                    prop_assert!(prepare(&text, Kind::Query).is_ok_and(|query| query == once));
+                    prop_assert!(prepare(&text, StringKind::Query).is_ok_and(|query| query == once));
                 }
             }
         }

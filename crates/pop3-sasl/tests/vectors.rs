@@ -3,36 +3,37 @@
 use base64ct::{Base64, Encoding};
 use pop3_sasl::client::{self, Credentials};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{self, Answer, Question, Step, TokenRefusal, TokenStatus};
+use pop3_sasl::server::{self, Decision, ExchangeStep, Question, TokenRefusal, TokenStatus};
 use pop3_sasl::{Mechanism, Nonce};
 
 fn nonce(text: &str) -> Nonce {
     Nonce::from_text(text).expect("a nonce")
 }
 
-fn client(mechanism: Mechanism, credentials: &Credentials, text: &str) -> client::Exchange {
-    client::Exchange::new(mechanism, credentials, &client::Setup::new(nonce(text))).expect("usable")
+fn client(mechanism: Mechanism, credentials: &Credentials, text: &str) -> client::ClientExchange {
+    client::ClientExchange::new(mechanism, credentials, &client::ClientSetup::new(nonce(text)))
+        .expect("usable")
 }
 
-fn server(mechanism: Mechanism, text: &str) -> server::Exchange {
-    let setup = server::Setup::new(nonce(text), "salt key").with_hosts(["postoffice.reston.mci.net"]);
-    server::Exchange::new(mechanism, setup)
+fn server(mechanism: Mechanism, text: &str) -> server::ServerExchange {
+    let setup = server::ServerSetup::new(nonce(text), "salt key").with_hosts(["postoffice.reston.mci.net"]);
+    server::ServerExchange::new(mechanism, setup)
 }
 
 #[track_caller]
-fn challenge(step: Step) -> Vec<u8> {
-    let Step::Challenge(octets) = step else { panic!("{step:?}") };
+fn challenge(step: ExchangeStep) -> Vec<u8> {
+    let ExchangeStep::Challenge(octets) = step else { panic!("{step:?}") };
     octets.into_inner()
 }
 
 #[track_caller]
-fn question(step: Step) -> Question {
-    let Step::Ask(question) = step else { panic!("{step:?}") };
+fn question(step: ExchangeStep) -> Question {
+    let ExchangeStep::Ask(question) = step else { panic!("{step:?}") };
     question
 }
 
 #[track_caller]
-fn initial(exchange: &mut client::Exchange) -> Vec<u8> {
+fn initial(exchange: &mut client::ClientExchange) -> Vec<u8> {
     exchange.take_initial().expect("an initial response").into_inner()
 }
 
@@ -58,12 +59,12 @@ fn scram(
     };
     assert_eq!((name.as_str(), authorization, wanted), (user, None, hash));
     let keys = Keys::derive(hash, password.as_bytes(), &salt, 4096).expect("keys");
-    let message = challenge(server.answer(Answer::Keys(Some(keys))).expect("asked"));
+    let message = challenge(server.answer(Decision::Keys(Some(keys))).expect("asked"));
     assert_eq!(message, server_first.as_bytes());
 
     let message = client.respond(&message).expect("a proof");
     assert_eq!(message.expose(), client_final.as_bytes());
-    assert_eq!(client.finish(), Err(client::Error::NotVerified));
+    assert_eq!(client.finish(), Err(client::ExchangeError::NotVerified));
     let message = challenge(server.respond(message.expose()).expect("in turn"));
     assert_eq!(message, server_final.as_bytes());
 
@@ -71,7 +72,7 @@ fn scram(
     assert!(message.is_empty());
     assert_eq!(client.finish(), Ok(()));
     let step = server.respond(message.expose()).expect("in turn");
-    let Step::Done(identity) = step else { panic!("{step:?}") };
+    let ExchangeStep::Done(identity) = step else { panic!("{step:?}") };
     assert_eq!((identity.mechanism, identity.acts_as()), (mechanism, Some(user)));
 }
 
@@ -134,8 +135,9 @@ fn scram_sha_512_computed_elsewhere() {
 fn scram_sha_256_plus_computed_elsewhere() {
     let bindings = pop3_sasl::ChannelBindings::none().with_exporter([7; 32]);
     let credentials = Credentials::new("user").with_password("pencil");
-    let setup = client::Setup::new(nonce("rOprNGfwEbeRWgbNEkqO")).with_bindings(bindings);
-    let mut client = client::Exchange::new(Mechanism::ScramSha256Plus, &credentials, &setup).expect("usable");
+    let setup = client::ClientSetup::new(nonce("rOprNGfwEbeRWgbNEkqO")).with_bindings(bindings);
+    let mut client =
+        client::ClientExchange::new(Mechanism::ScramSha256Plus, &credentials, &setup).expect("usable");
     assert_eq!(initial(&mut client), b"p=tls-exporter,,n=user,r=rOprNGfwEbeRWgbNEkqO");
     let server_first =
         b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
@@ -163,8 +165,8 @@ fn cram_md5_of_rfc_2195_section_2() {
     assert!(digest.prove(b"tanstaaftanstaaf"));
     assert!(!digest.prove(b"tanstaaftanstaag"));
     assert!(!digest.prove(b""));
-    let step = server.answer(Answer::Granted).expect("asked");
-    assert!(matches!(step, Step::Done(identity) if identity.name.as_deref() == Some("tim")));
+    let step = server.answer(Decision::Granted).expect("asked");
+    assert!(matches!(step, ExchangeStep::Done(identity) if identity.name.as_deref() == Some("tim")));
 }
 
 // 4616-2.01, 4616-2.03, 5034-4.01
@@ -192,7 +194,7 @@ fn plain_of_rfc_4616_section_4_and_rfc_5034_section_6() {
         assert_eq!(other.as_deref(), wanted);
         assert!(found_password.same_octets(password.as_bytes()));
         assert_eq!(client.finish(), Ok(()));
-        assert!(matches!(server.answer(Answer::Granted), Ok(Step::Done(_))));
+        assert!(matches!(server.answer(Decision::Granted), Ok(ExchangeStep::Done(_))));
     }
 }
 
@@ -218,14 +220,16 @@ fn oauthbearer_of_rfc_7628_section_4() {
         let message = initial(&mut client);
         assert_eq!(Base64::encode_string(&message), encoded);
         let setup =
-            server::Setup::new(nonce("x"), "key").with_hosts(["SERVER.example.com"]).with_ports([port]);
-        let mut server = server::Exchange::new(Mechanism::OAuthBearer, setup);
+            server::ServerSetup::new(nonce("x"), "key").with_hosts(["SERVER.example.com"]).with_ports([port]);
+        let mut server = server::ServerExchange::new(Mechanism::OAuthBearer, setup);
         let asked = question(server.begin(Some(&message)).expect("begun"));
         let Question::Token { name, token, mechanism } = asked else { panic!("no question for a token") };
         assert_eq!((name.as_deref(), mechanism), (Some("user@example.com"), Mechanism::OAuthBearer));
         assert!(token.same_octets(TOKEN.as_bytes()));
-        let step = server.answer(Answer::Granted).expect("asked");
-        assert!(matches!(step, Step::Done(identity) if identity.acts_as() == Some("user@example.com")));
+        let step = server.answer(Decision::Granted).expect("asked");
+        assert!(
+            matches!(step, ExchangeStep::Done(identity) if identity.acts_as() == Some("user@example.com"))
+        );
     }
 }
 
@@ -237,14 +241,14 @@ fn refusal_of_oauthbearer() {
     let mut server = server(Mechanism::OAuthBearer, "x");
     server.begin(Some(&initial(&mut client))).expect("begun");
     let refusal = TokenRefusal::new(TokenStatus::InvalidToken).with_scope("mail");
-    let json = challenge(server.answer(Answer::RefusedToken(refusal)).expect("asked"));
+    let json = challenge(server.answer(Decision::RefusedToken(refusal)).expect("asked"));
     assert_eq!(Base64::encode_string(&json), "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJtYWlsIn0=");
     let dummy = client.respond(&json).expect("an answer");
     assert_eq!(Base64::encode_string(dummy.expose()), "AQ==");
     assert_eq!(client.failure_details(), Some(json.as_slice()));
-    assert_eq!(client.finish(), Err(client::Error::Premature));
+    assert_eq!(client.finish(), Err(client::ExchangeError::Premature));
     let step = server.respond(dummy.expose()).expect("in turn");
-    assert!(matches!(step, Step::Fail(server::Failure::Refused)));
+    assert!(matches!(step, ExchangeStep::Fail(server::Failure::Refused)));
 }
 
 // 7628-3.02: the example of RFC 7628 section 4.3, whose client asks what token it needs.
@@ -253,8 +257,8 @@ fn oauthbearer_without_a_token() {
     let refusal = TokenRefusal::default()
         .with_scope("example_scope")
         .with_openid_configuration("https://example.com/.well-known/openid-configuration");
-    let setup = server::Setup::new(nonce("x"), "key").with_token_refusal(refusal);
-    let mut server = server::Exchange::new(Mechanism::OAuthBearer, setup);
+    let setup = server::ServerSetup::new(nonce("x"), "key").with_token_refusal(refusal);
+    let mut server = server::ServerExchange::new(Mechanism::OAuthBearer, setup);
     let message = Base64::decode_vec(
         "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9AQE=",
     );
@@ -265,7 +269,10 @@ fn oauthbearer_without_a_token() {
          JodHRwczovL2V4YW1wbGUuY29tLy53ZWxsLWtub3duL29wZW5pZC1jb25maWd1cmF0aW9uIn0="
     );
     let step = server.cancel().expect("in turn");
-    assert!(matches!(step, Step::Fail(server::Failure::Refused)), "a cancel is no way around a refusal");
+    assert!(
+        matches!(step, ExchangeStep::Fail(server::Failure::Refused)),
+        "a cancel is no way around a refusal"
+    );
 }
 
 // XOA-1.01
@@ -285,7 +292,7 @@ fn xoauth2_of_google() {
     let Question::Token { name, token, mechanism } = asked else { panic!("no question for a token") };
     assert_eq!((name.as_deref(), mechanism), (Some("someuser@example.com"), Mechanism::XOAuth2));
     assert!(token.same_octets(TOKEN.as_bytes()));
-    assert!(matches!(server.answer(Answer::Granted), Ok(Step::Done(_))));
+    assert!(matches!(server.answer(Decision::Granted), Ok(ExchangeStep::Done(_))));
 }
 
 // XOA-1.02
@@ -296,7 +303,7 @@ fn refusal_of_xoauth2() {
     let mut server = server(Mechanism::XOAuth2, "x");
     server.begin(Some(&initial(&mut client))).expect("begun");
     let refusal = TokenRefusal::default().with_scope("https://mail.google.com/");
-    let json = challenge(server.answer(Answer::RefusedToken(refusal)).expect("asked"));
+    let json = challenge(server.answer(Decision::RefusedToken(refusal)).expect("asked"));
     assert_eq!(
         Base64::encode_string(&json),
         "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ=="
@@ -305,7 +312,7 @@ fn refusal_of_xoauth2() {
     assert!(dummy.is_empty());
     assert_eq!(client.failure_details(), Some(json.as_slice()));
     let step = server.respond(dummy.expose()).expect("in turn");
-    assert!(matches!(step, Step::Fail(server::Failure::Refused)));
+    assert!(matches!(step, ExchangeStep::Fail(server::Failure::Refused)));
 }
 
 // EXT-1.01, 5034-4.06
@@ -326,8 +333,8 @@ fn external_of_rfc_4422_appendix_a() {
         let asked = question(server.begin(Some(&message)).expect("begun"));
         let Question::Certificate { name: found } = asked else { panic!("no question for a certificate") };
         assert_eq!(found.as_deref(), name);
-        let step = server.answer(Answer::GrantedAs("fred".into())).expect("asked");
-        assert!(matches!(step, Step::Done(identity) if identity.acts_as() == Some("fred")));
+        let step = server.answer(Decision::GrantedAs("fred".into())).expect("asked");
+        assert!(matches!(step, ExchangeStep::Done(identity) if identity.acts_as() == Some("fred")));
     }
 }
 
@@ -341,8 +348,8 @@ fn anonymous_of_rfc_4505_section_4() {
     assert!(challenge(server.begin(None).expect("begun")).is_empty());
     let asked = question(server.respond(&message).expect("in turn"));
     assert!(matches!(asked, Question::Anonymous { trace } if trace == "sirhc"));
-    let step = server.answer(Answer::Granted).expect("asked");
-    assert!(matches!(step, Step::Done(identity) if identity.acts_as().is_none()));
+    let step = server.answer(Decision::Granted).expect("asked");
+    assert!(matches!(step, ExchangeStep::Done(identity) if identity.acts_as().is_none()));
 }
 
 // LOGIN-1.01
@@ -358,14 +365,14 @@ fn login_of_the_draft() {
     assert_eq!(name.expose(), b"tim");
     let message = challenge(server.respond(name.expose()).expect("in turn"));
     assert_eq!(Base64::encode_string(&message), "UGFzc3dvcmQ6");
-    assert_eq!(client.finish(), Err(client::Error::Premature));
+    assert_eq!(client.finish(), Err(client::ExchangeError::Premature));
     let password = client.respond(&message).expect("the password");
     assert_eq!(password.expose(), b"tanstaaf");
     let asked = question(server.respond(password.expose()).expect("in turn"));
     assert!(matches!(asked, Question::Password { name, authorization: None, password }
         if name == "tim" && password.same_octets(b"tanstaaf")));
     assert_eq!(client.finish(), Ok(()));
-    assert!(matches!(server.answer(Answer::Granted), Ok(Step::Done(_))));
+    assert!(matches!(server.answer(Decision::Granted), Ok(ExchangeStep::Done(_))));
 }
 
 #[test]

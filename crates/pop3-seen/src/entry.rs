@@ -18,7 +18,7 @@ pub struct Id {
 /// What is known of a message that was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a storage has to keep all of it")]
-pub struct Entry {
+pub struct SeenEntry {
     /// The size that LIST said, 0 where it said none.
     pub size: u64,
     /// How many messages the server listed under the unique-id then; 0 where that is not known,
@@ -57,7 +57,7 @@ pub fn day(seconds: u64) -> Option<Day> {
     Day::try_from(seconds / 86_400).ok().filter(|&day| day >= EARLIEST)
 }
 
-impl Entry {
+impl SeenEntry {
     /// An entry of which nothing else is known yet.
     #[must_use]
     pub const fn new(size: u64, total: u32) -> Self {
@@ -91,8 +91,8 @@ pub(crate) struct Packed([u32; 6]);
 
 const DELETING: u32 = 1 << 31;
 
-impl From<Entry> for Packed {
-    fn from(entry: Entry) -> Self {
+impl From<SeenEntry> for Packed {
+    fn from(entry: SeenEntry) -> Self {
         let digest = entry.digest.map_or(0, u64::from);
         let absence = match entry.absence {
             Absence::Never => 0,
@@ -105,7 +105,7 @@ impl From<Entry> for Packed {
     }
 }
 
-impl From<Packed> for Entry {
+impl From<Packed> for SeenEntry {
     fn from(Packed([size, size_high, digest, digest_high, total, state]): Packed) -> Self {
         let long = |low, high| u64::from(low) | u64::from(high) << 32;
         Self {
@@ -137,8 +137,8 @@ mod tests {
         for absence in [Absence::Never, Absence::Returned, Absence::Since(0), Absence::Since(20_786)] {
             for digest in [None, Some(NonZeroU64::MIN), Some(NonZeroU64::MAX)] {
                 for (size, deleting) in [(0, true), (u64::MAX, false), (1 << 33, true)] {
-                    let entry = Entry { size, total: 3, digest, absence, deleting };
-                    assert_eq!(Entry::from(Packed::from(entry)), entry);
+                    let entry = SeenEntry { size, total: 3, digest, absence, deleting };
+                    assert_eq!(SeenEntry::from(Packed::from(entry)), entry);
                 }
             }
         }

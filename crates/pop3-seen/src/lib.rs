@@ -13,7 +13,7 @@
 //! - **A server reuses a unique-id.** RFC 1939 forbids this during the session of the first message, but many
 //!   servers do it later, or give two messages the same unique-id. `Seen` tells messages with the same unique-id
 //!   apart by their order ([`Id::occurrence`]). A message that returns after it was gone counts as the same only if
-//!   it has the same size ([`Entry::is_same`]), and [may not be deleted](Entry::may_be_deleted) before it is fetched
+//!   it has the same size ([`SeenEntry::is_same`]), and [may not be deleted](SeenEntry::may_be_deleted) before it is fetched
 //!   again.
 //! - **A broken server sends a short list**, and everything is fetched again when the list is complete again. `Seen`
 //!   remembers messages that are missing from the list for [some days](Forgetting::after), even if the clock is
@@ -29,7 +29,7 @@
 //! A poll in the order that loses nothing:
 //!
 //! ```
-//! use pop3_seen::{Census, Entry, Forgetting, Memory, Note, Seen, Storage, day};
+//! use pop3_seen::{Census, SeenEntry, Forgetting, Memory, Note, Seen, Storage, day};
 //!
 //! /// Keeps the notes in memory. A real storage writes them to the disk.
 //! #[derive(Default)]
@@ -60,7 +60,7 @@
 //!     for place in places {
 //!         // RETR; the message is on the disk.
 //!         let id = census.id(place).unwrap();
-//!         seen.stored(&[(id, Entry::new(120, census.count(id.key)))])?;
+//!         seen.stored(&[(id, SeenEntry::new(120, census.count(id.key)))])?;
 //!     }
 //!     // DELE for the first one was answered with +OK.
 //!     seen.deleting(&[census.id(0).unwrap()])?;
@@ -88,7 +88,7 @@ mod storage;
 mod text;
 
 pub use census::Census;
-pub use entry::{Absence, Day, Entry, Id, day};
+pub use entry::{Absence, Day, Id, SeenEntry, day};
 pub use key::{Content, Key};
 pub use memory::{Forgetting, Memory};
 pub use seen::Seen;

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::entry::Packed;
-use crate::{Absence, Census, Day, Entry, Id, Key, Note};
+use crate::{Absence, Census, Day, Id, Key, Note, SeenEntry};
 
 /// The messages that were stored and are on the server, or may come back: about 44 octets for each.
 ///
@@ -54,8 +54,8 @@ impl Forgetting {
 impl Memory {
     /// What is known of a message, if it was stored.
     #[must_use]
-    pub fn known(&self, id: Id) -> Option<Entry> {
-        self.entries.get(&id).copied().map(Entry::from)
+    pub fn known(&self, id: Id) -> Option<SeenEntry> {
+        self.entries.get(&id).copied().map(SeenEntry::from)
     }
 
     /// How many messages are remembered.
@@ -71,18 +71,18 @@ impl Memory {
     }
 
     /// All that is remembered, in the order of the ids.
-    pub fn iter(&self) -> impl Iterator<Item = (Id, Entry)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Id, SeenEntry)> + '_ {
         self.entries.iter().map(|(&id, &entry)| (id, entry.into()))
     }
 
     /// A message was stored; what was known of it does not count any more.
-    pub fn insert(&mut self, id: Id, entry: Entry) {
+    pub fn insert(&mut self, id: Id, entry: SeenEntry) {
         self.entries.insert(id, entry.into());
     }
 
     /// Many messages were stored; of two with one id the later one counts. Nodes are filled to the
     /// brim, where one message after the other would leave half of each empty.
-    pub fn extend(&mut self, entries: &mut Vec<(Id, Entry)>) {
+    pub fn extend(&mut self, entries: &mut Vec<(Id, SeenEntry)>) {
         let packed = entries.drain(..).map(|(id, entry)| (id, Packed::from(entry)));
         if packed.len() < self.entries.len() / 64 {
             self.entries.extend(packed);
@@ -180,7 +180,7 @@ impl Memory {
     ) -> bool {
         let mut changed = false;
         self.entries.retain(|&id, packed| {
-            let entry = Entry::from(*packed);
+            let entry = SeenEntry::from(*packed);
             let listed = match entry.total {
                 0 => seen(id),
                 _ => Some(id.occurrence < census.count(id.key)),
@@ -193,7 +193,7 @@ impl Memory {
             };
             changed |= absence != Some(entry.absence);
             let Some(absence) = absence else { return false };
-            *packed = Entry { absence, ..entry }.into();
+            *packed = SeenEntry { absence, ..entry }.into();
             true
         });
         changed
@@ -215,32 +215,32 @@ impl Memory {
     }
 
     /// The keys under which there is such an entry, each once.
-    fn keys(&self, wanted: impl Fn(Id, Entry) -> bool) -> Vec<Key> {
+    fn keys(&self, wanted: impl Fn(Id, SeenEntry) -> bool) -> Vec<Key> {
         let wanted = self.iter().filter(|&(id, entry)| wanted(id, entry));
         let mut keys = wanted.map(|(id, _)| id.key).collect::<Vec<_>>();
         keys.dedup();
         keys
     }
 
-    fn of(&self, key: Key) -> impl Iterator<Item = (Id, Entry)> {
+    fn of(&self, key: Key) -> impl Iterator<Item = (Id, SeenEntry)> {
         let range = Id { key, occurrence: 0 }..=Id { key, occurrence: u32::MAX };
         self.entries.range(range).map(|(&id, &entry)| (id, entry.into()))
     }
 
-    fn change(&mut self, id: Id, change: impl FnOnce(&mut Entry)) {
+    fn change(&mut self, id: Id, change: impl FnOnce(&mut SeenEntry)) {
         if let Some(packed) = self.entries.get_mut(&id) {
-            let mut entry = Entry::from(*packed);
+            let mut entry = SeenEntry::from(*packed);
             change(&mut entry);
             *packed = entry.into();
         }
     }
 
     /// Changes all entries under the key, and returns whether any is another one now.
-    fn change_all(&mut self, key: Key, change: impl Fn(Id, &mut Entry)) -> bool {
+    fn change_all(&mut self, key: Key, change: impl Fn(Id, &mut SeenEntry)) -> bool {
         let mut changed = false;
         let range = Id { key, occurrence: 0 }..=Id { key, occurrence: u32::MAX };
         for (&id, packed) in self.entries.range_mut(range) {
-            let mut entry = Entry::from(*packed);
+            let mut entry = SeenEntry::from(*packed);
             change(id, &mut entry);
             changed |= *packed != Packed::from(entry);
             *packed = entry.into();

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Census, Day, Entry, Forgetting, Id, Memory, Note, Storage};
+use crate::{Census, Day, Forgetting, Id, Memory, Note, SeenEntry, Storage};
 
 /// The book of one account: which messages were stored, deleted, or may be forgotten.
 ///
@@ -65,7 +65,7 @@ impl<S: Storage> Seen<S> {
     ///
     /// # Errors
     /// When the storage fails; then they are not noted.
-    pub fn stored(&mut self, messages: &[(Id, Entry)]) -> Result<(), S::Error> {
+    pub fn stored(&mut self, messages: &[(Id, SeenEntry)]) -> Result<(), S::Error> {
         self.catch_up()?;
         let notes: Vec<Note> = messages.iter().map(|&(id, entry)| Note::Stored(id, entry)).collect();
         self.storage.append(&notes)?;

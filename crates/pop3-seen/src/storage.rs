@@ -2,14 +2,14 @@
 
 use core::convert::Infallible;
 
-use crate::{Entry, Id};
+use crate::{Id, SeenEntry};
 
 /// A line of the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a storage has to keep all of them")]
 pub enum Note {
     /// A message was stored; what an earlier note says of it does not count any more.
-    Stored(Id, Entry),
+    Stored(Id, SeenEntry),
     /// DELE was answered with `+OK` for a message that is stored.
     Deleting(Id),
 }

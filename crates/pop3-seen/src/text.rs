@@ -5,7 +5,7 @@ use core::fmt;
 use core::num::NonZeroU64;
 use core::str::FromStr;
 
-use crate::{Absence, Day, Entry, Id, Key, Note};
+use crate::{Absence, Day, Id, Key, Note, SeenEntry};
 
 /// The text is not what [`Display`](fmt::Display) writes of a [`Note`] or an [`Id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl fmt::Display for Note {
         match self {
             Self::Deleting(id) => write!(f, "deleting {id}"),
             Self::Stored(id, entry) => {
-                let Entry { size, total, digest, absence, deleting } = *entry;
+                let SeenEntry { size, total, digest, absence, deleting } = *entry;
                 let digest = digest.map_or(0, u64::from);
                 let state = if deleting { "deleting" } else { "kept" };
                 write!(f, "stored {id} {size} {total} {digest:016x} {} {state}", Presence(absence))
@@ -69,7 +69,7 @@ impl FromStr for Note {
                     "kept" => false,
                     _ => return Err(Unreadable(())),
                 };
-                Self::Stored(id, Entry { size, total, digest, absence, deleting })
+                Self::Stored(id, SeenEntry { size, total, digest, absence, deleting })
             }
             _ => return Err(Unreadable(())),
         };
@@ -127,7 +127,7 @@ mod tests {
         for absence in [Absence::Never, Absence::Returned, Absence::Since(0), Absence::Since(Day::MAX)] {
             for digest in [None, Some(NonZeroU64::MIN), Some(NonZeroU64::MAX)] {
                 for (size, deleting) in [(0, true), (u64::MAX, false)] {
-                    notes.push(Note::Stored(id, Entry { size, total: 3, digest, absence, deleting }));
+                    notes.push(Note::Stored(id, SeenEntry { size, total: 3, digest, absence, deleting }));
                 }
             }
         }
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_no_note_is_not_taken_for_one() {
         let id = Id { key: Key::of_uid(b"a"), occurrence: 0 };
-        let good = Note::Stored(id, Entry::new(120, 1)).to_string();
+        let good = Note::Stored(id, SeenEntry::new(120, 1)).to_string();
         for bad in [
             "".to_string(),
             "stored".to_string(),

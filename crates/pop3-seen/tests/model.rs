@@ -6,7 +6,7 @@ use core::num::NonZeroU64;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use pop3_seen::{Census, Day, Entry, Forgetting, Id, Memory, Note, Seen, Storage};
+use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage};
 use proptest::prelude::*;
 
 /// Notes that outlast a crash, and fail when the fuse has burnt down.
@@ -128,7 +128,7 @@ impl World {
             if known.is_none_or(|entry| entry.digest != digest) {
                 // On the disk, before it is noted.
                 let total = census.count(id.key);
-                seen.stored(&[(id, Entry { digest, ..Entry::new(mail.number, total) })])?;
+                seen.stored(&[(id, SeenEntry { digest, ..SeenEntry::new(mail.number, total) })])?;
                 *self.stored.entry(mail.number).or_default() += 1;
             }
             marked.push((place, id));
@@ -229,13 +229,13 @@ fn a_storage_that_failed_once_is_told_all_later() {
     let disk = Disk::default();
     let fuse = Rc::clone(&disk.fuse);
     let mut seen = Seen::new(Memory::default(), disk);
-    seen.stored(&[(ids[0], Entry::new(1, 1))]).unwrap();
+    seen.stored(&[(ids[0], SeenEntry::new(1, 1))]).unwrap();
     seen.deleting(&ids[..1]).unwrap();
     fuse.set(Some(0));
     assert_eq!(seen.deleted(), Err(Burnt));
-    assert_eq!(seen.stored(&[(ids[1], Entry::new(2, 1))]), Err(Burnt));
+    assert_eq!(seen.stored(&[(ids[1], SeenEntry::new(2, 1))]), Err(Burnt));
     fuse.set(None);
-    seen.stored(&[(ids[1], Entry::new(2, 1))]).unwrap();
+    seen.stored(&[(ids[1], SeenEntry::new(2, 1))]).unwrap();
     let memory = seen.memory().clone();
     let read: Memory = seen.into_storage().notes.into_iter().collect();
     assert_eq!(read, memory);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Expire, LoginDelay};
 
 use crate::users::{Profile, User, soonest};
@@ -18,7 +18,7 @@ pub(super) struct Announced {
 impl Announced {
     /// The settings of a session before anybody has logged in: the longest delay and the shortest
     /// time that any user has, and a hint where users differ.
-    pub(super) fn before_login(&self, config: Config, profile: &Profile) -> Config {
+    pub(super) fn before_login(&self, config: ServerConfig, profile: &Profile) -> ServerConfig {
         let (delay, expire) = self.widest(profile);
         let config = match delay {
             Some(delay) => config.with_login_delay(delay),

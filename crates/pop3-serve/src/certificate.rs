@@ -12,11 +12,11 @@ use rustls_pki_types::CertificateDer;
 #[cfg(feature = "self-signed")]
 use rustls_pki_types::PrivateKeyDer;
 
-use crate::error::Error;
+use crate::error::ServeError;
 
 /// A server's certificate, which can be read again while it is in use.
 #[derive(Debug)]
-pub struct Certificate {
+pub struct ReloadableCertificate {
     files: Option<(PathBuf, PathBuf)>,
     current: Arc<Current>,
     config: Arc<ServerConfig>,
@@ -26,12 +26,12 @@ pub struct Certificate {
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
-impl Certificate {
+impl ReloadableCertificate {
     /// Reads the chain and the key from PEM files.
     ///
     /// # Errors
     /// When they can't be read, or do not belong together; the message names the file.
-    pub fn from_files(cert: &Path, key: &Path) -> Result<Self, Error> {
+    pub fn from_files(cert: &Path, key: &Path) -> Result<Self, ServeError> {
         let certified = certified_key(cert, key)?;
         Self::new(Some((cert.to_owned(), key.to_owned())), certified)
     }
@@ -42,9 +42,9 @@ impl Certificate {
     /// # Errors
     /// When that fails.
     #[cfg(feature = "self-signed")]
-    pub fn self_signed(hostname: &str) -> Result<Self, Error> {
+    pub fn self_signed(hostname: &str) -> Result<Self, ServeError> {
         let failed = |error: &dyn core::fmt::Display| {
-            Error::unusable(format!("no certificate could be made: {error}"))
+            ServeError::unusable(format!("no certificate could be made: {error}"))
         };
         let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         if !names.iter().any(|name| name == hostname) {
@@ -60,11 +60,11 @@ impl Certificate {
         Self::new(None, certified)
     }
 
-    fn new(files: Option<(PathBuf, PathBuf)>, certified: CertifiedKey) -> Result<Self, Error> {
+    fn new(files: Option<(PathBuf, PathBuf)>, certified: CertifiedKey) -> Result<Self, ServeError> {
         let current = Arc::new(Current(RwLock::new(Arc::new(certified))));
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::unusable(format!("TLS can't be set up: {error}")))?
+            .map_err(|error| ServeError::unusable(format!("TLS can't be set up: {error}")))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         Ok(Self { files, current, config: harden_server(config), asks_clients: false })
@@ -75,15 +75,16 @@ impl Certificate {
     ///
     /// # Errors
     /// When the file can't be read, or has no authority.
-    pub fn with_client_authorities(self, path: &Path) -> Result<Self, Error> {
+    pub fn with_client_authorities(self, path: &Path) -> Result<Self, ServeError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|error| pop3_certificates::Error::new(path, &error))?;
+            roots.add(certificate).map_err(|error| pop3_certificates::CertificateError::new(path, &error))?;
         }
-        let verifier = client_verifier(roots).map_err(|error| pop3_certificates::Error::new(path, &error))?;
+        let verifier =
+            client_verifier(roots).map_err(|error| pop3_certificates::CertificateError::new(path, &error))?;
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::unusable(format!("TLS can't be set up: {error}")))?
+            .map_err(|error| ServeError::unusable(format!("TLS can't be set up: {error}")))?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::clone(&self.current) as Arc<dyn ResolvesServerCert>);
         Ok(Self { config: harden_server(config), asks_clients: true, ..self })
@@ -110,7 +111,7 @@ impl Certificate {
     ///
     /// # Errors
     /// As [`from_files`](Self::from_files); the old certificate is kept then.
-    pub fn reload(&self) -> Result<(), Error> {
+    pub fn reload(&self) -> Result<(), ServeError> {
         if let Some((cert, key)) = &self.files {
             let certified = Arc::new(certified_key(cert, key)?);
             *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
@@ -202,13 +203,13 @@ mod tests {
     #[cfg(feature = "self-signed")]
     #[test]
     fn a_certificate_made_on_the_spot_serves_its_names() {
-        let certificate = Certificate::self_signed("mail.example").unwrap();
+        let certificate = ReloadableCertificate::self_signed("mail.example").unwrap();
         let client = client_for(certificate.chain());
         for name in ["localhost", "mail.example", "127.0.0.1", "::1"] {
             handshake(certificate.config(), Arc::clone(&client), name).unwrap();
         }
         assert!(handshake(certificate.config(), Arc::clone(&client), "other.example").is_err());
-        let other = client_for(Certificate::self_signed("mail.example").unwrap().chain());
+        let other = client_for(ReloadableCertificate::self_signed("mail.example").unwrap().chain());
         assert!(handshake(certificate.config(), other, "localhost").is_err());
     }
 
@@ -216,7 +217,7 @@ mod tests {
     fn files_are_read_again_and_bad_ones_are_not_taken() {
         let folder = tempfile::tempdir().unwrap();
         let (cert, key) = write(folder.path());
-        let certificate = Certificate::from_files(&cert, &key).unwrap();
+        let certificate = ReloadableCertificate::from_files(&cert, &key).unwrap();
         handshake(certificate.config(), believing(&cert), "localhost").unwrap();
         let before = certificate.chain();
         fs::write(&cert, "no certificate").unwrap();
@@ -227,7 +228,8 @@ mod tests {
         assert_ne!(certificate.chain(), before);
         handshake(certificate.config(), believing(&cert), "localhost").unwrap();
         // Who asks for certificates of clients serves those without, and reads its own again as well.
-        let asking = Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
+        let asking =
+            ReloadableCertificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
         let before = asking.chain();
         write(folder.path());
         asking.reload().unwrap();
@@ -235,8 +237,10 @@ mod tests {
         handshake(asking.config(), believing(&cert), "localhost").unwrap();
         let empty = folder.path().join("empty.pem");
         fs::write(&empty, "").unwrap();
-        let error =
-            Certificate::from_files(&cert, &key).unwrap().with_client_authorities(&empty).unwrap_err();
+        let error = ReloadableCertificate::from_files(&cert, &key)
+            .unwrap()
+            .with_client_authorities(&empty)
+            .unwrap_err();
         assert!(error.to_string().contains("empty.pem"), "{error}");
         // A key that does not belong to the certificate.
         let other = rcgen::KeyPair::generate().unwrap();

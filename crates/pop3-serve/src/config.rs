@@ -10,22 +10,22 @@ use pop3_driver::server::Entrance;
 use pop3_proto::server;
 use pop3_sasl::Mechanism;
 
-use crate::certificate::Certificate;
+use crate::certificate::ReloadableCertificate;
 use crate::tokens::TokenCommand;
 use crate::users::SaltKey;
 
-/// The settings of a [`Server`](crate::Server). The fields are public: set what [`Config::new`] should not leave at
+/// The settings of a [`Server`](crate::Server). The fields are public: set what [`ServeConfig::new`] should not leave at
 /// its default.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ServeConfig {
     /// The folder of the maildrops: that of a user is the Maildir with the user's name in it.
     pub maildrops: PathBuf,
     /// Where to listen, and whether TLS begins there with the first octet. Port 0 takes a free one. A listener on
     /// an IPv6 address takes IPv6 only.
     pub listeners: Vec<(Entrance, SocketAddr)>,
     /// The certificate. Default: none, so that there is no TLS.
-    pub certificate: Option<Arc<Certificate>>,
+    pub certificate: Option<Arc<ReloadableCertificate>>,
     /// The host in the greeting and in the timestamp of APOP. Default: none, and the greeting has no name.
     pub host: Option<String>,
     /// The mechanisms of AUTH that are offered as far as the users and the connection allow it. Default: PLAIN,
@@ -66,7 +66,7 @@ pub struct Config {
     /// A connection ends that has not logged in after so long. Default: 60 seconds.
     pub login_timeout: Duration,
     /// How many connections there may be.
-    pub limits: Limits,
+    pub limits: ConnectionLimits,
 }
 
 /// How many connections there may be at one time.
@@ -74,7 +74,7 @@ pub struct Config {
 /// A connection without a login gives up its place when there is none left, so that nobody is kept out by silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// In all. Fewer are served where the process may not open so many files. Default: 1 000.
     pub total: u32,
     /// From one address; of IPv6 the /64 counts as one. Default: 100.
@@ -83,7 +83,7 @@ pub struct Limits {
     pub per_user: u32,
 }
 
-impl Config {
+impl ServeConfig {
     /// The defaults, for the Maildirs in this folder.
     pub fn new(maildrops: impl Into<PathBuf>) -> Self {
         let limits = server::Limits::new();
@@ -107,7 +107,7 @@ impl Config {
             implementation: None,
             idle_timeout: limits.idle_timeout,
             login_timeout: limits.login_timeout,
-            limits: Limits::default(),
+            limits: ConnectionLimits::default(),
         }
     }
 
@@ -127,7 +127,7 @@ impl Config {
 
     /// Sets [`certificate`](Self::certificate).
     #[must_use]
-    pub fn with_certificate(self, certificate: Arc<Certificate>) -> Self {
+    pub fn with_certificate(self, certificate: Arc<ReloadableCertificate>) -> Self {
         Self { certificate: Some(certificate), ..self }
     }
 
@@ -151,12 +151,12 @@ impl Config {
 
     /// Sets [`limits`](Self::limits).
     #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
+    pub fn with_limits(self, limits: ConnectionLimits) -> Self {
         Self { limits, ..self }
     }
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// These many in all, from one address, of one user.
     #[must_use]
     pub const fn new(total: u32, per_address: u32, per_user: u32) -> Self {
@@ -164,7 +164,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self::new(1_000, 100, 10)
     }

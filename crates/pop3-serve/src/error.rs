@@ -9,15 +9,15 @@ use pop3_sasl::Mechanism;
 ///
 /// The text may hold names of files, octet for octet. Escape it where it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    kind: ErrorKind,
+pub struct ServeError {
+    kind: ServeErrorKind,
     text: String,
 }
 
 /// What kind of thing has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum ServeErrorKind {
     /// A file, a folder or a setting can't be used. It works once the operator has changed that.
     Unusable,
     /// A file that is made where there is none can't be made, such as the key of [salts](crate::SaltKey). The server
@@ -32,36 +32,36 @@ pub enum ErrorKind {
     Network,
 }
 
-impl Error {
-    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+impl ServeError {
+    pub(crate) fn new(kind: ServeErrorKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into() }
     }
 
     pub(crate) fn unusable(text: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unusable, text)
+        Self::new(ServeErrorKind::Unusable, text)
     }
 
     pub(crate) fn system(text: impl Into<String>) -> Self {
-        Self::new(ErrorKind::System, text)
+        Self::new(ServeErrorKind::System, text)
     }
 
     /// What kind of thing has failed.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
+    pub const fn kind(&self) -> ServeErrorKind {
         self.kind
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for ServeError {}
 
-impl From<pop3_certificates::Error> for Error {
-    fn from(error: pop3_certificates::Error) -> Self {
+impl From<pop3_certificates::CertificateError> for ServeError {
+    fn from(error: pop3_certificates::CertificateError) -> Self {
         Self::unusable(error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use pop3_driver::backend::{Credentials, Proof};
+use pop3_driver::backend::{LoginAttempt, Proof};
 use pop3_driver::server::Peer;
 use pop3_proto::Rejection;
 use pop3_sasl::scram::{Hash, Keys};
@@ -19,7 +19,7 @@ use super::brake::{Attempt, Brake};
 use super::external;
 use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
-use crate::error::Error;
+use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{LoggedIn, SaltKey, UserName, Users, check};
 
@@ -76,9 +76,10 @@ impl Gatekeeper {
         users: Arc<dyn Users>,
         salt_key: Arc<SaltKey>,
         tokens: Option<Arc<TokenCommand>>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ServeError> {
         let start = |bounds| {
-            let cant = |error| Error::system(format!("can't start the threads that check logins: {error}"));
+            let cant =
+                |error| ServeError::system(format!("can't start the threads that check logins: {error}"));
             Workers::start(bounds).map_err(cant)
         };
         let tokens = match tokens {
@@ -109,7 +110,7 @@ impl Gatekeeper {
     /// What the client is told, and how long that is to be held back. Unknown names and wrong secrets look the same.
     pub async fn check(
         &self,
-        credentials: &Arc<Credentials>,
+        credentials: &Arc<LoginAttempt>,
         peer: &Peer,
         until: Instant,
     ) -> Result<LoggedIn, Rejection> {
@@ -186,7 +187,7 @@ impl Gatekeeper {
 
     async fn user(
         &self,
-        credentials: &Arc<Credentials>,
+        credentials: &Arc<LoginAttempt>,
         peer: &Peer,
         turn: Turn,
     ) -> Result<LoggedIn, Refused> {
@@ -220,7 +221,7 @@ impl Gatekeeper {
     /// The user whose password this is.
     async fn password(
         &self,
-        credentials: &Arc<Credentials>,
+        credentials: &Arc<LoginAttempt>,
         turn: Turn,
     ) -> Result<Option<LoggedIn>, Refused> {
         let credentials = Arc::clone(credentials);
@@ -276,7 +277,7 @@ impl Gatekeeper {
 
     async fn token(
         &self,
-        credentials: &Arc<Credentials>,
+        credentials: &Arc<LoginAttempt>,
         peer: &Peer,
         turn: Turn,
     ) -> Result<LoggedIn, Refused> {
@@ -389,7 +390,7 @@ const TOKENS: Bounds = Bounds {
 const WRONG: &str = "unknown name or wrong secret";
 
 /// How the credentials came, for the log.
-fn mechanism(credentials: &Credentials) -> &'static str {
+fn mechanism(credentials: &LoginAttempt) -> &'static str {
     match (&credentials.mechanism, &credentials.proof) {
         (Some(mechanism), _) => mechanism.name(),
         (None, Proof::Apop { .. }) => "APOP",

@@ -5,9 +5,9 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pop3_driver::backend::{Admission, Backend, Context, Credentials};
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
 use pop3_driver::server::Peer;
-use pop3_driver::store::{Chunks, Maildrop, Pool, Pooled};
+use pop3_driver::store::{BlockingPool, Chunks, Maildrop, Pooled};
 use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -29,7 +29,7 @@ pub(super) struct Guarded<P> {
 /// A login that has no limit has this one.
 const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl<P: Pool> Guarded<P> {
+impl<P: BlockingPool> Guarded<P> {
     /// For a session with this peer, which begins now.
     pub(super) fn new(store: Arc<MailStore>, pool: P, peer: Peer, login_timeout: Duration) -> Self {
         let until = Instant::now() + login_timeout.min(LONG);
@@ -37,7 +37,7 @@ impl<P: Pool> Guarded<P> {
     }
 }
 
-impl<P: Pool> Backend for Guarded<P> {
+impl<P: BlockingPool> Backend for Guarded<P> {
     type Message = Chunks<<OpenMaildir as Maildrop>::Message, P>;
 
     fn secured(&mut self, tls: &TlsInfo) {
@@ -68,7 +68,7 @@ impl<P: Pool> Backend for Guarded<P> {
 
     async fn authenticate(
         &mut self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         _context: &Context,
     ) -> Result<Admission, Rejection> {
         let credentials = Arc::new(credentials);

@@ -6,7 +6,7 @@
 //!
 //! # Example
 //!
-//! [`Server::bind`] takes a [`Config`] and the [`Users`]. [`Server::run`] serves on a runtime that it starts itself;
+//! [`Server::bind`] takes a [`ServeConfig`] and the [`Users`]. [`Server::run`] serves on a runtime that it starts itself;
 //! [`Server::serve`] serves on the current tokio runtime. Both return when the [`Stop`] is stopped.
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! use std::io::{BufRead as _, BufReader, Write as _};
 //! use std::sync::Arc;
 //!
-//! use pop3_serve::{Config, Runtime, Server, Stop, Table};
+//! use pop3_serve::{ServeConfig, ServerRuntime, Server, Stop, Table};
 //!
 //! // mail/alice is alice's Maildir.
 //! let folder = tempfile::tempdir()?;
@@ -26,13 +26,13 @@
 //! std::fs::write(mail.join("alice/new/1"), "Subject: hello\n\nHello!\n")?;
 //!
 //! let users = Arc::new(Table::parse(b"alice:{PLAIN}secret\n")?);
-//! let config = Config::new(&mail).listen("127.0.0.1:0".parse()?);
+//! let config = ServeConfig::new(&mail).listen("127.0.0.1:0".parse()?);
 //! let server = Server::bind(config, users)?;
 //! let (_, address) = server.addresses().next().ok_or("no listener")?;
 //!
 //! let stop = Stop::new();
 //! let until = stop.clone();
-//! let serving = std::thread::spawn(move || server.run(Runtime::Tokio, &until));
+//! let serving = std::thread::spawn(move || server.run(ServerRuntime::Tokio, &until));
 //!
 //! let mut client = std::net::TcpStream::connect(address)?;
 //! client.write_all(b"USER alice\r\nPASS secret\r\nSTAT\r\nQUIT\r\n")?;
@@ -83,8 +83,8 @@
 //!
 //! # Features
 //!
-//! `tokio` (on by default), `async-std`, `smol` and `threads` each add a [`Runtime`]. A server needs at least one.
-//! `log` (on by default) adds the module [`log`]. `self-signed` adds [`Certificate::self_signed`].
+//! `tokio` (on by default), `async-std`, `smol` and `threads` each add a [`ServerRuntime`]. A server needs at least one.
+//! `log` (on by default) adds the module [`log`]. `self-signed` adds [`ReloadableCertificate::self_signed`].
 //!
 //! The crate needs a Unix, because Maildirs do.
 #![cfg_attr(
@@ -117,13 +117,13 @@ mod users;
 mod workers;
 mod written;
 
-pub use certificate::Certificate;
-pub use config::{Config, Limits};
+pub use certificate::ReloadableCertificate;
+pub use config::{ConnectionLimits, ServeConfig};
 pub use descriptors::raise as raise_open_files;
-pub use error::{Error, ErrorKind};
+pub use error::{ServeError, ServeErrorKind};
 pub use gate::Gatekeeper;
-pub use listeners::Runtime;
-pub use offer::Offer;
+pub use listeners::ServerRuntime;
+pub use offer::MechanismPolicy;
 pub use pop3_driver::Stop;
 pub use pop3_driver::server::Entrance;
 pub use server::Server;

@@ -13,13 +13,13 @@ use pop3_driver::tls::Role;
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ServeError, ServeErrorKind};
 use crate::policy::{On, Policy};
 
 /// What drives the connections, as far as the features of this crate bring it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Runtime {
+pub enum ServerRuntime {
     /// tokio, on all processors.
     #[cfg(feature = "tokio")]
     Tokio,
@@ -40,14 +40,14 @@ pub(super) struct Listeners(Vec<(Entrance, TcpListener, SocketAddr)>);
 
 impl Listeners {
     /// Binds these addresses.
-    pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, Error> {
+    pub(super) fn bind(wanted: &[(Entrance, SocketAddr)]) -> Result<Self, ServeError> {
         let bound = wanted.iter().map(|&(entrance, address)| {
             let listener = bind(address).and_then(|listener| {
                 let address = listener.local_addr()?;
                 Ok((entrance, listener, address))
             });
             listener.map_err(|error| {
-                Error::new(ErrorKind::Network, format!("can't listen on {address}: {error}"))
+                ServeError::new(ServeErrorKind::Network, format!("can't listen on {address}: {error}"))
             })
         });
         bound.collect::<Result<_, _>>().map(Self)
@@ -71,16 +71,16 @@ impl Listeners {
     /// Serves until the switch is thrown and busy sessions have ended.
     pub(super) fn serve(
         self,
-        runtime: Runtime,
+        runtime: ServerRuntime,
         policy: Policy,
         role: &Role,
         stop: &Stop,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ServeError> {
         let served: io::Result<()> = match runtime {
             #[cfg(feature = "tokio")]
-            Runtime::Tokio => self.run_tokio(policy, role, stop),
+            ServerRuntime::Tokio => self.run_tokio(policy, role, stop),
             #[cfg(feature = "async-std")]
-            Runtime::AsyncStd => {
+            ServerRuntime::AsyncStd => {
                 let pool = pop3_async_std::Pool::<pop3_async_std::AsyncStd>::new();
                 async_std::task::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
                     listener.set_nonblocking(true)?;
@@ -88,14 +88,14 @@ impl Listeners {
                 }))
             }
             #[cfg(feature = "smol")]
-            Runtime::Smol => {
+            ServerRuntime::Smol => {
                 let pool = pop3_async_std::Pool::<pop3_async_std::Smol>::new();
                 smol::block_on(self.serve_futures(policy, pool, role, stop, |listener| {
                     smol::Async::new(listener).map(Into::into)
                 }))
             }
             #[cfg(feature = "threads")]
-            Runtime::Threads => self.serve_std(policy, role, stop),
+            ServerRuntime::Threads => self.serve_std(policy, role, stop),
         };
         served.map_err(|error| failed(&error))
     }
@@ -178,8 +178,8 @@ impl Listeners {
 }
 
 /// Serving has failed.
-pub(super) fn failed(error: &io::Error) -> Error {
-    Error::new(ErrorKind::Network, format!("serving failed: {error}"))
+pub(super) fn failed(error: &io::Error) -> ServeError {
+    ServeError::new(ServeErrorKind::Network, format!("serving failed: {error}"))
 }
 
 /// Binds a socket and listens. A socket of IPv6 is for IPv6 only, so that IPv4 can have its own at the same port,

@@ -3,13 +3,13 @@
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::Hash;
 
-use crate::config::Config;
-use crate::error::{Error, ErrorKind};
+use crate::config::ServeConfig;
+use crate::error::{ServeError, ServeErrorKind};
 use crate::users::Profile;
 
 /// What the operator wants to be offered. The users file, and the connection, may narrow it.
 #[derive(Clone, Debug, Default)]
-pub struct Offer {
+pub struct MechanismPolicy {
     /// The list of the settings, if there is one.
     list: Option<Vec<Mechanism>>,
     /// Whether clients are asked for certificates.
@@ -32,12 +32,12 @@ fn has(list: &[Mechanism], mechanism: Mechanism) -> bool {
     list.iter().any(|&named| named == mechanism || base == Some(named.name()))
 }
 
-impl Offer {
+impl MechanismPolicy {
     /// What the settings say.
     ///
     /// # Errors
     /// When they name a mechanism that nothing can check.
-    pub(super) fn new(config: &Config) -> Result<Self, Error> {
+    pub(super) fn new(config: &ServeConfig) -> Result<Self, ServeError> {
         let offer = Self {
             list: config.mechanisms.clone(),
             certificates: config.certificate.as_ref().is_some_and(|certificate| certificate.asks_clients()),
@@ -55,7 +55,7 @@ impl Offer {
         ] {
             if !there && offer.list.as_ref().is_some_and(|list| has(list, mechanism)) {
                 let text = format!("{} needs {what}", mechanism.name());
-                return Err(Error::new(ErrorKind::Unsupported(mechanism), text));
+                return Err(ServeError::new(ServeErrorKind::Unsupported(mechanism), text));
             }
         }
         Ok(offer)
@@ -111,11 +111,11 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::{Certificate, Table, TokenCommand, Users as _};
+    use crate::{ReloadableCertificate, Table, TokenCommand, Users as _};
 
     /// The settings that these words stand for: `binding`, and a list of mechanisms.
-    fn config(words: &str) -> Config {
-        let mut config = Config::new("d");
+    fn config(words: &str) -> ServeConfig {
+        let mut config = ServeConfig::new("d");
         for word in words.split_whitespace() {
             match word {
                 "binding" => config.channel_binding = true,
@@ -130,11 +130,11 @@ mod tests {
         config
     }
 
-    fn offer(words: &str) -> Offer {
-        Offer::new(&config(words)).unwrap()
+    fn offer(words: &str) -> MechanismPolicy {
+        MechanismPolicy::new(&config(words)).unwrap()
     }
 
-    fn names_of(offer: &Offer, users: &str) -> String {
+    fn names_of(offer: &MechanismPolicy, users: &str) -> String {
         let table = Table::parse(users.as_bytes()).unwrap();
         let names = offer.mechanisms(&table.profile());
         names.into_iter().map(Mechanism::name).collect::<Vec<_>>().join(" ")
@@ -170,15 +170,15 @@ mod tests {
     fn settings_turn_mechanisms_on() {
         assert_eq!(names("none", PLAIN), "");
         assert_eq!(names("cram-md5,anonymous", PLAIN), "CRAM-MD5 ANONYMOUS");
-        let both = Offer { certificates: true, ..offer("none tokens") };
+        let both = MechanismPolicy { certificates: true, ..offer("none tokens") };
         assert_eq!(names_of(&both, PLAIN), "EXTERNAL OAUTHBEARER XOAUTH2");
         for (list, mechanism) in [
             ("external", Mechanism::External),
             ("plain,xoauth2", Mechanism::XOAuth2),
             ("oauthbearer", Mechanism::OAuthBearer),
         ] {
-            let error = Offer::new(&config(list)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unsupported(mechanism));
+            let error = MechanismPolicy::new(&config(list)).unwrap_err();
+            assert_eq!(error.kind(), ServeErrorKind::Unsupported(mechanism));
             assert!(error.to_string().starts_with(mechanism.name()), "{error}");
         }
     }
@@ -190,10 +190,10 @@ mod tests {
         let path = folder.path().join("ca.pem");
         std::fs::write(&path, rcgen::generate_simple_self_signed(["ca".to_owned()]).unwrap().cert.pem())
             .unwrap();
-        let certificate = || Certificate::self_signed("localhost").unwrap();
-        let mechanisms = |certificate: Certificate| {
+        let certificate = || ReloadableCertificate::self_signed("localhost").unwrap();
+        let mechanisms = |certificate: ReloadableCertificate| {
             let config = config("none").with_certificate(certificate.into());
-            names_of(&Offer::new(&config).unwrap(), PLAIN)
+            names_of(&MechanismPolicy::new(&config).unwrap(), PLAIN)
         };
         assert_eq!(mechanisms(certificate()), "");
         assert_eq!(mechanisms(certificate().with_client_authorities(&path).unwrap()), "EXTERNAL");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::Stop;
 
-use crate::config::Limits;
+use crate::config::ConnectionLimits;
 use crate::users::UserName;
 use table::Table;
 
@@ -19,7 +19,7 @@ use table::Table;
 /// a password and who has logged in keeps his place.
 #[derive(Debug)]
 pub(crate) struct Places {
-    most: Limits,
+    most: ConnectionLimits,
     now: Mutex<Table>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct UserGuard {
 }
 
 impl Places {
-    pub(crate) fn new(most: Limits) -> Arc<Self> {
+    pub(crate) fn new(most: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { most, now: Mutex::default() })
     }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn limits(total: u32, per_address: u32) -> Arc<Places> {
-        Places::new(Limits::new(total, per_address, 1))
+        Places::new(ConnectionLimits::new(total, per_address, 1))
     }
 
     fn client(last: u8) -> Caller {

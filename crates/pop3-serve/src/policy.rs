@@ -6,12 +6,12 @@ use std::io;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use pop3_driver::backend::{Admission, Backend, Context, Credentials};
-use pop3_driver::server::{Peer, Place, Report, Service, Welcome, timestamp};
-use pop3_driver::store::Pool;
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
+use pop3_driver::server::{Peer, Place, Service, SessionReport, Welcome, timestamp};
+use pop3_driver::store::BlockingPool;
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{LoginMethod, Stop};
-use pop3_proto::server::{Close, Config, Extent};
+use pop3_proto::server::{Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -26,7 +26,7 @@ use crate::places::{self, Caller, Places, Refusal};
 /// The policy of a server, whatever the runtime.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<ServerConfig>,
     pub(super) store: Arc<MailStore>,
     pub(super) places: Arc<Places>,
     /// The host's name in the timestamp, where APOP is offered.
@@ -46,7 +46,7 @@ pub(super) struct On<P> {
     pub(super) pool: P,
 }
 
-impl<P: Pool> Service for On<P> {
+impl<P: BlockingPool> Service for On<P> {
     type Backend = Counted<Guarded<P>>;
 
     fn expects_proxy(&self, peer: &Peer) -> bool {
@@ -92,7 +92,7 @@ impl<P: Pool> Service for On<P> {
         }
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         if report.close == Close::Refused && report.error.is_none() && !report.panicked {
             // It was logged when it was turned away.
             return;
@@ -185,7 +185,7 @@ impl<B: Backend> Backend for Counted<B> {
 
     async fn authenticate(
         &mut self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let check = check(&self.place).await;

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
-use pop3_proto::server::{Config as Session, Language, Limits as Timeouts, Utf8};
+use pop3_proto::server::{Language, Limits as Timeouts, ServerConfig as Session, Utf8};
 use tracing::{info, warn};
 
 use crate::announced::Announced;
-use crate::config::Config;
+use crate::config::ServeConfig;
 use crate::descriptors;
-use crate::error::Error;
+use crate::error::ServeError;
 use crate::gate::Gatekeeper;
-use crate::listeners::{Listeners, Runtime};
-use crate::offer::Offer;
+use crate::listeners::{Listeners, ServerRuntime};
+use crate::offer::MechanismPolicy;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::store::MailStore;
@@ -29,7 +29,7 @@ pub struct Server {
     listeners: Listeners,
     policy: Policy,
     role: Role,
-    offer: Offer,
+    offer: MechanismPolicy,
 }
 
 impl Server {
@@ -39,10 +39,10 @@ impl Server {
     ///
     /// # Errors
     /// Fails if a setting cannot be used, an address cannot be bound, or the system provides no threads.
-    pub fn bind(config: Config, users: Arc<dyn Users>) -> Result<Self, Error> {
+    pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
-            return Err(Error::unusable(format!(
+            return Err(ServeError::unusable(format!(
                 "the directory of the maildrops {folder} does not exist or is not a directory; create it"
             )));
         }
@@ -52,10 +52,10 @@ impl Server {
         let implicit = config.listeners.iter().any(|(entrance, _)| *entrance == Entrance::Implicit);
         let role = match &config.certificate {
             Some(certificate) => Role::Server(certificate.config()),
-            None if implicit => return Err(Error::unusable("a listener for TLS needs a certificate")),
+            None if implicit => return Err(ServeError::unusable("a listener for TLS needs a certificate")),
             None => Role::None,
         };
-        let offer = Offer::new(&config)?;
+        let offer = MechanismPolicy::new(&config)?;
         let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
         if let Some(advice) = offer.advice(&users.profile()) {
@@ -76,7 +76,7 @@ impl Server {
 
     /// Returns the mechanisms that AUTH offers, and what is unwise about the users in this respect.
     #[must_use]
-    pub const fn offer(&self) -> &Offer {
+    pub const fn offer(&self) -> &MechanismPolicy {
         &self.offer
     }
 
@@ -84,7 +84,7 @@ impl Server {
     ///
     /// # Errors
     /// Fails if the runtime cannot be started, or if a listener fails permanently.
-    pub fn run(self, runtime: Runtime, stop: &Stop) -> Result<(), Error> {
+    pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
         self.listeners.serve(runtime, self.policy, &self.role, stop)
     }
@@ -95,7 +95,7 @@ impl Server {
     /// # Errors
     /// Fails if a listener fails permanently.
     #[cfg(feature = "tokio")]
-    pub async fn serve(self, stop: &Stop) -> Result<(), Error> {
+    pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
         let served = self.listeners.serve_tokio(self.policy, &self.role, stop).await;
         served.map_err(|error| crate::listeners::failed(&error))
@@ -109,12 +109,12 @@ fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
 }
 
 fn policy(
-    config: Config,
+    config: ServeConfig,
     users: Arc<dyn Users>,
-    offer: Offer,
+    offer: MechanismPolicy,
     role: &Role,
     most: u32,
-) -> Result<Policy, Error> {
+) -> Result<Policy, ServeError> {
     let timeouts =
         Timeouts::new().with_login_timeout(config.login_timeout).with_idle_timeout(config.idle_timeout);
     let mut session = Session::new().with_starttls(matches!(role, Role::Server(_))).with_limits(timeouts);
@@ -130,7 +130,7 @@ fn policy(
             .with_language(Language::english())
             .with_language(Language::german());
     }
-    let places = Places::new(crate::Limits { total: most, ..config.limits });
+    let places = Places::new(crate::ConnectionLimits { total: most, ..config.limits });
     let salt_key = match config.salt_key {
         Some(key) => key,
         None => SaltKey::random()?.into(),

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use pop3_driver::Clock;
-use pop3_driver::backend::{Context, Credentials};
+use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::store::Maildrop;
-use pop3_maildir::{Config, EightBitHeaders, Maildir, MessageFile, OpenError};
+use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageFile, OpenError};
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_sasl::Mechanism;
@@ -19,7 +19,7 @@ use super::announced::Announced;
 use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
-use super::offer::Offer;
+use super::offer::MechanismPolicy;
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, User, UserName};
 
@@ -29,7 +29,7 @@ pub(super) struct MailStore {
     folder: PathBuf,
     gatekeeper: Gatekeeper,
     places: Arc<Places>,
-    offer: Offer,
+    offer: MechanismPolicy,
     announced: Announced,
     /// Whether messages that have expired are removed.
     enforce_expiry: bool,
@@ -59,7 +59,12 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl MailStore {
     /// Announces nothing, and removes what clients delete only.
-    pub(super) fn new(folder: PathBuf, gatekeeper: Gatekeeper, offer: Offer, places: Arc<Places>) -> Self {
+    pub(super) fn new(
+        folder: PathBuf,
+        gatekeeper: Gatekeeper,
+        offer: MechanismPolicy,
+        places: Arc<Places>,
+    ) -> Self {
         Self {
             folder,
             gatekeeper,
@@ -84,7 +89,10 @@ impl MailStore {
     }
 
     /// The settings of a session that begins now.
-    pub(super) fn config(&self, config: &pop3_proto::server::Config) -> pop3_proto::server::Config {
+    pub(super) fn config(
+        &self,
+        config: &pop3_proto::server::ServerConfig,
+    ) -> pop3_proto::server::ServerConfig {
         self.announced.before_login(config.clone(), &self.gatekeeper.users().profile())
     }
 
@@ -115,7 +123,7 @@ impl MailStore {
     pub(super) fn open(
         &self,
         user: LoggedIn,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
     }
@@ -123,14 +131,14 @@ impl MailStore {
     fn open_of(
         &self,
         LoggedIn { name: user, user: own }: LoggedIn,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
         self.check_delay(&user, own)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
         // What was read is to be known later on, too.
-        let mut config = Config::new()
+        let mut config = MaildirConfig::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
             .with_on_shortage(descriptors::short);
         if self.utf8 && !credentials.utf8 {
@@ -244,7 +252,7 @@ mod tests {
     use pop3_proto::{ResponseCode, Secret};
 
     use super::*;
-    use crate::Limits;
+    use crate::ConnectionLimits;
     use crate::users::{SaltKey, UsersFile};
 
     // SEC-02
@@ -258,13 +266,14 @@ mod tests {
         fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), SaltKey::random().unwrap().into(), None).unwrap();
-        let places = Places::new(Limits::new(9, 9, 9));
-        let store = MailStore::new(folder.path().join("mail"), gatekeeper, Offer::default(), places);
+        let places = Places::new(ConnectionLimits::new(9, 9, 9));
+        let store =
+            MailStore::new(folder.path().join("mail"), gatekeeper, MechanismPolicy::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();
             let user = LoggedIn { user: store.gatekeeper.users().find(&user).unwrap(), name: user };
-            store.open(user, &Credentials::new(name.as_bytes().to_vec(), password))
+            store.open(user, &LoginAttempt::new(name.as_bytes().to_vec(), password))
         };
         let _open = open("alice").unwrap();
         for (name, code) in [("alice", ResponseCode::InUse), ("bob", ResponseCode::SysPerm)] {

@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use pop3_serve::{
-    Config, Entrance, Error, ErrorKind, Limits, Profile, Runtime, Server, Stop, User, UserName, Users,
+    ConnectionLimits, Entrance, Profile, ServeConfig, ServeError, ServeErrorKind, Server, ServerRuntime,
+    Stop, User, UserName, Users,
 };
 use tempfile::TempDir;
 
-const RUNTIMES: [Runtime; 4] = [Runtime::Tokio, Runtime::AsyncStd, Runtime::Smol, Runtime::Threads];
+const RUNTIMES: [ServerRuntime; 4] =
+    [ServerRuntime::Tokio, ServerRuntime::AsyncStd, ServerRuntime::Smol, ServerRuntime::Threads];
 
 /// A panel's database: it can be changed, and it can be down.
 #[derive(Debug, Default)]
@@ -69,8 +71,8 @@ fn local() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
-fn config(folder: &TempDir) -> Config {
-    Config::new(folder.path()).listen(local())
+fn config(folder: &TempDir) -> ServeConfig {
+    ServeConfig::new(folder.path()).listen(local())
 }
 
 fn address(server: &Server) -> SocketAddr {
@@ -89,7 +91,11 @@ fn talk(address: SocketAddr, commands: &str) -> Vec<String> {
     BufReader::new(stream).lines().map(Result::unwrap).collect()
 }
 
-fn serving(server: Server, runtime: Runtime, stop: &Stop) -> thread::JoinHandle<Result<(), Error>> {
+fn serving(
+    server: Server,
+    runtime: ServerRuntime,
+    stop: &Stop,
+) -> thread::JoinHandle<Result<(), ServeError>> {
     let stop = stop.clone();
     thread::spawn(move || server.run(runtime, &stop))
 }
@@ -132,14 +138,15 @@ fn servers_of_one_process_know_nothing_of_each_other() {
     let (one, two) = (maildirs(&["alice"]), maildirs(&["bob"]));
     let bind = |folder: &TempDir, name: &str| {
         let users = Database::with(&[(name, &["{PLAIN}secret"])]);
-        let limits = Limits::new(1, 1, 1);
+        let limits = ConnectionLimits::new(1, 1, 1);
         Server::bind(config(folder).with_limits(limits).with_host("mail.example"), users).unwrap()
     };
     let servers = [bind(&one, "alice"), bind(&two, "bob")];
     let addresses = [&servers[0], &servers[1]].map(address);
     let stops = [Stop::new(), Stop::new()];
     let [first, second] = servers;
-    let threads = [serving(first, Runtime::Tokio, &stops[0]), serving(second, Runtime::Smol, &stops[1])];
+    let threads =
+        [serving(first, ServerRuntime::Tokio, &stops[0]), serving(second, ServerRuntime::Smol, &stops[1])];
     let login = |name: &str| format!("USER {name}\r\nPASS secret\r\nQUIT\r\n");
     assert!(talk(addresses[0], &login("alice"))[2].starts_with("+OK"));
     assert!(talk(addresses[1], &login("alice"))[2].starts_with("-ERR"));
@@ -170,16 +177,16 @@ async fn it_serves_on_the_tokio_that_is_there() {
 #[test]
 fn errors_say_what_kind_of_thing_has_failed() {
     let folder = maildirs(&[]);
-    let kind = |config: Config| {
+    let kind = |config: ServeConfig| {
         let error = Server::bind(config, Database::with(&[])).map(drop).unwrap_err();
         assert!(!error.to_string().is_empty());
         (error.kind(), error.to_string())
     };
-    let (missing, text) = kind(Config::new(folder.path().join("none")).listen(local()));
-    assert!(missing == ErrorKind::Unusable && text.contains("none"), "{text}");
+    let (missing, text) = kind(ServeConfig::new(folder.path().join("none")).listen(local()));
+    assert!(missing == ServeErrorKind::Unusable && text.contains("none"), "{text}");
     let holder = TcpListener::bind(local()).unwrap();
-    let (network, text) = kind(Config::new(folder.path()).listen(holder.local_addr().unwrap()));
-    assert!(network == ErrorKind::Network && text.contains("127.0.0.1"), "{text}");
-    let (no_certificate, text) = kind(Config::new(folder.path()).listen_tls(local()));
-    assert!(no_certificate == ErrorKind::Unusable && text.contains("certificate"), "{text}");
+    let (network, text) = kind(ServeConfig::new(folder.path()).listen(holder.local_addr().unwrap()));
+    assert!(network == ServeErrorKind::Network && text.contains("127.0.0.1"), "{text}");
+    let (no_certificate, text) = kind(ServeConfig::new(folder.path()).listen_tls(local()));
+    assert!(no_certificate == ServeErrorKind::Unusable && text.contains("certificate"), "{text}");
 }

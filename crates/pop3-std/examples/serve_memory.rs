@@ -8,14 +8,14 @@ use pop3_std::Pool;
 use pop3_std::Stop;
 use pop3_std::memory::MemoryStore;
 use pop3_std::proto::Rejection;
-use pop3_std::proto::server::Config;
-use pop3_std::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_std::proto::server::ServerConfig;
+use pop3_std::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_std::store::Blocking;
 use pop3_std::tls::Role;
 
 /// The policy: one store, passwords in clear from this machine only.
 struct Memory {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
 }
 
@@ -28,7 +28,7 @@ impl Service for Memory {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         println!("{}, {peer}: {:?}, {}", peer.session, report.user, report.close);
     }
 }
@@ -41,6 +41,6 @@ fn main() -> std::io::Result<()> {
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("listening on {}", listener.local_addr()?);
-    let service = Arc::new(Memory { config: Config::new().into(), store: store.into() });
+    let service = Arc::new(Memory { config: ServerConfig::new().into(), store: store.into() });
     pop3_std::serve(&listener, Entrance::Plain, &Role::None, &service, &Stop::new())
 }

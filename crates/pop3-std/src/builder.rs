@@ -7,7 +7,7 @@ use pop3_driver::wait;
 use crate::calls::Client;
 use crate::socket::Socket;
 use crate::stream::Stream;
-use crate::{Error, connect, connect_in_tls, connect_over};
+use crate::{ClientError, connect, connect_in_tls, connect_over};
 
 /// The builder of clients: see [`Client::builder`].
 pub type Builder = pop3_builder::Builder<Client>;
@@ -16,7 +16,7 @@ impl Client {
     /// Begins to build a client of this host: a DNS name, or an IP address.
     ///
     /// ```no_run
-    /// # fn example() -> Result<(), pop3_std::Error> {
+    /// # fn example() -> Result<(), pop3_std::ClientError> {
     /// use pop3_std::Client;
     ///
     /// let mut client = Client::builder("pop.example.org").login("mrose", "tanstaaf").connect()?;
@@ -30,9 +30,9 @@ impl Client {
 }
 
 impl Adapter for Client {
-    type Connected = Result<Self, Error>;
+    type Connected = Result<Self, ClientError>;
 
-    fn connect(plan: Plan) -> Result<Self, Error> {
+    fn connect(plan: Plan) -> Result<Self, ClientError> {
         let plan = plan.prepare()?;
         let connecting = async { connect(plan.host(), plan.port(), plan.security(), plan.options()) };
         wait(plan.finish(connecting)).map(Self::from)
@@ -40,7 +40,7 @@ impl Adapter for Client {
 }
 
 impl<S: Stream> Over<S> for Client {
-    type ConnectedOver = Result<Client<Socket<S>>, Error>;
+    type ConnectedOver = Result<Client<Socket<S>>, ClientError>;
 
     fn connect_over(stream: S, plan: Plan) -> Self::ConnectedOver {
         let plan = plan.prepare()?;

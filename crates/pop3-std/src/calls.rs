@@ -1,7 +1,7 @@
 //! A client that blocks.
 
 use pop3_driver::client::{
-    Client as Calls, Credentials, Language, LoginPolicy, Mechanism, Receiver, Refusal,
+    Client as Calls, Credentials, LoginPolicy, Mechanism, OfferedLanguage, Receiver, Refusal,
 };
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{LoginMethod, Transport, wait};
@@ -9,7 +9,7 @@ use pop3_proto::client::Excerpt;
 use pop3_proto::listing::DropListing;
 use pop3_proto::{Capabilities, Capability, Channel, Extension, LanguageRange, MessageNumber, Octets, Quirk};
 
-use crate::{Error, Message, Options, Security, Socket};
+use crate::{ClientError, ClientOptions, IncomingMessage, Security, Socket};
 
 /// A connection to a server, after its greeting, with calls that block.
 ///
@@ -18,10 +18,10 @@ use crate::{Error, Message, Options, Security, Socket};
 ///
 /// ```no_run
 /// use std::io::{BufRead as _, Write as _};
-/// use pop3_std::{Client, Options, Security};
+/// use pop3_std::{Client, ClientOptions, Security};
 ///
 /// # fn example() -> Result<(), Box<dyn core::error::Error>> {
-/// let mut client = Client::connect("127.0.0.1", 1110, Security::TrustedPlaintext, Options::new())?;
+/// let mut client = Client::connect("127.0.0.1", 1110, Security::TrustedPlaintext, ClientOptions::new())?;
 /// client.login(b"mrose", b"tanstaaf")?;
 /// for (number, _) in client.list()? {
 ///     for line in client.message(number)?.lines() {
@@ -41,8 +41,13 @@ impl Client {
     /// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
     ///
     /// # Errors
-    /// See [`Error`]. No name and no password was sent.
-    pub fn connect(host: &str, port: u16, security: Security, options: Options) -> Result<Self, Error> {
+    /// See [`ClientError`]. No name and no password was sent.
+    pub fn connect(
+        host: &str,
+        port: u16,
+        security: Security,
+        options: ClientOptions,
+    ) -> Result<Self, ClientError> {
         crate::connect(host, port, security, options).map(Self::from)
     }
 }
@@ -67,94 +72,98 @@ impl<T: Transport> Client<T> {
         &mut self,
         credentials: &Credentials,
         policy: &LoginPolicy,
-    ) -> Result<LoginMethod, Error> {
+    ) -> Result<LoginMethod, ClientError> {
         wait(self.calls.login_with(credentials, policy))
     }
 
     /// Logs in by USER and PASS.
-    pub fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), Error> {
+    pub fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), ClientError> {
         wait(self.calls.login(name, password))
     }
 
     /// Logs in by APOP. Needs the feature `md5`, which is on by default; without it the error is
-    /// [`Error::Unusable`], and nothing is sent.
-    pub fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
+    /// [`ClientError::Unusable`], and nothing is sent.
+    pub fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), ClientError> {
         wait(self.calls.login_apop(name, secret))
     }
 
     /// Logs in by AUTH with this mechanism.
-    pub fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials) -> Result<(), Error> {
+    pub fn authenticate(
+        &mut self,
+        mechanism: Mechanism,
+        credentials: &Credentials,
+    ) -> Result<(), ClientError> {
         wait(self.calls.authenticate(mechanism, credentials))
     }
 
     /// Asks for the capabilities (CAPA).
-    pub fn capabilities(&mut self) -> Result<Option<Capabilities>, Error> {
+    pub fn capabilities(&mut self) -> Result<Option<Capabilities>, ClientError> {
         wait(self.calls.capabilities())
     }
 
     /// Enters UTF8 mode, if the server announces it.
-    pub fn utf8(&mut self) -> Result<bool, Error> {
+    pub fn utf8(&mut self) -> Result<bool, ClientError> {
         wait(self.calls.utf8())
     }
 
     /// Chooses the language of the texts of replies.
-    pub fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, Error> {
+    pub fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, ClientError> {
         wait(self.calls.lang(range))
     }
 
     /// The languages that the server has.
-    pub fn languages(&mut self) -> Result<Vec<Language>, Error> {
+    pub fn languages(&mut self) -> Result<Vec<OfferedLanguage>, ClientError> {
         wait(self.calls.languages())
     }
 
     /// How many messages there are, and how many octets (STAT).
-    pub fn stat(&mut self) -> Result<DropListing, Error> {
+    pub fn stat(&mut self) -> Result<DropListing, ClientError> {
         wait(self.calls.stat())
     }
 
     /// The sizes of all messages by the server's count (LIST).
-    pub fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
+    pub fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, ClientError> {
         wait(self.calls.list())
     }
 
     /// Hands over the size of each message as its line of LIST comes.
-    pub fn list_each(&mut self, take: impl FnMut(MessageNumber, Octets)) -> Result<(), Error> {
+    pub fn list_each(&mut self, take: impl FnMut(MessageNumber, Octets)) -> Result<(), ClientError> {
         wait(self.calls.list_each(take))
     }
 
     /// The size of one message by the server's count (`LIST n`).
-    pub fn list_one(&mut self, message: MessageNumber) -> Result<Octets, Error> {
+    pub fn list_one(&mut self, message: MessageNumber) -> Result<Octets, ClientError> {
         wait(self.calls.list_one(message))
     }
 
     /// The unique-ids of all messages (UIDL).
-    pub fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, Error> {
+    pub fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, ClientError> {
         wait(self.calls.uidl())
     }
 
     /// Hands over the unique-id of each message as its line of UIDL comes.
-    pub fn uidl_each(&mut self, take: impl FnMut(MessageNumber, &[u8])) -> Result<(), Error> {
+    pub fn uidl_each(&mut self, take: impl FnMut(MessageNumber, &[u8])) -> Result<(), ClientError> {
         wait(self.calls.uidl_each(take))
     }
 
     /// The unique-id of one message (`UIDL n`).
-    pub fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, Error> {
+    pub fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, ClientError> {
         wait(self.calls.uidl_one(message))
     }
 
     /// The highest message number accessed (LAST of RFC 1460).
-    pub fn last(&mut self) -> Result<Option<MessageNumber>, Error> {
+    pub fn last(&mut self) -> Result<Option<MessageNumber>, ClientError> {
         wait(self.calls.last())
     }
 
     /// Fetches a message (RETR), to be read as it comes.
-    pub fn message(&mut self, message: MessageNumber) -> Result<Message<'_, T>, Error> {
-        wait(self.calls.message(message)).map(Message::new)
+    pub fn message(&mut self, message: MessageNumber) -> Result<IncomingMessage<'_, T>, ClientError> {
+        wait(self.calls.message(message)).map(IncomingMessage::new)
     }
 
     /// Fetches the header of a message and this many lines of its body (TOP), to be read as it comes.
-    pub fn top(&mut self, message: MessageNumber, lines: u64) -> Result<Message<'_, T>, Error> {
-        wait(self.calls.top(message, lines)).map(Message::new)
+    pub fn top(&mut self, message: MessageNumber, lines: u64) -> Result<IncomingMessage<'_, T>, ClientError> {
+        wait(self.calls.top(message, lines)).map(IncomingMessage::new)
     }
 
     /// Fetches a message (RETR) into a receiver, such as anything that is [`Write`](std::io::Write), and returns how
@@ -163,7 +172,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         message: MessageNumber,
         receiver: &mut (impl Receiver + ?Sized),
-    ) -> Result<Octets, Error> {
+    ) -> Result<Octets, ClientError> {
         wait(self.calls.retr(message, receiver))
     }
 
@@ -172,37 +181,40 @@ impl<T: Transport> Client<T> {
         &mut self,
         messages: &[MessageNumber],
         receiver: &mut (impl Receiver + ?Sized),
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         wait(self.calls.retr_all(messages, receiver))
     }
 
     /// Marks a message as deleted (DELE). It is removed by [`quit`](Self::quit).
-    pub fn dele(&mut self, message: MessageNumber) -> Result<(), Error> {
+    pub fn dele(&mut self, message: MessageNumber) -> Result<(), ClientError> {
         wait(self.calls.dele(message))
     }
 
     /// Marks messages as deleted (DELE), and returns those that the server refused to mark.
-    pub fn dele_all(&mut self, messages: &[MessageNumber]) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
+    pub fn dele_all(
+        &mut self,
+        messages: &[MessageNumber],
+    ) -> Result<Vec<(MessageNumber, Refusal)>, ClientError> {
         wait(self.calls.dele_all(messages))
     }
 
     /// Does nothing, but starts the server's autologout timer anew (NOOP).
-    pub fn noop(&mut self) -> Result<(), Error> {
+    pub fn noop(&mut self) -> Result<(), ClientError> {
         wait(self.calls.noop())
     }
 
     /// Removes all marks (RSET).
-    pub fn rset(&mut self) -> Result<(), Error> {
+    pub fn rset(&mut self) -> Result<(), ClientError> {
         wait(self.calls.rset())
     }
 
     /// Sends a command that this crate does not know.
-    pub fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    pub fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), ClientError> {
         wait(self.calls.extension(command))
     }
 
     /// Takes what is left of a message that was dropped. Each call does this first.
-    pub fn drain(&mut self) -> Result<(), Error> {
+    pub fn drain(&mut self) -> Result<(), ClientError> {
         wait(self.calls.drain())
     }
 
@@ -210,7 +222,7 @@ impl<T: Transport> Client<T> {
     ///
     /// Some servers remove what they have begun to send as well. If a message could not be stored and must not be
     /// lost, drop the client instead.
-    pub fn quit(self) -> Result<(), Error> {
+    pub fn quit(self) -> Result<(), ClientError> {
         wait(self.calls.quit())
     }
 

@@ -40,8 +40,8 @@
 //! # mod example {
 //! use std::sync::Arc;
 //! use pop3_std::memory::MemoryStore;
-//! use pop3_std::proto::{Rejection, server::Config};
-//! use pop3_std::server::{Entrance, Peer, Report, Service, Welcome};
+//! use pop3_std::proto::{Rejection, server::ServerConfig};
+//! use pop3_std::server::{Entrance, Peer, SessionReport, Service, Welcome};
 //! use pop3_std::{Pool, Stop, store::Blocking, tls::Role};
 //!
 //! struct Mail(MemoryStore);
@@ -52,10 +52,10 @@
 //!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
 //!         let backend = Blocking::new(self.0.clone().into(), Pool::default(), peer.clone());
 //!         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
-//!         Ok(Welcome::new(Config::new().into(), backend).with_trusted(trusted))
+//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(trusted))
 //!     }
 //!
-//!     fn ended(&self, peer: &Peer, report: &Report) {
+//!     fn ended(&self, peer: &Peer, report: &SessionReport) {
 //!         println!("{peer}: {:?}, {}", report.user, report.close);
 //!     }
 //! }
@@ -79,7 +79,7 @@
 //!
 //! | here | what it is |
 //! |---|---|
-//! | [`Client`], [`Builder`], [`Message`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
+//! | [`Client`], [`Builder`], [`IncomingMessage`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
 //! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, maildrops, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
@@ -106,11 +106,11 @@ mod threads;
 pub use builder::Builder;
 pub use calls::Client;
 pub use listen::{serve, serve_or_hand_over};
-pub use message::Message;
+pub use message::IncomingMessage;
 pub use over::{connect_in_tls, connect_over, serve_connection, serve_connection_in_tls};
 #[cfg(feature = "trust")]
 pub use pop3_builder::{certificates, trust};
-pub use pop3_driver::client::{Error, Options, Security};
+pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::{
     Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, pause, server, store, timed_out,
@@ -134,12 +134,17 @@ use pop3_proto::Instant;
 /// runtimes. [`Client::connect`] makes one whose calls block.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
-pub fn connect(host: &str, port: u16, security: Security, options: Options) -> Result<Calls<Socket>, Error> {
+/// See [`ClientError`]. No name and no password was sent.
+pub fn connect(
+    host: &str,
+    port: u16,
+    security: Security,
+    options: ClientOptions,
+) -> Result<Calls<Socket>, ClientError> {
     let clock = Clock::start();
     let deadline = clock.now().after(options.connect_timeout);
-    let stream = dial(host, port, clock, deadline).map_err(Error::Network)?;
-    let socket = Socket::new(stream, security.role(), clock).map_err(Error::Network)?;
+    let stream = dial(host, port, clock, deadline).map_err(ClientError::Network)?;
+    let socket = Socket::new(stream, security.role(), clock).map_err(ClientError::Network)?;
     let socket = socket.with_stop(options.stop.clone());
     wait(Calls::open(socket, &security, options, deadline))
 }

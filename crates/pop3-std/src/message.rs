@@ -3,21 +3,21 @@
 use core::fmt;
 use std::io::{self, BufRead, Read};
 
-use pop3_driver::client::{Message as Coming, Receiver};
+use pop3_driver::client::{IncomingMessage as Coming, Receiver};
 use pop3_driver::{Transport, wait};
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 
-use crate::{Error, Socket};
+use crate::{ClientError, Socket};
 
 /// A message on its way, to be read as it comes: in wire form without dot-stuffing, its lines end in CRLF.
 ///
 /// Reading gives 0 only behind the terminator; a message that breaks off is an error, in which the client's
-/// [`Error`] can be found by [`io::Error::downcast`]. A message may be dropped at any time: the next call throws
+/// [`ClientError`] can be found by [`io::Error::downcast`]. A message may be dropped at any time: the next call throws
 /// away what is left.
-pub struct Message<'c, T = Socket>(Coming<'c, T>);
+pub struct IncomingMessage<'c, T = Socket>(Coming<'c, T>);
 
-impl<'c, T: Transport> Message<'c, T> {
+impl<'c, T: Transport> IncomingMessage<'c, T> {
     pub(crate) const fn new(coming: Coming<'c, T>) -> Self {
         Self(coming)
     }
@@ -50,21 +50,21 @@ impl<'c, T: Transport> Message<'c, T> {
     /// the buffer that they were received in.
     ///
     /// # Errors
-    /// What was handed out is not the whole message then. See [`Error`].
-    pub fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
+    /// What was handed out is not the whole message then. See [`ClientError`].
+    pub fn chunk(&mut self) -> Result<Option<&[u8]>, ClientError> {
         wait(self.0.chunk())
     }
 
     /// Hands over what is left of the message, and returns how many octets it has in all.
     ///
     /// # Errors
-    /// See [`Error`].
-    pub fn forward(self, receiver: &mut (impl Receiver + ?Sized)) -> Result<Octets, Error> {
+    /// See [`ClientError`].
+    pub fn forward(self, receiver: &mut (impl Receiver + ?Sized)) -> Result<Octets, ClientError> {
         wait(self.0.forward(receiver))
     }
 }
 
-impl<T: Transport> BufRead for Message<'_, T> {
+impl<T: Transport> BufRead for IncomingMessage<'_, T> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         wait(self.0.fill()).map_err(failed)
     }
@@ -74,7 +74,7 @@ impl<T: Transport> BufRead for Message<'_, T> {
     }
 }
 
-impl<T: Transport> Read for Message<'_, T> {
+impl<T: Transport> Read for IncomingMessage<'_, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let octets = self.fill_buf()?;
         let count = octets.len().min(buffer.len());
@@ -84,19 +84,19 @@ impl<T: Transport> Read for Message<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Message<'_, T> {
+impl<T> fmt::Debug for IncomingMessage<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 /// The same error for who reads. It is of no kind that would have a reader try again.
-fn failed(error: Error) -> io::Error {
-    let kind = if let Error::Network(error) = &error
+fn failed(error: ClientError) -> io::Error {
+    let kind = if let ClientError::Network(error) = &error
         && error.kind() != io::ErrorKind::Interrupted
     {
         error.kind()
-    } else if let Error::Protocol(fault) = &error {
+    } else if let ClientError::Protocol(fault) = &error {
         let cut = matches!(fault, ProtocolError::Closed { .. } | ProtocolError::Truncated { .. });
         if cut { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData }
     } else {

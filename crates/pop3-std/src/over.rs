@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer, Service, admit};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_driver::{Clock, Stop, Transport as _, wait};
@@ -15,12 +15,12 @@ use crate::stream::Stream;
 /// does the TLS handshake as asked for, and waits for the greeting. The [`Stream`] says which deadlines hold on it.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
+/// See [`ClientError`]. No name and no password was sent.
 pub fn connect_over<S: Stream>(
     stream: S,
     security: Security,
-    options: Options,
-) -> Result<Client<Socket<S>>, Error> {
+    options: ClientOptions,
+) -> Result<Client<Socket<S>>, ClientError> {
     open(Socket::over(stream, security.role(), Clock::start()), &security, options)
 }
 
@@ -28,20 +28,20 @@ pub fn connect_over<S: Stream>(
 /// the caller answers for.
 ///
 /// # Errors
-/// See [`Error`]. No name and no password was sent.
+/// See [`ClientError`]. No name and no password was sent.
 pub fn connect_in_tls<S: Stream>(
     stream: S,
     tls: Option<TlsInfo>,
-    options: Options,
-) -> Result<Client<Socket<S>>, Error> {
+    options: ClientOptions,
+) -> Result<Client<Socket<S>>, ClientError> {
     open(Socket::in_tls(stream, tls, Clock::start()), &Security::Plaintext, options)
 }
 
 fn open<S: Stream>(
     socket: Socket<S>,
     security: &Security,
-    options: Options,
-) -> Result<Client<Socket<S>>, Error> {
+    options: ClientOptions,
+) -> Result<Client<Socket<S>>, ClientError> {
     let socket = socket.with_stop(options.stop.clone());
     let deadline = socket.now().after(options.connect_timeout);
     wait(Client::open(socket, security, options, deadline))

@@ -36,7 +36,7 @@ impl Threads {
     }
 }
 
-impl store::Pool for Threads {
+impl store::BlockingPool for Threads {
     async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let place = Arc::new(Mutex::new(Place { found: None, ended: false, waiting: None }));
         let ending = Ending(Arc::clone(&place));
@@ -81,7 +81,7 @@ fn lock<T>(place: &Mutex<Place<T>>) -> MutexGuard<'_, Place<T>> {
 mod tests {
     use std::sync::mpsc::channel;
 
-    use pop3_driver::store::Pool as _;
+    use pop3_driver::store::BlockingPool as _;
     use pop3_driver::wait;
 
     use super::*;

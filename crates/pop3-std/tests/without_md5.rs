@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use pop3_driver::backend::{Credentials as Brought, Proof};
+use pop3_driver::backend::{LoginAttempt as Brought, Proof};
 use pop3_driver::client::{Credentials, LoginPolicy, Retry};
 use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_driver::store::Blocking;
 use pop3_driver::tls::Role;
 use pop3_driver::{LoginMethod, Stop};
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Rejection, apop};
 use pop3_sasl::client::Unusable;
 use pop3_sasl::server::CramMd5;
 use pop3_sasl::{Mechanism, Nonce, server};
-use pop3_std::{Client, Error, Options, Pool, Security};
+use pop3_std::{Client, ClientError, ClientOptions, Pool, Security};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
 
 /// A service that wants to offer all there is.
 struct Everything {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
 }
 
@@ -44,7 +44,7 @@ impl Service for Everything {
         Ok(welcome.with_timestamp(timestamp()))
     }
 
-    fn ended(&self, _: &Peer, _: &Report) {}
+    fn ended(&self, _: &Peer, _: &SessionReport) {}
 }
 
 /// A client or a server as a script has it.
@@ -77,7 +77,7 @@ impl Lines {
 fn a_server_offers_neither_apop_nor_cram_md5() {
     let store = MemoryStore::new();
     store.add_user("mrose", "tanstaaf");
-    let service = Arc::new(Everything { config: Config::new().into(), store: store.into() });
+    let service = Arc::new(Everything { config: ServerConfig::new().into(), store: store.into() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::new();
@@ -132,13 +132,13 @@ fn a_client_chooses_neither_and_says_why() {
 
     let host = address.ip().to_string();
     let mut client =
-        Client::connect(&host, address.port(), Security::TrustedPlaintext, Options::new()).unwrap();
+        Client::connect(&host, address.port(), Security::TrustedPlaintext, ClientOptions::new()).unwrap();
     let mrose = Credentials::new("mrose").with_password("tanstaaf");
     for error in [
         client.login_apop(b"mrose", b"tanstaaf").unwrap_err(),
         client.authenticate(Mechanism::CramMd5, &mrose).unwrap_err(),
     ] {
-        assert!(matches!(error, Error::Unusable(Unusable::NotBuilt)), "{error:?}");
+        assert!(matches!(error, ClientError::Unusable(Unusable::NotBuilt)), "{error:?}");
         assert_eq!(error.advice(), Retry::Never);
         let cause = core::error::Error::source(&error).expect("the reason").to_string();
         assert!(cause.contains("feature md5"), "{cause}");
@@ -155,7 +155,7 @@ fn a_client_chooses_neither_and_says_why() {
 #[test]
 fn no_digest_is_right() {
     let digest = apop::Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
-    let answer = apop::Answer::new(timestamp(), digest);
+    let answer = apop::ApopProof::new(timestamp(), digest);
     assert!(!answer.is_made_with(b"tanstaaf"));
     assert!(!Brought::new("mrose", Proof::Apop(answer)).prove(b"tanstaaf"));
 
@@ -169,9 +169,9 @@ fn no_digest_is_right() {
 fn an_exchange_of_cram_md5_ends_before_it_begins() {
     assert!(!apop::AVAILABLE);
     for &mechanism in Mechanism::ALL {
-        let setup = server::Setup::new(Nonce::from_random([1; 18]), "a secret of the server");
-        let step = server::Exchange::new(mechanism, setup).begin(None).unwrap();
-        let not_built = matches!(step, server::Step::Fail(server::Failure::NotBuilt));
+        let setup = server::ServerSetup::new(Nonce::from_random([1; 18]), "a secret of the server");
+        let step = server::ServerExchange::new(mechanism, setup).begin(None).unwrap();
+        let not_built = matches!(step, server::ExchangeStep::Fail(server::Failure::NotBuilt));
         assert_eq!(not_built, mechanism == Mechanism::CramMd5, "{mechanism}");
         assert_eq!(mechanism.is_available(), !not_built, "{mechanism}");
     }

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use pop3_std::client::Security;
-use pop3_std::{Client, Error, LoginMethod};
+use pop3_std::{Client, ClientError, LoginMethod};
 
 /// A listener, and its port.
 fn listener() -> (TcpListener, u16) {
@@ -34,7 +34,7 @@ fn talk(stream: TcpStream, answers: &[&str]) -> Vec<String> {
 fn nothing_is_connected_until_plaintext_is_asked_for() {
     let (listener, port) = listener();
     let refused = Client::builder("127.0.0.1").port(port).login("mrose", "tanstaaf").connect();
-    let Err(Error::Settings(cause)) = refused else { panic!("{refused:?}") };
+    let Err(ClientError::Settings(cause)) = refused else { panic!("{refused:?}") };
     assert!(cause.to_string().contains("without TLS"), "{cause}");
     listener.set_nonblocking(true).expect("a socket");
     assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
@@ -46,7 +46,7 @@ fn plaintext_that_is_not_trusted_carries_no_password() {
     let server = thread::spawn(move || talk(listener.accept().expect("a client").0, &["+OK ready\r\n"]));
     let builder = Client::builder("127.0.0.1").port(port).security(Security::Plaintext);
     let refused = builder.login("mrose", "tanstaaf").connect();
-    assert!(matches!(refused, Err(Error::Unsendable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Unsendable(_))), "{refused:?}");
     assert_eq!(server.join().expect("no panic"), Vec::<String>::new());
 }
 

@@ -8,14 +8,14 @@ use pop3_tokio::Pool;
 use pop3_tokio::Stop;
 use pop3_tokio::memory::MemoryStore;
 use pop3_tokio::proto::Rejection;
-use pop3_tokio::proto::server::Config;
-use pop3_tokio::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_tokio::proto::server::ServerConfig;
+use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
 use pop3_tokio::tls::Role;
 
 /// The policy: one store, passwords in clear from this machine only.
 struct Memory {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
 }
 
@@ -28,7 +28,7 @@ impl Service for Memory {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         println!("{}, {peer}: {:?}, {}", peer.session, report.user, report.close);
     }
 }
@@ -42,7 +42,7 @@ async fn main() -> std::io::Result<()> {
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    let service = Memory { config: Config::new().into(), store: store.into() };
+    let service = Memory { config: ServerConfig::new().into(), store: store.into() };
     pop3_tokio::serve(listener, Entrance::Plain, Role::None, service.into(), Stop::new()).await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The builder of clients.
 
 use pop3_builder::{Adapter, Connecting, Over, Plan, Prepared};
-use pop3_driver::client::{self, Buildable, Error};
+use pop3_driver::client::{self, Buildable, ClientError};
 use pop3_driver::tls::TlsInfo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_blocking;
@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Over<S> for Socket {
 
 /// Reads files where that holds up nobody.
 async fn off_the_loop(
-    prepare: impl FnOnce() -> Result<Prepared, Error> + Send + 'static,
-) -> Result<Prepared, Error> {
-    spawn_blocking(prepare).await.map_err(|error| Error::Network(std::io::Error::other(error)))?
+    prepare: impl FnOnce() -> Result<Prepared, ClientError> + Send + 'static,
+) -> Result<Prepared, ClientError> {
+    spawn_blocking(prepare).await.map_err(|error| ClientError::Network(std::io::Error::other(error)))?
 }

@@ -92,7 +92,7 @@ impl Pool {
     }
 }
 
-impl store::Pool for Pool {
+impl store::BlockingPool for Pool {
     async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         tokio::task::spawn_blocking(call).await.map_err(io::Error::other)
     }

@@ -12,9 +12,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 /// ```no_run
 /// use pop3_driver::client::Client;
 /// use pop3_proto::MessageNumber;
-/// use pop3_tokio::{Error, Socket, Writer};
+/// use pop3_tokio::{ClientError, Socket, Writer};
 ///
-/// # async fn example(mut client: Client<Socket>, stream: tokio::net::TcpStream) -> Result<(), Error> {
+/// # async fn example(mut client: Client<Socket>, stream: tokio::net::TcpStream) -> Result<(), ClientError> {
 /// let mut writer = Writer::new(stream);
 /// client.retr(MessageNumber::FIRST, &mut writer).await?;
 /// let stream = writer.into_inner();

@@ -5,9 +5,9 @@ use core::fmt;
 /// Why the settings of TLS can't be made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum TrustError {
     /// A file can't be used; the text names it.
-    File(pop3_certificates::Error),
+    File(pop3_certificates::CertificateError),
     /// The system has no list of authorities, and nobody else was named: install one (`ca-certificates`), or name a
     /// file.
     Nobody,
@@ -15,7 +15,7 @@ pub enum Error {
     Tls(rustls::Error),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(_) => f.write_str("a certificate file can't be used"),
@@ -27,7 +27,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
+impl core::error::Error for TrustError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::File(error) => Some(error),
@@ -37,13 +37,13 @@ impl core::error::Error for Error {
     }
 }
 
-impl From<pop3_certificates::Error> for Error {
-    fn from(error: pop3_certificates::Error) -> Self {
+impl From<pop3_certificates::CertificateError> for TrustError {
+    fn from(error: pop3_certificates::CertificateError) -> Self {
         Self::File(error)
     }
 }
 
-impl From<rustls::Error> for Error {
+impl From<rustls::Error> for TrustError {
     fn from(error: rustls::Error) -> Self {
         Self::Tls(error)
     }

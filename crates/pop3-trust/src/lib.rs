@@ -29,7 +29,7 @@ mod trust;
 mod whom;
 
 pub use certificate::describe;
-pub use error::Error;
+pub use error::TrustError;
 pub use pop3_certificates::Fingerprint;
 pub use refused::{Reason, Refused};
 pub use whom::{Whom, only};

@@ -9,7 +9,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 
-use crate::Error;
+use crate::TrustError;
 use crate::trust::Trust;
 
 /// Whom a client believes, and the certificate that it shows. By default it believes the authorities that this system
@@ -54,7 +54,7 @@ impl Whom {
     ///
     /// # Errors
     /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed at all.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let config = self.believing()?;
         let Some((cert, key)) = &self.own else { return Ok(config) };
         let mut config = ClientConfig::clone(&config);
@@ -62,7 +62,7 @@ impl Whom {
         Ok(Arc::new(config))
     }
 
-    fn believing(&self) -> Result<Arc<ClientConfig>, Error> {
+    fn believing(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let mut roots = RootCertStore::empty();
         // Where there are fingerprints, no authority is asked.
         if self.fingerprints.is_empty() {
@@ -73,11 +73,11 @@ impl Whom {
             named = certificates(path)?;
             for certificate in &named {
                 let added = roots.add(certificate.clone());
-                added.map_err(|error| pop3_certificates::Error::new(path, &error))?;
+                added.map_err(|error| pop3_certificates::CertificateError::new(path, &error))?;
             }
         }
         if roots.is_empty() && self.fingerprints.is_empty() {
-            return Err(Error::Nobody);
+            return Err(TrustError::Nobody);
         }
         let trust = Trust::new(self.fingerprints.clone(), named, roots)?;
         Ok(client_config_with(Arc::new(trust))?)
@@ -88,7 +88,7 @@ impl Whom {
 ///
 /// # Errors
 /// When rustls refuses them.
-pub fn only(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, Error> {
+pub fn only(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(chain);
     Ok(client_config(roots)?)

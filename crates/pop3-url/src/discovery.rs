@@ -3,14 +3,14 @@
 //! is set up, not for each connection.
 //!
 //! ```
-//! use pop3_url::discovery::{Record, Service, candidates};
-//! assert_eq!(Service::Pop3s.query("example.org").unwrap(), "_pop3s._tcp.example.org");
+//! use pop3_url::discovery::{Record, SrvService, candidates};
+//! assert_eq!(SrvService::Pop3s.query("example.org").unwrap(), "_pop3s._tcp.example.org");
 //! let records = [
-//!     (Service::Pop3, Record { priority: 0, weight: 1, port: 110, target: "mail.example.org" }),
-//!     (Service::Pop3s, Record { priority: 10, weight: 1, port: 995, target: "mail.example.org." }),
+//!     (SrvService::Pop3, Record { priority: 0, weight: 1, port: 110, target: "mail.example.org" }),
+//!     (SrvService::Pop3s, Record { priority: 10, weight: 1, port: 995, target: "mail.example.org." }),
 //! ];
 //! let found = candidates("example.org", &records, |_| 0);
-//! assert_eq!((found[0].service, found[0].port), (Service::Pop3s, 995));
+//! assert_eq!((found[0].service, found[0].port), (SrvService::Pop3s, 995));
 //! ```
 
 use alloc::string::String;
@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 /// A service that SRV records are asked for (RFC 6186 section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6186 names these two")]
-pub enum Service {
+pub enum SrvService {
     /// `_pop3s._tcp`: TLS from the first octet.
     Pop3s,
     /// `_pop3._tcp`: clear text at first. Insist on STLS (RFC 8314 section 5.1).
@@ -45,7 +45,7 @@ pub struct Record<'a> {
 #[non_exhaustive]
 pub struct Candidate {
     /// How TLS begins there.
-    pub service: Service,
+    pub service: SrvService,
     /// The host, without the dot of the root. The name for SNI and for the certificate is this one only
     /// if the answer was signed (DNSSEC) or a person agreed; see `foreign`.
     pub host: String,
@@ -56,7 +56,7 @@ pub struct Candidate {
     pub foreign: bool,
 }
 
-impl Service {
+impl SrvService {
     /// Both, the better one first.
     pub const ALL: &'static [Self] = &[Self::Pop3s, Self::Pop3];
 
@@ -89,7 +89,7 @@ impl Service {
 #[must_use]
 pub fn candidates(
     domain: &str,
-    records: &[(Service, Record<'_>)],
+    records: &[(SrvService, Record<'_>)],
     mut random: impl FnMut(u32) -> u32,
 ) -> Vec<Candidate> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
@@ -106,7 +106,7 @@ pub fn candidates(
     let mut found = Vec::with_capacity(left.len());
     while let Some(&(service, first)) = left.first() {
         let same =
-            |&&(own, record): &&(Service, Record<'_>)| own == service && record.priority == first.priority;
+            |&&(own, record): &&(SrvService, Record<'_>)| own == service && record.priority == first.priority;
         let group = left.iter().take_while(same);
         let total = group.clone().fold(0_u32, |sum, (_, record)| sum.saturating_add(record.weight.into()));
         let mut rest = random(total).min(total);
@@ -140,7 +140,7 @@ pub fn user_names(address: &str) -> impl Iterator<Item = &str> {
     core::iter::once(address).chain(local)
 }
 
-/// The domain of a mail address, for [`Service::query`].
+/// The domain of a mail address, for [`SrvService::query`].
 #[must_use]
 pub fn domain_of(address: &str) -> Option<&str> {
     address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())

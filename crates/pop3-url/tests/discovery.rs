@@ -1,6 +1,6 @@
 //! Finding the server of a mail domain: names, order, consent.
 
-use pop3_url::discovery::{Candidate, Record, Service, candidates, domain_of, user_names};
+use pop3_url::discovery::{Candidate, Record, SrvService, candidates, domain_of, user_names};
 
 const fn record(priority: u16, weight: u16, port: u16, target: &str) -> Record<'_> {
     Record { priority, weight, port, target }
@@ -21,11 +21,11 @@ fn generator(mut seed: u64) -> impl FnMut(u32) -> u32 {
 // 6186-3.01
 #[test]
 fn the_names_to_ask() {
-    assert_eq!(Service::Pop3.query("example.org").unwrap(), "_pop3._tcp.example.org");
-    assert_eq!(Service::Pop3s.query("Example.ORG.").unwrap(), "_pop3s._tcp.Example.ORG");
+    assert_eq!(SrvService::Pop3.query("example.org").unwrap(), "_pop3._tcp.example.org");
+    assert_eq!(SrvService::Pop3s.query("Example.ORG.").unwrap(), "_pop3s._tcp.Example.ORG");
     for bad in ["", ".", "a..b", "-a.org", "a-.org", "a b.org", "é.org", "a\0.org", &"a".repeat(64), "_x.org"]
     {
-        assert_eq!(Service::Pop3.query(bad), None, "{bad:?}");
+        assert_eq!(SrvService::Pop3.query(bad), None, "{bad:?}");
     }
     assert_eq!(domain_of("a@b@example.org"), Some("example.org"));
     assert_eq!((domain_of("a"), domain_of("a@")), (None, None));
@@ -35,12 +35,12 @@ fn the_names_to_ask() {
 #[test]
 fn a_target_that_is_the_root_says_that_there_is_no_service() {
     let records =
-        [(Service::Pop3, record(0, 0, 0, ".")), (Service::Pop3s, record(0, 0, 995, "m.example.org"))];
+        [(SrvService::Pop3, record(0, 0, 0, ".")), (SrvService::Pop3s, record(0, 0, 995, "m.example.org"))];
     assert_eq!(hosts(&candidates("example.org", &records, |_| 0)), ["m.example.org"]);
     assert_eq!(candidates("example.org", &records[..1], |_| 0), []);
     for bad in ["", "a b", "m\r\n.example.org", "..", "m.example.org.."] {
         assert_eq!(
-            candidates("example.org", &[(Service::Pop3, record(0, 0, 110, bad))], |_| 0),
+            candidates("example.org", &[(SrvService::Pop3, record(0, 0, 110, bad))], |_| 0),
             [],
             "{bad:?}"
         );
@@ -51,23 +51,23 @@ fn a_target_that_is_the_root_says_that_there_is_no_service() {
 #[test]
 fn tls_from_the_start_comes_first_and_then_the_lowest_priority() {
     let records = [
-        (Service::Pop3, record(0, 0, 110, "a.example.org")),
-        (Service::Pop3s, record(20, 0, 995, "d.example.org")),
-        (Service::Pop3s, record(10, 0, 995, "c.example.org.")),
-        (Service::Pop3, record(5, 0, 1110, "b.example.org")),
+        (SrvService::Pop3, record(0, 0, 110, "a.example.org")),
+        (SrvService::Pop3s, record(20, 0, 995, "d.example.org")),
+        (SrvService::Pop3s, record(10, 0, 995, "c.example.org.")),
+        (SrvService::Pop3, record(5, 0, 1110, "b.example.org")),
     ];
     let found = candidates("example.org", &records, |_| 0);
     assert_eq!(hosts(&found), ["c.example.org", "d.example.org", "a.example.org", "b.example.org"]);
-    assert_eq!((found[0].service, found[2].service), (Service::Pop3s, Service::Pop3));
+    assert_eq!((found[0].service, found[2].service), (SrvService::Pop3s, SrvService::Pop3));
 }
 
 // 6186-4.01
 #[test]
 fn weights_decide_how_often_a_server_comes_first() {
     let records = [
-        (Service::Pop3s, record(1, 3, 995, "three.example.org")),
-        (Service::Pop3s, record(1, 1, 995, "one.example.org")),
-        (Service::Pop3s, record(1, 0, 995, "none.example.org")),
+        (SrvService::Pop3s, record(1, 3, 995, "three.example.org")),
+        (SrvService::Pop3s, record(1, 1, 995, "one.example.org")),
+        (SrvService::Pop3s, record(1, 0, 995, "none.example.org")),
     ];
     let mut random = generator(7);
     let mut first = [0_u32; 3];
@@ -102,7 +102,7 @@ fn a_server_outside_the_domain_needs_consent() {
         ("org", true),
         ("example.org.evil.net", true),
     ] {
-        let found = candidates("example.org.", &[(Service::Pop3s, record(0, 0, 995, target))], |_| 0);
+        let found = candidates("example.org.", &[(SrvService::Pop3s, record(0, 0, 995, target))], |_| 0);
         assert_eq!(found[0].foreign, foreign, "{target}");
     }
 }

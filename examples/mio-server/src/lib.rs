@@ -12,8 +12,10 @@ use std::time::Instant as StdInstant;
 use bytes::{Buf as _, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use pop3_proto::server::{Answer, ClaimProof, Close, Config, Connection, Request, Step, Wanted};
-use pop3_proto::{Channel, Input, Instant, Maildrop, MessageNumber, Rejection, UniqueId, dots};
+use pop3_proto::server::{
+    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerStep, Wanted,
+};
+use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection, Snapshot, UniqueId, dots};
 
 /// The store: messages, and a password for all users.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Store {
 pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
     const LISTENER: Token = Token(0);
     let epoch = StdInstant::now();
-    let config = Arc::new(Config::new());
+    let config = Arc::new(ServerConfig::new());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(256);
@@ -81,7 +83,7 @@ pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
 #[derive(Debug)]
 struct Session {
     stream: TcpStream,
-    connection: Connection,
+    connection: ServerConnection,
     received: Vec<u8>,
     ended: bool,
     out: BytesMut,
@@ -92,9 +94,9 @@ struct Session {
 }
 
 impl Session {
-    fn new(stream: TcpStream, config: &Arc<Config>, now: Instant) -> Self {
+    fn new(stream: TcpStream, config: &Arc<ServerConfig>, now: Instant) -> Self {
         // Passwords in clear: this example listens on the loopback interface only.
-        let connection = Connection::new(Arc::clone(config), Channel::TrustedPlaintext, None, now);
+        let connection = ServerConnection::new(Arc::clone(config), Channel::TrustedPlaintext, None, now);
         Self {
             stream,
             connection,
@@ -132,18 +134,18 @@ impl Session {
             let consumed = input.consumed();
             self.received.drain(..consumed);
             match step {
-                Step::Read => {
+                ServerStep::Read => {
                     if self.flush(now)? && !self.receive()? {
                         return Ok(true);
                     }
                 }
-                Step::Flush => {}
-                Step::Ask(request) => self.ask(request, store, now),
-                Step::Pause(until) => self.pause = Some(until),
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
-                Step::Close(_) => return Ok(!self.flush(now)?),
+                ServerStep::Flush => {}
+                ServerStep::Ask(request) => self.ask(request, store, now),
+                ServerStep::Pause(until) => self.pause = Some(until),
+                ServerStep::Close(Close::TimedOut | Close::PeerClosed) => return Ok(false),
+                ServerStep::Close(_) => return Ok(!self.flush(now)?),
                 // Requests are answered at once, and STLS is not offered.
-                Step::Wait | Step::StartTls => return Ok(false),
+                ServerStep::Wait | ServerStep::StartTls => return Ok(false),
             }
         }
     }
@@ -221,8 +223,8 @@ impl Session {
 }
 
 /// The snapshot that a login gets.
-fn snapshot(store: &Store) -> Maildrop {
-    let mut maildrop = Maildrop::new();
+fn snapshot(store: &Store) -> Snapshot {
+    let mut maildrop = Snapshot::new();
     for (index, message) in store.messages.iter().enumerate() {
         let uid = format!("message-{index}");
         if let Ok(uid) = UniqueId::parse(uid.as_bytes()) {

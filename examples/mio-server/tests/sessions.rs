@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use pop3_example_mio_server::{Store, listen, serve};
-use pop3_std::{Error, Options, Security, connect, wait};
+use pop3_std::{ClientError, ClientOptions, Security, connect, wait};
 
 /// A server in a thread that ends with the process.
 fn start() -> SocketAddr {
@@ -26,7 +26,7 @@ fn sessions_at_once_get_all_octets() {
     let sessions: Vec<_> = (0..8)
         .map(|_| {
             thread::spawn(move || {
-                let options = Options::new();
+                let options = ClientOptions::new();
                 let mut client =
                     connect("127.0.0.1", address.port(), Security::TrustedPlaintext, options).unwrap();
                 wait(client.login(b"anyone", b"secret")).unwrap();
@@ -51,13 +51,13 @@ fn sessions_at_once_get_all_octets() {
 fn a_wrong_password_is_refused_and_others_are_served_meanwhile() {
     let address = start();
     let connect =
-        || connect("127.0.0.1", address.port(), Security::TrustedPlaintext, Options::new()).unwrap();
+        || connect("127.0.0.1", address.port(), Security::TrustedPlaintext, ClientOptions::new()).unwrap();
     let mut guesser = connect();
     let guess = thread::spawn(move || wait(guesser.login(b"anyone", b"wrong")));
     let mut client = connect();
     wait(client.login(b"anyone", b"secret")).unwrap();
     wait(client.quit()).unwrap();
-    assert!(matches!(guess.join().unwrap(), Err(Error::Refused(_))));
+    assert!(matches!(guess.join().unwrap(), Err(ClientError::Refused(_))));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_client_that_does_not_read_holds_up_nobody() {
     lazy.write_all(b"USER a\r\nPASS secret\r\n").unwrap();
     lazy.write_all(&b"RETR 2\r\n".repeat(100)).unwrap();
     let mut client =
-        connect("127.0.0.1", address.port(), Security::TrustedPlaintext, Options::new()).unwrap();
+        connect("127.0.0.1", address.port(), Security::TrustedPlaintext, ClientOptions::new()).unwrap();
     wait(client.login(b"anyone", b"secret")).unwrap();
     assert_eq!(wait(client.stat()).unwrap().messages, 2);
     wait(client.quit()).unwrap();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::error::Error;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, Connection, Entry, Event};
+use pop3_proto::client::{ClientConfig, ClientConnection, ClientEvent, ReplyItem};
 use pop3_proto::{Channel, Command, Input, Instant, MessageNumber, Name, Password};
 
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ enum Awaited {
 /// One session that fetches all messages and deletes none.
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    connection: ClientConnection,
     user: &'static [u8],
     password: &'static [u8],
     awaited: Awaited,
@@ -37,7 +37,7 @@ impl Client {
     #[must_use]
     pub fn new(user: &'static [u8], password: &'static [u8], now: Instant) -> Self {
         Self {
-            connection: Connection::new(Config::default(), Channel::TrustedPlaintext, now),
+            connection: ClientConnection::new(ClientConfig::default(), Channel::TrustedPlaintext, now),
             user,
             password,
             awaited: Awaited::Greeting,
@@ -61,13 +61,13 @@ impl Client {
             if event.reply().is_some_and(|reply| !reply.is_positive()) {
                 return Err("the server refused a command".into());
             }
-            if let Some(Entry::Scan(listing)) = event.entry() {
+            if let Some(ReplyItem::Scan(listing)) = event.entry() {
                 self.listed.push(listing.message);
             }
-            if let (Event::Data(octets), Some(message)) = (event, self.messages.last_mut()) {
+            if let (ClientEvent::Data(octets), Some(message)) = (event, self.messages.last_mut()) {
                 message.extend_from_slice(octets);
             }
-            if matches!(event, Event::Read) {
+            if matches!(event, ClientEvent::Read) {
                 break;
             }
             if event.ends_reply() {

@@ -14,15 +14,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Accepted, Answer, ClaimProof, Config, Connection, Misuse, Request, Step};
-use pop3_proto::{Channel, Deletions, Input, Instant, Maildrop, Rejection, UniqueId, dots};
+use pop3_proto::server::{
+    Accepted, Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
+};
+use pop3_proto::{Channel, Deletions, Input, Instant, Rejection, Snapshot, UniqueId, dots};
 
 pub use client::Client;
 
 /// A maildrop in memory, and the one session that reads it.
 #[derive(Debug)]
 pub struct Server {
-    connection: Connection,
+    connection: ServerConnection,
     messages: Vec<Option<&'static [u8]>>,
     password: &'static [u8],
     /// Received, and not yet understood: the start of a line.
@@ -34,9 +36,9 @@ impl Server {
     /// A server for one session over a link that needs no TLS.
     #[must_use]
     pub fn new(password: &'static [u8], messages: &[&'static [u8]], now: Instant) -> Self {
-        let config = Arc::new(Config::new());
+        let config = Arc::new(ServerConfig::new());
         Self {
-            connection: Connection::new(config, Channel::TrustedPlaintext, None, now),
+            connection: ServerConnection::new(config, Channel::TrustedPlaintext, None, now),
             messages: messages.iter().copied().map(Some).collect(),
             password,
             pending: Vec::new(),
@@ -47,21 +49,21 @@ impl Server {
     /// Takes what came in, and returns what is to be sent.
     ///
     /// # Errors
-    /// [`Misuse`] if this example answers the core wrongly, which would be a mistake in it.
-    pub fn receive(&mut self, octets: &[u8], now: Instant) -> Result<Vec<u8>, Misuse> {
+    /// [`ServerMisuse`] if this example answers the core wrongly, which would be a mistake in it.
+    pub fn receive(&mut self, octets: &[u8], now: Instant) -> Result<Vec<u8>, ServerMisuse> {
         let mut out = BytesMut::new();
         self.pending.extend_from_slice(octets);
         let received = core::mem::take(&mut self.pending);
         let mut input = Input::new(&received);
         while self.open {
             match self.connection.poll(now, &mut input, &mut out) {
-                Step::Ask(request) => self.answer(request, now, &mut out)?,
-                Step::Flush => {}
-                Step::Read | Step::Wait => break,
+                ServerStep::Ask(request) => self.answer(request, now, &mut out)?,
+                ServerStep::Flush => {}
+                ServerStep::Read | ServerStep::Wait => break,
                 // After a refused login: what came in waits for the next call, at a later time.
-                Step::Pause(_) => break,
+                ServerStep::Pause(_) => break,
                 // No certificate was configured, so STLS is never offered: both mean the end.
-                Step::StartTls | Step::Close(_) => self.open = false,
+                ServerStep::StartTls | ServerStep::Close(_) => self.open = false,
             }
         }
         self.pending.extend_from_slice(received.get(input.consumed()..).unwrap_or_default());
@@ -87,7 +89,7 @@ impl Server {
     }
 
     /// The store: three questions, and an array to answer them from.
-    fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
+    fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
         let answer = match request {
             Request::Authenticate(login) => match login.proof {
                 ClaimProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
@@ -112,7 +114,7 @@ impl Server {
 
     fn snapshot(&self) -> Answer {
         const UIDS: [&[u8]; 4] = [b"first", b"second", b"third", b"fourth"];
-        let mut maildrop = Maildrop::new();
+        let mut maildrop = Snapshot::new();
         for (content, uid) in self.messages.iter().flatten().zip(UIDS) {
             if let Ok(uid) = UniqueId::parse(uid) {
                 maildrop.push(dots::wire_size(content), uid);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{ClientInfo, Close, Connection};
+use pop3_proto::server::{ClientInfo, Close, ServerConnection};
 use pop3_proto::{Instant, MessageNumber};
 
 use super::Server;
@@ -85,12 +85,12 @@ impl Server {
 
     /// The core.
     #[must_use]
-    pub const fn connection(&self) -> &Connection {
+    pub const fn connection(&self) -> &ServerConnection {
         &self.connection
     }
 
     /// The core, to be driven by the test itself.
-    pub const fn connection_mut(&mut self) -> &mut Connection {
+    pub const fn connection_mut(&mut self) -> &mut ServerConnection {
         &mut self.connection
     }
 

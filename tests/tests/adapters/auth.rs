@@ -8,7 +8,7 @@ use pop3_driver::tls::{Certificate, TlsInfo};
 use pop3_observer::Side;
 use pop3_proto::server::Limits;
 use pop3_proto::{Base64, Channel, encode_base64};
-use pop3_sasl::client::{Credentials, Exchange, Setup};
+use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
 use pop3_sasl::{BindingKind, ChannelBindings, Mechanism, Nonce};
 use pop3_tests::observed::Watch;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -116,8 +116,8 @@ impl Talk {
     fn auth(&mut self, mechanism: Mechanism, credentials: &Credentials, bindings: ChannelBindings) -> String {
         let mut random = [0; 18];
         random[0] = 7;
-        let setup = Setup::new(Nonce::from_random(random)).with_bindings(bindings);
-        let mut exchange = Exchange::new(mechanism, credentials, &setup).expect("good credentials");
+        let setup = ClientSetup::new(Nonce::from_random(random)).with_bindings(bindings);
+        let mut exchange = ClientExchange::new(mechanism, credentials, &setup).expect("good credentials");
         let mut command = format!("AUTH {mechanism}");
         if let Some(initial) = exchange.take_initial() {
             command += " ";

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::thread;
 
-use pop3_driver::client::{Credentials, Error, LoginPolicy, Options};
+use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy};
 use pop3_driver::tls::Certificate;
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::server::Limits;
@@ -66,7 +66,7 @@ async fn a_certificate_is_believed_by_its_fingerprint<R: Builds>() {
     let builder = R::builder("localhost").port(server.port).login("mrose", "tanstaaf");
     let wrong = Certificates::make(false).fingerprint();
     let refused = R::build(builder.clone().fingerprint(wrong)).await.map(drop);
-    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert_eq!(server.report().user, None);
     // One of several is enough.
     let builder = builder.fingerprint(wrong).fingerprint(Certificates::good().fingerprint());
@@ -79,7 +79,7 @@ async fn a_configuration_of_the_callers_is_used<R: Builds>() {
     let builder = builder.tls_config(Certificates::good().client_config());
     // The certificate is for another name than the one dialled.
     let refused = R::build(builder.clone()).await.map(drop);
-    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert_eq!(server.report().user, None);
     assert!(R::build(builder.tls_name("localhost")).await.expect("a login").is_logged_in());
 }
@@ -185,7 +185,7 @@ async fn the_switch_ends_the_wait_for_a_server<R: Builds>() {
             builder.trusted_plaintext()
         };
         let ended = R::build(builder).await.map(drop);
-        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        assert!(matches!(ended, Err(ClientError::Stopped)), "{ended:?}");
         scripted.join().expect("no panic");
     }
 }
@@ -198,15 +198,15 @@ async fn nothing_is_connected_once_the_switch_is_thrown<R: Builds>() {
     stop.stop();
     let builder = R::builder("127.0.0.1").port(port).trusted_plaintext().login("mrose", "tanstaaf");
     let ended = R::build(builder.stop(stop)).await.map(drop);
-    assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+    assert!(matches!(ended, Err(ClientError::Stopped)), "{ended:?}");
     assert_eq!(listener.accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
 }
 
 async fn the_last_timeout_and_the_switch_count<R: Builds>() {
     let (port, scripted) = script(|mut raw| raw.rest());
     let builder = R::builder("localhost").port(port).trusted_plaintext().stop(Stop::new());
-    let builder = builder.options(Options::new()).connect_timeout(Duration::from_millis(50));
+    let builder = builder.options(ClientOptions::new()).connect_timeout(Duration::from_millis(50));
     let late = R::build(builder.credentials(Credentials::new("mrose"))).await.map(drop);
-    assert!(matches!(late, Err(Error::Protocol(_))), "{late:?}");
+    assert!(matches!(late, Err(ClientError::Protocol(_))), "{late:?}");
     assert_eq!(scripted.join().expect("no panic"), b"");
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_proto::client::SendError;
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Capability, Channel, Expire, Extension, Keyword, MessageNumber, ReplyShape, ResponseCode};
@@ -47,7 +47,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
     if client.offers_apop() {
         client.login_apop(b"mrose", b"tanstaaf").await.expect("the secret is right");
     } else {
-        assert!(matches!(client.login_apop(b"mrose", b"tanstaaf").await, Err(Error::NoTimestamp)));
+        assert!(matches!(client.login_apop(b"mrose", b"tanstaaf").await, Err(ClientError::NoTimestamp)));
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     }
     assert!(client.has(Capability::Pipelining) && client.has(Capability::Uidl));
@@ -70,16 +70,16 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
 
     client.dele(number(1)).await.expect("a mark");
     let refused = client.retr(number(1), &mut Vec::new()).await;
-    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Retr)));
+    assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.keyword == Some(Keyword::Retr)));
     let sizes = client.list().await.expect("a listing");
     assert_eq!(sizes, [(number(2), 25), (number(3), 14)]);
     client.rset().await.expect("no marks");
     assert_eq!(client.list().await.expect("a listing").len(), 3);
-    assert!(matches!(client.last().await, Err(Error::Refused(_))));
+    assert!(matches!(client.last().await, Err(ClientError::Refused(_))));
     let extension = Extension::new(b"XTND XLST", ReplyShape::Lines).expect("a line");
     let refused = client.extension(extension).await;
     // It is judged as the refusals of all other commands are.
-    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.auth_resp_code));
+    assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.auth_resp_code));
     assert_eq!(client.quirks(), []);
     client.quit().await.expect("the end");
 
@@ -93,7 +93,7 @@ async fn typed_calls<R: Runtime>(mode: Mode) {
 // The other scenarios open sockets that are watched; this one goes the way that an embedder goes.
 async fn the_connect_of_the_adapter<R: Runtime>(mode: Mode) {
     let server = Server::<R>::start(mode).deliver(MESSAGES);
-    let client = R::connect(server.port, server.security(), Options::new()).await;
+    let client = R::connect(server.port, server.security(), ClientOptions::new()).await;
     let mut client = client.expect("the server is there");
     assert_eq!(client.channel().is_tls(), mode != Mode::Trusted);
     assert_eq!(client.tls().is_some(), mode != Mode::Trusted);
@@ -138,7 +138,7 @@ async fn wrong_passwords<R: Runtime>(mode: Mode) {
         let begun = Instant::now();
         let refused = client.login(name, b"wrong").await;
         assert!(begun.elapsed() >= delay, "the reply is held back");
-        assert!(matches!(&refused, Err(Error::Refused(refusal))
+        assert!(matches!(&refused, Err(ClientError::Refused(refusal))
             if refusal.code() == Some(ResponseCode::Auth) && refusal.keyword == Some(Keyword::Pass)));
         // The connection can be used on.
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
@@ -158,10 +158,14 @@ async fn a_maildrop_in_use<R: Runtime>() {
     let first = server.log_in().await;
     let mut second = server.connect().await;
     let refused = second.login(b"mrose", b"tanstaaf").await;
-    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.code() == Some(ResponseCode::InUse)));
+    assert!(
+        matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code() == Some(ResponseCode::InUse))
+    );
     // A wrong password does not learn that it is in use.
     let refused = second.login(b"mrose", b"wrong").await;
-    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.code() == Some(ResponseCode::Auth)));
+    assert!(
+        matches!(refused, Err(ClientError::Refused(refusal)) if refusal.code() == Some(ResponseCode::Auth))
+    );
     first.quit().await.expect("the end");
     second.login(b"mrose", b"tanstaaf").await.expect("it is free now");
     assert_eq!(second.stat().await.expect("a drop listing").messages, 3);
@@ -189,9 +193,9 @@ async fn calls_out_of_turn<R: Runtime>() {
     let mut client = server.connect().await;
     // What can't be sent leaves the connection as it was.
     let early = client.dele_all(&[number(1)]).await;
-    assert!(matches!(early, Err(Error::Unsendable(SendError::State(_)))), "{early:?}");
-    assert!(matches!(client.stat().await, Err(Error::Unsendable(SendError::State(_)))));
-    assert!(matches!(client.login(b"a\r\nb", b"x").await, Err(Error::Argument(_))));
+    assert!(matches!(early, Err(ClientError::Unsendable(SendError::State(_)))), "{early:?}");
+    assert!(matches!(client.stat().await, Err(ClientError::Unsendable(SendError::State(_)))));
+    assert!(matches!(client.login(b"a\r\nb", b"x").await, Err(ClientError::Argument(_))));
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     // Nothing to do is not a fault.
     assert_eq!(client.dele_all(&[]).await.expect("nothing"), []);
@@ -204,8 +208,8 @@ async fn refused_connections<R: Runtime>() {
         raw.send("-ERR [SYS/TEMP] too many connections\r\n");
         raw.rest()
     });
-    let refused = R::connect(port, Security::TrustedPlaintext, Options::new()).await.map(drop);
-    assert!(matches!(refused, Err(Error::Refused(refusal))
+    let refused = R::connect(port, Security::TrustedPlaintext, ClientOptions::new()).await.map(drop);
+    assert!(matches!(refused, Err(ClientError::Refused(refusal))
         if refusal.keyword.is_none() && refusal.code() == Some(ResponseCode::SysTemp)));
     assert_eq!(scripted.join().expect("no panic"), b"");
 }
@@ -223,11 +227,11 @@ async fn a_refused_top<R: Runtime>() {
         })
     });
     let security = Security::TrustedPlaintext;
-    let options = Options::new();
+    let options = ClientOptions::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     let refused = client.top(MessageNumber::FIRST, 0).await.map(|_| ());
-    assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Top)));
+    assert!(matches!(refused, Err(ClientError::Refused(refusal)) if refusal.keyword == Some(Keyword::Top)));
     assert_eq!(client.stat().await.expect("it can be used on").messages, 1);
     client.quit().await.expect("the end");
     let said = scripted.join().expect("no panic");
@@ -248,7 +252,7 @@ async fn capabilities_of_the_user<R: Runtime>() {
         raw.rest()
     });
     let security = Security::TrustedPlaintext;
-    let options = Options::new();
+    let options = ClientOptions::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     client.capabilities().await.expect("a list");
     let expire = |days, per_user| {
@@ -272,7 +276,7 @@ async fn capabilities_of_the_user<R: Runtime>() {
         raw.rest()
     });
     let security = Security::TrustedPlaintext;
-    let options = Options::new();
+    let options = ClientOptions::new();
     let mut client = R::connect(port, security, options).await.expect("a greeting");
     assert!(client.capabilities().await.expect("a refusal").is_none());
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");

@@ -5,7 +5,7 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 
-use pop3_driver::client::{Error, Options};
+use pop3_driver::client::{ClientError, ClientOptions};
 use pop3_proto::MessageNumber;
 use pop3_tests::store::content;
 
@@ -125,14 +125,14 @@ fn a_reply_that_does_not_come_is_drained_no_longer_than_was_said() {
             raw.send("+OK\r\nhalf a mess");
             raw.line();
         });
-        let options = Options::new().with_drain_timeout(Duration::from_millis(100));
+        let options = ClientOptions::new().with_drain_timeout(Duration::from_millis(100));
         let mut client = Tokio::connect(port, pop3_driver::client::Security::TrustedPlaintext, options)
             .await
             .expect("a greeting");
         client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
         let mut message = client.message(MessageNumber::FIRST).await.expect("a message");
         assert!(message.chunk().await.expect("a piece").is_some());
-        assert!(matches!(client.noop().await, Err(Error::Interrupted)));
+        assert!(matches!(client.noop().await, Err(ClientError::Interrupted)));
         drop(client);
         scripted.join().expect("no panic");
     });

@@ -3,9 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_driver::tls::Role;
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Keyword, MessageNumber};
 
 use crate::certificates::Certificates;
@@ -39,7 +39,7 @@ async fn logged_in<R: Runtime, T: Send + 'static>(
         rest(stream)
     });
     let security = Security::Implicit(good.client("localhost"));
-    let client = R::connect_overheard(port, security, Options::new(), Other::Scripted).await;
+    let client = R::connect_overheard(port, security, ClientOptions::new(), Other::Scripted).await;
     let mut client = client.expect("a greeting");
     client.login(b"mrose", b"tanstaaf").await.expect("the password is right");
     (client, scripted)
@@ -84,8 +84,8 @@ async fn a_message_without_close_notify_is_cut<R: Runtime>() {
         let cut = client.retr(MessageNumber::FIRST, &mut Vec::new()).await;
         let during = Some(Keyword::Retr);
         assert!(
-            matches!(&cut, Err(Error::Protocol(ProtocolError::Truncated { during: d })) if *d == during)
-                || matches!(&cut, Err(Error::Network(_)) if !close_notify),
+            matches!(&cut, Err(ClientError::Protocol(ProtocolError::Truncated { during: d })) if *d == during)
+                || matches!(&cut, Err(ClientError::Network(_)) if !close_notify),
             "{cut:?}"
         );
         assert!(client.noop().await.is_err(), "it can't be used any more");

@@ -9,11 +9,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use pop3_driver::Stop;
-use pop3_driver::backend::{Context, Credentials};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
-use pop3_driver::store::{Blocking, Maildrop, Pool, Store};
+use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome};
+use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Accepted, Close, Config, Extent, Limits, Totals};
+use pop3_proto::server::{Accepted, Close, Extent, Limits, ServerConfig, SessionTotals};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -94,7 +94,7 @@ struct Shared(Arc<Hanging>);
 impl Store for Shared {
     type Maildrop = Open;
 
-    fn open(&self, _: &Credentials, _: &Peer, context: &Context) -> Result<(Accepted, Open), Rejection> {
+    fn open(&self, _: &LoginAttempt, _: &Peer, context: &Context) -> Result<(Accepted, Open), Rejection> {
         self.0.pass(Place::Open);
         if self.0.place == Place::UntilLeft {
             self.0.tell(Event::Hangs);
@@ -103,7 +103,7 @@ impl Store for Shared {
             }
             self.0.tell(Event::Left);
         }
-        let mut maildrop = pop3_proto::Maildrop::new();
+        let mut maildrop = pop3_proto::Snapshot::new();
         maildrop.push(self.0.size, UniqueId::parse(b"1").unwrap()).unwrap();
         Ok((maildrop.into(), Open(Arc::clone(&self.0))))
     }
@@ -148,16 +148,16 @@ impl Read for Content {
 /// What the driver reads of a message at a time.
 const CHUNK: u64 = 64 * 1024;
 
-type Told = (Close, Option<String>, Totals);
+type Told = (Close, Option<String>, SessionTotals);
 
 struct Policy<P> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<Shared>,
     told: Mutex<Sender<Told>>,
     pool: PhantomData<fn() -> P>,
 }
 
-impl<P: Pool + Default> Service for Policy<P> {
+impl<P: BlockingPool + Default> Service for Policy<P> {
     type Backend = Blocking<Shared, P>;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
@@ -165,7 +165,7 @@ impl<P: Pool + Default> Service for Policy<P> {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }
 
-    fn ended(&self, _: &Peer, report: &Report) {
+    fn ended(&self, _: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(ToString::to_string);
         // The test may be over.
         let _ = self.told.lock().unwrap().send((report.close, error, report.totals));
@@ -190,7 +190,7 @@ const GRACE: Duration = Duration::from_millis(100);
 const NEVER: Duration = Duration::from_secs(3600);
 
 impl House {
-    fn new<R: Runtime, P: Pool + Default>(place: Place, size: u64, store_timeout: Duration) -> Self {
+    fn new<R: Runtime, P: BlockingPool + Default>(place: Place, size: u64, store_timeout: Duration) -> Self {
         let (told, events) = channel();
         let store = Hanging { place, released: Default::default(), size, events: told.into() };
         let store = Arc::new(store);
@@ -200,7 +200,7 @@ impl House {
             .with_idle_timeout(NEVER);
         let (told, reports) = channel();
         let service = Policy::<P> {
-            config: Config::new().with_limits(limits).into(),
+            config: ServerConfig::new().with_limits(limits).into(),
             store: Shared(Arc::clone(&store)).into(),
             told: told.into(),
             pool: PhantomData,

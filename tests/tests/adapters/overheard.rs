@@ -3,7 +3,7 @@
 use std::io;
 
 use pop3_driver::Transport;
-use pop3_driver::client::{Options, Security};
+use pop3_driver::client::{ClientOptions, Security};
 use pop3_driver::tls::TlsInfo;
 use pop3_observer::Side;
 use pop3_proto::{Channel, Instant};
@@ -113,5 +113,6 @@ fn a_client_is_heard_within_tls() {
 #[should_panic(expected = "the server under test breaks [StatusCase]")]
 fn a_server_is_heard() {
     let (port, _scripted) = script(|mut raw| raw.send("+ok ready\r\n"));
-    let _ = Std::run(Std::connect_overheard(port, Security::TrustedPlaintext, Options::new(), Other::Ours));
+    let _ =
+        Std::run(Std::connect_overheard(port, Security::TrustedPlaintext, ClientOptions::new(), Other::Ours));
 }

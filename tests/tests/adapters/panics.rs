@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use pop3_driver::Stop;
-use pop3_driver::backend::{Context, Credentials};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_driver::store::{Blocking, Maildrop, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Accepted, Config, Extent};
+use pop3_proto::server::{Accepted, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -44,14 +44,14 @@ impl Store for Fragile {
 
     fn open(
         &self,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
         _peer: &Peer,
         _context: &Context,
     ) -> Result<(Accepted, Drop1), Rejection> {
         let name = String::from_utf8_lossy(&credentials.name).into_owned();
         assert_ne!(name, "open", "a panic on purpose");
         self.open.fetch_add(1, Ordering::SeqCst);
-        let mut maildrop = pop3_proto::Maildrop::new();
+        let mut maildrop = pop3_proto::Snapshot::new();
         maildrop.push(3, UniqueId::parse(b"1").expect("a unique-id"));
         Ok((maildrop.into(), Drop1 { name, open: Arc::clone(&self.open) }))
     }
@@ -91,7 +91,7 @@ impl std::io::Read for Content {
 }
 
 struct Policy<R> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<Fragile>,
     told: Mutex<Sender<(bool, Option<String>)>>,
     runtime: PhantomData<fn() -> R>,
@@ -105,7 +105,7 @@ impl<R: Runtime> Service for Policy<R> {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }
 
-    fn ended(&self, _peer: &Peer, report: &Report) {
+    fn ended(&self, _peer: &Peer, report: &SessionReport) {
         let told = (report.panicked, report.user.clone());
         assert_ne!(told, (false, Some("ended".to_owned())), "a panic on purpose");
         // The test may be over.
@@ -117,7 +117,7 @@ async fn a_panic_ends_its_session_and_no_other<R: Runtime>() {
     let open = Arc::new(AtomicUsize::new(0));
     let (told, reports) = channel();
     let service = Arc::new(Policy::<R> {
-        config: Arc::new(Config::new()),
+        config: Arc::new(ServerConfig::new()),
         store: Arc::new(Fragile { open: Arc::clone(&open) }),
         told: told.into(),
         runtime: PhantomData,

@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message, Proof};
-use pop3_driver::client::{Options, Security};
-use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, Proof, StoredMessage};
+use pop3_driver::client::{ClientOptions, Security};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, TakenOver, Welcome};
 use pop3_driver::tls::Role;
 use pop3_driver::{Stop, Transport as _};
-use pop3_proto::server::{Close, Config, Extent};
+use pop3_proto::server::{Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use crate::certificates::Certificates;
@@ -61,7 +61,7 @@ fn line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 impl Backend for Upstream {
     type Message = Nothing;
 
-    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
         let Proof::Password(password) = &credentials.proof else { return Err(Rejection::credentials()) };
         match self.log_in(&credentials.name, password.expose()) {
             Ok(true) => Ok(Admission::TakeOver),
@@ -81,7 +81,7 @@ impl Backend for Upstream {
 
 struct Nothing;
 
-impl Message for Nothing {
+impl StoredMessage for Nothing {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         Ok(&[])
     }
@@ -98,12 +98,12 @@ impl<R: Runtime> Service for Proxy<R> {
     type Backend = Upstream;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<Upstream>, Rejection> {
-        let config = Config::new().with_starttls(self.mode == Mode::Stls);
+        let config = ServerConfig::new().with_starttls(self.mode == Mode::Stls);
         let backend = Upstream { port: self.upstream, stream: None };
         Ok(Welcome::new(config.into(), backend).with_trusted(self.mode == Mode::Trusted))
     }
 
-    fn ended(&self, _: &Peer, report: &Report) {
+    fn ended(&self, _: &Peer, report: &SessionReport) {
         let _ = self.told.lock().expect("no panic").send((report.user.clone(), report.close));
     }
 }
@@ -177,7 +177,7 @@ async fn a_relay_lets_another_server_speak<R: Runtime>(mode: Mode) {
         Mode::Implicit => Security::Implicit(certificates.client("localhost")),
     };
     let mut client =
-        R::connect_overheard(house.port, security, Options::new(), Other::Ours).await.expect("a proxy");
+        R::connect_overheard(house.port, security, ClientOptions::new(), Other::Ours).await.expect("a proxy");
     assert!(client.login(b"mrose", b"wrong").await.is_err(), "the other server has refused it");
     client.login(b"mrose", b"tanstaaf").await.expect("the other server lets it in");
     assert_eq!(client.stat().await.expect("the other server answers").messages, 2);

@@ -9,12 +9,12 @@ use std::thread;
 
 use pop3_driver::client::Credentials;
 use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Place, Report, Service, SessionId, Welcome};
-use pop3_driver::store::{Blocking, Pool as _};
+use pop3_driver::server::{Entrance, Peer, Place, Service, SessionId, SessionReport, Welcome};
+use pop3_driver::store::{Blocking, BlockingPool as _};
 use pop3_driver::tls::Role;
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
-use pop3_proto::server::{Close, Config};
+use pop3_proto::server::{Close, ServerConfig};
 use pop3_sasl::Mechanism;
 
 use crate::runtime::Runtime;
@@ -70,7 +70,7 @@ enum Told {
 
 /// It refuses the first connection at once; the second one behind a look into a list, which takes a while.
 struct Doorman<R> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<MemoryStore>,
     told: Mutex<(u32, Sender<Told>)>,
     runtime: PhantomData<fn() -> R>,
@@ -98,7 +98,7 @@ impl<R: Runtime> Service for Doorman<R> {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(true))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(|error| error.kind().to_string());
         let told = &self.told.lock().expect("no panic").1;
         // The test may be over.
@@ -111,7 +111,7 @@ async fn who_is_turned_away_is_reported<R: Runtime>() {
     let port = listener.local_addr().expect("an address").port();
     let (told, heard) = channel();
     let store = Arc::new(MemoryStore::new());
-    let config = Config::new().into();
+    let config = ServerConfig::new().into();
     let service = Doorman::<R> { config, store, told: Mutex::new((0, told)), runtime: PhantomData };
     let stop = Stop::new();
     let server = thread::spawn({

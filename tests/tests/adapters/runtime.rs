@@ -7,9 +7,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use pop3_async_std::{AsyncStd, Smol};
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Service, TakenOver};
-use pop3_driver::store::Pool;
+use pop3_driver::store::BlockingPool;
 use pop3_driver::tls::Role;
 use pop3_driver::{Clock, Stop, Transport};
 use smol::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -22,10 +22,10 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     /// Its socket.
     type Socket: Transport + core::fmt::Debug;
     /// Its pool of threads that may block.
-    type Pool: Pool + Default;
+    type Pool: BlockingPool + Default;
 
     /// Its pool with which a call of a store that hangs can be given up.
-    type Patient: Pool + Default;
+    type Patient: BlockingPool + Default;
 
     /// Runs a scenario on this thread.
     fn run<F: Future>(scenario: F) -> F::Output;
@@ -34,8 +34,8 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     fn connect(
         port: u16,
         security: Security,
-        options: Options,
-    ) -> impl Future<Output = Result<Client<Self::Socket>, Error>>;
+        options: ClientOptions,
+    ) -> impl Future<Output = Result<Client<Self::Socket>, ClientError>>;
 
     /// The socket that is connected to a port of this machine.
     fn dial(port: u16, role: Role) -> impl Future<Output = io::Result<Self::Socket>>;
@@ -44,11 +44,11 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     fn connect_overheard(
         port: u16,
         security: Security,
-        options: Options,
+        options: ClientOptions,
         other: Other,
-    ) -> impl Future<Output = Result<Client<Overheard<Self::Socket>>, Error>> {
+    ) -> impl Future<Output = Result<Client<Overheard<Self::Socket>>, ClientError>> {
         async move {
-            let socket = Self::dial(port, security.role()).await.map_err(Error::Network)?;
+            let socket = Self::dial(port, security.role()).await.map_err(ClientError::Network)?;
             let deadline = socket.now().after(options.connect_timeout);
             Client::open(Overheard::new(socket, &security, other), &security, options, deadline).await
         }
@@ -115,7 +115,11 @@ impl Runtime for Tokio {
         builder.worker_threads(1).enable_all().build().expect("a runtime").block_on(scenario)
     }
 
-    async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
+    async fn connect(
+        port: u16,
+        security: Security,
+        options: ClientOptions,
+    ) -> Result<Client<Self::Socket>, ClientError> {
         pop3_tokio::connect(HOST, port, security, options).await
     }
 
@@ -180,7 +184,11 @@ impl Runtime for AsyncStd {
         async_std::task::block_on(scenario)
     }
 
-    async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
+    async fn connect(
+        port: u16,
+        security: Security,
+        options: ClientOptions,
+    ) -> Result<Client<Self::Socket>, ClientError> {
         pop3_async_std::connect::<Self>(HOST, port, security, options).await
     }
 
@@ -247,7 +255,11 @@ impl Runtime for Smol {
         smol::block_on(scenario)
     }
 
-    async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
+    async fn connect(
+        port: u16,
+        security: Security,
+        options: ClientOptions,
+    ) -> Result<Client<Self::Socket>, ClientError> {
         pop3_async_std::connect::<Self>(HOST, port, security, options).await
     }
 
@@ -304,7 +316,11 @@ impl Runtime for Std {
         pop3_std::wait(scenario)
     }
 
-    async fn connect(port: u16, security: Security, options: Options) -> Result<Client<Self::Socket>, Error> {
+    async fn connect(
+        port: u16,
+        security: Security,
+        options: ClientOptions,
+    ) -> Result<Client<Self::Socket>, ClientError> {
         pop3_std::connect(HOST, port, security, options)
     }
 

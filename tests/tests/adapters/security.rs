@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_driver::tls::Role;
 use pop3_observer::Side;
-use pop3_proto::client::{Error as ProtocolError, SendError};
+use pop3_proto::client::{ProtocolError, SendError};
 use pop3_proto::server::{Close, Limits};
 use pop3_proto::{Channel, Keyword, encode_base64};
 
@@ -37,11 +37,11 @@ async fn nothing_in_clear<R: Runtime>() {
         raw.send("+OK ready <1.2@localhost>\r\n");
         raw.rest()
     });
-    let mut client = R::connect(port, Security::Plaintext, Options::new()).await.expect("a greeting");
+    let mut client = R::connect(port, Security::Plaintext, ClientOptions::new()).await.expect("a greeting");
     assert_eq!(client.channel(), Channel::Plaintext);
     for refused in [client.login(b"mrose", b"tanstaaf").await, client.login_apop(b"mrose", b"tanstaaf").await]
     {
-        assert!(matches!(refused, Err(Error::Unsendable(SendError::Plaintext))), "{refused:?}");
+        assert!(matches!(refused, Err(ClientError::Unsendable(SendError::Plaintext))), "{refused:?}");
     }
     drop(client);
     assert_eq!(scripted.join().expect("no panic"), b"", "not one octet");
@@ -67,8 +67,10 @@ async fn a_server_without_stls<R: Runtime>() {
             (line, raw.rest())
         });
         let security = Security::StartTls(Certificates::good().client("localhost"));
-        let refused = R::connect(port, security, Options::new()).await.map(drop);
-        assert!(matches!(refused, Err(Error::Refused(refusal)) if refusal.keyword == Some(Keyword::Stls)));
+        let refused = R::connect(port, security, ClientOptions::new()).await.map(drop);
+        assert!(
+            matches!(refused, Err(ClientError::Refused(refusal)) if refusal.keyword == Some(Keyword::Stls))
+        );
         assert_eq!(scripted.join().expect("no panic"), ("STLS\r\n".to_owned(), Vec::new()));
     }
 }
@@ -90,7 +92,7 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
                 Mode::Stls | Mode::Trusted => Security::StartTls(connector),
             };
             let refused = server.try_connect(security).await.map(drop);
-            assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+            assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
             // The handshake was not finished, so that no command can have come.
             let ended = server.report();
             assert_eq!((ended.close, ended.user), (Close::Handshake, None));
@@ -106,7 +108,7 @@ async fn other_protocols<R: Runtime>() {
     let server = Server::<R>::start(Mode::Implicit);
     let security = Security::Implicit(good.client_with_alpn(&[b"imap"]));
     let refused = server.try_connect(security).await.map(drop);
-    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
     assert!(server.report().error.is_some());
     // It asks for none, or for several.
     for protocols in [&[][..], &[&b"imap"[..], b"pop3"]] {
@@ -118,7 +120,7 @@ async fn other_protocols<R: Runtime>() {
     // The server speaks another one.
     let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), good.server_with_alpn(b"imap"));
     let refused = server.try_connect(server.security()).await.map(drop);
-    assert!(matches!(refused, Err(Error::Tls(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
 }
 
 // 9325-3.01: what is agreed on is pop3, at a server that would speak other protocols too.
@@ -165,7 +167,7 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
         let connector = good.client("localhost");
         let security =
             if mode == Mode::Stls { Security::StartTls(connector) } else { Security::Implicit(connector) };
-        let _ = R::connect(port, security, Options::new()).await.map(drop);
+        let _ = R::connect(port, security, ClientOptions::new()).await.map(drop);
         assert_eq!(scripted.join().expect("no panic").as_deref(), Some(&b"pop3"[..]), "{mode:?}");
     }
 }
@@ -264,8 +266,8 @@ async fn the_versions_that_are_offered<R: Runtime>() {
         hello
     });
     let security = Security::Implicit(Certificates::good().client("localhost"));
-    let lost = R::connect(port, security, Options::new()).await.map(drop);
-    assert!(matches!(lost, Err(Error::Tls(_))), "{lost:?}");
+    let lost = R::connect(port, security, ClientOptions::new()).await.map(drop);
+    assert!(matches!(lost, Err(ClientError::Tls(_))), "{lost:?}");
     let hello = scripted.join().expect("no panic");
     let has = |octets: &[u8]| hello.windows(octets.len()).any(|window| window == octets);
     // supported_versions (43): TLS 1.3, TLS 1.2 and no more; ALPN: pop3; no early_data (42).
@@ -320,8 +322,8 @@ async fn replies_injected_before_tls<R: Runtime>() {
         raw.rest()
     });
     let security = Security::StartTls(Certificates::good().client("localhost"));
-    let refused = R::connect(port, security, Options::new()).await.map(drop);
-    assert!(matches!(refused, Err(Error::Protocol(ProtocolError::Injected))), "{refused:?}");
+    let refused = R::connect(port, security, ClientOptions::new()).await.map(drop);
+    assert!(matches!(refused, Err(ClientError::Protocol(ProtocolError::Injected))), "{refused:?}");
     assert_eq!(scripted.join().expect("no panic"), b"", "no handshake was begun");
 }
 
@@ -333,10 +335,14 @@ async fn a_reply_that_was_not_asked_for<R: Runtime>() {
         raw.send("-ERR no\r\n+OK for nothing\r\n");
         (first, raw.rest())
     });
-    let mut client = R::connect(port, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+    let mut client =
+        R::connect(port, Security::TrustedPlaintext, ClientOptions::new()).await.expect("a greeting");
     assert!(client.capabilities().await.expect("a refusal").is_none());
     let out_of_step = client.login(b"mrose", b"tanstaaf").await;
-    assert!(matches!(out_of_step, Err(Error::Protocol(ProtocolError::Unsolicited(_)))), "{out_of_step:?}");
+    assert!(
+        matches!(out_of_step, Err(ClientError::Protocol(ProtocolError::Unsolicited(_)))),
+        "{out_of_step:?}"
+    );
     drop(client);
     assert_eq!(scripted.join().expect("no panic"), ("CAPA\r\n".to_owned(), Vec::new()));
 }

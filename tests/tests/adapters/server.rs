@@ -9,15 +9,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pop3_driver::backend::{Context, Credentials};
-use pop3_driver::client::{Client, Error, Options, Security};
+use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::memory::{MemoryMaildrop, MemoryStore};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, timestamp};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, timestamp};
 use pop3_driver::store::{Blocking, Store};
 use pop3_driver::tls::Role;
 use pop3_driver::{LoginMethod, Stop};
 use pop3_observer::Side;
-use pop3_proto::server::{Accepted, Close, Config, Limits, Totals};
+use pop3_proto::server::{Accepted, Close, Limits, ServerConfig, SessionTotals};
 use pop3_proto::{Channel, Rejection};
 use pop3_sasl::Mechanism;
 use pop3_sasl::scram::{Hash, Keys};
@@ -49,7 +49,7 @@ pub(crate) struct Ended {
     pub(crate) method: Option<LoginMethod>,
     pub(crate) close: Close,
     pub(crate) error: Option<String>,
-    pub(crate) totals: Totals,
+    pub(crate) totals: SessionTotals,
 }
 
 pub(crate) struct Server<R> {
@@ -82,7 +82,7 @@ impl<R: Runtime> Server<R> {
             Mode::Stls => (Entrance::Plain, tls),
             Mode::Implicit => (Entrance::Implicit, tls),
         };
-        let config = Config::new().with_starttls(mode == Mode::Stls).with_limits(limits);
+        let config = ServerConfig::new().with_starttls(mode == Mode::Stls).with_limits(limits);
         let (told, reports) = channel();
         let service = Policy::<R> {
             config: config.into(),
@@ -123,13 +123,17 @@ impl<R: Runtime> Server<R> {
     }
 
     /// A client of ours. It and the server are watched.
-    pub(crate) async fn try_connect(&self, security: Security) -> Result<Talking<R>, Error> {
+    pub(crate) async fn try_connect(&self, security: Security) -> Result<Talking<R>, ClientError> {
         self.try_connect_by(self.port, security).await
     }
 
     /// The same through another port, which leads here.
-    pub(crate) async fn try_connect_by(&self, port: u16, security: Security) -> Result<Talking<R>, Error> {
-        R::connect_overheard(port, security, Options::new(), Other::Ours).await
+    pub(crate) async fn try_connect_by(
+        &self,
+        port: u16,
+        security: Security,
+    ) -> Result<Talking<R>, ClientError> {
+        R::connect_overheard(port, security, ClientOptions::new(), Other::Ours).await
     }
 
     pub(crate) async fn connect(&self) -> Talking<R> {
@@ -175,7 +179,7 @@ impl<R> Drop for Server<R> {
 }
 
 struct Policy<R: Runtime> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     store: Arc<Watched>,
     trusted: bool,
     told: Mutex<Sender<Ended>>,
@@ -192,7 +196,7 @@ impl<R: Runtime> Service for Policy<R> {
         Ok(welcome.with_timestamp(timestamp).with_trusted(self.trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         let ended = Ended {
             peer: peer.clone(),
             user: report.user.clone(),
@@ -235,7 +239,7 @@ impl Store for Watched {
 
     fn open(
         &self,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
         peer: &Peer,
         context: &Context,
     ) -> Result<(Accepted, MemoryMaildrop), Rejection> {

@@ -4,8 +4,8 @@ use core::cell::RefCell;
 use std::io::{self, BufRead as _, Read as _};
 use std::rc::Rc;
 
-use pop3_driver::client::{Error, Options, Receiver as _, from_async_fn, from_fn};
-use pop3_proto::client::Error as ProtocolError;
+use pop3_driver::client::{ClientError, ClientOptions, Receiver as _, from_async_fn, from_fn};
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 use pop3_tests::store::content;
 use tokio::io::AsyncReadExt as _;
@@ -55,11 +55,11 @@ async fn closures_and_progress<R: Runtime>(mode: Mode) {
     // What can't be stored leaves the session as it was.
     let mut full = from_fn(|_| Err(io::ErrorKind::StorageFull.into()));
     let failed = client.retr(FIRST, &mut full).await;
-    assert!(matches!(failed, Err(Error::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
+    assert!(matches!(failed, Err(ClientError::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
     // A receiver that does not know refusals ends with the first.
     let failed = client.retr_all(&[MessageNumber::new(9).expect("not zero"), FIRST], &mut Vec::new()).await;
     assert!(
-        matches!(&failed, Err(Error::Store(error)) if error.to_string().contains("message 9")),
+        matches!(&failed, Err(ClientError::Store(error)) if error.to_string().contains("message 9")),
         "{failed:?}"
     );
     assert_eq!(client.stat().await.expect("its own reply").messages, 1);
@@ -141,7 +141,7 @@ fn a_blocking_client_needs_no_futures() {
     for mode in [Mode::Trusted, Mode::Stls, Mode::Implicit] {
         let server = Server::<Std>::start(mode).deliver([stored(), "Subject: b\n\nb\n".into()]);
         let mut client =
-            pop3_std::Client::connect("127.0.0.1", server.port, server.security(), Options::new())
+            pop3_std::Client::connect("127.0.0.1", server.port, server.security(), ClientOptions::new())
                 .expect("a greeting");
         client.login(b"mrose", b"tanstaaf").expect("the password is right");
         assert!(client.is_logged_in() && client.known_capabilities().is_some());
@@ -190,15 +190,15 @@ fn a_message_that_breaks_off_is_an_error_for_who_reads() {
     });
     let security = pop3_std::Security::TrustedPlaintext;
     let mut client =
-        pop3_std::Client::connect("127.0.0.1", port, security, Options::new()).expect("a greeting");
+        pop3_std::Client::connect("127.0.0.1", port, security, ClientOptions::new()).expect("a greeting");
     client.login(b"mrose", b"tanstaaf").expect("the password is right");
     let mut message = client.message(FIRST).expect("a message");
     assert_eq!(message.size(), Some(100));
     let mut came = Vec::new();
     let error = message.read_to_end(&mut came).expect_err("no terminator came");
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    let error = error.downcast::<Error>().expect("the client's own");
-    assert!(matches!(error, Error::Protocol(ProtocolError::Truncated { .. })), "{error}");
+    let error = error.downcast::<ClientError>().expect("the client's own");
+    assert!(matches!(error, ClientError::Protocol(ProtocolError::Truncated { .. })), "{error}");
     assert_eq!(came, b"half a message\r\n");
     assert!(message.read(&mut came).is_err(), "and it stays one");
     scripted.join().expect("no panic");

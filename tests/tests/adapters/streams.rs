@@ -14,10 +14,10 @@ use std::thread::{self, JoinHandle};
 
 use pop3_driver::client::Client;
 use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Peer, Report, Service, Welcome};
+use pop3_driver::server::{Peer, Service, SessionReport, Welcome};
 use pop3_driver::store::Blocking;
 use pop3_driver::{Stop, Transport};
-use pop3_proto::server::{Close, Config};
+use pop3_proto::server::{Close, ServerConfig};
 use pop3_proto::{Channel, MessageNumber, Rejection};
 
 use crate::runtime::Runtime;
@@ -35,7 +35,7 @@ struct Told {
 /// A service that takes passwords in clear only where that was said.
 struct House<R> {
     store: Arc<MemoryStore>,
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     trusted: bool,
     told: Mutex<Sender<Told>>,
     runtime: PhantomData<fn() -> R>,
@@ -49,7 +49,7 @@ impl<R: Runtime> Service for House<R> {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_trusted(self.trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         let told = Told {
             peer: peer.to_string(),
             user: report.user.clone(),
@@ -73,7 +73,7 @@ impl Served {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
         store.deliver("mrose", &[b"Subject: a\n\n", &[b'x'; 300_000][..], b"\n"].concat());
-        let config = Config::new().with_starttls(!trusted).into();
+        let config = ServerConfig::new().with_starttls(!trusted).into();
         let (sender, told) = channel();
         let house = House { store: store.into(), config, trusted, told: sender.into(), runtime: PhantomData };
         let stop = Stop::new();

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, Read as _};
 use std::time::Instant;
 
 use pop3_driver::Stop;
-use pop3_driver::client::{Error, Options, Security};
-use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
+use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::server::{Close, Limits};
 
 use crate::certificates::Certificates;
@@ -32,17 +32,17 @@ const SHORT: Duration = Duration::from_millis(100);
 
 async fn silent_servers<R: Runtime>() {
     let begun = Instant::now();
-    let options = || Options::new().with_connect_timeout(SHORT);
+    let options = || ClientOptions::new().with_connect_timeout(SHORT);
     let connector = Certificates::good().client("localhost");
     // It says nothing at all.
     let (port, first) = script(|mut raw| raw.rest());
     let late = R::connect(port, Security::TrustedPlaintext, options()).await.map(drop);
-    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { during: None }))), "{late:?}");
+    assert!(matches!(late, Err(ClientError::Protocol(ProtocolError::TimedOut { during: None }))), "{late:?}");
     // It says nothing in the handshake.
     let (port, second) = script(|mut raw| raw.rest().len());
     let late = R::connect(port, Security::Implicit(connector.clone()), options()).await.map(drop);
     assert!(
-        matches!(&late, Err(Error::Tls(error)) if error.kind() == std::io::ErrorKind::TimedOut),
+        matches!(&late, Err(ClientError::Tls(error)) if error.kind() == std::io::ErrorKind::TimedOut),
         "{late:?}"
     );
     // It does not answer STLS: the limit is for all that happens before the first call.
@@ -52,7 +52,7 @@ async fn silent_servers<R: Runtime>() {
     });
     let late = R::connect(port, Security::StartTls(connector), options()).await.map(drop);
     assert!(
-        matches!(&late, Err(Error::Network(error)) if error.kind() == std::io::ErrorKind::TimedOut),
+        matches!(&late, Err(ClientError::Network(error)) if error.kind() == std::io::ErrorKind::TimedOut),
         "{late:?}"
     );
     // It greets, and answers nothing more.
@@ -60,11 +60,14 @@ async fn silent_servers<R: Runtime>() {
         raw.send("+OK ready\r\n");
         raw.rest()
     });
-    let options = Options::new().with_config(Config::default().with_reply_timeout(SHORT));
+    let options = ClientOptions::new().with_config(ClientConfig::default().with_reply_timeout(SHORT));
     let mut client = R::connect(port, Security::TrustedPlaintext, options).await.expect("a greeting");
     let late = client.login(b"mrose", b"tanstaaf").await;
-    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { during: Some(_) }))), "{late:?}");
-    assert!(matches!(client.noop().await, Err(Error::Interrupted)), "it can't be used any more");
+    assert!(
+        matches!(late, Err(ClientError::Protocol(ProtocolError::TimedOut { during: Some(_) }))),
+        "{late:?}"
+    );
+    assert!(matches!(client.noop().await, Err(ClientError::Interrupted)), "it can't be used any more");
     drop(client);
     assert!(begun.elapsed() >= 4 * SHORT);
     assert!(begun.elapsed() < Duration::from_secs(15));
@@ -92,9 +95,9 @@ async fn a_client_that_is_told_to_end_gives_up_a_handshake<R: Runtime>() {
             let _ = raw.bare().read_to_end(&mut Vec::new());
         });
         // Longer than the script waits.
-        let options = Options::new().with_stop(stop).with_connect_timeout(4 * PATIENCE);
+        let options = ClientOptions::new().with_stop(stop).with_connect_timeout(4 * PATIENCE);
         let ended = R::connect(port, security, options).await.map(drop);
-        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        assert!(matches!(ended, Err(ClientError::Stopped)), "{ended:?}");
         server.join().expect("the client has left");
     }
 }
@@ -204,8 +207,8 @@ async fn an_address_without_server<R: Runtime>() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
-    let lost = R::connect(port, Security::TrustedPlaintext, Options::new()).await.map(drop);
-    assert!(matches!(lost, Err(Error::Network(_))), "{lost:?}");
+    let lost = R::connect(port, Security::TrustedPlaintext, ClientOptions::new()).await.map(drop);
+    assert!(matches!(lost, Err(ClientError::Network(_))), "{lost:?}");
 }
 
 // SEC-02

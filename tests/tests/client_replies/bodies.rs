@@ -1,6 +1,6 @@
 //! Messages, and where they end.
 
-use pop3_proto::client::Error;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -45,7 +45,8 @@ fn a_reply_that_is_cut_is_not_complete() {
             client.feed(&whole[..end], lengths);
             client.end();
             let during = Some(Keyword::Retr);
-            let expected = if end == 0 { Error::Closed { during } } else { Error::Truncated { during } };
+            let expected =
+                if end == 0 { ProtocolError::Closed { during } } else { ProtocolError::Truncated { during } };
             assert_eq!(client.error(), Some(expected), "{end}");
             assert!(!client.log().contains(&Seen::End(Keyword::Retr)));
         }
@@ -61,7 +62,7 @@ fn a_reply_that_is_cut_is_not_complete() {
     let mut client = logged_in();
     client.send("QUIT").unwrap();
     client.end();
-    assert_eq!(client.error(), Some(Error::Closed { during: Some(Keyword::Quit) }));
+    assert_eq!(client.error(), Some(ProtocolError::Closed { during: Some(Keyword::Quit) }));
 }
 
 // TOL-12: a server that sends more than was asked for.

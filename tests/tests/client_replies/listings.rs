@@ -1,6 +1,6 @@
 //! Listings and the numbers in them.
 
-use pop3_proto::client::{Error, Excerpt};
+use pop3_proto::client::{Excerpt, ProtocolError};
 use pop3_proto::{Keyword, Quirk};
 use pop3_tests::client::Seen;
 
@@ -52,12 +52,15 @@ fn listings_are_read_or_refused() {
     {
         assert_eq!(
             answer("STAT", bad),
-            [Seen::Failed(Error::Entry(Excerpt::default()))],
+            [Seen::Failed(ProtocolError::Entry(Excerpt::default()))],
             "{}",
             bad.escape_ascii()
         );
     }
-    assert_eq!(answer("UIDL 2", b"+OK 3 x\r\n"), [Seen::Failed(Error::WrongNumber(Excerpt::default()))]);
+    assert_eq!(
+        answer("UIDL 2", b"+OK 3 x\r\n"),
+        [Seen::Failed(ProtocolError::WrongNumber(Excerpt::default()))]
+    );
     let seen =
         answer("LIST", b"+OK POP3 clients that break here, they violate STD53.\r\n2 10\r\n5 20 foo\r\n.\r\n");
     let skipped = || Seen::Warning(Quirk::SkippedNumber);
@@ -73,7 +76,7 @@ fn listings_are_read_or_refused() {
     );
     for bad in ["3", "x 5", "0 5", "1 x"] {
         let seen = answer("LIST", format!("+OK\r\n{bad}\r\n.\r\n").as_bytes());
-        assert_eq!(seen.last(), Some(&Seen::Failed(Error::Entry(Excerpt::default()))), "{bad}");
+        assert_eq!(seen.last(), Some(&Seen::Failed(ProtocolError::Entry(Excerpt::default()))), "{bad}");
     }
 }
 

@@ -5,22 +5,22 @@ mod listings;
 mod sessions;
 
 use pop3_proto::apop::Timestamp;
-use pop3_proto::client::{Config, Error, Excerpt, Protocol, SendError};
+use pop3_proto::client::{ClientConfig, Excerpt, Protocol, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
 use pop3_tests::split::{OCTETS, WHOLE};
 
-fn greeted(config: Config) -> Client {
+fn greeted(config: ClientConfig) -> Client {
     let mut client = Client::with(config, Channel::Tls);
     client.receive(b"+OK\r\n");
     client
 }
 
 fn logged_in() -> Client {
-    logged_in_with(Config::default())
+    logged_in_with(ClientConfig::default())
 }
 
-fn logged_in_with(config: Config) -> Client {
+fn logged_in_with(config: ClientConfig) -> Client {
     let mut client = greeted(config);
     for command in ["USER mrose", "PASS tanstaaf"] {
         client.send(command).unwrap();
@@ -68,7 +68,7 @@ fn the_status_may_stand_alone() {
 #[test]
 fn a_negative_greeting_ends_the_session_before_it_began() {
     let mut client = Client::new();
-    assert_eq!(client.send("CAPA"), Err(SendError::State(pop3_proto::client::State::Greeting)));
+    assert_eq!(client.send("CAPA"), Err(SendError::State(pop3_proto::client::ClientState::Greeting)));
     let seen = client.receive(b"-ERR [SYS/TEMP] too many connections\r\n");
     assert!(matches!(&seen[..], [Seen::Greeting(first), Seen::Closed]
         if !first.positive && first.code.as_deref() == Some("[SYS/TEMP]") && first.text == "too many connections"));
@@ -89,7 +89,7 @@ fn what_is_no_reply_ends_the_session() {
     ] {
         assert_eq!(
             answer("NOOP", line),
-            [Seen::Failed(Error::OutOfStep(Excerpt::default()))],
+            [Seen::Failed(ProtocolError::OutOfStep(Excerpt::default()))],
             "{}",
             line.escape_ascii()
         );
@@ -106,7 +106,12 @@ fn what_is_no_reply_ends_the_session() {
             let mut client = Client::new();
             client.feed(line, lengths);
             client.end();
-            assert_eq!(client.error(), Some(Error::OtherProtocol(protocol)), "{}", line.escape_ascii());
+            assert_eq!(
+                client.error(),
+                Some(ProtocolError::OtherProtocol(protocol)),
+                "{}",
+                line.escape_ascii()
+            );
         }
     }
 }
@@ -124,8 +129,8 @@ fn quirks_are_warnings_or_refused() {
             matches!(&seen[..], [Seen::Warning(warned), reply] if *warned == quirk && reply.is_positive_reply()),
             "{seen:?}"
         );
-        let strict = answer_to(|| logged_in_with(Config::default().with_strict(true)), "NOOP", octets);
-        assert_eq!(strict, [Seen::Failed(Error::Quirk(quirk))]);
+        let strict = answer_to(|| logged_in_with(ClientConfig::default().with_strict(true)), "NOOP", octets);
+        assert_eq!(strict, [Seen::Failed(ProtocolError::Quirk(quirk))]);
     }
     let seen = Client::new().receive(b"\r\n+OK hi\r\n");
     assert!(

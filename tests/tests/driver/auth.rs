@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use pop3_driver::Stop;
 use pop3_driver::memory::MemoryStore;
-use pop3_driver::server::{Entrance, Peer, Report, Sasl, Service, Welcome, serve};
+use pop3_driver::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome, serve};
 use pop3_driver::store::{Blocking, Inline};
-use pop3_proto::server::{Config, Utf8};
+use pop3_proto::server::{ServerConfig, Utf8};
 use pop3_proto::{Rejection, encode_base64};
 use pop3_sasl::Mechanism;
 use pop3_sasl::server::{TokenRefusal, TokenStatus};
@@ -21,7 +21,7 @@ use crate::wire::{Incoming, Wire};
 /// A server over a store in memory, with what its sessions were reported as.
 struct House {
     store: MemoryStore,
-    config: Config,
+    config: ServerConfig,
     sasl: Arc<Sasl>,
     key: Option<[u8; 32]>,
     users: Mutex<Vec<Option<String>>>,
@@ -31,7 +31,7 @@ impl House {
     fn new() -> Self {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
-        let config = Config::new().with_utf8(Utf8::new(true));
+        let config = ServerConfig::new().with_utf8(Utf8::new(true));
         Self { store, config, sasl: Arc::default(), key: None, users: Mutex::default() }
     }
 
@@ -81,7 +81,7 @@ impl Service for Served {
         })
     }
 
-    fn ended(&self, _peer: &Peer, report: &Report) {
+    fn ended(&self, _peer: &Peer, report: &SessionReport) {
         assert!(report.error.as_ref().is_none_or(|error| error.kind() != io::ErrorKind::Other), "{report:?}");
         self.0.users.lock().expect("no panic").push(report.user.clone());
     }

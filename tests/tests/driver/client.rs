@@ -6,9 +6,11 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::client::{Client, Error, GRACE, Options, Receiver, Refusal, Security, Trace, Tracer};
+use pop3_driver::client::{
+    Client, ClientError, ClientOptions, GRACE, Receiver, Refusal, Security, Trace, Tracer,
+};
 use pop3_driver::{Stop, Transport as _, wait};
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Keyword, MessageNumber, Octets};
 
 use crate::logins::open;
@@ -20,7 +22,7 @@ const CAPA: &str = "+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n";
 fn logged_in(capabilities: &str, incoming: impl IntoIterator<Item = Incoming>) -> (Client<Wire>, Wire) {
     let login = ["+OK hi\r\n", "+OK\r\n", "+OK\r\n", capabilities].map(Incoming::from);
     let wire = Wire::new(login.into_iter().chain(incoming));
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
     wire.state().writes.clear();
     (client, wire)
@@ -118,11 +120,11 @@ fn a_call_that_is_dropped_leaves_its_reply_to_the_next() {
 #[test]
 fn a_client_that_nobody_can_use_on_sends_no_quit() {
     let (mut client, wire) = logged_in(CAPA, [Incoming::Fault(io::ErrorKind::ConnectionAborted)]);
-    assert!(matches!(wait(client.noop()), Err(Error::Network(_))));
+    assert!(matches!(wait(client.noop()), Err(ClientError::Network(_))));
     let written = wire.state().writes.len();
-    assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
-    assert!(matches!(wait(client.dele_all(&[number(1)])), Err(Error::Interrupted)));
-    assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+    assert!(matches!(wait(client.noop()), Err(ClientError::Interrupted)));
+    assert!(matches!(wait(client.dele_all(&[number(1)])), Err(ClientError::Interrupted)));
+    assert!(matches!(wait(client.quit()), Err(ClientError::Interrupted)));
     assert_eq!(wire.state().writes.len(), written, "no QUIT: nothing is removed");
 }
 
@@ -132,7 +134,7 @@ fn a_receiver_that_fails_ends_the_fetch() {
     let (mut client, wire) = logged_in(CAPA, replies);
     let mut count = Count { fails: Some(3), ..Count::default() };
     let failed = wait(client.retr_all(&numbers(20), &mut count));
-    assert!(matches!(failed, Err(Error::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
+    assert!(matches!(failed, Err(ClientError::Store(error)) if error.kind() == io::ErrorKind::StorageFull));
     assert_eq!((count.complete, count.octets), (3, 12));
     // What was asked for beyond that comes, and nobody is handed it.
     wire.state().incoming.push_back("+OK\r\n".into());
@@ -149,7 +151,7 @@ fn a_message_that_breaks_off_is_an_error() {
         let broken = wait(client.retr(MessageNumber::FIRST, &mut Vec::new()));
         let during = Some(Keyword::Retr);
         assert!(
-            matches!(broken, Err(Error::Protocol(ProtocolError::Truncated { during: d })) if d == during),
+            matches!(broken, Err(ClientError::Protocol(ProtocolError::Truncated { during: d })) if d == during),
             "{broken:?}"
         );
     }
@@ -160,8 +162,8 @@ fn a_silent_server_is_left_at_the_deadline() {
     let (mut client, wire) = logged_in(CAPA, [Incoming::Silence]);
     let before = wire.now();
     let late = wait(client.noop());
-    assert!(matches!(late, Err(Error::Protocol(ProtocolError::TimedOut { .. }))), "{late:?}");
-    assert_eq!(wire.now().since(before), pop3_proto::client::Config::default().reply_timeout);
+    assert!(matches!(late, Err(ClientError::Protocol(ProtocolError::TimedOut { .. }))), "{late:?}");
+    assert_eq!(wire.now().since(before), pop3_proto::client::ClientConfig::default().reply_timeout);
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn connecting_has_one_deadline_for_all_of_it() {
         wire.state().incoming = script.into();
         wire.state().watch = None;
         let begun = wire.now();
-        let late = wait(Client::open(wire.clone(), &security, Options::new(), begun.after(limit)));
+        let late = wait(Client::open(wire.clone(), &security, ClientOptions::new(), begun.after(limit)));
         assert!(late.is_err());
         assert_eq!(wire.now().since(begun), limit);
     }
@@ -197,7 +199,7 @@ fn secrets_are_not_traced() {
     let script =
         ["+OK <1.2@x>\r\n", "+OK\r\n", "-ERR no\r\n", "+OK\r\n", CAPA, "+OK\r\nsecret mail\r\n.\r\n"];
     let wire = Wire::new(script.map(Incoming::from));
-    let mut client = open(&wire, Options::new().with_tracer(tracer));
+    let mut client = open(&wire, ClientOptions::new().with_tracer(tracer));
     wait(client.login(b"mrose", b"tanstaaf")).expect_err("it is refused");
     wait(client.login_apop(b"mrose", b"tanstaaf")).expect("the secret is right");
     wait(client.retr(MessageNumber::FIRST, &mut Vec::new())).expect("a message");
@@ -218,7 +220,7 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
         let stop = Stop::new();
         let login = ["+OK hi\r\n", "+OK\r\n", "+OK\r\n", "-ERR no\r\n"].map(Incoming::from);
         let wire = Wire::new(login);
-        let mut client = open(&wire, Options::new().with_stop(stop.clone()));
+        let mut client = open(&wire, ClientOptions::new().with_stop(stop.clone()));
         wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
         let incoming: &[&str] =
             if answered { &["+OK\r\na\r\n.\r\n", "+OK\r\n"] } else { &["+OK\r\nhalf\r\n"] };
@@ -229,7 +231,7 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
         let mut count = Stopping { stop: stop.clone(), count: Count::default() };
         let begun = wire.now();
         let ended = wait(client.retr_all(&numbers(3), &mut count));
-        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        assert!(matches!(ended, Err(ClientError::Stopped)), "{ended:?}");
         assert_eq!((count.count.complete, client.is_quiet()), (usize::from(answered), answered));
         assert_eq!(wire.lines().iter().filter(|line| line.starts_with("RETR")).count(), 1);
         if answered {
@@ -237,7 +239,7 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
             wait(client.quit()).expect("QUIT is answered");
         } else {
             assert_eq!(wire.now().since(begun), GRACE);
-            assert!(matches!(wait(client.quit()), Err(Error::Stopped)));
+            assert!(matches!(wait(client.quit()), Err(ClientError::Stopped)));
             assert!(!wire.sent().contains("QUIT"));
         }
     }
@@ -247,14 +249,14 @@ fn a_client_that_is_told_to_end_waits_for_what_is_on_its_way_and_sends_no_more()
 fn a_client_that_is_told_to_end_has_the_grace_to_send_and_not_more() {
     let stop = Stop::new();
     let wire = Wire::new(["+OK hi\r\n", "+OK\r\n", "+OK\r\n", "-ERR no\r\n"].map(Incoming::from));
-    let mut client = open(&wire, Options::new().with_stop(stop.clone()));
+    let mut client = open(&wire, ClientOptions::new().with_stop(stop.clone()));
     wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
     let written = wire.state().written;
     wire.state().writing = Writing::StuckAfter(written);
     stop.stop();
     let begun = wire.now();
     let ended = wait(client.quit());
-    assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+    assert!(matches!(ended, Err(ClientError::Stopped)), "{ended:?}");
     assert_eq!(wire.now().since(begun), GRACE);
 }
 

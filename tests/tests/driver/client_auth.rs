@@ -1,8 +1,8 @@
 //! The client's logins by SASL over a server that plays each mechanism: which one is taken, and what is told.
 
-use pop3_driver::client::{Credentials, Error, LoginPolicy, Mechanism, NoLogin, Options};
+use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy, Mechanism, NoLogin};
 use pop3_driver::{LoginMethod, wait};
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Advice, Keyword, Quirk};
 use pop3_sasl::client::Unusable;
 
@@ -59,7 +59,7 @@ fn the_strongest_mechanism_is_chosen() {
         let (mut client, wire) = client(capabilities, honest);
         match (login(&mut client, &credentials), chosen) {
             (Ok(method), Some(chosen)) => assert_eq!(method, chosen, "{capabilities}"),
-            (Err(Error::NoLogin(NoLogin::NotOffered)), None) => assert!(auths(&wire).is_empty()),
+            (Err(ClientError::NoLogin(NoLogin::NotOffered)), None) => assert!(auths(&wire).is_empty()),
             (result, _) => panic!("{capabilities}: {result:?}"),
         }
     }
@@ -86,7 +86,7 @@ fn a_wrong_password_is_refused_once_and_the_session_goes_on() {
     for capabilities in [ALL, "SASL SCRAM-SHA-1 PLAIN\r\nUSER", "SASL PLAIN\r\nUSER", "SASL LOGIN\r\nUSER"] {
         let (mut client, wire) = client(capabilities, honest);
         let wrong = Credentials::new(USER).with_password("wrong");
-        let Err(Error::Refused(refusal)) = login(&mut client, &wrong) else { panic!("it is wrong") };
+        let Err(ClientError::Refused(refusal)) = login(&mut client, &wrong) else { panic!("it is wrong") };
         assert_eq!((refusal.keyword, refusal.advice()), (Some(Keyword::Auth), Advice::OtherCredentials));
         assert_eq!(refusal.blames_credentials(), Some(true));
         assert_eq!(auths(&wire).len(), 1, "nothing weaker is tried: {:?}", auths(&wire));
@@ -101,7 +101,7 @@ fn the_form_goes_by_the_length_of_the_line() {
     // PLAIN of 180 octets is base64 of 240.
     for (password, inline) in [(180 - 7, true), (181 - 7, false)] {
         let wire = Wire::talking("+OK\r\n", sasl_server("SASL PLAIN", honest));
-        let options = Options::new().with_initial_response(true);
+        let options = ClientOptions::new().with_initial_response(true);
         let mut client = open(&wire, options);
         let credentials = Credentials::new(USER).with_password("x".repeat(password));
         assert!(login(&mut client, &credentials).is_err());
@@ -117,7 +117,7 @@ fn tokens_go_in_two_lines_and_their_refusals_are_told() {
     for mechanism in [Mechanism::XOAuth2, Mechanism::OAuthBearer] {
         let (mut client, wire) = client(ALL, honest);
         let long = Credentials::new(USER).with_token("x".repeat(1500));
-        let Err(Error::Refused(refusal)) = wait(client.authenticate(mechanism, &long)) else {
+        let Err(ClientError::Refused(refusal)) = wait(client.authenticate(mechanism, &long)) else {
             panic!("the token is wrong")
         };
         let lines = wire.lines();
@@ -143,7 +143,7 @@ fn two_lines_only(refusal: &'static str) -> impl FnMut(&str) -> Option<String> +
 #[test]
 fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
     let wire = Wire::talking("+OK\r\n", two_lines_only("-ERR Protocol error. 19\r\n"));
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     assert_eq!(login(&mut client, &fred()).expect("in two lines"), LoginMethod::Auth(Mechanism::ScramSha256));
     assert_eq!(client.quirks(), [Quirk::InitialResponseRefused]);
 
@@ -155,9 +155,9 @@ fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
         ("-ERR no\r\n", true),
     ] {
         let wire = Wire::talking("+OK\r\n", two_lines_only(refusal));
-        let options = Options::new().with_config(Config::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
         let mut client = open(&wire, options);
-        assert!(matches!(login(&mut client, &fred()), Err(Error::Refused(_))), "{refusal}");
+        assert!(matches!(login(&mut client, &fred()), Err(ClientError::Refused(_))), "{refusal}");
         assert_eq!(auths(&wire).len(), 1, "{refusal}");
     }
 
@@ -169,9 +169,12 @@ fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
             line if line.starts_with("AUTH") => Some("-ERR first\r\n".to_owned()),
             line => server(line),
         });
-        let mut client = open(&wire, Options::new());
+        let mut client = open(&wire, ClientOptions::new());
         let failed = login(&mut client, &fred());
-        assert!(matches!(&failed, Err(Error::Refused(refusal)) if refusal.text == b"first"), "{failed:?}");
+        assert!(
+            matches!(&failed, Err(ClientError::Refused(refusal)) if refusal.text == b"first"),
+            "{failed:?}"
+        );
         assert_eq!(auths(&wire).len(), 2, "no USER behind it: {:?}", auths(&wire));
     }
 }
@@ -186,13 +189,13 @@ fn a_mechanism_that_is_turned_down_gives_way_to_the_next() {
     };
     // The server would say if it were the credentials.
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN\r\nRESP-CODES\r\nAUTH-RESP-CODE");
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     assert_eq!(login(&mut client, &fred()).expect("by PLAIN"), LoginMethod::Auth(Mechanism::Plain));
     // Once named, nothing else is used (2384-4.02).
     let wire = refusing("SASL SCRAM-SHA-256 PLAIN");
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     let failed = wait(client.authenticate(Mechanism::ScramSha256, &fred()));
-    assert!(matches!(failed, Err(Error::Refused(_))), "{failed:?}");
+    assert!(matches!(failed, Err(ClientError::Refused(_))), "{failed:?}");
     assert!(auths(&wire).iter().all(|line| line == "AUTH SCRAM-SHA-256"));
 }
 
@@ -203,12 +206,12 @@ fn a_login_that_must_be_bound_is_bound_or_none() {
         let (mut client, wire) = client(capabilities, honest);
         let policy = LoginPolicy::default().with_require_binding(true);
         let failed = wait(client.login_with(&fred(), &policy));
-        assert!(matches!(failed, Err(Error::NoLogin(NoLogin::BindingNotOffered))), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::NoLogin(NoLogin::BindingNotOffered))), "{failed:?}");
         assert!(auths(&wire).is_empty());
     }
     let (mut client, wire) = client(ALL, honest);
     let failed = wait(client.authenticate(Mechanism::ScramSha256Plus, &fred()));
-    assert!(matches!(failed, Err(Error::Unusable(Unusable::NoBinding))), "{failed:?}");
+    assert!(matches!(failed, Err(ClientError::Unusable(Unusable::NoBinding))), "{failed:?}");
     assert!(auths(&wire).is_empty(), "there is no TLS");
 }
 
@@ -235,8 +238,8 @@ fn a_refusal_says_what_to_do() {
                 _ => "+OK\r\n".to_owned(),
             })
         });
-        let mut client = open(&wire, Options::new());
-        let Err(Error::Refused(told)) = login(&mut client, &fred()) else { panic!("it is refused") };
+        let mut client = open(&wire, ClientOptions::new());
+        let Err(ClientError::Refused(told)) = login(&mut client, &fred()) else { panic!("it is refused") };
         assert_eq!((told.advice(), told.blames_credentials()), (advice, blames), "{refusal}");
     }
 }
@@ -246,7 +249,7 @@ fn a_refusal_says_what_to_do() {
 fn capa_is_not_sent_to_servers_that_would_hang_up() {
     let mut server = sasl_server("", honest);
     let wire = Wire::talking("+OK\r\n", move |line| if line == "CAPA" { None } else { server(line) });
-    let options = Options::new().with_capabilities(false);
+    let options = ClientOptions::new().with_capabilities(false);
     let mut client = open(&wire, options);
     assert_eq!(login(&mut client, &fred()).expect("by USER and PASS"), LoginMethod::User);
     assert!(!wire.lines().contains(&"CAPA".to_owned()));
@@ -261,7 +264,7 @@ fn capa_is_asked_for_again_after_the_login() {
         known |= line.starts_with("PASS");
         if line == "CAPA" && !known { Some("-ERR log in first\r\n".to_owned()) } else { server(line) }
     });
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     login(&mut client, &fred()).expect("by USER and PASS");
     assert!(client.has(pop3_proto::Capability::Uidl));
     assert_eq!(client.quirks(), [Quirk::NoCapabilities]);

@@ -1,10 +1,10 @@
 //! The client in an exchange of SASL with a server that plays false, departs from the rules or hangs up.
 
-use pop3_driver::client::{Error, Mechanism, Options};
+use pop3_driver::client::{ClientError, ClientOptions, Mechanism};
 use pop3_driver::wait;
-use pop3_proto::client::{Config, Error as ProtocolError};
+use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::{Keyword, Quirk, encode_base64};
-use pop3_sasl::client::Error as ExchangeError;
+use pop3_sasl::client::ExchangeError;
 use proptest::prelude::*;
 
 use crate::logins::{ALL, client, fred, honest, login, open};
@@ -29,7 +29,7 @@ fn a_tampered_signature_is_no_login() {
     for mechanism in [Mechanism::ScramSha1, Mechanism::ScramSha256, Mechanism::ScramSha512] {
         let (mut client, wire) = client(ALL, tamper);
         let failed = wait(client.authenticate(mechanism, &fred()));
-        assert!(matches!(failed, Err(Error::Exchange(ExchangeError::WrongSignature))), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::Exchange(ExchangeError::WrongSignature))), "{failed:?}");
         assert_eq!(wire.lines().last().map(String::as_str), Some("*"));
         assert!(!wire.state().closed);
         // The server has answered the cancellation, and both are in step.
@@ -59,11 +59,11 @@ fn a_success_without_proof_is_not_believed() {
     for (capabilities, mechanism, change, error) in cases {
         let (mut client, wire) = client(capabilities, change);
         let failed = wait(client.authenticate(mechanism, &fred()));
-        assert!(matches!(failed, Err(Error::ServerNotVerified(own)) if own == error), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::ServerNotVerified(own)) if own == error), "{failed:?}");
         assert!(wire.state().closed);
         let written = wire.state().written;
-        assert!(matches!(wait(client.stat()), Err(Error::Interrupted)));
-        assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+        assert!(matches!(wait(client.stat()), Err(ClientError::Interrupted)));
+        assert!(matches!(wait(client.quit()), Err(ClientError::Interrupted)));
         assert_eq!(wire.state().written, written, "nothing more is said to it");
     }
 }
@@ -92,9 +92,9 @@ fn a_challenge_out_of_the_rules_is_cancelled() {
                 _ => "+OK\r\n".to_owned(),
             })
         });
-        let mut client = open(&wire, Options::new());
+        let mut client = open(&wire, ClientOptions::new());
         let failed = wait(client.authenticate(Mechanism::ScramSha256, &fred()));
-        assert!(matches!(failed, Err(Error::Exchange(own)) if own == error), "{challenge}: {failed:?}");
+        assert!(matches!(failed, Err(ClientError::Exchange(own)) if own == error), "{challenge}: {failed:?}");
         assert_eq!(wire.lines().last().map(String::as_str), Some("*"));
         wait(client.login(USER.as_bytes(), PASSWORD.as_bytes())).expect("both are in step");
     }
@@ -106,7 +106,10 @@ fn a_challenge_that_can_not_be_read_is_cancelled_and_told() {
     let broken: Change = |line| if line.starts_with("+ ") { "+ !!!".to_owned() } else { line.to_owned() };
     for mechanism in [Mechanism::CramMd5, Mechanism::Login, Mechanism::ScramSha1] {
         let (mut client, wire) = client(ALL, broken);
-        assert!(matches!(wait(client.authenticate(mechanism, &fred())), Err(Error::UnreadableChallenge)));
+        assert!(matches!(
+            wait(client.authenticate(mechanism, &fred())),
+            Err(ClientError::UnreadableChallenge)
+        ));
         assert_eq!(wire.lines().last().map(String::as_str), Some("*"));
         wait(client.login(USER.as_bytes(), PASSWORD.as_bytes())).expect("both are in step");
     }
@@ -114,7 +117,7 @@ fn a_challenge_that_can_not_be_read_is_cancelled_and_told() {
     let words: Change = |line| if line.starts_with("+ ") { "+ go ahead".to_owned() } else { line.to_owned() };
     let (mut client, _wire) = client(ALL, words);
     let failed = wait(client.authenticate(Mechanism::CramMd5, &fred()));
-    assert!(matches!(failed, Err(Error::UnreadableChallenge)));
+    assert!(matches!(failed, Err(ClientError::UnreadableChallenge)));
 }
 
 // 5034-4.04
@@ -139,7 +142,7 @@ fn odd_continuations_log_in_all_the_same() {
                 let reply = reply.strip_suffix("\r\n").expect("a line");
                 Some(format!("{}\r\n", change(reply)))
             });
-            let mut client = open(&wire, Options::new());
+            let mut client = open(&wire, ClientOptions::new());
             wait(client.authenticate(mechanism, &fred())).expect("it is understood");
             assert!(client.quirks().contains(&quirk), "{quirk}");
 
@@ -148,7 +151,7 @@ fn odd_continuations_log_in_all_the_same() {
                 let reply = server(line)?;
                 Some(if line.starts_with("AUTH") { format!("{}\r\n", change("+ ")) } else { reply })
             });
-            let strict = Options::new().with_config(Config::default().with_strict(true));
+            let strict = ClientOptions::new().with_config(ClientConfig::default().with_strict(true));
             let mut client = open(&wire, strict);
             assert!(wait(client.authenticate(Mechanism::Login, &fred())).is_err(), "{quirk}");
             assert!(!wire.sent().contains("bXJvc2U"), "not even the name is sent");
@@ -165,11 +168,11 @@ fn an_exchange_that_is_cut_is_an_error() {
             left -= 1;
             if left == 0 { None } else { server(line) }
         });
-        let mut client = open(&wire, Options::new());
+        let mut client = open(&wire, ClientOptions::new());
         let failed = login(&mut client, &fred());
         let during = if cut == 1 { Keyword::Capa } else { Keyword::Auth };
         assert!(
-            matches!(failed, Err(Error::Protocol(ProtocolError::Closed { during: Some(d) })) if d == during),
+            matches!(failed, Err(ClientError::Protocol(ProtocolError::Closed { during: Some(d) })) if d == during),
             "{failed:?}"
         );
         assert!(wait(client.noop()).is_err());
@@ -193,7 +196,7 @@ proptest! {
             "CAPA" => Some("+OK\r\nUIDL\r\n.\r\n".to_owned()),
             _ => replies.next().map(|line| format!("{line}\r\n")),
         });
-        let options = Options::new().with_config(Config::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
         let mut client = open(&wire, options);
         prop_assert!(wait(client.authenticate(Mechanism::ScramSha256, &fred())).is_err());
     }

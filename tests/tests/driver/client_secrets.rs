@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::client::{Credentials, Error, Mechanism, Options, Security, Trace, Tracer};
+use pop3_driver::client::{ClientError, ClientOptions, Credentials, Mechanism, Security, Trace, Tracer};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::SendError;
 use pop3_proto::encode_base64;
@@ -17,12 +17,12 @@ fn no_secret_travels_in_clear() {
     for credentials in [fred(), Credentials::new(USER).with_token(TOKEN)] {
         for capabilities in ["SASL PLAIN LOGIN XOAUTH2 OAUTHBEARER\r\nUSER", "USER", ""] {
             let wire = Wire::talking("+OK <1.2@h>\r\n", sasl_server(capabilities, honest));
-            let mut client = open_with(&wire, &Security::Plaintext, Options::new());
+            let mut client = open_with(&wire, &Security::Plaintext, ClientOptions::new());
             let failed = login(&mut client, &credentials);
-            assert!(matches!(failed, Err(Error::Unsendable(SendError::Plaintext))), "{failed:?}");
+            assert!(matches!(failed, Err(ClientError::Unsendable(SendError::Plaintext))), "{failed:?}");
             for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256] {
                 let forced = wait(client.authenticate(mechanism, &fred()));
-                assert!(matches!(forced, Err(Error::Unsendable(SendError::Plaintext))), "{forced:?}");
+                assert!(matches!(forced, Err(ClientError::Unsendable(SendError::Plaintext))), "{forced:?}");
             }
             assert!(wire.lines().is_empty(), "{:?}", wire.lines());
         }
@@ -48,9 +48,10 @@ fn a_token_in_the_details_of_a_refusal_is_masked() {
             _ => Some(format!("+ {challenge}\r\n")),
         }
     });
-    let mut client = open(&wire, Options::new());
+    let mut client = open(&wire, ClientOptions::new());
     let credentials = Credentials::new(USER).with_token(TOKEN);
-    let Err(Error::Refused(refusal)) = wait(client.authenticate(Mechanism::XOAuth2, &credentials)) else {
+    let Err(ClientError::Refused(refusal)) = wait(client.authenticate(Mechanism::XOAuth2, &credentials))
+    else {
         panic!("the token is refused")
     };
     let details = String::from_utf8(refusal.details.expect("JSON")).expect("text");
@@ -66,7 +67,7 @@ fn secrets_of_exchanges_are_not_traced() {
         move |trace: Trace<'_>| traces.lock().expect("no panic").push_str(&format!("{trace:?}\n"))
     });
     let wire = Wire::talking("+OK\r\n", sasl_server(ALL, honest));
-    let mut client = open(&wire, Options::new().with_tracer(tracer));
+    let mut client = open(&wire, ClientOptions::new().with_tracer(tracer));
     for mechanism in [Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256] {
         let wrong = Credentials::new(USER).with_password("wrong");
         wait(client.authenticate(mechanism, &wrong)).expect_err("it is wrong");
@@ -107,7 +108,7 @@ fn a_secret_that_is_stuck_is_not_shown() {
         let kind = std::io::ErrorKind::BrokenPipe;
         wire.state().writing = crate::wire::Writing::FailsAfter(before + sent, kind);
         let error = login(&mut client, &credentials).expect_err("the wire is cut");
-        assert!(matches!(error, Error::Network(_)), "{error:?}");
+        assert!(matches!(error, ClientError::Network(_)), "{error:?}");
         let shown = format!("{client:?} {error:?} {error}");
         // Its front was sent, and is gone.
         let hidden = &hidden[hidden.len() - 6..];

@@ -1,6 +1,6 @@
 //! UTF-8 and languages in the client's calls.
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Options};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, LoginPolicy};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::SendError;
 use pop3_proto::{Advice, LanguageRange, MessageNumber, Quirk};
@@ -19,7 +19,7 @@ fn client(capabilities: &'static str, to: &'static str, reply: &'static str) -> 
             _ => "+OK\r\n".to_owned(),
         })
     });
-    (open(&wire, Options::new()), wire)
+    (open(&wire, ClientOptions::new()), wire)
 }
 
 // 6856-2.22, 6856-2.23
@@ -46,9 +46,9 @@ fn utf8_in_names_and_passwords_needs_the_announcement() {
     let (mut plain, wire) = client("UTF8", "", "");
     for (name, password) in [("josé", "tanstaaf"), ("mrose", "tänstaaf")] {
         let failed = wait(plain.login(name.as_bytes(), password.as_bytes()));
-        assert!(matches!(failed, Err(Error::Unsendable(SendError::NotAscii))), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::Unsendable(SendError::NotAscii))), "{failed:?}");
         let failed = wait(plain.login_apop(name.as_bytes(), password.as_bytes()));
-        assert!(matches!(failed, Err(Error::Unsendable(SendError::NotAscii))), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::Unsendable(SendError::NotAscii))), "{failed:?}");
     }
     assert_eq!(wire.lines(), ["CAPA"]);
 
@@ -58,12 +58,12 @@ fn utf8_in_names_and_passwords_needs_the_announcement() {
     for name in ["a\u{e000}b", "\u{ad}"] {
         let (mut client, wire) = client("UTF8 USER", "", "");
         let failed = wait(client.login(name.as_bytes(), b"tanstaaf"));
-        assert!(matches!(failed, Err(Error::Unusable(Unusable::Name))), "{failed:?}");
+        assert!(matches!(failed, Err(ClientError::Unusable(Unusable::Name))), "{failed:?}");
         assert_eq!(wire.lines(), ["CAPA"]);
     }
     let (mut latin1, wire) = client("UTF8 USER", "", "");
     let failed = wait(latin1.login(b"jos\xe9", b"tanstaaf"));
-    assert!(matches!(failed, Err(Error::Unsendable(SendError::NotUtf8))), "{failed:?}");
+    assert!(matches!(failed, Err(ClientError::Unsendable(SendError::NotUtf8))), "{failed:?}");
     assert_eq!(wire.lines(), ["CAPA"]);
 
     // SASL takes UTF-8 by itself.
@@ -98,7 +98,7 @@ fn languages() {
         assert_eq!(client.quirks().contains(&Quirk::UnnamedLanguage), reply == "+OK\r\n");
     }
     let (mut refused, _wire) = client("LANG", "LANG", "-ERR no\r\n");
-    assert!(matches!(wait(refused.lang(es)), Err(Error::Refused(_))));
+    assert!(matches!(wait(refused.lang(es)), Err(ClientError::Refused(_))));
     let (mut listed, _wire) = client("LANG", "LANG", "+OK\r\nen English\r\nde-AT\r\n.\r\n");
     let list: Vec<_> = wait(listed.languages()).expect("a list");
     let list: Vec<_> = list.iter().map(|language| (&language.tag[..], &language.description[..])).collect();
@@ -111,7 +111,7 @@ fn a_message_that_needs_utf8_says_so() {
     let (mut client, _wire) = client("UTF8", "RETR", "-ERR [UTF8] say UTF8 first\r\n");
     wait(client.login(b"mrose", b"tanstaaf")).expect("it is taken");
     let failed = wait(client.retr(MessageNumber::FIRST, &mut Vec::new()));
-    assert!(matches!(failed, Err(Error::Refused(refusal)) if refusal.advice() == Advice::RetryInUtf8));
+    assert!(matches!(failed, Err(ClientError::Refused(refusal)) if refusal.advice() == Advice::RetryInUtf8));
 }
 
 // TOL-13: sizes are hints, which are compared and told.

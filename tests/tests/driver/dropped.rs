@@ -6,14 +6,14 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 
-use pop3_driver::client::{Client, Credentials, Error, Options, Receiver, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, Receiver, Security};
 use pop3_driver::{Transport as _, wait};
 use pop3_proto::{Extension, Instant, LanguageRange, MessageNumber, Octets, ReplyShape};
 use pop3_sasl::Mechanism;
 
 use crate::halting::{Halting, MAIL};
 
-fn connected(options: Options) -> (Client<Halting>, Halting) {
+fn connected(options: ClientOptions) -> (Client<Halting>, Halting) {
     let transport = Halting::default();
     transport.state().outgoing.extend(b"+OK <1.2@x> hi\r\n");
     let deadline = transport.now().after(Duration::from_secs(60));
@@ -22,7 +22,7 @@ fn connected(options: Options) -> (Client<Halting>, Halting) {
 }
 
 fn logged_in() -> (Client<Halting>, Halting) {
-    let (mut client, transport) = connected(Options::new());
+    let (mut client, transport) = connected(ClientOptions::new());
     wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
     transport.state().lines.clear();
     (client, transport)
@@ -98,7 +98,7 @@ const CALLS: [&str; 17] = [
     "drain",
 ];
 
-async fn call(name: &str, client: &mut Client<Halting>) -> Result<(), Error> {
+async fn call(name: &str, client: &mut Client<Halting>) -> Result<(), ClientError> {
     let all = [number(1), number(2), number(3)];
     match name {
         "capabilities" => client.capabilities().await.map(drop),
@@ -269,7 +269,7 @@ fn what_is_filled_and_not_consumed_stays() {
 fn a_login_may_be_dropped_and_the_client_knows_how_it_ended() {
     let mut polls = 0;
     loop {
-        let (mut client, transport) = connected(Options::new());
+        let (mut client, transport) = connected(ClientOptions::new());
         let ended = drop_after(polls, client.login(b"mrose", b"tanstaaf"));
         wait(client.drain()).expect("what is left");
         assert!(client.is_quiet());
@@ -293,7 +293,7 @@ fn an_exchange_of_auth_can_not_be_taken_up_again() {
     let credentials = Credentials::new("mrose").with_password("tanstaaf");
     let (mut polls, mut usable, mut lost) = (0, 0, 0);
     loop {
-        let (mut client, transport) = connected(Options::new());
+        let (mut client, transport) = connected(ClientOptions::new());
         let ended = drop_after(polls, client.authenticate(Mechanism::Plain, &credentials));
         let before = transport.state().lines.clone();
         let next = wait(client.capabilities());
@@ -303,12 +303,12 @@ fn an_exchange_of_auth_can_not_be_taken_up_again() {
                 assert!(list.is_some());
                 assert_eq!(client.is_logged_in(), before.iter().any(|line| line.starts_with("AUTH")));
             }
-            Err(Error::Interrupted) => {
+            Err(ClientError::Interrupted) => {
                 lost += 1;
                 assert!(!client.is_quiet());
                 assert_eq!(transport.state().lines, before, "nothing is sent any more");
-                assert!(matches!(wait(client.drain()), Err(Error::Interrupted)));
-                assert!(matches!(wait(client.quit()), Err(Error::Interrupted)));
+                assert!(matches!(wait(client.drain()), Err(ClientError::Interrupted)));
+                assert!(matches!(wait(client.quit()), Err(ClientError::Interrupted)));
             }
             Err(error) => panic!("{error}"),
         }
@@ -325,7 +325,7 @@ fn an_exchange_of_auth_can_not_be_taken_up_again() {
 fn draining_has_a_time_of_its_own() {
     for (timeout, passes) in [(5, true), (3600, false)] {
         let limit = Duration::from_secs(timeout);
-        let (mut client, transport) = connected(Options::new().with_drain_timeout(limit));
+        let (mut client, transport) = connected(ClientOptions::new().with_drain_timeout(limit));
         wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
         transport.state().silent = true;
         assert!(drop_after(4, client.noop()).is_none());
@@ -335,13 +335,13 @@ fn draining_has_a_time_of_its_own() {
         let late = wait(client.stat());
         let took = transport.now().since(begun);
         if passes {
-            assert!(matches!(late, Err(Error::Interrupted)), "{late:?}");
+            assert!(matches!(late, Err(ClientError::Interrupted)), "{late:?}");
             assert_eq!(took, limit);
         } else {
-            assert!(matches!(late, Err(Error::Protocol(_))), "{late:?}");
-            assert_eq!(took, pop3_proto::client::Config::default().reply_timeout);
+            assert!(matches!(late, Err(ClientError::Protocol(_))), "{late:?}");
+            assert_eq!(took, pop3_proto::client::ClientConfig::default().reply_timeout);
         }
-        assert!(matches!(wait(client.noop()), Err(Error::Interrupted)));
+        assert!(matches!(wait(client.noop()), Err(ClientError::Interrupted)));
     }
 }
 

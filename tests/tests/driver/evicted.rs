@@ -5,10 +5,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Waker};
 use std::sync::{Arc, Mutex};
 
-use pop3_driver::server::{Entrance, Peer, Place, Report, Service, TakenOver, Welcome, admit, serve};
+use pop3_driver::server::{Entrance, Peer, Place, Service, SessionReport, TakenOver, Welcome, admit, serve};
 use pop3_driver::{Stop, wait};
 use pop3_proto::Rejection;
-use pop3_proto::server::{Close, Config};
+use pop3_proto::server::{Close, ServerConfig};
 use pop3_tests::store::Store;
 
 use crate::store::{self, Policy, Session, peer};
@@ -45,7 +45,7 @@ impl Service for Keeper {
         Ok(self.policy.connect(peer).await?.with_trusted_proxy(true))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         assert_eq!((Arc::strong_count(&self.kept), &peer.place), (1, &Place::none()), "the place is free");
         self.policy.ended(peer, report);
     }
@@ -82,7 +82,7 @@ const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
 
 #[test]
 fn it_ends_wherever_it_waits() {
-    let tls = Config::new().with_starttls(true);
+    let tls = ServerConfig::new().with_starttls(true);
     for (policy, said) in [
         (Policy::new(Store::fixture()), ""),
         (Policy::new(Store::fixture()), "USER mrose\r\nPASS tans"),
@@ -111,7 +111,7 @@ fn nothing_is_said_where_the_service_is_asked_again() {
     for (answers, said, replies) in
         [(0, "", 0), (1, "XCLIENT ADDR=192.0.2.7\r\n", 1), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n", 3)]
     {
-        let policy = Policy::new(Store::fixture()).with_config(Config::new().with_starttls(true));
+        let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
         let keeper = Keeper { answers, ..Keeper::new(policy) };
         let wire = Wire::new([said.into(), "ClientHello".into()]);
         wire.state().pauses_pend = true;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io::ErrorKind;
 
-use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::server::{Close, Limits, ServerConfig};
 use pop3_tests::store::{Fault, Store};
 
 use crate::store::Policy;
@@ -70,7 +70,7 @@ fn a_client_that_takes_a_little_at_a_time_is_served() {
     // Each piece takes nearly as long as a client may be silent.
     wire.state().writing = Writing::Takes(Duration::from_secs(20));
     let limits = Limits::new().with_idle_timeout(Duration::from_secs(21));
-    let policy = policy.with_config(Config::new().with_limits(limits));
+    let policy = policy.with_config(ServerConfig::new().with_limits(limits));
     policy.serve(&wire);
     let (_, close, _, totals) = policy.report();
     assert_eq!((close, totals.retrieved, totals.removed), (Close::Quit, 1, 1));

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, Error, Mechanism, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, Mechanism, Security};
 use pop3_driver::{Transport as _, wait};
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Instant, MessageNumber};
 
 use crate::dropped::drop_after;
@@ -14,7 +14,7 @@ fn logged_in() -> (Client<Halting>, Halting) {
     let transport = Halting::default();
     transport.state().outgoing.extend(b"+OK hi\r\n");
     let deadline = transport.now().after(Duration::from_secs(60));
-    let client = Client::open(transport.clone(), &Security::TrustedPlaintext, Options::new(), deadline);
+    let client = Client::open(transport.clone(), &Security::TrustedPlaintext, ClientOptions::new(), deadline);
     let mut client = wait(client).expect("a greeting");
     wait(client.login(b"mrose", b"tanstaaf")).expect("the password is right");
     transport.state().lines.clear();
@@ -66,7 +66,7 @@ fn a_server_out_of_step_is_handed_to_nobody() {
     watched.state().outgoing.extend(b"+OK\r\n");
     wait(client.noop()).expect("a reply");
     let error = wait(client.into_transport()).expect_err("more has come than was asked for");
-    assert!(matches!(error, Error::Protocol(ProtocolError::Unsolicited(_))), "{error:?}");
+    assert!(matches!(error, ClientError::Protocol(ProtocolError::Unsolicited(_))), "{error:?}");
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn a_login_that_was_dropped_is_handed_to_nobody() {
     let transport = Halting::default();
     transport.state().outgoing.extend(b"+OK hi\r\n");
     let deadline = transport.now().after(Duration::from_secs(60));
-    let client = Client::open(transport.clone(), &Security::TrustedPlaintext, Options::new(), deadline);
+    let client = Client::open(transport.clone(), &Security::TrustedPlaintext, ClientOptions::new(), deadline);
     let mut client = wait(client).expect("a greeting");
     wait(client.capabilities()).expect("a list");
     let credentials = Credentials::new("mrose").with_password("tanstaaf");
     assert!(drop_after(8, client.authenticate(Mechanism::Plain, &credentials)).is_none());
     let error = wait(client.into_transport()).expect_err("the exchange can't be taken up");
-    assert!(matches!(error, Error::Interrupted), "{error:?}");
+    assert!(matches!(error, ClientError::Interrupted), "{error:?}");
 }

@@ -1,9 +1,9 @@
 //! The hashes of SCRAM: where they are computed, and how many a server may ask for.
 
-use pop3_driver::client::{Error, LoginPolicy, Mechanism};
+use pop3_driver::client::{ClientError, LoginPolicy, Mechanism};
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::{Base64, encode_base64};
-use pop3_sasl::client::Error as ExchangeError;
+use pop3_sasl::client::ExchangeError;
 
 use crate::logins::{client, fred, honest};
 
@@ -36,7 +36,7 @@ fn a_server_that_asks_for_too_many_iterations_gets_no_proof() {
 
     let (mut greedy, wire) = client("SASL SCRAM-SHA-256", one_more);
     let failed = wait(greedy.login_with(&fred(), &policy));
-    assert!(matches!(failed, Err(Error::Exchange(ExchangeError::Iterations))), "{failed:?}");
+    assert!(matches!(failed, Err(ClientError::Exchange(ExchangeError::Iterations))), "{failed:?}");
     let lines = wire.lines();
     // The first message went, and nothing made with the password.
     let words: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();

@@ -1,8 +1,8 @@
 //! Logins at a server that says whatever it likes, and knows no password.
 
-use pop3_driver::client::{Credentials, LoginPolicy, Mechanism, Options, Security};
+use pop3_driver::client::{ClientOptions, Credentials, LoginPolicy, Mechanism, Security};
 use pop3_driver::{LoginMethod, wait};
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, encode_base64};
 use proptest::prelude::*;
 
@@ -101,7 +101,7 @@ proptest! {
             Some(format!("{said}\r\n"))
         });
         let security = if plaintext { Security::Plaintext } else { Security::TrustedPlaintext };
-        let options = Options::new().with_config(Config::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
         let mut client = open_with(&wire, &security, options);
         let credentials = Credentials::new(USER);
         let credentials = if token { credentials.with_token(TOKEN) } else { credentials.with_password(PASSWORD) };

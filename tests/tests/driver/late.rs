@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
-use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::server::{Close, Limits, ServerConfig};
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -19,7 +19,7 @@ const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store does not answer, try agai
 /// A policy whose store hangs at this place, and is given up after 10 seconds.
 fn hanging(place: Place) -> Policy {
     let limits = Limits::new().with_store_timeout(Duration::from_secs(10));
-    Policy::new(Store::fixture()).with_config(Config::new().with_limits(limits)).waiting(place)
+    Policy::new(Store::fixture()).with_config(ServerConfig::new().with_limits(limits)).waiting(place)
 }
 
 /// The store answers from here on.

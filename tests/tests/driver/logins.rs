@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_driver::client::{Client, Credentials, Error, LoginPolicy, Options, Security};
+use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, LoginPolicy, Security};
 use pop3_driver::{LoginMethod, Transport as _, wait};
 
 use crate::sasl_server::{Change, PASSWORD, USER, sasl_server};
@@ -12,20 +12,20 @@ use crate::wire::Wire;
 pub(crate) const ALL: &str = "SASL PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 EXTERNAL \
                               ANONYMOUS XOAUTH2 OAUTHBEARER\r\nUSER";
 
-pub(crate) fn open_with(wire: &Wire, security: &Security, options: Options) -> Client<Wire> {
+pub(crate) fn open_with(wire: &Wire, security: &Security, options: ClientOptions) -> Client<Wire> {
     let deadline = wire.now().after(Duration::from_secs(60));
     wait(Client::open(wire.clone(), security, options, deadline)).expect("a greeting")
 }
 
 /// A client on a line that may carry passwords.
-pub(crate) fn open(wire: &Wire, options: Options) -> Client<Wire> {
+pub(crate) fn open(wire: &Wire, options: ClientOptions) -> Client<Wire> {
     open_with(wire, &Security::TrustedPlaintext, options)
 }
 
 /// A client with a server that has these capabilities and changes what it says.
 pub(crate) fn client(capabilities: &'static str, change: Change) -> (Client<Wire>, Wire) {
     let wire = Wire::talking("+OK <1.2@h>\r\n", sasl_server(capabilities, change));
-    (open(&wire, Options::new()), wire)
+    (open(&wire, ClientOptions::new()), wire)
 }
 
 pub(crate) fn honest(line: &str) -> String {
@@ -36,7 +36,10 @@ pub(crate) fn fred() -> Credentials {
     Credentials::new(USER).with_password(PASSWORD)
 }
 
-pub(crate) fn login(client: &mut Client<Wire>, credentials: &Credentials) -> Result<LoginMethod, Error> {
+pub(crate) fn login(
+    client: &mut Client<Wire>,
+    credentials: &Credentials,
+) -> Result<LoginMethod, ClientError> {
     wait(client.login_with(credentials, &LoginPolicy::default()))
 }
 

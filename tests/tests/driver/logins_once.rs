@@ -1,16 +1,16 @@
 //! A login sends its password or token once, and never in a way that shows more than the one that failed.
 
-use pop3_driver::client::{Credentials, Error, LoginPolicy, Mechanism, Options};
+use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy, Mechanism};
 use pop3_driver::{LoginMethod, wait};
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, Quirk};
 
 use crate::logins::{fred, open};
 use crate::sasl_server::{PASSWORD, TOKEN, USER, sasl_server};
 use crate::wire::Wire;
 
-fn strict() -> Options {
-    Options::new().with_config(Config::default().with_strict(true))
+fn strict() -> ClientOptions {
+    ClientOptions::new().with_config(ClientConfig::default().with_strict(true))
 }
 
 /// How often the secret is in what was sent, as it is or in base64.
@@ -68,7 +68,7 @@ fn a_password_or_token_is_sent_once_whatever_the_server_answers() {
                     Some("*" | "PASS") => Some("-ERR no\r\n".to_owned()),
                     _ => behind.map(str::to_owned),
                 });
-                let mut client = open(&wire, Options::new());
+                let mut client = open(&wire, ClientOptions::new());
                 let result = wait(client.login_with(&credentials, &LoginPolicy::default()));
                 let lines = wire.lines();
                 assert!(result.is_err(), "{lines:?}");
@@ -88,7 +88,7 @@ fn secrets_wait_for_the_challenge_unless_wanted_in_the_line() {
             if mechanism == Mechanism::Plain { fred() } else { Credentials::new(USER).with_token(TOKEN) };
         for early in [false, true] {
             let wire = Wire::talking("+OK\r\n", sasl_server("SASL PLAIN XOAUTH2 OAUTHBEARER", str::to_owned));
-            let mut client = open(&wire, Options::new().with_initial_response(early));
+            let mut client = open(&wire, ClientOptions::new().with_initial_response(early));
             wait(client.authenticate(mechanism, &credentials)).expect("all is right");
             let auth = wire.lines().into_iter().find(|line| line.starts_with("AUTH")).expect("a login");
             assert_eq!(auth == format!("AUTH {mechanism}"), !early, "{auth}");
@@ -121,7 +121,7 @@ fn an_initial_response_that_is_asked_for_again_is_sent_again() {
         const LIST: &str = "SASL PLAIN SCRAM-SHA-256 XOAUTH2 OAUTHBEARER ANONYMOUS EXTERNAL";
         for empty in ["+ ", "+", "+ go ahead"] {
             let wire = before_rfc_5034(LIST, empty);
-            let mut client = open(&wire, Options::new().with_initial_response(true));
+            let mut client = open(&wire, ClientOptions::new().with_initial_response(true));
             wait(client.authenticate(mechanism, &credentials)).expect("it is asked for");
             assert!(client.quirks().contains(&Quirk::InitialResponseIgnored), "{mechanism} {empty}");
             wait(client.noop()).expect("both are in step");
@@ -132,10 +132,10 @@ fn an_initial_response_that_is_asked_for_again_is_sent_again() {
     }
     // What it answers then is the server's verdict.
     let wire = before_rfc_5034("SASL PLAIN\r\nUSER", "+ ");
-    let mut client = open(&wire, Options::new().with_initial_response(true));
+    let mut client = open(&wire, ClientOptions::new().with_initial_response(true));
     let wrong = Credentials::new(USER).with_password("wrong");
     let failed = wait(client.login_with(&wrong, &LoginPolicy::default()));
-    assert!(matches!(failed, Err(Error::Refused(_))), "{failed:?}");
+    assert!(matches!(failed, Err(ClientError::Refused(_))), "{failed:?}");
     assert_eq!(verbs(&wire).len(), 1);
 }
 
@@ -147,7 +147,7 @@ fn a_refused_secret_in_the_line_is_not_sent_in_another_form() {
             let wire = Wire::talking("+OK\r\n", move |line| {
                 if line.starts_with("AUTH") { Some(refusal.to_owned()) } else { server(line) }
             });
-            let mut client = open(&wire, Options::new().with_initial_response(true));
+            let mut client = open(&wire, ClientOptions::new().with_initial_response(true));
             wait(client.login_with(&fred(), &LoginPolicy::default())).expect_err("it is refused");
             assert_eq!(verbs(&wire).len(), 1, "{:?}", verbs(&wire));
             assert_eq!(shown(&wire, PASSWORD), 1);
@@ -182,20 +182,20 @@ fn pass_follows_auth_where_it_reveals_no_more() {
         ("SASL SCRAM-SHA-256\r\nUSER", "-ERR [AUTH] no", &["AUTH SCRAM-SHA-256"]),
     ] {
         let wire = refusing(list, "AUTH", refusal);
-        let mut client = open(&wire, Options::new());
+        let mut client = open(&wire, ClientOptions::new());
         let result = wait(client.login_with(&fred(), &LoginPolicy::default()));
         assert_eq!(verbs(&wire), expected, "{list} {refusal}");
         match result {
             Ok(method) => assert_eq!(method, LoginMethod::User),
-            Err(Error::Refused(refusal)) => assert!(refusal.before_credentials && !refusal.unoffered),
+            Err(ClientError::Refused(refusal)) => assert!(refusal.before_credentials && !refusal.unoffered),
             Err(error) => panic!("{error}"),
         }
     }
     // With AUTH-RESP-CODE the server tells that SCRAM was not refused for the credentials; PASS shows more.
     let list = ["SASL SCRAM-SHA-256\r\nUSER", TELLS].concat();
     let wire = refusing(list.leak(), "AUTH", "-ERR unknown");
-    let failed = wait(open(&wire, Options::new()).login_with(&fred(), &LoginPolicy::default()));
-    assert!(matches!(failed, Err(Error::Refused(_))), "{failed:?}");
+    let failed = wait(open(&wire, ClientOptions::new()).login_with(&fred(), &LoginPolicy::default()));
+    assert!(matches!(failed, Err(ClientError::Refused(_))), "{failed:?}");
     assert_eq!(shown(&wire, PASSWORD), 0);
 }
 
@@ -204,8 +204,8 @@ fn nothing_weaker_follows_scram_that_may_be_refused_for_the_credentials() {
     for refusal in ["-ERR no", "-ERR [AUTH] no", "-ERR [SYS/TEMP] no"] {
         for list in ["SASL SCRAM-SHA-256 PLAIN LOGIN\r\nUSER", "SASL SCRAM-SHA-512 SCRAM-SHA-256 PLAIN"] {
             let wire = refusing(list, "AUTH SCRAM", refusal);
-            let failed = wait(open(&wire, Options::new()).login_with(&fred(), &LoginPolicy::default()));
-            assert!(matches!(failed, Err(Error::Refused(_))), "{list} {refusal}: {failed:?}");
+            let failed = wait(open(&wire, ClientOptions::new()).login_with(&fred(), &LoginPolicy::default()));
+            assert!(matches!(failed, Err(ClientError::Refused(_))), "{list} {refusal}: {failed:?}");
             assert!(verbs(&wire).iter().all(|line| line.starts_with("AUTH SCRAM")), "{:?}", verbs(&wire));
             assert_eq!(shown(&wire, PASSWORD), 0);
         }
@@ -219,8 +219,8 @@ fn a_refusal_tells_whether_the_mechanism_is_offered() {
         [("SASL PLAIN\r\nUSER", true), ("SASL SCRAM-SHA-256", false), ("USER", true), ("", false)]
     {
         let wire = refusing(list, "AUTH", "-ERR unknown");
-        let failed = wait(open(&wire, Options::new()).authenticate(Mechanism::ScramSha256, &fred()));
-        let Err(Error::Refused(refusal)) = failed else { panic!("{failed:?}") };
+        let failed = wait(open(&wire, ClientOptions::new()).authenticate(Mechanism::ScramSha256, &fred()));
+        let Err(ClientError::Refused(refusal)) = failed else { panic!("{failed:?}") };
         assert_eq!(
             (refusal.unoffered, refusal.mechanism),
             (unoffered, Some(Mechanism::ScramSha256)),

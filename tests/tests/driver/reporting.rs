@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::server::{
-    Entrance, Peer, Place, Report, Service, SessionId, WELCOME_TIMEOUT, Welcome, admit, serve,
+    Entrance, Peer, Place, Service, SessionId, SessionReport, WELCOME_TIMEOUT, Welcome, admit, serve,
 };
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
@@ -67,7 +67,7 @@ impl Service for House {
         self.policy.connect(peer).await
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(ToString::to_string);
         assert_eq!(peer.place, Place::none());
         self.told.lock().unwrap().push((peer.session, report.close, error, report.panicked));

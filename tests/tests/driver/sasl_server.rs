@@ -2,7 +2,9 @@
 
 use pop3_proto::{Base64, encode_base64};
 use pop3_sasl::scram::Keys;
-use pop3_sasl::server::{Answer, Exchange, Question, Setup, Step, TokenRefusal, TokenStatus};
+use pop3_sasl::server::{
+    Decision, ExchangeStep, Question, ServerExchange, ServerSetup, TokenRefusal, TokenStatus,
+};
 use pop3_sasl::{Mechanism, Nonce};
 
 /// The user, the password and the token.
@@ -18,7 +20,7 @@ pub(crate) fn sasl_server(
     capabilities: &'static str,
     change: Change,
 ) -> impl FnMut(&str) -> Option<String> + Send + 'static {
-    let mut exchange: Option<Exchange> = None;
+    let mut exchange: Option<ServerExchange> = None;
     move |line| {
         if let Some(mut running) = exchange.take() {
             if line == "*" {
@@ -35,9 +37,9 @@ pub(crate) fn sasl_server(
             ("AUTH", Some(name), initial) => {
                 let mechanism = Mechanism::parse(name.as_bytes()).expect("a mechanism that is known");
                 let nonce = Nonce::from_text("servers").expect("a nonce");
-                let setup = Setup::new(nonce, "0123456789abcdef")
+                let setup = ServerSetup::new(nonce, "0123456789abcdef")
                     .with_token_refusal(TokenRefusal::new(TokenStatus::InvalidToken));
-                let mut begun = Exchange::new(mechanism, setup);
+                let mut begun = ServerExchange::new(mechanism, setup);
                 let initial = initial.map(|text| match text {
                     "=" => Vec::new(),
                     text => Base64::parse(text.as_bytes()).expect("base64").decode().expose().clone(),
@@ -51,10 +53,15 @@ pub(crate) fn sasl_server(
     }
 }
 
-fn follow(mut running: Exchange, mut step: Step, exchange: &mut Option<Exchange>, change: Change) -> String {
+fn follow(
+    mut running: ServerExchange,
+    mut step: ExchangeStep,
+    exchange: &mut Option<ServerExchange>,
+    change: Change,
+) -> String {
     loop {
         step = match step {
-            Step::Challenge(octets) => {
+            ExchangeStep::Challenge(octets) => {
                 *exchange = Some(running);
                 let text = encode_base64(octets.expose());
                 let line = format!("+ {}", core::str::from_utf8(text.expose()).expect("ASCII"));
@@ -64,14 +71,14 @@ fn follow(mut running: Exchange, mut step: Step, exchange: &mut Option<Exchange>
                 }
                 return format!("{line}\r\n");
             }
-            Step::Ask(question) => running.answer(answer(&question)).expect("the caller's turn"),
-            Step::Done(_) => return format!("{}\r\n", change("+OK in")),
-            Step::Fail(_) => return format!("{}\r\n", change("-ERR [AUTH] no")),
+            ExchangeStep::Ask(question) => running.answer(answer(&question)).expect("the caller's turn"),
+            ExchangeStep::Done(_) => return format!("{}\r\n", change("+OK in")),
+            ExchangeStep::Fail(_) => return format!("{}\r\n", change("-ERR [AUTH] no")),
         };
     }
 }
 
-fn answer(question: &Question) -> Answer {
+fn answer(question: &Question) -> Decision {
     let granted = match question {
         Question::Password { name, password, .. } => {
             name == USER && password.same_octets(PASSWORD.as_bytes())
@@ -79,12 +86,12 @@ fn answer(question: &Question) -> Answer {
         Question::CramMd5(digest) => digest.name() == USER && digest.prove(PASSWORD.as_bytes()),
         Question::Keys { name, hash, .. } => {
             let keys = Keys::derive(*hash, PASSWORD.as_bytes(), b"saltsaltsalt", 4096).expect("good numbers");
-            return Answer::Keys((name == USER).then_some(keys));
+            return Decision::Keys((name == USER).then_some(keys));
         }
         Question::Token { token, .. } => token.same_octets(TOKEN.as_bytes()),
         Question::Certificate { .. } | Question::Anonymous { .. } => {
-            return Answer::GrantedAs(USER.to_owned());
+            return Decision::GrantedAs(USER.to_owned());
         }
     };
-    if granted { Answer::Granted } else { Answer::Refused }
+    if granted { Decision::Granted } else { Decision::Refused }
 }

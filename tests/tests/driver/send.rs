@@ -3,11 +3,11 @@
 use core::cell::Cell;
 use std::io;
 
-use pop3_driver::backend::{Admission, Backend, Context, Credentials, Message};
-use pop3_driver::server::{Entrance, Peer, Report, Service, TakenOver, Welcome, admit, serve};
+use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt, StoredMessage};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, TakenOver, Welcome, admit, serve};
 use pop3_driver::tls::TlsInfo;
 use pop3_driver::{Stop, Transport, wait};
-use pop3_proto::server::{Close, Config, Extent};
+use pop3_proto::server::{Close, Extent, ServerConfig};
 use pop3_proto::{Deletions, Instant, MessageNumber, Rejection};
 
 use crate::store::peer;
@@ -61,9 +61,9 @@ impl Transport for Odd {
 impl Backend for OddStore {
     type Message = Self;
 
-    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
+    async fn authenticate(&mut self, _: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
         self.0.set(1);
-        Ok(pop3_proto::Maildrop::new().into())
+        Ok(pop3_proto::Snapshot::new().into())
     }
 
     async fn fetch(&mut self, _: MessageNumber, _: Extent, _: &Context) -> Result<Self, Rejection> {
@@ -75,7 +75,7 @@ impl Backend for OddStore {
     }
 }
 
-impl Message for OddStore {
+impl StoredMessage for OddStore {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         Ok(&[])
     }
@@ -87,10 +87,10 @@ impl Service for OddService {
     type Backend = OddStore;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<OddStore>, Rejection> {
-        Ok(Welcome::new(Config::new().into(), OddStore(Cell::new(0))).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::new().into(), OddStore(Cell::new(0))).with_trusted(true))
     }
 
-    fn ended(&self, _: &Peer, report: &Report) {
+    fn ended(&self, _: &Peer, report: &SessionReport) {
         self.0.lock().expect("no panic").push(report.close);
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
-use pop3_proto::server::{Close, Config, Limits};
+use pop3_proto::server::{Close, Limits, ServerConfig};
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -97,7 +97,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
 // 2595-4.20, SEC-10
 #[test]
 fn a_handshake_that_fails_ends_the_session() {
-    let config = || Config::new().with_starttls(true);
+    let config = || ServerConfig::new().with_starttls(true);
     for (incoming, fault) in [
         (Incoming::Silence, "TLS handshake: timed out"),
         (Incoming::Fault(std::io::ErrorKind::InvalidData), "TLS handshake: invalid data"),
@@ -121,7 +121,7 @@ fn a_handshake_that_fails_ends_the_session() {
 // 2595-4.12, 2595-4.16
 #[test]
 fn what_came_before_tls_is_gone_after_it() {
-    let policy = Policy::new(Store::fixture()).with_config(Config::new().with_starttls(true));
+    let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
     let wire = Wire::new([
         "STLS\r\nUSER mrose\r\nPASS tanstaaf\r\n".into(),
         "the handshake".into(),

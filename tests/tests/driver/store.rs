@@ -7,9 +7,9 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pop3_driver::Stop;
-use pop3_driver::backend::{Admission, Backend, Context as CallContext, Credentials, Message};
-use pop3_driver::server::{Entrance, Peer, Report, Service, Welcome, serve};
-use pop3_proto::server::{Close, Config, Extent, Totals};
+use pop3_driver::backend::{Admission, Backend, Context as CallContext, LoginAttempt, StoredMessage};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
+use pop3_proto::server::{Close, Extent, ServerConfig, SessionTotals};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 use pop3_tests::store::Store;
 
@@ -33,14 +33,14 @@ pub(crate) struct Seen {
     pub(crate) open: usize,
     /// What the last call was told.
     pub(crate) context: Option<CallContext>,
-    pub(crate) reports: Vec<(Option<String>, Close, Option<String>, Totals)>,
+    pub(crate) reports: Vec<(Option<String>, Close, Option<String>, SessionTotals)>,
 }
 
 /// A policy, its store, and what was seen of its sessions. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     seen: Arc<Mutex<Seen>>,
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: Arc<ServerConfig>,
     pub(crate) refuses: bool,
     /// Whether a good login is answered by a take-over.
     pub(crate) hands_over: bool,
@@ -63,7 +63,7 @@ impl Policy {
         let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
         Self {
             seen: Arc::new(Mutex::new(seen)),
-            config: Arc::new(Config::new()),
+            config: Arc::new(ServerConfig::new()),
             refuses: false,
             hands_over: false,
         }
@@ -74,7 +74,7 @@ impl Policy {
         self
     }
 
-    pub(crate) fn with_config(self, config: Config) -> Self {
+    pub(crate) fn with_config(self, config: ServerConfig) -> Self {
         Self { config: config.into(), ..self }
     }
 
@@ -94,7 +94,7 @@ impl Policy {
     }
 
     /// The one report there is.
-    pub(crate) fn report(&self) -> (Option<String>, Close, Option<String>, Totals) {
+    pub(crate) fn report(&self) -> (Option<String>, Close, Option<String>, SessionTotals) {
         let mut seen = self.seen();
         assert_eq!((seen.reports.len(), seen.open), (1, 0));
         seen.reports.remove(0)
@@ -121,7 +121,7 @@ impl Service for Policy {
         Ok(Welcome::new(Arc::clone(&self.config), Session(self.clone())).with_trusted(true))
     }
 
-    fn ended(&self, _peer: &Peer, report: &Report) {
+    fn ended(&self, _peer: &Peer, report: &SessionReport) {
         let error = report.error.as_ref().map(ToString::to_string);
         self.seen().reports.push((report.user.clone(), report.close, error, report.totals));
     }
@@ -132,7 +132,7 @@ impl Backend for Session {
 
     async fn authenticate(
         &mut self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         context: &CallContext,
     ) -> Result<Admission, Rejection> {
         self.0.seen().context = Some(context.clone());
@@ -172,7 +172,7 @@ impl Drop for Session {
     }
 }
 
-impl Message for Content {
+impl StoredMessage for Content {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         self.service.pass(Place::Chunk).await;
         let end = self.octets.len().min(self.given + self.chunk);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pop3_proto::server::{Config, Language, Limits, State, Utf8};
+use pop3_proto::server::{Language, Limits, ServerConfig, ServerState, Utf8};
 use pop3_proto::{Capability, Channel, encode_base64};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::Server;
@@ -47,7 +47,7 @@ fn settings() -> impl Iterator<Item = Setting> {
 impl Setting {
     fn server(self) -> Server {
         let limits = Limits::new().with_bad_commands_before_login(99).with_bad_commands(99);
-        let mut config = Config::new().with_starttls(self.starttls).with_auth_listing(self.listing);
+        let mut config = ServerConfig::new().with_starttls(self.starttls).with_auth_listing(self.listing);
         config = config.with_last(self.last).with_limits(limits);
         if let Some(user) = self.utf8 {
             config = config.with_utf8(Utf8::new(user));
@@ -103,7 +103,7 @@ fn behind_the_login(setting: Setting) -> Option<Server> {
     }
     let lines = if by_password { "USER mrose\r\nPASS tanstaaf" } else { APOP };
     server.say(lines);
-    (server.connection().session().state() == State::Transaction).then_some(server)
+    (server.connection().session().state() == ServerState::Transaction).then_some(server)
 }
 
 const BEFORE: [Way; 5] = [at_the_start, behind_user, behind_utf8, behind_stls, behind_a_refusal];
@@ -212,7 +212,7 @@ fn behind_the_login_the_same_is_announced_but_for_stls() {
 
 #[test]
 fn xclient_is_announced_by_the_greeting_and_taken_once() {
-    let mut server = Server::behind_proxy(Store::fixture(), Config::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
     assert!(String::from_utf8(server.take()).expect("text").starts_with("+OK [XCLIENT] "));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("+OK"));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));

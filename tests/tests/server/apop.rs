@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{Answer, ClaimProof, Config, Connection, Request, State, Step};
+use pop3_proto::server::{
+    Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerState, ServerStep,
+};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
@@ -14,7 +16,7 @@ const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
 const GOOD: &str = "APOP mrose c4c9334bac560ecc979e58001b3e22fb";
 
 fn new(channel: Channel) -> Server {
-    let config = Config::new().with_starttls(true);
+    let config = ServerConfig::new().with_starttls(true);
     Server::with(Store::fixture(), config, channel, Some(TIMESTAMP))
 }
 
@@ -33,7 +35,7 @@ fn the_digest_of_the_greetings_timestamp_logs_in() {
 // 1939-7.32
 #[test]
 fn without_a_timestamp_there_is_no_apop() {
-    let config = Config::new().with_greeting("hello <1.2@h> there");
+    let config = ServerConfig::new().with_greeting("hello <1.2@h> there");
     let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
     assert!(!server.take().contains(&b'<'));
     assert!(server.say(GOOD).starts_with("-ERR "));
@@ -48,7 +50,7 @@ fn no_timestamp_breaks_the_greeting() {
     for bad in ["<a@b>\r\n+OK", "a@b", "<a b@c>", "", &format!("<a{}", &longest[1..])] {
         assert_eq!(Timestamp::parse(bad.as_bytes()), None, "{bad}");
     }
-    let config = Config::new().with_greeting("x".repeat(600));
+    let config = ServerConfig::new().with_greeting("x".repeat(600));
     let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, Some(&longest));
     let greeting = server.take();
     check_line(&greeting).unwrap();
@@ -81,7 +83,7 @@ fn what_is_no_digest_is_refused() {
         server.take();
         assert!(server.say(line).starts_with("-ERR "), "{line}");
         assert_eq!(server.asked(), [], "{line}");
-        assert_eq!(server.connection().session().state(), State::Authorization);
+        assert_eq!(server.connection().session().state(), ServerState::Authorization);
     }
 }
 
@@ -118,10 +120,10 @@ fn timestamps_differ_as_their_random_octets_do() {
 fn the_store_knows_how_the_name_was_proved() {
     for (line, has_password) in [("USER mrose\r\nPASS tanstaaf", true), (GOOD, false)] {
         let timestamp = Timestamp::parse(TIMESTAMP.as_bytes());
-        let mut core = Connection::new(Config::new().into(), Channel::Tls, timestamp, START);
+        let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, timestamp, START);
         let line = format!("{line}\r\n");
         let (mut input, mut out) = (Input::new(line.as_bytes()), BytesMut::new());
-        let Step::Ask(Request::Authenticate(login)) = core.poll(START, &mut input, &mut out) else {
+        let ServerStep::Ask(Request::Authenticate(login)) = core.poll(START, &mut input, &mut out) else {
             panic!("credentials are to be checked");
         };
         match login.proof {
@@ -133,7 +135,9 @@ fn the_store_knows_how_the_name_was_proved() {
         }
         let length = out.len();
         core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();
-        let Step::Pause(until) = core.poll(START, &mut input, &mut out) else { panic!("it is held back") };
+        let ServerStep::Pause(until) = core.poll(START, &mut input, &mut out) else {
+            panic!("it is held back")
+        };
         let _ = core.poll(until, &mut input, &mut out);
         assert!(out[length..].starts_with(b"-ERR [AUTH] "));
         Watch::server(Channel::Tls, line.as_bytes(), &out);

@@ -1,8 +1,8 @@
 //! The mechanisms of AUTH over the wire, with the examples of the RFCs, by the core and `pop3-sasl`.
 
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Rejection, encode_base64};
-use pop3_sasl::client::{self, Exchange};
+use pop3_sasl::client::{self, ClientExchange};
 use pop3_sasl::{Mechanism, Nonce};
 use pop3_tests::credentials::Proof;
 use pop3_tests::sasl::offer;
@@ -23,7 +23,7 @@ const ALL: [&str; 10] = [
 ];
 
 fn with(store: Store) -> Server {
-    let mut config = Config::new();
+    let mut config = ServerConfig::new();
     config.mechanisms = offer(&ALL);
     let mut server = Server::with(store, config, Channel::Tls, None);
     server.take();
@@ -273,10 +273,10 @@ fn faults_of_the_system_are_no_refused_logins() {
     }
 }
 
-fn exchange(mechanism: Mechanism, name: &str, password: &[u8]) -> Exchange {
+fn exchange(mechanism: Mechanism, name: &str, password: &[u8]) -> ClientExchange {
     let nonce = Nonce::from_text("rOprNGfwEbeRWgbNEkqO").unwrap();
     let credentials = client::Credentials::new(name).with_password(password);
-    Exchange::new(mechanism, &credentials, &client::Setup::new(nonce)).unwrap()
+    ClientExchange::new(mechanism, &credentials, &client::ClientSetup::new(nonce)).unwrap()
 }
 
 /// Logs in; returns the replies, and whether the client believes the server.

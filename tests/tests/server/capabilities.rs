@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, Expire, LoginDelay};
 use pop3_tests::server::Server;
 use pop3_tests::store::{Account, Store};
@@ -26,7 +26,7 @@ fn capabilities(server: &mut Server) -> BTreeSet<String> {
     set
 }
 
-fn new(config: Config, channel: Channel) -> Server {
+fn new(config: ServerConfig, channel: Channel) -> Server {
     let mut server = Server::with(Store::fixture(), config, channel, None);
     server.take();
     server
@@ -49,7 +49,7 @@ fn the_list_is_right_for_each_channel() {
         (Channel::Tls, true, &["USER"]),
         (Channel::Tls, false, &["USER"]),
     ] {
-        let mut server = new(Config::new().with_starttls(starttls), channel);
+        let mut server = new(ServerConfig::new().with_starttls(starttls), channel);
         let expected = set(&[&ALWAYS, more].concat());
         assert_eq!(capabilities(&mut server), expected, "{channel:?} {starttls}");
         // STLS is announced when it is taken, and only then.
@@ -69,7 +69,7 @@ fn the_list_is_right_for_each_channel() {
 // 2449-5.03, 2449-5.01, 2449-6.10, 2449-6.80, 2449-6.90, 2595-4.02
 #[test]
 fn what_is_announced_before_the_login_is_announced_after_it_but_for_stls() {
-    let config = Config::new()
+    let config = ServerConfig::new()
         .with_starttls(true)
         .with_expire(Expire::new(None))
         .with_login_delay(LoginDelay::new(Duration::from_secs(60)))
@@ -91,7 +91,7 @@ fn the_users_own_values_are_told_after_the_login() {
     let per_user = |mut expire: Expire, mut delay: LoginDelay| {
         expire.per_user = true;
         delay.per_user = true;
-        Config::new().with_expire(expire).with_login_delay(delay)
+        ServerConfig::new().with_expire(expire).with_login_delay(delay)
     };
     let seconds = |seconds| LoginDelay::new(Duration::from_secs(seconds));
     let config = per_user(Expire::new(Some(5)), seconds(900));
@@ -110,7 +110,7 @@ fn the_users_own_values_are_told_after_the_login() {
     let config = per_user(Expire::new(Some(5)), seconds(900));
     let after = capabilities(&mut Server::with(Store::fixture(), config, Channel::Tls, None).log_in());
     assert!(after.contains("EXPIRE 5") && after.contains("LOGIN-DELAY 900"), "{after:?}");
-    let never_kept = Config::new().with_expire(Expire::new(Some(0)));
+    let never_kept = ServerConfig::new().with_expire(Expire::new(Some(0)));
     assert!(capabilities(&mut new(never_kept, Channel::Tls)).contains("EXPIRE 0"));
 }
 
@@ -118,7 +118,7 @@ fn the_users_own_values_are_told_after_the_login() {
 #[test]
 fn the_operators_lines_can_not_break_the_list() {
     let long = "X".repeat(2000);
-    let config = Config::new()
+    let config = ServerConfig::new()
         .with_implementation(format!("a\r\n.\r\n+OK {}", "b".repeat(2000)))
         .with_capability(".")
         .with_capability("..X-DOT")
@@ -138,7 +138,7 @@ fn the_operators_lines_can_not_break_the_list() {
 // 2449-5.10: what the operator adds must not look like a standard's.
 #[test]
 fn a_tag_of_the_operators_begins_with_x() {
-    let mut config = Config::new();
+    let mut config = ServerConfig::new();
     for line in ["PIPELINING", "SASL PLAIN", "STLS", "MINE", "AX", "-X", "x-mine 1", "XYZ", "X"] {
         config = config.with_capability(line);
     }

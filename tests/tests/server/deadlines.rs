@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Accepted, Answer, Close, Config, Connection, Limits, Step};
+use pop3_proto::server::{Accepted, Answer, Close, Limits, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -103,20 +103,23 @@ fn the_clock_of_the_session_begins_with_the_login() {
 // However long the store takes to answer, the client's time begins anew with the answer.
 #[test]
 fn the_store_may_take_its_time() {
-    let mut core = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\n");
-    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Ask(_)));
+    assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Ask(_)));
     let mut now = START.after(seconds(1000));
-    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Wait), "the store has no deadline here");
+    assert!(
+        matches!(core.poll(now, &mut input, &mut out), ServerStep::Wait),
+        "the store has no deadline here"
+    );
     core.answer(Answer::Accept(Store::fixture().maildrop().into()), now, &mut out).unwrap();
     assert_eq!(core.deadline(), now.after(seconds(600)));
-    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Read));
+    assert!(matches!(core.poll(now, &mut input, &mut out), ServerStep::Read));
     let mut input = Input::new(b"QUIT\r\n");
-    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Ask(_)));
+    assert!(matches!(core.poll(now, &mut input, &mut out), ServerStep::Ask(_)));
     now = now.after(seconds(1000));
     core.answer(Answer::committed(0), now, &mut out).unwrap();
-    assert!(matches!(core.poll(now, &mut input, &mut out), Step::Close(Close::Quit)));
+    assert!(matches!(core.poll(now, &mut input, &mut out), ServerStep::Close(Close::Quit)));
     assert!(core.deadline() > now && out.ends_with(b"+OK bye\r\n"));
     Watch::server(Channel::Tls, b"USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n", &out);
 }
@@ -137,7 +140,7 @@ fn the_deadline_of_the_last_reply_lies_ahead() {
 #[test]
 fn limits_are_the_operators() {
     let limits = Limits::new().with_login_timeout(seconds(5)).with_idle_timeout(seconds(7));
-    let config = || Config::new().with_limits(limits);
+    let config = || ServerConfig::new().with_limits(limits);
     let mut server = Server::with(Store::fixture(), config(), Channel::Tls, None);
     server.advance(seconds(5));
     server.take();
@@ -149,7 +152,7 @@ fn limits_are_the_operators() {
     assert!(timed_out(&mut server));
     // Times that can't be told do not overflow.
     let limits = Limits::new().with_idle_timeout(Duration::MAX).with_failure_delay(Duration::MAX);
-    let config = Config::new().with_limits(limits);
+    let config = ServerConfig::new().with_limits(limits);
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
     server.advance(seconds(u64::MAX / 2));
     assert!(!timed_out(&mut server));
@@ -171,16 +174,19 @@ fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
 fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
     for (delay, failed_logins) in [(seconds(500), 3), (seconds(500), 1), (Duration::MAX, 3)] {
         let limits = Limits::new().with_failed_logins(failed_logins);
-        let mut core = Connection::new(Config::new().with_limits(limits).into(), Channel::Tls, None, START);
+        let mut core =
+            ServerConnection::new(ServerConfig::new().with_limits(limits).into(), Channel::Tls, None, START);
         let mut out = BytesMut::new();
         let asked = START.after(seconds(50));
         let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\nCAPA\r\n");
-        assert!(matches!(core.poll(asked, &mut input, &mut out), Step::Ask(_)));
+        assert!(matches!(core.poll(asked, &mut input, &mut out), ServerStep::Ask(_)));
         core.answer(Answer::Reject(Rejection::credentials().with_delay(delay)), asked, &mut out).unwrap();
         out.clear();
-        let Step::Pause(until) = core.poll(asked, &mut input, &mut out) else { panic!("it is held back") };
+        let ServerStep::Pause(until) = core.poll(asked, &mut input, &mut out) else {
+            panic!("it is held back")
+        };
         assert_eq!(until, START.after(seconds(60)));
-        let Step::Close(why) = core.poll(until, &mut input, &mut out) else { panic!("it is too late") };
+        let ServerStep::Close(why) = core.poll(until, &mut input, &mut out) else { panic!("it is too late") };
         assert_eq!(why, if failed_logins == 1 { Close::FailedLogins } else { Close::TimedOut });
         assert!(out.is_empty(), "{out:?}");
     }
@@ -193,31 +199,31 @@ fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
         [(0, 0, 1000), (300, 0, 1000), (300, 4000, 4000), (999, 0, 1000), (1500, 0, 1500)]
     {
         let millis = Duration::from_millis;
-        let mut connection = Connection::new(Config::new().into(), Channel::Tls, None, START);
+        let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
         let mut out = BytesMut::new();
         let asked = START.after(seconds(5));
         let mut input = Input::new(b"USER mrose\r\nPASS wrong\r\n");
-        assert!(matches!(connection.poll(asked, &mut input, &mut out), Step::Ask(_)));
+        assert!(matches!(connection.poll(asked, &mut input, &mut out), ServerStep::Ask(_)));
         let answered = asked.after(millis(took));
         let rejection = Rejection::credentials().with_delay(millis(delay));
         connection.answer(Answer::Reject(rejection), answered, &mut out).unwrap();
         out.clear();
         let step = connection.poll(answered, &mut Input::new(b""), &mut out);
-        if let Step::Pause(until) = step {
+        if let ServerStep::Pause(until) = step {
             assert_eq!(until, asked.after(millis(held)));
         } else {
-            assert!(matches!(step, Step::Read) && took >= held && out.starts_with(b"-ERR [AUTH]"));
+            assert!(matches!(step, ServerStep::Read) && took >= held && out.starts_with(b"-ERR [AUTH]"));
         }
     }
 }
 
 /// A core behind a login, at this time, with limits of the user's own.
-fn logged_in_with(config: Limits, own: Limits) -> (Connection, BytesMut) {
-    let config = Config::new().with_limits(config);
-    let mut core = Connection::new(config.into(), Channel::Tls, None, START);
+fn logged_in_with(config: Limits, own: Limits) -> (ServerConnection, BytesMut) {
+    let config = ServerConfig::new().with_limits(config);
+    let mut core = ServerConnection::new(config.into(), Channel::Tls, None, START);
     let mut out = BytesMut::new();
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
-    let Step::Ask(_) = core.poll(START, &mut Input::new(login), &mut out) else { panic!("a login") };
+    let ServerStep::Ask(_) = core.poll(START, &mut Input::new(login), &mut out) else { panic!("a login") };
     let accepted = Accepted::new(Store::fixture().maildrop()).with_limits(own);
     core.answer(Answer::Accept(accepted), START, &mut out).unwrap();
     out.clear();
@@ -239,14 +245,14 @@ fn a_user_may_have_limits_of_his_own() {
     assert_eq!(*core.session().limits(), own);
     assert_eq!(core.deadline(), START.after(seconds(1800)));
     let late = START.after(seconds(1799));
-    assert!(matches!(core.poll(late, &mut Input::new(b""), &mut out), Step::Read));
+    assert!(matches!(core.poll(late, &mut Input::new(b""), &mut out), ServerStep::Read));
     let mut long = vec![b'x'; 300];
     long.extend_from_slice(b"\r\n");
-    assert!(matches!(core.poll(late, &mut Input::new(&long), &mut out), Step::Read));
+    assert!(matches!(core.poll(late, &mut Input::new(&long), &mut out), ServerStep::Read));
     assert_eq!(&out[..], b"-ERR command line too long\r\n");
     let step = core.poll(late, &mut Input::new(b"XYZZY\r\n"), &mut out);
-    assert!(matches!(step, Step::Close(Close::BadCommands)), "{step:?}");
+    assert!(matches!(step, ServerStep::Close(Close::BadCommands)), "{step:?}");
     // Nobody else has them.
-    let other = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let other = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
     assert_eq!(*other.session().limits(), most);
 }

@@ -2,12 +2,14 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Config, Connection, Needs, OfferedMechanism, Request, Step};
-use pop3_proto::{Channel, Input, Maildrop, MechanismName, UniqueId};
+use pop3_proto::server::{
+    Answer, Needs, OfferedMechanism, Request, ServerConfig, ServerConnection, ServerStep,
+};
+use pop3_proto::{Channel, Input, MechanismName, Snapshot, UniqueId};
 use pop3_tests::START;
 
-fn maildrop() -> Maildrop {
-    let mut maildrop = Maildrop::new();
+fn maildrop() -> Snapshot {
+    let mut maildrop = Snapshot::new();
     maildrop.push(12, UniqueId::parse(b"a").unwrap());
     maildrop
 }
@@ -15,15 +17,15 @@ fn maildrop() -> Maildrop {
 /// The replies to these lines, where the store knows no request, except that the second login is accepted.
 fn replies(lines: &str) -> (String, Vec<String>) {
     let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
-    let mut config = Config::new();
+    let mut config = ServerConfig::new();
     config.mechanisms = vec![plain];
-    let mut core = Connection::new(config.into(), Channel::TrustedPlaintext, None, START);
+    let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
     let (mut input, mut out) = (Input::new(lines.as_bytes()), BytesMut::new());
     let (mut now, mut asked, mut logins) = (START, Vec::new(), 0);
     loop {
         match core.poll(now, &mut input, &mut out) {
-            Step::Ask(request) => {
+            ServerStep::Ask(request) => {
                 let shown = format!("{request:?}");
                 asked.push(shown.split([' ', '(', '{']).next().unwrap().to_owned());
                 logins += usize::from(matches!(request, Request::Authenticate(_)));
@@ -33,9 +35,9 @@ fn replies(lines: &str) -> (String, Vec<String>) {
                 };
                 core.answer(answer, now, &mut out).expect("it fits the request");
             }
-            Step::Pause(until) => now = until,
-            Step::Flush => {}
-            Step::Read | Step::Close(_) => break,
+            ServerStep::Pause(until) => now = until,
+            ServerStep::Flush => {}
+            ServerStep::Read | ServerStep::Close(_) => break,
             step => panic!("{step:?}"),
         }
     }

@@ -1,6 +1,6 @@
 //! LANG (RFC 6856 section 3): the language of what the server says.
 
-use pop3_proto::server::{Config, Language};
+use pop3_proto::server::{Language, ServerConfig};
 use pop3_proto::{Channel, Rejection, TextId};
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
@@ -10,7 +10,7 @@ fn dialect() -> Language {
 }
 
 fn with(store: Store, languages: &[Language]) -> Server {
-    let mut config = Config::new().with_starttls(true);
+    let mut config = ServerConfig::new().with_starttls(true);
     config.languages = languages.to_vec();
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, None);
     server.take();

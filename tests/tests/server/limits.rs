@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_observer::Side;
-use pop3_proto::server::{Answer, Close, Config, Connection, Limits, Request, Step};
+use pop3_proto::server::{Answer, Close, Limits, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -12,13 +12,13 @@ use pop3_tests::store::Store;
 const HIGH_WATER: usize = 32 * 1024;
 
 /// A core behind the login, with a maildrop of so many messages, and who watches it.
-fn logged_in(messages: usize) -> (Connection, Watch) {
+fn logged_in(messages: usize) -> (ServerConnection, Watch) {
     let uids: Vec<_> = (0..messages).map(|n| format!("uid-{n:064}")).collect();
     let store = Store::with(uids.iter().map(|uid| (&uid[..], &b"x\n"[..])));
-    let mut core = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
     let (mut input, mut out) = (Input::new(login), BytesMut::new());
-    let Step::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
+    let ServerStep::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
         panic!("credentials are to be checked");
     };
     core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();
@@ -32,7 +32,7 @@ fn logged_in(messages: usize) -> (Connection, Watch) {
 #[test]
 fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
     let piece = vec![b'x'; 600];
-    let new = Connection::new(Config::new().into(), Channel::Tls, None, START);
+    let new = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
     for (mut core, mut watch) in [logged_in(1), (new, Watch::new(Side::Server, Channel::Tls))] {
         let mut out = BytesMut::new();
         let _ = core.poll(START, &mut Input::new(b""), &mut out);
@@ -54,12 +54,12 @@ fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
             assert!(kept.len() < limits.command_line, "no more is to be kept than a line");
             assert_eq!(&out[..], if refused { &b"-ERR command line too long\r\n"[..] } else { b"" });
             said.extend_from_slice(&out);
-            if !matches!(step, Step::Read) {
+            if !matches!(step, ServerStep::Read) {
                 break step;
             }
             out.clear();
         };
-        assert!(matches!(step, Step::Close(Close::EndlessLine)), "{step:?}");
+        assert!(matches!(step, ServerStep::Close(Close::EndlessLine)), "{step:?}");
         assert_eq!(sent, limits.command_line + limits.discarded_line);
     }
 }
@@ -79,11 +79,11 @@ fn a_hundred_thousand_commands_are_answered_in_portions() {
     let (mut core, mut watch) = logged_in(1);
     let (mut input, mut out, mut sent) = (Input::new(&burst), BytesMut::new(), 0);
     let (mut flushes, mut seen) = (0, 0);
-    while let Step::Flush = core.poll(START, &mut input, &mut out) {
+    while let ServerStep::Flush = core.poll(START, &mut input, &mut out) {
         assert!((HIGH_WATER..HIGH_WATER + 512).contains(&out.len()), "{}", out.len());
         // Without room nothing more is taken, however often it is polled.
         let (taken, length) = (input.consumed(), out.len());
-        assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
+        assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Flush));
         assert_eq!((input.consumed(), out.len()), (taken, length));
         // Who watches gives up where too many commands are under way.
         watch.sent(Side::Client, &burst[seen..taken]);
@@ -115,9 +115,13 @@ fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
             sent.extend_from_slice(&out);
             out.clear();
             match step {
-                Step::Flush => {}
-                Step::Read => break,
-                step @ (Step::Ask(_) | Step::Wait | Step::Pause(_) | Step::StartTls | Step::Close(_)) => {
+                ServerStep::Flush => {}
+                ServerStep::Read => break,
+                step @ (ServerStep::Ask(_)
+                | ServerStep::Wait
+                | ServerStep::Pause(_)
+                | ServerStep::StartTls
+                | ServerStep::Close(_)) => {
                     panic!("{step:?}")
                 }
             }
@@ -138,14 +142,14 @@ fn a_long_listing_stops_at_the_high_water_mark_and_goes_on() {
 fn nothing_is_read_while_a_listing_is_under_way() {
     let (mut core, _) = logged_in(20_000);
     let (mut input, mut out) = (Input::new(b"LIST\r\nDELE 20000\r\nSTAT\r\n"), BytesMut::new());
-    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Flush));
+    assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Flush));
     assert_eq!(input.rest(), b"DELE 20000\r\nSTAT\r\n");
 }
 
 #[test]
 fn the_smallest_high_water_mark_is_one_reply() {
     for high_water in [0, 1] {
-        let config = Config::new().with_limits(Limits::new().with_high_water(high_water));
+        let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
         let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
         let sent = server.say("STAT\r\nLIST\r\nRETR 2\r\nSTAT\r\nQUIT");
         assert_eq!(sent.lines().count(), 1 + 5 + 7 + 1 + 1);

@@ -1,7 +1,7 @@
 //! Command lines: what is one, what is not, and that each gets one reply.
 
-use pop3_proto::server::{Close, Config, Limits};
-use pop3_proto::{Channel, Rejection, server::State};
+use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_proto::{Channel, Rejection, server::ServerState};
 use pop3_tests::model::check_line;
 use pop3_tests::server::Server;
 use pop3_tests::store::{Fault, Store};
@@ -28,7 +28,7 @@ fn is_negative(reply: &str) -> bool {
 fn the_server_speaks_first_in_one_line() {
     let mut server = Server::new(Store::fixture());
     assert_eq!(server.take(), b"+OK POP3 server ready\r\n");
-    let long = Config::new().with_greeting("x\r\n-ERR \u{1b}é".repeat(400));
+    let long = ServerConfig::new().with_greeting("x\r\n-ERR \u{1b}é".repeat(400));
     let mut server = Server::with(Store::fixture(), long, Channel::Plaintext, None);
     let greeting = server.take();
     assert!((500..=512).contains(&greeting.len()));
@@ -40,7 +40,7 @@ fn the_server_speaks_first_in_one_line() {
 fn no_text_looks_like_a_response_code() {
     // Nor behind what is left out of it.
     for greeting in [" [IN-USE] hello", "\u{1}[IN-USE] hello", "<[IN-USE] hello", "\u{e9} [[IN-USE] hello"] {
-        let config = Config::new().with_greeting(greeting);
+        let config = ServerConfig::new().with_greeting(greeting);
         let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
         assert_eq!(server.take(), b"+OK IN-USE] hello\r\n", "{greeting}");
     }
@@ -219,7 +219,7 @@ fn control_octets_are_refused_wherever_they_stand() {
         server.take();
         let reply = String::from_utf8(server.send(&[line, &b"\r\n"[..]].concat())).unwrap();
         assert!(is_negative(&reply), "{}: {reply:?}", line.escape_ascii());
-        assert_eq!(server.connection().session().state(), State::Authorization);
+        assert_eq!(server.connection().session().state(), ServerState::Authorization);
     }
     for line in [&b"PASS tanstaaf\0"[..], b"PASS tanstaaf\0x", b"PASS tanstaaf\r", b"PASS \ttanstaaf"] {
         let mut server = Server::new(Store::fixture());
@@ -310,7 +310,7 @@ fn each_command_of_a_burst_gets_its_reply_in_order() {
 #[test]
 fn too_many_bad_commands_end_the_session() {
     let limits = Limits::new().with_bad_commands_before_login(4).with_bad_commands(6);
-    let config = Config::new().with_limits(limits);
+    let config = ServerConfig::new().with_limits(limits);
     let new = || Server::with(Store::fixture(), config.clone(), Channel::TrustedPlaintext, None);
     // Unknown ones, malformed ones, ones for the other state, and a mixture.
     for lines in [&["X"][..], &["RETR"], &["USER a\0"], &["STAT"], &["X", "", "NOOP", "USER"]] {

@@ -1,6 +1,6 @@
 //! STAT, LIST and UIDL.
 
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Channel, dots};
 use pop3_tests::server::Server;
 use pop3_tests::store::{Store, awkward, content};
@@ -81,7 +81,7 @@ fn mail_that_arrives_during_the_session_is_not_in_it() {
 fn last_is_answered_only_if_wished_for() {
     let mut server = Server::logged_in(Store::fixture());
     assert!(server.say("LAST").starts_with("-ERR "));
-    let config = Config::new().with_last(true);
+    let config = ServerConfig::new().with_last(true);
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
     assert_eq!(server.say("LAST"), "+OK 0\r\n");
     server.say("RETR 2");

@@ -1,7 +1,7 @@
 //! Calls that do not fit the state: refused, and nothing is changed by them.
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, Config, Connection, Step};
+use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -24,23 +24,23 @@ fn answers() -> Vec<Answer> {
 }
 
 /// A core after some input, its requests answered as the list says.
-fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (Connection, BytesMut) {
-    let mut config = Config::new().with_starttls(true);
+fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (ServerConnection, BytesMut) {
+    let mut config = ServerConfig::new().with_starttls(true);
     config.mechanisms = offer(&["X"]);
-    let mut core = Connection::new(config.into(), Channel::TrustedPlaintext, None, START);
+    let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
     let (sent, mut input, mut out) = (input, Input::new(input), BytesMut::new());
     let mut answers = answers.into_iter();
     loop {
         match core.poll(START, &mut input, &mut out) {
-            Step::Ask(_) | Step::Wait => match answers.next() {
+            ServerStep::Ask(_) | ServerStep::Wait => match answers.next() {
                 Some(answer) => core.answer(answer, START, &mut out).unwrap(),
                 None => break,
             },
-            Step::Pause(until) => {
+            ServerStep::Pause(until) => {
                 let _ = core.poll(until, &mut input, &mut out);
             }
-            Step::Read | Step::Flush | Step::StartTls | Step::Close(_) => break,
+            ServerStep::Read | ServerStep::Flush | ServerStep::StartTls | ServerStep::Close(_) => break,
         }
     }
     if !body.is_empty() {
@@ -89,7 +89,7 @@ fn what_does_not_fit_changes_nothing() {
     for (input, given, body, (fitting, takes_body, takes_tls)) in cases {
         let make = || core(input.as_bytes(), given.clone_answers(), body);
         let (before, out_before) = make();
-        let unchanged = |core: &Connection, out: &BytesMut| {
+        let unchanged = |core: &ServerConnection, out: &BytesMut| {
             assert_eq!(format!("{core:?}"), format!("{before:?}"), "{input:?}");
             assert_eq!(out, &out_before, "{input:?}");
         };
@@ -147,13 +147,13 @@ fn a_step_is_repeated_until_it_is_done() {
     let length = out.len();
     for _ in 0..3 {
         let mut input = Input::new(b"NOOP\r\n");
-        assert!(matches!(core.poll(START, &mut input, &mut out), Step::Wait));
+        assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Wait));
         assert_eq!((input.consumed(), out.len()), (0, length));
     }
     core.close(Close::Stopped);
     for _ in 0..3 {
         let mut input = Input::new(b"NOOP\r\n");
-        assert!(matches!(core.poll(START, &mut input, &mut out), Step::Close(Close::Stopped)));
+        assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Close(Close::Stopped)));
         assert_eq!((input.consumed(), out.len()), (0, length));
     }
 }

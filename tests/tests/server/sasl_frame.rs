@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Config, Limits, State};
+use pop3_proto::server::{Close, Limits, ServerConfig, ServerState};
 use pop3_proto::{Channel, encode_base64};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Asked, Server};
@@ -11,13 +11,13 @@ use pop3_tests::store::Store;
 /// `\0mrose\0tanstaaf`
 const GOOD: &str = "AG1yb3NlAHRhbnN0YWFm";
 
-fn config() -> Config {
-    let mut config = Config::new().with_starttls(true);
+fn config() -> ServerConfig {
+    let mut config = ServerConfig::new().with_starttls(true);
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "EXTERNAL", ENDLESS]);
     config
 }
 
-fn with(config: Config, channel: Channel) -> Server {
+fn with(config: ServerConfig, channel: Channel) -> Server {
     let mut server = Server::with(Store::fixture(), config, channel, None);
     server.take();
     server
@@ -59,7 +59,7 @@ fn what_is_not_offered_is_refused_at_once() {
         assert!(server.say(line).starts_with("-ERR "), "{line}");
     }
     assert_eq!(server.asked(), []);
-    assert!(with(Config::new(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR "));
+    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR "));
 }
 
 // 5034-4.03, 5034-4.05
@@ -86,7 +86,7 @@ fn an_equals_sign_is_an_empty_initial_response_and_only_that() {
     assert_eq!(server.say("AUTH X-ENDLESS ="), "+ \r\n");
     assert_eq!(server.asked(), [Asked::Begin(ENDLESS.into(), Some(Vec::new()))]);
     assert!(server.say("=").starts_with("-ERR "));
-    assert_eq!(server.connection().session().state(), State::Authorization);
+    assert_eq!(server.connection().session().state(), ServerState::Authorization);
     assert_eq!(server.say("AUTH X-ENDLESS"), "+ \r\n");
     assert_eq!(server.asked().last(), Some(&begun(ENDLESS)));
     assert_eq!(server.say(""), "+ \r\n");
@@ -180,7 +180,7 @@ fn lines_of_auth_may_be_long_and_others_not() {
     // Only AUTH, and only where it may be used.
     assert!(new().say(&format!("USER {long}")).contains("too long"));
     assert!(new().say(&format!("AUTHX {long}")).contains("too long"));
-    assert!(with(Config::new(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long"));
+    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long"));
 }
 
 // 5034-4.14: nothing is kept of a line that never ends.
@@ -286,7 +286,7 @@ fn what_needs_privacy_or_tls_waits_for_it() {
         (Channel::Tls, &names),
     ] {
         let limits = Limits::new().with_bad_commands_before_login(100);
-        let mut config = Config::new().with_starttls(true).with_limits(limits);
+        let mut config = ServerConfig::new().with_starttls(true).with_limits(limits);
         config.mechanisms = offer(&names);
         let mut server = with(config, channel);
         assert!(server.say("CAPA").contains(&format!("\r\nSASL {}\r\n", open.join(" "))), "{channel:?}");
@@ -307,7 +307,7 @@ fn what_needs_privacy_or_tls_waits_for_it() {
         }
     }
     // With nothing that can be used there is no line SASL.
-    let mut config = Config::new();
+    let mut config = ServerConfig::new();
     config.mechanisms = offer(&["PLAIN"]);
     assert!(!with(config, Channel::Plaintext).say("CAPA").contains("SASL"));
 }
@@ -320,7 +320,7 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
         "+OK mechanisms follow\r\nPLAIN\r\nLOGIN\r\nCRAM-MD5\r\nSCRAM-SHA-256\r\nX-ENDLESS\r\n.\r\n"
     );
     assert!(with(config().with_auth_listing(false), Channel::Tls).say("AUTH").starts_with("-ERR "));
-    assert!(with(Config::new(), Channel::Tls).say("AUTH").starts_with("-ERR "));
+    assert!(with(ServerConfig::new(), Channel::Tls).say("AUTH").starts_with("-ERR "));
 }
 
 // 2449-5.05
@@ -328,7 +328,7 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
 fn the_line_sasl_has_512_octets_at_most() {
     let names: Vec<_> = (0..60).map(|number| format!("X-MECHANISM-{number:08}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mut config = Config::new();
+    let mut config = ServerConfig::new();
     config.mechanisms = offer(&names);
     let mut server = with(config, Channel::Tls);
     let list = server.say("CAPA");

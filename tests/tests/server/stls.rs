@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_observer::Side;
-use pop3_proto::server::{Close, Config, Connection, State, Step};
+use pop3_proto::server::{Close, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Instant};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -10,7 +10,7 @@ use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let config = Config::new().with_starttls(true);
+    let config = ServerConfig::new().with_starttls(true);
     let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
     server.take();
     server
@@ -21,7 +21,7 @@ fn new() -> Server {
 fn the_reply_is_one_line_and_there_is_no_second_greeting() {
     let mut server = new();
     assert_eq!(server.say("STLS"), "+OK begin TLS negotiation\r\n");
-    assert_eq!((server.handshakes(), server.connection().session().state()), (1, State::Authorization));
+    assert_eq!((server.handshakes(), server.connection().session().state()), (1, ServerState::Authorization));
     assert_eq!(server.connection().session().channel(), Channel::Tls);
     assert_eq!(server.take(), b"");
     assert!(server.log_in_again().say("STAT").starts_with("+OK 3 67"));
@@ -56,7 +56,7 @@ fn octets_behind_stls_are_thrown_away() {
             // Nothing of it is in front of the first command under TLS.
             assert!(server.say("NOOP").starts_with("-ERR log in first"));
             assert!(server.say("CAPA").starts_with("+OK "));
-            assert_eq!(server.connection().session().state(), State::Authorization);
+            assert_eq!(server.connection().session().state(), ServerState::Authorization);
         }
     }
 }
@@ -64,22 +64,22 @@ fn octets_behind_stls_are_thrown_away() {
 // 2595-4.12: the core itself empties the input, and takes nothing more before the handshake.
 #[test]
 fn the_core_leaves_nothing_to_forget() {
-    let config = Config::new().with_starttls(true);
-    let mut core = Connection::new(config.into(), Channel::Plaintext, None, START);
+    let config = ServerConfig::new().with_starttls(true);
+    let mut core = ServerConnection::new(config.into(), Channel::Plaintext, None, START);
     let (mut input, mut out) = (Input::new(b"STLS\r\nCAPA\r\nQUI"), BytesMut::new());
-    assert!(matches!(core.poll(START, &mut input, &mut out), Step::StartTls));
+    assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::StartTls));
     assert_eq!(input.rest(), b"");
     let mut watch = Watch::new(Side::Server, Channel::Plaintext);
     watch.sent(Side::Client, b"STLS\r\nCAPA\r\nQUI");
     watch.sent(Side::Server, &out);
     let length = out.len();
     let mut late = Input::new(b"CAPA\r\n");
-    assert!(matches!(core.poll(START, &mut late, &mut out), Step::StartTls));
+    assert!(matches!(core.poll(START, &mut late, &mut out), ServerStep::StartTls));
     assert_eq!((late.consumed(), out.len()), (0, length));
     core.tls_established(START).unwrap();
     // Half a line from before is not in front of this one.
     let mut input = Input::new(b"T\r\n");
-    assert!(matches!(core.poll(START, &mut input, &mut out), Step::Read));
+    assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::Read));
     assert_eq!(&out[length..], b"-ERR unknown command\r\n");
     watch.encrypted();
     watch.sent(Side::Client, b"T\r\n");
@@ -112,7 +112,7 @@ fn stls_is_refused_where_it_makes_no_sense() {
     server.say("STLS");
     assert!(server.say("STLS").starts_with("-ERR "));
     for (starttls, channel) in [(true, Channel::Tls), (false, Channel::Plaintext), (false, Channel::Tls)] {
-        let config = Config::new().with_starttls(starttls);
+        let config = ServerConfig::new().with_starttls(starttls);
         let mut server = Server::with(Store::fixture(), config, channel, None);
         server.take();
         assert!(server.say("STLS").starts_with("-ERR "));

@@ -1,13 +1,13 @@
 //! UTF8 (RFC 6856 section 2): the command, and UTF-8 in names and passwords.
 
-use pop3_proto::server::{Config, Utf8};
+use pop3_proto::server::{ServerConfig, Utf8};
 use pop3_proto::{Channel, Rejection};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
 
 fn with(store: Store, utf8: Option<Utf8>) -> Server {
-    let mut config = Config::new().with_starttls(true);
+    let mut config = ServerConfig::new().with_starttls(true);
     config.utf8 = utf8;
     config.mechanisms = offer(&["PLAIN"]);
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, Some("<1.2@h>"));

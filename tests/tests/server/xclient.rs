@@ -3,12 +3,12 @@
 use core::net::IpAddr;
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Config, State};
+use pop3_proto::server::{ServerConfig, ServerState};
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let mut server = Server::behind_proxy(Store::fixture(), Config::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
     server.take();
     server
 }
@@ -23,14 +23,14 @@ fn nobody_is_a_proxy_by_default() {
     }
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
     assert_eq!(server.asked(), []);
-    let mut server = Server::with(Store::fixture(), Config::new(), Channel::Tls, None).log_in();
+    let mut server = Server::with(Store::fixture(), ServerConfig::new(), Channel::Tls, None).log_in();
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
 }
 
 // PRS-13
 #[test]
 fn a_trusted_proxy_is_told_so_and_believed_before_the_login() {
-    let mut server = Server::behind_proxy(Store::fixture(), Config::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
     assert_eq!(server.take(), b"+OK [XCLIENT] POP3 server ready\r\n");
     server.say("USER other");
     let line = "xclient addr=192.0.2.7 PORT=4711 SESSION=a+b/1 LOGIN=mrose HELO=h.example TTL=4 X=y";
@@ -79,7 +79,7 @@ fn what_can_not_be_read_or_is_not_believed_is_refused() {
         let mut server = new();
         assert!(server.say(&format!("XCLIENT {bad}")).starts_with("-ERR "), "{bad}");
         assert_eq!(server.asked(), [], "{bad}");
-        assert_eq!(server.connection().session().state(), State::Authorization);
+        assert_eq!(server.connection().session().state(), ServerState::Authorization);
     }
     // The embedder of this test wants an address.
     let mut server = new();

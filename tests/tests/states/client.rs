@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use pop3_proto::client::{Action, Misuse, Session, Signal, State};
+use pop3_proto::client::{ClientAction, ClientMisuse, ClientSession, ClientState, Signal};
 use pop3_proto::{Channel, Keyword, Status};
 
 fn keywords() -> Vec<Keyword> {
@@ -13,31 +13,31 @@ fn keywords() -> Vec<Keyword> {
     ]
 }
 
-const CLIENT_STATES: [State; 7] = [
-    State::Greeting,
-    State::Authorization,
-    State::Handshake,
-    State::Challenged,
-    State::Transaction,
-    State::Closing,
-    State::Closed,
+const CLIENT_STATES: [ClientState; 7] = [
+    ClientState::Greeting,
+    ClientState::Authorization,
+    ClientState::Handshake,
+    ClientState::Challenged,
+    ClientState::Transaction,
+    ClientState::Closing,
+    ClientState::Closed,
 ];
 
-fn client_session(state: State, channel: Channel, named: bool) -> Session {
+fn client_session(state: ClientState, channel: Channel, named: bool) -> ClientSession {
     use Keyword::{Apop, Quit, Stls, User};
     use Signal::{Challenge, Greeting, Reply, Send, SendSealedAuth};
     let ok = Status::Positive;
     let signals: &[Signal] = match state {
-        State::Greeting => &[],
-        State::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
-        State::Authorization => &[Greeting(ok)],
-        State::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
-        State::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
-        State::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
-        State::Closing => &[Greeting(ok), Send(Quit)],
-        State::Closed => &[Greeting(Status::Negative)],
+        ClientState::Greeting => &[],
+        ClientState::Authorization if named => &[Greeting(ok), Send(User), Reply(User, ok)],
+        ClientState::Authorization => &[Greeting(ok)],
+        ClientState::Handshake => &[Greeting(ok), Send(Stls), Reply(Stls, ok)],
+        ClientState::Challenged => &[Greeting(ok), SendSealedAuth, Challenge],
+        ClientState::Transaction => &[Greeting(ok), Send(Apop), Reply(Apop, ok)],
+        ClientState::Closing => &[Greeting(ok), Send(Quit)],
+        ClientState::Closed => &[Greeting(Status::Negative)],
     };
-    let mut session = Session::new(channel);
+    let mut session = ClientSession::new(channel);
     for signal in signals {
         let _ = session.step(*signal).unwrap();
     }
@@ -54,26 +54,26 @@ fn keyword(keyword: Keyword) -> String {
 }
 
 /// What a signal does, with the state that follows.
-fn signal(mut session: Session, signal: Signal) -> String {
+fn signal(mut session: ClientSession, signal: Signal) -> String {
     let before = session;
     match session.step(signal) {
         Err(misuse) => {
             assert_eq!(session, before, "a misuse changes nothing");
             match misuse {
-                Misuse::State(_) => "–".into(),
-                Misuse::Awaiting(earlier) => format!("waits for {}", keyword(earlier)),
-                Misuse::Unnamed => "USER first".into(),
-                Misuse::Plaintext => "TLS first".into(),
-                Misuse::AlreadyTls => "TLS already".into(),
-                Misuse::AfterUtf8 => "UTF8 was sent".into(),
+                ClientMisuse::State(_) => "–".into(),
+                ClientMisuse::Awaiting(earlier) => format!("waits for {}", keyword(earlier)),
+                ClientMisuse::Unnamed => "USER first".into(),
+                ClientMisuse::Plaintext => "TLS first".into(),
+                ClientMisuse::AlreadyTls => "TLS already".into(),
+                ClientMisuse::AfterUtf8 => "UTF8 was sent".into(),
                 other => format!("{other:?}"),
             }
         }
         Ok(does) => {
             let mut text = match does {
-                Action::Continue => "continues".to_owned(),
-                Action::StartTls => "TLS begins".to_owned(),
-                Action::Close => "closes".to_owned(),
+                ClientAction::Continue => "continues".to_owned(),
+                ClientAction::StartTls => "TLS begins".to_owned(),
+                ClientAction::Close => "closes".to_owned(),
                 other => panic!("{other:?}: the table has no words for it"),
             };
             if session.state() != before.state() {
@@ -94,10 +94,10 @@ pub(crate) fn tables(out: &mut String) {
          passwords, and on the latter after a positive reply to USER (\"named\").\n\n",
     );
     let mut columns =
-        vec![("Authorization, plaintext".to_owned(), State::Authorization, Channel::Plaintext, false)];
+        vec![("Authorization, plaintext".to_owned(), ClientState::Authorization, Channel::Plaintext, false)];
     for state in CLIENT_STATES {
         columns.push((format!("{state:?}"), state, Channel::TrustedPlaintext, false));
-        if state == State::Authorization {
+        if state == ClientState::Authorization {
             columns.push(("Authorization, named".to_owned(), state, Channel::TrustedPlaintext, true));
         }
     }
@@ -121,7 +121,7 @@ pub(crate) fn tables(out: &mut String) {
     }
     out.push_str("\n### What follows a reply\n\n| reply to | sent in | `+OK` | `-ERR` | sending NOOP before the reply |\n|---|---|---|---|---|\n");
     for word in keywords() {
-        for (state, named) in [(State::Authorization, true), (State::Transaction, false)] {
+        for (state, named) in [(ClientState::Authorization, true), (ClientState::Transaction, false)] {
             let mut session = client_session(state, Channel::TrustedPlaintext, named);
             if session.step(Send(word)).is_err() {
                 continue;
@@ -133,7 +133,7 @@ pub(crate) fn tables(out: &mut String) {
         }
     }
     out.push_str("\n### An AUTH exchange after AUTH was sent\n\n| | Authorization | Challenged | cancelled |\n|---|---|---|---|\n");
-    let mut sent = client_session(State::Authorization, Channel::TrustedPlaintext, false);
+    let mut sent = client_session(ClientState::Authorization, Channel::TrustedPlaintext, false);
     let _ = sent.step(Send(Keyword::Auth)).unwrap();
     let mut challenged = sent;
     let _ = challenged.step(Challenge).unwrap();

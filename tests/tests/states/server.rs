@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use pop3_proto::apop::Timestamp;
 use pop3_proto::server::{
-    Action, Answer, Close, Column, Config, Event, Extent, Language, Limits, Line, Request, SaslRequest,
-    Session, State, Utf8,
+    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerAction, ServerConfig,
+    ServerEvent, ServerSession, ServerState, Utf8,
 };
 use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
 use pop3_tests::sasl::offer;
@@ -47,31 +47,31 @@ const STATES: [Place; 13] = [
 ];
 
 /// Where a session is. A name that waits for its password has a column of its own.
-fn place(session: &Session) -> Place {
+fn place(session: &ServerSession) -> Place {
     match session.state() {
-        State::Authorization if session.name().is_some() => Place::Named,
-        State::Authorization => Place::Authorization,
-        State::Authenticating => Place::Authenticating,
-        State::Exchanging { .. } => Place::Exchanging,
-        State::Responding { .. } => Place::Responding,
-        State::Cancelling { .. } => Place::Cancelling,
-        State::Proxying => Place::Proxying,
-        State::StartingTls => Place::StartingTls,
-        State::Transaction => Place::Transaction,
-        State::Fetching { .. } => Place::Fetching,
-        State::Sending { .. } => Place::Sending,
-        State::Committing { .. } => Place::Committing,
-        State::Closed(_) => Place::Closed,
+        ServerState::Authorization if session.name().is_some() => Place::Named,
+        ServerState::Authorization => Place::Authorization,
+        ServerState::Authenticating => Place::Authenticating,
+        ServerState::Exchanging { .. } => Place::Exchanging,
+        ServerState::Responding { .. } => Place::Responding,
+        ServerState::Cancelling { .. } => Place::Cancelling,
+        ServerState::Proxying => Place::Proxying,
+        ServerState::StartingTls => Place::StartingTls,
+        ServerState::Transaction => Place::Transaction,
+        ServerState::Fetching { .. } => Place::Fetching,
+        ServerState::Sending { .. } => Place::Sending,
+        ServerState::Committing { .. } => Place::Committing,
+        ServerState::Closed(_) => Place::Closed,
     }
 }
 
 /// A session in this state: three messages, the second marked as deleted.
-fn session(state: Place, channel: Channel) -> Session {
+fn session(state: Place, channel: Channel) -> ServerSession {
     let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
-    let mut config = Config::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
+    let mut config = ServerConfig::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
     config = config.with_language(Language::german()).with_language(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
-    let mut session = Session::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
+    let mut session = ServerSession::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);
     let enough: &[&str] = match state {
         Place::Authorization => &[],
@@ -90,11 +90,11 @@ fn session(state: Place, channel: Channel) -> Session {
     };
     for step in enough {
         let event = match *step {
-            "accept" => Event::Answer(Answer::Accept(Store::fixture().maildrop().into())),
-            "message" => Event::Answer(Answer::Message),
-            "challenge" => Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
-            "cancel" => Event::Sasl(SaslResponse::Cancel),
-            line => Event::Command(Command::parse(line.as_bytes()).unwrap()),
+            "accept" => ServerEvent::Answer(Answer::Accept(Store::fixture().maildrop().into())),
+            "message" => ServerEvent::Answer(Answer::Message),
+            "challenge" => ServerEvent::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
+            "cancel" => ServerEvent::Sasl(SaslResponse::Cancel),
+            line => ServerEvent::Command(Command::parse(line.as_bytes()).unwrap()),
         };
         let _ = session.step(event).unwrap();
     }
@@ -102,14 +102,14 @@ fn session(state: Place, channel: Channel) -> Session {
     session
 }
 
-type Make = fn() -> Event<'static>;
+type Make = fn() -> ServerEvent<'static>;
 
 /// A command as it is sent, read when it is needed.
 macro_rules! commands {
     ($($line:literal),* $(,)?) => {
         vec![$((
             concat!("`", $line, "`"),
-            (|| Event::Command(Command::parse($line.as_bytes()).unwrap())) as Make,
+            (|| ServerEvent::Command(Command::parse($line.as_bytes()).unwrap())) as Make,
         )),*]
     };
 }
@@ -159,18 +159,19 @@ fn commands() -> Vec<(&'static str, Make)> {
             *command = name;
         }
     }
-    commands.push(("a name that is not UTF-8", || Event::Command(Command::parse(b"USER \xc3").unwrap())));
-    commands.push(("a response", || Event::Sasl(SaslResponse::Octets(Base64::EMPTY))));
-    commands.push(("a response of `*`", || Event::Sasl(SaslResponse::Cancel)));
-    commands.push(("a response that is not base64", || Event::Malformed {
+    commands
+        .push(("a name that is not UTF-8", || ServerEvent::Command(Command::parse(b"USER \xc3").unwrap())));
+    commands.push(("a response", || ServerEvent::Sasl(SaslResponse::Octets(Base64::EMPTY))));
+    commands.push(("a response of `*`", || ServerEvent::Sasl(SaslResponse::Cancel)));
+    commands.push(("a response that is not base64", || ServerEvent::Malformed {
         keyword: None,
         error: CommandError::Base64,
     }));
-    commands.push(("a line that is not a command", || Event::Malformed {
+    commands.push(("a line that is not a command", || ServerEvent::Malformed {
         keyword: None,
         error: CommandError::Unknown,
     }));
-    commands.push(("a line that is too long", || Event::Malformed {
+    commands.push(("a line that is too long", || ServerEvent::Malformed {
         keyword: None,
         error: CommandError::TooLong,
     }));
@@ -179,19 +180,19 @@ fn commands() -> Vec<(&'static str, Make)> {
 
 fn answers() -> Vec<(&'static str, Make)> {
     vec![
-        ("`Accept`", || Event::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
-        ("`TakeOver`", || Event::Answer(Answer::TakeOver)),
-        ("`Reject`, credentials", || Event::Answer(Answer::Reject(Rejection::credentials()))),
-        ("`Reject`, in use", || Event::Answer(Answer::Reject(Rejection::in_use()))),
-        ("`Challenge`", || Event::Answer(Answer::Challenge(Secret::new(b"hello".to_vec())))),
-        ("`Abandon`", || Event::Answer(Answer::Abandon(Rejection::plain("malformed response")))),
-        ("`Proxied`", || Event::Answer(Answer::Proxied)),
-        ("`Message`", || Event::Answer(Answer::Message)),
-        ("`EndOfMessage`", || Event::Answer(Answer::EndOfMessage)),
-        ("`Unavailable`", || Event::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
-        ("`Committed`, all", || Event::Answer(Answer::committed(0))),
-        ("`Committed`, one failed", || Event::Answer(Answer::committed(1))),
-        ("TLS is established", || Event::TlsEstablished),
+        ("`Accept`", || ServerEvent::Answer(Answer::Accept(Store::fixture().maildrop().into()))),
+        ("`TakeOver`", || ServerEvent::Answer(Answer::TakeOver)),
+        ("`Reject`, credentials", || ServerEvent::Answer(Answer::Reject(Rejection::credentials()))),
+        ("`Reject`, in use", || ServerEvent::Answer(Answer::Reject(Rejection::in_use()))),
+        ("`Challenge`", || ServerEvent::Answer(Answer::Challenge(Secret::new(b"hello".to_vec())))),
+        ("`Abandon`", || ServerEvent::Answer(Answer::Abandon(Rejection::plain("malformed response")))),
+        ("`Proxied`", || ServerEvent::Answer(Answer::Proxied)),
+        ("`Message`", || ServerEvent::Answer(Answer::Message)),
+        ("`EndOfMessage`", || ServerEvent::Answer(Answer::EndOfMessage)),
+        ("`Unavailable`", || ServerEvent::Answer(Answer::Unavailable(Rejection::temporary("try later")))),
+        ("`Committed`, all", || ServerEvent::Answer(Answer::committed(0))),
+        ("`Committed`, one failed", || ServerEvent::Answer(Answer::committed(1))),
+        ("TLS is established", || ServerEvent::TlsEstablished),
     ]
 }
 
@@ -206,45 +207,45 @@ fn column(column: Column) -> &'static str {
     }
 }
 
-fn action(action: &Action) -> String {
+fn action(action: &ServerAction) -> String {
     match action {
-        Action::Nothing => "nothing is sent".into(),
-        Action::Reply(reply) => line(reply),
-        Action::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
-        Action::Refuse { reply, .. } => format!("{}, delayed", line(reply)),
-        Action::DropListing { .. } => "the number of messages and their size".into(),
-        Action::Listing { listing, .. } => format!("all {}s", column(listing.column())),
-        Action::Entry(listing) => column(listing.column()).into(),
-        Action::Last(_) => "the highest number".into(),
-        Action::Capabilities { .. } => "capabilities".into(),
-        Action::Mechanisms { .. } => "the mechanisms".into(),
-        Action::Challenge(_) => "`+` and the challenge".into(),
-        Action::Language { line: reply, .. } => format!("{}, with the language tag", line(reply)),
-        Action::Languages { .. } => "the languages".into(),
-        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
-        Action::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
+        ServerAction::Nothing => "nothing is sent".into(),
+        ServerAction::Reply(reply) => line(reply),
+        ServerAction::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
+        ServerAction::Refuse { reply, .. } => format!("{}, delayed", line(reply)),
+        ServerAction::DropListing { .. } => "the number of messages and their size".into(),
+        ServerAction::Listing { listing, .. } => format!("all {}s", column(listing.column())),
+        ServerAction::Entry(listing) => column(listing.column()).into(),
+        ServerAction::Last(_) => "the highest number".into(),
+        ServerAction::Capabilities { .. } => "capabilities".into(),
+        ServerAction::Mechanisms { .. } => "the mechanisms".into(),
+        ServerAction::Challenge(_) => "`+` and the challenge".into(),
+        ServerAction::Language { line: reply, .. } => format!("{}, with the language tag", line(reply)),
+        ServerAction::Languages { .. } => "the languages".into(),
+        ServerAction::Ask(Request::Sasl(SaslRequest::Begin { initial: None, .. })) => "asks: begin".into(),
+        ServerAction::Ask(Request::Sasl(SaslRequest::Begin { initial: Some(_), .. })) => {
             "asks: begin with this response".into()
         }
-        Action::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
-        Action::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
-        Action::Ask(Request::Proxied(_)) => "asks: proxied".into(),
-        Action::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
-        Action::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
-        Action::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
-        Action::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the message follows".into(),
-        Action::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
-        Action::EndBody => "the end of the message".into(),
-        Action::StartTls(_) => "`+OK`, input discarded, TLS begins".into(),
-        Action::Close { line: None, .. } => "closes without a reply".into(),
-        Action::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
-        other @ (Action::Ask(_) | _) => {
+        ServerAction::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
+        ServerAction::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
+        ServerAction::Ask(Request::Proxied(_)) => "asks: proxied".into(),
+        ServerAction::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
+        ServerAction::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
+        ServerAction::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
+        ServerAction::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the message follows".into(),
+        ServerAction::BeginBody { extent: Extent::Top { .. }, .. } => "`+OK`, the top follows".into(),
+        ServerAction::EndBody => "the end of the message".into(),
+        ServerAction::StartTls(_) => "`+OK`, input discarded, TLS begins".into(),
+        ServerAction::Close { line: None, .. } => "closes without a reply".into(),
+        ServerAction::Close { line: Some(reply), .. } => format!("{}, closes", line(reply)),
+        other @ (ServerAction::Ask(_) | _) => {
             panic!("{other:?}: the table has no words for it")
         }
     }
 }
 
 /// What an event does in a state; `None` for a misuse, which must have changed nothing.
-fn outcome(state: Place, channel: Channel, event: Event<'static>) -> Option<String> {
+fn outcome(state: Place, channel: Channel, event: ServerEvent<'static>) -> Option<String> {
     let mut session = session(state, channel);
     let before = format!("{session:?}");
     match session.step(event) {

@@ -160,7 +160,7 @@ mod tests {
         assert!(serve.proxy_from[1].contains(&IpAddr::from(core::net::Ipv6Addr::LOCALHOST)));
         assert_eq!(
             (serve.runtime.serve, serve.log.level),
-            (pop3_serve::Runtime::AsyncStd, LevelFilter::DEBUG)
+            (pop3_serve::ServerRuntime::AsyncStd, LevelFilter::DEBUG)
         );
         assert_eq!((serve.expire, serve.expire_enforce), (Some(Some(31)), true));
         assert_eq!(serve.implementation.as_deref(), Some("v1"));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pop3_conformance::client::Stage;
-use pop3_conformance::{Report, Selection};
-use pop3_serve::Certificate;
+use pop3_conformance::{ConformanceReport, Selection};
+use pop3_serve::ReloadableCertificate;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::Conformance;
@@ -17,7 +17,7 @@ use crate::tell::tell;
 ///
 /// # Errors
 /// When it can't listen, or the certificate or the command can't be used.
-pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report, Failure> {
+pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<ConformanceReport, Failure> {
     let Some(address) = options.listen else { return Err(Failure::usage("--client needs --listen")) };
     let failed = |error: std::io::Error| Failure::new(Exit::Connect, format!("{address}: {error}"));
     let mut stage =
@@ -37,8 +37,8 @@ pub(super) fn run(options: &Conformance, selection: &Selection) -> Result<Report
     stage.run(selection, &stop, &mut super::progress).map_err(failed)
 }
 
-fn certificate(options: &Conformance) -> Result<Option<Certificate>, Failure> {
+fn certificate(options: &Conformance) -> Result<Option<ReloadableCertificate>, Failure> {
     let pair: (Option<&Path>, Option<&Path>) = (options.tls_cert.as_deref(), options.tls_key.as_deref());
     let (Some(cert), Some(key)) = pair else { return Ok(None) };
-    Ok(Some(Certificate::from_files(cert, key)?))
+    Ok(Some(ReloadableCertificate::from_files(cert, key)?))
 }

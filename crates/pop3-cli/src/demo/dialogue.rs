@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::client::{Trace, Tracer};
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_text::Escaped;
 
 /// What client and server say, as lines for people: `C:` and `S:`. Listings and messages are told in figures, of the
@@ -31,7 +31,7 @@ impl Dialogue {
         Self(Arc::new(Mutex::new(Lines { shown, ..Lines::default() })))
     }
 
-    /// Listens to a client that gets it by [`Options::with_tracer`](pop3_driver::client::Options).
+    /// Listens to a client that gets it by [`ClientOptions::with_tracer`](pop3_driver::client::ClientOptions).
     pub(super) fn tracer(&self) -> Tracer {
         let dialogue = self.clone();
         Tracer::new(move |trace| dialogue.lock().note(trace))
@@ -72,10 +72,10 @@ impl Lines {
                     self.lines.push(format!("S: {status} {}", Escaped::new(text)).trim_end().to_owned());
                 }
             }
-            Trace::Entry(Entry::Capability(capability)) => {
+            Trace::Entry(ReplyItem::Capability(capability)) => {
                 self.lines.push(format!("S: {capability}"));
             }
-            Trace::Entry(Entry::Scan(_) | Entry::UniqueId(_)) => self.entries += 1,
+            Trace::Entry(ReplyItem::Scan(_) | ReplyItem::UniqueId(_)) => self.entries += 1,
             Trace::Data(octets) => self.octets += octets,
             Trace::End => {
                 if self.octets > 0 && self.answered <= self.shown {

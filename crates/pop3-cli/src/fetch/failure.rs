@@ -1,27 +1,27 @@
 //! What an error of a fetch means to the user: the exit code, and what to do.
 
 use pop3_connect::Dial;
-use pop3_fetch::{Error, ListingError};
+use pop3_fetch::{FetchError, ListingError};
 use pop3_text::reasons;
 
 use crate::exit::{Exit, Failure};
 
 /// What the error means to the user, once there is a connection.
-pub(super) fn failure(error: &Error, dial: &Dial) -> Failure {
+pub(super) fn failure(error: &FetchError, dial: &Dial) -> Failure {
     match error {
-        Error::Client(error) => dial.explain(error).into(),
-        Error::Listing(error) => listing(error, dial.place()),
-        Error::OutOfStep(_) => Failure::new(Exit::Protocol, format!("{}: {error}", dial.place())),
-        Error::Store(error) => {
+        FetchError::Client(error) => dial.explain(error).into(),
+        FetchError::Listing(error) => listing(error, dial.place()),
+        FetchError::OutOfStep(_) => Failure::new(Exit::Protocol, format!("{}: {error}", dial.place())),
+        FetchError::Store(error) => {
             Failure::new(Exit::Partial, format!("{} (the rest stays on the server)", reasons(error)))
         }
-        Error::Unusable(_) | Error::Running(_) | _ => unopened(error),
+        FetchError::Unusable(_) | FetchError::Running(_) | _ => unopened(error),
     }
 }
 
 /// What the error means to the user, as long as there is none.
-pub(super) fn unopened(error: &Error) -> Failure {
-    let exit = if matches!(error, Error::Running(_)) { Exit::Running } else { Exit::Usage };
+pub(super) fn unopened(error: &FetchError) -> Failure {
+    let exit = if matches!(error, FetchError::Running(_)) { Exit::Running } else { Exit::Usage };
     Failure::new(exit, reasons(error))
 }
 

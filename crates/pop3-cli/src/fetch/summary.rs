@@ -2,22 +2,22 @@
 
 use std::io::{self, Write as _};
 
-use pop3_fetch::Report;
+use pop3_fetch::FetchReport;
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 
 /// Prints the figures; on standard error if standard output is for messages.
-pub(super) fn print(report: &Report, to_stderr: bool) {
+pub(super) fn print(report: &FetchReport, to_stderr: bool) {
     print_line(&report.to_string(), to_stderr);
 }
 
 /// Prints the figures and how the run ended as one line of JSON, whatever became of the run.
-pub(super) fn print_json(report: &Report, result: &Result<Exit, Failure>, to_stderr: bool) {
+pub(super) fn print_json(report: &FetchReport, result: &Result<Exit, Failure>, to_stderr: bool) {
     print_line(&json(report, result).to_string(), to_stderr);
 }
 
-fn json(report: &Report, result: &Result<Exit, Failure>) -> serde_json::Value {
+fn json(report: &FetchReport, result: &Result<Exit, Failure>) -> serde_json::Value {
     let (exit, error) = match result {
         Ok(exit) => (*exit, None),
         Err(failure) => (failure.exit(), Some(failure.message())),
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn json_tells_how_the_run_ended() {
-        let mut report = Report::default();
+        let mut report = FetchReport::default();
         report.fetched = 1;
         let json_of = |result| json(&report, &result);
         let json = json_of(Ok(Exit::Partial));

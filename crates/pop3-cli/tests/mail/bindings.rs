@@ -4,7 +4,7 @@ use std::process::Output;
 
 use base64ct::{Base64, Encoding as _};
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{Answer, Exchange, Setup, Step};
+use pop3_sasl::server::{Decision, ExchangeStep, ServerExchange, ServerSetup};
 use pop3_sasl::{Mechanism, Nonce};
 
 use crate::in_tls::InTls;
@@ -51,7 +51,7 @@ impl Odd {
 }
 
 fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send + 'static {
-    let mut exchange: Option<Exchange> = None;
+    let mut exchange: Option<ServerExchange> = None;
     let mut bound = false;
     move |line| {
         let step = if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256 ") {
@@ -60,8 +60,8 @@ fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send 
             if !first.starts_with(b"n,,") {
                 return "-ERR [AUTH] not the flag n".to_owned();
             }
-            let setup = Setup::new(Nonce::from_text("servers").unwrap(), "0123456789abcdef");
-            exchange.insert(Exchange::new(Mechanism::ScramSha256, setup)).begin(Some(&first)).unwrap()
+            let setup = ServerSetup::new(Nonce::from_text("servers").unwrap(), "0123456789abcdef");
+            exchange.insert(ServerExchange::new(Mechanism::ScramSha256, setup)).begin(Some(&first)).unwrap()
         } else if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256-PLUS ") {
             let first = String::from_utf8(Base64::decode_vec(first).unwrap()).unwrap();
             assert!(first.starts_with("p="), "{first}");
@@ -99,19 +99,21 @@ fn answers(list: &'static str, plus: Plus) -> impl FnMut(&str) -> String + Send 
     }
 }
 
-fn follow(exchange: &mut Option<Exchange>, mut step: Step) -> String {
+fn follow(exchange: &mut Option<ServerExchange>, mut step: ExchangeStep) -> String {
     loop {
         step = match step {
-            Step::Ask(_) => {
+            ExchangeStep::Ask(_) => {
                 let keys = Keys::derive(Hash::Sha256, PASSWORD.as_bytes(), b"salt", 4096);
-                exchange.as_mut().unwrap().answer(Answer::Keys(Some(keys.unwrap()))).unwrap()
+                exchange.as_mut().unwrap().answer(Decision::Keys(Some(keys.unwrap()))).unwrap()
             }
-            Step::Challenge(octets) => return format!("+ {}", Base64::encode_string(octets.expose())),
-            Step::Done(_) => {
+            ExchangeStep::Challenge(octets) => {
+                return format!("+ {}", Base64::encode_string(octets.expose()));
+            }
+            ExchangeStep::Done(_) => {
                 *exchange = None;
                 return "+OK".to_owned();
             }
-            Step::Fail(_) => {
+            ExchangeStep::Fail(_) => {
                 *exchange = None;
                 return "-ERR [AUTH] no".to_owned();
             }

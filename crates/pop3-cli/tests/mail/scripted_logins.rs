@@ -2,7 +2,7 @@
 
 use base64ct::{Base64, Encoding as _};
 use pop3_sasl::scram::Keys;
-use pop3_sasl::server::{Answer, Exchange, Setup, Step};
+use pop3_sasl::server::{Decision, ExchangeStep, ServerExchange, ServerSetup};
 use pop3_sasl::{Mechanism, Nonce};
 
 use crate::logins::{A, fetch, told};
@@ -23,11 +23,11 @@ pub(crate) fn auth_script(
 
 /// Plays SCRAM with the right keys, and changes the server's proof.
 fn tampering() -> impl FnMut(&str) -> Option<Option<Vec<u8>>> + Send + 'static {
-    let mut exchange: Option<Exchange> = None;
+    let mut exchange: Option<ServerExchange> = None;
     move |line| {
         let mut step = if let Some(first) = line.strip_prefix("AUTH SCRAM-SHA-256 ") {
-            let setup = Setup::new(Nonce::from_text("servers").unwrap(), "0123456789abcdef");
-            let begun = exchange.insert(Exchange::new(Mechanism::ScramSha256, setup));
+            let setup = ServerSetup::new(Nonce::from_text("servers").unwrap(), "0123456789abcdef");
+            let begun = exchange.insert(ServerExchange::new(Mechanism::ScramSha256, setup));
             begun.begin(Some(&Base64::decode_vec(first).unwrap())).unwrap()
         } else if line == "*" {
             exchange = None;
@@ -37,20 +37,20 @@ fn tampering() -> impl FnMut(&str) -> Option<Option<Vec<u8>>> + Send + 'static {
         };
         loop {
             step = match step {
-                Step::Ask(_) => {
+                ExchangeStep::Ask(_) => {
                     let keys =
                         Keys::derive(pop3_sasl::scram::Hash::Sha256, PASSWORD.as_bytes(), b"salt", 4096);
-                    exchange.as_mut()?.answer(Answer::Keys(Some(keys.unwrap()))).unwrap()
+                    exchange.as_mut()?.answer(Decision::Keys(Some(keys.unwrap()))).unwrap()
                 }
-                Step::Challenge(octets) => {
+                ExchangeStep::Challenge(octets) => {
                     let mut octets = octets.expose().to_vec();
                     if octets.starts_with(b"v=") {
                         octets[2] = if octets[2] == b'A' { b'B' } else { b'A' };
                     }
                     return Some(Some(format!("+ {}\r\n", Base64::encode_string(&octets)).into_bytes()));
                 }
-                Step::Done(_) => return Some(Some(b"+OK\r\n".to_vec())),
-                Step::Fail(_) => return Some(Some(b"-ERR [AUTH] no\r\n".to_vec())),
+                ExchangeStep::Done(_) => return Some(Some(b"+OK\r\n".to_vec())),
+                ExchangeStep::Fail(_) => return Some(Some(b"-ERR [AUTH] no\r\n".to_vec())),
             };
         }
     }

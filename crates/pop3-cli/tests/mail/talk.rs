@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 use pop3_driver::tls::{TlsInfo, provider};
-use pop3_sasl::client::{Credentials, Error, Exchange, Setup};
+use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials, ExchangeError};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -32,7 +32,7 @@ pub(crate) struct Login {
     /// The challenges, decoded.
     pub(crate) challenges: Vec<String>,
     /// What the client thinks of it.
-    pub(crate) verdict: Result<(), Error>,
+    pub(crate) verdict: Result<(), ExchangeError>,
 }
 
 impl Talk {
@@ -151,9 +151,9 @@ impl Talk {
     fn exchange(&mut self, mechanism: Mechanism, who: &Credentials, initial: bool, plus: bool) -> Login {
         let mut random = [0; 18];
         getrandom::fill(&mut random).unwrap();
-        let setup = Setup::new(Nonce::from_random(random)).with_bindings(self.bindings.clone());
+        let setup = ClientSetup::new(Nonce::from_random(random)).with_bindings(self.bindings.clone());
         let setup = setup.with_plus_offered(plus);
-        let mut exchange = Exchange::new(mechanism, who, &setup).unwrap();
+        let mut exchange = ClientExchange::new(mechanism, who, &setup).unwrap();
         let mut command = format!("AUTH {}", mechanism.name());
         if let Some(message) = Some(()).filter(|()| initial).and_then(|()| exchange.take_initial()) {
             let message = Base64::encode_string(message.expose());

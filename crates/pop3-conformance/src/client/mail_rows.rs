@@ -2,7 +2,7 @@
 
 use crate::heard::Heard;
 use crate::row::Check::Judge;
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 

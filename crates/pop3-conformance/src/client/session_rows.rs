@@ -4,7 +4,7 @@ use super::mail_rows::either;
 use super::player::ENDLESS;
 use crate::heard::Heard;
 use crate::row::Check::Judge;
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::verdict::{done, ensure, note, skip};
 

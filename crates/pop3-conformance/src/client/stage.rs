@@ -16,7 +16,7 @@ use super::player::Player;
 use super::script::Script;
 use super::scripts::{GROUPS, SCRIPTS};
 use crate::heard::Heard;
-use crate::report::{Entry, Report};
+use crate::report::{ConformanceReport, ReportEntry};
 use crate::row::{Check, Row};
 use crate::verdict::{Outcome, Stop};
 use crate::{Group, Selection};
@@ -95,8 +95,8 @@ impl Stage {
         selection: &Selection,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(&Row, &Outcome),
-    ) -> io::Result<Report> {
-        let mut report = Report::default();
+    ) -> io::Result<ConformanceReport> {
+        let mut report = ConformanceReport::default();
         for (group, script) in GROUPS.iter().zip(SCRIPTS) {
             let chosen = |row: &&Row| selection.has(group.name, row.id);
             if !group.rows.iter().any(|row| chosen(&row)) || stop.load(Ordering::Relaxed) {
@@ -119,7 +119,7 @@ impl Stage {
                 .into();
                 progress(row, &outcome);
                 let transcript = heard.as_ref().map(|heard| heard.transcript.clone()).unwrap_or_default();
-                report.entries.push(Entry { group: group.name, row: *row, outcome, transcript });
+                report.entries.push(ReportEntry { group: group.name, row: *row, outcome, transcript });
             }
             if self.once {
                 break;

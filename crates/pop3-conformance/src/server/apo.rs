@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::facts::timestamp;
 use crate::row::Check::{Bench as With, Known, Outside};
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, late, row};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, note, skip};

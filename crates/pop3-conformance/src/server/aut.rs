@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::bench::{Bench, LOCK, LOCK_PAUSE};
-use crate::connect::Tls;
+use crate::connect::TestedTls;
 use crate::row::Check::{Bench as With, Open, Outside, RefusedBefore};
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, late, row, swarm};
 use crate::sasl::plain;
 use crate::show::escaped;
@@ -377,7 +377,7 @@ fn after_failure(bench: &mut Bench<'_>) -> Verdict {
 }
 
 fn unlisted(bench: &mut Bench<'_>) -> Verdict {
-    if bench.connect.tls == Tls::Implicit {
+    if bench.connect.tls == TestedTls::Implicit {
         return skip("TLS is there from the first octet");
     }
     let names = bench.facts.clear.as_ref().and_then(|list| list.get("SASL")).unwrap_or_default();

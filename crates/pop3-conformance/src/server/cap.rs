@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::facts::{Capabilities, Facts, capabilities};
 use crate::row::Check::{Bench as With, Known, Outside, Session};
-use crate::row::Level::{May, Must, Practice, Should};
+use crate::row::RequirementLevel::{May, Must, Practice, Should};
 use crate::row::{Row, late, review, row};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};

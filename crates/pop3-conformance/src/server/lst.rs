@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, two_numbers};
 use crate::row::Check::{Known, Session};
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, note, skip};

@@ -3,7 +3,7 @@
 use super::aut::{begin, begin_plain, respond, try_plain};
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Open, Outside};
-use crate::row::Level::{May, Must, Practice, Should};
+use crate::row::RequirementLevel::{May, Must, Practice, Should};
 use crate::row::{Row, late, row, swarm};
 use crate::sasl::{base64, cram_md5, decoded, plain};
 use crate::show::escaped;

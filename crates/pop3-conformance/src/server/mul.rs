@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, Message};
 use crate::row::Check::{Known, Outside, Session};
-use crate::row::Level::{Must, Practice};
+use crate::row::RequirementLevel::{Must, Practice};
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};

@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::facts::{Facts, two_numbers};
 use crate::row::Check::{Bench as With, RefusedAfter, Session};
-use crate::row::Level::{Must, Practice};
+use crate::row::RequirementLevel::{Must, Practice};
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, note, skip};

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
-use crate::row::Level::{May, Must, Practice};
+use crate::row::RequirementLevel::{May, Must, Practice};
 use crate::row::{Row, late, review, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};

@@ -3,7 +3,7 @@
 use super::aut::respond;
 use crate::bench::Bench;
 use crate::row::Check::Bench as With;
-use crate::row::Level::{Must, Should};
+use crate::row::RequirementLevel::{Must, Should};
 use crate::row::{Row, late, row, swarm};
 use crate::sasl::{First, Hash, Scram, base64, decoded};
 use crate::show::escaped;

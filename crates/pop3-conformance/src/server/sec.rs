@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::aut::begin;
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
-use crate::row::Level::Practice;
+use crate::row::RequirementLevel::Practice;
 use crate::row::{Row, row, swarm};
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};
 use crate::wire::{Answer, Reply};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside};
-use crate::row::Level::{May, Must, Practice, Should};
+use crate::row::RequirementLevel::{May, Must, Practice, Should};
 use crate::row::{Row, late, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, fail, note, skip};

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Known, Outside, RefusedAfter, RefusedBefore};
-use crate::row::Level::Practice;
+use crate::row::RequirementLevel::Practice;
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Verdict, done, ensure, note, skip};

@@ -9,9 +9,9 @@ use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 
 use crate::bench::Bench;
-use crate::connect::Tls;
+use crate::connect::TestedTls;
 use crate::row::Check::{Bench as With, Outside};
-use crate::row::Level::{May, Must, Practice, Should};
+use crate::row::RequirementLevel::{May, Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};
@@ -102,7 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         Must,
         "On the TLS port, the greeting follows the handshake.",
         With(|bench| {
-            if bench.connect.tls != Tls::Implicit {
+            if bench.connect.tls != TestedTls::Implicit {
                 return skip("TLS is not there from the first octet");
             }
             let wire = bench.open()?;
@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Row] = &[
 
 /// A connection on which the next octets are those of a handshake.
 fn at_handshake(bench: &Bench<'_>) -> Result<Wire, Stop> {
-    if bench.connect.tls == Tls::Implicit {
+    if bench.connect.tls == TestedTls::Implicit {
         return bench.dial();
     }
     bench.offers_stls()?;
@@ -318,7 +318,7 @@ fn certificate_asked(bench: &mut Bench<'_>) -> Verdict {
             Handshake::Refused(fault) => fail(format!("no TLS: {fault}")),
         };
     }
-    if bench.connect.tls == Tls::Implicit {
+    if bench.connect.tls == TestedTls::Implicit {
         wire.line("the greeting")?;
     }
     let list = crate::facts::capabilities(&mut wire)?.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::row::Check::{Bench as With, Outside, RefusedBefore};
-use crate::row::Level::{May, Must, Practice, Should};
+use crate::row::RequirementLevel::{May, Must, Practice, Should};
 use crate::row::{Row, late, row, swarm};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, note, skip};

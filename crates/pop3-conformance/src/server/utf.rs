@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::facts::Facts;
 use crate::row::Check::{Bench as With, Known, Open, Outside};
-use crate::row::Level::{Must, Practice, Should};
+use crate::row::RequirementLevel::{Must, Practice, Should};
 use crate::row::{Row, row};
 use crate::show::escaped;
 use crate::verdict::{Stop, Verdict, done, ensure, fail, note, skip};

@@ -9,10 +9,10 @@ use std::thread;
 
 use fake::Habit;
 use pop3_conformance::client::{GROUPS, Stage};
-use pop3_conformance::{Report, Selection};
+use pop3_conformance::{ConformanceReport, Selection};
 
 /// Lets a client meet the scripts with these names, or all.
-fn meet(habit: Habit, names: &[&str]) -> Report {
+fn meet(habit: Habit, names: &[&str]) -> ConformanceReport {
     let stage = Stage::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_timeout(Duration::from_secs(4));
     let address = stage.address().unwrap();
     let selection = Selection::new(GROUPS, names).unwrap();
@@ -30,7 +30,7 @@ fn meet(habit: Habit, names: &[&str]) -> Report {
     report
 }
 
-fn failed(report: &Report) -> Vec<&'static str> {
+fn failed(report: &ConformanceReport) -> Vec<&'static str> {
     report.failures().map(|entry| entry.row.id).collect()
 }
 

@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pop3_conformance::{Connect, Tls};
+use pop3_conformance::{Connect, TestedTls};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use session::Session;
@@ -142,7 +142,7 @@ impl Fake {
 
     pub(crate) fn connect(&self) -> Connect {
         Connect::new(vec![self.address], USER.as_bytes(), PASSWORD.as_bytes())
-            .with_tls(Tls::Off, Arc::clone(&self.client), ServerName::try_from("localhost").unwrap())
+            .with_tls(TestedTls::Off, Arc::clone(&self.client), ServerName::try_from("localhost").unwrap())
             .with_timeout(Duration::from_secs(4))
             .with_pause(Duration::from_millis(50))
     }

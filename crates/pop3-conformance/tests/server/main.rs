@@ -9,22 +9,22 @@ use std::thread;
 
 use fake::{Fake, Fault, Flaw};
 use pop3_conformance::server::GROUPS;
-use pop3_conformance::{Outcome, Report, Selection, Target};
+use pop3_conformance::{ConformanceReport, Outcome, Selection, TestedServer};
 
 const RIGHT: Fault = Fault { reply: |_, reply| reply, flaw: Flaw::None };
 
-fn run(fault: Fault, destructive: bool, empty: bool) -> Report {
+fn run(fault: Fault, destructive: bool, empty: bool) -> ConformanceReport {
     let fake = Fake::start(fault, empty);
-    let target = Target::new(fake.connect()).destructive(destructive);
+    let target = TestedServer::new(fake.connect()).destructive(destructive);
     target.run(&Selection::default(), &mut |_, _| {}).unwrap()
 }
 
-fn failed(report: &Report) -> Vec<&'static str> {
+fn failed(report: &ConformanceReport) -> Vec<&'static str> {
     report.failures().map(|entry| entry.row.id).collect()
 }
 
 /// Why each row failed, for who reads a failing test.
-fn reasons(report: &Report) -> String {
+fn reasons(report: &ConformanceReport) -> String {
     report.failures().map(|entry| format!("{}: {}\n", entry.row.id, entry.outcome.text())).collect()
 }
 
@@ -49,7 +49,7 @@ fn an_empty_maildrop_is_no_failure() {
 }
 
 /// The outcome of some row that was not applicable for this reason.
-fn skipped(reason: &str, report: &Report) -> Outcome {
+fn skipped(reason: &str, report: &ConformanceReport) -> Outcome {
     let entry = report.entries.iter().find(|entry| entry.outcome.text() == reason);
     entry.unwrap_or_else(|| panic!("{reason}")).outcome.clone()
 }
@@ -117,6 +117,6 @@ fn rows_and_groups_can_be_chosen() {
     );
     assert_eq!(Selection::new(GROUPS, &["NUM", "1939-9.99"]), Err("1939-9.99".to_owned()));
     let fake = Fake::start(RIGHT, false);
-    let report = Target::new(fake.connect()).run(&chosen, &mut |_, _| {}).unwrap();
+    let report = TestedServer::new(fake.connect()).run(&chosen, &mut |_, _| {}).unwrap();
     assert_eq!(report.entries.len(), 11);
 }

@@ -60,7 +60,7 @@ impl Context {
 
     /// When the session gives the call up, by the clock of the system; `None`: never. The context of
     /// a message lives as long as the message is read, and its deadline moves with each
-    /// [`chunk`](super::Message::chunk).
+    /// [`chunk`](super::StoredMessage::chunk).
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.shared.deadline.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,14 +3,14 @@
 use pop3_proto::server::{Claim, ClaimProof};
 use pop3_proto::{Secret, apop};
 use pop3_sasl::Mechanism;
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::server::CramMd5;
 
 /// A name, and the proof that its owner is at the other end, however it came: by PASS, by APOP, or by a
 /// mechanism of AUTH.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Credentials {
+pub struct LoginAttempt {
     /// The name, prepared by SASLprep if it came as UTF-8: octets without controls. Check it before it is
     /// used for anything, as a part of a path above all.
     ///
@@ -34,7 +34,7 @@ pub enum Proof {
     /// By the password itself (PASS, PLAIN, LOGIN).
     Password(Secret),
     /// By a digest that only who has the secret can compute (APOP).
-    Apop(apop::Answer),
+    Apop(apop::ApopProof),
     /// By a keyed digest that only who has the secret can compute (CRAM-MD5, RFC 2195).
     CramMd5(CramMd5),
     /// By a bearer token (OAUTHBEARER, RFC 7628, and XOAUTH2).
@@ -51,7 +51,7 @@ pub enum Proof {
     Scram,
 }
 
-impl Credentials {
+impl LoginAttempt {
     /// A name with its proof, for the name's own maildrop, without UTF-8.
     #[must_use]
     pub fn new(name: impl Into<Vec<u8>>, proof: Proof) -> Self {
@@ -84,7 +84,7 @@ impl Credentials {
     pub(crate) fn prepared(mut self) -> Option<Self> {
         let own = |octets: &[u8]| {
             let text = core::str::from_utf8(octets).ok()?;
-            prepare(text, Kind::Query).ok().map(|text| text.into_owned().into_bytes())
+            prepare(text, StringKind::Query).ok().map(|text| text.into_owned().into_bytes())
         };
         if !self.name.is_ascii() {
             self.name = own(&self.name)?;
@@ -138,7 +138,7 @@ impl Credentials {
     }
 }
 
-impl From<Claim> for Credentials {
+impl From<Claim> for LoginAttempt {
     fn from(login: Claim) -> Self {
         let proof = match login.proof {
             ClaimProof::Password(password) => Proof::Password(password),
@@ -160,7 +160,7 @@ mod tests {
     fn a_keyed_digest_is_proved_by_its_mechanism() {
         let response = b"tim b913a602c7eda7a495b4e6e7334d3890";
         let digest = CramMd5::parse(response, CHALLENGE).unwrap();
-        let credentials = Credentials::new("tim", Proof::CramMd5(digest));
+        let credentials = LoginAttempt::new("tim", Proof::CramMd5(digest));
         assert!(credentials.prove(b"tanstaaftanstaaf") && !credentials.prove(b"tanstaaf"));
         assert!(credentials.password().is_none());
         let shown = format!("{credentials:?}");
@@ -171,7 +171,7 @@ mod tests {
     fn what_is_no_proof_of_a_secret_proves_none() {
         let proofs = [Proof::Token("t".into()), Proof::Certificate, Proof::Scram];
         for proof in proofs {
-            let credentials = Credentials::new("t", proof);
+            let credentials = LoginAttempt::new("t", proof);
             assert!(!credentials.prove(b"t") && !credentials.prove(b"") && credentials.password().is_none());
         }
     }
@@ -182,7 +182,7 @@ mod tests {
         let digest = apop::Digest::parse(b"c4c9334bac560ecc979e58001b3e22fb").unwrap();
         let by = |timestamp: &[u8]| {
             let timestamp = apop::Timestamp::parse(timestamp).unwrap();
-            Credentials::new("mrose", Proof::Apop(apop::Answer::new(timestamp, digest)))
+            LoginAttempt::new("mrose", Proof::Apop(apop::ApopProof::new(timestamp, digest)))
         };
         assert!(by(b"<1896.697170952@dbc.mtview.ca.us>").prove(b"tanstaaf"));
         assert!(!by(b"<1896.697170953@dbc.mtview.ca.us>").prove(b"tanstaaf"));

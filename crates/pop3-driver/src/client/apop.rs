@@ -3,10 +3,10 @@
 use pop3_proto::apop::{Digest, Timestamp};
 use pop3_proto::{Command, Name};
 use pop3_sasl::client::Unusable;
-use pop3_sasl::saslprep::Kind;
+use pop3_sasl::saslprep::StringKind;
 
 use super::prepared::prepared;
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
@@ -29,16 +29,17 @@ impl<T: Transport> Client<T> {
     /// behind [`drain`](Self::drain).
     ///
     /// # Errors
-    /// [`Error::NoTimestamp`] when the greeting had none; [`Error::Unusable`] with [`NotBuilt`](Unusable::NotBuilt)
+    /// [`ClientError::NoTimestamp`] when the greeting had none; [`ClientError::Unusable`] with [`NotBuilt`](Unusable::NotBuilt)
     /// without the feature `md5`: nothing was sent then. Else as [`login`](Self::login).
-    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), Error> {
-        let digest = DIGEST.ok_or(Error::Unusable(Unusable::NotBuilt))?;
+    pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), ClientError> {
+        let digest = DIGEST.ok_or(ClientError::Unusable(Unusable::NotBuilt))?;
         let utf8 = self.takes_utf8(&[name, secret]).await?;
-        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
-        let secret = prepared(secret, Kind::Stored, utf8).ok_or(Error::Unusable(Unusable::Password))?;
+        let name = prepared(name, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Name))?;
+        let secret =
+            prepared(secret, StringKind::Stored, utf8).ok_or(ClientError::Unusable(Unusable::Password))?;
         self.fits(&secret)?;
         let name = Name::parse(&name)?;
-        let timestamp = self.connection.greeting_timestamp().ok_or(Error::NoTimestamp)?;
+        let timestamp = self.connection.greeting_timestamp().ok_or(ClientError::NoTimestamp)?;
         let digest = digest(timestamp, &secret);
         self.call(&Command::Apop { name, digest }, |_| Ok(())).await?;
         self.login_method = Some(LoginMethod::Apop);

@@ -1,12 +1,12 @@
 //! Exchanges of AUTH (RFC 5034 section 4).
 
-use pop3_proto::client::{Challenge, Error as ProtocolError, Event, Outgoing};
+use pop3_proto::client::{Challenge, ClientEvent, Outgoing, ProtocolError};
 use pop3_proto::{Advice, Base64, Command, MechanismName, Quirk, Secret, encode_base64};
-use pop3_sasl::client::{Credentials, Denial, Error as ExchangeError, Exchange, Setup, offers_plus};
+use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, offers_plus};
 use pop3_sasl::scram::MIN_ITERATIONS;
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
-use super::{Client, Error, Refusal};
+use super::{Client, ClientError, Refusal};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
@@ -16,14 +16,14 @@ pub(super) enum Attempt {
     /// not about the user.
     TurnedDown(Refusal),
     /// The server refused a -PLUS mechanism before it got a proof: it may not know our type of binding.
-    Unbound(Error),
+    Unbound(ClientError),
     /// Anything else.
-    Failed(Error),
+    Failed(ClientError),
 }
 
 /// How an exchange failed.
 struct Failure {
-    error: Error,
+    error: ClientError,
     shown: Shown,
     /// The line of AUTH had an initial response, and nothing was sent behind it.
     inline: bool,
@@ -55,7 +55,7 @@ impl<T: Transport> Client<T> {
     /// asks for the capabilities again.
     ///
     /// A password or token is sent once at most: PLAIN, XOAUTH2 and OAUTHBEARER send it behind the server's
-    /// empty challenge, unless [`Options::initial_response`](super::Options::initial_response) wants it in
+    /// empty challenge, unless [`ClientOptions::initial_response`](super::ClientOptions::initial_response) wants it in
     /// the line of AUTH. The other mechanisms have no secret in their first message. It goes along where
     /// the line has 255 octets at most and the server has announced the mechanism; when that is refused
     /// without a response code, it is tried once more in two lines, but not in strict mode. A server that
@@ -63,28 +63,28 @@ impl<T: Transport> Client<T> {
     /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
     /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
     ///
-    /// Do not drop the future: once the exchange has begun, all later calls would fail with [`Error::Interrupted`].
+    /// Do not drop the future: once the exchange has begun, all later calls would fail with [`ClientError::Interrupted`].
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server refuses, with what it said of a token in
+    /// [`ClientError::Refused`] when the server refuses, with what it said of a token in
     /// [`details`](Refusal::details), whether it offers the mechanism in
     /// [`unoffered`](Refusal::unoffered), and whether it has seen the credentials in
-    /// [`before_credentials`](Refusal::before_credentials). [`Error::Unsendable`] with
+    /// [`before_credentials`](Refusal::before_credentials). [`ClientError::Unsendable`] with
     /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
-    /// passwords, and [`Error::Unusable`] when the credentials do not suit the mechanism: nothing was
-    /// sent. [`Error::Exchange`] and [`Error::UnreadableChallenge`] when the
-    /// exchange was cancelled; the connection can be used on. [`Error::ServerNotVerified`] when a
+    /// passwords, and [`ClientError::Unusable`] when the credentials do not suit the mechanism: nothing was
+    /// sent. [`ClientError::Exchange`] and [`ClientError::UnreadableChallenge`] when the
+    /// exchange was cancelled; the connection can be used on. [`ClientError::ServerNotVerified`] when a
     /// success is not to be believed.
     pub async fn authenticate(
         &mut self,
         mechanism: Mechanism,
         credentials: &Credentials,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         self.may_log_in()?;
         self.learn_capabilities().await?;
         match self.attempt(mechanism, credentials).await {
             Ok(()) => self.capabilities().await.map(drop),
-            Err(Attempt::TurnedDown(refusal)) => Err(Error::Refused(refusal)),
+            Err(Attempt::TurnedDown(refusal)) => Err(ClientError::Refused(refusal)),
             Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
     }
@@ -109,7 +109,8 @@ impl<T: Transport> Client<T> {
             self.login_method = Some(LoginMethod::Auth(mechanism));
             return Ok(());
         };
-        let bare = matches!(&first.error, Error::Refused(refusal) if refusal.advice() == Advice::Unknown);
+        let bare =
+            matches!(&first.error, ClientError::Refused(refusal) if refusal.advice() == Advice::Unknown);
         if !(first.inline && bare) || mechanism.exposes_secret() || self.strict {
             return Err(judged(mechanism, first));
         }
@@ -124,12 +125,16 @@ impl<T: Transport> Client<T> {
                 if second.shown == Shown::Nothing
                     && matches!(
                         second.error,
-                        Error::Refused(_)
-                            | Error::Network(_)
-                            | Error::Protocol(ProtocolError::Closed { .. } | ProtocolError::Truncated { .. })
+                        ClientError::Refused(_)
+                            | ClientError::Network(_)
+                            | ClientError::Protocol(
+                                ProtocolError::Closed { .. } | ProtocolError::Truncated { .. }
+                            )
                     ) =>
             {
-                let Error::Refused(refusal) = second.error else { return Err(Attempt::Failed(first.error)) };
+                let ClientError::Refused(refusal) = second.error else {
+                    return Err(Attempt::Failed(first.error));
+                };
                 // Else the server would have said if it were the credentials, and takes neither form.
                 let shown =
                     if refusal.blames_credentials() == Some(false) { Shown::Nothing } else { first.shown };
@@ -154,14 +159,14 @@ impl<T: Transport> Client<T> {
         let mut inline = false;
         match self.converse(mechanism, credentials, early, &mut shown, &mut inline).await {
             Ok(()) => Ok(()),
-            Err(Error::Refused(refusal)) => {
+            Err(ClientError::Refused(refusal)) => {
                 let refusal = Refusal {
                     mechanism: Some(mechanism),
                     unoffered: self.known_capabilities().is_some() && !self.announces(mechanism),
                     before_credentials: shown != Shown::Credentials,
                     ..refusal
                 };
-                Err(Failure { error: Error::Refused(refusal), shown, inline })
+                Err(Failure { error: ClientError::Refused(refusal), shown, inline })
             }
             Err(error) => Err(Failure { error, shown, inline }),
         }
@@ -174,13 +179,14 @@ impl<T: Transport> Client<T> {
         early: bool,
         shown: &mut Shown,
         inline: &mut bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         let setup = self.setup(mechanism)?;
-        let mut exchange = Exchange::new(mechanism, credentials, &setup).map_err(Error::Unusable)?;
-        let name = MechanismName::parse(mechanism.name().as_bytes()).map_err(|_| Error::Internal)?;
+        let mut exchange =
+            ClientExchange::new(mechanism, credentials, &setup).map_err(ClientError::Unusable)?;
+        let name = MechanismName::parse(mechanism.name().as_bytes()).map_err(|_| ClientError::Internal)?;
         let text = exchange.initial().filter(|_| early).map(|first| encode_base64(first.expose()));
         let initial = match &text {
-            Some(text) => Some(Base64::parse(text.expose()).map_err(|_| Error::Internal)?),
+            Some(text) => Some(Base64::parse(text.expose()).map_err(|_| ClientError::Internal)?),
             None => None,
         };
         let initial = initial.filter(|text| self.connection.takes_initial_response(name, *text));
@@ -205,7 +211,7 @@ impl<T: Transport> Client<T> {
                 Said::Accepted => return self.believe(&exchange).await,
                 Said::Refused(refusal) => {
                     let details = exchange.failure_details().map(|details| self.connection.masked(details));
-                    return Err(Error::Refused(Refusal { details, ..refusal }));
+                    return Err(ClientError::Refused(Refusal { details, ..refusal }));
                 }
                 Said::Challenge(_) | Said::Words if again.is_some() => {
                     self.remember(Quirk::InitialResponseIgnored);
@@ -215,16 +221,16 @@ impl<T: Transport> Client<T> {
                 }
                 Said::Challenge(octets) if mechanism.scram_hash().is_some() => {
                     let work = move || (exchange.respond(octets.expose()), exchange);
-                    let (answer, back) = self.transport.compute(work).await.map_err(Error::Network)?;
+                    let (answer, back) = self.transport.compute(work).await.map_err(ClientError::Network)?;
                     exchange = back;
-                    answer.map_err(Error::Exchange)
+                    answer.map_err(ClientError::Exchange)
                 }
-                Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(Error::Exchange),
+                Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(ClientError::Exchange),
                 // Where the mechanism wants an empty challenge, or does not look at it.
                 Said::Words if exchange.initial().is_some() || mechanism == Mechanism::Login => {
-                    exchange.respond(b"").map_err(Error::Exchange)
+                    exchange.respond(b"").map_err(ClientError::Exchange)
                 }
-                Said::Words | Said::Unreadable => Err(Error::UnreadableChallenge),
+                Said::Words | Said::Unreadable => Err(ClientError::UnreadableChallenge),
             };
             *inline = false;
             match answer {
@@ -239,10 +245,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// What the mechanism has to know of the connection.
-    fn setup(&self, mechanism: Mechanism) -> Result<Setup, Error> {
+    fn setup(&self, mechanism: Mechanism) -> Result<ClientSetup, ClientError> {
         let mut random = [0; 18];
-        getrandom::fill(&mut random).map_err(|_| Error::Internal)?;
-        let setup = Setup::new(Nonce::from_random(random))
+        getrandom::fill(&mut random).map_err(|_| ClientError::Internal)?;
+        let setup = ClientSetup::new(Nonce::from_random(random))
             .with_plus_offered(offers_plus(self.mechanisms()))
             .with_iterations(MIN_ITERATIONS..=self.max_iterations);
         // To say that the server offered no -PLUS, its list must be known.
@@ -255,7 +261,7 @@ impl<T: Transport> Client<T> {
         mechanism: Mechanism,
         name: MechanismName,
         initial: Option<Base64<'_>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         self.enqueue(match mechanism.exposes_secret() {
             true => Command::Auth { mechanism: name, initial }.into(),
             false => Outgoing::sealed_auth(name, initial),
@@ -263,10 +269,10 @@ impl<T: Transport> Client<T> {
     }
 
     /// Sends what is due, and waits for what the server says.
-    async fn listen(&mut self) -> Result<Said, Error> {
+    async fn listen(&mut self) -> Result<Said, ClientError> {
         let mut said = None;
         self.follow(|event| {
-            said = if let Event::Challenge { challenge, .. } = event {
+            said = if let ClientEvent::Challenge { challenge, .. } = event {
                 Some(match challenge {
                     Challenge::Octets(text) => Said::Challenge(text.decode()),
                     Challenge::Words(_) => Said::Words,
@@ -281,13 +287,13 @@ impl<T: Transport> Client<T> {
         match said {
             Some(Said::Refused(refusal)) => Ok(Said::Refused(self.judged(refusal))),
             Some(said) => Ok(said),
-            None => Err(Error::Internal),
+            None => Err(ClientError::Internal),
         }
     }
 
-    fn respond(&mut self, response: &[u8]) -> Result<(), Error> {
+    fn respond(&mut self, response: &[u8]) -> Result<(), ClientError> {
         let text = encode_base64(response);
-        let text = Base64::parse(text.expose()).map_err(|_| Error::Internal)?;
+        let text = Base64::parse(text.expose()).map_err(|_| ClientError::Internal)?;
         let now = self.transport.now();
         let sent = self.connection.respond(text, now, &mut self.out);
         self.check_sent(sent)?;
@@ -298,7 +304,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Cancels the exchange, for this reason.
-    async fn cancel(&mut self, reason: Error) -> Error {
+    async fn cancel(&mut self, reason: ClientError) -> ClientError {
         let now = self.transport.now();
         let sent = self.connection.cancel(now, &mut self.out);
         if let Err(error) = self.check_sent(sent) {
@@ -313,12 +319,12 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether the user is logged in, as the server says. If not, the connection is closed.
-    async fn believe(&mut self, exchange: &Exchange) -> Result<(), Error> {
+    async fn believe(&mut self, exchange: &ClientExchange) -> Result<(), ClientError> {
         let Err(error) = exchange.finish() else { return Ok(()) };
         self.lost = true;
         let deadline = self.transport.now().after(super::CLOSE_TIMEOUT);
         self.transport.close(deadline).await;
-        Err(Error::ServerNotVerified(error))
+        Err(ClientError::ServerNotVerified(error))
     }
 }
 
@@ -338,20 +344,20 @@ fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
         return Attempt::Failed(error);
     }
     let bound = mechanism.needs_channel_binding();
-    if let Error::Refused(refusal) = error {
+    if let ClientError::Refused(refusal) = error {
         let lasting = matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials);
         return if lasting && bound {
-            Attempt::Unbound(Error::Refused(refusal))
+            Attempt::Unbound(ClientError::Refused(refusal))
         } else if lasting && shown == Shown::Nothing {
             Attempt::TurnedDown(refusal)
         } else {
             // Behind the user's name it may be the user, or the flag for channel binding.
-            Attempt::Failed(Error::Refused(refusal))
+            Attempt::Failed(ClientError::Refused(refusal))
         };
     }
     let about_binding = matches!(
         error,
-        Error::Exchange(ExchangeError::Denied(
+        ClientError::Exchange(ExchangeError::Denied(
             Denial::UnsupportedChannelBindingType | Denial::ChannelBindingNotSupported
         ))
     );

@@ -1,21 +1,21 @@
 //! Sending a command and following its reply.
 
-use pop3_proto::client::{Entry, Event, Outgoing, SendError};
+use pop3_proto::client::{ClientEvent, Outgoing, ReplyItem, SendError};
 use pop3_proto::{Capability, Command, Extension};
 
-use super::{Client, Error, Refusal, Trace};
+use super::{Client, ClientError, Refusal, Trace};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
     /// Waits for the greeting.
-    pub(super) async fn greet(&mut self) -> Result<(), Error> {
+    pub(super) async fn greet(&mut self) -> Result<(), ClientError> {
         let mut greeting = Vec::new();
         self.follow(|event| match event.reply() {
             Some(reply) if reply.is_positive() => {
                 greeting.extend_from_slice(reply.text);
                 Ok(())
             }
-            Some(reply) => Err(Error::Refused(Refusal::new(None, reply))),
+            Some(reply) => Err(ClientError::Refused(Refusal::new(None, reply))),
             None => Ok(()),
         })
         .await?;
@@ -27,8 +27,8 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call(
         &mut self,
         command: &Command<'_>,
-        take: impl FnMut(Entry<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        take: impl FnMut(ReplyItem<'_>) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
         self.call_for_text(command, take).await.map(drop)
     }
 
@@ -36,8 +36,8 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call_for_text(
         &mut self,
         command: &Command<'_>,
-        mut take: impl FnMut(Entry<'_>) -> Result<(), Error>,
-    ) -> Result<Vec<u8>, Error> {
+        mut take: impl FnMut(ReplyItem<'_>) -> Result<(), ClientError>,
+    ) -> Result<Vec<u8>, ClientError> {
         self.begin(command).await?;
         let (mut refusal, mut text) = (None, Vec::new());
         self.follow(|event| {
@@ -52,7 +52,7 @@ impl<T: Transport> Client<T> {
         .await?;
         match refusal {
             None => Ok(text),
-            Some(refusal) => Err(Error::Refused(self.judged(refusal))),
+            Some(refusal) => Err(ClientError::Refused(self.judged(refusal))),
         }
     }
 
@@ -66,8 +66,8 @@ impl<T: Transport> Client<T> {
     pub(super) async fn listing<E>(
         &mut self,
         command: &Command<'_>,
-        pick: impl Fn(Entry<'_>) -> Option<E>,
-    ) -> Result<Vec<E>, Error> {
+        pick: impl Fn(ReplyItem<'_>) -> Option<E>,
+    ) -> Result<Vec<E>, ClientError> {
         let mut entries = Vec::new();
         self.call(command, |entry| {
             entries.extend(pick(entry));
@@ -80,17 +80,17 @@ impl<T: Transport> Client<T> {
     pub(super) async fn call_extension(
         &mut self,
         extension: Extension<'_>,
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    ) -> Result<(Vec<u8>, Vec<u8>), ClientError> {
         self.begin(Command::Extension(extension)).await?;
         let (mut text, mut content, mut refusal) = (Vec::new(), Vec::new(), None);
         self.follow(|event| {
             refusal = refusal.take().or_else(|| Refusal::of(&event));
             if let Some(reply) = event.reply() {
                 text.extend_from_slice(reply.text);
-            } else if let Event::Line(line) = event {
+            } else if let ClientEvent::Line(line) = event {
                 content.extend_from_slice(line);
                 content.extend_from_slice(b"\r\n");
-            } else if let Event::Data(octets) = event {
+            } else if let ClientEvent::Data(octets) = event {
                 content.extend_from_slice(octets);
             }
             Ok(())
@@ -98,17 +98,17 @@ impl<T: Transport> Client<T> {
         .await?;
         match refusal {
             None => Ok((text, content)),
-            Some(refusal) => Err(Error::Refused(self.judged(refusal))),
+            Some(refusal) => Err(ClientError::Refused(self.judged(refusal))),
         }
     }
 
     /// Takes what an earlier call has left, and puts a command into the output.
-    pub(super) async fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+    pub(super) async fn begin<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), ClientError> {
         self.drain().await?;
         self.enqueue(command)
     }
 
-    pub(super) fn enqueue<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), Error> {
+    pub(super) fn enqueue<'a>(&mut self, command: impl Into<Outgoing<'a>>) -> Result<(), ClientError> {
         let command = command.into();
         let sent = self.connection.send(command, self.transport.now(), &mut self.out);
         self.check_sent(sent)?;
@@ -118,20 +118,20 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), Error> {
+    pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), ClientError> {
         if sent == Err(SendError::Unread) {
             // Something came that no command asked for: the core says what it is.
             self.next(&mut |_| Ok(()))?;
         }
-        sent.map_err(Error::Unsendable)
+        sent.map_err(ClientError::Unsendable)
     }
 
     /// Hands events over up to the one that ends the reply, or is a challenge or the greeting. If this
     /// future is dropped before, the rest of the reply is left to [`drain`](Self::drain).
     pub(super) async fn follow(
         &mut self,
-        mut handle: impl FnMut(Event<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut handle: impl FnMut(ClientEvent<'_>) -> Result<(), ClientError>,
+    ) -> Result<(), ClientError> {
         loop {
             match self.next(&mut handle)? {
                 Next::Done => return Ok(()),
@@ -144,10 +144,10 @@ impl<T: Transport> Client<T> {
     /// Polls once and hands the event over.
     pub(super) fn next(
         &mut self,
-        handle: &mut impl FnMut(Event<'_>) -> Result<(), Error>,
-    ) -> Result<Next, Error> {
+        handle: &mut impl FnMut(ClientEvent<'_>) -> Result<(), ClientError>,
+    ) -> Result<Next, ClientError> {
         let (next, consumed) = self.poll(|event, _| {
-            if matches!(event, Event::Read) {
+            if matches!(event, ClientEvent::Read) {
                 return Ok(Next::Starved);
             }
             handle(event)?;

@@ -6,11 +6,11 @@ use std::io;
 
 #[cfg(feature = "rustls")]
 use pop3_proto::Command;
-use pop3_proto::client::{Config, Connection};
+use pop3_proto::client::{ClientConfig, ClientConnection};
 use pop3_proto::{Channel, Instant};
 
 use super::sizes::Sizes;
-use super::{Client, Error, Tracer};
+use super::{Client, ClientError, Tracer};
 use crate::buffer::{Output, ReadBuffer};
 use crate::stop::Stop;
 #[cfg(feature = "rustls")]
@@ -40,9 +40,9 @@ pub enum Security {
 /// The settings of a client.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Options {
+pub struct ClientOptions {
     /// The protocol's settings. Default: lenient, pipelining.
-    pub config: Config,
+    pub config: ClientConfig,
     /// How long connecting, the handshake and the greeting may take together. Default: 60 seconds.
     pub connect_timeout: Duration,
     /// A function that receives the dialogue, for a log. Default: none.
@@ -52,27 +52,27 @@ pub struct Options {
     pub capabilities: bool,
     /// A switch that ends the session. Once it is stopped, [`Client::retr_all`] and [`Client::dele_all`] send no
     /// further commands, and the server has [`GRACE`] to answer the earlier ones. Then calls fail with
-    /// [`Error::Stopped`]. A TLS handshake fails immediately. Default: none.
+    /// [`ClientError::Stopped`]. A TLS handshake fails immediately. Default: none.
     pub stop: Option<Stop>,
     /// Whether PLAIN, XOAUTH2 and OAUTHBEARER send the password or token in the AUTH line (RFC 5034 section 4),
     /// which saves a round trip. Default: `false`. A server that does not support this refuses it, which looks like
     /// wrong credentials, or asks for the secret again.
     pub initial_response: bool,
     /// How long a call may wait for the rest of a dropped call. Default: 60 seconds. After that, the connection can
-    /// no longer be used, and the call fails with [`Error::Interrupted`].
+    /// no longer be used, and the call fails with [`ClientError::Interrupted`].
     pub drain_timeout: Duration,
 }
 
-/// How long a [stopped](Options::stop) session may wait for outstanding replies, and use the connection, for example
+/// How long a [stopped](ClientOptions::stop) session may wait for outstanding replies, and use the connection, for example
 /// for QUIT.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-impl Options {
+impl ClientOptions {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            config: Config::default(),
+            config: ClientConfig::default(),
             connect_timeout: Duration::from_secs(60),
             tracer: None,
             capabilities: true,
@@ -84,7 +84,7 @@ impl Options {
 
     /// Sets [`config`](Self::config).
     #[must_use]
-    pub fn with_config(self, config: Config) -> Self {
+    pub fn with_config(self, config: ClientConfig) -> Self {
         Self { config, ..self }
     }
 
@@ -125,7 +125,7 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for ClientOptions {
     fn default() -> Self {
         Self::new()
     }
@@ -155,13 +155,13 @@ impl<T: Transport> Client<T> {
     /// If the transport is already in TLS, request no handshake. The client then trusts that it is in TLS.
     ///
     /// # Errors
-    /// See [`Error`]. No name and no password was sent.
+    /// See [`ClientError`]. No name and no password was sent.
     pub async fn open(
         transport: T,
         security: &Security,
-        options: Options,
+        options: ClientOptions,
         deadline: Instant,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ClientError> {
         let (transport, channel) = match security {
             #[cfg(feature = "rustls")]
             Security::Implicit(_) => {
@@ -182,7 +182,7 @@ impl<T: Transport> Client<T> {
         let config = options.config.with_greeting_timeout(greeting_timeout);
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
         let strict = config.strict;
-        let connection = Connection::new(config, channel, now);
+        let connection = ClientConnection::new(config, channel, now);
         let mut client = Self {
             transport,
             connection,
@@ -223,31 +223,35 @@ impl<T: Transport> Client<T> {
     }
 
     #[cfg(feature = "rustls")]
-    async fn start_tls(mut self, deadline: Instant) -> Result<Self, Error> {
+    async fn start_tls(mut self, deadline: Instant) -> Result<Self, ClientError> {
         self.call(&Command::Stls, |_| Ok(())).await?;
         let size = self.input.size();
         self.transport = handshake(self.transport, deadline, self.stop.as_ref()).await?;
         // What came in clear text is thrown away; the core has refused anything behind the reply.
         self.input = ReadBuffer::new(size);
-        self.connection.tls_established(self.transport.now()).map_err(|_| Error::Internal)?;
+        self.connection.tls_established(self.transport.now()).map_err(|_| ClientError::Internal)?;
         self.trace_tls();
         Ok(self)
     }
 }
 
 #[cfg(feature = "rustls")]
-async fn handshake<T: Transport>(transport: T, deadline: Instant, stop: Option<&Stop>) -> Result<T, Error> {
-    let secured = unless(stop, Box::pin(transport.secure(deadline))).await.ok_or(Error::Stopped)?;
+async fn handshake<T: Transport>(
+    transport: T,
+    deadline: Instant,
+    stop: Option<&Stop>,
+) -> Result<T, ClientError> {
+    let secured = unless(stop, Box::pin(transport.secure(deadline))).await.ok_or(ClientError::Stopped)?;
     secured.map_err(|error| {
         // A socket that blocks was woken by the switch.
         if error.kind() == io::ErrorKind::Interrupted && stop.is_some_and(Stop::is_stopped) {
-            Error::Stopped
+            ClientError::Stopped
         } else if error.kind() == io::ErrorKind::TimedOut {
-            Error::Tls(io::Error::new(error.kind(), "the TLS handshake timed out"))
+            ClientError::Tls(io::Error::new(error.kind(), "the TLS handshake timed out"))
         } else if crate::tls::is_not_tls(&error) {
-            Error::NotTls(error)
+            ClientError::NotTls(error)
         } else {
-            Error::Tls(error)
+            ClientError::Tls(error)
         }
     })
 }

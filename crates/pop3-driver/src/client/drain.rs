@@ -1,7 +1,7 @@
 //! What is left of a call that was dropped.
 
 use super::parts::Part;
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -12,20 +12,20 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped; the next call goes on.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when that takes longer than
-    /// [`Options::drain_timeout`](super::Options::drain_timeout), or an exchange of AUTH was dropped: the
-    /// connection is of no use then. Else see [`Error`].
-    pub async fn drain(&mut self) -> Result<(), Error> {
+    /// [`ClientError::Interrupted`] when that takes longer than
+    /// [`ClientOptions::drain_timeout`](super::ClientOptions::drain_timeout), or an exchange of AUTH was dropped: the
+    /// connection is of no use then. Else see [`ClientError`].
+    pub async fn drain(&mut self) -> Result<(), ClientError> {
         self.draining = None;
         if self.lost {
-            return Err(Error::Interrupted);
+            return Err(ClientError::Interrupted);
         }
         if self.connection.outstanding() == 0 {
             return Ok(());
         }
         if !self.connection.can_drain() {
             self.lost = true;
-            return Err(Error::Interrupted);
+            return Err(ClientError::Interrupted);
         }
         // Nobody has waited since the call was dropped.
         let now = self.transport.now();
@@ -35,7 +35,7 @@ impl<T: Transport> Client<T> {
             if let Part::Starved = self.part()? {
                 if self.is_drained_too_long() {
                     self.lost = true;
-                    return Err(Error::Interrupted);
+                    return Err(ClientError::Interrupted);
                 }
                 self.progress().await?;
             }

@@ -3,10 +3,10 @@
 use core::fmt;
 use std::io;
 
-use pop3_proto::client::{Error as ProtocolError, Event, SendError};
+use pop3_proto::client::{ClientEvent, ProtocolError, SendError};
 use pop3_proto::{Advice, ArgumentError, Keyword, Reply, ResponseCode};
 use pop3_sasl::Mechanism;
-use pop3_sasl::client::{Error as ExchangeError, Unusable};
+use pop3_sasl::client::{ExchangeError, Unusable};
 
 /// Why a call failed.
 ///
@@ -15,7 +15,7 @@ use pop3_sasl::client::{Error as ExchangeError, Unusable};
 /// chain.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ClientError {
     /// A builder's settings can't be used, or contradict each other; the source says which. Nothing was connected.
     Settings(Box<dyn core::error::Error + Send + Sync>),
     /// The server cannot be reached, or the connection was lost.
@@ -51,9 +51,9 @@ pub enum Error {
     Store(io::Error),
     /// The connection can no longer be used. An earlier call failed for good, or was dropped at a point where the
     /// client cannot continue, or left more data than arrives within
-    /// [`Options::drain_timeout`](super::Options::drain_timeout).
+    /// [`ClientOptions::drain_timeout`](super::ClientOptions::drain_timeout).
     Interrupted,
-    /// [`Options::stop`](super::Options::stop) was stopped. The connection can be used for another
+    /// [`ClientOptions::stop`](super::ClientOptions::stop) was stopped. The connection can be used for another
     /// [`GRACE`](super::GRACE), for example for QUIT. The next call first waits for outstanding replies, if there
     /// are any ([`Client::is_quiet`](super::Client::is_quiet)).
     Stopped,
@@ -110,8 +110,8 @@ impl Refusal {
     }
 
     /// The refusal that a negative reply to a command is.
-    pub(super) fn of(event: &Event<'_>) -> Option<Self> {
-        let Event::Reply { keyword, reply, .. } = *event else { return None };
+    pub(super) fn of(event: &ClientEvent<'_>) -> Option<Self> {
+        let ClientEvent::Reply { keyword, reply, .. } = *event else { return None };
         (!reply.is_positive()).then(|| Self::new(Some(keyword), reply))
     }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(_) => f.write_str("the settings of the connection can't be used"),
@@ -183,7 +183,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
+impl core::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Settings(error) => Some(&**error),
@@ -219,25 +219,25 @@ impl fmt::Display for NoLogin {
     }
 }
 
-impl From<Unusable> for Error {
+impl From<Unusable> for ClientError {
     fn from(error: Unusable) -> Self {
         Self::Unusable(error)
     }
 }
 
-impl From<ProtocolError> for Error {
+impl From<ProtocolError> for ClientError {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error)
     }
 }
 
-impl From<SendError> for Error {
+impl From<SendError> for ClientError {
     fn from(error: SendError) -> Self {
         Self::Unsendable(error)
     }
 }
 
-impl From<ArgumentError> for Error {
+impl From<ArgumentError> for ClientError {
     fn from(error: ArgumentError) -> Self {
         Self::Argument(error)
     }
@@ -256,18 +256,18 @@ mod tests {
         let io = || io::Error::other("the cable is out");
         for (error, chain) in [
             (
-                Error::Settings(Box::new(io())),
+                ClientError::Settings(Box::new(io())),
                 "the settings of the connection can't be used: the cable is out",
             ),
-            (Error::Network(io()), "the connection failed: the cable is out"),
-            (Error::Tls(io()), "the TLS handshake failed: the cable is out"),
-            (Error::NotTls(io()), "the server answered in plain text instead of TLS: the cable is out"),
-            (Error::Store(io()), "the received data can't be stored: the cable is out"),
+            (ClientError::Network(io()), "the connection failed: the cable is out"),
+            (ClientError::Tls(io()), "the TLS handshake failed: the cable is out"),
+            (ClientError::NotTls(io()), "the server answered in plain text instead of TLS: the cable is out"),
+            (ClientError::Store(io()), "the received data can't be stored: the cable is out"),
             (ProtocolError::OtherProtocol(Protocol::Imap).into(), ""),
             (SendError::Plaintext.into(), ""),
             (Unusable::NoToken.into(), ""),
-            (Error::Exchange(ExchangeError::WrongSignature), ""),
-            (Error::ServerNotVerified(ExchangeError::NotVerified), ""),
+            (ClientError::Exchange(ExchangeError::WrongSignature), ""),
+            (ClientError::ServerNotVerified(ExchangeError::NotVerified), ""),
         ] {
             let (own, mut told) = (error.to_string(), error.to_string());
             let mut source = error.source();

@@ -4,7 +4,7 @@ use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::parts::Part;
 use super::pipeline::Pipeline;
-use super::{Client, Error, Receiver, Refusal};
+use super::{Client, ClientError, Receiver, Refusal};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -15,13 +15,13 @@ impl<T: Transport> Client<T> {
     /// next call throws away the rest of what was asked for.
     ///
     /// # Errors
-    /// [`Error::Store`] when the receiver fails; the same holds then. After any error the messages whose
-    /// [`end`](Receiver::end) was called are complete. See [`Error`].
+    /// [`ClientError::Store`] when the receiver fails; the same holds then. After any error the messages whose
+    /// [`end`](Receiver::end) was called are complete. See [`ClientError`].
     pub async fn retr_all(
         &mut self,
         messages: &[MessageNumber],
         receiver: &mut (impl Receiver + ?Sized),
-    ) -> Result<(), Error> {
+    ) -> Result<(), ClientError> {
         let mut pipeline = Pipeline::new(self, messages.iter().copied().map(Command::Retr)).await?;
         let mut octets: Octets = 0;
         while let Some((command, part, behind)) = pipeline.next().await? {
@@ -46,7 +46,7 @@ impl<T: Transport> Client<T> {
                     return Err(pipeline.client().misused());
                 }
             };
-            taken.map_err(Error::Store)?;
+            taken.map_err(ClientError::Store)?;
         }
         Ok(())
     }
@@ -58,11 +58,11 @@ impl<T: Transport> Client<T> {
     /// away.
     ///
     /// # Errors
-    /// See [`Error`]. On any error no message is deleted, as there is no QUIT.
+    /// See [`ClientError`]. On any error no message is deleted, as there is no QUIT.
     pub async fn dele_all(
         &mut self,
         messages: &[MessageNumber],
-    ) -> Result<Vec<(MessageNumber, Refusal)>, Error> {
+    ) -> Result<Vec<(MessageNumber, Refusal)>, ClientError> {
         let mut refusals = Vec::new();
         let mut pipeline = Pipeline::new(self, messages.iter().copied().map(Command::Dele)).await?;
         while let Some((command, part, _)) = pipeline.next().await? {

@@ -1,8 +1,8 @@
 //! Going on with the connection behind the client's back.
 
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -13,12 +13,12 @@ impl<T: Transport> Client<T> {
     /// connection is closed.
     ///
     /// # Errors
-    /// [`Error::Protocol`] when something has come that nobody asked for: commands and replies would be out of step
+    /// [`ClientError::Protocol`] when something has come that nobody asked for: commands and replies would be out of step
     /// for whoever goes on. Else as [`drain`](Self::drain).
-    pub async fn into_transport(mut self) -> Result<T, Error> {
+    pub async fn into_transport(mut self) -> Result<T, ClientError> {
         self.drain().await?;
         if !self.untaken().is_empty() {
-            return Err(Error::Protocol(ProtocolError::Unsolicited(self.surplus())));
+            return Err(ClientError::Protocol(ProtocolError::Unsolicited(self.surplus())));
         }
         Ok(self.transport)
     }

@@ -1,15 +1,15 @@
 //! UTF-8 and languages (RFC 6856).
 
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::{Capability, Command, LanguageRange};
 
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::transport::Transport;
 
 /// A language that the server has for the texts of its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Language {
+pub struct OfferedLanguage {
     /// Its tag, as `de-AT`.
     pub tag: String,
     /// Its name, as a rule in itself. What is no UTF-8 is replaced.
@@ -24,15 +24,15 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`Error::Unsendable`] after the login; else see [`Error`].
-    pub async fn utf8(&mut self) -> Result<bool, Error> {
+    /// [`ClientError::Unsendable`] after the login; else see [`ClientError`].
+    pub async fn utf8(&mut self) -> Result<bool, ClientError> {
         self.learn_capabilities().await?;
         if !self.has(Capability::Utf8 { user: true }) && !self.has(Capability::Utf8 { user: false }) {
             return Ok(false);
         }
         match self.call(&Command::Utf8, |_| Ok(())).await {
             Ok(()) => Ok(true),
-            Err(Error::Refused(_)) => Ok(false),
+            Err(ClientError::Refused(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -43,8 +43,8 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server has no such language; see [`Error`].
-    pub async fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, Error> {
+    /// [`ClientError::Refused`] when the server has no such language; see [`ClientError`].
+    pub async fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, ClientError> {
         let text = self.call_for_text(&Command::Lang(Some(range)), |_| Ok(())).await?;
         let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
         let tag = LanguageRange::parse(word).map_or(range.as_str(), LanguageRange::as_str);
@@ -56,12 +56,12 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`Error::Refused`] when it does not tell; see [`Error`].
-    pub async fn languages(&mut self) -> Result<Vec<Language>, Error> {
+    /// [`ClientError::Refused`] when it does not tell; see [`ClientError`].
+    pub async fn languages(&mut self) -> Result<Vec<OfferedLanguage>, ClientError> {
         self.listing(&Command::Lang(None), |entry| {
-            let Entry::Language(listing) = entry else { return None };
+            let ReplyItem::Language(listing) = entry else { return None };
             let description = String::from_utf8_lossy(listing.description).into_owned();
-            Some(Language { tag: listing.tag.to_owned(), description })
+            Some(OfferedLanguage { tag: listing.tag.to_owned(), description })
         })
         .await
     }

@@ -1,10 +1,10 @@
 //! Listings: whole, or line by line.
 
-use pop3_proto::client::Entry;
+use pop3_proto::client::ReplyItem;
 use pop3_proto::{Command, MessageNumber, Octets};
 
 use super::sizes::Sizes;
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
@@ -16,8 +16,8 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, Error> {
+    /// See [`ClientError`].
+    pub async fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, ClientError> {
         let mut sizes = Vec::new();
         self.list_each(|message, octets| sizes.push((message, octets))).await?;
         Ok(sizes)
@@ -32,11 +32,14 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn list_each(&mut self, mut take: impl FnMut(MessageNumber, Octets)) -> Result<(), Error> {
+    /// See [`ClientError`].
+    pub async fn list_each(
+        &mut self,
+        mut take: impl FnMut(MessageNumber, Octets),
+    ) -> Result<(), ClientError> {
         let mut sizes = Sizes::default();
         self.call(&Command::List(None), |entry| {
-            if let Entry::Scan(listing) = entry {
+            if let ReplyItem::Scan(listing) = entry {
                 sizes.insert(listing.message, listing.octets);
                 take(listing.message, listing.octets);
             }
@@ -56,8 +59,8 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, Error> {
+    /// See [`ClientError`].
+    pub async fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, ClientError> {
         let mut uids = Vec::new();
         self.uidl_each(|message, uid| uids.push((message, uid.to_vec()))).await?;
         Ok(uids)
@@ -72,14 +75,14 @@ impl<T: Transport> Client<T> {
     ///
     /// ```
     /// use std::collections::HashSet;
-    /// use pop3_driver::{Transport, client::{Client, Error}};
+    /// use pop3_driver::{Transport, client::{Client, ClientError}};
     /// use pop3_proto::MessageNumber;
     ///
     /// /// The messages that are new, by the unique-ids of those that are known.
     /// async fn new<T: Transport>(
     ///     client: &mut Client<T>,
     ///     known: &HashSet<Vec<u8>>,
-    /// ) -> Result<Vec<MessageNumber>, Error> {
+    /// ) -> Result<Vec<MessageNumber>, ClientError> {
     ///     let mut new = Vec::new();
     ///     client
     ///         .uidl_each(|message, uid| {
@@ -95,10 +98,10 @@ impl<T: Transport> Client<T> {
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// See [`Error`].
-    pub async fn uidl_each(&mut self, mut take: impl FnMut(MessageNumber, &[u8])) -> Result<(), Error> {
+    /// See [`ClientError`].
+    pub async fn uidl_each(&mut self, mut take: impl FnMut(MessageNumber, &[u8])) -> Result<(), ClientError> {
         self.call(&Command::Uidl(None), |entry| {
-            if let Entry::UniqueId(listing) = entry {
+            if let ReplyItem::UniqueId(listing) = entry {
                 take(listing.message, listing.uid);
             }
             Ok(())

@@ -4,12 +4,12 @@ use pop3_proto::client::SendError;
 use pop3_proto::{Capability, Command, Name, Password, Quirk};
 use pop3_sasl::Mechanism;
 use pop3_sasl::client::{Credentials, Policy, Unusable, candidates};
-use pop3_sasl::saslprep::Kind;
+use pop3_sasl::saslprep::StringKind;
 use pop3_sasl::scram::MAX_ITERATIONS;
 
 use super::auth::{Attempt, unbound};
 use super::prepared::prepared;
-use super::{Client, Error, NoLogin, Refusal, apop};
+use super::{Client, ClientError, NoLogin, Refusal, apop};
 use crate::login_method::LoginMethod;
 use crate::transport::Transport;
 
@@ -87,8 +87,8 @@ impl<T: Transport> Client<T> {
     ///
     /// ```
     /// # use pop3_driver::Transport;
-    /// # use pop3_driver::client::{Client, Credentials, Error, LoginPolicy};
-    /// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+    /// # use pop3_driver::client::{Client, Credentials, ClientError, LoginPolicy};
+    /// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), ClientError> {
     /// let credentials = Credentials::new("mrose").with_password("tanstaaf");
     /// let policy = LoginPolicy::default().with_require_binding(true);
     /// let method = client.login_with(&credentials, &policy).await?;
@@ -98,17 +98,17 @@ impl<T: Transport> Client<T> {
     /// ```
     ///
     /// Do not drop the future: once an AUTH exchange has begun, all later calls would fail with
-    /// [`Error::Interrupted`].
+    /// [`ClientError::Interrupted`].
     ///
     /// # Errors
-    /// [`Error::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
-    /// carry passwords, and [`Error::NoLogin`] when there is no way; nothing secret was sent then. Else
+    /// [`ClientError::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
+    /// carry passwords, and [`ClientError::NoLogin`] when there is no way; nothing secret was sent then. Else
     /// as [`authenticate`](Self::authenticate) and [`login`](Self::login).
     pub async fn login_with(
         &mut self,
         credentials: &Credentials,
         policy: &LoginPolicy,
-    ) -> Result<LoginMethod, Error> {
+    ) -> Result<LoginMethod, ClientError> {
         self.may_log_in()?;
         self.max_iterations = policy.max_iterations;
         self.learn_capabilities().await?;
@@ -145,16 +145,18 @@ impl<T: Transport> Client<T> {
             }
         }
         if policy.require_binding {
-            return Err(turned_down.map_or(Error::NoLogin(NoLogin::BindingNotOffered), Error::Refused));
+            return Err(
+                turned_down.map_or(ClientError::NoLogin(NoLogin::BindingNotOffered), ClientError::Refused)
+            );
         }
         let Some((name, password)) = credentials.name().zip(credentials.password()) else {
-            return Err(turned_down.map_or(Error::NoLogin(NoLogin::NotOffered), Error::Refused));
+            return Err(turned_down.map_or(ClientError::NoLogin(NoLogin::NotOffered), ClientError::Refused));
         };
         let (name, password) = (name.as_bytes(), password.expose());
         if let Some(refusal) = turned_down {
             let revealing = [Mechanism::Plain, Mechanism::Login].map(Some).contains(&refusal.mechanism);
             if !revealing || !self.has(Capability::User) || self.fits(password).is_err() {
-                return Err(Error::Refused(refusal));
+                return Err(ClientError::Refused(refusal));
             }
         }
         if policy.apop && apop::DIGEST.is_some() && self.offers_apop() {
@@ -181,7 +183,7 @@ impl<T: Transport> Client<T> {
         &mut self,
         mechanism: Mechanism,
         credentials: &Credentials,
-    ) -> Result<LoginMethod, Error> {
+    ) -> Result<LoginMethod, ClientError> {
         match self.attempt(mechanism, credentials).await {
             Ok(()) => {
                 self.remember(Quirk::UnknownBinding);
@@ -189,7 +191,7 @@ impl<T: Transport> Client<T> {
                 Ok(LoginMethod::Auth(mechanism))
             }
             // One who is in between gets no further by this than to a proof.
-            Err(Attempt::TurnedDown(refusal)) => Err(Error::Refused(refusal)),
+            Err(Attempt::TurnedDown(refusal)) => Err(ClientError::Refused(refusal)),
             Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
     }
@@ -203,23 +205,24 @@ impl<T: Transport> Client<T> {
     /// behind [`drain`](Self::drain).
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server refuses; what its
-    /// [`code`](super::Refusal::code) says tells why. [`Error::Unsendable`] with
+    /// [`ClientError::Refused`] when the server refuses; what its
+    /// [`code`](super::Refusal::code) says tells why. [`ClientError::Unsendable`] with
     /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
     /// passwords, and with [`NotAscii`](pop3_proto::client::SendError::NotAscii): nothing was sent.
-    pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), Error> {
+    pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), ClientError> {
         let utf8 = self.takes_utf8(&[name, password]).await?;
-        let name = prepared(name, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Name))?;
-        let password = prepared(password, Kind::Query, utf8).ok_or(Error::Unusable(Unusable::Password))?;
+        let name = prepared(name, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Name))?;
+        let password =
+            prepared(password, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Password))?;
         let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
         // The password is looked at before the name is sent.
         self.fits(&password)?;
         match self.call(&user, |_| Ok(())).await {
-            Err(Error::Refused(refusal)) => {
+            Err(ClientError::Refused(refusal)) => {
                 // Where it hangs up at that, what it has said is told all the same.
                 let _ = self.learn_capabilities().await;
                 let unoffered = self.known_capabilities().is_some() && !self.has(Capability::User);
-                return Err(Error::Refused(Refusal { unoffered, ..refusal }));
+                return Err(ClientError::Refused(Refusal { unoffered, ..refusal }));
             }
             result => result?,
         }
@@ -230,12 +233,16 @@ impl<T: Transport> Client<T> {
 
     /// Whether anybody may log in here at all. Mechanisms that show no secret would be safe on a plaintext
     /// channel, but the mail behind them would not.
-    pub(super) fn may_log_in(&self) -> Result<(), Error> {
-        if self.channel().carries_secrets() { Ok(()) } else { Err(Error::Unsendable(SendError::Plaintext)) }
+    pub(super) fn may_log_in(&self) -> Result<(), ClientError> {
+        if self.channel().carries_secrets() {
+            Ok(())
+        } else {
+            Err(ClientError::Unsendable(SendError::Plaintext))
+        }
     }
 
     /// Whether the server takes UTF-8 in USER, PASS and APOP; asked only where it matters.
-    pub(super) async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, Error> {
+    pub(super) async fn takes_utf8(&mut self, texts: &[&[u8]]) -> Result<bool, ClientError> {
         if texts.iter().all(|text| text.is_ascii()) {
             return Ok(false);
         }
@@ -244,15 +251,15 @@ impl<T: Transport> Client<T> {
     }
 
     /// Whether a password may be used in USER, PASS or APOP: as the core says of PASS.
-    pub(super) fn fits(&self, password: &[u8]) -> Result<(), Error> {
+    pub(super) fn fits(&self, password: &[u8]) -> Result<(), ClientError> {
         if password.is_ascii() || self.has(Capability::Utf8 { user: true }) {
             return Ok(());
         }
-        Err(Error::Unsendable(SendError::NotAscii))
+        Err(ClientError::Unsendable(SendError::NotAscii))
     }
 
     /// Asks for the capabilities, unless they are known.
-    pub(super) async fn learn_capabilities(&mut self) -> Result<(), Error> {
+    pub(super) async fn learn_capabilities(&mut self) -> Result<(), ClientError> {
         if self.known_capabilities().is_none() && !self.without_capabilities {
             let none = self.capabilities().await?.is_none();
             self.without_capabilities = none;

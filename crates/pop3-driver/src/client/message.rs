@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Command, MessageNumber, Octets, Quirk};
 
 use super::parts::{Part, Piece};
-use super::{Client, Error, Receiver};
+use super::{Client, ClientError, Receiver};
 use crate::transport::Transport;
 
 /// A message on its way: what follows the positive reply to RETR or TOP.
@@ -19,10 +19,10 @@ use crate::transport::Transport;
 /// was dropped.
 ///
 /// ```
-/// # use pop3_driver::client::{Client, Error};
+/// # use pop3_driver::client::{Client, ClientError};
 /// # use pop3_driver::Transport;
 /// # use pop3_proto::MessageNumber;
-/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), ClientError> {
 /// let mut message = client.message(MessageNumber::FIRST).await?;
 /// while let Some(octets) = message.chunk().await? {
 ///     print!("{}", octets.escape_ascii());
@@ -31,7 +31,7 @@ use crate::transport::Transport;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Message<'c, T> {
+pub struct IncomingMessage<'c, T> {
     client: &'c mut Client<T>,
     number: MessageNumber,
     size: Option<Octets>,
@@ -47,21 +47,25 @@ pub struct Message<'c, T> {
 impl<T: Transport> Client<T> {
     /// Fetches a message (RETR), to be taken as it comes.
     ///
-    /// The future may be dropped, and so may the [`Message`]: the next call throws away what is left.
+    /// The future may be dropped, and so may the [`IncomingMessage`]: the next call throws away what is left.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server does not give the message; see [`Error`].
-    pub async fn message(&mut self, message: MessageNumber) -> Result<Message<'_, T>, Error> {
+    /// [`ClientError::Refused`] when the server does not give the message; see [`ClientError`].
+    pub async fn message(&mut self, message: MessageNumber) -> Result<IncomingMessage<'_, T>, ClientError> {
         self.open_message(Command::Retr(message), message, true).await
     }
 
     /// Fetches the header of a message and this many lines of its body (TOP), to be taken as it comes.
     ///
-    /// The future may be dropped, and so may the [`Message`]: the next call throws away what is left.
+    /// The future may be dropped, and so may the [`IncomingMessage`]: the next call throws away what is left.
     ///
     /// # Errors
     /// As [`message`](Self::message).
-    pub async fn top(&mut self, message: MessageNumber, lines: u64) -> Result<Message<'_, T>, Error> {
+    pub async fn top(
+        &mut self,
+        message: MessageNumber,
+        lines: u64,
+    ) -> Result<IncomingMessage<'_, T>, ClientError> {
         self.open_message(Command::Top { message, lines }, message, false).await
     }
 
@@ -71,12 +75,12 @@ impl<T: Transport> Client<T> {
     /// dropped: the next call throws away what is left.
     ///
     /// # Errors
-    /// [`Error::Store`] when the receiver fails; the next call throws away what is left. See [`Error`].
+    /// [`ClientError::Store`] when the receiver fails; the next call throws away what is left. See [`ClientError`].
     pub async fn retr(
         &mut self,
         message: MessageNumber,
         receiver: &mut (impl Receiver + ?Sized),
-    ) -> Result<Octets, Error> {
+    ) -> Result<Octets, ClientError> {
         self.message(message).await?.forward(receiver).await
     }
 
@@ -85,19 +89,19 @@ impl<T: Transport> Client<T> {
         command: Command<'_>,
         number: MessageNumber,
         whole: bool,
-    ) -> Result<Message<'_, T>, Error> {
+    ) -> Result<IncomingMessage<'_, T>, ClientError> {
         self.begin(&command).await?;
         let promised = loop {
             match self.part()? {
                 Part::Starved => self.progress().await?,
-                Part::Refused(refusal) => return Err(Error::Refused(refusal)),
+                Part::Refused(refusal) => return Err(ClientError::Refused(refusal)),
                 Part::Begun(promised) => break promised,
                 Part::Nothing => {}
                 Part::Accepted | Part::Data(_) | Part::End => return Err(self.misused()),
             }
         };
         let size = if whole { self.sizes.get(number).or(promised) } else { None };
-        Ok(Message {
+        Ok(IncomingMessage {
             client: self,
             number,
             size,
@@ -110,25 +114,25 @@ impl<T: Transport> Client<T> {
     }
 
     /// The core has said what it can't say here.
-    pub(super) const fn misused(&mut self) -> Error {
+    pub(super) const fn misused(&mut self) -> ClientError {
         self.lost = true;
-        Error::Internal
+        ClientError::Internal
     }
 
     /// Notes that a message has another size than was listed, if it has.
-    pub(super) fn compare_size(&mut self, message: MessageNumber, octets: Octets) -> Result<(), Error> {
+    pub(super) fn compare_size(&mut self, message: MessageNumber, octets: Octets) -> Result<(), ClientError> {
         if self.sizes.is_wrong(message, octets) {
             self.remember(Quirk::WrongSize);
             if self.strict {
                 self.lost = true;
-                return Err(Error::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
+                return Err(ClientError::Protocol(ProtocolError::Quirk(Quirk::WrongSize)));
             }
         }
         Ok(())
     }
 }
 
-impl<T: Transport> Message<'_, T> {
+impl<T: Transport> IncomingMessage<'_, T> {
     /// Its number.
     #[must_use]
     pub const fn number(&self) -> MessageNumber {
@@ -159,8 +163,8 @@ impl<T: Transport> Message<'_, T> {
     /// The future may be dropped: no octet is lost, and the message goes on with the next call.
     ///
     /// # Errors
-    /// What was handed out is not the whole message then. See [`Error`].
-    pub async fn chunk(&mut self) -> Result<Option<&[u8]>, Error> {
+    /// What was handed out is not the whole message then. See [`ClientError`].
+    pub async fn chunk(&mut self) -> Result<Option<&[u8]>, ClientError> {
         if !self.fetch().await? {
             return Ok(None);
         }
@@ -176,7 +180,7 @@ impl<T: Transport> Message<'_, T> {
     ///
     /// # Errors
     /// As [`chunk`](Self::chunk).
-    pub async fn fill(&mut self) -> Result<&[u8], Error> {
+    pub async fn fill(&mut self) -> Result<&[u8], ClientError> {
         self.fetch().await?;
         let Some(piece) = &self.piece else { return Ok(&[]) };
         Ok(self.client.octets(piece).get(self.consumed..).unwrap_or_default())
@@ -197,21 +201,21 @@ impl<T: Transport> Message<'_, T> {
     /// The future may be dropped: the next call of the client throws away what is left.
     ///
     /// # Errors
-    /// [`Error::Store`] when the receiver fails; the next call throws away what is left. See [`Error`].
-    pub async fn forward(mut self, receiver: &mut (impl Receiver + ?Sized)) -> Result<Octets, Error> {
-        receiver.begin(self.number, self.size).await.map_err(Error::Store)?;
+    /// [`ClientError::Store`] when the receiver fails; the next call throws away what is left. See [`ClientError`].
+    pub async fn forward(mut self, receiver: &mut (impl Receiver + ?Sized)) -> Result<Octets, ClientError> {
+        receiver.begin(self.number, self.size).await.map_err(ClientError::Store)?;
         while let Some(octets) = self.chunk().await? {
-            receiver.data(octets).await.map_err(Error::Store)?;
+            receiver.data(octets).await.map_err(ClientError::Store)?;
         }
-        receiver.end(0).await.map_err(Error::Store)?;
+        receiver.end(0).await.map_err(ClientError::Store)?;
         Ok(self.octets)
     }
 
     /// Has a piece ready: `false` when there is none, as the message is complete.
-    async fn fetch(&mut self) -> Result<bool, Error> {
+    async fn fetch(&mut self) -> Result<bool, ClientError> {
         while self.piece.is_none() && !self.complete {
             if self.client.lost {
-                return Err(Error::Interrupted);
+                return Err(ClientError::Interrupted);
             }
             match self.client.part()? {
                 Part::Starved => self.client.progress().await?,
@@ -235,7 +239,7 @@ impl<T: Transport> Message<'_, T> {
     }
 }
 
-impl<T> fmt::Debug for Message<'_, T> {
+impl<T> fmt::Debug for IncomingMessage<'_, T> {
     /// Without what is in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")

@@ -2,11 +2,11 @@
 
 use core::ops::Range;
 
-use pop3_proto::client::Event;
+use pop3_proto::client::ClientEvent;
 use pop3_proto::{Octets, ReplyShape};
 
 use super::polling::Origin;
-use super::{Client, Error, Refusal};
+use super::{Client, ClientError, Refusal};
 use crate::transport::Transport;
 
 /// A part of a reply.
@@ -37,7 +37,7 @@ pub(super) enum Piece {
 
 impl<T: Transport> Client<T> {
     /// What has come of the reply to the oldest command.
-    pub(super) fn part(&mut self) -> Result<Part, Error> {
+    pub(super) fn part(&mut self) -> Result<Part, ClientError> {
         let (part, consumed) = self.poll(Part::of)?;
         if let Part::Data(_) = part {
             // They stay where they are until they are dealt with.
@@ -61,15 +61,15 @@ impl<T: Transport> Client<T> {
 }
 
 impl Part {
-    fn of(event: Event<'_>, origin: Origin<'_>) -> Self {
+    fn of(event: ClientEvent<'_>, origin: Origin<'_>) -> Self {
         match event {
-            Event::Read => Self::Starved,
-            Event::Reply { keyword, reply, .. } if !reply.is_positive() => {
+            ClientEvent::Read => Self::Starved,
+            ClientEvent::Reply { keyword, reply, .. } if !reply.is_positive() => {
                 Self::Refused(Refusal::new(Some(keyword), reply))
             }
-            Event::Reply { follows: ReplyShape::Line, .. } => Self::Accepted,
-            Event::Reply { reply, .. } => Self::Begun(promised(reply.text)),
-            Event::Data(octets) => Self::Data(match origin.input.find(octets) {
+            ClientEvent::Reply { follows: ReplyShape::Line, .. } => Self::Accepted,
+            ClientEvent::Reply { reply, .. } => Self::Begun(promised(reply.text)),
+            ClientEvent::Data(octets) => Self::Data(match origin.input.find(octets) {
                 Some(range) => Piece::Input(range),
                 None => {
                     origin.held.clear();
@@ -77,13 +77,13 @@ impl Part {
                     Piece::Held
                 }
             }),
-            Event::End { .. } => Self::End,
-            Event::Greeting { .. }
-            | Event::Entry { .. }
-            | Event::Line(_)
-            | Event::Challenge { .. }
-            | Event::StartTls { .. }
-            | Event::Closed
+            ClientEvent::End { .. } => Self::End,
+            ClientEvent::Greeting { .. }
+            | ClientEvent::Entry { .. }
+            | ClientEvent::Line(_)
+            | ClientEvent::Challenge { .. }
+            | ClientEvent::StartTls { .. }
+            | ClientEvent::Closed
             | _ => Self::Nothing,
         }
     }

@@ -7,7 +7,7 @@ use pop3_proto::Command;
 use pop3_proto::client::SendError;
 
 use super::parts::{Part, Piece};
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::transport::Transport;
 
 /// Commands that are sent as far ahead as the window allows.
@@ -20,14 +20,14 @@ pub(super) struct Pipeline<'c, T, I: Iterator> {
 
 impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> {
     /// A pipeline behind all that went before.
-    pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, Error> {
+    pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, ClientError> {
         client.drain().await?;
         Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new() })
     }
 
     /// The next part of a reply that says something, with the command that it answers, and how many are sent
     /// behind that one. `None` when all are answered. Told to end, it sends no more.
-    pub(super) async fn next(&mut self) -> Result<Option<(Command<'static>, Part, usize)>, Error> {
+    pub(super) async fn next(&mut self) -> Result<Option<(Command<'static>, Part, usize)>, ClientError> {
         loop {
             let part = match self.sent.front() {
                 Some(_) => self.client.part()?,
@@ -42,7 +42,11 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 Part::Starved => {
                     self.fill()?;
                     if self.sent.is_empty() {
-                        return if self.commands.peek().is_none() { Ok(None) } else { Err(Error::Stopped) };
+                        return if self.commands.peek().is_none() {
+                            Ok(None)
+                        } else {
+                            Err(ClientError::Stopped)
+                        };
                     }
                     self.client.progress().await?;
                     continue;
@@ -66,13 +70,13 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
     }
 
     /// Sends as many commands as fit.
-    fn fill(&mut self) -> Result<(), Error> {
+    fn fill(&mut self) -> Result<(), ClientError> {
         while !self.client.is_stopping()
             && let Some(command) = self.commands.peek()
         {
             match self.client.enqueue(command) {
                 Ok(()) => self.sent.extend(self.commands.next()),
-                Err(Error::Unsendable(SendError::Window)) if !self.sent.is_empty() => break,
+                Err(ClientError::Unsendable(SendError::Window)) if !self.sent.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }

@@ -1,9 +1,9 @@
 //! One look at what has come from the server.
 
-use pop3_proto::client::Event;
+use pop3_proto::client::ClientEvent;
 use pop3_proto::{Input, Quirk};
 
-use super::{Client, Error};
+use super::{Client, ClientError};
 use crate::buffer::ReadBuffer;
 use crate::transport::Transport;
 
@@ -20,15 +20,15 @@ impl<T: Transport> Client<T> {
     /// of the input the event has taken: they are still there, to be consumed by the caller.
     pub(super) fn poll<R>(
         &mut self,
-        look: impl FnOnce(Event<'_>, Origin<'_>) -> R,
-    ) -> Result<(R, usize), Error> {
+        look: impl FnOnce(ClientEvent<'_>, Origin<'_>) -> R,
+    ) -> Result<(R, usize), ClientError> {
         self.release();
         let now = self.transport.now();
         let octets = self.input.filled();
         let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
         let event = self.connection.poll(now, &mut input).map_err(|error| {
             self.lost = true;
-            Error::Protocol(error)
+            ClientError::Protocol(error)
         })?;
         if let Some(tracer) = &self.tracer {
             tracer.received(&event);

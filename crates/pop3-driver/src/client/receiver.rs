@@ -26,7 +26,7 @@ use super::Refusal;
 ///
 /// ```
 /// use std::io;
-/// use pop3_driver::client::{Client, Error, Receiver, Refusal};
+/// use pop3_driver::client::{Client, ClientError, Receiver, Refusal};
 /// use pop3_driver::Transport;
 /// use pop3_proto::{MessageNumber, Octets};
 ///
@@ -44,7 +44,7 @@ use super::Refusal;
 ///     }
 /// }
 ///
-/// async fn count<T: Transport>(client: &mut Client<T>) -> Result<u64, Error> {
+/// async fn count<T: Transport>(client: &mut Client<T>) -> Result<u64, ClientError> {
 ///     let numbers: Vec<_> = client.list().await?.into_iter().map(|(number, _)| number).collect();
 ///     let mut count = Count(0);
 ///     client.retr_all(&numbers, &mut count).await?;
@@ -95,11 +95,11 @@ pub trait Receiver {
     /// Has a function called with each piece of a message, and once at its beginning.
     ///
     /// ```
-    /// use pop3_driver::client::{Client, Error, Receiver as _};
+    /// use pop3_driver::client::{Client, ClientError, Receiver as _};
     /// use pop3_driver::Transport;
     /// use pop3_proto::MessageNumber;
     ///
-    /// async fn fetch<T: Transport>(client: &mut Client<T>) -> Result<Vec<u8>, Error> {
+    /// async fn fetch<T: Transport>(client: &mut Client<T>) -> Result<Vec<u8>, ClientError> {
     ///     let mut message = Vec::new();
     ///     let mut shown = (&mut message).with_progress(|progress| {
     ///         println!("{} octets of {:?}", progress.octets, progress.size);

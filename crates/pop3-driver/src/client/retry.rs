@@ -2,11 +2,11 @@
 
 use std::io;
 
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{Advice, Keyword, Reply};
-use pop3_sasl::client::{Denial, Error as ExchangeError, Unusable};
+use pop3_sasl::client::{Denial, ExchangeError, Unusable};
 
-use super::{Error, Refusal};
+use super::{ClientError, Refusal};
 
 /// Whether a call that failed is worth another attempt, always over a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub enum Retry {
     Never,
 }
 
-impl Error {
+impl ClientError {
     /// What to do about it.
     ///
     /// | error | advice |
@@ -192,7 +192,7 @@ mod tests {
             (Some(Keyword::Retr), "no such message", Retry::Never),
             (Some(Keyword::Retr), "[SYS/TEMP] disk", Retry::Later),
         ] {
-            let error = Error::Refused(refused(keyword, text));
+            let error = ClientError::Refused(refused(keyword, text));
             assert_eq!(error.advice(), retry, "{error}");
             assert!(!error.is_final());
         }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_login_that_the_server_has_not_looked_at_is_not_about_the_credentials() {
         let refusal = || refused(Some(Keyword::Auth), "no");
-        let advice = |refusal| Error::Refused(refusal).advice();
+        let advice = |refusal| ClientError::Refused(refusal).advice();
         assert_eq!(advice(refusal()), Retry::OtherCredentials);
         assert_eq!(advice(Refusal { unoffered: true, ..refusal() }), Retry::Never);
         assert_eq!(advice(Refusal { before_credentials: true, ..refusal() }), Retry::Never);
@@ -212,11 +212,11 @@ mod tests {
     #[test]
     fn a_handshake_that_broke_is_not_one_that_was_refused() {
         let refused = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError);
-        assert_eq!(Error::Tls(refused).advice(), Retry::Never);
+        assert_eq!(ClientError::Tls(refused).advice(), Retry::Never);
         let slow = io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake timed out");
-        assert_eq!(Error::Tls(slow).advice(), Retry::Later);
-        assert_eq!(Error::Network(io::ErrorKind::ConnectionRefused.into()).advice(), Retry::Later);
-        assert_eq!(Error::Network(io::ErrorKind::ConnectionReset.into()).advice(), Retry::Now);
-        assert!(Error::Network(io::ErrorKind::ConnectionReset.into()).is_final());
+        assert_eq!(ClientError::Tls(slow).advice(), Retry::Later);
+        assert_eq!(ClientError::Network(io::ErrorKind::ConnectionRefused.into()).advice(), Retry::Later);
+        assert_eq!(ClientError::Network(io::ErrorKind::ConnectionReset.into()).advice(), Retry::Now);
+        assert!(ClientError::Network(io::ErrorKind::ConnectionReset.into()).is_final());
     }
 }

@@ -55,14 +55,14 @@ mod tests {
     use pop3_proto::Reply;
 
     use super::*;
-    use crate::client::Error;
+    use crate::client::ClientError;
 
     #[test]
     fn octets_of_the_server_are_shown_escaped() {
         let reply = Reply::parse(b"-ERR caf\xe9\x1b[2J").unwrap();
         let mut refusal = Refusal::new(None, reply);
         refusal.details = Some(b"{\"status\":\"\x07\"}".to_vec());
-        let shown = format!("{:?}", Error::Refused(refusal));
+        let shown = format!("{:?}", ClientError::Refused(refusal));
         assert!(shown.contains(r#"text: "caf\xe9\x1b[2J""#), "{shown}");
         assert!(shown.contains(r#"details: Some("{\"status\":\"\x07\"}")"#), "{shown}");
         assert_eq!(format!("{:?}", Trace::Line(b"a\x1b")), r#"Line("a\x1b")"#);

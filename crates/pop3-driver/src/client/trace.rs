@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Entry, Event};
+use pop3_proto::client::{ClientEvent, ReplyItem};
 use pop3_proto::{Command, Keyword};
 
 /// Something that was sent or received. Secrets are not in it.
@@ -26,7 +26,7 @@ pub enum Trace<'a> {
     /// A line of an extension's reply was received: the server's octets.
     Line(&'a [u8]),
     /// A line of a listing was received.
-    Entry(Entry<'a>),
+    Entry(ReplyItem<'a>),
     /// So many octets of a body were received, dot-stuffing not counted.
     Data(usize),
     /// What followed a first line is complete.
@@ -49,18 +49,18 @@ impl Tracer {
         (self.0)(trace);
     }
 
-    pub(super) fn received(&self, event: &Event<'_>) {
+    pub(super) fn received(&self, event: &ClientEvent<'_>) {
         self.tell(match *event {
-            Event::Greeting { reply, .. } | Event::Reply { reply, .. } => {
+            ClientEvent::Greeting { reply, .. } | ClientEvent::Reply { reply, .. } => {
                 Trace::Received { positive: reply.is_positive(), text: reply.text }
             }
-            Event::Challenge { .. } => Trace::Challenge,
-            Event::Line(line) => Trace::Line(line),
-            Event::Entry { entry, .. } => Trace::Entry(entry),
-            Event::Data(octets) => Trace::Data(octets.len()),
-            Event::StartTls { .. } => Trace::Received { positive: true, text: b"" },
-            Event::End { .. } => Trace::End,
-            Event::Read | Event::Closed | _ => return,
+            ClientEvent::Challenge { .. } => Trace::Challenge,
+            ClientEvent::Line(line) => Trace::Line(line),
+            ClientEvent::Entry { entry, .. } => Trace::Entry(entry),
+            ClientEvent::Data(octets) => Trace::Data(octets.len()),
+            ClientEvent::StartTls { .. } => Trace::Received { positive: true, text: b"" },
+            ClientEvent::End { .. } => Trace::End,
+            ClientEvent::Read | ClientEvent::Closed | _ => return,
         });
     }
 

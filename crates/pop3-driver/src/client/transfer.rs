@@ -6,26 +6,27 @@ use bytes::Buf as _;
 use pop3_proto::Instant;
 use zeroize::Zeroize as _;
 
-use super::{Client, Error, GRACE};
+use super::{Client, ClientError, GRACE};
 use crate::stop::{Stop, unless};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
     /// Sends what is due, and waits for octets.
-    pub(super) async fn progress(&mut self) -> Result<(), Error> {
+    pub(super) async fn progress(&mut self) -> Result<(), ClientError> {
         self.send().await?;
         self.receive().await
     }
 
     /// Sends the output, which may hold a password, and leaves no trace of it.
-    async fn send(&mut self) -> Result<(), Error> {
+    async fn send(&mut self) -> Result<(), ClientError> {
         // Who was stopped before has the grace to send, and not more.
         self.is_stopping();
         while !self.out.is_empty() {
             let deadline = self.deadline();
             self.unflushed = true;
             let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            let sent = unless(stop, self.transport.write(&self.out, deadline)).await.ok_or(Error::Stopped)?;
+            let sent =
+                unless(stop, self.transport.write(&self.out, deadline)).await.ok_or(ClientError::Stopped)?;
             let sent = sent.map_err(|error| self.broken(error))?;
             if sent == 0 {
                 return Err(self.broken(io::ErrorKind::WriteZero.into()));
@@ -39,16 +40,16 @@ impl<T: Transport> Client<T> {
         if self.unflushed {
             let deadline = self.deadline();
             let stop = self.stop.as_ref().filter(|_| !self.stopping);
-            let flushed = unless(stop, self.transport.flush(deadline)).await.ok_or(Error::Stopped)?;
+            let flushed = unless(stop, self.transport.flush(deadline)).await.ok_or(ClientError::Stopped)?;
             flushed.map_err(|error| self.broken(error))?;
             self.unflushed = false;
         }
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<(), Error> {
+    async fn receive(&mut self) -> Result<(), ClientError> {
         if self.is_stopping() && self.limit.is_some_and(|limit| self.transport.now() >= limit) {
-            return Err(Error::Stopped);
+            return Err(ClientError::Stopped);
         }
         let deadline = self.deadline();
         let stop = self.stop.as_ref().filter(|_| !self.stopping);
@@ -73,13 +74,17 @@ impl<T: Transport> Client<T> {
     }
 
     /// What it means that the transport has failed.
-    fn broken(&mut self, error: io::Error) -> Error {
+    fn broken(&mut self, error: io::Error) -> ClientError {
         let timed_out = error.kind() == io::ErrorKind::TimedOut;
         if timed_out && self.stopping {
-            return Error::Stopped;
+            return ClientError::Stopped;
         }
         self.lost = true;
-        if timed_out && self.is_drained_too_long() { Error::Interrupted } else { Error::Network(error) }
+        if timed_out && self.is_drained_too_long() {
+            ClientError::Interrupted
+        } else {
+            ClientError::Network(error)
+        }
     }
 
     /// Until when octets may be under way.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pop3_proto::{Rejection, Secret};
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS, SALT_OCTETS};
 
-use crate::backend::Credentials;
+use crate::backend::LoginAttempt;
 
 #[derive(Debug)]
 pub(super) struct User {
@@ -42,7 +42,7 @@ impl User {
 
     /// Whether the credentials prove this user's password, as it was set or as SASLprep makes it:
     /// clients use either.
-    pub(super) fn proves(&self, credentials: &Credentials) -> bool {
+    pub(super) fn proves(&self, credentials: &LoginAttempt) -> bool {
         credentials.prove(self.password.expose()) | credentials.prove(self.prepared.expose())
     }
 
@@ -67,6 +67,6 @@ impl User {
 
 /// A name or a password as a client's is when it gets here; as it is, where it can't be prepared.
 pub(super) fn prepared(text: &str) -> Vec<u8> {
-    prepare(text, Kind::Stored)
+    prepare(text, StringKind::Stored)
         .map_or_else(|_| text.as_bytes().to_vec(), |text| text.into_owned().into_bytes())
 }

@@ -9,7 +9,7 @@ use pop3_proto::{Instant, Rejection};
 
 use super::sessions::Entered;
 use super::telling::Telling;
-use super::{Entrance, Peer, Report, Served, Service, Sessions, TakenOver, serve_to_end, turn_away};
+use super::{Entrance, Peer, Served, Service, SessionReport, Sessions, TakenOver, serve_to_end, turn_away};
 use crate::panics::caught;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -57,7 +57,7 @@ pub async fn admit<T: Transport, S: Service>(
     if panicked {
         telling.panicked();
     } else {
-        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
+        telling.tell_of_start(&SessionReport::unserved(Close::Refused, None, begun.elapsed()));
     }
     None
 }
@@ -133,7 +133,7 @@ impl<T: Transport> Admitted<T> {
         let Self { transport, entrance, peer, begun, .. } = self;
         turn_away(transport, entrance, rejection).await;
         drop(peer);
-        telling.tell_of_start(&Report::unserved(Close::Refused, None, begun.elapsed()));
+        telling.tell_of_start(&SessionReport::unserved(Close::Refused, None, begun.elapsed()));
     }
 }
 

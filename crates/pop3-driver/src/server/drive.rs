@@ -7,7 +7,7 @@ mod sending;
 use std::io;
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, ClientInfo, Close, Connection, Misuse, Request, Step};
+use pop3_proto::server::{Answer, ClientInfo, Close, Request, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Input, Instant};
 
 use super::sasl::Exchanges;
@@ -23,7 +23,7 @@ use crate::transport::Transport;
 
 /// A session that is served.
 pub(super) struct Session<B> {
-    connection: Connection,
+    connection: ServerConnection,
     backend: B,
     exchanges: Exchanges,
     input: ReadBuffer,
@@ -51,7 +51,7 @@ pub(super) enum End<B> {
 
 /// What is left of a session.
 pub(super) struct Ended {
-    pub(super) connection: Connection,
+    pub(super) connection: ServerConnection,
     pub(super) user: Option<String>,
     pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
@@ -61,7 +61,7 @@ pub(super) struct Ended {
 
 /// A session between STLS and the end of the handshake.
 pub(super) struct Suspended<B> {
-    connection: Connection,
+    connection: ServerConnection,
     backend: B,
     exchanges: Exchanges,
 }
@@ -119,8 +119,8 @@ impl From<io::Error> for Fault {
     }
 }
 
-impl From<Misuse> for Fault {
-    fn from(_: Misuse) -> Self {
+impl From<ServerMisuse> for Fault {
+    fn from(_: ServerMisuse) -> Self {
         Self::Misuse
     }
 }
@@ -131,7 +131,7 @@ const IDLE_CAPACITY: usize = 4096;
 impl<B: Backend> Session<B> {
     /// A session on a connection that is in this TLS, or in none.
     pub(super) fn new(
-        mut connection: Connection,
+        mut connection: ServerConnection,
         backend: B,
         mut exchanges: Exchanges,
         tls: Option<&TlsInfo>,
@@ -248,7 +248,7 @@ impl<B: Backend> Session<B> {
                 self.connection.close(Close::Stopped);
             }
             match self.poll(transport.now()) {
-                Step::Read => {
+                ServerStep::Read => {
                     if core::mem::take(&mut self.farewell) {
                         // The client may try again.
                         self.fault = None;
@@ -256,50 +256,52 @@ impl<B: Backend> Session<B> {
                     self.send(transport, 0).await?;
                     self.receive(transport, stop).await?;
                 }
-                Step::Flush => self.send(transport, 0).await?,
-                Step::Ask(Request::Authenticate(login)) => {
+                ServerStep::Flush => self.send(transport, 0).await?,
+                ServerStep::Ask(Request::Authenticate(login)) => {
                     self.send(transport, 0).await?;
                     self.authenticate(login, transport).await?;
                 }
-                Step::Ask(Request::Sasl(request)) => {
+                ServerStep::Ask(Request::Sasl(request)) => {
                     self.send(transport, 0).await?;
                     self.exchange(request, transport).await?;
                 }
-                Step::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
-                Step::Ask(Request::Fetch { message, extent, .. }) => {
+                ServerStep::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client)),
+                ServerStep::Ask(Request::Fetch { message, extent, .. }) => {
                     self.fetch(message, extent, transport).await?
                 }
-                Step::Ask(Request::Commit(deletions)) => {
+                ServerStep::Ask(Request::Commit(deletions)) => {
                     self.send(transport, 0).await?;
                     self.commit(deletions, transport).await?;
                 }
-                Step::Ask(other) => {
+                ServerStep::Ask(other) => {
                     self.connection.answer(other.decline(), transport.now(), &mut self.out)?;
                 }
-                Step::Pause(until) => {
+                ServerStep::Pause(until) => {
                     self.send(transport, 0).await?;
                     if stop.race(transport.pause(until)).await.is_none() {
                         self.connection.close(Close::Stopped);
                     }
                 }
-                Step::StartTls => {
+                ServerStep::StartTls => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::StartTls);
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => return Ok(Pause::Over),
+                ServerStep::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
+                    return Ok(Pause::Over);
+                }
                 // All was sent before the login was checked.
-                Step::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
-                Step::Close(_) => {
+                ServerStep::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
+                ServerStep::Close(_) => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::Over);
                 }
                 // Every request above is answered before the next poll.
-                Step::Wait => return Err(Fault::Misuse),
+                ServerStep::Wait => return Err(Fault::Misuse),
             }
         }
     }
 
-    fn poll(&mut self, now: Instant) -> Step {
+    fn poll(&mut self, now: Instant) -> ServerStep {
         let octets = self.input.filled();
         let mut input = if self.input_ended { Input::last(octets) } else { Input::new(octets) };
         let step = self.connection.poll(now, &mut input, &mut self.out);

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use pop3_proto::server::{Close, Totals};
+use pop3_proto::server::{Close, SessionTotals};
 
 use super::drive::Ended;
 #[cfg(feature = "proxy")]
@@ -13,7 +13,7 @@ use crate::login_method::LoginMethod;
 /// How a connection went, for a log. It holds no secret.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Report {
+pub struct SessionReport {
     /// Whose maildrop was opened, as the store or the client has said it; `None` without login. It may hold any
     /// character: quote it where it is shown.
     pub user: Option<String>,
@@ -26,12 +26,12 @@ pub struct Report {
     /// Whether a panic has ended it, of the store, of the service or of this crate: a bug. Other sessions go on.
     pub panicked: bool,
     /// What was done.
-    pub totals: Totals,
+    pub totals: SessionTotals,
     /// How long it took, from the accepted connection on.
     pub duration: Duration,
 }
 
-impl Report {
+impl SessionReport {
     pub(super) fn new(ended: Ended, duration: Duration) -> Self {
         let session = ended.connection.session();
         Self {
@@ -47,7 +47,15 @@ impl Report {
 
     /// A connection that did not come to a session.
     pub(super) fn unserved(close: Close, error: Option<io::Error>, duration: Duration) -> Self {
-        Self { user: None, method: None, close, error, panicked: false, totals: Totals::default(), duration }
+        Self {
+            user: None,
+            method: None,
+            close,
+            error,
+            panicked: false,
+            totals: SessionTotals::default(),
+            duration,
+        }
     }
 
     /// The same: what failed, and how.

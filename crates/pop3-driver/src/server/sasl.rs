@@ -7,9 +7,9 @@ pub use settings::Sasl;
 
 use std::sync::Arc;
 
-use pop3_proto::server::{Answer, Connection, Needs, OfferedMechanism, SaslRequest};
+use pop3_proto::server::{Answer, Needs, OfferedMechanism, SaslRequest, ServerConnection};
 use pop3_proto::{MechanismName, Rejection};
-use pop3_sasl::server::{Exchange, Offer};
+use pop3_sasl::server::{Offer, ServerExchange};
 use pop3_sasl::{ChannelBindings, Mechanism};
 
 use crate::backend::{Backend, Context};
@@ -46,7 +46,7 @@ impl Exchanges {
     }
 
     /// Tells the connection what is offered on it.
-    pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut Connection) {
+    pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut ServerConnection) {
         let allowed = self.offer.select(backend.mechanisms());
         let offered = allowed.into_iter().filter_map(|mechanism| {
             let name = MechanismName::parse(mechanism.name().as_bytes()).ok()?;
@@ -60,7 +60,7 @@ impl Exchanges {
         &mut self,
         request: SaslRequest,
         backend: &mut B,
-        connection: &mut Connection,
+        connection: &mut ServerConnection,
         context: &Context,
     ) -> Outcome {
         let utf8 = connection.session().is_utf8();
@@ -96,7 +96,7 @@ impl Exchanges {
         let mechanism = mechanism.ok_or_else(|| Rejection::plain("this mechanism is not available"))?;
         let setup = self.settings.setup();
         let setup = setup.map_err(|_| Rejection::temporary("there are no random octets"))?;
-        Ok(Open::new(Exchange::new(mechanism, self.offer.complete(setup)), name))
+        Ok(Open::new(ServerExchange::new(mechanism, self.offer.complete(setup)), name))
     }
 
     /// Forgets the exchange, as the backend does not answer.
@@ -104,13 +104,18 @@ impl Exchanges {
         &mut self,
         rejection: Rejection,
         backend: &B,
-        connection: &mut Connection,
+        connection: &mut ServerConnection,
     ) -> Outcome {
         self.end(Outcome::of(Answer::Reject(rejection)), backend, connection)
     }
 
     /// Forgets the exchange. One with channel binding that has failed is the last of its kind.
-    fn end<B: Backend>(&mut self, outcome: Outcome, backend: &B, connection: &mut Connection) -> Outcome {
+    fn end<B: Backend>(
+        &mut self,
+        outcome: Outcome,
+        backend: &B,
+        connection: &mut ServerConnection,
+    ) -> Outcome {
         if let Some(open) = self.open.take()
             && !matches!(outcome.answer, Answer::Accept(_) | Answer::TakeOver)
             && self.offer.failed(open.exchange.mechanism())

@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::Config;
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Rejection, Secret};
 
 use super::peer::Peer;
 use super::place::Place;
-use super::report::Report;
+use super::report::SessionReport;
 use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::stop::Stop;
@@ -84,7 +84,7 @@ pub trait Service: Send + Sync + 'static {
     /// is called once more with a report that says so.
     ///
     /// This must not block: it may be called on the thread that accepts connections.
-    fn ended(&self, peer: &Peer, report: &Report);
+    fn ended(&self, peer: &Peer, report: &SessionReport);
 }
 
 /// How a connection is to be served.
@@ -92,7 +92,7 @@ pub trait Service: Send + Sync + 'static {
 #[non_exhaustive]
 pub struct Welcome<B> {
     /// The settings of the session.
-    pub config: Arc<Config>,
+    pub config: Arc<ServerConfig>,
     /// The store of the session.
     pub backend: B,
     /// The timestamp of the greeting, for APOP; see [`timestamp`](super::timestamp). Default: `None`, and APOP is
@@ -125,7 +125,7 @@ pub fn is_of_one_connection(error: &io::Error) -> bool {
 
 impl<B> Welcome<B> {
     /// Creates a welcome that accepts passwords only over TLS and refuses APOP.
-    pub fn new(config: Arc<Config>, backend: B) -> Self {
+    pub fn new(config: Arc<ServerConfig>, backend: B) -> Self {
         Self { config, backend, timestamp: None, trusted: false, trusted_proxy: false, sasl: Arc::default() }
     }
 

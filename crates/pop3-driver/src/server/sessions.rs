@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Peer, Place, Report, Service};
+use super::{Peer, Place, Service, SessionReport};
 use crate::panics::caught;
 use crate::stop::Stop;
 
@@ -82,7 +82,7 @@ impl Sessions {
             untold.map(leave).collect()
         };
         for (peer, begun) in &left {
-            let report = Report::left_behind(begun.elapsed());
+            let report = SessionReport::left_behind(begun.elapsed());
             // A panic of the service's is its own affair: there are others to tell of.
             let _ = caught(async { service.ended(peer, &report) }).await;
         }

@@ -10,7 +10,7 @@ use pop3_proto::server::Close;
 
 use super::peer::Peer;
 use super::place::Place;
-use super::report::Report;
+use super::report::SessionReport;
 use super::service::Service;
 use super::sessions::Entered;
 
@@ -37,21 +37,21 @@ impl<'s, S: Service> Telling<'s, S> {
         self.due = false;
     }
 
-    pub(super) fn tell(mut self, peer: &Peer, report: &Report) {
+    pub(super) fn tell(mut self, peer: &Peer, report: &SessionReport) {
         if self.is_due() && catch_unwind(AssertUnwindSafe(|| self.service.ended(peer, report))).is_err() {
-            self.tell_now(&Report::panicked(self.begun.elapsed()));
+            self.tell_now(&SessionReport::panicked(self.begun.elapsed()));
         }
     }
 
     /// The same of a peer that was not known better.
-    pub(super) fn tell_of_start(self, report: &Report) {
+    pub(super) fn tell_of_start(self, report: &SessionReport) {
         let peer = self.peer.clone();
         self.tell(&peer, report);
     }
 
     pub(super) fn panicked(mut self) {
         if self.is_due() {
-            self.tell_now(&Report::panicked(self.begun.elapsed()));
+            self.tell_now(&SessionReport::panicked(self.begun.elapsed()));
         }
     }
 
@@ -61,7 +61,7 @@ impl<'s, S: Service> Telling<'s, S> {
     }
 
     /// There is nobody to tell of a panic but the service.
-    fn tell_now(&self, report: &Report) {
+    fn tell_now(&self, report: &SessionReport) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.service.ended(&self.peer, report)));
     }
 }
@@ -70,7 +70,7 @@ impl<S: Service> Drop for Telling<'_, S> {
     fn drop(&mut self) {
         if self.is_due() {
             let dropped = io::Error::other("the future that served the connection was dropped");
-            self.tell_now(&Report::unserved(Close::Stopped, Some(dropped), self.begun.elapsed()));
+            self.tell_now(&SessionReport::unserved(Close::Stopped, Some(dropped), self.begun.elapsed()));
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
-use super::{Maildrop, Pool, fault, run};
-use crate::backend::{Context, Message};
+use super::{BlockingPool, Maildrop, fault, run};
+use crate::backend::{Context, StoredMessage};
 
 /// The most octets that are read of a message at a time.
 const CHUNK: usize = 64 * 1024;
@@ -24,7 +24,7 @@ pub struct Pooled<M, P> {
     maildrop: Arc<Mutex<Option<M>>>,
 }
 
-impl<M: Maildrop, P: Pool> Pooled<M, P> {
+impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// No maildrop yet.
     pub fn new(pool: P) -> Self {
         Self { pool, maildrop: Arc::new(Mutex::new(None)) }
@@ -120,7 +120,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read + Send + 'static, P: Pool> Message for Chunks<R, P> {
+impl<R: Read + Send + 'static, P: BlockingPool> StoredMessage for Chunks<R, P> {
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         let broken = || io::Error::other("the message was read on after a fault");
         if self.fresh {

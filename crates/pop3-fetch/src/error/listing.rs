@@ -22,7 +22,7 @@ pub enum ListingError {
         /// What the server says.
         refusal: Refusal,
         /// It was not refused in earlier runs, or the server says that the fault will pass. Otherwise messages can't
-        /// be chosen by their [size](crate::Options::with_max_size).
+        /// be chosen by their [size](crate::FetchOptions::with_max_size).
         promised: bool,
     },
     /// UIDL gives no unique-id for some messages that LIST lists.

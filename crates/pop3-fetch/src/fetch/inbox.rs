@@ -13,9 +13,9 @@ use pop3_text::reasons;
 
 use super::place::Place;
 use super::plan::Task;
-use crate::journal::{Census, Content, Day, Entry, Id, Intent, Journal, Key, Memory, Traits};
+use crate::journal::{Census, Content, Day, Id, Intent, Journal, Key, Memory, SeenEntry, Traits};
 use crate::sink::{self, Deliver, Handed, Receiving, Sink, Turn};
-use crate::{Error, Target};
+use crate::{FetchError, Target};
 
 /// How many messages are sealed before they are published together: bringing names and notes to the
 /// disk costs as much for all as for one.
@@ -86,7 +86,7 @@ impl Inbox {
         account: &str,
         all: bool,
         stop: &Stop,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, FetchError> {
         let name = match &to {
             To::Target(target) => target.identity(&**disk),
             To::Caller(_) => BY_CALLER.to_owned(),
@@ -117,7 +117,10 @@ impl Inbox {
             stored: (0, 0),
         };
         inbox.recover().map_err(|error| {
-            Error::unusable(format!("could not clean up after an interrupted fetch: {}", reasons(&error)))
+            FetchError::unusable(format!(
+                "could not clean up after an interrupted fetch: {}",
+                reasons(&error)
+            ))
         })?;
         Ok(inbox)
     }
@@ -198,7 +201,7 @@ impl Inbox {
             return Ok(Kept::Known(id));
         }
         self.target.named(incoming.receiving.seal())?;
-        let entry = Entry { digest, ..Entry::new(task.size.unwrap_or(0), task.total) };
+        let entry = SeenEntry { digest, ..SeenEntry::new(task.size.unwrap_or(0), task.total) };
         let intent = Intent { id, entry, token: incoming.receiving.token() };
         self.batch.push((incoming.receiving, intent, incoming.octets));
         self.batch_octets += incoming.octets;

@@ -15,7 +15,7 @@ use super::catalogue::{Catalogue, Listed};
 use super::inbox::{Inbox, Kept, To};
 use super::plan::{plan, task};
 use crate::journal::Key;
-use crate::{Error, Options, Target};
+use crate::{FetchError, FetchOptions, Target};
 
 /// A maildrop: unique-ids, empty where the server gives none, and messages.
 pub(super) type Maildrop = Vec<(&'static str, String)>;
@@ -50,7 +50,7 @@ fn run(
     session(&mut inbox, maildrop, delete, quit, broken)
 }
 
-pub(super) fn open(faults: &Faults, target: &Target, state: &Path) -> Result<Inbox, Error> {
+pub(super) fn open(faults: &Faults, target: &Target, state: &Path) -> Result<Inbox, FetchError> {
     Inbox::open(&faults.shared(), To::Target(target), state, "u@h:1", false, &Stop::new())
 }
 
@@ -75,7 +75,7 @@ pub(super) fn session(
         .collect::<Catalogue>();
     let census = listing.census();
     inbox.reconcile(&census).map_err(text)?;
-    let plan = plan(&listing, &census, inbox.memory(), &Options::new().with_delete(delete));
+    let plan = plan(&listing, &census, inbox.memory(), &FetchOptions::new().with_delete(delete));
     let mut marked = Vec::new();
     let mut whole = true;
     for task in plan.fetch.iter().map(|place| task(&listing, &census, place).unwrap()) {

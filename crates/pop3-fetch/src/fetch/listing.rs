@@ -10,7 +10,7 @@ use pop3_proto::{Advice, Capability};
 
 use super::catalogue::{Catalogue, Disagreement, Sizes, UniqueIds};
 use crate::journal::{Key, RecognisedBy};
-use crate::{Error, ListingError};
+use crate::{FetchError, ListingError};
 
 /// The most messages that are taken from STAT, where the server lists none.
 const MOST: u32 = 1_000_000;
@@ -31,12 +31,12 @@ pub(super) struct Question {
 pub(super) async fn list<T: Transport>(
     client: &mut Client<T>,
     question: Question,
-) -> Result<(Catalogue, RecognisedBy), Error> {
+) -> Result<(Catalogue, RecognisedBy), FetchError> {
     let mut sizes = Sizes::default();
     let listed = client.list_each(|number, size| sizes.add(number, size)).await;
     let has_sizes = match listed {
         Ok(()) => true,
-        Err(client::Error::Refused(refusal)) => {
+        Err(client::ClientError::Refused(refusal)) => {
             let promised = question.remembers_sizes || refusal.advice() == Advice::RetryLater;
             if promised || question.chooses_by_size {
                 return Err(ListingError::NoSizes { refusal, promised }.into());
@@ -53,7 +53,7 @@ pub(super) async fn list<T: Transport>(
                 let catalogue = uids.finish().map_err(ListingError::from)?;
                 return Ok((catalogue, RecognisedBy::UniqueIds));
             }
-            Err(client::Error::Refused(refusal)) => {
+            Err(client::ClientError::Refused(refusal)) => {
                 let promised = client.has(Capability::Uidl) || refusal.advice() == Advice::RetryLater;
                 if promised || question.recognised_by.is_some() {
                     return Err(ListingError::NoUniqueIds { refusal, promised }.into());

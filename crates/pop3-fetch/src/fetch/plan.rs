@@ -3,7 +3,7 @@
 use pop3_proto::MessageNumber;
 
 use super::catalogue::{Catalogue, Places};
-use crate::Options;
+use crate::FetchOptions;
 use crate::journal::{Census, Id, Memory};
 
 /// A message to fetch.
@@ -36,7 +36,12 @@ pub(crate) struct Plan {
 /// fetched again, its size must be the remembered one too, and each run must have seen it: a server
 /// that gives a unique-id a second time must not cost a message. What came back with another size is
 /// fetched again. If its content turns out to be the same, it is not stored again.
-pub(crate) fn plan(catalogue: &Catalogue, census: &Census<'_>, memory: &Memory, wishes: &Options) -> Plan {
+pub(crate) fn plan(
+    catalogue: &Catalogue,
+    census: &Census<'_>,
+    memory: &Memory,
+    wishes: &FetchOptions,
+) -> Plan {
     let mut plan = Plan::default();
     for (place, listed) in catalogue.iter().enumerate() {
         let known = id(catalogue, census, place).and_then(|(id, _)| memory.known(id));
@@ -78,7 +83,7 @@ mod tests {
 
     use super::super::catalogue::Listed;
     use super::*;
-    use crate::journal::{Entry, Key};
+    use crate::journal::{Key, SeenEntry};
 
     fn catalogue(messages: &[(&str, u64)]) -> Catalogue {
         let listed = |(index, &(uid, size)): (usize, &(&str, u64))| Listed {
@@ -96,12 +101,12 @@ mod tests {
     fn memory(messages: &[(&str, u32, u32, u64)]) -> Memory {
         let mut memory = Memory::default();
         for &(uid, occurrence, total, size) in messages {
-            memory.insert(id(uid, occurrence), Entry::new(size, total));
+            memory.insert(id(uid, occurrence), SeenEntry::new(size, total));
         }
         memory
     }
 
-    fn planned(messages: &[(&str, u64)], memory: &Memory, wishes: &Options) -> Plan {
+    fn planned(messages: &[(&str, u64)], memory: &Memory, wishes: &FetchOptions) -> Plan {
         let catalogue = catalogue(messages);
         plan(&catalogue, &catalogue.census(), memory, wishes)
     }
@@ -113,21 +118,21 @@ mod tests {
 
     const MAIL: [(&str, u64); 5] = [("a", 10), ("b", 20), ("b", 30), ("d", 40), ("c", 50)];
 
-    fn delete() -> Options {
-        Options::new().with_delete(true)
+    fn delete() -> FetchOptions {
+        FetchOptions::new().with_delete(true)
     }
 
     #[test]
     fn only_what_is_new() {
         let memory = memory(&[("a", 0, 1, 10), ("b", 1, 2, 30)]);
-        let plan = planned(&MAIL, &memory, &Options::new());
+        let plan = planned(&MAIL, &memory, &FetchOptions::new());
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![2, 4, 5], 2));
         assert_eq!(numbers(&plan.delete), [0; 0]);
         let catalogue = catalogue(&MAIL);
         let task = |place| task(&catalogue, &catalogue.census(), place).unwrap();
         assert_eq!((task(1).id, task(1).total, task(1).size), (Some(id("b", 0)), 2, Some(20)));
         assert_eq!((task(3).id, task(3).total, task(3).number.number()), (Some(id("d", 0)), 1, 4));
-        let plan = planned(&MAIL, &memory, &Options::new().with_all(true));
+        let plan = planned(&MAIL, &memory, &FetchOptions::new().with_all(true));
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![1, 2, 3, 4, 5], 0));
     }
 
@@ -157,9 +162,9 @@ mod tests {
         for (uid, size, absence) in
             [("a", 10, Absence::Since(3)), ("b", 21, Absence::Since(3)), ("c", 31, Absence::Returned)]
         {
-            memory.insert(id(uid, 0), Entry { absence, ..Entry::new(size, 1) });
+            memory.insert(id(uid, 0), SeenEntry { absence, ..SeenEntry::new(size, 1) });
         }
-        let plan = planned(&mail, &memory, &Options::new());
+        let plan = planned(&mail, &memory, &FetchOptions::new());
         assert_eq!((numbers(&plan.fetch), plan.known), (vec![2], 2));
         let plan = planned(&mail, &memory, &delete());
         assert_eq!((numbers(&plan.fetch), numbers(&plan.delete)), (vec![1, 2, 3], vec![]));
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_not_fetched() {
-        let wishes = Options::new().with_max_size(Some(30));
+        let wishes = FetchOptions::new().with_max_size(Some(30));
         let plan = planned(&MAIL, &Memory::default(), &wishes);
         assert_eq!((numbers(&plan.fetch), numbers(&plan.too_large)), (vec![1, 2, 3], vec![4, 5]));
     }

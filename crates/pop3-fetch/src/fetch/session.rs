@@ -17,16 +17,16 @@ use super::listing::{Question, list};
 use super::plan::{plan, task};
 use super::storing::{Storing, Tasks};
 use crate::journal::{Id, Traits};
-use crate::{Error, Event, Message, Notice, Options, Report, Target};
+use crate::{FetchError, FetchEvent, FetchOptions, FetchReport, FetchedMessage, Notice, Target};
 
 /// A target and a state file, opened for one run or more, one after the other.
 ///
 /// As long as this lives, no other process can fetch the account into the target, nor use the state file.
 pub struct Fetch {
     inbox: Inbox,
-    options: Options,
-    report: Report,
-    tell: Box<dyn FnMut(Event<'_>) + Send>,
+    options: FetchOptions,
+    report: FetchReport,
+    tell: Box<dyn FnMut(FetchEvent<'_>) + Send>,
 }
 
 impl fmt::Debug for Fetch {
@@ -47,9 +47,14 @@ impl Fetch {
     /// [`account`](crate::account) makes it; a state file of another account is refused.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
-    /// output; [`Error::Running`] when another process has one of the two.
-    pub fn open(target: &Target, state: &Path, account: &str, options: Options) -> Result<Self, Error> {
+    /// [`FetchError::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
+    /// output; [`FetchError::Running`] when another process has one of the two.
+    pub fn open(
+        target: &Target,
+        state: &Path,
+        account: &str,
+        options: FetchOptions,
+    ) -> Result<Self, FetchError> {
         Self::open_on(&System::shared(), target, state, account, options)
     }
 
@@ -62,10 +67,10 @@ impl Fetch {
         target: &Target,
         state: &Path,
         account: &str,
-        options: Options,
-    ) -> Result<Self, Error> {
+        options: FetchOptions,
+    ) -> Result<Self, FetchError> {
         if options.delete && matches!(target, Target::Stdout) {
-            return Err(Error::unusable(
+            return Err(FetchError::unusable(
                 "mail that goes to standard output can't be deleted from the server, because the reader \
                  may have discarded it; fetch into files",
             ));
@@ -82,13 +87,13 @@ impl Fetch {
     /// the run; the next one delivers the message again. The call may block, as writing files does.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the state file can't be used; [`Error::Running`] when another process has it.
+    /// [`FetchError::Unusable`] when the state file can't be used; [`FetchError::Running`] when another process has it.
     pub fn deliver_to(
-        deliver: impl FnMut(&mut Message<'_>) -> io::Result<()> + Send + 'static,
+        deliver: impl FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send + 'static,
         state: &Path,
         account: &str,
-        options: Options,
-    ) -> Result<Self, Error> {
+        options: FetchOptions,
+    ) -> Result<Self, FetchError> {
         Self::with(&System::shared(), To::Caller(Box::new(deliver)), state, account, options)
     }
 
@@ -97,21 +102,21 @@ impl Fetch {
         to: To<'_>,
         state: &Path,
         account: &str,
-        options: Options,
-    ) -> Result<Self, Error> {
+        options: FetchOptions,
+    ) -> Result<Self, FetchError> {
         let inbox = Inbox::open(disk, to, state, account, options.all, &options.stop)?;
-        Ok(Self { inbox, options, report: Report::default(), tell: Box::new(|_| {}) })
+        Ok(Self { inbox, options, report: FetchReport::default(), tell: Box::new(|_| {}) })
     }
 
     /// Has this called for all that happens.
     #[must_use]
-    pub fn on_event(mut self, tell: impl FnMut(Event<'_>) + Send + 'static) -> Self {
+    pub fn on_event(mut self, tell: impl FnMut(FetchEvent<'_>) + Send + 'static) -> Self {
         self.tell = Box::new(tell);
         self
     }
 
     /// Whether replies and commands got out of step in an earlier run. Then turn
-    /// [pipelining](pop3_proto::client::Config::pipelining) off in the client's options before it connects.
+    /// [pipelining](pop3_proto::client::ClientConfig::pipelining) off in the client's options before it connects.
     #[must_use]
     pub const fn lost_synchronisation(&self) -> bool {
         self.inbox.traits().lost_synchronisation
@@ -119,7 +124,7 @@ impl Fetch {
 
     /// The figures of the last run, as far as it came.
     #[must_use]
-    pub const fn report(&self) -> &Report {
+    pub const fn report(&self) -> &FetchReport {
         &self.report
     }
 
@@ -133,8 +138,8 @@ impl Fetch {
     ///
     /// # Errors
     /// When the run ends before its time. The next one goes on from there.
-    pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<Report, Error> {
-        self.report = Report::default();
+    pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<FetchReport, FetchError> {
+        self.report = FetchReport::default();
         self.inbox.begin_run()?;
         self.fetch(client).await?;
         Ok(self.report)
@@ -142,7 +147,7 @@ impl Fetch {
 }
 
 impl Fetch {
-    async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), Error> {
+    async fn fetch<T: Transport>(&mut self, mut client: Client<T>) -> Result<(), FetchError> {
         let catalogue = self.list(&mut client).await?;
         let census = catalogue.census();
         self.inbox.reconcile(&census)?;
@@ -154,7 +159,7 @@ impl Fetch {
         let sizes = plan.fetch.iter().take(limit).filter_map(|place| catalogue.get(place)?.size);
         // The server may list anything.
         let octets = sizes.fold(0, u64::saturating_add);
-        (self.tell)(Event::Planned { messages: plan.fetch.len().min(limit), octets });
+        (self.tell)(FetchEvent::Planned { messages: plan.fetch.len().min(limit), octets });
         let mut storing = Storing::new(&mut self.inbox, &mut self.report, &mut *self.tell);
         storing.tell_too_large(&catalogue, &plan.too_large);
         let tasks = Tasks { catalogue: &catalogue, census: &census, places: &plan.fetch };
@@ -162,10 +167,10 @@ impl Fetch {
         let (stored, owes) = storing.finish();
         match fetched {
             Ok(()) => {}
-            Err(Error::Client(client::Error::Stopped)) if client.is_quiet() && !owes => {
+            Err(FetchError::Client(client::ClientError::Stopped)) if client.is_quiet() && !owes => {
                 // It makes no difference how that ends.
                 let _ = client.quit().await;
-                return Err(client::Error::Stopped.into());
+                return Err(client::ClientError::Stopped.into());
             }
             Err(ended) => return Err(self.lost(ended)),
         }
@@ -194,7 +199,7 @@ impl Fetch {
     }
 
     /// What the server has. How it is recognised is noted before anything is fetched.
-    async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, Error> {
+    async fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Catalogue, FetchError> {
         let traits = self.inbox.traits();
         let question = Question {
             recognised_by: self.options.recognised_by.or(traits.recognised_by),
@@ -207,11 +212,11 @@ impl Fetch {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        (self.tell)(Event::Notice(notice));
+        (self.tell)(FetchEvent::Notice(notice));
     }
 
     /// Remembers that replies and commands got out of step, if they did.
-    fn lost(&mut self, ended: Error) -> Error {
+    fn lost(&mut self, ended: FetchError) -> FetchError {
         if ended.is_out_of_step() {
             let traits = Traits { lost_synchronisation: true, ..self.inbox.traits() };
             // What went wrong before is more to the point than a note that can't be written.
@@ -225,7 +230,7 @@ impl Fetch {
         &mut self,
         client: &mut Client<T>,
         stored: Vec<(MessageNumber, Id)>,
-    ) -> Result<Vec<Id>, Error> {
+    ) -> Result<Vec<Id>, FetchError> {
         let mut ids: BTreeMap<MessageNumber, Id> = stored.into_iter().collect();
         let numbers: Vec<MessageNumber> = ids.keys().copied().collect();
         for (number, refusal) in client.dele_all(&numbers).await? {
@@ -236,14 +241,14 @@ impl Fetch {
         Ok(ids.into_values().collect())
     }
 
-    async fn quit<T: Transport>(&mut self, client: Client<T>, marked: &[Id]) -> Result<(), Error> {
+    async fn quit<T: Transport>(&mut self, client: Client<T>, marked: &[Id]) -> Result<(), FetchError> {
         match client.quit().await {
             Ok(()) => {
                 self.report.deleted = marked.len() as u64;
                 self.inbox.deleted()?;
                 Ok(())
             }
-            Err(client::Error::Refused(refusal)) => {
+            Err(client::ClientError::Refused(refusal)) => {
                 // Which are gone is seen from the next listing.
                 self.report.not_deleted += marked.len() as u64;
                 self.notice(&Notice::QuitRefused { refusal });

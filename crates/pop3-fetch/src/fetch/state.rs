@@ -11,7 +11,7 @@ use pop3_url::Url;
 use crate::journal::Key;
 use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
-use crate::{Error, Target};
+use crate::{FetchError, Target};
 
 /// The text by which a state file knows its account: user, host, and port. The two standard ports lead
 /// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
@@ -28,17 +28,17 @@ pub fn account(url: &Url, user: &[u8]) -> String {
 ///
 /// # Errors
 /// When there is no home, or the file can't be renamed.
-pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, Error> {
+pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, FetchError> {
     // A path that is not absolute is to be ignored (XDG Base Directory Specification).
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
     let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
-        Error::unusable("there is no home directory for the state file; give the name of a state file")
+        FetchError::unusable("there is no home directory for the state file; give the name of a state file")
     })?;
     path_in(&System::default(), &state.join("pop3"), account, target)
 }
 
-fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
+fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Result<PathBuf, FetchError> {
     let file = |target: &str| {
         let key = Key::of_uid(format!("{account}\0{target}").as_bytes());
         folder.join(format!("{key}.state"))
@@ -72,9 +72,9 @@ fn as_spelled(target: &Target) -> String {
 }
 
 /// Gives a state file its new name, unless a process is using it.
-fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), Error> {
+fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), FetchError> {
     let failed = |error: io::Error| {
-        Error::unusable(format!(
+        FetchError::unusable(format!(
             "the state file {} can't be renamed to {}: {error}",
             old.path().display(),
             new.path().display()
@@ -83,7 +83,7 @@ fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), Error> {
     let lock_spot = old.beside(".lock");
     let lock = lock_spot.open(PRIVATE).map_err(failed)?;
     if !wait_for(disk, &*lock, &Stop::new()).map_err(failed)? {
-        return Err(Error::Running(format!(
+        return Err(FetchError::Running(format!(
             "another fetch is using the state file {}; wait until it has finished",
             old.path().display()
         )));
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, Error> {
+    fn path_in(folder: &Path, account: &str, target: &Target) -> Result<PathBuf, FetchError> {
         super::path_in(&System::default(), folder, account, target)
     }
 

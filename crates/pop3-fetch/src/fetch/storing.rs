@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use pop3_driver::Transport;
 use pop3_driver::client::{self, Client, Receiver, Refusal};
-use pop3_proto::client::Error as ProtocolError;
+use pop3_proto::client::ProtocolError;
 use pop3_proto::{MessageNumber, Octets};
 
 use super::catalogue::{Catalogue, Places};
@@ -13,7 +13,7 @@ use super::chunk::{self, Chunk, Doubt, Print, Received};
 use super::inbox::{Inbox, Incoming, Kept};
 use super::plan::{Task, task};
 use crate::journal::{Census, Id};
-use crate::{Error, Event, Notice, Report};
+use crate::{FetchError, FetchEvent, FetchReport, Notice};
 
 /// What is to be fetched, made as it is needed.
 #[derive(Clone, Copy)]
@@ -35,8 +35,8 @@ impl<'a> Tasks<'a> {
 /// fetched once more, and only then the chunk is stored: until then nobody sees anything of it.
 pub(super) struct Storing<'a> {
     inbox: &'a mut Inbox,
-    report: &'a mut Report,
-    tell: &'a mut (dyn FnMut(Event<'_>) + Send),
+    report: &'a mut FetchReport,
+    tell: &'a mut (dyn FnMut(FetchEvent<'_>) + Send),
     /// What was asked for and has not come.
     tasks: VecDeque<Task>,
     current: Option<(Task, Incoming, Print)>,
@@ -51,8 +51,8 @@ pub(super) struct Storing<'a> {
 impl<'a> Storing<'a> {
     pub(super) fn new(
         inbox: &'a mut Inbox,
-        report: &'a mut Report,
-        tell: &'a mut (dyn FnMut(Event<'_>) + Send),
+        report: &'a mut FetchReport,
+        tell: &'a mut (dyn FnMut(FetchEvent<'_>) + Send),
     ) -> Self {
         Self {
             inbox,
@@ -68,7 +68,7 @@ impl<'a> Storing<'a> {
 
     /// What is stored, and whether QUIT could lose something that was sent.
     pub(super) fn finish(self) -> (Vec<(MessageNumber, Id)>, bool) {
-        (self.tell)(Event::Finished);
+        (self.tell)(FetchEvent::Finished);
         (self.stored, !self.owed.is_empty())
     }
 
@@ -79,7 +79,7 @@ impl<'a> Storing<'a> {
         client: &mut Client<T>,
         tasks: Tasks<'_>,
         limit: usize,
-    ) -> Result<(), Error> {
+    ) -> Result<(), FetchError> {
         let careful = self.inbox.traits().lost_synchronisation;
         let mut later = tasks.iter().peekable();
         let mut left = tasks.places.len();
@@ -104,22 +104,28 @@ impl<'a> Storing<'a> {
         self.report.fetched.saturating_add(self.report.known).saturating_add(self.report.failed)
     }
 
-    async fn fetch_chunk<T: Transport>(&mut self, client: &mut Client<T>, now: &[Task]) -> Result<(), Error> {
+    async fn fetch_chunk<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        now: &[Task],
+    ) -> Result<(), FetchError> {
         self.chunk = Chunk::new(now);
         self.tasks = now.iter().copied().collect();
         let numbers: Vec<MessageNumber> = now.iter().map(|task| task.number).collect();
         let came = client.retr_all(&numbers, self).await;
-        let stopped = matches!(came, Err(client::Error::Stopped)) && client.is_quiet();
+        let stopped = matches!(came, Err(client::ClientError::Stopped)) && client.is_quiet();
         let proved = match came {
             Err(error) if !stopped => Err(error),
             _ => prove(client).await,
         };
         let ended = match proved {
             Err(error) => {
-                let ended = Error::from(error);
+                let ended = FetchError::from(error);
                 // An unasked refusal may be that of another command.
-                let dismissed =
-                    matches!(ended, Error::Client(client::Error::Protocol(ProtocolError::Dismissed(_))));
+                let dismissed = matches!(
+                    ended,
+                    FetchError::Client(client::ClientError::Protocol(ProtocolError::Dismissed(_)))
+                );
                 self.chunk.keep_certain(dismissed || ended.is_out_of_step());
                 Err(ended)
             }
@@ -127,7 +133,7 @@ impl<'a> Storing<'a> {
             Ok(()) if stopped => {
                 self.chunk.follow();
                 self.chunk.keep_certain(false);
-                Err(client::Error::Stopped.into())
+                Err(client::ClientError::Stopped.into())
             }
             Ok(()) => self.settle(client).await,
         };
@@ -138,7 +144,7 @@ impl<'a> Storing<'a> {
 
     /// Fetches each message in doubt once more, by itself. From the first that does not come the same, nothing
     /// is left.
-    async fn settle<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), Error> {
+    async fn settle<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), FetchError> {
         let mut estimates = self.inbox.traits().estimates_sizes;
         for index in 0..self.chunk.came.len() {
             let Some((doubt, other_size, again)) = self.chunk.came.get(index).map(|received| {
@@ -159,7 +165,7 @@ impl<'a> Storing<'a> {
     }
 
     /// Stores what is left of the chunk.
-    fn keep(&mut self) -> Result<(), Error> {
+    fn keep(&mut self) -> Result<(), FetchError> {
         let mut other_size = None;
         let kept = self.keep_each(&mut other_size);
         let committed = self.inbox.commit();
@@ -204,7 +210,7 @@ impl<'a> Storing<'a> {
     }
 
     /// Complete messages have other sizes than those that are listed.
-    fn note_estimates(&mut self, number: MessageNumber, listed: u64, octets: u64) -> Result<(), Error> {
+    fn note_estimates(&mut self, number: MessageNumber, listed: u64, octets: u64) -> Result<(), FetchError> {
         let traits = self.inbox.traits();
         if traits.estimates_sizes {
             return Ok(());
@@ -222,7 +228,7 @@ impl<'a> Storing<'a> {
     }
 
     fn say(&mut self, notice: &Notice) {
-        (self.tell)(Event::Notice(notice));
+        (self.tell)(FetchEvent::Notice(notice));
     }
 
     /// Tells what is wrong with a message.
@@ -234,7 +240,7 @@ impl<'a> Storing<'a> {
     /// Takes the task of the message; the replies come in the order of the tasks.
     fn task(&mut self, message: MessageNumber) -> io::Result<Task> {
         self.chunk.follow();
-        (self.tell)(Event::Message);
+        (self.tell)(FetchEvent::Message);
         let task = self.tasks.pop_front().filter(|task| task.number == message);
         task.ok_or_else(|| io::Error::other("the server sent a message that was not requested"))
     }
@@ -251,7 +257,7 @@ impl Receiver for Storing<'_> {
     async fn data(&mut self, octets: &[u8]) -> io::Result<()> {
         let Some((_, incoming, print)) = &mut self.current else { return Ok(()) };
         print.write_all(octets)?;
-        (self.tell)(Event::Octets(octets.len() as Octets));
+        (self.tell)(FetchEvent::Octets(octets.len() as Octets));
         incoming.write_all(octets)
     }
 
@@ -276,10 +282,10 @@ impl Receiver for Storing<'_> {
 /// A reply too many shifts all later ones by one. What is left of the last RETR then is taken for the reply to
 /// the first NOOP if it begins with `+OK`, but its content is no reply to the second. All that comes comes in
 /// order, so it does not matter when.
-async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), client::Error> {
+async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), client::ClientError> {
     for _ in 0..2 {
         match client.noop().await {
-            Ok(()) | Err(client::Error::Refused(_)) => {}
+            Ok(()) | Err(client::ClientError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
     }
@@ -287,13 +293,13 @@ async fn prove<T: Transport>(client: &mut Client<T>) -> Result<(), client::Error
 }
 
 /// Fetches a message once more while nothing else is under way, and compares.
-async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Print) -> Result<(), Error> {
+async fn ask_again<T: Transport>(client: &mut Client<T>, task: Task, first: Print) -> Result<(), FetchError> {
     let mut second = Print::default();
     match client.retr(task.number, &mut second).await {
         Ok(_) => {}
-        Err(client::Error::Refused(_)) => return Err(Error::OutOfStep(task.number)),
+        Err(client::ClientError::Refused(_)) => return Err(FetchError::OutOfStep(task.number)),
         Err(error) => return Err(error.into()),
     }
     prove(client).await?;
-    if first.equals(second) { Ok(()) } else { Err(Error::OutOfStep(task.number)) }
+    if first.equals(second) { Ok(()) } else { Err(FetchError::OutOfStep(task.number)) }
 }

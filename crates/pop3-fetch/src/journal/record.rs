@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-use super::{Absence, Entry, Id, Key, Traits};
+use super::{Absence, Id, Key, SeenEntry, Traits};
 
 /// A line of the state file. Each begins with a checksum of the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) enum Record {
     Header { name: String, account: String, target: String, is_old: bool },
     /// A message is about to appear in the target. Until [`Published`](Self::Published), whether it
     /// did is found out by what the token leads to.
-    Stored { id: Id, entry: Entry, time: u64, token: String },
+    Stored { id: Id, entry: SeenEntry, time: u64, token: String },
     /// All messages above have appeared.
     Published,
     /// DELE was sent for the message.
@@ -41,7 +41,7 @@ impl Record {
                 write!(text, "{format} {name} {} {}", escape(account), escape(target))
             }
             Self::Stored { id: Id { key, occurrence }, entry, time, token } => {
-                let Entry { size, total, digest, absence, deleting } = entry;
+                let SeenEntry { size, total, digest, absence, deleting } = entry;
                 let letter = if *deleting { 'd' } else { 's' };
                 let digest = digest.map_or(0, u64::from);
                 let token = escape(token);
@@ -79,7 +79,7 @@ impl Record {
             [letter @ ("s" | "d"), key, occurrence, total, size, time, token, ref more @ ..] => {
                 Some(Self::Stored {
                     id: Id { key: Key::parse(key)?, occurrence: occurrence.parse().ok()? },
-                    entry: Entry {
+                    entry: SeenEntry {
                         size: size.parse().ok()?,
                         total: total.parse().ok()?,
                         digest: match more.first() {
@@ -153,7 +153,7 @@ mod tests {
     fn a_line_is_read_as_it_was_written_or_not_at_all() {
         let id = Id { key: Key::of_uid(b"u"), occurrence: 3 };
         let stored = |absence| {
-            let entry = Entry { absence, ..Entry::new(0, 0) };
+            let entry = SeenEntry { absence, ..SeenEntry::new(0, 0) };
             Record::Stored { id, entry, time: 0, token: String::new() }
         };
         for record in [
@@ -167,7 +167,11 @@ mod tests {
             Record::Traits(Traits { estimates_sizes: true, lost_synchronisation: true, ..Traits::default() }),
             Record::Stored {
                 id,
-                entry: Entry { digest: NonZeroU64::new(17), deleting: true, ..Entry::new(u64::MAX, 4) },
+                entry: SeenEntry {
+                    digest: NonZeroU64::new(17),
+                    deleting: true,
+                    ..SeenEntry::new(u64::MAX, 4)
+                },
                 time: 17,
                 token: "a b".into(),
             },

@@ -9,7 +9,7 @@ use super::*;
 fn intent(uid: &str) -> Intent {
     Intent {
         id: Id { key: Key::of_uid(uid.as_bytes()), occurrence: 0 },
-        entry: Entry::new(7, 1),
+        entry: SeenEntry::new(7, 1),
         token: format!("token of {uid}"),
     }
 }
@@ -70,7 +70,7 @@ fn traits_survive_and_a_torn_line_changes_none() {
 
 #[test]
 fn a_file_of_the_old_form_is_read_and_written_anew() {
-    let by_content = Entry { total: 0, ..intent("b").entry };
+    let by_content = SeenEntry { total: 0, ..intent("b").entry };
     for (entries, expected) in [
         (&[][..], None),
         (&[intent("a").entry], Some(RecognisedBy::UniqueIds)),

@@ -18,15 +18,15 @@ use super::{Receiving, Sink};
 const IN_MEMORY: usize = 64 * 1024;
 
 /// Takes a complete message.
-pub(crate) type Deliver = Box<dyn FnMut(&mut Message<'_>) -> io::Result<()> + Send>;
+pub(crate) type Deliver = Box<dyn FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send>;
 
 /// A complete message, to be read: its octets as the server has them, un-stuffed, with CRLF.
-pub struct Message<'a> {
+pub struct FetchedMessage<'a> {
     octets: Octets,
     content: &'a mut (dyn Read + 'a),
 }
 
-impl Message<'_> {
+impl FetchedMessage<'_> {
     /// How many octets it has.
     #[must_use]
     pub const fn octets(&self) -> Octets {
@@ -34,20 +34,20 @@ impl Message<'_> {
     }
 }
 
-impl Read for Message<'_> {
+impl Read for FetchedMessage<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.content.read(buffer)
     }
 }
 
-impl fmt::Debug for Message<'_> {
+impl fmt::Debug for FetchedMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message").field("octets", &self.octets).finish_non_exhaustive()
     }
 }
 
 /// Prints a message on standard output.
-pub(super) fn print(message: &mut Message<'_>) -> io::Result<()> {
+pub(super) fn print(message: &mut FetchedMessage<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     io::copy(message, &mut out)?;
     out.flush()
@@ -145,7 +145,7 @@ impl Receiving for Gathered {
         };
         // A panic of the caller's ends the run, and leaves nothing of ours half done.
         let mut deliver = self.deliver.lock().unwrap_or_else(PoisonError::into_inner);
-        (*deliver)(&mut Message { octets: self.octets, content })
+        (*deliver)(&mut FetchedMessage { octets: self.octets, content })
     }
 
     fn token(&self) -> String {

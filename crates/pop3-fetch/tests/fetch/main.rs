@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use pop3_driver::client::{self, Client, Security};
 use pop3_driver::{Stop, Transport};
-use pop3_fetch::{Error, Event, Fetch, ListingError, Message, Notice, Options, Report, Target};
+use pop3_fetch::{
+    Fetch, FetchError, FetchEvent, FetchOptions, FetchReport, FetchedMessage, ListingError, Notice, Target,
+};
 use server::{Faults, Mail, Server};
 use tempfile::TempDir;
 
@@ -50,16 +52,16 @@ impl House {
         self.folder.path().join("state")
     }
 
-    fn open(&self, options: Options) -> Result<Fetch, Error> {
+    fn open(&self, options: FetchOptions) -> Result<Fetch, FetchError> {
         Fetch::open(&self.target(), &self.state(), "mrose@h", options)
     }
 
     /// One run.
-    fn run(&self, options: Options) -> Result<Report, Error> {
-        self.run_with(&mut self.open(options).unwrap(), client::Options::new())
+    fn run(&self, options: FetchOptions) -> Result<FetchReport, FetchError> {
+        self.run_with(&mut self.open(options).unwrap(), client::ClientOptions::new())
     }
 
-    fn run_with(&self, fetch: &mut Fetch, options: client::Options) -> Result<Report, Error> {
+    fn run_with(&self, fetch: &mut Fetch, options: client::ClientOptions) -> Result<FetchReport, FetchError> {
         let (host, port, security) = ("127.0.0.1", self.server.port, Security::TrustedPlaintext);
         match self.runtime {
             Runtime::Tokio => {
@@ -101,13 +103,13 @@ impl House {
     }
 }
 
-async fn poll<T: Transport>(fetch: &mut Fetch, mut client: Client<T>) -> Result<Report, Error> {
+async fn poll<T: Transport>(fetch: &mut Fetch, mut client: Client<T>) -> Result<FetchReport, FetchError> {
     client.login(b"mrose", b"tanstaaf").await?;
     fetch.run(client).await
 }
 
 /// The figures: fetched, known, failed, deleted, not deleted.
-fn figures(report: &Report) -> [u64; 5] {
+fn figures(report: &FetchReport) -> [u64; 5] {
     [report.fetched, report.known, report.failed, report.deleted, report.not_deleted]
 }
 
@@ -115,14 +117,14 @@ fn figures(report: &Report) -> [u64; 5] {
 fn each_message_is_fetched_once_and_deleted_when_it_is_stored() {
     for runtime in RUNTIMES {
         let house = House::new(runtime);
-        assert_eq!(figures(&house.run(Options::new()).unwrap()), [3, 0, 0, 0, 0]);
+        assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [3, 0, 0, 0, 0]);
         house.has_each_message_once(&MAIL);
         let late = ("d", "Subject: d\r\n\r\nlate\r\n");
         house.server.deliver(late);
-        let report = house.run(Options::new()).unwrap();
+        let report = house.run(FetchOptions::new()).unwrap();
         assert_eq!((figures(&report), report.octets), ([1, 3, 0, 0, 0], late.1.len() as u64));
         assert_eq!(house.server.retrs(), 4);
-        let report = house.run(Options::new().with_delete(true)).unwrap();
+        let report = house.run(FetchOptions::new().with_delete(true)).unwrap();
         assert_eq!((figures(&report), house.server.left().len()), ([0, 0, 0, 4, 0], 0));
         house.has_each_message_once(&[MAIL[0], MAIL[1], MAIL[2], late]);
     }
@@ -133,10 +135,10 @@ fn each_message_is_fetched_once_and_deleted_when_it_is_stored() {
 fn one_fetch_serves_run_after_run() {
     for runtime in RUNTIMES {
         let house = House::new(runtime);
-        let mut fetch = house.open(Options::new()).unwrap();
+        let mut fetch = house.open(FetchOptions::new()).unwrap();
         let late = ("d", "Subject: d\r\n\r\nlate\r\n");
         for expected in [[3, 0, 0, 0, 0], [0, 3, 0, 0, 0], [1, 3, 0, 0, 0]] {
-            let report = house.run_with(&mut fetch, client::Options::new()).unwrap();
+            let report = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap();
             assert_eq!((figures(&report), *fetch.report()), (expected, report));
             if expected[0] == 0 {
                 house.server.deliver(late);
@@ -151,19 +153,19 @@ fn a_cut_and_a_lost_answer_to_quit_lose_and_repeat_nothing() {
     for runtime in RUNTIMES {
         let house = House::new(runtime);
         house.server.fail(Faults { cuts: Some(2), ..Faults::default() });
-        let error = house.run(Options::new().with_delete(true)).unwrap_err();
-        assert!(matches!(error, Error::Client(client::Error::Protocol(_))), "{error:?}");
+        let error = house.run(FetchOptions::new().with_delete(true)).unwrap_err();
+        assert!(matches!(error, FetchError::Client(client::ClientError::Protocol(_))), "{error:?}");
         assert_eq!(house.server.left().len(), 3);
         house.server.fail(Faults { mute_at_quit: true, ..Faults::default() });
-        let mut fetch = house.open(Options::new().with_delete(true)).unwrap();
-        let error = house.run_with(&mut fetch, client::Options::new()).unwrap_err();
-        assert!(matches!(error, Error::Client(_)), "{error:?}");
+        let mut fetch = house.open(FetchOptions::new().with_delete(true)).unwrap();
+        let error = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap_err();
+        assert!(matches!(error, FetchError::Client(_)), "{error:?}");
         assert_eq!((fetch.report().not_deleted, house.server.left().len()), (3, 0));
         drop(fetch);
         house.server.fail(Faults::default());
         let late = ("d", "Subject: d\r\n\r\nlate\r\n");
         house.server.deliver(late);
-        assert_eq!(figures(&house.run(Options::new()).unwrap()), [1, 0, 0, 0, 0]);
+        assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [1, 0, 0, 0, 0]);
         house.has_each_message_once(&[MAIL[0], MAIL[1], MAIL[2], late]);
     }
 }
@@ -176,22 +178,22 @@ fn what_goes_wrong_is_told_as_it_happens() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = {
             let told = Arc::clone(&told);
-            move |event: Event<'_>| {
+            move |event: FetchEvent<'_>| {
                 let word = match event {
-                    Event::Planned { messages, octets } => format!("planned {messages} {octets}"),
-                    Event::Message => "message".to_owned(),
-                    Event::Finished => "finished".to_owned(),
-                    Event::Notice(notice @ Notice::Refused { .. }) if !notice.is_harmless() => {
+                    FetchEvent::Planned { messages, octets } => format!("planned {messages} {octets}"),
+                    FetchEvent::Message => "message".to_owned(),
+                    FetchEvent::Finished => "finished".to_owned(),
+                    FetchEvent::Notice(notice @ Notice::Refused { .. }) if !notice.is_harmless() => {
                         notice.to_string()
                     }
-                    Event::Octets(_) | Event::Notice(_) => return,
+                    FetchEvent::Octets(_) | FetchEvent::Notice(_) => return,
                     other => panic!("an unknown event: {other:?}"),
                 };
                 told.lock().unwrap().push(word);
             }
         };
-        let mut fetch = house.open(Options::new()).unwrap().on_event(tell);
-        let report = house.run_with(&mut fetch, client::Options::new()).unwrap();
+        let mut fetch = house.open(FetchOptions::new()).unwrap().on_event(tell);
+        let report = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap();
         assert_eq!((figures(&report), report.is_well()), ([2, 0, 1, 0, 0], false));
         let octets: usize = MAIL.iter().map(|(_, text)| text.len()).sum();
         assert_eq!(
@@ -214,18 +216,18 @@ fn a_switch_that_is_thrown_ends_the_run_in_order() {
         let house = House::new(runtime);
         let stop = Stop::new();
         let thrown = stop.clone();
-        let options = Options::new().with_stop(stop.clone());
+        let options = FetchOptions::new().with_stop(stop.clone());
         let mut fetch = house.open(options).unwrap().on_event(move |event| {
-            if let Event::Message = event {
+            if let FetchEvent::Message = event {
                 thrown.stop();
             }
         });
-        let mut options = client::Options::new();
+        let mut options = client::ClientOptions::new();
         options.stop = Some(stop);
         let error = house.run_with(&mut fetch, options).unwrap_err();
-        assert!(matches!(error, Error::Client(client::Error::Stopped)), "{error:?}");
+        assert!(matches!(error, FetchError::Client(client::ClientError::Stopped)), "{error:?}");
         drop(fetch);
-        house.run(Options::new().with_delete(true)).unwrap();
+        house.run(FetchOptions::new().with_delete(true)).unwrap();
         house.has_each_message_once(&MAIL);
         assert_eq!(house.server.left().len(), 0);
     }
@@ -237,9 +239,9 @@ fn messages_without_unique_ids_are_fetched_once_run_after_run() {
     let house = House::new(Runtime::Tokio);
     house.server.fail(Faults { no_uidl: true, ..Faults::default() });
     house.server.deliver(MAIL[0]);
-    let mut fetch = house.open(Options::new()).unwrap();
+    let mut fetch = house.open(FetchOptions::new()).unwrap();
     for expected in [[4, 0, 0, 0, 0], [0, 4, 0, 0, 0], [0, 4, 0, 0, 0]] {
-        let report = house.run_with(&mut fetch, client::Options::new()).unwrap();
+        let report = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap();
         assert_eq!(figures(&report), expected);
     }
     house.has_each_message_once(&[MAIL[0], MAIL[0], MAIL[1], MAIL[2]]);
@@ -257,7 +259,7 @@ fn a_run_that_is_dropped_anywhere_loses_and_repeats_nothing() {
 fn drop_anywhere(anew: bool) {
     let house = House::new(Runtime::Tokio);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let open = || house.open(Options::new().with_delete(true)).unwrap();
+    let open = || house.open(FetchOptions::new().with_delete(true)).unwrap();
     let mut fetch = open();
     for polls in 1..60 {
         if anew {
@@ -267,7 +269,9 @@ fn drop_anywhere(anew: bool) {
         let finished = runtime.block_on(async {
             let (host, security) = ("127.0.0.1", Security::TrustedPlaintext);
             let mut client =
-                pop3_tokio::connect(host, house.server.port, security, client::Options::new()).await.unwrap();
+                pop3_tokio::connect(host, house.server.port, security, client::ClientOptions::new())
+                    .await
+                    .unwrap();
             client.login(b"mrose", b"tanstaaf").await.unwrap();
             let mut run = core::pin::pin!(fetch.run(client));
             let mut left = polls;
@@ -288,7 +292,7 @@ fn drop_anywhere(anew: bool) {
         }
     }
     drop(fetch);
-    house.run(Options::new().with_delete(true)).unwrap();
+    house.run(FetchOptions::new().with_delete(true)).unwrap();
     house.has_each_message_once(&MAIL);
     assert_eq!(house.server.left().len(), 0);
 }
@@ -304,7 +308,7 @@ fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
         let taken = Arc::new(Mutex::new(Vec::new()));
         let open = |refused: &'static str| {
             let taken = Arc::clone(&taken);
-            let deliver = move |message: &mut Message<'_>| {
+            let deliver = move |message: &mut FetchedMessage<'_>| {
                 let mut text = String::new();
                 message.read_to_string(&mut text)?;
                 assert_eq!(message.octets(), text.len() as u64);
@@ -314,21 +318,22 @@ fn messages_that_the_caller_takes_are_deleted_when_he_has_them() {
                 taken.lock().unwrap().push(text);
                 Ok(())
             };
-            Fetch::deliver_to(deliver, &house.state(), "mrose@h", Options::new().with_delete(true)).unwrap()
+            Fetch::deliver_to(deliver, &house.state(), "mrose@h", FetchOptions::new().with_delete(true))
+                .unwrap()
         };
         let mut fetch = open(MAIL[1].1);
-        let error = house.run_with(&mut fetch, client::Options::new()).unwrap_err();
-        let Error::Store(error) = error else { panic!("{error:?}") };
+        let error = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap_err();
+        let FetchError::Store(error) = error else { panic!("{error:?}") };
         assert_eq!(pop3_text::reasons(&error), "the program did not accept a message: the database is away");
         // Nothing is deleted in such a run, and the first message is not delivered again.
         assert_eq!((house.server.left().len(), fetch.report().fetched), (4, 1));
         drop(fetch);
-        let report = house.run_with(&mut open(""), client::Options::new()).unwrap();
+        let report = house.run_with(&mut open(""), client::ClientOptions::new()).unwrap();
         assert_eq!((figures(&report), house.server.left().len()), ([3, 0, 0, 4, 0], 0));
         assert_eq!(*taken.lock().unwrap(), [MAIL[0].1, MAIL[1].1, MAIL[2].1, long]);
         // What was taken stays known, wherever later messages go.
         house.server.deliver(MAIL[0]);
-        assert_eq!(figures(&house.run(Options::new()).unwrap()), [1, 0, 0, 0, 0]);
+        assert_eq!(figures(&house.run(FetchOptions::new()).unwrap()), [1, 0, 0, 0, 0]);
     }
 }
 
@@ -339,16 +344,16 @@ fn a_crash_repeats_one_message_that_the_caller_has_taken() {
     let crashed = |taken: usize| house.folder.path().join(format!("crashed {taken}"));
     let state = house.state();
     let (mut taken, copies) = (0, [1, 2, 3].map(crashed));
-    let deliver = move |_: &mut Message<'_>| {
+    let deliver = move |_: &mut FetchedMessage<'_>| {
         let copy = &copies[taken];
         taken += 1;
         fs::copy(&state, copy).map(|_| ())
     };
-    let mut fetch = Fetch::deliver_to(deliver, &house.state(), "mrose@h", Options::new()).unwrap();
-    assert_eq!(house.run_with(&mut fetch, client::Options::new()).unwrap().fetched, 3);
+    let mut fetch = Fetch::deliver_to(deliver, &house.state(), "mrose@h", FetchOptions::new()).unwrap();
+    assert_eq!(house.run_with(&mut fetch, client::ClientOptions::new()).unwrap().fetched, 3);
     for taken in 1..=3 {
-        let again = Fetch::deliver_to(|_| Ok(()), &crashed(taken), "mrose@h", Options::new());
-        let report = house.run_with(&mut again.unwrap(), client::Options::new()).unwrap();
+        let again = Fetch::deliver_to(|_| Ok(()), &crashed(taken), "mrose@h", FetchOptions::new());
+        let report = house.run_with(&mut again.unwrap(), client::ClientOptions::new()).unwrap();
         assert_eq!((report.known, report.fetched), (taken as u64 - 1, 4 - taken as u64));
     }
 }
@@ -356,21 +361,24 @@ fn a_crash_repeats_one_message_that_the_caller_has_taken() {
 #[test]
 fn errors_have_kinds() {
     let house = House::new(Runtime::Std);
-    let fetch = house.open(Options::new()).unwrap();
-    let error = house.open(Options::new()).unwrap_err();
-    assert!(matches!(&error, Error::Running(text) if text.contains("another fetch is using")), "{error:?}");
+    let fetch = house.open(FetchOptions::new()).unwrap();
+    let error = house.open(FetchOptions::new()).unwrap_err();
+    assert!(
+        matches!(&error, FetchError::Running(text) if text.contains("another fetch is using")),
+        "{error:?}"
+    );
     drop(fetch);
-    let error = Fetch::open(&house.target(), &house.state(), "other@h", Options::new()).unwrap_err();
-    assert!(matches!(&error, Error::Unusable(text) if text.contains("mrose@h")), "{error:?}");
-    let delete = Options::new().with_delete(true);
+    let error = Fetch::open(&house.target(), &house.state(), "other@h", FetchOptions::new()).unwrap_err();
+    assert!(matches!(&error, FetchError::Unusable(text) if text.contains("mrose@h")), "{error:?}");
+    let delete = FetchOptions::new().with_delete(true);
     let error =
         Fetch::open(&Target::Stdout, &house.folder.path().join("other"), "mrose@h", delete).unwrap_err();
-    assert!(matches!(error, Error::Unusable(_)), "{error:?}");
+    assert!(matches!(error, FetchError::Unusable(_)), "{error:?}");
     // How messages are recognised stays as it is.
-    house.run(Options::new()).unwrap();
+    house.run(FetchOptions::new()).unwrap();
     house.server.fail(Faults { no_uidl: true, ..Faults::default() });
-    let error = house.run(Options::new()).unwrap_err();
-    let Error::Listing(ListingError::NoUniqueIds { promised: false, .. }) = &error else {
+    let error = house.run(FetchOptions::new()).unwrap_err();
+    let FetchError::Listing(ListingError::NoUniqueIds { promised: false, .. }) = &error else {
         panic!("{error:?}")
     };
     assert!(error.to_string().contains("nothing was fetched or deleted"), "{error}");

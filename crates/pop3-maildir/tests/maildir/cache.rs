@@ -5,7 +5,7 @@ use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::symlink;
 use std::time::SystemTime;
 
-use pop3_maildir::{Config, Maildir};
+use pop3_maildir::{Maildir, MaildirConfig};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ fn a_file_changed_in_place_is_counted_again_even_with_its_old_time() {
 fn what_changed_just_now_is_not_remembered() {
     let folder = filled();
     for _ in 0..2 {
-        let config = Config::new().with_settle_time(Duration::from_secs(3600));
+        let config = MaildirConfig::new().with_settle_time(Duration::from_secs(3600));
         let maildir = Maildir::open_with(folder.path(), &config).unwrap();
         assert_eq!(maildir.summary().measured, 20);
     }
@@ -96,7 +96,7 @@ fn what_changed_just_now_is_not_remembered() {
         File::options().write(true).open(entry.unwrap().path()).unwrap().set_times(long_ago).unwrap();
     }
     for _ in 0..2 {
-        let config = Config::new().with_settle_time(Duration::from_secs(3600));
+        let config = MaildirConfig::new().with_settle_time(Duration::from_secs(3600));
         assert_eq!(Maildir::open_with(folder.path(), &config).unwrap().summary().measured, 20);
     }
 }

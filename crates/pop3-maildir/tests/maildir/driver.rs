@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use pop3_driver::backend::Context;
 use pop3_driver::store::Maildrop;
 use pop3_maildir::Maildir;
-use pop3_proto::server::{Accepted, Answer, Config, Connection, Extent, Request, Step};
+use pop3_proto::server::{Accepted, Answer, Extent, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Instant, Rejection, ResponseCode};
 use tempfile::TempDir;
 
@@ -17,19 +17,20 @@ use crate::support::{fifo, maildir, names, number, open, put};
 /// A whole session of the server core with this Maildir. `before_commit` runs when QUIT has come.
 fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> String {
     let now = Instant::default();
-    let mut connection = Connection::new(Arc::new(Config::new()), Channel::TrustedPlaintext, None, now);
+    let mut connection =
+        ServerConnection::new(Arc::new(ServerConfig::new()), Channel::TrustedPlaintext, None, now);
     let commands = format!("USER u\r\nPASS p\r\n{commands}");
     let mut input = Input::last(commands.as_bytes());
     let (mut out, mut store) = (BytesMut::new(), None);
     loop {
         let answer = match connection.poll(now, &mut input, &mut out) {
-            Step::Ask(Request::Authenticate(_)) => {
+            ServerStep::Ask(Request::Authenticate(_)) => {
                 let mut maildir = open(folder);
                 let accepted = Accepted::new(maildir.take_maildrop());
                 store = Some(maildir);
                 Answer::Accept(accepted)
             }
-            Step::Ask(Request::Fetch { message, extent, .. }) => {
+            ServerStep::Ask(Request::Fetch { message, extent, .. }) => {
                 match Maildrop::fetch(store.as_mut().unwrap(), message, extent, &Context::unbounded()) {
                     Err(rejection) => Answer::Unavailable(rejection),
                     Ok(mut reader) => {
@@ -41,15 +42,17 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
                     }
                 }
             }
-            Step::Ask(Request::Commit(deletions)) => {
+            ServerStep::Ask(Request::Commit(deletions)) => {
                 before_commit();
                 let failed = Maildrop::commit(store.take().unwrap(), &deletions, &Context::unbounded());
                 assert!(Maildir::open(folder.path()).is_ok(), "free before QUIT is answered");
                 Answer::committed(failed)
             }
-            Step::Flush | Step::Read => continue,
-            Step::Pause(_) | Step::Wait | Step::StartTls | Step::Ask(_) => panic!("nothing to wait for"),
-            Step::Close(_) => return String::from_utf8(out.to_vec()).unwrap(),
+            ServerStep::Flush | ServerStep::Read => continue,
+            ServerStep::Pause(_) | ServerStep::Wait | ServerStep::StartTls | ServerStep::Ask(_) => {
+                panic!("nothing to wait for")
+            }
+            ServerStep::Close(_) => return String::from_utf8(out.to_vec()).unwrap(),
         };
         connection.answer(answer, now, &mut out).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use pop3_maildir::{Config, EightBitHeaders, FetchError, Maildir};
+use pop3_maildir::{EightBitHeaders, FetchError, Maildir, MaildirConfig};
 use pop3_proto::dots::wire_size;
 use pop3_surrogate::surrogate;
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ fn without_utf8_a_message_may_be_refused() {
 fn a_size_in_the_name_says_nothing_about_the_header() {
     let folder = maildir();
     put(&folder, &format!("new/1.a.h,W={}", wire_size(NEEDS.as_bytes())), NEEDS);
-    let config = Config::new().with_trusted_wire_sizes(true).with_eight_bit_headers(CONVERT);
+    let config = MaildirConfig::new().with_trusted_wire_sizes(true).with_eight_bit_headers(CONVERT);
     let mut maildir = Maildir::open_with(folder.path(), &config).unwrap();
     assert_eq!(contents(&mut maildir), [MADE.as_bytes()]);
     assert_eq!(sizes(&maildir), [wire_size(MADE.as_bytes())]);

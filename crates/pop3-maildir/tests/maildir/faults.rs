@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use pop3_disk::{Faults, System, What};
-use pop3_maildir::{CommitReport, Config, Delivery, DeliveryError, Maildir};
+use pop3_maildir::{CommitReport, Delivery, DeliveryError, Maildir, MaildirConfig};
 use tempfile::TempDir;
 
 use crate::support::{contents, eager, maildir, names, number, open, put, remove};
@@ -70,7 +70,8 @@ fn a_process_that_is_killed_at_any_change_leaves_a_message_whole_or_not_there() 
             assert_eq!(delivered.is_err(), ended, "system {system}, change {change}");
             faults.calm();
             // A reader after the crash makes what is missing of the Maildir.
-            let found = contents(&mut Maildir::open_with(&path, &Config::new().with_create(true)).unwrap());
+            let found =
+                contents(&mut Maildir::open_with(&path, &MaildirConfig::new().with_create(true)).unwrap());
             assert!(found.iter().all(|text| text == TEXT), "system {system}, change {change}");
             assert!(found.len() <= 1, "system {system}, change {change}");
             if !ended {

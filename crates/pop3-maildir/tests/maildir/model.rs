@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use pop3_maildir::{Config, Delivery, FetchError, Maildir};
+use pop3_maildir::{Delivery, FetchError, Maildir, MaildirConfig};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tempfile::TempDir;
@@ -142,7 +142,7 @@ impl World {
 
     fn sit(&mut self, sitting: &Sitting) {
         sitting.before.iter().for_each(|deed| self.act(deed));
-        let config: Config = eager().with_seen_flag(sitting.seen);
+        let config: MaildirConfig = eager().with_seen_flag(sitting.seen);
         let mut maildir = Maildir::open_with(self.folder.path(), &config).unwrap();
         let maildrop = maildir.take_maildrop();
         assert_eq!(maildrop.same_unique_id(), None);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use pop3_maildir::{Config, Maildir, OpenError};
+use pop3_maildir::{Maildir, MaildirConfig, OpenError};
 
 use crate::support::{contents, maildir, names, open, put};
 
@@ -29,7 +29,7 @@ fn a_directory_without_new_and_cur_is_missing_and_stays_as_it_is() {
 fn it_is_made_if_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("somebody");
-    let maildir = Maildir::open_with(&path, &Config::new().with_create(true)).unwrap();
+    let maildir = Maildir::open_with(&path, &MaildirConfig::new().with_create(true)).unwrap();
     assert!(maildir.maildrop().is_empty());
     assert!(path.join("new").is_dir() && path.join("cur").is_dir());
 }

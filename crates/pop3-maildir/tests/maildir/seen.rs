@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::time::SystemTime;
 
-use pop3_maildir::{Config, Maildir};
+use pop3_maildir::{Maildir, MaildirConfig};
 
 use crate::support::{maildir, names, number, put, uids};
 
@@ -14,7 +14,7 @@ fn sent_messages_move_to_cur_and_keep_their_unique_ids() {
     for name in ["new/1.a.h", "new/2.a.h", "new/3.a.h", "cur/4.a.h:2,F"] {
         put(&folder, name, "x\n");
     }
-    let config = Config::new().with_seen_flag(true);
+    let config = MaildirConfig::new().with_seen_flag(true);
     let maildir = Maildir::open_with(folder.path(), &config).unwrap();
     let before = uids(&maildir);
     let report = maildir.remove([number(2)], [number(1), number(2), number(4)]);

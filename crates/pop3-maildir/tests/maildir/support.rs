@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use pop3_maildir::{CommitReport, Config, Maildir};
+use pop3_maildir::{CommitReport, Maildir, MaildirConfig};
 use pop3_proto::MessageNumber;
 use tempfile::TempDir;
 
@@ -32,8 +32,8 @@ pub(crate) fn open(folder: &TempDir) -> Maildir {
 }
 
 /// Remembers sizes of files that were written just now, so that tests need not sleep.
-pub(crate) fn eager() -> Config {
-    Config::new().with_settle_time(Duration::ZERO)
+pub(crate) fn eager() -> MaildirConfig {
+    MaildirConfig::new().with_settle_time(Duration::ZERO)
 }
 
 pub(crate) fn number(number: u32) -> MessageNumber {

@@ -2,17 +2,17 @@
 
 use core::time::Duration;
 
-/// The settings of a [`Connection`](super::Connection): how lenient it is, what it takes at most,
+/// The settings of a [`ClientConnection`](super::ClientConnection): how lenient it is, what it takes at most,
 /// how long it waits.
 ///
 /// ```
 /// use core::time::Duration;
-/// let config = pop3_proto::client::Config::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
+/// let config = pop3_proto::client::ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
 /// assert!(config.strict && config.pipelining);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ClientConfig {
     /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each is told
     /// with the event that it is about, as real servers have them. Where a body ends is read strictly in any
     /// case.
@@ -71,7 +71,7 @@ pub struct Config {
     pub apop_after_stls: bool,
 }
 
-impl Default for Config {
+impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             strict: false,
@@ -106,7 +106,7 @@ macro_rules! setters {
     )*};
 }
 
-impl Config {
+impl ClientConfig {
     setters! {
         with_strict, strict: bool;
         with_pipelining, pipelining: bool;

@@ -3,17 +3,17 @@
 use alloc::collections::VecDeque;
 use core::fmt;
 
-use super::config::Config;
-use super::error::Error;
-use super::event::Event;
+use super::config::ClientConfig;
+use super::error::ProtocolError;
+use super::event::ClientEvent;
 use super::first_line::FirstLine;
 use super::lines::Lines;
-use super::misuse::Misuse;
+use super::misuse::ClientMisuse;
 use super::outstanding::Outstanding;
 use super::patience::{Overdue, Patience};
-use super::session::{Session, Signal};
+use super::session::{ClientSession, Signal};
 use super::shown::Shown;
-use super::state::State;
+use super::state::ClientState;
 use crate::apop::Timestamp;
 use crate::capabilities::Capabilities;
 use crate::channel::Channel;
@@ -26,13 +26,13 @@ use crate::quirks::Quirks;
 /// A client connection: writes commands, reads what the server sends, and applies the rules of the protocol.
 ///
 /// The caller does the I/O. It passes the received octets to [`poll`](Self::poll) until that returns
-/// [`Event::Read`], and sends what [`send`](Self::send) appended. Its input buffer must have room for
-/// [`Config::min_buffer`] octets.
+/// [`ClientEvent::Read`], and sends what [`send`](Self::send) appended. Its input buffer must have room for
+/// [`ClientConfig::min_buffer`] octets.
 ///
 /// See the [module](super) for an example.
-pub struct Connection {
-    pub(super) config: Config,
-    pub(super) session: Session,
+pub struct ClientConnection {
+    pub(super) config: ClientConfig,
+    pub(super) session: ClientSession,
     /// Commands whose replies are not complete, the oldest first; no more than the window.
     pub(super) outstanding: VecDeque<Outstanding>,
     /// The octets of those commands that the server may not have read.
@@ -56,7 +56,7 @@ pub struct Connection {
     pub(super) listed_after_login: bool,
     /// The list that is under way.
     pub(super) gathered: Capabilities,
-    pub(super) failed: Option<Error>,
+    pub(super) failed: Option<ProtocolError>,
     /// The secrets that the server has got, for the excerpts of faults.
     pub(super) shown: Shown,
     /// How many octets the last poll left in the input.
@@ -95,18 +95,18 @@ pub(super) struct Census {
     pub(super) deleting: bool,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Creates a connection that waits for the greeting (RFC 1939 section 4).
     ///
     /// `channel` tells how the connection is protected; use [`Channel::Tls`] if TLS was established from the start.
     /// Otherwise it becomes [`Channel::Tls`] only with STLS.
     #[must_use]
-    pub fn new(config: Config, channel: Channel, now: Instant) -> Self {
+    pub fn new(config: ClientConfig, channel: Channel, now: Instant) -> Self {
         Self {
             lines: Lines::new(),
             skipped: Quirks::NONE,
             config,
-            session: Session::new(channel),
+            session: ClientSession::new(channel),
             outstanding: VecDeque::new(),
             octets_in_flight: 0,
             reading: Reading::Status { empty_lines: 0 },
@@ -128,13 +128,17 @@ impl Connection {
 
     /// Consumes octets from the front of the input and returns what they mean.
     ///
-    /// Call it again until it returns [`Event::Read`]. Then read, send, or wait until [`deadline`](Self::deadline).
+    /// Call it again until it returns [`ClientEvent::Read`]. Then read, send, or wait until [`deadline`](Self::deadline).
     /// Octets that were not consumed must be passed again, followed by newly received ones. Use [`Input::last`] when
     /// the server has closed the connection.
     ///
     /// # Errors
-    /// See [`Error`]. Every error is final, and every later call returns it again.
-    pub fn poll<'b>(&mut self, now: Instant, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
+    /// See [`ProtocolError`]. Every error is final, and every later call returns it again.
+    pub fn poll<'b>(
+        &mut self,
+        now: Instant,
+        input: &mut Input<'b>,
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -148,16 +152,16 @@ impl Connection {
             if self.part() != before {
                 self.patience.begin(now);
             }
-            if !matches!(event, Event::Read) {
+            if !matches!(event, ClientEvent::Read) {
                 return Ok(event);
             }
             self.patience.wait();
             match self.due().map(|due| self.patience.deadline(due, &self.config)) {
                 Some((deadline, Overdue::Silent)) if now >= deadline => {
-                    Err(Error::TimedOut { during: self.awaited() })
+                    Err(ProtocolError::TimedOut { during: self.awaited() })
                 }
                 Some((deadline, Overdue::Slow)) if now >= deadline => {
-                    Err(Error::TooSlow { during: self.awaited() })
+                    Err(ProtocolError::TooSlow { during: self.awaited() })
                 }
                 _ => Ok(event),
             }
@@ -169,20 +173,20 @@ impl Connection {
     }
 
     /// Restarts the time limit for the reply that is due. Call it if you paused reading, even if the last poll
-    /// returned [`Event::Read`], so that the pause does not count against the server.
+    /// returned [`ClientEvent::Read`], so that the pause does not count against the server.
     pub const fn resume(&mut self, now: Instant) {
         self.patience.sent(now);
     }
 
-    /// Reports that the TLS handshake after [`Event::StartTls`] is finished and the certificate is verified. The
+    /// Reports that the TLS handshake after [`ClientEvent::StartTls`] is finished and the certificate is verified. The
     /// client forgets everything it learned before (RFC 2595 section 4): ask for the capabilities again. The input
     /// starts empty.
     ///
     /// # Errors
     /// Fails without any change if no handshake was due.
-    pub fn tls_established(&mut self, now: Instant) -> Result<(), Misuse> {
+    pub fn tls_established(&mut self, now: Instant) -> Result<(), ClientMisuse> {
         if self.failed.is_some() {
-            return Err(Misuse::State(State::Closed));
+            return Err(ClientMisuse::State(ClientState::Closed));
         }
         // The rules ask for nothing here.
         let _ = self.session.step(Signal::TlsEstablished)?;
@@ -209,7 +213,7 @@ impl Connection {
     }
 
     /// Returns the APOP timestamp of the greeting, if it has one (RFC 1939 section 7). STLS discards it unless
-    /// [`Config::apop_after_stls`] is set.
+    /// [`ClientConfig::apop_after_stls`] is set.
     #[must_use]
     pub const fn greeting_timestamp(&self) -> Option<&Timestamp> {
         self.timestamp.as_ref()
@@ -223,7 +227,7 @@ impl Connection {
     }
 
     /// Returns how many commands are not completely answered. This is the number of events that [end a
-    /// reply](Event::ends_reply) and are still due, not counting challenges.
+    /// reply](ClientEvent::ends_reply) and are still due, not counting challenges.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
@@ -239,8 +243,11 @@ impl Connection {
     pub fn can_drain(&self) -> bool {
         let decides = |command: &Outstanding| matches!(command.keyword, Keyword::Auth | Keyword::Stls);
         match self.state() {
-            State::Greeting | State::Handshake | State::Challenged | State::Closed => false,
-            State::Authorization | State::Transaction | State::Closing => {
+            ClientState::Greeting
+            | ClientState::Handshake
+            | ClientState::Challenged
+            | ClientState::Closed => false,
+            ClientState::Authorization | ClientState::Transaction | ClientState::Closing => {
                 !self.outstanding.iter().any(decides)
             }
         }
@@ -258,10 +265,10 @@ impl Connection {
         self.outstanding.front().map(|command| command.keyword)
     }
 
-    /// Returns the state of the session: [`State::Closed`] also after an error.
+    /// Returns the state of the session: [`ClientState::Closed`] also after an error.
     #[must_use]
-    pub const fn state(&self) -> State {
-        if self.failed.is_some() { State::Closed } else { self.session.state() }
+    pub const fn state(&self) -> ClientState {
+        if self.failed.is_some() { ClientState::Closed } else { self.session.state() }
     }
 
     /// Returns how the connection is protected.
@@ -272,7 +279,7 @@ impl Connection {
 }
 
 /// Without the octets of the server, but for capabilities and the line that was a fault.
-impl fmt::Debug for Connection {
+impl fmt::Debug for ClientConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("session", &self.session)

@@ -1,23 +1,25 @@
 //! What is due from the server, as far as time goes.
 
-use super::connection::{Connection, Reading};
+use super::connection::{ClientConnection, Reading};
 use super::patience::Due;
-use super::state::State;
+use super::state::ClientState;
 use crate::command::Keyword;
 
-impl Connection {
+impl ClientConnection {
     /// What is due from the server.
     pub(super) fn due(&self) -> Option<Due> {
         let config = &self.config;
         match (self.session.state(), &self.reading) {
-            (State::Greeting, _) => Some(Due::Whole(config.greeting_timeout)),
-            (State::Transaction | State::Closing, Reading::Lines(_) | Reading::Body) => Some(Due::Rest),
+            (ClientState::Greeting, _) => Some(Due::Whole(config.greeting_timeout)),
+            (ClientState::Transaction | ClientState::Closing, Reading::Lines(_) | Reading::Body) => {
+                Some(Due::Rest)
+            }
             // Before the login replies are short: a server that gives them octet by octet means no good.
-            (State::Authorization | State::Transaction | State::Closing, _) => {
+            (ClientState::Authorization | ClientState::Transaction | ClientState::Closing, _) => {
                 let quit = self.awaited()? == Keyword::Quit;
                 Some(Due::Whole(if quit { config.quit_timeout } else { config.reply_timeout }))
             }
-            (State::Challenged | State::Handshake | State::Closed, _) => None,
+            (ClientState::Challenged | ClientState::Handshake | ClientState::Closed, _) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::error::Error;
+use super::error::ProtocolError;
 use super::excerpt::Excerpt;
 use crate::capability::Capability;
 use crate::command::Keyword;
@@ -14,7 +14,7 @@ use crate::quirk::Quirk;
 /// What a reply, or a line of one, says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Entry<'b> {
+pub enum ReplyItem<'b> {
     /// The reply to STAT.
     Drop(DropListing),
     /// The reply to LAST: the highest number accessed, `None` if there is none.
@@ -31,21 +31,21 @@ pub enum Entry<'b> {
     Mechanism(&'b [u8]),
 }
 
-impl<'b> Entry<'b> {
+impl<'b> ReplyItem<'b> {
     /// Reads the text of a positive reply, if the command has one with a meaning. `message` is the
     /// argument of LIST or UIDL.
     pub(super) fn of_reply(
         keyword: Keyword,
         message: Option<MessageNumber>,
         text: &'b [u8],
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<Self>, ProtocolError> {
         let entry = match (keyword, message) {
-            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or_else(Error::entry)?),
-            (Keyword::Last, _) => Self::Last(last(text).ok_or_else(Error::entry)?),
+            (Keyword::Stat, _) => Self::Drop(DropListing::parse(text).ok_or_else(ProtocolError::entry)?),
+            (Keyword::Last, _) => Self::Last(last(text).ok_or_else(ProtocolError::entry)?),
             (Keyword::List, Some(message)) => {
-                let listing = ScanListing::parse(text).ok_or_else(Error::entry)?;
+                let listing = ScanListing::parse(text).ok_or_else(ProtocolError::entry)?;
                 if listing.message != message {
-                    return Err(Error::WrongNumber(Excerpt::default()));
+                    return Err(ProtocolError::WrongNumber(Excerpt::default()));
                 }
                 Self::Scan(listing)
             }
@@ -77,7 +77,7 @@ impl<'b> Entry<'b> {
     }
 }
 
-impl fmt::Debug for Entry<'_> {
+impl fmt::Debug for ReplyItem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Drop(listing) => f.debug_tuple("Drop").field(listing).finish(),
@@ -95,7 +95,7 @@ impl fmt::Debug for Entry<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Listed<'b> {
     /// A line of a listing, and what the lenient reader overlooked in it.
-    Entry(Entry<'b>, Option<Quirk>),
+    Entry(ReplyItem<'b>, Option<Quirk>),
     /// Nothing, which is skipped.
     Empty,
     /// A message without a unique-id, which is skipped.
@@ -106,7 +106,7 @@ pub(super) enum Listed<'b> {
 
 impl<'b> Listed<'b> {
     /// Reads a line, un-stuffed and without its line end.
-    pub(super) fn parse(keyword: Keyword, line: &'b [u8]) -> Result<Self, Error> {
+    pub(super) fn parse(keyword: Keyword, line: &'b [u8]) -> Result<Self, ProtocolError> {
         if keyword == Keyword::Extension {
             return Ok(Self::Unknown);
         }
@@ -114,20 +114,20 @@ impl<'b> Listed<'b> {
             return Ok(Self::Empty);
         }
         let (entry, quirk) = if keyword == Keyword::List {
-            let listing = ScanListing::parse(line).ok_or_else(Error::entry)?;
-            (Entry::Scan(listing), listing.quirk)
+            let listing = ScanListing::parse(line).ok_or_else(ProtocolError::entry)?;
+            (ReplyItem::Scan(listing), listing.quirk)
         } else if keyword == Keyword::Uidl {
             let Some(listing) = UniqueIdListing::parse(line) else {
-                return number_alone(line).map(Self::Nameless).ok_or_else(Error::entry);
+                return number_alone(line).map(Self::Nameless).ok_or_else(ProtocolError::entry);
             };
-            (Entry::UniqueId(listing), listing.quirk)
+            (ReplyItem::UniqueId(listing), listing.quirk)
         } else if keyword == Keyword::Capa {
             let (capability, quirk) = Capability::read(line);
-            (Entry::Capability(capability), quirk)
+            (ReplyItem::Capability(capability), quirk)
         } else if keyword == Keyword::Lang {
-            (Entry::Language(LanguageListing::parse(line).ok_or_else(Error::entry)?), None)
+            (ReplyItem::Language(LanguageListing::parse(line).ok_or_else(ProtocolError::entry)?), None)
         } else if keyword == Keyword::AuthList {
-            (Entry::Mechanism(line.trim_ascii()), None)
+            (ReplyItem::Mechanism(line.trim_ascii()), None)
         } else {
             return Ok(Self::Unknown);
         };
@@ -144,15 +144,15 @@ fn last(text: &[u8]) -> Option<Option<MessageNumber>> {
 
 /// `n uid`, or the unique-id alone, which some servers send. A word of digits alone is no unique-id
 /// but a number whose unique-id is missing.
-fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, Error> {
+fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, ProtocolError> {
     match UniqueIdListing::parse(text) {
         Some(listing) if listing.message == message => Ok(listing),
-        Some(_) => Err(Error::WrongNumber(Excerpt::default())),
+        Some(_) => Err(ProtocolError::WrongNumber(Excerpt::default())),
         None => {
             let uid = text.trim_ascii();
             let word = !uid.is_empty() && !uid.iter().any(u8::is_ascii_whitespace);
             if !word || uid.iter().all(u8::is_ascii_digit) {
-                return Err(Error::entry());
+                return Err(ProtocolError::entry());
             }
             Ok(UniqueIdListing { message, uid, quirk: Some(Quirk::MissingNumber) })
         }

@@ -14,7 +14,7 @@ use crate::quirk::Quirk;
 /// the end; the alternate form (`{:#}`) omits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ProtocolError {
     /// The greeting belongs to another protocol.
     OtherProtocol(Protocol),
     /// A line is not a reply, although a reply was due. Either the server does not speak POP3, or it treats part of
@@ -53,12 +53,12 @@ pub enum Error {
         during: Option<Keyword>,
     },
     /// The server sent nothing for too long, or did not end a line in time: see
-    /// [`Config::reply_timeout`](super::Config::reply_timeout).
+    /// [`ClientConfig::reply_timeout`](super::ClientConfig::reply_timeout).
     TimedOut {
         /// The command whose reply was awaited; `None` for the greeting.
         during: Option<Keyword>,
     },
-    /// A listing or a body came with fewer octets than [`Config::min_octets`](super::Config::min_octets)
+    /// A listing or a body came with fewer octets than [`ClientConfig::min_octets`](super::ClientConfig::min_octets)
     /// in the time for these.
     TooSlow {
         /// The command whose reply it was.
@@ -82,7 +82,7 @@ pub enum Protocol {
     Tls,
 }
 
-impl Error {
+impl ProtocolError {
     /// The line that was the fault, if one was.
     #[must_use]
     pub const fn excerpt(&self) -> Option<&Excerpt> {
@@ -130,7 +130,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherProtocol(protocol) => write!(f, "this is not POP3: the server speaks {protocol}"),
@@ -185,4 +185,4 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for ProtocolError {}

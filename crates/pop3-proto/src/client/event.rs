@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::challenge::Challenge;
-use super::entry::Entry;
+use super::entry::ReplyItem;
 use crate::command::{Keyword, ReplyShape};
 use crate::escaped::Escaped;
 use crate::quirks::Quirks;
@@ -12,7 +12,7 @@ use crate::reply::Reply;
 /// What the server sent. Octets are borrowed from the input.
 ///
 /// A command is answered by one [`Reply`](Self::Reply); when its `follows` is not
-/// [`ReplyShape::Line`], [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
+/// [`ReplyShape::Line`], [`ReplyItem`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
 /// behind it, as many as there are, and then [`End`](Self::End). The exception is the positive reply
 /// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
 /// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.
@@ -29,7 +29,7 @@ use crate::reply::Reply;
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event<'b> {
+pub enum ClientEvent<'b> {
     /// More octets are needed. If no reply is outstanding, none are due, and you may send a command instead of
     /// reading.
     Read,
@@ -49,15 +49,15 @@ pub enum Event<'b> {
         /// The line.
         reply: Reply<'b>,
         /// What a positive reply to STAT, LAST, `LIST n` or `UIDL n` says.
-        entry: Option<Entry<'b>>,
-        /// What follows until [`Event::End`]; [`ReplyShape::Line`] when nothing does, as for every
+        entry: Option<ReplyItem<'b>>,
+        /// What follows until [`ClientEvent::End`]; [`ReplyShape::Line`] when nothing does, as for every
         /// negative reply.
         follows: ReplyShape,
         /// In what it departs from the protocol.
         quirks: Quirks,
     },
-    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::Connection::respond) or
-    /// [`cancel`](super::Connection::cancel).
+    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::ClientConnection::respond) or
+    /// [`cancel`](super::ClientConnection::cancel).
     ///
     /// This crate does not know the mechanisms. If the mechanism makes the server prove itself, as SCRAM does,
     /// believe a positive reply to AUTH only if the proof was correct. Otherwise close the connection (RFC 5034
@@ -73,7 +73,7 @@ pub enum Event<'b> {
     #[non_exhaustive]
     Entry {
         /// What it says.
-        entry: Entry<'b>,
+        entry: ReplyItem<'b>,
         /// In what it departs from the protocol.
         quirks: Quirks,
     },
@@ -91,7 +91,7 @@ pub enum Event<'b> {
         quirks: Quirks,
     },
     /// STLS was accepted (RFC 2595 section 4). Do the TLS handshake and nothing else. Then call
-    /// [`tls_established`](super::Connection::tls_established) and start with an empty input. Until then, every poll
+    /// [`tls_established`](super::ClientConnection::tls_established) and start with an empty input. Until then, every poll
     /// returns this event again, without quirks.
     #[non_exhaustive]
     StartTls {
@@ -102,7 +102,7 @@ pub enum Event<'b> {
     Closed,
 }
 
-impl<'b> Event<'b> {
+impl<'b> ClientEvent<'b> {
     /// Whether this is the end of what the server has to say to what was sent last, so that it may wait for
     /// the client now: the greeting, a challenge, a reply of one line, the [`End`](Self::End) of a longer
     /// one, and the end of the session. With pipelining, the reply to the next command begins behind it.
@@ -137,7 +137,7 @@ impl<'b> Event<'b> {
 
     /// What a positive reply, or a line of a listing, says.
     #[must_use]
-    pub const fn entry(&self) -> Option<Entry<'b>> {
+    pub const fn entry(&self) -> Option<ReplyItem<'b>> {
         match *self {
             Self::Reply { entry, .. } => entry,
             Self::Entry { entry, .. } => Some(entry),
@@ -167,7 +167,7 @@ impl<'b> Event<'b> {
     }
 }
 
-impl fmt::Debug for Event<'_> {
+impl fmt::Debug for ClientEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with_quirks = |f: &mut fmt::Formatter<'_>, name, field, value: &dyn fmt::Debug, quirks| {
             f.debug_struct(name).field(field, value).field("quirks", quirks).finish()

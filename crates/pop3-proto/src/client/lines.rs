@@ -1,7 +1,7 @@
 //! Lines at the front of the input. One is taken only when it was read and found good, so that a fault can
 //! be told with the line that it is in.
 
-use super::error::Error;
+use super::error::ProtocolError;
 use super::excerpt::Excerpt;
 use crate::input::Input;
 use crate::line::{Found, LineFinder};
@@ -30,14 +30,18 @@ impl Lines {
     }
 
     /// The line at the front of the input, if it is whole. The input keeps it.
-    pub(super) fn peek<'b>(&mut self, input: &Input<'b>, limit: usize) -> Result<Option<Line<'b>>, Error> {
+    pub(super) fn peek<'b>(
+        &mut self,
+        input: &Input<'b>,
+        limit: usize,
+    ) -> Result<Option<Line<'b>>, ProtocolError> {
         let mut ahead = Input::new(input.rest());
         match self.finder.next(&mut ahead, limit) {
             Found::Line { line: text, bare } => {
                 Ok(Some(Line { text, quirk: bare.then_some(Quirk::BareLineFeed), octets: ahead.consumed() }))
             }
             Found::Partial => Ok(None),
-            Found::TooLong => Err(Error::LineTooLong(Excerpt::default())),
+            Found::TooLong => Err(ProtocolError::LineTooLong(Excerpt::default())),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::excerpt::Excerpt;
 
-impl Connection {
+impl ClientConnection {
     /// The line at the front of these octets, without the secrets that were sent.
     pub(super) fn excerpt(&self, rest: &[u8]) -> Excerpt {
         let end = memchr::memchr(b'\n', rest);

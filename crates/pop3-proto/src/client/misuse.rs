@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::awaited::Awaited;
-use super::state::State;
+use super::state::ClientState;
 use crate::command::Keyword;
 
 /// Why a command was not sent. Nothing was written and nothing has changed.
@@ -11,7 +11,7 @@ use crate::command::Keyword;
 #[non_exhaustive]
 pub enum SendError {
     /// The command can't be sent in this state.
-    State(State),
+    State(ClientState),
     /// PASS, and the last command was not a USER with a positive reply.
     Unnamed,
     /// USER, PASS, APOP, or AUTH that shows a secret, on a channel that anybody can read.
@@ -32,19 +32,19 @@ pub enum SendError {
     /// There are octets in the input that were not asked for. Poll first.
     Unread,
     /// The line has more than 255 octets, CRLF included (RFC 2449 section 4); or the answer to a
-    /// challenge has more than [`Config::max_sasl_line`](super::Config::max_sasl_line).
+    /// challenge has more than [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line).
     TooLong,
     /// An extension whose line begins with the keyword of another [`Command`](crate::Command), see
     /// [`Keyword::of_line`]: it would pass by the rules for that one.
     Reserved,
 }
 
-/// A signal that does not fit the state of a [`Session`](super::Session). Nothing has changed.
+/// A signal that does not fit the state of a [`ClientSession`](super::ClientSession). Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Misuse {
+pub enum ClientMisuse {
     /// The signal can't come in this state.
-    State(State),
+    State(ClientState),
     /// The reply to this command decides on the state, and it is not there yet.
     Awaiting(Keyword),
     /// PASS, and the last command was not a USER with a positive reply.
@@ -57,15 +57,15 @@ pub enum Misuse {
     AfterUtf8,
 }
 
-impl From<Misuse> for SendError {
-    fn from(misuse: Misuse) -> Self {
+impl From<ClientMisuse> for SendError {
+    fn from(misuse: ClientMisuse) -> Self {
         match misuse {
-            Misuse::State(state) => Self::State(state),
-            Misuse::Awaiting(_) => Self::Window,
-            Misuse::Unnamed => Self::Unnamed,
-            Misuse::Plaintext => Self::Plaintext,
-            Misuse::AlreadyTls => Self::AlreadyTls,
-            Misuse::AfterUtf8 => Self::AfterUtf8,
+            ClientMisuse::State(state) => Self::State(state),
+            ClientMisuse::Awaiting(_) => Self::Window,
+            ClientMisuse::Unnamed => Self::Unnamed,
+            ClientMisuse::Plaintext => Self::Plaintext,
+            ClientMisuse::AlreadyTls => Self::AlreadyTls,
+            ClientMisuse::AfterUtf8 => Self::AfterUtf8,
         }
     }
 }
@@ -100,7 +100,7 @@ impl fmt::Display for SendError {
     }
 }
 
-impl fmt::Display for Misuse {
+impl fmt::Display for ClientMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State(state) => write!(f, "this can't happen {state}"),
@@ -114,4 +114,4 @@ impl fmt::Display for Misuse {
 }
 
 impl core::error::Error for SendError {}
-impl core::error::Error for Misuse {}
+impl core::error::Error for ClientMisuse {}

@@ -11,11 +11,11 @@ use crate::sasl::{Base64, MechanismName};
 ///
 /// ```
 /// use bytes::BytesMut;
-/// use pop3_proto::client::{Config, Connection, Outgoing, SendError};
+/// use pop3_proto::client::{ClientConfig, ClientConnection, Outgoing, SendError};
 /// use pop3_proto::{Channel, Command, Input, Instant, MechanismName};
 ///
 /// let (now, mut out) = (Instant::EPOCH, BytesMut::new());
-/// let mut client = Connection::new(Config::default(), Channel::Plaintext, now);
+/// let mut client = ClientConnection::new(ClientConfig::default(), Channel::Plaintext, now);
 /// client.poll(now, &mut Input::new(b"+OK ready\r\n"))?;
 /// let plain = Command::Auth { mechanism: MechanismName::parse(b"PLAIN")?, initial: None };
 /// assert_eq!(client.send(&plain, now, &mut out), Err(SendError::Plaintext));

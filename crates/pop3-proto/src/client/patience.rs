@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::config::Config;
+use super::config::ClientConfig;
 use crate::instant::Instant;
 
 /// The times that deadlines are reckoned from. What the caller spends between an event and its next poll,
@@ -72,7 +72,7 @@ impl Patience {
     }
 
     /// Octets came.
-    pub(super) const fn came(&mut self, octets: usize, now: Instant, config: &Config) {
+    pub(super) const fn came(&mut self, octets: usize, now: Instant, config: &ClientConfig) {
         self.progress = now;
         self.octets = self.octets.saturating_add(octets as u64);
         if self.octets >= config.min_octets {
@@ -87,7 +87,7 @@ impl Patience {
     }
 
     /// When to give up, and why.
-    pub(super) fn deadline(&self, due: Due, config: &Config) -> (Instant, Overdue) {
+    pub(super) fn deadline(&self, due: Due, config: &ClientConfig) -> (Instant, Overdue) {
         match due {
             Due::Whole(timeout) => (self.since.after(timeout), Overdue::Silent),
             Due::Rest => {

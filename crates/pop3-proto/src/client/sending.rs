@@ -2,26 +2,26 @@
 
 use bytes::BytesMut;
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::misuse::SendError;
 use super::outgoing::Outgoing;
 use super::outstanding::{MAX_COMMAND, Outstanding, check_text, length};
-use super::session::{Session, Signal};
-use super::state::State;
+use super::session::{ClientSession, Signal};
+use super::state::ClientState;
 use crate::capabilities::Capabilities;
 use crate::capability::Capability;
 use crate::command::{Command, Keyword};
 use crate::instant::Instant;
 use crate::sasl::{Base64, MechanismName, SaslResponse};
 
-impl Connection {
+impl ClientConnection {
     /// Appends a command to `out`, if it may be sent now.
     ///
     /// AUTH counts as showing a password or a token to who listens, unless it is an
     /// [`Outgoing::sealed_auth`]. USER, PASS and APOP take UTF-8 only when the last CAPA announced
     /// `UTF8 USER`.
     ///
-    /// Several commands may be outstanding after the login, if [`Config::pipelining`](super::Config::pipelining)
+    /// Several commands may be outstanding after the login, if [`ClientConfig::pipelining`](super::ClientConfig::pipelining)
     /// is set and the server announced PIPELINING in the last CAPA. Otherwise there is one at a time.
     ///
     /// # Errors
@@ -69,14 +69,14 @@ impl Connection {
     /// # Errors
     /// [`SendError::State`] when no challenge waits, [`SendError::Unreadable`] when it can't be read,
     /// [`SendError::Unread`] when octets came behind it, [`SendError::TooLong`] when the answer's line
-    /// is longer than [`Config::max_sasl_line`](super::Config::max_sasl_line). Nothing is written then, and nothing has changed.
+    /// is longer than [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line). Nothing is written then, and nothing has changed.
     pub fn respond(
         &mut self,
         response: Base64<'_>,
         now: Instant,
         out: &mut BytesMut,
     ) -> Result<(), SendError> {
-        if self.unreadable && self.state() == State::Challenged {
+        if self.unreadable && self.state() == ClientState::Challenged {
             return Err(SendError::Unreadable);
         }
         if response.expose().len().saturating_add(2) > self.config.max_sasl_line {
@@ -101,7 +101,7 @@ impl Connection {
         out: &mut BytesMut,
     ) -> Result<(), SendError> {
         if self.failed.is_some() {
-            return Err(SendError::State(State::Closed));
+            return Err(SendError::State(ClientState::Closed));
         }
         let mut session = self.session;
         // Only the state changes by sending: there is nothing to do.
@@ -118,9 +118,9 @@ impl Connection {
         Ok(())
     }
 
-    fn check(&self, outgoing: &Outgoing<'_>) -> Result<(Outstanding, Session), SendError> {
+    fn check(&self, outgoing: &Outgoing<'_>) -> Result<(Outstanding, ClientSession), SendError> {
         if self.failed.is_some() {
-            return Err(SendError::State(State::Closed));
+            return Err(SendError::State(ClientState::Closed));
         }
         let command = outgoing.command();
         let outstanding = Outstanding::new(command)?;
@@ -142,7 +142,7 @@ impl Connection {
     /// Whether several commands may be outstanding: after the login, and announced.
     fn is_pipelining(&self) -> bool {
         self.config.pipelining
-            && self.session.state() == State::Transaction
+            && self.session.state() == ClientState::Transaction
             && self.capabilities.as_ref().is_some_and(|list| list.has(Capability::Pipelining))
     }
 }

@@ -1,12 +1,12 @@
 //! The rules of the client: transitions of values.
 
-use super::misuse::Misuse;
-use super::state::State;
+use super::misuse::ClientMisuse;
+use super::state::ClientState;
 use crate::channel::Channel;
 use crate::command::Keyword;
 use crate::reply::Status;
 
-/// What happens to a [`Session`].
+/// What happens to a [`ClientSession`].
 ///
 /// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Signal {
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Action {
+pub enum ClientAction {
     /// Nothing in particular.
     Continue,
     /// Begin the TLS handshake, and let nothing else through.
@@ -53,18 +53,18 @@ pub enum Action {
 /// and QUIT.
 ///
 /// ```
-/// use pop3_proto::client::{Misuse, Session, Signal, State};
+/// use pop3_proto::client::{ClientMisuse, ClientSession, Signal, ClientState};
 /// use pop3_proto::{Channel, Keyword, Status};
 ///
-/// let mut session = Session::new(Channel::Plaintext);
+/// let mut session = ClientSession::new(Channel::Plaintext);
 /// let _ = session.step(Signal::Greeting(Status::Positive))?;
-/// assert_eq!(session.step(Signal::Send(Keyword::User)), Err(Misuse::Plaintext));
-/// assert_eq!(session.step(Signal::Send(Keyword::Stat)), Err(Misuse::State(State::Authorization)));
-/// # Ok::<(), Misuse>(())
+/// assert_eq!(session.step(Signal::Send(Keyword::User)), Err(ClientMisuse::Plaintext));
+/// assert_eq!(session.step(Signal::Send(Keyword::Stat)), Err(ClientMisuse::State(ClientState::Authorization)));
+/// # Ok::<(), ClientMisuse>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    state: State,
+pub struct ClientSession {
+    state: ClientState,
     channel: Channel,
     /// USER was accepted by the last reply, so PASS may follow.
     named: bool,
@@ -76,16 +76,23 @@ pub struct Session {
     utf8: bool,
 }
 
-impl Session {
+impl ClientSession {
     /// A session that waits for the greeting.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
-        Self { state: State::Greeting, channel, named: false, awaiting: None, cancelled: false, utf8: false }
+        Self {
+            state: ClientState::Greeting,
+            channel,
+            named: false,
+            awaiting: None,
+            cancelled: false,
+            utf8: false,
+        }
     }
 
     /// Where the session is.
     #[must_use]
-    pub const fn state(&self) -> State {
+    pub const fn state(&self) -> ClientState {
         self.state
     }
 
@@ -99,120 +106,131 @@ impl Session {
     ///
     /// # Errors
     /// When the signal breaks the rules; nothing has changed then.
-    pub fn step(&mut self, signal: Signal) -> Result<Action, Misuse> {
+    pub fn step(&mut self, signal: Signal) -> Result<ClientAction, ClientMisuse> {
         let (next, action) = match signal {
             Signal::Greeting(status) => self.greeted(status)?,
-            Signal::Send(keyword) => (self.sent(keyword, false)?, Action::Continue),
-            Signal::SendSealedAuth => (self.sent(Keyword::Auth, true)?, Action::Continue),
-            Signal::Challenge => (self.challenged()?, Action::Continue),
-            Signal::Respond => (self.responded(false)?, Action::Continue),
-            Signal::Cancel => (self.responded(true)?, Action::Continue),
+            Signal::Send(keyword) => (self.sent(keyword, false)?, ClientAction::Continue),
+            Signal::SendSealedAuth => (self.sent(Keyword::Auth, true)?, ClientAction::Continue),
+            Signal::Challenge => (self.challenged()?, ClientAction::Continue),
+            Signal::Respond => (self.responded(false)?, ClientAction::Continue),
+            Signal::Cancel => (self.responded(true)?, ClientAction::Continue),
             Signal::Reply(keyword, status) => self.replied(keyword, status)?,
-            Signal::TlsEstablished if self.state == State::Handshake => {
+            Signal::TlsEstablished if self.state == ClientState::Handshake => {
                 // What was learnt before TLS may be forged: a new session but for the greeting.
-                let session = Self { state: State::Authorization, ..Self::new(Channel::Tls) };
-                (session, Action::Continue)
+                let session = Self { state: ClientState::Authorization, ..Self::new(Channel::Tls) };
+                (session, ClientAction::Continue)
             }
-            Signal::TlsEstablished => return Err(Misuse::State(self.state)),
+            Signal::TlsEstablished => return Err(ClientMisuse::State(self.state)),
         };
         *self = next;
         Ok(action)
     }
 
-    const fn greeted(self, status: Status) -> Result<(Self, Action), Misuse> {
+    const fn greeted(self, status: Status) -> Result<(Self, ClientAction), ClientMisuse> {
         match (self.state, status) {
-            (State::Greeting, Status::Positive) => Ok((self.to(State::Authorization), Action::Continue)),
-            (State::Greeting, Status::Negative) => Ok((self.to(State::Closed), Action::Close)),
-            _ => Err(Misuse::State(self.state)),
+            (ClientState::Greeting, Status::Positive) => {
+                Ok((self.to(ClientState::Authorization), ClientAction::Continue))
+            }
+            (ClientState::Greeting, Status::Negative) => {
+                Ok((self.to(ClientState::Closed), ClientAction::Close))
+            }
+            _ => Err(ClientMisuse::State(self.state)),
         }
     }
 
     /// Which command may be sent when, with a secret in it or sealed. This is the whole table.
-    const fn sent(self, keyword: Keyword, sealed: bool) -> Result<Self, Misuse> {
+    const fn sent(self, keyword: Keyword, sealed: bool) -> Result<Self, ClientMisuse> {
         use Keyword::{
             Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
             Stat, Stls, Top, Uidl, User, Utf8, Xclient,
         };
         match (self.state, keyword) {
-            (State::Authorization | State::Transaction, _) if self.awaiting.is_some() => {
+            (ClientState::Authorization | ClientState::Transaction, _) if self.awaiting.is_some() => {
                 Err(match self.awaiting {
-                    Some(earlier) => Misuse::Awaiting(earlier),
-                    None => Misuse::State(self.state),
+                    Some(earlier) => ClientMisuse::Awaiting(earlier),
+                    None => ClientMisuse::State(self.state),
                 })
             }
-            (State::Authorization, User | Pass | Apop | Auth)
+            (ClientState::Authorization, User | Pass | Apop | Auth)
                 if !sealed && !self.channel.carries_secrets() =>
             {
-                Err(Misuse::Plaintext)
+                Err(ClientMisuse::Plaintext)
             }
-            (State::Authorization, Pass) if !self.named => Err(Misuse::Unnamed),
-            (State::Authorization, Stls) if self.channel.is_tls() => Err(Misuse::AlreadyTls),
-            (State::Authorization, Stls) if self.utf8 => Err(Misuse::AfterUtf8),
-            (State::Authorization, Utf8) => {
+            (ClientState::Authorization, Pass) if !self.named => Err(ClientMisuse::Unnamed),
+            (ClientState::Authorization, Stls) if self.channel.is_tls() => Err(ClientMisuse::AlreadyTls),
+            (ClientState::Authorization, Stls) if self.utf8 => Err(ClientMisuse::AfterUtf8),
+            (ClientState::Authorization, Utf8) => {
                 Ok(Self { named: false, awaiting: Some(keyword), utf8: true, ..self })
             }
-            (State::Authorization, User | Pass | Apop | Auth | Stls) => {
+            (ClientState::Authorization, User | Pass | Apop | Auth | Stls) => {
                 Ok(Self { named: false, awaiting: Some(keyword), cancelled: false, ..self })
             }
             // PASS follows USER immediately (RFC 1939 section 7).
-            (State::Authorization, Capa | AuthList | Lang | Xclient | Extension) => {
+            (ClientState::Authorization, Capa | AuthList | Lang | Xclient | Extension) => {
                 Ok(Self { named: false, ..self })
             }
             (
-                State::Transaction,
+                ClientState::Transaction,
                 Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | Lang | Extension,
             ) => Ok(self),
-            (State::Authorization | State::Transaction, Quit) => {
-                Ok(Self { awaiting: Some(keyword), ..self.to(State::Closing) })
+            (ClientState::Authorization | ClientState::Transaction, Quit) => {
+                Ok(Self { awaiting: Some(keyword), ..self.to(ClientState::Closing) })
             }
-            _ => Err(Misuse::State(self.state)),
+            _ => Err(ClientMisuse::State(self.state)),
         }
     }
 
-    const fn challenged(self) -> Result<Self, Misuse> {
+    const fn challenged(self) -> Result<Self, ClientMisuse> {
         match (self.state, self.awaiting) {
-            (State::Authorization, Some(Keyword::Auth)) if !self.cancelled => Ok(self.to(State::Challenged)),
-            _ => Err(Misuse::State(self.state)),
+            (ClientState::Authorization, Some(Keyword::Auth)) if !self.cancelled => {
+                Ok(self.to(ClientState::Challenged))
+            }
+            _ => Err(ClientMisuse::State(self.state)),
         }
     }
 
-    const fn responded(self, cancelled: bool) -> Result<Self, Misuse> {
-        if matches!(self.state, State::Challenged) {
-            Ok(Self { cancelled, ..self.to(State::Authorization) })
+    const fn responded(self, cancelled: bool) -> Result<Self, ClientMisuse> {
+        if matches!(self.state, ClientState::Challenged) {
+            Ok(Self { cancelled, ..self.to(ClientState::Authorization) })
         } else {
-            Err(Misuse::State(self.state))
+            Err(ClientMisuse::State(self.state))
         }
     }
 
     /// What a reply changes.
-    fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, Action), Misuse> {
+    fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, ClientAction), ClientMisuse> {
         use Keyword::{
             Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,
             Stat, Stls, Top, Uidl, User, Utf8, Xclient,
         };
         let decides = matches!(keyword, User | Pass | Apop | Auth | Stls | Utf8 | Quit);
-        let in_session = matches!(self.state, State::Authorization | State::Transaction | State::Closing);
+        let in_session = matches!(
+            self.state,
+            ClientState::Authorization | ClientState::Transaction | ClientState::Closing
+        );
         if !in_session || (decides && self.awaiting != Some(keyword)) {
-            return Err(Misuse::State(self.state));
+            return Err(ClientMisuse::State(self.state));
         }
         let decided = Self { awaiting: None, ..self };
         Ok(match (keyword, status) {
-            (User, status) => (Self { named: status == Status::Positive, ..decided }, Action::Continue),
+            (User, status) => (Self { named: status == Status::Positive, ..decided }, ClientAction::Continue),
             // Nobody can be logged in by an exchange that was cancelled.
-            (Auth, Status::Positive) if self.cancelled => return Err(Misuse::State(self.state)),
-            (Pass | Apop | Auth, Status::Positive) => (decided.to(State::Transaction), Action::Continue),
-            (Stls, Status::Positive) => (decided.to(State::Handshake), Action::StartTls),
-            (Pass | Apop | Auth | Stls, Status::Negative) | (Utf8, _) => (decided, Action::Continue),
-            (Quit, _) => (decided.to(State::Closed), Action::Close),
+            (Auth, Status::Positive) if self.cancelled => return Err(ClientMisuse::State(self.state)),
+            (Pass | Apop | Auth, Status::Positive) => {
+                (decided.to(ClientState::Transaction), ClientAction::Continue)
+            }
+            (Stls, Status::Positive) => (decided.to(ClientState::Handshake), ClientAction::StartTls),
+            (Pass | Apop | Auth | Stls, Status::Negative) | (Utf8, _) => (decided, ClientAction::Continue),
+            (Quit, _) => (decided.to(ClientState::Closed), ClientAction::Close),
             (
                 Stat | List | Retr | Top | Dele | Noop | Rset | Uidl | Last | Capa | AuthList | Lang
                 | Xclient | Extension,
                 _,
-            ) => (self, Action::Continue),
+            ) => (self, ClientAction::Continue),
         })
     }
 
-    const fn to(self, state: State) -> Self {
+    const fn to(self, state: ClientState) -> Self {
         Self { state, named: false, ..self }
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 /// Where a session is (RFC 1939 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
-pub enum State {
+pub enum ClientState {
     /// The greeting has not come; nothing may be sent.
     Greeting,
     /// Before the login.
@@ -22,7 +22,7 @@ pub enum State {
     Closed,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for ClientState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Greeting => "before the greeting",

@@ -15,11 +15,11 @@ use crate::{MechanismName, Octets, Secret};
 ///
 /// A later version may add actions, and fields to these: end the patterns with `..`. An action that is not known
 /// can't be skipped, as the client waits for its reply. The default arm of a `match` closes the connection after
-/// [`Session::close`](super::Session::close).
+/// [`ServerSession::close`](super::ServerSession::close).
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
-pub enum Action {
+pub enum ServerAction {
     /// Nothing is to be sent.
     Nothing,
     /// Send a line.
@@ -114,7 +114,7 @@ pub enum Action {
     },
 }
 
-impl Action {
+impl ServerAction {
     /// The line that is sent first.
     pub(super) const fn line_mut(&mut self) -> Option<&mut Line> {
         match self {

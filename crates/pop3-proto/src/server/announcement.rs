@@ -3,15 +3,15 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use super::config::{Config, Utf8};
+use super::config::{ServerConfig, Utf8};
 use crate::reply::MAX_REPLY;
 use crate::{Capability, Expire, LoginDelay, MechanismName};
 
 /// The list of capabilities of a session at a time (RFC 2449 section 5), see
-/// [`Session::announcement`](super::Session::announcement).
+/// [`ServerSession::announcement`](super::ServerSession::announcement).
 #[derive(Clone, Debug)]
 pub struct Announcement {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     /// The mechanisms, with spaces between them.
     sasl: String,
     pub(super) user: bool,
@@ -24,7 +24,7 @@ pub struct Announcement {
 
 impl Announcement {
     /// What is announced always.
-    pub(super) const fn new(config: Arc<Config>) -> Self {
+    pub(super) const fn new(config: Arc<ServerConfig>) -> Self {
         Self {
             config,
             sasl: String::new(),

@@ -26,5 +26,5 @@ pub enum ClaimProof {
     /// By the password itself (PASS).
     Password(Secret),
     /// By a digest that only who has the secret can compute (APOP).
-    Apop(apop::Answer),
+    Apop(apop::ApopProof),
 }

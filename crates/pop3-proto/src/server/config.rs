@@ -11,7 +11,7 @@ use crate::capability::{Expire, LoginDelay};
 /// The settings of a server's sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ServerConfig {
     /// The text of the greeting. Default: `POP3 server ready`. It names no product and no version,
     /// as nobody but an attacker acts upon them.
     pub greeting: String,
@@ -23,7 +23,7 @@ pub struct Config {
     pub starttls: bool,
     /// What AUTH offers (RFC 5034), in the order of the announcement. Default: nothing, as the core knows
     /// no mechanism. What holds on one connection only is set by
-    /// [`Connection::set_mechanisms`](super::Connection::set_mechanisms).
+    /// [`ServerConnection::set_mechanisms`](super::ServerConnection::set_mechanisms).
     pub mechanisms: Vec<OfferedMechanism>,
     /// Whether AUTH without argument lists the mechanisms. Default: yes. No RFC has it; Outlook asks so.
     pub auth_listing: bool,
@@ -105,7 +105,7 @@ pub struct Limits {
     pub high_water: usize,
 }
 
-impl Config {
+impl ServerConfig {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -204,7 +204,7 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             greeting: "POP3 server ready".into(),

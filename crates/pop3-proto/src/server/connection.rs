@@ -7,16 +7,16 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 
-use super::action::Action;
+use super::action::ServerAction;
 use super::body::Body;
-use super::config::Config;
+use super::config::ServerConfig;
 use super::line::Line;
 use super::listing::Listing;
 use super::mechanism::OfferedMechanism;
-use super::session::Session;
-use super::state::State;
+use super::session::ServerSession;
+use super::state::ServerState;
 use super::timing::{Held, Times};
-use super::vocabulary::{Answer, Close, Event, Misuse, Request};
+use super::vocabulary::{Answer, Close, Request, ServerEvent, ServerMisuse};
 use super::write;
 use crate::apop::Timestamp;
 use crate::line::LineFinder;
@@ -24,12 +24,12 @@ use crate::{Channel, Input, Instant, Rejection};
 
 /// A server's side of a connection.
 ///
-/// Call [`poll`](Self::poll) with what was received; do what the [`Step`] says; call it again. The
+/// Call [`poll`](Self::poll) with what was received; do what the [`ServerStep`] says; call it again. The
 /// output is in `out` whenever a step says that it is to be sent; the caller removes what it has
 /// sent.
 #[derive(Debug)]
-pub struct Connection {
-    session: Session,
+pub struct ServerConnection {
+    session: ServerSession,
     finder: LineFinder,
     /// How many octets of a line that is too long may still be thrown away before the connection ends.
     skipping: Option<usize>,
@@ -44,7 +44,7 @@ pub struct Connection {
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
-pub enum Step {
+pub enum ServerStep {
     /// Send all of `out`, if there is any, then receive octets, and poll.
     Read,
     /// Send all of `out`, then poll with the same input.
@@ -56,7 +56,7 @@ pub enum Step {
     /// Wait until then, and poll. `out` may be sent now or later; nothing more is read before.
     Pause(Instant),
     /// Send all of `out`, throw away whatever was received and not consumed, do the TLS handshake,
-    /// and call [`Connection::tls_established`]. If the handshake fails, close.
+    /// and call [`ServerConnection::tls_established`]. If the handshake fails, close.
     StartTls,
     /// Send all of `out`, and close. If the reason is [`Close::TimedOut`] or [`Close::PeerClosed`],
     /// close at once.
@@ -81,15 +81,20 @@ struct Refusal {
     reply: Line,
 }
 
-impl Connection {
+impl ServerConnection {
     /// A connection that was just opened; for implicit TLS, one whose handshake is complete.
     ///
     /// `timestamp` is for APOP, and new for each connection: see
     /// [`Timestamp::from_random`]. Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>, now: Instant) -> Self {
+    pub fn new(
+        config: Arc<ServerConfig>,
+        channel: Channel,
+        timestamp: Option<Timestamp>,
+        now: Instant,
+    ) -> Self {
         Self {
-            session: Session::new(config, channel, timestamp),
+            session: ServerSession::new(config, channel, timestamp),
             finder: LineFinder::new(),
             skipping: None,
             greeted: false,
@@ -117,7 +122,7 @@ impl Connection {
     ///
     /// Several commands are answered by one call, as far as `out` stays below the high-water mark,
     /// so that a burst of commands is answered by one write.
-    pub fn poll(&mut self, now: Instant, input: &mut Input<'_>, out: &mut BytesMut) -> Step {
+    pub fn poll(&mut self, now: Instant, input: &mut Input<'_>, out: &mut BytesMut) -> ServerStep {
         if !self.greeted {
             self.greeted = true;
             let session = &self.session;
@@ -127,30 +132,30 @@ impl Connection {
         loop {
             if let Some(refusal) = &self.refusal {
                 match self.session.held(refusal.until, self.times, now) {
-                    Held::Waits(until) => return Step::Pause(until),
+                    Held::Waits(until) => return ServerStep::Pause(until),
                     Held::Due => write::put_line(&refusal.reply, out),
                     Held::Lost => self.session.close(Close::TimedOut),
                 }
                 self.refusal = None;
             }
             match self.session.state() {
-                State::Closed(why) => return Step::Close(why),
-                State::StartingTls => return Step::StartTls,
-                State::Authenticating
-                | State::Exchanging { .. }
-                | State::Cancelling { .. }
-                | State::Proxying
-                | State::Fetching { .. }
-                | State::Sending { .. }
-                | State::Committing { .. } => return Step::Wait,
-                State::Authorization | State::Responding { .. } if now >= self.deadline() => {
+                ServerState::Closed(why) => return ServerStep::Close(why),
+                ServerState::StartingTls => return ServerStep::StartTls,
+                ServerState::Authenticating
+                | ServerState::Exchanging { .. }
+                | ServerState::Cancelling { .. }
+                | ServerState::Proxying
+                | ServerState::Fetching { .. }
+                | ServerState::Sending { .. }
+                | ServerState::Committing { .. } => return ServerStep::Wait,
+                ServerState::Authorization | ServerState::Responding { .. } if now >= self.deadline() => {
                     self.session.close(Close::TimedOut);
                     continue;
                 }
-                State::Authorization | State::Responding { .. } | State::Transaction => {}
+                ServerState::Authorization | ServerState::Responding { .. } | ServerState::Transaction => {}
             }
             if out.len() >= self.high_water() {
-                return Step::Flush;
+                return ServerStep::Flush;
             }
             if self.listing.is_some() {
                 self.continue_listing(out);
@@ -164,7 +169,7 @@ impl Connection {
                 } else if now >= self.deadline() {
                     self.session.close(Close::TimedOut);
                 } else {
-                    return Step::Read;
+                    return ServerStep::Read;
                 }
                 continue;
             };
@@ -173,7 +178,7 @@ impl Connection {
             if let Ok(action) = self.session.step(event)
                 && let Some(request) = self.perform(action, now, Some(input), out)
             {
-                return Step::Ask(request);
+                return ServerStep::Ask(request);
             }
         }
     }
@@ -181,8 +186,8 @@ impl Connection {
     /// Gives the store's answer to the open request. Poll afterwards.
     ///
     /// # Errors
-    /// [`Misuse`] when the answer fits no open request; nothing is changed.
-    pub fn answer(&mut self, answer: Answer, now: Instant, out: &mut BytesMut) -> Result<(), Misuse> {
+    /// [`ServerMisuse`] when the answer fits no open request; nothing is changed.
+    pub fn answer(&mut self, answer: Answer, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
         // A message that is not as long as LIST has told is broken: no terminator may follow.
         let breaks = || self.body.as_ref().is_some_and(Body::breaks_promise);
         let answer = if matches!(answer, Answer::EndOfMessage) && breaks() {
@@ -190,7 +195,7 @@ impl Connection {
         } else {
             answer
         };
-        let action = self.session.step(Event::Answer(answer))?;
+        let action = self.session.step(ServerEvent::Answer(answer))?;
         let asked = core::mem::replace(&mut self.times.progress, now);
         // No answer leads to another request.
         self.perform(action, asked, None, out);
@@ -200,9 +205,9 @@ impl Connection {
     /// Appends octets of the open message, given in stored form: lines may end in LF or CRLF.
     ///
     /// # Errors
-    /// [`Misuse`] when no message is open; nothing is changed.
-    pub fn body(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<Wanted, Misuse> {
-        let body = self.body.as_mut().ok_or(Misuse)?;
+    /// [`ServerMisuse`] when no message is open; nothing is changed.
+    pub fn body(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<Wanted, ServerMisuse> {
+        let body = self.body.as_mut().ok_or(ServerMisuse)?;
         let (chunk, done) = match &mut body.top {
             Some(top) => top.cut(chunk),
             None => (chunk, false),
@@ -215,9 +220,11 @@ impl Connection {
     /// Notes that the TLS handshake is complete: what was learnt before is forgotten.
     ///
     /// # Errors
-    /// [`Misuse`] when no [`Step::StartTls`] was given; nothing is changed.
-    pub fn tls_established(&mut self, now: Instant) -> Result<(), Misuse> {
-        let Action::Nothing = self.session.step(Event::TlsEstablished)? else { return Err(Misuse) };
+    /// [`ServerMisuse`] when no [`ServerStep::StartTls`] was given; nothing is changed.
+    pub fn tls_established(&mut self, now: Instant) -> Result<(), ServerMisuse> {
+        let ServerAction::Nothing = self.session.step(ServerEvent::TlsEstablished)? else {
+            return Err(ServerMisuse);
+        };
         self.finder = LineFinder::new();
         self.skipping = None;
         self.times.progress = now;
@@ -248,70 +255,70 @@ impl Connection {
 
     /// The session underneath: its state, snapshot, marks and totals.
     #[must_use]
-    pub const fn session(&self) -> &Session {
+    pub const fn session(&self) -> &ServerSession {
         &self.session
     }
 
     /// Does what the session wants, as far as it is octets. `asked` is when the client said what led to it.
     fn perform(
         &mut self,
-        action: Action,
+        action: ServerAction,
         asked: Instant,
         input: Option<&mut Input<'_>>,
         out: &mut BytesMut,
     ) -> Option<Request> {
         match action {
-            Action::Nothing => {}
-            Action::Reply(line) => write::put_line(&line, out),
-            Action::Refuse { reply, delay, last: _ } => {
+            ServerAction::Nothing => {}
+            ServerAction::Reply(line) => write::put_line(&line, out),
+            ServerAction::Refuse { reply, delay, last: _ } => {
                 // Not from the answer on, or the time would tell how long the store has looked.
                 self.refusal = Some(Refusal { until: asked.after(delay), reply });
             }
-            Action::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
-            Action::Listing { line, listing } => {
+            ServerAction::DropListing { messages, octets } => write::drop_listing(messages, octets, out),
+            ServerAction::Listing { line, listing } => {
                 write::put_line(&line, out);
                 self.listing = Some(listing);
             }
-            Action::Entry(mut listing) => {
+            ServerAction::Entry(mut listing) => {
                 if let Some(entry) = listing.next_entry() {
                     out.extend_from_slice(b"+OK ");
                     write::entry(entry, out);
                 }
             }
-            Action::Last(highest) => write::last(highest, out),
-            Action::Capabilities { line, announcement } => {
+            ServerAction::Last(highest) => write::last(highest, out),
+            ServerAction::Capabilities { line, announcement } => {
                 write::put_line(&line, out);
                 write::capabilities(&announcement, out);
             }
-            Action::Mechanisms { line, names } => {
+            ServerAction::Mechanisms { line, names } => {
                 write::put_line(&line, out);
                 write::mechanisms(&names, out);
             }
-            Action::Challenge(challenge) => write::challenge(&challenge, out),
-            Action::Language { language, line } => write::language(&language, &line, out),
-            Action::Languages { line, languages } => {
+            ServerAction::Challenge(challenge) => write::challenge(&challenge, out),
+            ServerAction::Language { language, line } => write::language(&language, &line, out),
+            ServerAction::Languages { line, languages } => {
                 write::put_line(&line, out);
                 write::languages(&languages, out);
             }
-            Action::Ask(request) => return Some(request),
-            Action::BeginBody { line, octets, extent } => {
+            ServerAction::Ask(request) => return Some(request),
+            ServerAction::BeginBody { line, octets, extent } => {
                 self.body = Some(Body::new(extent, octets));
                 write::put_line(&line, out);
             }
-            Action::EndBody => {
+            ServerAction::EndBody => {
                 if let Some(body) = self.body.take() {
                     self.session.count(body.top.is_some(), body.stuffer.total());
                     body.stuffer.finish(out);
                 }
             }
-            Action::StartTls(line) => {
+            ServerAction::StartTls(line) => {
                 write::put_line(&line, out);
                 // What was sent behind STLS came in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
                 }
             }
-            Action::Close { why: _, line } => {
+            ServerAction::Close { why: _, line } => {
                 self.body = None;
                 if let Some(line) = line {
                     write::put_line(&line, out);

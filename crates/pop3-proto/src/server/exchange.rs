@@ -1,68 +1,71 @@
 //! The rules of AUTH: the frame of a SASL exchange (RFC 5034 section 4).
 
-use super::action::Action;
+use super::action::ServerAction;
 use super::line::Line;
 use super::mechanism::SaslRequest;
-use super::session::Session;
-use super::state::State;
-use super::vocabulary::{Misuse, Request};
+use super::session::ServerSession;
+use super::state::ServerState;
+use super::vocabulary::{Request, ServerMisuse};
 use crate::TextId;
 use crate::{Base64, MechanismName, Rejection, ResponseCode, SaslResponse, Secret};
 
-impl Session {
+impl ServerSession {
     /// AUTH before the login.
-    pub(super) fn auth(&mut self, mechanism: MechanismName, initial: Option<Base64<'_>>) -> Action {
+    pub(super) fn auth(&mut self, mechanism: MechanismName, initial: Option<Base64<'_>>) -> ServerAction {
         if let Err(line) = self.offers_mechanism(mechanism) {
             return self.bad(line);
         }
-        self.state = State::Exchanging { responses: 0 };
-        Action::Ask(Request::Sasl(SaslRequest::Begin { mechanism, initial: initial.map(Base64::decode) }))
+        self.state = ServerState::Exchanging { responses: 0 };
+        ServerAction::Ask(Request::Sasl(SaslRequest::Begin {
+            mechanism,
+            initial: initial.map(Base64::decode),
+        }))
     }
 
     /// AUTH without argument.
-    pub(super) fn list_mechanisms(&mut self) -> Action {
+    pub(super) fn list_mechanisms(&mut self) -> ServerAction {
         match self.offers_auth_list() {
-            Ok(names) => Action::Mechanisms { line: Line::positive(TextId::Mechanisms), names },
+            Ok(names) => ServerAction::Mechanisms { line: Line::positive(TextId::Mechanisms), names },
             Err(line) => self.bad(line),
         }
     }
 
     /// A line where a response is due.
-    pub(super) fn response(&mut self, response: SaslResponse<'_>) -> Result<Action, Misuse> {
-        let State::Responding { responses } = self.state else { return Err(Misuse) };
+    pub(super) fn response(&mut self, response: SaslResponse<'_>) -> Result<ServerAction, ServerMisuse> {
+        let ServerState::Responding { responses } = self.state else { return Err(ServerMisuse) };
         Ok(match response {
             SaslResponse::Cancel => self.cancel(TextId::Cancelled),
             SaslResponse::Octets(_) if responses >= self.config.limits.sasl_rounds => {
                 self.cancel(TextId::TooManyRounds)
             }
             SaslResponse::Octets(text) => {
-                self.state = State::Exchanging { responses: responses.saturating_add(1) };
-                Action::Ask(Request::Sasl(SaslRequest::Respond(text.decode())))
+                self.state = ServerState::Exchanging { responses: responses.saturating_add(1) };
+                ServerAction::Ask(Request::Sasl(SaslRequest::Respond(text.decode())))
             }
         })
     }
 
     /// Ends the exchange without the mechanism.
-    pub(super) fn cancel(&mut self, why: TextId) -> Action {
-        self.state = State::Cancelling { why };
-        Action::Ask(Request::Sasl(SaslRequest::Cancel))
+    pub(super) fn cancel(&mut self, why: TextId) -> ServerAction {
+        self.state = ServerState::Cancelling { why };
+        ServerAction::Ask(Request::Sasl(SaslRequest::Cancel))
     }
 
     /// The exchange goes on.
-    pub(super) fn challenge(&mut self, responses: u32, challenge: Secret) -> Action {
-        self.state = State::Responding { responses };
-        Action::Challenge(challenge)
+    pub(super) fn challenge(&mut self, responses: u32, challenge: Secret) -> ServerAction {
+        self.state = ServerState::Responding { responses };
+        ServerAction::Challenge(challenge)
     }
 
     /// The request has led to nothing: all is as it was before.
-    pub(super) fn abandon(&mut self, rejection: Rejection) -> Action {
-        let line = if let State::Cancelling { why } = self.state {
+    pub(super) fn abandon(&mut self, rejection: Rejection) -> ServerAction {
+        let line = if let ServerState::Cancelling { why } = self.state {
             Line::negative(why)
         } else {
             let line = Line::from(rejection);
             Line { code: line.code.filter(|code| *code != ResponseCode::Auth), ..line }
         };
-        self.state = State::Authorization;
+        self.state = ServerState::Authorization;
         self.bad(line)
     }
 }

@@ -3,13 +3,13 @@
 use alloc::sync::Arc;
 
 use super::vocabulary::Column;
-use crate::{Maildrop, Marks, MessageNumber, Octets, UniqueId};
+use crate::{Marks, MessageNumber, Octets, Snapshot, UniqueId};
 
 /// Lines of LIST or UIDL: the messages that were there, and not deleted, when the client asked.
 #[derive(Clone, Debug)]
 pub struct Listing {
     column: Column,
-    maildrop: Arc<Maildrop>,
+    maildrop: Arc<Snapshot>,
     marks: Arc<Marks>,
     next: usize,
     end: usize,
@@ -18,7 +18,7 @@ pub struct Listing {
 /// A line of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
-pub enum Entry<'a> {
+pub enum ListingEntry<'a> {
     /// The size of a message (LIST).
     Size(MessageNumber, Octets),
     /// The unique-id of a message (UIDL).
@@ -27,7 +27,7 @@ pub enum Entry<'a> {
 
 impl Listing {
     /// All messages.
-    pub(super) fn all(column: Column, maildrop: &Arc<Maildrop>, marks: &Arc<Marks>) -> Self {
+    pub(super) fn all(column: Column, maildrop: &Arc<Snapshot>, marks: &Arc<Marks>) -> Self {
         let end = maildrop.len();
         Self { column, maildrop: Arc::clone(maildrop), marks: Arc::clone(marks), next: 0, end }
     }
@@ -36,7 +36,7 @@ impl Listing {
     pub(super) fn of(
         message: MessageNumber,
         column: Column,
-        maildrop: &Arc<Maildrop>,
+        maildrop: &Arc<Snapshot>,
         marks: &Arc<Marks>,
     ) -> Self {
         let next = message.index();
@@ -50,7 +50,7 @@ impl Listing {
     }
 
     /// The next line. Nothing is allocated for it.
-    pub fn next_entry(&mut self) -> Option<Entry<'_>> {
+    pub fn next_entry(&mut self) -> Option<ListingEntry<'_>> {
         let message = loop {
             if self.next >= self.end {
                 return None;
@@ -62,8 +62,8 @@ impl Listing {
             }
         };
         Some(match self.column {
-            Column::Size => Entry::Size(message, self.maildrop.size(message)?),
-            Column::UniqueId => Entry::UniqueId(message, self.maildrop.unique_id(message)?),
+            Column::Size => ListingEntry::Size(message, self.maildrop.size(message)?),
+            Column::UniqueId => ListingEntry::UniqueId(message, self.maildrop.unique_id(message)?),
         })
     }
 }

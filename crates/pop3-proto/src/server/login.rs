@@ -3,19 +3,19 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::action::Action;
+use super::action::ServerAction;
 use super::claim::{Claim, ClaimProof};
 use super::client_info::ClientInfo;
 use super::line::Line;
-use super::session::Session;
-use super::state::State;
+use super::session::ServerSession;
+use super::state::ServerState;
 use super::vocabulary::{Accepted, Close, Request};
 use crate::TextId;
 use crate::apop::{self, Digest};
 use crate::{CommandError, Marks, Name, Password, Rejection, Xclient};
 
-impl Session {
-    pub(super) fn user(&mut self, name: Name<'_>) -> Action {
+impl ServerSession {
+    pub(super) fn user(&mut self, name: Name<'_>) -> ServerAction {
         if let Err(line) = self.offers_user() {
             return self.bad(line);
         }
@@ -26,10 +26,10 @@ impl Session {
             return self.bad(line);
         }
         self.name = Some(name.as_bytes().to_vec());
-        Action::Reply(Line::positive(TextId::NowThePassword))
+        ServerAction::Reply(Line::positive(TextId::NowThePassword))
     }
 
-    pub(super) fn pass(&mut self, password: Password<'_>) -> Action {
+    pub(super) fn pass(&mut self, password: Password<'_>) -> ServerAction {
         if let Err(line) = self.offers_user() {
             return self.bad(line);
         }
@@ -43,7 +43,7 @@ impl Session {
         self.authenticate(name, ClaimProof::Password(password.expose().into()))
     }
 
-    pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> Action {
+    pub(super) fn apop(&mut self, name: Name<'_>, digest: Digest) -> ServerAction {
         let timestamp = match self.offers_apop() {
             Ok(timestamp) => timestamp.clone(),
             Err(line) => return self.bad(line),
@@ -51,7 +51,7 @@ impl Session {
         if let Err(line) = self.check_text(name.as_bytes()) {
             return self.bad(line);
         }
-        let answer = apop::Answer::new(timestamp, digest);
+        let answer = apop::ApopProof::new(timestamp, digest);
         self.authenticate(name.as_bytes().to_vec(), ClaimProof::Apop(answer))
     }
 
@@ -68,7 +68,7 @@ impl Session {
         }
     }
 
-    pub(super) fn xclient(&mut self, attributes: Xclient<'_>) -> Action {
+    pub(super) fn xclient(&mut self, attributes: Xclient<'_>) -> ServerAction {
         if let Err(line) = self.offers_xclient() {
             return self.bad(line);
         }
@@ -76,41 +76,45 @@ impl Session {
             return self.bad(Line::negative(TextId::BadXclient));
         };
         self.name = None;
-        self.state = State::Proxying;
-        Action::Ask(Request::Proxied(info))
+        self.state = ServerState::Proxying;
+        ServerAction::Ask(Request::Proxied(info))
     }
 
-    fn authenticate(&mut self, name: Vec<u8>, proof: ClaimProof) -> Action {
+    fn authenticate(&mut self, name: Vec<u8>, proof: ClaimProof) -> ServerAction {
         self.name = None;
-        self.state = State::Authenticating;
-        Action::Ask(Request::Authenticate(Claim { name, proof, utf8: self.utf8 }))
+        self.state = ServerState::Authenticating;
+        ServerAction::Ask(Request::Authenticate(Claim { name, proof, utf8: self.utf8 }))
     }
 
-    pub(super) fn accept(&mut self, mut account: Accepted) -> Action {
+    pub(super) fn accept(&mut self, mut account: Accepted) -> ServerAction {
         self.marks = Arc::new(Marks::new(account.maildrop.len()));
         self.maildrop = Arc::new(core::mem::take(&mut account.maildrop));
         self.account = account;
         self.name = None;
-        self.state = State::Transaction;
+        self.state = ServerState::Transaction;
         // Those after the login are counted on their own.
         self.bad_commands = 0;
-        Action::Reply(self.counted(TextId::Maildrop))
+        ServerAction::Reply(self.counted(TextId::Maildrop))
     }
 
-    pub(super) fn reject(&mut self, rejection: Rejection) -> Action {
+    pub(super) fn reject(&mut self, rejection: Rejection) -> ServerAction {
         // A name that USER has given is still good behind AUTH (RFC 5034 section 4); PASS has used it up.
-        self.state = State::Authorization;
+        self.state = ServerState::Authorization;
         let wanted = rejection.delay();
         // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.
         if !rejection.is_of_credentials() {
-            return Action::Refuse { reply: rejection.into(), delay: wanted, last: false };
+            return ServerAction::Refuse { reply: rejection.into(), delay: wanted, last: false };
         }
         self.failures = self.failures.saturating_add(1);
         self.totals.failed_logins = self.failures;
         let last = self.failures >= self.config.limits.failed_logins;
         if last {
-            self.state = State::Closed(Close::FailedLogins);
+            self.state = ServerState::Closed(Close::FailedLogins);
         }
-        Action::Refuse { reply: rejection.into(), delay: self.refusal_delay(self.failures, wanted), last }
+        ServerAction::Refuse {
+            reply: rejection.into(),
+            delay: self.refusal_delay(self.failures, wanted),
+            last,
+        }
     }
 }

@@ -15,13 +15,13 @@ use super::config::Utf8;
 use super::language::Language;
 use super::line::Line;
 use super::mechanism::OfferedMechanism;
-use super::session::Session;
-use super::state::State;
+use super::session::ServerSession;
+use super::state::ServerState;
 use crate::TextId;
 use crate::apop::Timestamp;
 use crate::{CommandError, MechanismName};
 
-impl Session {
+impl ServerSession {
     /// USER and PASS.
     pub(super) const fn offers_user(&self) -> Result<(), Line> {
         if self.channel.carries_secrets() { Ok(()) } else { Err(Line::negative(TextId::NeedsTls)) }
@@ -34,7 +34,7 @@ impl Session {
 
     /// STLS (RFC 2595 section 4).
     pub(super) fn offers_stls(&self) -> Result<(), Line> {
-        if !matches!(self.state, State::Authorization) {
+        if !matches!(self.state, ServerState::Authorization) {
             Err(Line::negative(TextId::TlsTooLate))
         } else if self.channel.is_tls() {
             Err(Line::negative(TextId::TlsActive))

@@ -2,20 +2,20 @@
 
 use alloc::sync::Arc;
 
-use super::action::Action;
+use super::action::ServerAction;
 use super::line::{Line, Numbers};
 use super::listing::Listing;
-use super::session::Session;
-use super::state::State;
-use super::vocabulary::{Answer, Close, Column, Extent, Misuse, Request};
+use super::session::ServerSession;
+use super::state::ServerState;
+use super::vocabulary::{Answer, Close, Column, Extent, Request, ServerMisuse};
 use crate::TextId;
 use crate::{Command, CommandError, Keyword, LanguageRange, Marks, MessageNumber, Octets};
 
-impl Session {
-    pub(super) fn command(&mut self, command: Command<'_>) -> Result<Action, Misuse> {
+impl ServerSession {
+    pub(super) fn command(&mut self, command: Command<'_>) -> Result<ServerAction, ServerMisuse> {
         match self.state {
-            State::Authorization => Ok(self.in_authorization(command)),
-            State::Transaction => {
+            ServerState::Authorization => Ok(self.in_authorization(command)),
+            ServerState::Transaction => {
                 let bad_before = self.bad_commands;
                 let action = self.in_transaction(command);
                 if self.bad_commands == bad_before {
@@ -25,16 +25,16 @@ impl Session {
                 }
                 Ok(action)
             }
-            State::Authenticating
-            | State::Exchanging { .. }
-            | State::Responding { .. }
-            | State::Cancelling { .. }
-            | State::Proxying
-            | State::StartingTls
-            | State::Fetching { .. }
-            | State::Sending { .. }
-            | State::Committing { .. }
-            | State::Closed(_) => Err(Misuse),
+            ServerState::Authenticating
+            | ServerState::Exchanging { .. }
+            | ServerState::Responding { .. }
+            | ServerState::Cancelling { .. }
+            | ServerState::Proxying
+            | ServerState::StartingTls
+            | ServerState::Fetching { .. }
+            | ServerState::Sending { .. }
+            | ServerState::Committing { .. }
+            | ServerState::Closed(_) => Err(ServerMisuse),
         }
     }
 
@@ -43,31 +43,31 @@ impl Session {
         &mut self,
         keyword: Option<Keyword>,
         error: CommandError,
-    ) -> Result<Action, Misuse> {
+    ) -> Result<ServerAction, ServerMisuse> {
         match self.state {
-            State::Authorization => {
+            ServerState::Authorization => {
                 if keyword == Some(Keyword::User) {
                     // The password that follows is not that of the name before.
                     self.name = None;
                 }
                 Ok(self.bad(error))
             }
-            State::Transaction => Ok(self.bad(error)),
-            State::Responding { .. } => Ok(self.cancel(error.text_id())),
-            State::Authenticating
-            | State::Exchanging { .. }
-            | State::Cancelling { .. }
-            | State::Proxying
-            | State::StartingTls
-            | State::Fetching { .. }
-            | State::Sending { .. }
-            | State::Committing { .. }
-            | State::Closed(_) => Err(Misuse),
+            ServerState::Transaction => Ok(self.bad(error)),
+            ServerState::Responding { .. } => Ok(self.cancel(error.text_id())),
+            ServerState::Authenticating
+            | ServerState::Exchanging { .. }
+            | ServerState::Cancelling { .. }
+            | ServerState::Proxying
+            | ServerState::StartingTls
+            | ServerState::Fetching { .. }
+            | ServerState::Sending { .. }
+            | ServerState::Committing { .. }
+            | ServerState::Closed(_) => Err(ServerMisuse),
         }
     }
 
     /// RFC 1939 section 4, RFC 2449 section 5, RFC 2595 section 4, RFC 5034 section 4, RFC 6856.
-    fn in_authorization(&mut self, command: Command<'_>) -> Action {
+    fn in_authorization(&mut self, command: Command<'_>) -> ServerAction {
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(password),
@@ -94,11 +94,11 @@ impl Session {
     }
 
     /// RFC 1939 section 5.
-    fn in_transaction(&mut self, command: Command<'_>) -> Action {
+    fn in_transaction(&mut self, command: Command<'_>) -> ServerAction {
         match command {
             Command::Stat => {
                 let (messages, octets) = self.present();
-                Action::DropListing { messages, octets }
+                ServerAction::DropListing { messages, octets }
             }
             Command::List(None) => self.listing(Column::Size),
             Command::Uidl(None) => self.listing(Column::UniqueId),
@@ -107,10 +107,10 @@ impl Session {
             Command::Retr(message) => self.fetch(message, Extent::Whole),
             Command::Top { message, lines } => self.fetch(message, Extent::Top { lines }),
             Command::Dele(message) => self.dele(message),
-            Command::Noop => Action::Reply(Line::positive(TextId::NothingDone)),
+            Command::Noop => ServerAction::Reply(Line::positive(TextId::NothingDone)),
             Command::Rset => {
                 Arc::make_mut(&mut self.marks).reset();
-                Action::Reply(Line::positive(TextId::Reset))
+                ServerAction::Reply(Line::positive(TextId::Reset))
             }
             Command::Last => self.last(),
             Command::Capa => self.capa(),
@@ -132,58 +132,60 @@ impl Session {
         }
     }
 
-    pub(super) fn answer(&mut self, answer: Answer) -> Result<Action, Misuse> {
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<ServerAction, ServerMisuse> {
         match (self.state, answer) {
-            (State::Authenticating | State::Exchanging { .. }, Answer::Accept(account)) => {
+            (ServerState::Authenticating | ServerState::Exchanging { .. }, Answer::Accept(account)) => {
                 Ok(self.accept(account))
             }
-            (State::Authenticating | State::Exchanging { .. }, Answer::TakeOver) => {
-                self.state = State::Closed(Close::TakenOver);
-                Ok(Action::Close { why: Close::TakenOver, line: None })
+            (ServerState::Authenticating | ServerState::Exchanging { .. }, Answer::TakeOver) => {
+                self.state = ServerState::Closed(Close::TakenOver);
+                Ok(ServerAction::Close { why: Close::TakenOver, line: None })
             }
             (
-                State::Authenticating | State::Exchanging { .. } | State::Cancelling { .. },
+                ServerState::Authenticating | ServerState::Exchanging { .. } | ServerState::Cancelling { .. },
                 Answer::Reject(rejection),
             ) => Ok(self.reject(rejection)),
-            (State::Exchanging { responses }, Answer::Challenge(challenge)) => {
+            (ServerState::Exchanging { responses }, Answer::Challenge(challenge)) => {
                 Ok(self.challenge(responses, challenge))
             }
             (
-                State::Exchanging { .. } | State::Cancelling { .. } | State::Proxying,
+                ServerState::Exchanging { .. } | ServerState::Cancelling { .. } | ServerState::Proxying,
                 Answer::Abandon(rejection),
             ) => Ok(self.abandon(rejection)),
-            (State::Proxying, Answer::Proxied) => {
+            (ServerState::Proxying, Answer::Proxied) => {
                 // Once: what comes behind it may be the client's own words.
                 self.trusted_proxy = false;
-                self.state = State::Authorization;
-                Ok(Action::Reply(Line::positive(TextId::Proxied)))
+                self.state = ServerState::Authorization;
+                Ok(ServerAction::Reply(Line::positive(TextId::Proxied)))
             }
-            (State::Fetching { message, extent }, Answer::Message) => {
-                self.state = State::Sending { message, extent };
+            (ServerState::Fetching { message, extent }, Answer::Message) => {
+                self.state = ServerState::Sending { message, extent };
                 let octets = self.maildrop().size(message).unwrap_or_default();
                 let line = match extent {
                     Extent::Whole => Line::positive(TextId::Octets).with_numbers(Numbers::One([octets])),
                     Extent::Top { .. } => Line::positive(TextId::Top),
                 };
-                Ok(Action::BeginBody { line, octets, extent })
+                Ok(ServerAction::BeginBody { line, octets, extent })
             }
-            (State::Fetching { .. }, Answer::Unavailable(rejection)) => {
-                self.state = State::Transaction;
-                Ok(Action::Reply(rejection.into()))
+            (ServerState::Fetching { .. }, Answer::Unavailable(rejection)) => {
+                self.state = ServerState::Transaction;
+                Ok(ServerAction::Reply(rejection.into()))
             }
-            (State::Sending { message, extent }, Answer::EndOfMessage) => {
-                self.state = State::Transaction;
+            (ServerState::Sending { message, extent }, Answer::EndOfMessage) => {
+                self.state = ServerState::Transaction;
                 if extent == Extent::Whole {
                     Arc::make_mut(&mut self.marks).retrieve(message);
                 }
-                Ok(Action::EndBody)
+                Ok(ServerAction::EndBody)
             }
-            (State::Sending { .. }, Answer::Unavailable(_)) => {
-                self.state = State::Closed(Close::BrokenMessage);
-                Ok(Action::Close { why: Close::BrokenMessage, line: None })
+            (ServerState::Sending { .. }, Answer::Unavailable(_)) => {
+                self.state = ServerState::Closed(Close::BrokenMessage);
+                Ok(ServerAction::Close { why: Close::BrokenMessage, line: None })
             }
-            (State::Committing { count }, Answer::Committed { failed }) => Ok(self.committed(count, failed)),
-            (State::Committing { count }, Answer::Unavailable(rejection)) => {
+            (ServerState::Committing { count }, Answer::Committed { failed }) => {
+                Ok(self.committed(count, failed))
+            }
+            (ServerState::Committing { count }, Answer::Unavailable(rejection)) => {
                 self.totals.unconfirmed = count;
                 Ok(self.quit_with(rejection.into()))
             }
@@ -199,46 +201,49 @@ impl Session {
                 | Answer::EndOfMessage
                 | Answer::Unavailable(_)
                 | Answer::Committed { .. },
-            ) => Err(Misuse),
+            ) => Err(ServerMisuse),
         }
     }
 
-    fn capa(&self) -> Action {
-        Action::Capabilities { line: Line::positive(TextId::Capabilities), announcement: self.announcement() }
+    fn capa(&self) -> ServerAction {
+        ServerAction::Capabilities {
+            line: Line::positive(TextId::Capabilities),
+            announcement: self.announcement(),
+        }
     }
 
-    fn stls(&mut self) -> Action {
+    fn stls(&mut self) -> ServerAction {
         if let Err(line) = self.offers_stls() {
             return self.bad(line);
         }
         self.name = None;
-        self.state = State::StartingTls;
-        Action::StartTls(Line::positive(TextId::BeginTls))
+        self.state = ServerState::StartingTls;
+        ServerAction::StartTls(Line::positive(TextId::BeginTls))
     }
 
-    fn utf8(&mut self) -> Action {
+    fn utf8(&mut self) -> ServerAction {
         if let Err(line) = self.offers_utf8() {
             return self.bad(line);
         }
         self.utf8 = true;
-        Action::Reply(Line::positive(TextId::Utf8On))
+        ServerAction::Reply(Line::positive(TextId::Utf8On))
     }
 
-    fn last(&mut self) -> Action {
+    fn last(&mut self) -> ServerAction {
         if let Err(line) = self.offers_last() {
             return self.bad(line);
         }
-        Action::Last(self.marks.highest().map_or(0, MessageNumber::number))
+        ServerAction::Last(self.marks.highest().map_or(0, MessageNumber::number))
     }
 
     /// RFC 6856 section 3.2. Before the login nothing is known of the user, so that nothing is told.
-    fn lang(&mut self, range: Option<LanguageRange<'_>>) -> Action {
+    fn lang(&mut self, range: Option<LanguageRange<'_>>) -> ServerAction {
         let languages = match self.offers_lang() {
             Ok(languages) => languages,
             Err(line) => return self.bad(line),
         };
         let Some(range) = range else {
-            return Action::Languages {
+            return ServerAction::Languages {
                 line: Line::positive(TextId::Languages),
                 languages: languages.to_vec(),
             };
@@ -252,7 +257,7 @@ impl Session {
         };
         let Some(found) = found.cloned() else { return self.bad(Line::negative(TextId::UnknownLanguage)) };
         self.language = Some(found.clone());
-        Action::Language { language: found, line: Line::positive(TextId::LanguageChanged) }
+        ServerAction::Language { language: found, line: Line::positive(TextId::LanguageChanged) }
     }
 
     /// A text with the number of messages that are not deleted, and of their octets.
@@ -261,35 +266,35 @@ impl Session {
         Line::positive(text).with_numbers(Numbers::Two([messages as u64, octets]))
     }
 
-    fn listing(&self, column: Column) -> Action {
+    fn listing(&self, column: Column) -> ServerAction {
         let listing = Listing::all(column, &self.maildrop, &self.marks);
-        Action::Listing { line: self.counted(TextId::Listing), listing }
+        ServerAction::Listing { line: self.counted(TextId::Listing), listing }
     }
 
-    fn entry(&self, column: Column, message: MessageNumber) -> Action {
+    fn entry(&self, column: Column, message: MessageNumber) -> ServerAction {
         match self.find(message) {
-            Ok(_) => Action::Entry(Listing::of(message, column, &self.maildrop, &self.marks)),
-            Err(line) => Action::Reply(line),
+            Ok(_) => ServerAction::Entry(Listing::of(message, column, &self.maildrop, &self.marks)),
+            Err(line) => ServerAction::Reply(line),
         }
     }
 
-    fn fetch(&mut self, message: MessageNumber, extent: Extent) -> Action {
+    fn fetch(&mut self, message: MessageNumber, extent: Extent) -> ServerAction {
         match self.find(message) {
             Ok(_) => {
-                self.state = State::Fetching { message, extent };
-                Action::Ask(Request::Fetch { message, extent })
+                self.state = ServerState::Fetching { message, extent };
+                ServerAction::Ask(Request::Fetch { message, extent })
             }
-            Err(line) => Action::Reply(line),
+            Err(line) => ServerAction::Reply(line),
         }
     }
 
-    fn dele(&mut self, message: MessageNumber) -> Action {
+    fn dele(&mut self, message: MessageNumber) -> ServerAction {
         match self.find(message) {
             Ok(size) => {
                 Arc::make_mut(&mut self.marks).delete(message, size);
-                Action::Reply(Line::positive(TextId::Marked))
+                ServerAction::Reply(Line::positive(TextId::Marked))
             }
-            Err(line) => Action::Reply(line),
+            Err(line) => ServerAction::Reply(line),
         }
     }
 
@@ -303,16 +308,16 @@ impl Session {
     }
 
     /// RFC 1939 section 6: the removal first, then the reply.
-    fn commit(&mut self) -> Action {
+    fn commit(&mut self) -> ServerAction {
         let marks = core::mem::replace(&mut self.marks, Arc::new(Marks::new(0)));
         let deletions = Arc::unwrap_or_clone(marks).into_deletions(self.config.delete_retrieved);
         let sizes = deletions.iter().filter_map(|message| self.maildrop().size(message));
         self.totals.removed_octets = sizes.fold(0, Octets::saturating_add);
-        self.state = State::Committing { count: deletions.len() };
-        Action::Ask(Request::Commit(deletions))
+        self.state = ServerState::Committing { count: deletions.len() };
+        ServerAction::Ask(Request::Commit(deletions))
     }
 
-    fn committed(&mut self, count: usize, failed: usize) -> Action {
+    fn committed(&mut self, count: usize, failed: usize) -> ServerAction {
         self.totals.not_removed = failed.min(count);
         self.totals.removed = count.saturating_sub(failed);
         self.quit_with(if failed == 0 {
@@ -322,8 +327,8 @@ impl Session {
         })
     }
 
-    fn quit_with(&mut self, line: Line) -> Action {
-        self.state = State::Closed(Close::Quit);
-        Action::Close { why: Close::Quit, line: Some(line) }
+    fn quit_with(&mut self, line: Line) -> ServerAction {
+        self.state = ServerState::Closed(Close::Quit);
+        ServerAction::Close { why: Close::Quit, line: Some(line) }
     }
 }

@@ -3,37 +3,37 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::action::Action;
-use super::config::{Config, Limits};
+use super::action::ServerAction;
+use super::config::{Limits, ServerConfig};
 use super::language::Language;
 use super::line::Line;
 use super::mechanism::OfferedMechanism;
-use super::state::State;
-use super::vocabulary::{Accepted, Close, Event, Misuse};
+use super::state::ServerState;
+use super::vocabulary::{Accepted, Close, ServerEvent, ServerMisuse};
 use crate::apop::{self, Timestamp};
-use crate::{Channel, Maildrop, Marks, Octets};
+use crate::{Channel, Marks, Octets, Snapshot};
 
 /// A session: the states of RFC 1939, without octets and without time.
 ///
 /// [`step`](Self::step) is all there is to it. `rules.rs`, its source, is the table of what each
 /// command does in each state.
 #[derive(Debug)]
-pub struct Session {
-    pub(super) config: Arc<Config>,
+pub struct ServerSession {
+    pub(super) config: Arc<ServerConfig>,
     pub(super) channel: Channel,
     pub(super) timestamp: Option<Timestamp>,
     pub(super) mechanisms: Vec<OfferedMechanism>,
     pub(super) trusted_proxy: bool,
     pub(super) utf8: bool,
     pub(super) language: Option<Language>,
-    pub(super) state: State,
+    pub(super) state: ServerState,
     /// What USER gave, until PASS uses it up.
     pub(super) name: Option<Vec<u8>>,
     /// What the login brought; the snapshot stands beside it.
     pub(super) account: Accepted,
-    pub(super) maildrop: Arc<Maildrop>,
+    pub(super) maildrop: Arc<Snapshot>,
     pub(super) marks: Arc<Marks>,
-    pub(super) totals: Totals,
+    pub(super) totals: SessionTotals,
     pub(super) bad_commands: u32,
     pub(super) failures: u32,
 }
@@ -41,7 +41,7 @@ pub struct Session {
 /// What a session did, for a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Totals {
+pub struct SessionTotals {
     /// Messages sent whole by RETR.
     pub retrieved: u64,
     /// Their octets in wire form.
@@ -62,11 +62,11 @@ pub struct Totals {
     pub failed_logins: u32,
 }
 
-impl Session {
+impl ServerSession {
     /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP.
     /// Without it, or without the feature `md5`, APOP is refused.
     #[must_use]
-    pub fn new(config: Arc<Config>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
+    pub fn new(config: Arc<ServerConfig>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
             mechanisms: config.mechanisms.clone(),
             trusted_proxy: false,
@@ -75,12 +75,12 @@ impl Session {
             config,
             channel,
             timestamp: timestamp.filter(|_| apop::AVAILABLE),
-            state: State::Authorization,
+            state: ServerState::Authorization,
             name: None,
-            account: Accepted::new(Maildrop::new()),
+            account: Accepted::new(Snapshot::new()),
             maildrop: Arc::default(),
             marks: Arc::new(Marks::new(0)),
-            totals: Totals::default(),
+            totals: SessionTotals::default(),
             bad_commands: 0,
             failures: 0,
         }
@@ -89,15 +89,15 @@ impl Session {
     /// Does what the event does in the present state.
     ///
     /// # Errors
-    /// [`Misuse`] when the event does not fit the state, as an answer without a request or a
+    /// [`ServerMisuse`] when the event does not fit the state, as an answer without a request or a
     /// command while one is awaited. Nothing is changed then.
-    pub fn step(&mut self, event: Event<'_>) -> Result<Action, Misuse> {
+    pub fn step(&mut self, event: ServerEvent<'_>) -> Result<ServerAction, ServerMisuse> {
         let action = match event {
-            Event::Command(command) => self.command(command),
-            Event::Sasl(response) => self.response(response),
-            Event::Malformed { keyword, error } => self.malformed(keyword, error),
-            Event::Answer(answer) => self.answer(answer),
-            Event::TlsEstablished => self.tls_established(),
+            ServerEvent::Command(command) => self.command(command),
+            ServerEvent::Sasl(response) => self.response(response),
+            ServerEvent::Malformed { keyword, error } => self.malformed(keyword, error),
+            ServerEvent::Answer(answer) => self.answer(answer),
+            ServerEvent::TlsEstablished => self.tls_established(),
         };
         match &self.language {
             Some(language) => action.map(|action| translated(action, language)),
@@ -120,13 +120,13 @@ impl Session {
     /// connection. Nothing is removed.
     pub fn close(&mut self, why: Close) {
         if self.closed().is_none() {
-            self.state = State::Closed(why);
+            self.state = ServerState::Closed(why);
         }
     }
 
     /// The state.
     #[must_use]
-    pub const fn state(&self) -> State {
+    pub const fn state(&self) -> ServerState {
         self.state
     }
 
@@ -140,7 +140,7 @@ impl Session {
     /// Why the session ended, if it did.
     #[must_use]
     pub const fn closed(&self) -> Option<Close> {
-        if let State::Closed(why) = self.state { Some(why) } else { None }
+        if let ServerState::Closed(why) = self.state { Some(why) } else { None }
     }
 
     /// Whether the login lies behind.
@@ -151,7 +151,7 @@ impl Session {
 
     /// The settings.
     #[must_use]
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &ServerConfig {
         &self.config
     }
 
@@ -187,7 +187,7 @@ impl Session {
 
     /// The snapshot, empty before the login.
     #[must_use]
-    pub fn maildrop(&self) -> &Maildrop {
+    pub fn maildrop(&self) -> &Snapshot {
         &self.maildrop
     }
 
@@ -199,7 +199,7 @@ impl Session {
 
     /// What the session did so far.
     #[must_use]
-    pub const fn totals(&self) -> Totals {
+    pub const fn totals(&self) -> SessionTotals {
         self.totals
     }
 
@@ -224,7 +224,7 @@ impl Session {
     }
 
     /// Answers a bad command, and closes after too many.
-    pub(super) fn bad(&mut self, line: impl Into<Line>) -> Action {
+    pub(super) fn bad(&mut self, line: impl Into<Line>) -> ServerAction {
         let line = line.into();
         let limit = if self.is_logged_in() {
             self.limits().bad_commands
@@ -233,29 +233,29 @@ impl Session {
         };
         self.bad_commands = self.bad_commands.saturating_add(1);
         if self.bad_commands < limit {
-            return Action::Reply(line);
+            return ServerAction::Reply(line);
         }
-        self.state = State::Closed(Close::BadCommands);
-        Action::Close { why: Close::BadCommands, line: Some(line) }
+        self.state = ServerState::Closed(Close::BadCommands);
+        ServerAction::Close { why: Close::BadCommands, line: Some(line) }
     }
 
-    fn tls_established(&mut self) -> Result<Action, Misuse> {
-        if self.state != State::StartingTls {
-            return Err(Misuse);
+    fn tls_established(&mut self) -> Result<ServerAction, ServerMisuse> {
+        if self.state != ServerState::StartingTls {
+            return Err(ServerMisuse);
         }
         // What was learnt in clear text is forgotten; what was done wrong is not.
         self.channel = Channel::Tls;
-        self.state = State::Authorization;
+        self.state = ServerState::Authorization;
         self.mechanisms = self.config.mechanisms.clone();
         self.utf8 = false;
         self.language = None;
         // No second greeting is sent (RFC 2595 section 4): the action is to send nothing.
-        Ok(Action::Nothing)
+        Ok(ServerAction::Nothing)
     }
 }
 
 /// Puts the text of an action into this language.
-fn translated(mut action: Action, language: &Language) -> Action {
+fn translated(mut action: ServerAction, language: &Language) -> ServerAction {
     if let Some(line) = action.line_mut() {
         line.utf8 = true;
         if let Some(translation) = language.translate(line.id, &line.text) {

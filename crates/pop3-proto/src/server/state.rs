@@ -9,9 +9,9 @@ use crate::{MessageNumber, TextId};
     clippy::exhaustive_enums,
     reason = "a table over all states must not compile when there is a new one"
 )]
-pub enum State {
+pub enum ServerState {
     /// AUTHORIZATION (RFC 1939 section 4). Whether PASS may follow is told by
-    /// [`Session::name`](super::Session::name).
+    /// [`ServerSession::name`](super::ServerSession::name).
     Authorization,
     /// A name and its proof were given to the store; its answer is awaited.
     Authenticating,
@@ -59,7 +59,7 @@ pub enum State {
     Closed(Close),
 }
 
-impl State {
+impl ServerState {
     /// Whether the login lies behind, and the session is not over.
     #[must_use]
     pub const fn is_logged_in(self) -> bool {

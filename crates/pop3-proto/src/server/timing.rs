@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use super::session::Session;
+use super::session::ServerSession;
 use crate::Instant;
 
 /// The most doublings of the delay. It is over long before: by the limit of refusals, or by the timer.
@@ -30,7 +30,7 @@ pub(super) enum Held {
     Lost,
 }
 
-impl Session {
+impl ServerSession {
     /// How long the reply to a refusal is held back, counted from when the client has asked: twice as long
     /// with each refusal that counts, and no shorter than the store wants.
     pub(super) fn refusal_delay(&self, failures: u32, wanted: Duration) -> Duration {
@@ -72,12 +72,12 @@ impl Session {
 mod tests {
     use super::*;
     use crate::Channel;
-    use crate::server::{Config, Limits};
+    use crate::server::{Limits, ServerConfig};
 
-    fn session() -> Session {
+    fn session() -> ServerSession {
         let limits = Limits::new().with_failure_delay(Duration::from_secs(1));
-        let config = Config::new().with_limits(limits.with_login_timeout(Duration::from_secs(60)));
-        Session::new(config.into(), Channel::TrustedPlaintext, None)
+        let config = ServerConfig::new().with_limits(limits.with_login_timeout(Duration::from_secs(60)));
+        ServerSession::new(config.into(), Channel::TrustedPlaintext, None)
     }
 
     #[test]

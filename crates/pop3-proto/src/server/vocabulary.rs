@@ -10,7 +10,7 @@ use super::config::Limits;
 use super::mechanism::SaslRequest;
 use crate::capability::{Expire, LoginDelay};
 use crate::{
-    Command, CommandError, Deletions, Keyword, Maildrop, MessageNumber, Rejection, SaslResponse, Secret,
+    Command, CommandError, Deletions, Keyword, MessageNumber, Rejection, SaslResponse, Secret, Snapshot,
 };
 
 /// What happens to a session.
@@ -18,7 +18,7 @@ use crate::{
 /// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
+pub enum ServerEvent<'a> {
     /// The client sent a command.
     Command(Command<'a>),
     /// The client answered a challenge of AUTH, or cancelled.
@@ -68,7 +68,7 @@ pub enum Request {
     /// Give the content of a message, in stored form (any line ends).
     ///
     /// Answers: [`Message`](Answer::Message), then octets by
-    /// [`Connection::body`](super::Connection::body), then
+    /// [`ServerConnection::body`](super::ServerConnection::body), then
     /// [`EndOfMessage`](Answer::EndOfMessage); or [`Unavailable`](Answer::Unavailable) at any time.
     #[non_exhaustive]
     Fetch {
@@ -133,7 +133,7 @@ pub enum Answer {
 #[non_exhaustive]
 pub struct Accepted {
     /// The snapshot of the maildrop.
-    pub maildrop: Maildrop,
+    pub maildrop: Snapshot,
     /// The user's own LOGIN-DELAY.
     pub login_delay: Option<LoginDelay>,
     /// The user's own EXPIRE.
@@ -142,7 +142,7 @@ pub struct Accepted {
     /// the client did not. Default: none, which means the one that the credentials name.
     pub user: Option<String>,
     /// The user's own limits, which hold from the login on in place of all those in
-    /// [`Config::limits`](super::Config). Those that concern the login have no effect. Default: none.
+    /// [`ServerConfig::limits`](super::ServerConfig). Those that concern the login have no effect. Default: none.
     pub limits: Option<Box<Limits>>,
 }
 
@@ -194,7 +194,7 @@ pub enum Close {
 /// A call that does not fit the state. Nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Misuse;
+pub struct ServerMisuse;
 
 impl Request {
     /// The answer of a store that can't do what is asked, or does not know the request. It is a negative reply,
@@ -236,7 +236,7 @@ impl Answer {
 impl Accepted {
     /// The snapshot, and nothing that differs from what holds for all users.
     #[must_use]
-    pub const fn new(maildrop: Maildrop) -> Self {
+    pub const fn new(maildrop: Snapshot) -> Self {
         Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
     }
 
@@ -265,12 +265,12 @@ impl Accepted {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use pop3_proto::Maildrop;
-    /// use pop3_proto::server::{Accepted, Config};
+    /// use pop3_proto::Snapshot;
+    /// use pop3_proto::server::{Accepted, ServerConfig};
     ///
-    /// let config = Config::new();
+    /// let config = ServerConfig::new();
     /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
-    /// let accepted = Accepted::new(Maildrop::new()).with_limits(patient);
+    /// let accepted = Accepted::new(Snapshot::new()).with_limits(patient);
     /// ```
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -279,8 +279,8 @@ impl Accepted {
     }
 }
 
-impl From<Maildrop> for Accepted {
-    fn from(maildrop: Maildrop) -> Self {
+impl From<Snapshot> for Accepted {
+    fn from(maildrop: Snapshot) -> Self {
         Self::new(maildrop)
     }
 }
@@ -304,10 +304,10 @@ impl fmt::Display for Close {
     }
 }
 
-impl fmt::Display for Misuse {
+impl fmt::Display for ServerMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the call does not fit the state of the session")
     }
 }
 
-impl core::error::Error for Misuse {}
+impl core::error::Error for ServerMisuse {}

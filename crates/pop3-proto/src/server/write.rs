@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::announcement::Announcement;
 use super::language::Language;
 use super::line::Line;
-use super::listing::Entry;
+use super::listing::ListingEntry;
 use crate::apop::Timestamp;
 use crate::number::put_decimal;
 use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
@@ -67,17 +67,17 @@ pub(super) fn last(highest: u32, out: &mut BytesMut) {
 }
 
 /// A line of a listing. Nothing follows the size or the unique-id (RFC 1939 sections 5 and 7).
-pub(super) fn entry(entry: Entry<'_>, out: &mut BytesMut) {
+pub(super) fn entry(entry: ListingEntry<'_>, out: &mut BytesMut) {
     let number = |message: MessageNumber, out: &mut BytesMut| {
         put_decimal(out, message.number().into());
         out.extend_from_slice(b" ");
     };
     match entry {
-        Entry::Size(message, octets) => {
+        ListingEntry::Size(message, octets) => {
             number(message, out);
             put_decimal(out, octets);
         }
-        Entry::UniqueId(message, uid) => {
+        ListingEntry::UniqueId(message, uid) => {
             number(message, out);
             out.extend_from_slice(uid.as_bytes());
         }

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use pop3_proto::client::{Config, State};
+use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Base64, Channel, Command, Instant, MechanismName};
 
 use crate::support::{Player, number, retr, user};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> ClientConfig {
+    ClientConfig::default()
         .with_greeting_timeout(Duration::from_secs(10))
         .with_reply_timeout(Duration::from_secs(20))
         .with_quit_timeout(Duration::from_secs(100))
@@ -33,7 +33,7 @@ fn the_greeting_must_be_whole_in_time() {
     player.after(1);
     player.feed(b"+");
     assert_eq!(player.told(), ["error TimedOut { during: None }"]);
-    assert_eq!(player.client.state(), State::Closed);
+    assert_eq!(player.client.state(), ClientState::Closed);
 }
 
 /// While nothing is outstanding there is no deadline.
@@ -224,7 +224,7 @@ fn each_challenge_has_its_own_time() {
     }
     player.after(19);
     player.feed(b"+OK\r\n");
-    assert_eq!(player.client.state(), State::Transaction);
+    assert_eq!(player.client.state(), ClientState::Transaction);
 }
 
 /// TOL-22: a message whose last line is not ended goes on until the time is over.

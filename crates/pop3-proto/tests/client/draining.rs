@@ -1,6 +1,6 @@
 //! Replies that nobody waits for any more can be read and thrown away, and the session goes on.
 
-use pop3_proto::client::{Config, Outgoing, State};
+use pop3_proto::client::{ClientConfig, ClientState, Outgoing};
 use pop3_proto::{Channel, Command, MechanismName};
 
 use crate::support::{Player, number, pass, retr, user};
@@ -11,7 +11,7 @@ fn replies_are_drained_from_any_place() {
     let commands = [Command::List(None), retr(1), Command::Dele(number(1)), Command::Capa, retr(2)];
     let replies = b"+OK\r\n1 5\r\n.\r\n+OK\r\n..+OK\r\n.\r\n-ERR no\r\n+OK\r\nUIDL\r\n.\r\n-ERR gone\r\n";
     for at in 0..=replies.len() {
-        let mut player = Player::ready(Config::default());
+        let mut player = Player::ready(ClientConfig::default());
         for command in &commands {
             player.try_send(command).unwrap();
         }
@@ -29,13 +29,13 @@ fn replies_are_drained_from_any_place() {
 /// A login and QUIT are drained as well: the state is what their replies made it.
 #[test]
 fn a_login_that_was_given_up_is_a_login() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     assert!(player.client.can_drain());
     player.exchange(&user(), b"+OK\r\n");
     player.try_send(&pass()).unwrap();
     assert!(player.client.can_drain());
     player.feed(b"+OK\r\n");
-    assert_eq!(player.client.state(), State::Transaction);
+    assert_eq!(player.client.state(), ClientState::Transaction);
     player.try_send(&Command::Quit).unwrap();
     assert!(player.client.can_drain());
     player.feed(b"+OK\r\n");
@@ -45,7 +45,7 @@ fn a_login_that_was_given_up_is_a_login() {
 /// STLS and AUTH are not: what follows the reply is for somebody who knows what it is about.
 #[test]
 fn stls_and_auth_are_not_drained() {
-    let mut player = Player::new(Config::default(), Channel::Plaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
     assert!(!player.client.can_drain(), "before the greeting");
     player.feed(b"+OK\r\n");
     player.try_send(&Command::Stls).unwrap();

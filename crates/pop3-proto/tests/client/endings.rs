@@ -1,12 +1,12 @@
 //! The connection ends: before, in and behind replies.
 
-use pop3_proto::client::{Config, State};
+use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Command, MechanismName, ReplyShape};
 
 use crate::support::{Player, extension, play_split, retr, strict, turn, user};
 
 fn ended(command: &Command<'_>, reply: &[u8]) -> Vec<String> {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.try_send(command).unwrap();
     player.feed_last(reply);
     player.told()
@@ -42,7 +42,7 @@ fn a_listing_that_is_cut_is_an_error() {
 /// A list of capabilities that is cut is not believed.
 #[test]
 fn capabilities_are_known_when_the_list_is_complete() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Capa, b"+OK\r\nPIPELINING\r\n");
     assert_eq!(player.client.capabilities(), None);
     player.feed(b".\r\n");
@@ -68,11 +68,11 @@ fn a_line_that_is_cut_is_an_error_but_for_quit() {
 fn an_end_instead_of_a_reply_names_the_command() {
     assert_eq!(ended(&Command::Quit, b""), ["error Closed { during: Some(Quit) }"]);
     // TOL-17: some servers close when they see CAPA.
-    let told = play_split(&Config::default(), &[turn(&[], b"+OK\r\n"), turn(&[Command::Capa], b"")]);
+    let told = play_split(&ClientConfig::default(), &[turn(&[], b"+OK\r\n"), turn(&[Command::Capa], b"")]);
     assert_eq!(told.last().unwrap(), "error Closed { during: Some(Capa) }");
     // While a challenge waits for its answer, AUTH is under way still.
     let mechanism = MechanismName::parse(b"PLAIN").unwrap();
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.try_send(&Command::Auth { mechanism, initial: None }).unwrap();
     player.feed_last(b"+ \r\n");
     assert_eq!(player.told(), ["challenge ", "error Closed { during: Some(Auth) }"]);
@@ -81,21 +81,24 @@ fn an_end_instead_of_a_reply_names_the_command() {
 /// 1939-6.16: the reply to QUIT is the end, with or without the end of the connection.
 #[test]
 fn quit_is_the_end() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Quit, b"+OK\r\n");
     assert_eq!(player.told(), ["Quit Positive ", "closed"]);
-    assert_eq!((player.client.state(), player.client.deadline()), (State::Closed, None));
+    assert_eq!((player.client.state(), player.client.deadline()), (ClientState::Closed, None));
     player.feed_last(b"");
     assert_eq!(player.told(), ["closed"]);
 }
 
 #[test]
 fn an_end_while_idle_and_before_the_greeting() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.feed_last(b"");
     assert_eq!(player.told(), ["error Closed { during: None }"]);
-    assert_eq!(play_split(&Config::default(), &[turn(&[], b"")]), ["error Closed { during: None }"]);
-    assert_eq!(play_split(&Config::default(), &[turn(&[], b"+OK hi")]), ["error Truncated { during: None }"]);
+    assert_eq!(play_split(&ClientConfig::default(), &[turn(&[], b"")]), ["error Closed { during: None }"]);
+    assert_eq!(
+        play_split(&ClientConfig::default(), &[turn(&[], b"+OK hi")]),
+        ["error Truncated { during: None }"]
+    );
 }
 
 /// 1939-4.02: a negative greeting is the end, with its text and code.

@@ -1,6 +1,6 @@
 //! What a fault tells of what the server said.
 
-use pop3_proto::client::{Config, Error, Excerpt};
+use pop3_proto::client::{ClientConfig, Excerpt, ProtocolError};
 use pop3_proto::{Base64, Channel, Command, Keyword, MechanismName, encode_base64};
 
 use crate::support::{Player, number, pass, retr, user};
@@ -8,7 +8,7 @@ use crate::support::{Player, number, pass, retr, user};
 /// The fault, and the excerpt with it.
 fn fault(player: &mut Player) -> (String, Excerpt) {
     let mut input = pop3_proto::Input::new(b"");
-    let error: Error = player.client.poll(player.now, &mut input).unwrap_err();
+    let error: ProtocolError = player.client.poll(player.now, &mut input).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{error:#}: \"")), "{error}");
     (error.to_string(), error.excerpt().unwrap().clone())
 }
@@ -48,11 +48,11 @@ fn the_line_is_told_with_the_command_that_it_answered() {
             "the server ended the session on its own: \"-ERR autologout\"",
         ),
     ] {
-        let mut player = Player::ready(Config::default());
+        let mut player = Player::ready(ClientConfig::default());
         player.exchange(&command, reply);
         assert_eq!(fault(&mut player).0, text);
     }
-    let mut player = Player::new(Config::default(), Channel::Tls);
+    let mut player = Player::new(ClientConfig::default(), Channel::Tls);
     player.feed(b"hello\r\n");
     let (text, excerpt) = fault(&mut player);
     assert_eq!(text, "the greeting begins neither with +OK nor with -ERR: \"hello\"");
@@ -62,8 +62,8 @@ fn the_line_is_told_with_the_command_that_it_answered() {
 #[test]
 fn an_excerpt_is_bounded() {
     for (config, reply) in [
-        (Config::default(), [&[b'x'; 7000][..], b"\r\n"].concat()),
-        (Config::default().with_max_reply_line(600), vec![b'x'; 7000]),
+        (ClientConfig::default(), [&[b'x'; 7000][..], b"\r\n"].concat()),
+        (ClientConfig::default().with_max_reply_line(600), vec![b'x'; 7000]),
     ] {
         let mut player = Player::ready(config);
         player.exchange(&Command::Noop, &reply);
@@ -84,7 +84,7 @@ fn a_password_that_is_repeated_is_not_told() {
         (b"+OK\r\nPASS tanst", None),
         (b"+OK\r\n", Some(&b"PASS tanstaaf\r\n"[..])),
     ] {
-        let mut player = Player::greeted(Config::default());
+        let mut player = Player::greeted(ClientConfig::default());
         player.exchange(&user(), b"+OK\r\n");
         player.exchange(&pass(), reply);
         if let Some(next) = next {
@@ -100,7 +100,7 @@ fn a_password_that_is_repeated_is_not_told() {
     let response = Base64::parse(response.expose()).unwrap();
     for inline in [true, false] {
         for echo in [response.expose(), b"\0mrose\0tanstaaf", b"bad password tanstaaf"] {
-            let mut player = Player::greeted(Config::default());
+            let mut player = Player::greeted(ClientConfig::default());
             let initial = inline.then_some(response);
             player.try_send(&Command::Auth { mechanism: name, initial }).unwrap();
             if !inline {

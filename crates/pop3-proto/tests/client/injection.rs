@@ -1,13 +1,13 @@
 //! STLS: nothing from before TLS is believed behind it.
 
-use pop3_proto::client::{Config, Misuse, SendError, State};
+use pop3_proto::client::{ClientConfig, ClientMisuse, ClientState, SendError};
 use pop3_proto::{Channel, Command};
 
 use crate::support::{Player, apop, lines, pass, user};
 
 const GREETING: &[u8] = b"+OK <1896.697170952@dbc.mtview.ca.us>\r\n";
 
-fn upgraded(config: Config) -> Player {
+fn upgraded(config: ClientConfig) -> Player {
     let mut player = Player::new(config, Channel::Plaintext);
     player.feed(GREETING);
     player.exchange(&Command::Capa, b"+OK\r\nSTLS\r\nSASL PLAIN\r\nPIPELINING\r\n.\r\n");
@@ -20,14 +20,14 @@ fn upgraded(config: Config) -> Player {
 fn octets_behind_the_reply_are_refused() {
     let reply = b"+OK go\r\n+OK injected\r\n";
     for cut in 0..=reply.len() {
-        let mut player = Player::new(Config::default(), Channel::Plaintext);
+        let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
         player.feed(b"+OK\r\n");
         player.try_send(&Command::Stls).unwrap();
         player.feed(&reply[..cut]);
         player.feed(&reply[cut..]);
         assert_eq!(player.log.last().unwrap(), "error Injected");
         assert!(player.client.tls_established(player.now).is_err());
-        assert_eq!(player.try_send(&user()), Err(SendError::State(State::Closed)));
+        assert_eq!(player.try_send(&user()), Err(SendError::State(ClientState::Closed)));
         assert_eq!(&player.sent[..], b"STLS\r\n");
     }
 }
@@ -35,12 +35,12 @@ fn octets_behind_the_reply_are_refused() {
 /// 2595-4.14: nothing is sent before the handshake is complete.
 #[test]
 fn nothing_is_sent_before_tls() {
-    let mut player = upgraded(Config::default());
+    let mut player = upgraded(ClientConfig::default());
     assert_eq!(player.log.last().unwrap(), "start tls");
-    assert_eq!((player.client.state(), player.client.deadline()), (State::Handshake, None));
+    assert_eq!((player.client.state(), player.client.deadline()), (ClientState::Handshake, None));
     let sent = player.sent.clone();
     for command in [user(), pass(), apop(), Command::Capa, Command::Stls, Command::Quit, Command::Noop] {
-        assert_eq!(player.try_send(&command), Err(SendError::State(State::Handshake)));
+        assert_eq!(player.try_send(&command), Err(SendError::State(ClientState::Handshake)));
     }
     assert_eq!(player.sent, sent);
 }
@@ -48,19 +48,19 @@ fn nothing_is_sent_before_tls() {
 /// 2595-4.15: capabilities, and the timestamp unless it is asked for, are forgotten (1939-7.42).
 #[test]
 fn what_was_learnt_is_forgotten() {
-    let mut player = upgraded(Config::default());
+    let mut player = upgraded(ClientConfig::default());
     assert_eq!(lines(player.client.capabilities().unwrap()).len(), 3);
     player.client.tls_established(player.now).unwrap();
     assert_eq!((player.client.capabilities(), player.client.greeting_timestamp()), (None, None));
-    assert_eq!((player.client.channel(), player.client.state()), (Channel::Tls, State::Authorization));
+    assert_eq!((player.client.channel(), player.client.state()), (Channel::Tls, ClientState::Authorization));
     assert_eq!(player.try_send(&Command::Stls), Err(SendError::AlreadyTls));
     player.exchange(&Command::Capa, b"+OK\r\nUSER\r\n.\r\n");
     assert_eq!(lines(player.client.capabilities().unwrap()), [b"USER"]);
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&pass(), b"+OK\r\n");
-    assert_eq!(player.client.state(), State::Transaction);
+    assert_eq!(player.client.state(), ClientState::Transaction);
 
-    let mut player = upgraded(Config::default().with_apop_after_stls(true));
+    let mut player = upgraded(ClientConfig::default().with_apop_after_stls(true));
     player.client.tls_established(player.now).unwrap();
     assert!(player.client.greeting_timestamp().is_some());
 }
@@ -68,7 +68,7 @@ fn what_was_learnt_is_forgotten() {
 /// The name is forgotten, too: PASS needs a new USER.
 #[test]
 fn the_name_is_forgotten() {
-    let mut player = Player::new(Config::default(), Channel::TrustedPlaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::TrustedPlaintext);
     player.feed(b"+OK\r\n");
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&Command::Stls, b"+OK\r\n");
@@ -79,11 +79,14 @@ fn the_name_is_forgotten() {
 /// 2595-4.21, 2595-2.10: after a refusal the session goes on, and no secret is sent.
 #[test]
 fn a_refusal_leaves_the_session_in_plaintext() {
-    let mut player = Player::new(Config::default(), Channel::Plaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
     player.feed(GREETING);
     player.exchange(&Command::Stls, b"-ERR no TLS here\r\n");
     assert_eq!(player.log.last().unwrap(), "Stls Negative no TLS here");
-    assert_eq!(player.client.tls_established(player.now), Err(Misuse::State(State::Authorization)));
+    assert_eq!(
+        player.client.tls_established(player.now),
+        Err(ClientMisuse::State(ClientState::Authorization))
+    );
     assert_eq!(player.client.channel(), Channel::Plaintext);
     for command in [user(), pass(), apop()] {
         assert_eq!(player.try_send(&command), Err(SendError::Plaintext));
@@ -94,7 +97,7 @@ fn a_refusal_leaves_the_session_in_plaintext() {
 
 #[test]
 fn the_connection_may_end_before_the_handshake() {
-    let mut player = upgraded(Config::default());
+    let mut player = upgraded(ClientConfig::default());
     player.feed_last(b"");
     assert_eq!(player.log.last().unwrap(), "error Closed { during: Some(Stls) }");
 }

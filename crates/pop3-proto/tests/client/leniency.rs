@@ -1,6 +1,6 @@
 //! Departures of servers: told before what they concern, or refused.
 
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{Player, extension, number, play_split, retr, strict, turn};
@@ -30,7 +30,7 @@ fn lenient_warns_and_strict_refuses() {
         (Command::Capa, b"+OK\r\n\r\n.\r\n", "EmptyListingLine"),
     ] {
         let name = String::from_utf8_lossy(reply);
-        let mut player = Player::ready(Config::default());
+        let mut player = Player::ready(ClientConfig::default());
         player.exchange(&command, reply);
         let told = player.told();
         let warnings: Vec<_> = told.iter().filter(|line| line.starts_with("warning")).collect();
@@ -47,7 +47,7 @@ fn lenient_warns_and_strict_refuses() {
 /// Quirks are told with what they are about.
 #[test]
 fn quirks_come_with_their_event() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.exchange(&Command::Stat, b"+ok 1  -5\n");
     assert_eq!(
         player.told(),
@@ -63,11 +63,11 @@ fn quirks_come_with_their_event() {
 /// TOL-05: a few empty lines before the greeting, and nothing else.
 #[test]
 fn empty_lines_before_the_greeting() {
-    let told = play_split(&Config::default(), &[turn(&[], b"\r\n\n\r\n\r\n+OK hi\r\n")]);
+    let told = play_split(&ClientConfig::default(), &[turn(&[], b"\r\n\n\r\n\r\n+OK hi\r\n")]);
     assert_eq!(told[..2], ["warning EmptyLineBeforeGreeting", "greeting Positive hi"]);
-    let told = play_split(&Config::default(), &[turn(&[], b"\r\n\r\n\r\n\r\n\r\n+OK hi\r\n")]);
+    let told = play_split(&ClientConfig::default(), &[turn(&[], b"\r\n\r\n\r\n\r\n\r\n+OK hi\r\n")]);
     assert_eq!(told.last().unwrap(), "error OutOfStep");
-    let told = play_split(&Config::default(), &[turn(&[], b"log: started\r\n+OK hi\r\n")]);
+    let told = play_split(&ClientConfig::default(), &[turn(&[], b"log: started\r\n+OK hi\r\n")]);
     assert_eq!(told, ["error OutOfStep"]);
     let told = play_split(&strict(), &[turn(&[], b"\r\n+OK hi\r\n")]);
     assert_eq!(told, ["error Quirk(EmptyLineBeforeGreeting)"]);
@@ -76,7 +76,7 @@ fn empty_lines_before_the_greeting() {
 /// 1939-3.35, TOL-23, SEC-12: a body ends with CRLF.CRLF, lenient or not.
 #[test]
 fn bodies_are_strict() {
-    for config in [Config::default(), strict()] {
+    for config in [ClientConfig::default(), strict()] {
         let mut player = Player::ready(config);
         player.exchange(&retr(1), b"+OK\r\na\n.\r\n.. \r\n..\r\n..\n\r\nb\n.\n-ERR x\r\n.\r\n");
         assert_eq!(
@@ -90,7 +90,7 @@ fn bodies_are_strict() {
 #[test]
 fn lines_of_extensions_are_strict() {
     for reply in [&b"+OK\r\nSubject: a\n.\r\n+OK\r\n.\r\n"[..], b"+OK\r\n.\n"] {
-        let mut player = Player::ready(Config::default());
+        let mut player = Player::ready(ClientConfig::default());
         player.exchange(&extension(b"XTND XLST Subject", ReplyShape::Lines), reply);
         assert_eq!(player.told(), ["Extension Positive  …", "error Quirk(BareLineFeed)"]);
     }

@@ -1,7 +1,7 @@
 //! Limits: what the server sends, and what the caller sends.
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, Connection, Error, Event, SendError};
+use pop3_proto::client::{ClientConfig, ClientConnection, ClientEvent, ProtocolError, SendError};
 use pop3_proto::{Channel, Command, Input, Instant, Name, Password, ReplyShape};
 
 use crate::support::{Player, extension, play_split, retr, turn};
@@ -9,26 +9,26 @@ use crate::support::{Player, extension, play_split, retr, turn};
 /// 2449-3.04, SEC-04: an endless line is given up at the limit, not one octet is kept by the client.
 #[test]
 fn an_endless_line_is_given_up() {
-    let mut client = Connection::new(Config::default(), Channel::Tls, Instant::EPOCH);
+    let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
     let (mut buffer, mut fed) = (b"+OK ".to_vec(), 0);
     let error = loop {
         let mut input = Input::new(&buffer);
         match client.poll(Instant::EPOCH, &mut input) {
-            Ok(event) => assert_eq!(event, Event::Read),
+            Ok(event) => assert_eq!(event, ClientEvent::Read),
             Err(error) => break error,
         }
         assert!(fed < 10 << 20);
         buffer.extend_from_slice(&[b'x'; 100]);
         fed += 100;
     };
-    assert!(matches!(error, Error::LineTooLong(_)), "{error:?}");
+    assert!(matches!(error, ProtocolError::LineTooLong(_)), "{error:?}");
     assert!(buffer.len() <= 8192 + 100);
 }
 
 /// The limit counts the line end, and a line of just that size passes.
 #[test]
 fn the_limit_of_a_line_is_exact() {
-    let config = Config::default().with_max_reply_line(10).with_max_list_line(8).with_max_sasl_line(9);
+    let config = ClientConfig::default().with_max_reply_line(10).with_max_list_line(8).with_max_sasl_line(9);
     assert_eq!(config.min_buffer(), 10);
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 4567\r\n")])[0], "greeting Positive 4567");
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 45678\r\n")]), ["error LineTooLong"]);
@@ -46,7 +46,7 @@ fn the_limit_of_a_line_is_exact() {
 /// SEC-08: endless listings end at the limit.
 #[test]
 fn listings_are_bounded() {
-    let config = Config::default().with_max_list_entries(3).with_max_capabilities(2);
+    let config = ClientConfig::default().with_max_list_entries(3).with_max_capabilities(2);
     for (command, line, limit) in [
         (Command::Capa, &b"TOP\r\n"[..], 2),
         (Command::Capa, b"\r\n", 2),
@@ -69,7 +69,7 @@ fn listings_are_bounded() {
 /// 1939-3.38: lines of a body have no limit; the body has one if the caller wants.
 #[test]
 fn bodies_are_bounded_on_demand() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     let line = vec![b'x'; 1 << 20];
     player.exchange(&retr(1), b"+OK\r\n");
     player.feed(&line);
@@ -77,7 +77,7 @@ fn bodies_are_bounded_on_demand() {
     let told = player.told();
     assert_eq!((told[1].len(), told[2].as_str()), ("data ".len() + (1 << 20) + "\\r\\n".len(), "end Retr"));
 
-    let config = Config::default().with_max_body(Some(5));
+    let config = ClientConfig::default().with_max_body(Some(5));
     for (body, expected) in [
         (&b"abc\r\n.\r\n"[..], &["data abc\\r\\n", "end Retr"][..]),
         (b"abcd\r\n.\r\n", &["data abcd\\r", "error BodyTooLong"]),
@@ -97,7 +97,7 @@ fn bodies_are_bounded_on_demand() {
 #[test]
 fn commands_are_bounded() {
     let octets = [b'a'; 300];
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     let user = |length: usize| Command::User(Name::parse(&octets[..length]).unwrap());
     assert_eq!(player.try_send(&user(249)), Err(SendError::TooLong));
     assert!(player.sent.is_empty());
@@ -113,9 +113,10 @@ fn commands_are_bounded() {
 /// A listing longer than any buffer is read in a buffer of one line.
 #[test]
 fn a_long_listing_needs_no_memory() {
-    let mut client = Connection::new(Config::default(), Channel::TrustedPlaintext, Instant::EPOCH);
+    let mut client =
+        ClientConnection::new(ClientConfig::default(), Channel::TrustedPlaintext, Instant::EPOCH);
     let mut out = BytesMut::new();
-    let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut Connection| {
+    let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut ClientConnection| {
         if let Some(command) = command {
             client.send(command, Instant::EPOCH, &mut out).unwrap();
         }
@@ -123,10 +124,10 @@ fn a_long_listing_needs_no_memory() {
         let mut entries = 0;
         loop {
             let event = client.poll(Instant::EPOCH, &mut input).unwrap();
-            if event == Event::Read {
+            if event == ClientEvent::Read {
                 break;
             }
-            entries += usize::from(matches!(event, Event::Entry { .. }));
+            entries += usize::from(matches!(event, ClientEvent::Entry { .. }));
         }
         assert!(input.rest().is_empty());
         entries

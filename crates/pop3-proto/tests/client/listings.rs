@@ -1,12 +1,12 @@
 //! Drop listings, scan listings, unique-id listings and capabilities as events.
 
-use pop3_proto::client::{Config, Entry, Event};
+use pop3_proto::client::{ClientConfig, ClientEvent, ReplyItem};
 use pop3_proto::{Command, Input};
 
 use crate::support::{Player, lines, number};
 
 fn told(command: &Command<'_>, reply: &[u8]) -> Vec<String> {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.exchange(command, reply);
     player.told()
 }
@@ -39,16 +39,16 @@ fn listings_are_read_as_they_come() {
 /// 1939-7.56, 1939-7.57, 1939-7.58: unique-ids are octets; a line without one is skipped.
 #[test]
 fn unique_ids_are_octets() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.try_send(&Command::Uidl(None)).unwrap();
     let long = format!("+OK\r\n1 Ab\r\n2 aB\r\n3 6499\r\n4 6499\r\n5 {}\r\n.\r\n", "a".repeat(200));
     let mut input = Input::new(long.as_bytes());
     let mut uids = Vec::new();
     loop {
         let event = player.client.poll(player.now, &mut input).unwrap();
-        if let Event::Entry { entry: Entry::UniqueId(listing), .. } = event {
+        if let ClientEvent::Entry { entry: ReplyItem::UniqueId(listing), .. } = event {
             uids.push((listing.message.number(), listing.uid));
-        } else if matches!(event, Event::End { .. } | Event::Read) {
+        } else if matches!(event, ClientEvent::End { .. } | ClientEvent::Read) {
             break;
         }
     }
@@ -78,7 +78,7 @@ fn a_missing_number_is_that_of_the_command() {
 /// 1939-3.28, 1939-7.59: a refusal is one line for every command, and the session goes on.
 #[test]
 fn refusals_are_one_line() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     let top = Command::Top { message: number(1), lines: 0 };
     for command in [Command::Capa, Command::List(None), Command::Uidl(None), Command::Retr(number(1)), top] {
         player.exchange(&command, b"-ERR\r\n");
@@ -92,7 +92,7 @@ fn refusals_are_one_line() {
 /// 2449-5.04, 2449-5.07, PRS-02: every line is kept; a new list replaces the old one, also after the login.
 #[test]
 fn capabilities_are_kept_whole() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Capa, b"+OK\r\nuidl\r\nX-GOOGLE-RICO\r\nTOP foo\r\n.\r\n");
     let kept = player.client.capabilities().unwrap();
     assert_eq!(lines(kept), [&b"uidl"[..], b"X-GOOGLE-RICO", b"TOP foo"]);

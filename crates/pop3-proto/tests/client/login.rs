@@ -1,7 +1,7 @@
 //! The login: secrets travel on trustworthy channels, in order, and in no other way.
 
 use pop3_proto::apop::{Digest, Timestamp};
-use pop3_proto::client::{Config, SendError, State};
+use pop3_proto::client::{ClientConfig, ClientState, SendError};
 use pop3_proto::{Channel, Command, Extension, Name, Password, ReplyShape};
 
 use crate::support::{Player, apop, extension, pass, user};
@@ -9,7 +9,7 @@ use crate::support::{Player, apop, extension, pass, user};
 /// 2595-2.10: on a plaintext channel neither name nor password is sent.
 #[test]
 fn plaintext_carries_no_secret() {
-    let mut player = Player::new(Config::default(), Channel::default());
+    let mut player = Player::new(ClientConfig::default(), Channel::default());
     player.feed(b"+OK <1.2@h>\r\n");
     for command in [user(), pass(), apop()] {
         assert_eq!(player.try_send(&command), Err(SendError::Plaintext));
@@ -21,7 +21,7 @@ fn plaintext_carries_no_secret() {
 /// No way around by the door for unknown commands.
 #[test]
 fn an_extension_is_no_other_command() {
-    let mut player = Player::new(Config::default(), Channel::Plaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
     player.feed(b"+OK\r\n");
     for line in [
         &b"PASS secret"[..],
@@ -42,25 +42,25 @@ fn an_extension_is_no_other_command() {
 #[test]
 fn the_password_is_sent_verbatim() {
     for channel in [Channel::Tls, Channel::TrustedPlaintext] {
-        let mut player = Player::new(Config::default(), channel);
+        let mut player = Player::new(ClientConfig::default(), channel);
         player.feed(b"+OK\r\n");
         player.exchange(&user(), b"+OK\r\n");
         player.exchange(&Command::Pass(Password::parse(b"  x ").unwrap()), b"+OK\r\n");
         assert_eq!(&player.sent[..], b"USER mrose\r\nPASS   x \r\n");
-        assert_eq!(player.client.state(), State::Transaction);
+        assert_eq!(player.client.state(), ClientState::Transaction);
     }
 }
 
 /// 1939-7.24: after a refusal of the name no password is sent; nor is it sent twice for one name.
 #[test]
 fn the_password_needs_an_accepted_name() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     assert_eq!(player.try_send(&pass()), Err(SendError::Unnamed));
     player.exchange(&user(), b"-ERR never heard of mrose\r\n");
     assert_eq!(player.try_send(&pass()), Err(SendError::Unnamed));
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&pass(), b"-ERR [AUTH] no\r\n");
-    assert_eq!(player.client.state(), State::Authorization);
+    assert_eq!(player.client.state(), ClientState::Authorization);
     assert_eq!(player.try_send(&pass()), Err(SendError::Unnamed));
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&Command::Capa, b"-ERR\r\n");
@@ -71,7 +71,7 @@ fn the_password_needs_an_accepted_name() {
 /// 1939-7.33, 1939-7.39, 1939-7.40: the timestamp of the greeting, if it is one.
 #[test]
 fn apop_takes_the_timestamp_of_the_greeting() {
-    let mut player = Player::new(Config::default(), Channel::Tls);
+    let mut player = Player::new(ClientConfig::default(), Channel::Tls);
     player.feed(b"+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\r\n");
     let timestamp = player.client.greeting_timestamp().unwrap();
     assert_eq!(*timestamp, Timestamp::parse(b"<1896.697170952@dbc.mtview.ca.us>").unwrap());
@@ -79,12 +79,12 @@ fn apop_takes_the_timestamp_of_the_greeting() {
         Command::Apop { name: Name::parse(b"mrose").unwrap(), digest: Digest::new(timestamp, b"tanstaaf") };
     player.exchange(&command, b"+OK\r\n");
     assert_eq!(&player.sent[..], b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n");
-    assert_eq!(player.client.state(), State::Transaction);
+    assert_eq!(player.client.state(), ClientState::Transaction);
 
     for greeting in
         [&b"+OK <\xfe\x01@x>\r\n"[..], b"+OK <a>\r\n", b"+OK <a@>\r\n", b"+OK >x@y<\r\n", b"-ERR <1.2@h>\r\n"]
     {
-        let mut player = Player::new(Config::default(), Channel::Tls);
+        let mut player = Player::new(ClientConfig::default(), Channel::Tls);
         player.feed(greeting);
         assert_eq!(player.client.greeting_timestamp(), None);
     }
@@ -93,7 +93,7 @@ fn apop_takes_the_timestamp_of_the_greeting() {
 /// No secret is kept, and none is shown.
 #[test]
 fn nothing_secret_is_shown() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&user(), b"+OK\r\n");
     player.try_send(&pass()).unwrap();
     let shown = format!("{:?}", player.client);

@@ -1,14 +1,14 @@
 //! Each line is read once, however odd it is: it makes one event, and the event says what is odd.
 
 use bytes::BytesMut;
-use pop3_proto::client::{Config, Connection, Event};
+use pop3_proto::client::{ClientConfig, ClientConnection, ClientEvent};
 use pop3_proto::{Channel, Command, Input, Instant, MechanismName, Quirk, Quirks, ReplyShape};
 
 use crate::support::{Player, extension, number, pass, strict, user};
 
 /// A connection behind the login.
-fn ready() -> Connection {
-    let mut client = Connection::new(Config::default(), Channel::Tls, Instant::EPOCH);
+fn ready() -> ClientConnection {
+    let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
     let mut out = BytesMut::new();
     let _ = poll_all(&mut client, b"+OK\r\n");
     for command in [user(), pass()] {
@@ -18,15 +18,15 @@ fn ready() -> Connection {
     client
 }
 
-/// The quirks of each event, up to [`Event::Read`] or [`Event::Closed`].
-fn poll_all(client: &mut Connection, octets: &[u8]) -> Vec<Vec<Quirk>> {
+/// The quirks of each event, up to [`ClientEvent::Read`] or [`ClientEvent::Closed`].
+fn poll_all(client: &mut ClientConnection, octets: &[u8]) -> Vec<Vec<Quirk>> {
     let mut input = Input::new(octets);
     let mut told = Vec::new();
     loop {
         let event = client.poll(Instant::EPOCH, &mut input).unwrap();
-        if matches!(event, Event::Read | Event::Closed | Event::StartTls { .. }) {
+        if matches!(event, ClientEvent::Read | ClientEvent::Closed | ClientEvent::StartTls { .. }) {
             assert!(input.rest().is_empty());
-            if let Event::StartTls { quirks, .. } = event {
+            if let ClientEvent::StartTls { quirks, .. } = event {
                 told.push(quirks.iter().collect());
             }
             return told;
@@ -120,7 +120,7 @@ fn strict_refuses_what_would_be_skipped() {
 /// Each kind of event can be odd: the greeting, a challenge, and the reply to STLS as well.
 #[test]
 fn every_first_line_tells_its_quirks() {
-    let mut client = Connection::new(Config::default(), Channel::Plaintext, Instant::EPOCH);
+    let mut client = ClientConnection::new(ClientConfig::default(), Channel::Plaintext, Instant::EPOCH);
     let mut out = BytesMut::new();
     assert_eq!(
         poll_all(&mut client, b"\n+ok\n"),
@@ -136,7 +136,7 @@ fn every_first_line_tells_its_quirks() {
     let mut input = Input::new(b"+\n");
     let challenge = client.poll(Instant::EPOCH, &mut input).unwrap();
     let odd: Quirks = [Quirk::BareLineFeed, Quirk::ContinuationWithoutSpace].into_iter().collect();
-    assert!(matches!(challenge, Event::Challenge { quirks, .. } if quirks == odd), "{challenge:?}");
+    assert!(matches!(challenge, ClientEvent::Challenge { quirks, .. } if quirks == odd), "{challenge:?}");
 }
 
 /// A caller asks an event for what it waits for.

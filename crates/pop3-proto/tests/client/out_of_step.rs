@@ -1,20 +1,20 @@
 //! Lines that are no replies.
 
 use pop3_proto::Command;
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 
 use crate::support::{Player, number, play_split, retr, strict, turn};
 
 /// TOL-14: a server that forgot the dots ends the message too early; what follows is no reply.
 #[test]
 fn a_body_that_went_on_is_detected() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.try_send(&retr(1)).unwrap();
     player.try_send(&retr(2)).unwrap();
     player.feed(b"+OK\r\na\r\n.\r\nb\r\n.\r\n");
     assert_eq!(player.told(), ["Retr Positive  …", "data a\\r\\n", "end Retr", "error OutOfStep"]);
 
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.exchange(&retr(1), b"+OK\r\na\r\n.\r\nb\r\n.\r\n");
     assert_eq!(player.told().last().unwrap(), "error Unsolicited");
 }
@@ -22,7 +22,7 @@ fn a_body_that_went_on_is_detected() {
 /// 2449-3.02, 2449-3.03: only `+OK` and `-ERR` as whole words begin a reply, strict or not.
 #[test]
 fn what_is_no_reply_is_refused() {
-    for config in [Config::default(), strict()] {
+    for config in [ClientConfig::default(), strict()] {
         for line in [&b"+ abc"[..], b"+", b"* OK", b"220 ready", b"+OKAY", b"-ERRfoo", b"", b" +OK"] {
             let line = [line, b"\r\n"].concat();
             let told = play_split(&config, &[turn(&[], b"+OK\r\n"), turn(&[Command::Capa], &line)]);
@@ -47,7 +47,7 @@ fn greetings_of_other_protocols_are_known() {
         (b"hello\r\n", "OutOfStep"),
         (b"\x00\r\n", "OutOfStep"),
     ] {
-        let told = play_split(&Config::default(), &[turn(&[], greeting)]);
+        let told = play_split(&ClientConfig::default(), &[turn(&[], greeting)]);
         assert_eq!(told.last().unwrap(), &format!("error {protocol}"));
     }
 }
@@ -64,7 +64,7 @@ fn another_number_is_refused() {
         (Command::List(Some(number(2))), b"+OK 120\r\n", "Entry"),
         (Command::Last, b"+OK x\r\n", "Entry"),
     ] {
-        let mut player = Player::ready(Config::default());
+        let mut player = Player::ready(ClientConfig::default());
         player.exchange(&command, reply);
         assert_eq!(player.told(), [format!("error {error}")]);
     }

@@ -1,21 +1,21 @@
 //! Several commands outstanding.
 
 use pop3_proto::Command;
-use pop3_proto::client::{Config, SendError, State};
+use pop3_proto::client::{ClientConfig, ClientState, SendError};
 
 use crate::support::{Player, number, pass, retr, user};
 
 /// 2449-6.61, 1939-3.18, 1939-6.15: replies are paired in order, whatever their shape.
 #[test]
 fn replies_are_paired_in_order() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     for command in
         [Command::List(None), retr(1), Command::Dele(number(9)), Command::Uidl(None), Command::Quit]
     {
         player.try_send(&command).unwrap();
     }
     assert_eq!(&player.sent[..], b"LIST\r\nRETR 1\r\nDELE 9\r\nUIDL\r\nQUIT\r\n");
-    assert_eq!((player.client.outstanding(), player.client.state()), (5, State::Closing));
+    assert_eq!((player.client.outstanding(), player.client.state()), (5, ClientState::Closing));
     player
         .feed(b"-ERR no\r\n+OK\r\n+OK\r\n-ERR x\r\n.\r\n-ERR what\r\n+OK\r\n.\r\n-ERR some not removed\r\n");
     assert_eq!(
@@ -37,10 +37,10 @@ fn replies_are_paired_in_order() {
 /// 2449-6.63: without PIPELINING, or without the wish for it, one command at a time.
 #[test]
 fn without_pipelining_one_command_is_in_flight() {
-    let mut unannounced = Player::greeted(Config::default());
+    let mut unannounced = Player::greeted(ClientConfig::default());
     unannounced.exchange(&user(), b"+OK\r\n");
     unannounced.exchange(&pass(), b"+OK\r\n");
-    let unwanted = Player::ready(Config::default().with_pipelining(false));
+    let unwanted = Player::ready(ClientConfig::default().with_pipelining(false));
     for mut player in [unannounced, unwanted] {
         player.try_send(&retr(1)).unwrap();
         assert_eq!(player.try_send(&retr(2)), Err(SendError::Window));
@@ -54,7 +54,7 @@ fn without_pipelining_one_command_is_in_flight() {
 /// 2449-5.09: some servers announce PIPELINING only after the login.
 #[test]
 fn the_window_opens_with_the_capability() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&pass(), b"+OK\r\n");
     player.exchange(&Command::Capa, b"+OK\r\npipelining\r\n.\r\n");
@@ -69,7 +69,7 @@ fn the_window_opens_with_the_capability() {
 /// 2449-6.64: nothing goes behind a command that decides on the state, nor before it.
 #[test]
 fn nothing_is_pipelined_before_the_login() {
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Capa, b"+OK\r\nPIPELINING\r\n.\r\n");
     player.try_send(&user()).unwrap();
     for command in [pass(), Command::Capa, Command::Quit, user()] {
@@ -84,7 +84,7 @@ fn nothing_is_pipelined_before_the_login() {
 /// 2449-6.62: neither the commands nor their octets in flight grow beyond the window.
 #[test]
 fn the_window_is_bounded_in_commands_and_octets() {
-    let config = Config::default().with_max_in_flight(3);
+    let config = ClientConfig::default().with_max_in_flight(3);
     let mut player = Player::ready(config);
     for _ in 0..3 {
         player.try_send(&Command::Noop).unwrap();
@@ -93,7 +93,8 @@ fn the_window_is_bounded_in_commands_and_octets() {
     player.feed(b"+OK\r\n");
     player.try_send(&Command::Noop).unwrap();
 
-    let mut player = Player::ready(Config::default().with_max_in_flight(1000).with_max_octets_in_flight(20));
+    let mut player =
+        Player::ready(ClientConfig::default().with_max_in_flight(1000).with_max_octets_in_flight(20));
     let mut sent = 0;
     for _ in 0..10 {
         sent += usize::from(player.try_send(&retr(1)).is_ok());
@@ -105,25 +106,26 @@ fn the_window_is_bounded_in_commands_and_octets() {
     assert_eq!(player.try_send(&retr(1)), Err(SendError::Window));
     assert_eq!(player.client.outstanding(), 3);
 
-    let mut player = Player::ready(Config::default().with_max_in_flight(0).with_max_octets_in_flight(0));
+    let mut player =
+        Player::ready(ClientConfig::default().with_max_in_flight(0).with_max_octets_in_flight(0));
     player.try_send(&Command::Noop).unwrap();
     assert_eq!(player.try_send(&Command::Noop), Err(SendError::Window));
 }
 
 #[test]
 fn nothing_follows_quit() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.try_send(&retr(1)).unwrap();
     player.try_send(&Command::Quit).unwrap();
     for command in [Command::Noop, Command::Quit, user(), Command::Stls] {
-        assert_eq!(player.try_send(&command), Err(SendError::State(State::Closing)));
+        assert_eq!(player.try_send(&command), Err(SendError::State(ClientState::Closing)));
     }
 }
 
 /// A hundred thousand commands through the default window.
 #[test]
 fn a_long_run_keeps_the_window() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     let (mut asked, mut answered) = (0, 0);
     while answered < 100_000 {
         while asked < 100_000 && player.client.can_send(Command::Noop).is_ok() {

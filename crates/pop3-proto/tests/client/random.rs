@@ -1,6 +1,6 @@
 //! Octets of any kind: no panic, always progress, the same at every split.
 
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, Command, MechanismName, ReplyShape};
 use proptest::prelude::*;
 
@@ -42,10 +42,10 @@ fn octets(fragments: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(fragment, 0..fragments).prop_map(|fragments| fragments.concat())
 }
 
-fn config() -> impl Strategy<Value = Config> {
+fn config() -> impl Strategy<Value = ClientConfig> {
     (any::<bool>(), 1_usize..40, 1_usize..6, prop::option::of(0_u64..20)).prop_map(
         |(strict, line, entries, body)| {
-            Config::default()
+            ClientConfig::default()
                 .with_strict(strict)
                 .with_max_reply_line(line + 4)
                 .with_max_list_line(line)

@@ -1,6 +1,6 @@
 //! First lines of replies: what they say and what they don't.
 
-use pop3_proto::client::{Config, Event, State};
+use pop3_proto::client::{ClientConfig, ClientEvent, ClientState};
 use pop3_proto::{Command, Input, ResponseCode};
 
 use crate::support::{Player, number, pass, play_split, retr, strict, turn, user};
@@ -58,10 +58,10 @@ fn response_codes_come_with_the_reply() {
     player.exchange(&user(), b"+OK\r\n");
     player.try_send(&pass()).unwrap();
     let mut input = Input::new(b"-ERR [IN-USE] busy\r\n");
-    let Ok(Event::Reply { reply, .. }) = player.client.poll(player.now, &mut input) else { panic!() };
+    let Ok(ClientEvent::Reply { reply, .. }) = player.client.poll(player.now, &mut input) else { panic!() };
     assert_eq!((reply.code, reply.message), (Some(ResponseCode::InUse), &b"busy"[..]));
     assert!(reply.code.unwrap().is_temporary());
-    assert_eq!(player.client.state(), State::Authorization);
+    assert_eq!(player.client.state(), ClientState::Authorization);
 }
 
 /// 1939-5.43, 1939-5.30, TOL-13: what the first line says of sizes does not matter.
@@ -77,7 +77,7 @@ fn announced_sizes_are_hints() {
 /// 1939-3.03, 1939-3.02: one space between words, none at the end.
 #[test]
 fn commands_are_written_plainly() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     let top = Command::Top { message: number(1), lines: 10 };
     for command in [retr(1), Command::List(None), Command::List(Some(number(2))), top, Command::Stat] {
         player.try_send(&command).unwrap();

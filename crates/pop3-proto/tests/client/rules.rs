@@ -1,6 +1,6 @@
 //! The rules alone: every command in every state, and every signal out of place.
 
-use pop3_proto::client::{Action, Misuse, Session, Signal, State};
+use pop3_proto::client::{ClientAction, ClientMisuse, ClientSession, ClientState, Signal};
 use pop3_proto::{Channel, Keyword, Status};
 
 const ALL: [Keyword; 16] = [
@@ -22,8 +22,8 @@ const ALL: [Keyword; 16] = [
     Keyword::Extension,
 ];
 
-fn session(channel: Channel, signals: &[Signal]) -> Session {
-    let mut session = Session::new(channel);
+fn session(channel: Channel, signals: &[Signal]) -> ClientSession {
+    let mut session = ClientSession::new(channel);
     for &signal in signals {
         let _ = session.step(signal).unwrap();
     }
@@ -36,7 +36,7 @@ fn exchange(keyword: Keyword, status: Status) -> [Signal; 2] {
     [Signal::Send(keyword), Signal::Reply(keyword, status)]
 }
 
-fn logged_in(channel: Channel) -> Session {
+fn logged_in(channel: Channel) -> ClientSession {
     let [user, named] = exchange(Keyword::User, Status::Positive);
     let [pass, done] = exchange(Keyword::Pass, Status::Positive);
     session(channel, &[GREETED, user, named, pass, done])
@@ -81,17 +81,17 @@ fn commands_by_state() {
 /// Why a command is refused.
 #[test]
 fn refusals_have_reasons() {
-    let refusal = |mut session: Session, keyword| session.step(Signal::Send(keyword)).unwrap_err();
+    let refusal = |mut session: ClientSession, keyword| session.step(Signal::Send(keyword)).unwrap_err();
     let plain = session(Channel::Plaintext, &[GREETED]);
     let waiting = session(Channel::Tls, &[GREETED, Signal::Send(Keyword::User)]);
-    assert_eq!(refusal(plain, Keyword::Pass), Misuse::Plaintext);
-    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Pass), Misuse::Unnamed);
-    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Stls), Misuse::AlreadyTls);
-    assert_eq!(refusal(waiting, Keyword::Pass), Misuse::Awaiting(Keyword::User));
-    assert_eq!(refusal(plain, Keyword::Stat), Misuse::State(State::Authorization));
+    assert_eq!(refusal(plain, Keyword::Pass), ClientMisuse::Plaintext);
+    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Pass), ClientMisuse::Unnamed);
+    assert_eq!(refusal(session(Channel::Tls, &[GREETED]), Keyword::Stls), ClientMisuse::AlreadyTls);
+    assert_eq!(refusal(waiting, Keyword::Pass), ClientMisuse::Awaiting(Keyword::User));
+    assert_eq!(refusal(plain, Keyword::Stat), ClientMisuse::State(ClientState::Authorization));
     assert_eq!(
         refusal(logged_in(Channel::TrustedPlaintext), Keyword::Stls),
-        Misuse::State(State::Transaction)
+        ClientMisuse::State(ClientState::Transaction)
     );
 }
 
@@ -99,14 +99,14 @@ fn refusals_have_reasons() {
 #[test]
 fn replies_decide() {
     for (keyword, status, action, state) in [
-        (Keyword::User, Status::Positive, Action::Continue, State::Authorization),
-        (Keyword::Apop, Status::Positive, Action::Continue, State::Transaction),
-        (Keyword::Apop, Status::Negative, Action::Continue, State::Authorization),
-        (Keyword::Stls, Status::Positive, Action::StartTls, State::Handshake),
-        (Keyword::Stls, Status::Negative, Action::Continue, State::Authorization),
-        (Keyword::Capa, Status::Negative, Action::Continue, State::Authorization),
-        (Keyword::Quit, Status::Positive, Action::Close, State::Closed),
-        (Keyword::Quit, Status::Negative, Action::Close, State::Closed),
+        (Keyword::User, Status::Positive, ClientAction::Continue, ClientState::Authorization),
+        (Keyword::Apop, Status::Positive, ClientAction::Continue, ClientState::Transaction),
+        (Keyword::Apop, Status::Negative, ClientAction::Continue, ClientState::Authorization),
+        (Keyword::Stls, Status::Positive, ClientAction::StartTls, ClientState::Handshake),
+        (Keyword::Stls, Status::Negative, ClientAction::Continue, ClientState::Authorization),
+        (Keyword::Capa, Status::Negative, ClientAction::Continue, ClientState::Authorization),
+        (Keyword::Quit, Status::Positive, ClientAction::Close, ClientState::Closed),
+        (Keyword::Quit, Status::Negative, ClientAction::Close, ClientState::Closed),
     ] {
         let mut session = session(Channel::TrustedPlaintext, &[GREETED, Signal::Send(keyword)]);
         assert_eq!(session.step(Signal::Reply(keyword, status)), Ok(action));
@@ -128,12 +128,12 @@ fn signals_out_of_place_change_nothing() {
         for keyword in [Keyword::User, Keyword::Pass, Keyword::Apop, Keyword::Stls, Keyword::Quit] {
             signals.push(Signal::Reply(keyword, Status::Positive));
         }
-        if session.state() != State::Greeting {
+        if session.state() != ClientState::Greeting {
             signals.push(GREETED);
         }
         for signal in signals {
             let mut tried = session;
-            assert_eq!(tried.step(signal), Err(Misuse::State(session.state())), "{signal:?}");
+            assert_eq!(tried.step(signal), Err(ClientMisuse::State(session.state())), "{signal:?}");
             assert_eq!(tried, session);
         }
     }

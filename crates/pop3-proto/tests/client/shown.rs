@@ -4,7 +4,7 @@
 use core::fmt::Debug;
 
 use bytes::BytesMut;
-use pop3_proto::client::{Challenge, Config, Connection, Event, Excerpt};
+use pop3_proto::client::{Challenge, ClientConfig, ClientConnection, ClientEvent, Excerpt};
 use pop3_proto::{
     Capabilities, Channel, Command, Extension, Input, Instant, Reply, ReplyShape, ResponseCode, Xclient,
 };
@@ -26,7 +26,7 @@ fn check(value: &dyn Debug) {
 
 /// What is told when the server answers so.
 fn events(command: &Command<'_>, reply: &[u8]) -> usize {
-    let mut client = Connection::new(Config::default(), Channel::Tls, Instant::EPOCH);
+    let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
     let mut out = BytesMut::new();
     let mut harmful = 0;
     let greeting = [b"+OK <1.2@", HARM, b"> ", HARM, b"\r\n"].concat();
@@ -43,7 +43,7 @@ fn events(command: &Command<'_>, reply: &[u8]) -> usize {
         while !input.rest().is_empty() {
             let event = client.poll(Instant::EPOCH, &mut input).unwrap();
             if event.reply().is_some_and(|reply| !reply.text.is_empty())
-                || matches!(event, Event::Entry { .. } | Event::Line(_) | Event::Data(_))
+                || matches!(event, ClientEvent::Entry { .. } | ClientEvent::Line(_) | ClientEvent::Data(_))
             {
                 harmful += 1;
                 check(&event);
@@ -96,7 +96,7 @@ fn values_show_octets_escaped() {
 /// The fault of a line is shown with the line.
 #[test]
 fn errors_show_octets_escaped() {
-    let mut player = Player::ready(Config::default());
+    let mut player = Player::ready(ClientConfig::default());
     player.client.send(Command::Noop, player.now, &mut player.sent).unwrap();
     let line = [HARM, b"\r\n"].concat();
     let mut input = Input::new(&line);

@@ -1,6 +1,6 @@
 //! What is told does not depend on how the octets are cut.
 
-use pop3_proto::client::Config;
+use pop3_proto::client::ClientConfig;
 use pop3_proto::{Command, ReplyShape};
 
 use crate::support::{extension, number, pass, play_split, retr, strict, turn, user};
@@ -93,7 +93,7 @@ fn quirks_come_once_at_every_split() {
         turn(&[Command::Stat], b"+ok 2  -1\n"),
         turn(&[Command::Quit], b"+OK bye"),
     ];
-    let told = play_split(&Config::default(), &turns);
+    let told = play_split(&ClientConfig::default(), &turns);
     let warnings: Vec<_> = told.iter().filter_map(|line| line.strip_prefix("warning ")).collect();
     assert_eq!(
         warnings,

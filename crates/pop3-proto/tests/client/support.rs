@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use pop3_proto::apop::Digest;
-use pop3_proto::client::{Challenge, Config, Connection, Error, Event};
+use pop3_proto::client::{Challenge, ClientConfig, ClientConnection, ClientEvent, ProtocolError};
 use pop3_proto::{
     Capabilities, Channel, Command, Extension, Input, Instant, MessageNumber, Name, Password, ReplyShape,
 };
@@ -30,7 +30,7 @@ pub(crate) fn turn<'a>(commands: &[Command<'a>], replies: &'a [u8]) -> Turn<'a> 
 
 /// A client with its buffers and a log of what it told.
 pub(crate) struct Player {
-    pub(crate) client: Connection,
+    pub(crate) client: ClientConnection,
     pub(crate) sent: BytesMut,
     pub(crate) log: Vec<String>,
     pub(crate) now: Instant,
@@ -41,8 +41,8 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    pub(crate) fn new(config: Config, channel: Channel) -> Self {
-        let client = Connection::new(config, channel, Instant::EPOCH);
+    pub(crate) fn new(config: ClientConfig, channel: Channel) -> Self {
+        let client = ClientConnection::new(config, channel, Instant::EPOCH);
         Self {
             client,
             sent: BytesMut::new(),
@@ -55,7 +55,7 @@ impl Player {
     }
 
     /// A client on TLS behind the greeting.
-    pub(crate) fn greeted(config: Config) -> Self {
+    pub(crate) fn greeted(config: ClientConfig) -> Self {
         let mut player = Self::new(config, Channel::Tls);
         player.feed(b"+OK ready\r\n");
         player.log.clear();
@@ -63,7 +63,7 @@ impl Player {
     }
 
     /// A client behind the login, PIPELINING announced.
-    pub(crate) fn ready(config: Config) -> Self {
+    pub(crate) fn ready(config: ClientConfig) -> Self {
         let mut player = Self::greeted(config);
         player.exchange(&Command::Capa, b"+OK\r\nPIPELINING\r\nUIDL\r\n.\r\n");
         player.exchange(&user(), b"+OK\r\n");
@@ -112,30 +112,34 @@ impl Player {
     }
 
     /// An event ends a reply exactly when one reply less is owed; greetings and challenges are owed to no command.
-    fn check_end(&self, event: &Event<'_>, owed: usize) {
+    fn check_end(&self, event: &ClientEvent<'_>, owed: usize) {
         let answered = owed - self.client.outstanding();
         match event {
-            Event::Reply { .. } | Event::End { .. } => {
+            ClientEvent::Reply { .. } | ClientEvent::End { .. } => {
                 assert_eq!(answered, usize::from(event.ends_reply()), "{event:?}");
             }
             // It is told again.
-            Event::StartTls { .. } => assert!(answered <= 1 && event.ends_reply()),
-            Event::Greeting { .. } | Event::Challenge { .. } | Event::Closed => {
+            ClientEvent::StartTls { .. } => assert!(answered <= 1 && event.ends_reply()),
+            ClientEvent::Greeting { .. } | ClientEvent::Challenge { .. } | ClientEvent::Closed => {
                 assert!(answered == 0 && event.ends_reply(), "{event:?}");
             }
-            Event::Read | Event::Entry { .. } | Event::Line(_) | Event::Data(_) | _ => {
+            ClientEvent::Read
+            | ClientEvent::Entry { .. }
+            | ClientEvent::Line(_)
+            | ClientEvent::Data(_)
+            | _ => {
                 assert!(answered == 0 && !event.ends_reply(), "{event:?}");
             }
         }
     }
 
-    fn note(&mut self, result: &Result<Event<'_>, Error>) -> bool {
-        if let Ok(Event::Data(data)) = result {
+    fn note(&mut self, result: &Result<ClientEvent<'_>, ProtocolError>) -> bool {
+        if let Ok(ClientEvent::Data(data)) = result {
             assert!(!data.is_empty());
             self.data.get_or_insert_default().extend_from_slice(data);
             return true;
         }
-        if matches!(result, Ok(Event::Read)) {
+        if matches!(result, Ok(ClientEvent::Read)) {
             return false;
         }
         self.flush();
@@ -143,25 +147,25 @@ impl Player {
             self.log.extend(event.quirks().iter().map(|quirk| format!("warning {quirk:?}")));
         }
         let (line, goes_on) = match result {
-            Ok(Event::Read | Event::Data(_)) => return true,
-            Ok(Event::Greeting { reply, .. }) => {
+            Ok(ClientEvent::Read | ClientEvent::Data(_)) => return true,
+            Ok(ClientEvent::Greeting { reply, .. }) => {
                 (format!("greeting {:?} {}", reply.status, reply.text.escape_ascii()), true)
             }
-            Ok(Event::Reply { keyword, reply, entry, follows, .. }) => {
+            Ok(ClientEvent::Reply { keyword, reply, entry, follows, .. }) => {
                 let text = reply.text.escape_ascii();
                 let entry = entry.map(|entry| format!(" {entry:?}")).unwrap_or_default();
                 let follows = if *follows == ReplyShape::Line { "" } else { " …" };
                 (format!("{keyword:?} {:?} {text}{entry}{follows}", reply.status), true)
             }
-            Ok(Event::Challenge { challenge: Challenge::Octets(text), .. }) => {
+            Ok(ClientEvent::Challenge { challenge: Challenge::Octets(text), .. }) => {
                 (format!("challenge {}", text.expose().escape_ascii()), true)
             }
-            Ok(Event::Challenge { challenge, .. }) => (format!("challenge {challenge:?}"), true),
-            Ok(Event::Entry { entry, .. }) => (format!("{entry:?}"), true),
-            Ok(Event::Line(line)) => (format!("line {}", line.escape_ascii()), true),
-            Ok(Event::End { keyword, .. }) => (format!("end {keyword:?}"), true),
-            Ok(Event::StartTls { .. }) => ("start tls".to_owned(), false),
-            Ok(Event::Closed) => ("closed".to_owned(), false),
+            Ok(ClientEvent::Challenge { challenge, .. }) => (format!("challenge {challenge:?}"), true),
+            Ok(ClientEvent::Entry { entry, .. }) => (format!("{entry:?}"), true),
+            Ok(ClientEvent::Line(line)) => (format!("line {}", line.escape_ascii()), true),
+            Ok(ClientEvent::End { keyword, .. }) => (format!("end {keyword:?}"), true),
+            Ok(ClientEvent::StartTls { .. }) => ("start tls".to_owned(), false),
+            Ok(ClientEvent::Closed) => ("closed".to_owned(), false),
             Ok(other) => panic!("{other:?}: no test knows it"),
             // What the server said depends on how it was cut, and is a matter of other tests.
             Err(error) => {
@@ -205,7 +209,7 @@ impl Player {
 }
 
 /// Plays the turns; the connection ends behind the last one. A command that can't be sent is noted.
-pub(crate) fn play(config: &Config, turns: &[Turn<'_>], cut: &Cut) -> Vec<String> {
+pub(crate) fn play(config: &ClientConfig, turns: &[Turn<'_>], cut: &Cut) -> Vec<String> {
     let mut player = Player::new(config.clone(), Channel::Tls);
     let mut offset = 0;
     for (index, turn) in turns.iter().enumerate() {
@@ -240,7 +244,7 @@ pub(crate) fn play(config: &Config, turns: &[Turn<'_>], cut: &Cut) -> Vec<String
 }
 
 /// What the client tells, the same at every split.
-pub(crate) fn play_split(config: &Config, turns: &[Turn<'_>]) -> Vec<String> {
+pub(crate) fn play_split(config: &ClientConfig, turns: &[Turn<'_>]) -> Vec<String> {
     let whole = play(config, turns, &Cut::Whole);
     let octets: usize = turns.iter().map(|turn| turn.replies.len()).sum();
     for at in 0..=octets {
@@ -252,8 +256,8 @@ pub(crate) fn play_split(config: &Config, turns: &[Turn<'_>]) -> Vec<String> {
     whole
 }
 
-pub(crate) fn strict() -> Config {
-    Config::default().with_strict(true)
+pub(crate) fn strict() -> ClientConfig {
+    ClientConfig::default().with_strict(true)
 }
 
 pub(crate) fn user() -> Command<'static> {

@@ -1,6 +1,6 @@
 //! UTF-8 and languages (RFC 6856).
 
-use pop3_proto::client::{Config, SendError, State};
+use pop3_proto::client::{ClientConfig, ClientState, SendError};
 use pop3_proto::{Channel, Command, LanguageRange, Name, Password};
 
 use crate::support::{Player, pass, strict, user};
@@ -17,26 +17,26 @@ fn utf8_pass() -> Command<'static> {
 #[test]
 fn names_and_passwords_are_ascii_unless_the_server_takes_more() {
     for list in [&b"-ERR\r\n"[..], b"+OK\r\nUTF8\r\n.\r\n"] {
-        let mut player = Player::greeted(Config::default());
+        let mut player = Player::greeted(ClientConfig::default());
         player.exchange(&Command::Capa, list);
         assert_eq!(player.try_send(&utf8_user()), Err(SendError::NotAscii));
         player.exchange(&user(), b"+OK\r\n");
         assert_eq!(player.try_send(&utf8_pass()), Err(SendError::NotAscii));
         player.exchange(&pass(), b"+OK\r\n");
     }
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Capa, b"+OK\r\nUTF8 USER\r\n.\r\n");
     player.exchange(&utf8_user(), b"+OK\r\n");
     let latin1 = Password::parse(b"t\xe4nstaaf").unwrap();
     assert_eq!(player.try_send(&Command::Pass(latin1)), Err(SendError::NotUtf8));
     player.exchange(&utf8_pass(), b"+OK\r\n");
-    assert_eq!(player.client.state(), State::Transaction);
+    assert_eq!(player.client.state(), ClientState::Transaction);
 }
 
 // 6856-2.02, 6856-2.22, 6856-2.23: before the login, behind STLS, and a refusal is no harm.
 #[test]
 fn utf8_comes_before_the_login_and_behind_stls() {
-    let mut player = Player::new(Config::default(), Channel::TrustedPlaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::TrustedPlaintext);
     player.feed(b"+OK\r\n");
     player.try_send(&Command::Utf8).unwrap();
     assert_eq!(player.try_send(&user()), Err(SendError::Window), "its reply decides");
@@ -44,21 +44,21 @@ fn utf8_comes_before_the_login_and_behind_stls() {
     assert_eq!(player.try_send(&Command::Stls), Err(SendError::AfterUtf8));
     player.exchange(&user(), b"+OK\r\n");
     player.exchange(&pass(), b"+OK\r\n");
-    assert_eq!(player.try_send(&Command::Utf8), Err(SendError::State(State::Transaction)));
+    assert_eq!(player.try_send(&Command::Utf8), Err(SendError::State(ClientState::Transaction)));
 
-    let mut player = Player::new(Config::default(), Channel::Plaintext);
+    let mut player = Player::new(ClientConfig::default(), Channel::Plaintext);
     player.feed(b"+OK\r\n");
     player.exchange(&Command::Stls, b"+OK\r\n");
     player.client.tls_established(player.now).unwrap();
     player.exchange(&Command::Utf8, b"+OK\r\n");
-    assert_eq!(player.client.state(), State::Authorization);
+    assert_eq!(player.client.state(), ClientState::Authorization);
 }
 
 // 6856-3.07
 #[test]
 fn languages_are_chosen_and_listed() {
     let lang = Command::Lang(Some(LanguageRange::parse(b"es").unwrap()));
-    for mut player in [Player::greeted(Config::default()), Player::ready(Config::default())] {
+    for mut player in [Player::greeted(ClientConfig::default()), Player::ready(ClientConfig::default())] {
         player.exchange(&lang, b"+OK es Idioma cambiado\r\n");
         player.exchange(&lang, b"+OK\r\n");
         player.exchange(&lang, b"-ERR no\r\n");
@@ -81,7 +81,7 @@ fn languages_are_chosen_and_listed() {
     let mut player = Player::greeted(strict());
     player.exchange(&lang, b"+OK\r\n");
     assert_eq!(player.told(), ["error Quirk(UnnamedLanguage)"]);
-    let mut player = Player::greeted(Config::default());
+    let mut player = Player::greeted(ClientConfig::default());
     player.exchange(&Command::Lang(None), b"+OK\r\n* any\r\n.\r\n");
     assert_eq!(player.told().last().unwrap(), "error Entry");
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::Unusable;
-use crate::saslprep::{Kind, prepare};
+use crate::saslprep::{StringKind, prepare};
 use crate::text::{MAX_NAME, MAX_PASSWORD, is_anonymous_message, is_token, prepared};
 use crate::{Mechanism, Secret};
 
@@ -153,7 +153,7 @@ impl Credentials {
     }
 
     pub(super) fn prepared_name(&self) -> Result<String, Unusable> {
-        let name = prepare(self.typed_name()?, Kind::Query).map_err(|_| Unusable::Name)?;
+        let name = prepare(self.typed_name()?, StringKind::Query).map_err(|_| Unusable::Name)?;
         if name.len() > MAX_NAME { Err(Unusable::Name) } else { Ok(name.into_owned()) }
     }
 
@@ -173,7 +173,7 @@ impl Credentials {
     }
 
     pub(super) fn prepared_password(&self) -> Result<Secret, Unusable> {
-        prepared(self.typed_password()?, Kind::Stored).ok_or(Unusable::Password)
+        prepared(self.typed_password()?, StringKind::Stored).ok_or(Unusable::Password)
     }
 
     pub(super) fn endpoint(&self) -> Result<Option<(&str, u16)>, Unusable> {

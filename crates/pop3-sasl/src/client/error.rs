@@ -39,7 +39,7 @@ pub enum Unusable {
 /// server has already announced a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ExchangeError {
     /// A challenge is not as the mechanism wants it.
     Malformed(&'static str),
     /// A challenge that the mechanism does not have at this place.
@@ -48,7 +48,7 @@ pub enum Error {
     TooLong,
     /// The nonce is not ours with something added: the answer to another exchange (RFC 5802 section 5.1).
     Nonce,
-    /// The number of iterations is out of the range that [`Setup`](super::Setup) allows.
+    /// The number of iterations is out of the range that [`ClientSetup`](super::ClientSetup) allows.
     Iterations,
     /// The server's signature is wrong: it does not know the user's keys, or somebody has changed a message.
     WrongSignature,
@@ -150,7 +150,7 @@ impl fmt::Display for Unusable {
 
 impl core::error::Error for Unusable {}
 
-impl fmt::Display for Error {
+impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed(flaw) => return write!(f, "malformed challenge: {flaw}"),
@@ -167,4 +167,4 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for ExchangeError {}

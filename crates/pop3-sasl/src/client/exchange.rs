@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::scram::{Proved, Started};
-use super::{Credentials, Error, Setup, Unusable};
-use crate::saslprep::Kind;
+use super::{ClientSetup, Credentials, ExchangeError, Unusable};
+use crate::saslprep::StringKind;
 use crate::{Mechanism, Secret, cram_md5, text};
 
 /// One exchange on the client, from the first message to the verdict of the server (RFC 4422 section 3). See the
@@ -20,7 +20,7 @@ use crate::{Mechanism, Secret, cram_md5, text};
 ///
 /// The exchange does not check whether the connection may carry a secret: see [`Policy`](super::Policy).
 #[derive(Debug)]
-pub struct Exchange {
+pub struct ClientExchange {
     mechanism: Mechanism,
     /// The first message of a mechanism where the client speaks first, until it is sent.
     first: Option<Secret>,
@@ -52,14 +52,18 @@ enum State {
 /// The most octets of a challenge.
 const MAX_CHALLENGE: usize = 8192;
 
-impl Exchange {
+impl ClientExchange {
     /// Makes the first message. For SCRAM the password is prepared here; what takes time is done when the
     /// salt comes, see [`respond`](Self::respond).
     ///
     /// # Errors
     /// Fails if the credentials or the connection do not suit the mechanism, or if it is not
     /// [available](Mechanism::is_available).
-    pub fn new(mechanism: Mechanism, credentials: &Credentials, setup: &Setup) -> Result<Self, Unusable> {
+    pub fn new(
+        mechanism: Mechanism,
+        credentials: &Credentials,
+        setup: &ClientSetup,
+    ) -> Result<Self, Unusable> {
         credentials.suit(mechanism)?;
         let (first, state) = match mechanism {
             Mechanism::Plain => (Some(plain(credentials)?), State::Sent),
@@ -71,7 +75,8 @@ impl Exchange {
                 let name = credentials.typed_name()?.to_string();
                 let typed = credentials.typed_password()?;
                 // By draft-ietf-sasl-crammd5; a password that can't be prepared goes as it is.
-                let password = text::prepared(typed, Kind::Stored).unwrap_or_else(|| Secret::from(typed));
+                let password =
+                    text::prepared(typed, StringKind::Stored).unwrap_or_else(|| Secret::from(typed));
                 (None, State::CramMd5 { name, password })
             }
             Mechanism::OAuthBearer => (Some(oauthbearer(credentials)?), State::Token),
@@ -121,14 +126,14 @@ impl Exchange {
     ///
     /// # Errors
     /// Fails if the server does not follow the mechanism, or does not prove what it must. The exchange is then over.
-    pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, Error> {
+    pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, ExchangeError> {
         let state = mem::replace(&mut self.state, State::Over);
         if challenge.len() > MAX_CHALLENGE {
-            return Err(Error::TooLong);
+            return Err(ExchangeError::TooLong);
         }
         if let Some(first) = self.first.take() {
             if !challenge.is_empty() {
-                return Err(Error::Malformed("the first challenge is not empty"));
+                return Err(ExchangeError::Malformed("the first challenge is not empty"));
             }
             self.state = state;
             return Ok(first);
@@ -152,10 +157,10 @@ impl Exchange {
             }
             State::TokenRefused(details) => {
                 self.state = State::TokenRefused(details);
-                return Err(Error::Unexpected);
+                return Err(ExchangeError::Unexpected);
             }
-            State::Sent => return Err(Error::Unexpected),
-            State::Over => return Err(Error::Over),
+            State::Sent => return Err(ExchangeError::Unexpected),
+            State::Over => return Err(ExchangeError::Over),
         };
         self.state = state;
         Ok(response)
@@ -166,18 +171,18 @@ impl Exchange {
     /// # Errors
     /// Fails if the server has not proved that it knows the keys of the user, or cannot have seen the credentials.
     /// Close the connection.
-    pub const fn finish(&self) -> Result<(), Error> {
+    pub const fn finish(&self) -> Result<(), ExchangeError> {
         if self.first.is_some() {
-            return Err(Error::Premature);
+            return Err(ExchangeError::Premature);
         }
         match self.state {
             State::Sent | State::Token => Ok(()),
-            State::ScramFirst(_) | State::ScramFinal(_) => Err(Error::NotVerified),
+            State::ScramFirst(_) | State::ScramFinal(_) => Err(ExchangeError::NotVerified),
             State::LoginName { .. }
             | State::LoginPassword { .. }
             | State::CramMd5 { .. }
-            | State::TokenRefused(_) => Err(Error::Premature),
-            State::Over => Err(Error::Over),
+            | State::TokenRefused(_) => Err(ExchangeError::Premature),
+            State::Over => Err(ExchangeError::Over),
         }
     }
 
@@ -216,10 +221,10 @@ fn xoauth2(credentials: &Credentials) -> Result<Secret, Unusable> {
 }
 
 /// The name, a space, and the digest in hexadecimal (RFC 2195 section 2).
-fn named_digest(name: &str, password: &Secret, challenge: &[u8]) -> Result<Secret, Error> {
+fn named_digest(name: &str, password: &Secret, challenge: &[u8]) -> Result<Secret, ExchangeError> {
     let digits = |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
     // Without the feature `md5` an exchange does not get so far.
-    let digest = cram_md5::digest(password.expose(), challenge).ok_or(Error::Unexpected)?;
+    let digest = cram_md5::digest(password.expose(), challenge).ok_or(ExchangeError::Unexpected)?;
     let digest: String = digest.expose().iter().flat_map(digits).flatten().collect();
     Ok(Secret::join(&[name.as_bytes(), b" ", digest.as_bytes()]))
 }

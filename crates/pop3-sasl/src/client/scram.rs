@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::{Credentials, Denial, Error, Setup, Unusable};
+use super::{ClientSetup, Credentials, Denial, ExchangeError, Unusable};
 use crate::scram::message::{self, ServerFinal, ServerFirst};
 use crate::scram::{Hash, client_and_server_key};
 use crate::{Mechanism, Secret, text};
@@ -31,7 +31,7 @@ impl Started {
         mechanism: Mechanism,
         hash: Hash,
         credentials: &Credentials,
-        setup: &Setup,
+        setup: &ClientSetup,
     ) -> Result<(Self, Secret), Unusable> {
         let kind = setup.bindings.preferred();
         let (flag, octets) = match (mechanism.needs_channel_binding(), kind) {
@@ -59,18 +59,19 @@ impl Started {
         Ok((started, first))
     }
 
-    pub(super) fn prove(self, challenge: &[u8]) -> Result<(Proved, Secret), Error> {
-        let server_first = core::str::from_utf8(challenge).map_err(|_| Error::Malformed("not UTF-8"))?;
+    pub(super) fn prove(self, challenge: &[u8]) -> Result<(Proved, Secret), ExchangeError> {
+        let server_first =
+            core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("not UTF-8"))?;
         if let Some(error) = server_first.strip_prefix("e=") {
             return Err(denied(error));
         }
-        let first = ServerFirst::parse(server_first).map_err(Error::Malformed)?;
-        let added = first.nonce.strip_prefix(self.nonce.as_str()).ok_or(Error::Nonce)?;
+        let first = ServerFirst::parse(server_first).map_err(ExchangeError::Malformed)?;
+        let added = first.nonce.strip_prefix(self.nonce.as_str()).ok_or(ExchangeError::Nonce)?;
         if !text::is_nonce(added) {
-            return Err(Error::Nonce);
+            return Err(ExchangeError::Nonce);
         }
         let iterations = first.iterations.filter(|count| self.iterations.contains(count));
-        let iterations = iterations.ok_or(Error::Iterations)?;
+        let iterations = iterations.ok_or(ExchangeError::Iterations)?;
         let (client_key, server_key) =
             client_and_server_key(self.hash, self.password.expose(), first.salt.expose(), iterations);
         let head = [b"c=", self.binding.expose().as_slice(), b",r=", first.nonce.as_bytes()];
@@ -87,16 +88,16 @@ impl Started {
 
 impl Proved {
     /// Whether the server has proved that it knows the keys.
-    pub(super) fn verify(&self, challenge: &[u8]) -> Result<(), Error> {
-        let message = core::str::from_utf8(challenge).map_err(|_| Error::Malformed("not UTF-8"))?;
-        match ServerFinal::parse(message).map_err(Error::Malformed)? {
+    pub(super) fn verify(&self, challenge: &[u8]) -> Result<(), ExchangeError> {
+        let message = core::str::from_utf8(challenge).map_err(|_| ExchangeError::Malformed("not UTF-8"))?;
+        match ServerFinal::parse(message).map_err(ExchangeError::Malformed)? {
             ServerFinal::Error(error) => Err(denied(error)),
             ServerFinal::Signature(signature) if self.signature.same_octets(signature.expose()) => Ok(()),
-            ServerFinal::Signature(_) => Err(Error::WrongSignature),
+            ServerFinal::Signature(_) => Err(ExchangeError::WrongSignature),
         }
     }
 }
 
-fn denied(error: &str) -> Error {
-    Error::Denied(Denial::parse(error.split(',').next().unwrap_or_default()))
+fn denied(error: &str) -> ExchangeError {
+    ExchangeError::Denied(Denial::parse(error.split(',').next().unwrap_or_default()))
 }

@@ -7,14 +7,14 @@ use crate::{ChannelBindings, Nonce};
 
 /// What one exchange has to know.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub struct ClientSetup {
     pub(super) nonce: Nonce,
     pub(super) bindings: ChannelBindings,
     pub(super) plus_offered: bool,
     pub(super) iterations: RangeInclusive<u32>,
 }
 
-impl Setup {
+impl ClientSetup {
     /// The nonce must be new for each exchange.
     #[must_use]
     pub const fn new(nonce: Nonce) -> Self {

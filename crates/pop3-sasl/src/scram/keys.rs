@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::hash::Hash;
 use super::limits::{MAX_ITERATIONS, MAX_SALT, MIN_ITERATIONS, SALT_OCTETS};
-use crate::saslprep::Kind;
+use crate::saslprep::StringKind;
 use crate::text::{decode, encode, prepared};
 use crate::{Secret, text};
 
@@ -229,7 +229,7 @@ fn prepared_password(password: &[u8]) -> Option<Secret> {
     if password.len() > text::MAX_PASSWORD {
         return None;
     }
-    prepared(core::str::from_utf8(password).ok()?, Kind::Stored)
+    prepared(core::str::from_utf8(password).ok()?, StringKind::Stored)
 }
 
 fn check(salt: &[u8], iterations: u32) -> Result<(), KeysError> {

@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::setup::Setup;
-use crate::saslprep::Kind;
+use super::setup::ServerSetup;
+use crate::saslprep::StringKind;
 use crate::{Secret, cram_md5, text};
 
 /// A client's answer to a challenge of CRAM-MD5, to be compared with what the password makes of it.
@@ -41,7 +41,7 @@ impl CramMd5 {
             digest.is_some_and(|digest| digest.same_octets(self.digest.expose()))
         };
         let prepared =
-            core::str::from_utf8(password).ok().and_then(|text| text::prepared(text, Kind::Stored));
+            core::str::from_utf8(password).ok().and_then(|text| text::prepared(text, StringKind::Stored));
         made(password) | prepared.is_some_and(|prepared| made(prepared.expose()))
     }
 
@@ -61,7 +61,7 @@ impl CramMd5 {
 }
 
 /// A challenge that no other exchange has, in the form of a message-id.
-pub(super) fn challenge(setup: &Setup) -> String {
+pub(super) fn challenge(setup: &ServerSetup) -> String {
     let host = setup.hosts.first().map_or("", String::as_str);
     let host = host.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let host: String =

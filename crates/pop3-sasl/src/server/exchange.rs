@@ -6,19 +6,22 @@ use core::mem;
 
 use super::scram::{Challenged, Named};
 use super::token::{self, TokenMessage};
-use super::{Answer, CramMd5, Failure, Identity, Misuse, Question, Setup, Step, TokenRefusal, cram_md5};
+use super::{
+    CramMd5, Decision, ExchangeMisuse, ExchangeStep, Failure, Identity, Question, ServerSetup, TokenRefusal,
+    cram_md5,
+};
 use crate::scram::message::MAX_MESSAGE;
 use crate::{Mechanism, Secret, text};
 
 /// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). See the [crate] for an
 /// example.
 ///
-/// Each call returns the next [`Step`]. A call at the wrong time is a [`Misuse`] and changes nothing. After
-/// [`Step::Done`] or [`Step::Fail`] the exchange is over.
+/// Each call returns the next [`ExchangeStep`]. A call at the wrong time is a [`ExchangeMisuse`] and changes nothing. After
+/// [`ExchangeStep::Done`] or [`ExchangeStep::Fail`] the exchange is over.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct ServerExchange {
     mechanism: Mechanism,
-    setup: Setup,
+    setup: ServerSetup,
     state: State,
 }
 
@@ -60,12 +63,12 @@ enum Asked {
 /// The most octets of a message with a token.
 const MAX_TOKEN_MESSAGE: usize = 12 * 1024;
 
-type Outcome = Result<(State, Step), Failure>;
+type Outcome = Result<(State, ExchangeStep), Failure>;
 
-impl Exchange {
+impl ServerExchange {
     /// Creates an exchange. The caller decides whether the mechanism may be used on this connection.
     #[must_use]
-    pub const fn new(mechanism: Mechanism, setup: Setup) -> Self {
+    pub const fn new(mechanism: Mechanism, setup: ServerSetup) -> Self {
         Self { mechanism, setup, state: State::New }
     }
 
@@ -92,17 +95,17 @@ impl Exchange {
     ///
     /// # Errors
     /// Fails if the exchange has already begun.
-    pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<Step, Misuse> {
+    pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<ExchangeStep, ExchangeMisuse> {
         match self.state {
             State::New => {}
-            State::Client(_) | State::Caller(_) => return Err(Misuse::Begun),
-            State::Over => return Err(Misuse::Over),
+            State::Client(_) | State::Caller(_) => return Err(ExchangeMisuse::Begun),
+            State::Over => return Err(ExchangeMisuse::Over),
         }
         let outcome = match (self.mechanism, initial) {
             (mechanism, _) if !mechanism.is_available() => Err(Failure::NotBuilt),
             (Mechanism::CramMd5, None) => {
                 let challenge = cram_md5::challenge(&self.setup);
-                let step = Step::Challenge(Secret::from(challenge.as_str()));
+                let step = ExchangeStep::Challenge(Secret::from(challenge.as_str()));
                 Ok((State::Client(Awaited::CramMd5 { challenge }), step))
             }
             (Mechanism::CramMd5, Some(_)) => Err(Failure::Malformed("an initial response")),
@@ -117,13 +120,13 @@ impl Exchange {
     ///
     /// # Errors
     /// Fails if it is not the client's turn.
-    pub fn respond(&mut self, response: &[u8]) -> Result<Step, Misuse> {
+    pub fn respond(&mut self, response: &[u8]) -> Result<ExchangeStep, ExchangeMisuse> {
         let awaited = match mem::replace(&mut self.state, State::Over) {
             State::Client(awaited) => awaited,
-            State::Over => return Err(Misuse::Over),
+            State::Over => return Err(ExchangeMisuse::Over),
             state @ (State::New | State::Caller(_)) => {
                 self.state = state;
-                return Err(Misuse::NotTheClient);
+                return Err(ExchangeMisuse::NotTheClient);
             }
         };
         let outcome = match awaited {
@@ -133,9 +136,11 @@ impl Exchange {
             Awaited::LoginPassword { name } => self.password(name, None, response),
             Awaited::CramMd5 { challenge } => self.digest(response, &challenge),
             Awaited::ScramProof(challenged) => challenged.verify(response).map(|(identity, proof)| {
-                (State::Client(Awaited::ScramEnd(identity)), Step::Challenge(proof))
+                (State::Client(Awaited::ScramEnd(identity)), ExchangeStep::Challenge(proof))
             }),
-            Awaited::ScramEnd(identity) if response.is_empty() => Ok((State::Over, Step::Done(identity))),
+            Awaited::ScramEnd(identity) if response.is_empty() => {
+                Ok((State::Over, ExchangeStep::Done(identity)))
+            }
             Awaited::ScramEnd(_) => Err(Failure::Malformed("an answer to our proof that is not empty")),
         };
         Ok(self.conclude(outcome))
@@ -146,11 +151,11 @@ impl Exchange {
     ///
     /// # Errors
     /// Fails if the exchange is over.
-    pub fn cancel(&mut self) -> Result<Step, Misuse> {
+    pub fn cancel(&mut self) -> Result<ExchangeStep, ExchangeMisuse> {
         match mem::replace(&mut self.state, State::Over) {
-            State::Over => Err(Misuse::Over),
-            State::Client(Awaited::TokenEnd) => Ok(Step::Fail(Failure::Refused)),
-            State::New | State::Client(_) | State::Caller(_) => Ok(Step::Fail(Failure::Cancelled)),
+            State::Over => Err(ExchangeMisuse::Over),
+            State::Client(Awaited::TokenEnd) => Ok(ExchangeStep::Fail(Failure::Refused)),
+            State::New | State::Client(_) | State::Caller(_) => Ok(ExchangeStep::Fail(Failure::Cancelled)),
         }
     }
 
@@ -158,43 +163,46 @@ impl Exchange {
     ///
     /// # Errors
     /// Fails if there is no question, or if the answer does not match it.
-    pub fn answer(&mut self, answer: Answer) -> Result<Step, Misuse> {
+    pub fn answer(&mut self, answer: Decision) -> Result<ExchangeStep, ExchangeMisuse> {
         let asked = match mem::replace(&mut self.state, State::Over) {
             State::Caller(asked) => asked,
-            State::Over => return Err(Misuse::Over),
+            State::Over => return Err(ExchangeMisuse::Over),
             state @ (State::New | State::Client(_)) => {
                 self.state = state;
-                return Err(Misuse::NotAsked);
+                return Err(ExchangeMisuse::NotAsked);
             }
         };
         let outcome = match (asked, answer) {
-            (_, Answer::Unavailable) => Err(Failure::Unavailable),
-            (Asked::Verdict(identity) | Asked::Token(identity), Answer::Granted) => {
-                Ok((State::Over, Step::Done(identity)))
+            (_, Decision::Unavailable) => Err(Failure::Unavailable),
+            (Asked::Verdict(identity) | Asked::Token(identity), Decision::Granted) => {
+                Ok((State::Over, ExchangeStep::Done(identity)))
             }
-            (Asked::Verdict(identity) | Asked::Token(identity), Answer::GrantedAs(name)) => {
+            (Asked::Verdict(identity) | Asked::Token(identity), Decision::GrantedAs(name)) => {
                 let identity = Identity { name: Some(name), authorization: None, ..identity };
-                Ok((State::Over, Step::Done(identity)))
+                Ok((State::Over, ExchangeStep::Done(identity)))
             }
-            (Asked::Verdict(_), Answer::Refused) => Err(Failure::Refused),
-            (Asked::Token(_), Answer::Refused) => Ok(self.refuse_token(&self.setup.token_refusal)),
-            (Asked::Token(_), Answer::RefusedToken(refusal)) => Ok(self.refuse_token(&refusal)),
-            (Asked::Keys(named), Answer::Keys(Some(keys))) if keys.hash() != named.hash => {
+            (Asked::Verdict(_), Decision::Refused) => Err(Failure::Refused),
+            (Asked::Token(_), Decision::Refused) => Ok(self.refuse_token(&self.setup.token_refusal)),
+            (Asked::Token(_), Decision::RefusedToken(refusal)) => Ok(self.refuse_token(&refusal)),
+            (Asked::Keys(named), Decision::Keys(Some(keys))) if keys.hash() != named.hash => {
                 self.state = State::Caller(Asked::Keys(named));
-                return Err(Misuse::WrongHash);
+                return Err(ExchangeMisuse::WrongHash);
             }
-            (Asked::Keys(named), Answer::Keys(keys)) => Ok(self.challenge(*named, keys)),
-            (Asked::Keys(named), Answer::Refused) => Ok(self.challenge(*named, None)),
-            (asked, Answer::Granted | Answer::GrantedAs(_) | Answer::RefusedToken(_) | Answer::Keys(_)) => {
+            (Asked::Keys(named), Decision::Keys(keys)) => Ok(self.challenge(*named, keys)),
+            (Asked::Keys(named), Decision::Refused) => Ok(self.challenge(*named, None)),
+            (
+                asked,
+                Decision::Granted | Decision::GrantedAs(_) | Decision::RefusedToken(_) | Decision::Keys(_),
+            ) => {
                 self.state = State::Caller(asked);
-                return Err(Misuse::NotAsked);
+                return Err(ExchangeMisuse::NotAsked);
             }
         };
         Ok(self.conclude(outcome))
     }
 
-    fn conclude(&mut self, outcome: Outcome) -> Step {
-        let (state, step) = outcome.unwrap_or_else(|failure| (State::Over, Step::Fail(failure)));
+    fn conclude(&mut self, outcome: Outcome) -> ExchangeStep {
+        let (state, step) = outcome.unwrap_or_else(|failure| (State::Over, ExchangeStep::Fail(failure)));
         self.state = state;
         step
     }
@@ -270,8 +278,8 @@ impl Exchange {
         Ok(ask(Asked::Token(identity), question))
     }
 
-    fn refuse_token(&self, refusal: &TokenRefusal) -> (State, Step) {
-        (State::Client(Awaited::TokenEnd), Step::Challenge(refusal.to_json(self.mechanism)))
+    fn refuse_token(&self, refusal: &TokenRefusal) -> (State, ExchangeStep) {
+        (State::Client(Awaited::TokenEnd), ExchangeStep::Challenge(refusal.to_json(self.mechanism)))
     }
 
     fn scram(&self, message: &[u8]) -> Outcome {
@@ -282,18 +290,18 @@ impl Exchange {
         Ok(ask(Asked::Keys(Box::new(named)), question))
     }
 
-    fn challenge(&self, named: Named, keys: Option<crate::scram::Keys>) -> (State, Step) {
+    fn challenge(&self, named: Named, keys: Option<crate::scram::Keys>) -> (State, ExchangeStep) {
         let (challenged, challenge) = named.challenge(keys, &self.setup);
-        (State::Client(Awaited::ScramProof(Box::new(challenged))), Step::Challenge(challenge))
+        (State::Client(Awaited::ScramProof(Box::new(challenged))), ExchangeStep::Challenge(challenge))
     }
 }
 
 const BAD_NAME: Failure = Failure::Malformed("a bad name");
 
-fn challenge(text: &str) -> Step {
-    Step::Challenge(Secret::from(text))
+fn challenge(text: &str) -> ExchangeStep {
+    ExchangeStep::Challenge(Secret::from(text))
 }
 
-const fn ask(asked: Asked, question: Question) -> (State, Step) {
-    (State::Caller(asked), Step::Ask(question))
+const fn ask(asked: Asked, question: Question) -> (State, ExchangeStep) {
+    (State::Caller(asked), ExchangeStep::Ask(question))
 }

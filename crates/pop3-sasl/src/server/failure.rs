@@ -29,12 +29,12 @@ pub enum Failure {
 /// A call that the state does not allow. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Misuse {
-    /// [`begin`](super::Exchange::begin) was called twice.
+pub enum ExchangeMisuse {
+    /// [`begin`](super::ServerExchange::begin) was called twice.
     Begun,
-    /// [`respond`](super::Exchange::respond) was called when it is not the client's turn.
+    /// [`respond`](super::ServerExchange::respond) was called when it is not the client's turn.
     NotTheClient,
-    /// [`answer`](super::Exchange::answer) was called when nothing was asked, or something else.
+    /// [`answer`](super::ServerExchange::answer) was called when nothing was asked, or something else.
     NotAsked,
     /// The keys are for another hash than the one asked for.
     WrongHash,
@@ -65,7 +65,7 @@ impl fmt::Display for Failure {
 
 impl core::error::Error for Failure {}
 
-impl fmt::Display for Misuse {
+impl fmt::Display for ExchangeMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Begun => "the exchange has already begun",
@@ -77,4 +77,4 @@ impl fmt::Display for Misuse {
     }
 }
 
-impl core::error::Error for Misuse {}
+impl core::error::Error for ExchangeMisuse {}

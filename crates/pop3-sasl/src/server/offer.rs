@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::Setup;
+use super::ServerSetup;
 use crate::{ChannelBindings, Mechanism};
 
 /// What a server may offer on one connection, and what it has offered.
@@ -62,7 +62,7 @@ impl Offer {
 
     /// Tells an exchange of this connection what it has to know of it.
     #[must_use]
-    pub fn complete(&self, setup: Setup) -> Setup {
+    pub fn complete(&self, setup: ServerSetup) -> ServerSetup {
         setup.with_plus_offered(self.plus_offered).with_bindings(self.bindings.clone())
     }
 

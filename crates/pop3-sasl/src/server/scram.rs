@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 
-use super::{Failure, Identity, setup::Setup};
+use super::{Failure, Identity, setup::ServerSetup};
 use crate::scram::message::{self, ClientFinal, ClientFirst, Flag, Gs2};
 use crate::scram::{Hash, Keys};
 use crate::{BindingKind, Mechanism, Secret, text};
@@ -33,7 +33,7 @@ impl Named {
         octets: &[u8],
         mechanism: Mechanism,
         hash: Hash,
-        setup: &Setup,
+        setup: &ServerSetup,
     ) -> Result<Self, Failure> {
         let message = core::str::from_utf8(octets).map_err(|_| Failure::Malformed("not UTF-8"))?;
         let head = Gs2::parse(message).map_err(Failure::Malformed)?;
@@ -63,7 +63,7 @@ impl Named {
     }
 
     /// Goes on with the user's keys, or made-up ones.
-    pub(super) fn challenge(self, keys: Option<Keys>, setup: &Setup) -> (Challenged, Secret) {
+    pub(super) fn challenge(self, keys: Option<Keys>, setup: &ServerSetup) -> (Challenged, Secret) {
         let keys = keys.unwrap_or_else(|| {
             let name = self.identity.name.as_deref().unwrap_or_default();
             Keys::fake(self.hash, setup.salt_key.expose(), name, setup.fake_iterations)

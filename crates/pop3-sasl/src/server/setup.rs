@@ -8,7 +8,7 @@ use crate::{ChannelBindings, Nonce, Secret};
 
 /// What one exchange has to know.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub struct ServerSetup {
     pub(super) nonce: Nonce,
     pub(super) salt_key: Secret,
     pub(super) fake_iterations: u32,
@@ -19,7 +19,7 @@ pub struct Setup {
     pub(super) token_refusal: TokenRefusal,
 }
 
-impl Setup {
+impl ServerSetup {
     /// The nonce must be new for each exchange. The key makes the salts of users who do not exist: 16 or
     /// more octets that nobody else knows and that stay the same for years, or the salts of those users
     /// change and tell that they do not exist.

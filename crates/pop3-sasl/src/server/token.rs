@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::{Failure, setup::Setup};
+use super::{Failure, setup::ServerSetup};
 use crate::scram::message::{Flag, Gs2};
 use crate::{Secret, text};
 
@@ -14,7 +14,7 @@ pub(super) struct TokenMessage {
 }
 
 /// Reads `n,a=name,^Ahost=…^Aport=…^Aauth=Bearer …^A^A`. Keys that are unknown are ignored.
-pub(super) fn oauthbearer(message: &[u8], setup: &Setup) -> Result<TokenMessage, Failure> {
+pub(super) fn oauthbearer(message: &[u8], setup: &ServerSetup) -> Result<TokenMessage, Failure> {
     let message = core::str::from_utf8(message).map_err(|_| Failure::Malformed("not UTF-8"))?;
     let head = Gs2::parse(message).map_err(Failure::Malformed)?;
     if matches!(head.flag, Flag::Bound(_)) {

@@ -9,11 +9,11 @@ use crate::{Mechanism, Secret};
 /// What has to happen next.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
-pub enum Step {
+pub enum ExchangeStep {
     /// Send these octets, encoded, as a challenge; there may be none of them. Then give
-    /// [`respond`](super::Exchange::respond) what comes.
+    /// [`respond`](super::ServerExchange::respond) what comes.
     Challenge(Secret),
-    /// Find out, and tell [`answer`](super::Exchange::answer).
+    /// Find out, and tell [`answer`](super::ServerExchange::answer).
     Ask(Question),
     /// The client is who it says. Over.
     Done(Identity),
@@ -41,7 +41,7 @@ pub enum Question {
     },
     /// Whether this digest was made with the user's password (CRAM-MD5). It needs the password in clear.
     CramMd5(CramMd5),
-    /// The user's stored keys (SCRAM). Answer with [`Answer::Keys`].
+    /// The user's stored keys (SCRAM). Answer with [`Decision::Keys`].
     Keys {
         /// The user.
         name: String,
@@ -75,7 +75,7 @@ pub enum Question {
 /// The caller's answer to a [`Question`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a backend has these and no more")]
-pub enum Answer {
+pub enum Decision {
     /// Yes. Not for [`Question::Keys`].
     Granted,
     /// Yes, and this is the name of the maildrop: for tokens, certificates and anonymous users.
@@ -98,7 +98,7 @@ pub struct Identity {
     /// How.
     pub mechanism: Mechanism,
     /// The user who was authenticated, prepared by SASLprep; or the name that the caller gave with
-    /// [`Answer::GrantedAs`]. `None` where neither the client nor the caller named one.
+    /// [`Decision::GrantedAs`]. `None` where neither the client nor the caller named one.
     pub name: Option<String>,
     /// The other user to act as. It was in the question, and the caller has allowed it.
     pub authorization: Option<String>,

@@ -1,7 +1,7 @@
 //! EXTERNAL, ANONYMOUS, and what holds for all exchanges.
 
 use pop3_sasl::scram::{Hash, Keys, KeysError, MAX_ITERATIONS};
-use pop3_sasl::server::{Answer, Exchange, Failure, Misuse, Question, Step};
+use pop3_sasl::server::{Decision, ExchangeMisuse, ExchangeStep, Failure, Question, ServerExchange};
 use pop3_sasl::{ChannelBindings, Mechanism, Secret};
 
 use crate::support::{challenge, client, exchange, failure, identity, keys, malformed, question, setup};
@@ -13,7 +13,7 @@ fn external_with_bad_names() {
     }
     let mut exchange = exchange(Mechanism::External);
     question(exchange.begin(Some(b"fred")));
-    assert_eq!(failure(exchange.answer(Answer::Refused)), Failure::Refused);
+    assert_eq!(failure(exchange.answer(Decision::Refused)), Failure::Refused);
 }
 
 // 4505-2.01
@@ -36,7 +36,7 @@ fn cancelling_tells_nothing_about_the_credentials() {
         let mut exchange = exchange(mechanism);
         challenge(exchange.begin(None));
         assert_eq!(failure(exchange.cancel()), Failure::Cancelled);
-        assert_eq!(exchange.cancel().unwrap_err(), Misuse::Over);
+        assert_eq!(exchange.cancel().unwrap_err(), ExchangeMisuse::Over);
     }
     let mut exchange = exchange(Mechanism::Plain);
     question(exchange.begin(Some(b"\0u\0p")));
@@ -51,11 +51,11 @@ fn the_answer_to_our_proof_is_empty() {
         let mut exchange = exchange(Mechanism::ScramSha256);
         let first = client.take_initial().expect("a first message");
         question(exchange.begin(Some(first.expose())));
-        let salt = challenge(exchange.answer(Answer::Keys(Some(keys()))));
+        let salt = challenge(exchange.answer(Decision::Keys(Some(keys()))));
         let proof = client.respond(&salt).expect("a proof");
         challenge(exchange.respond(proof.expose()));
         let end = exchange.respond(response).expect("in turn");
-        assert_eq!(matches!(end, Step::Done(_)), done, "{end:?}");
+        assert_eq!(matches!(end, ExchangeStep::Done(_)), done, "{end:?}");
     }
 }
 
@@ -70,7 +70,7 @@ fn a_fault_is_not_a_refusal() {
     ] {
         let mut exchange = exchange(mechanism);
         question(exchange.begin(Some(message)));
-        let failure = failure(exchange.answer(Answer::Unavailable));
+        let failure = failure(exchange.answer(Decision::Unavailable));
         assert_eq!(failure, Failure::Unavailable);
         assert!(!failure.is_refusal());
     }
@@ -79,32 +79,32 @@ fn a_fault_is_not_a_refusal() {
 #[test]
 fn misuse_changes_nothing() {
     let mut exchange = exchange(Mechanism::ScramSha256);
-    assert_eq!(exchange.respond(b"").unwrap_err(), Misuse::NotTheClient);
-    assert_eq!(exchange.answer(Answer::Granted).unwrap_err(), Misuse::NotAsked);
+    assert_eq!(exchange.respond(b"").unwrap_err(), ExchangeMisuse::NotTheClient);
+    assert_eq!(exchange.answer(Decision::Granted).unwrap_err(), ExchangeMisuse::NotAsked);
     challenge(exchange.begin(None));
-    assert_eq!(exchange.begin(None).unwrap_err(), Misuse::Begun);
-    assert_eq!(exchange.answer(Answer::Keys(None)).unwrap_err(), Misuse::NotAsked);
+    assert_eq!(exchange.begin(None).unwrap_err(), ExchangeMisuse::Begun);
+    assert_eq!(exchange.answer(Decision::Keys(None)).unwrap_err(), ExchangeMisuse::NotAsked);
     let mut client = client();
     let first = client.take_initial().expect("a first message");
     question(exchange.respond(first.expose()));
-    assert_eq!(exchange.respond(b"").unwrap_err(), Misuse::NotTheClient);
-    assert_eq!(exchange.answer(Answer::Granted).unwrap_err(), Misuse::NotAsked);
-    assert_eq!(exchange.answer(Answer::GrantedAs("x".into())).unwrap_err(), Misuse::NotAsked);
+    assert_eq!(exchange.respond(b"").unwrap_err(), ExchangeMisuse::NotTheClient);
+    assert_eq!(exchange.answer(Decision::Granted).unwrap_err(), ExchangeMisuse::NotAsked);
+    assert_eq!(exchange.answer(Decision::GrantedAs("x".into())).unwrap_err(), ExchangeMisuse::NotAsked);
     let other = Keys::derive(Hash::Sha1, b"pencil", &[1; 16], 4096).expect("keys");
-    assert_eq!(exchange.answer(Answer::Keys(Some(other))).unwrap_err(), Misuse::WrongHash);
-    let salt = challenge(exchange.answer(Answer::Keys(Some(keys()))));
+    assert_eq!(exchange.answer(Decision::Keys(Some(other))).unwrap_err(), ExchangeMisuse::WrongHash);
+    let salt = challenge(exchange.answer(Decision::Keys(Some(keys()))));
     let proof = client.respond(&salt).expect("a proof");
     let ours = challenge(exchange.respond(proof.expose()));
     client.respond(&ours).expect("a server that knows the keys");
     assert_eq!(identity(exchange.respond(b"")).acts_as(), Some("user"));
-    assert_eq!(exchange.respond(b"").unwrap_err(), Misuse::Over);
-    assert_eq!(exchange.begin(None).unwrap_err(), Misuse::Over);
-    assert_eq!(exchange.answer(Answer::Keys(None)).unwrap_err(), Misuse::Over);
+    assert_eq!(exchange.respond(b"").unwrap_err(), ExchangeMisuse::Over);
+    assert_eq!(exchange.begin(None).unwrap_err(), ExchangeMisuse::Over);
+    assert_eq!(exchange.answer(Decision::Keys(None)).unwrap_err(), ExchangeMisuse::Over);
 
     let mut plain = self::exchange(Mechanism::Plain);
     question(plain.begin(Some(b"\0u\0p")));
-    assert_eq!(plain.answer(Answer::Keys(None)).unwrap_err(), Misuse::NotAsked);
-    identity(plain.answer(Answer::Granted));
+    assert_eq!(plain.answer(Decision::Keys(None)).unwrap_err(), ExchangeMisuse::NotAsked);
+    identity(plain.answer(Decision::Granted));
 }
 
 #[test]
@@ -150,15 +150,15 @@ fn keys_that_are_none() {
 fn nothing_secret_is_printed() {
     let mut plain = exchange(Mechanism::Plain);
     let asked = plain.begin(Some(b"\0user\0pencil"));
-    let mut scram = Exchange::new(
+    let mut scram = ServerExchange::new(
         Mechanism::ScramSha256Plus,
         setup().with_bindings(ChannelBindings::none().with_exporter(*b"EXPORTEREXPORTEREXPORTEREXPORTER")),
     );
     question(scram.begin(Some(b"p=tls-exporter,,n=user,r=abc")));
-    let challenged = scram.answer(Answer::Keys(Some(keys())));
+    let challenged = scram.answer(Decision::Keys(Some(keys())));
     let text = keys().to_text();
     let printed =
-        format!("{asked:?} {plain:?} {challenged:?} {scram:?} {:?} {text:?}", Answer::Keys(Some(keys())));
+        format!("{asked:?} {plain:?} {challenged:?} {scram:?} {:?} {text:?}", Decision::Keys(Some(keys())));
     for secret in ["pencil", "a key that nobody knows", "EXPORTER", "SCRAM-SHA-256$"] {
         assert!(!printed.contains(secret), "{secret} in {printed}");
         let octets = format!("{:?}", secret.as_bytes());

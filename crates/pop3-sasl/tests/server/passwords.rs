@@ -1,7 +1,7 @@
 //! PLAIN, LOGIN and CRAM-MD5.
 
 use pop3_sasl::Mechanism;
-use pop3_sasl::server::{Answer, Failure, Question};
+use pop3_sasl::server::{Decision, Failure, Question};
 
 use crate::support::{challenge, exchange, failure, identity, malformed, question};
 // 4616-2.02, 6856-2.18, 6856-2.19
@@ -57,7 +57,7 @@ fn names_and_passwords_are_prepared() {
     };
     assert_eq!((name.as_str(), authorization.as_deref()), ("IX", Some("IX a")));
     assert!(password.same_octets(b"a "));
-    assert_eq!(identity(exchange.answer(Answer::Granted)).acts_as(), Some("IX a"));
+    assert_eq!(identity(exchange.answer(Decision::Granted)).acts_as(), Some("IX a"));
     malformed(Mechanism::Plain, "\u{ad}\0u\0p".as_bytes());
     malformed(Mechanism::External, "\u{ad}".as_bytes());
     malformed(Mechanism::ScramSha256, "n,a=\u{ad},n=user,r=abc".as_bytes());
@@ -69,7 +69,7 @@ fn another_user_is_a_question() {
     let mut exchange = exchange(Mechanism::Plain);
     let asked = question(exchange.begin(Some(b"admin\0mrose\0tanstaaf")));
     assert!(matches!(asked, Question::Password { authorization: Some(other), .. } if other == "admin"));
-    assert_eq!(failure(exchange.answer(Answer::Refused)), Failure::Refused);
+    assert_eq!(failure(exchange.answer(Decision::Refused)), Failure::Refused);
 }
 
 // LOGIN-1.02, 5034-4.08: clients of LOGIN may send the name at once, those of CRAM-MD5 must not.

@@ -1,7 +1,7 @@
 //! SCRAM.
 
 use pop3_sasl::scram::{Hash, Keys, SALT_OCTETS};
-use pop3_sasl::server::{Answer, Exchange, Failure, Question, Setup};
+use pop3_sasl::server::{Decision, Failure, Question, ServerExchange, ServerSetup};
 use pop3_sasl::{ChannelBindings, Mechanism, Nonce};
 
 use crate::support::{challenge, exchange, failure, keys, malformed, question, setup};
@@ -73,7 +73,7 @@ fn bindings_that_do_not_suit() {
         (Mechanism::ScramSha256, "y"),
     ] {
         let message = format!("{flag},,n=user,r=abc");
-        let failure = failure(Exchange::new(mechanism, plus.clone()).begin(Some(message.as_bytes())));
+        let failure = failure(ServerExchange::new(mechanism, plus.clone()).begin(Some(message.as_bytes())));
         assert!(matches!(failure, Failure::Binding(_)), "{mechanism} {flag}: {failure:?}");
         assert!(!failure.is_refusal());
     }
@@ -84,7 +84,7 @@ fn bindings_that_do_not_suit() {
         (Mechanism::ScramSha256, "n", setup()),
     ] {
         let message = format!("{flag},,n=user,r=abc");
-        question(Exchange::new(mechanism, setup).begin(Some(message.as_bytes())));
+        question(ServerExchange::new(mechanism, setup).begin(Some(message.as_bytes())));
     }
     let absent = failure(exchange(Mechanism::ScramSha256Plus).begin(Some(b"p=tls-exporter,,n=user,r=abc")));
     assert!(matches!(absent, Failure::Binding(_)));
@@ -114,7 +114,7 @@ fn scram_finals_that_are_none() {
     ] {
         let mut exchange = exchange(Mechanism::ScramSha256);
         question(exchange.begin(Some(b"n,,n=user,r=abc")));
-        challenge(exchange.answer(Answer::Keys(Some(keys()))));
+        challenge(exchange.answer(Decision::Keys(Some(keys()))));
         let failure = failure(exchange.respond(message.as_bytes()));
         assert_eq!(matches!(failure, Failure::Binding(_)), binding, "{message}: {failure:?}");
         assert_eq!(matches!(failure, Failure::Malformed(_)), !binding, "{message}: {failure:?}");
@@ -125,8 +125,8 @@ fn scram_finals_that_are_none() {
 #[test]
 fn users_who_do_not_exist() {
     let proof = b"c=biws,r=abcSERVER,p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    let run = |name: &str, mechanism: Mechanism, answer: Answer, setup: Setup| {
-        let mut exchange = Exchange::new(mechanism, setup);
+    let run = |name: &str, mechanism: Mechanism, answer: Decision, setup: ServerSetup| {
+        let mut exchange = ServerExchange::new(mechanism, setup);
         question(exchange.begin(Some(format!("n,,n={name},r=abc").as_bytes())));
         let challenge = challenge(exchange.answer(answer));
         let challenge = String::from_utf8(challenge).expect("text");
@@ -135,28 +135,28 @@ fn users_who_do_not_exist() {
     };
     let salt = |challenge: &str| challenge.split(',').nth(1).expect("a salt").to_string();
     let sha256 = Mechanism::ScramSha256;
-    let (real, wrong) = run("user", sha256, Answer::Keys(Some(keys())), setup());
-    let (absent, failed) = run("nobody", sha256, Answer::Keys(None), setup());
+    let (real, wrong) = run("user", sha256, Decision::Keys(Some(keys())), setup());
+    let (absent, failed) = run("nobody", sha256, Decision::Keys(None), setup());
     assert_eq!((wrong, failed), (Some(Failure::Refused), Some(Failure::Refused)));
     assert_eq!(real.len(), absent.len());
     assert_eq!(salt(&absent).len(), "s=".len() + SALT_OCTETS.div_ceil(3) * 4);
     // The same again, with another nonce too, but not for another name, hash or secret.
-    let later = Setup::new(Nonce::from_text("LATER").expect("a nonce"), "a key that nobody knows");
-    let (again, _) = run("nobody", Mechanism::ScramSha256, Answer::Refused, setup());
+    let later = ServerSetup::new(Nonce::from_text("LATER").expect("a nonce"), "a key that nobody knows");
+    let (again, _) = run("nobody", Mechanism::ScramSha256, Decision::Refused, setup());
     assert_eq!(again, absent);
-    let mut exchange = Exchange::new(sha256, later);
+    let mut exchange = ServerExchange::new(sha256, later);
     question(exchange.begin(Some(b"n,,n=nobody,r=xyz")));
-    let text = String::from_utf8(challenge(exchange.answer(Answer::Keys(None)))).expect("text");
+    let text = String::from_utf8(challenge(exchange.answer(Decision::Keys(None)))).expect("text");
     assert_eq!(salt(&text), salt(&absent));
-    let elsewhere = Setup::new(Nonce::from_text("SERVER").expect("a nonce"), "another key");
+    let elsewhere = ServerSetup::new(Nonce::from_text("SERVER").expect("a nonce"), "another key");
     for (other, _) in [
-        run("nobody2", sha256, Answer::Keys(None), setup()),
-        run("nobody", Mechanism::ScramSha1, Answer::Keys(None), setup()),
-        run("nobody", sha256, Answer::Keys(None), elsewhere),
+        run("nobody2", sha256, Decision::Keys(None), setup()),
+        run("nobody", Mechanism::ScramSha1, Decision::Keys(None), setup()),
+        run("nobody", sha256, Decision::Keys(None), elsewhere),
     ] {
         assert_ne!(salt(&other), salt(&absent));
     }
-    let (other, _) = run("nobody", sha256, Answer::Keys(None), setup().with_fake_iterations(10_000));
+    let (other, _) = run("nobody", sha256, Decision::Keys(None), setup().with_fake_iterations(10_000));
     assert!(other.ends_with(",i=10000"));
 }
 

@@ -1,37 +1,39 @@
 //! What the tests of a server's exchange have in common.
 
 use pop3_sasl::scram::{Hash, Keys};
-use pop3_sasl::server::{Exchange, Failure, Identity, Misuse, Question, Setup, Step};
+use pop3_sasl::server::{
+    ExchangeMisuse, ExchangeStep, Failure, Identity, Question, ServerExchange, ServerSetup,
+};
 use pop3_sasl::{Mechanism, Nonce};
-pub(crate) fn setup() -> Setup {
-    Setup::new(Nonce::from_text("SERVER").expect("a nonce"), "a key that nobody knows")
+pub(crate) fn setup() -> ServerSetup {
+    ServerSetup::new(Nonce::from_text("SERVER").expect("a nonce"), "a key that nobody knows")
 }
 
-pub(crate) fn exchange(mechanism: Mechanism) -> Exchange {
-    Exchange::new(mechanism, setup())
+pub(crate) fn exchange(mechanism: Mechanism) -> ServerExchange {
+    ServerExchange::new(mechanism, setup())
 }
 
 #[track_caller]
-pub(crate) fn challenge(step: Result<Step, Misuse>) -> Vec<u8> {
-    let Ok(Step::Challenge(octets)) = step else { panic!("{step:?}") };
+pub(crate) fn challenge(step: Result<ExchangeStep, ExchangeMisuse>) -> Vec<u8> {
+    let Ok(ExchangeStep::Challenge(octets)) = step else { panic!("{step:?}") };
     octets.into_inner()
 }
 
 #[track_caller]
-pub(crate) fn question(step: Result<Step, Misuse>) -> Question {
-    let Ok(Step::Ask(question)) = step else { panic!("{step:?}") };
+pub(crate) fn question(step: Result<ExchangeStep, ExchangeMisuse>) -> Question {
+    let Ok(ExchangeStep::Ask(question)) = step else { panic!("{step:?}") };
     question
 }
 
 #[track_caller]
-pub(crate) fn failure(step: Result<Step, Misuse>) -> Failure {
-    let Ok(Step::Fail(failure)) = step else { panic!("{step:?}") };
+pub(crate) fn failure(step: Result<ExchangeStep, ExchangeMisuse>) -> Failure {
+    let Ok(ExchangeStep::Fail(failure)) = step else { panic!("{step:?}") };
     failure
 }
 
 #[track_caller]
-pub(crate) fn identity(step: Result<Step, Misuse>) -> Identity {
-    let Ok(Step::Done(identity)) = step else { panic!("{step:?}") };
+pub(crate) fn identity(step: Result<ExchangeStep, ExchangeMisuse>) -> Identity {
+    let Ok(ExchangeStep::Done(identity)) = step else { panic!("{step:?}") };
     identity
 }
 
@@ -47,9 +49,9 @@ pub(crate) fn keys() -> Keys {
     Keys::derive(Hash::Sha256, b"pencil", &[1; 16], 4096).expect("keys")
 }
 
-pub(crate) fn client() -> pop3_sasl::client::Exchange {
-    use pop3_sasl::client::{Credentials, Exchange, Setup};
+pub(crate) fn client() -> pop3_sasl::client::ClientExchange {
+    use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
     let credentials = Credentials::new("user").with_password("pencil");
-    let setup = Setup::new(Nonce::from_random([9; 18]));
-    Exchange::new(Mechanism::ScramSha256, &credentials, &setup).expect("usable")
+    let setup = ClientSetup::new(Nonce::from_random([9; 18]));
+    ClientExchange::new(Mechanism::ScramSha256, &credentials, &setup).expect("usable")
 }

@@ -1,7 +1,7 @@
 //! OAUTHBEARER and XOAUTH2.
 
 use pop3_sasl::Mechanism;
-use pop3_sasl::server::{Exchange, Failure, Question};
+use pop3_sasl::server::{Failure, Question, ServerExchange};
 
 use crate::support::{challenge, exchange, failure, malformed, question, setup};
 // 7628-3.01, 7628-3.03
@@ -36,7 +36,8 @@ fn oauthbearer_that_is_none() {
         "x,,\x01auth=Bearer tok\x01\x01",
     ] {
         let setup = setup().with_hosts(["mail.example"]).with_ports([995]);
-        let failure = failure(Exchange::new(Mechanism::OAuthBearer, setup).begin(Some(message.as_bytes())));
+        let failure =
+            failure(ServerExchange::new(Mechanism::OAuthBearer, setup).begin(Some(message.as_bytes())));
         assert!(matches!(failure, Failure::Malformed(_)), "{message:?}: {failure:?}");
     }
     malformed(Mechanism::OAuthBearer, b"n,a=\xff,\x01auth=Bearer tok\x01\x01");
@@ -58,7 +59,8 @@ fn oauthbearer_in_all_forms() {
         ),
     ] {
         let setup = setup().with_hosts(["mail.example"]).with_ports([110, 995]);
-        let asked = question(Exchange::new(Mechanism::OAuthBearer, setup).begin(Some(message.as_bytes())));
+        let asked =
+            question(ServerExchange::new(Mechanism::OAuthBearer, setup).begin(Some(message.as_bytes())));
         let Question::Token { name, .. } = asked else { panic!("no question for a token") };
         assert_eq!(name.as_deref(), wanted, "{message:?}");
     }

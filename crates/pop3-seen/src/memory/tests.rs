@@ -23,7 +23,7 @@ fn memory(total: u32, fetched: &[u32], deleting: &[u32]) -> Memory {
     let mut memory = Memory::default();
     for &occurrence in fetched {
         let id = Id { key: key(), occurrence };
-        memory.insert(id, Entry { deleting: deleting.contains(&occurrence), ..Entry::new(1, total) });
+        memory.insert(id, SeenEntry { deleting: deleting.contains(&occurrence), ..SeenEntry::new(1, total) });
     }
     memory
 }
@@ -171,7 +171,7 @@ fn what_was_not_looked_for_is_not_missed() {
 fn many_are_put_in_as_one_by_one() {
     let entry = |index: u32| {
         let id = Id { key: Key::of_uid(&(index % 700).to_be_bytes()), occurrence: 0 };
-        (id, Entry::new(index.into(), 1))
+        (id, SeenEntry::new(index.into(), 1))
     };
     let (mut one_by_one, mut many) = (Memory::default(), Memory::default());
     for range in [0..500, 400..410, 300..1_000] {

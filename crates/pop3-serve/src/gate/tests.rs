@@ -25,7 +25,7 @@ fn until() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn refused(keeper: &Gatekeeper, credentials: Credentials, peer: &Peer) -> Rejection {
+fn refused(keeper: &Gatekeeper, credentials: LoginAttempt, peer: &Peer) -> Rejection {
     wait(keeper.check(&Arc::new(credentials), peer, until())).unwrap_err()
 }
 
@@ -33,8 +33,8 @@ fn peer() -> Peer {
     Peer::new("192.0.2.1:4711".parse().unwrap(), "198.51.100.1:110".parse().unwrap())
 }
 
-fn of(name: &str, proof: Proof) -> Credentials {
-    Credentials::new(name.as_bytes().to_vec(), proof)
+fn of(name: &str, proof: Proof) -> LoginAttempt {
+    LoginAttempt::new(name.as_bytes().to_vec(), proof)
 }
 
 fn password(text: &str) -> Proof {
@@ -63,9 +63,9 @@ fn failures_of_all_kinds_are_held_back_alike() {
     };
     let apop = || {
         let digest = apop::Digest::parse(&[b'0'; 32]).unwrap();
-        Proof::Apop(apop::Answer::new(apop::Timestamp::parse(b"<1@h>").unwrap(), digest))
+        Proof::Apop(apop::ApopProof::new(apop::Timestamp::parse(b"<1@h>").unwrap(), digest))
     };
-    type Make = Box<dyn Fn() -> Credentials>;
+    type Make = Box<dyn Fn() -> LoginAttempt>;
     let kinds: Vec<(&str, Make)> = vec![
         ("password", Box::new(move || of("alice", password("wrong")))),
         ("unknown", Box::new(move || of("nobody", password("secret")))),

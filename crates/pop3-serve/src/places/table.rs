@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use pop3_driver::Stop;
 
 use super::{Caller, Places, Refusal};
-use crate::config::Limits;
+use crate::config::ConnectionLimits;
 use crate::source::Source;
 use crate::users::UserName;
 
@@ -60,7 +60,7 @@ type Victim = Option<Stop>;
 impl Table {
     pub(super) fn admit(
         &mut self,
-        most: &Limits,
+        most: &ConnectionLimits,
         from: Caller,
         end: &Stop,
     ) -> Result<(u64, Victim), Refusal> {
@@ -85,7 +85,12 @@ impl Table {
     }
 
     /// Moves a connection to the source of a client.
-    pub(super) fn speaks_for(&mut self, most: &Limits, id: u64, client: IpAddr) -> Result<Victim, Refusal> {
+    pub(super) fn speaks_for(
+        &mut self,
+        most: &ConnectionLimits,
+        id: u64,
+        client: IpAddr,
+    ) -> Result<Victim, Refusal> {
         let source = Source::from(client);
         let Some(connection) = self.connections.get(&id) else { return Ok(None) };
         let (before, waiting) = (connection.source, connection.state == State::Waiting);
@@ -133,7 +138,7 @@ impl Table {
         }
     }
 
-    pub(super) fn log_in(&mut self, most: &Limits, user: &UserName) -> Result<(), Refusal> {
+    pub(super) fn log_in(&mut self, most: &ConnectionLimits, user: &UserName) -> Result<(), Refusal> {
         let count = self.users.entry(user.clone()).or_default();
         if *count >= most.per_user {
             return Err(Refusal::User);
@@ -185,7 +190,12 @@ impl Table {
     /// Takes its place from a connection, unless too many are on their way out: each of them still has its
     /// descriptor. Half of that room is left to newcomers whose source has nothing else without a login: those
     /// who come back as fast as they lose their places would fill it.
-    fn take_from(&mut self, most: &Limits, victim: Option<u64>, newcomer: Source) -> Result<Victim, Refusal> {
+    fn take_from(
+        &mut self,
+        most: &ConnectionLimits,
+        victim: Option<u64>,
+        newcomer: Source,
+    ) -> Result<Victim, Refusal> {
         let Some(id) = victim else { return Ok(None) };
         let room = Places::most_leaving(most.total);
         let is_first = self.sources.get(&newcomer).is_none_or(|held| held.waiting.is_empty());

@@ -9,7 +9,7 @@ use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
 
 use super::{Profile, Table, User, UserName, Users};
-use crate::error::Error;
+use crate::error::ServeError;
 
 /// A users file, which can be read again while it is in use. The [front page](crate#the-users-file) has its form.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl UsersFile {
     ///
     /// # Errors
     /// When it can't be read, or a line can't be; the message names the file and the line.
-    pub fn load(path: &Path) -> Result<Self, Error> {
+    pub fn load(path: &Path) -> Result<Self, ServeError> {
         let table = RwLock::new(Arc::new(read(path)?));
         Ok(Self { path: path.to_owned(), table })
     }
@@ -32,7 +32,7 @@ impl UsersFile {
     ///
     /// # Errors
     /// As [`load`](Self::load); the old users are kept then.
-    pub fn reload(&self) -> Result<usize, Error> {
+    pub fn reload(&self) -> Result<usize, ServeError> {
         let table = Arc::new(read(&self.path)?);
         let count = table.len();
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
@@ -80,14 +80,14 @@ fn warning(path: &Path) -> Option<String> {
     Some(format!("{} can be {whom}; run chmod 600 on it", path.display()))
 }
 
-fn read(path: &Path) -> Result<Table, Error> {
+fn read(path: &Path) -> Result<Table, ServeError> {
     let octets = fs::read(path).map(Secret::new).map_err(|error| unreadable(path, &error))?;
     Table::parse(octets.expose())
-        .map_err(|error| Error::unusable(format!("{}:{}: {}", path.display(), error.line, error.what)))
+        .map_err(|error| ServeError::unusable(format!("{}:{}: {}", path.display(), error.line, error.what)))
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Error {
-    Error::unusable(format!("the users file {} can't be read: {error}", path.display()))
+fn unreadable(path: &Path, error: &io::Error) -> ServeError {
+    ServeError::unusable(format!("the users file {} can't be read: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 use password_auth::is_hash_obsolete;
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Keys, KeysError};
 
 use super::UserName;
@@ -84,7 +84,7 @@ impl Plain {
         if secret.contains(&0) || secret.contains(&b'\r') {
             return Err("the password contains NUL or CR, which no client can send");
         }
-        let prepared = str::from_utf8(secret).ok().and_then(|text| prepare(text, Kind::Stored).ok());
+        let prepared = str::from_utf8(secret).ok().and_then(|text| prepare(text, StringKind::Stored).ok());
         let prepared = prepared.map(|text| Secret::new(text.into_owned()));
         Ok(Self { octets: Secret::new(secret.to_vec()), prepared })
     }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use password_auth::generate_hash;
 use pop3_proto::Secret;
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys, SALT_OCTETS};
 
 /// How to keep a password, so that who steals it has to guess.
@@ -76,7 +76,7 @@ impl PasswordForm {
 /// The password as SASLprep makes it.
 fn prepared(password: &[u8]) -> Result<Secret<String>, String> {
     let text = str::from_utf8(password).map_err(|_| "it is not UTF-8")?;
-    let text = prepare(text, Kind::Stored).map_err(|error| format!("SASLprep finds {error}"))?;
+    let text = prepare(text, StringKind::Stored).map_err(|error| format!("SASLprep finds {error}"))?;
     Ok(Secret::new(text.into_owned()))
 }
 

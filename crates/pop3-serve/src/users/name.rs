@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 
 /// A user's name, prepared by SASLprep (RFC 4013): 1 to 64 characters, in at most 255 octets of UTF-8.
 /// The ASCII ones among them are letters, digits and `. _ - + @`, with no dot first.
@@ -29,7 +29,7 @@ impl UserName {
         // What has no form that fits is not prepared at all.
         let text = str::from_utf8(octets).ok().filter(|text| text.len() <= 2 * Self::MAX_OCTETS)?;
         // Checked behind the preparation, which makes slashes and dots out of other characters.
-        let prepared = prepare(text, Kind::Stored).ok()?;
+        let prepared = prepare(text, StringKind::Stored).ok()?;
         let allowed = |character: char| {
             !character.is_ascii()
                 || character.is_ascii_alphanumeric()

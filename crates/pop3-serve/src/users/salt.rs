@@ -9,7 +9,7 @@ use std::process;
 
 use pop3_proto::Secret;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{ServeError, ServeErrorKind};
 
 /// What salts are made of that the users file does not have. It has to be secret, so that nobody
 /// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
@@ -31,10 +31,10 @@ impl SaltKey {
     ///
     /// # Errors
     /// When the system has no random octets.
-    pub fn random() -> Result<Self, Error> {
+    pub fn random() -> Result<Self, ServeError> {
         let mut octets = vec![0; OCTETS];
         getrandom::fill(&mut octets)
-            .map_err(|error| Error::system(format!("the system gives no random octets: {error}")))?;
+            .map_err(|error| ServeError::system(format!("the system gives no random octets: {error}")))?;
         Ok(Self(Secret::new(octets)))
     }
 
@@ -42,9 +42,9 @@ impl SaltKey {
     /// or not at all; where two programs make it at once, both take the one that was first.
     ///
     /// # Errors
-    /// When there is a file that is no key or can't be read. The kind is [`NotMade`](ErrorKind::NotMade) when there is
+    /// When there is a file that is no key or can't be read. The kind is [`NotMade`](ServeErrorKind::NotMade) when there is
     /// none, and none can be written: a server without a key makes one for its process.
-    pub fn load_or_make(path: &Path) -> Result<Self, Error> {
+    pub fn load_or_make(path: &Path) -> Result<Self, ServeError> {
         if let Some(key) = Self::load(path)? {
             return Ok(key);
         }
@@ -57,10 +57,10 @@ impl SaltKey {
                      each start, which reveals that they are unknown",
                     path.display()
                 );
-                return Err(Error::new(ErrorKind::NotMade, text));
+                return Err(ServeError::new(ServeErrorKind::NotMade, text));
             }
         }
-        let vanished = || Error::unusable(format!("{} was created and has disappeared", path.display()));
+        let vanished = || ServeError::unusable(format!("{} was created and has disappeared", path.display()));
         Self::load(path)?.ok_or_else(vanished)
     }
 
@@ -68,9 +68,9 @@ impl SaltKey {
         self.0.expose()
     }
 
-    fn load(path: &Path) -> Result<Option<Self>, Error> {
+    fn load(path: &Path) -> Result<Option<Self>, ServeError> {
         let wrong = |why: &str| {
-            Error::unusable(format!(
+            ServeError::unusable(format!(
                 "{} can't be used as salt key: \
             {why}",
                 path.display()
@@ -158,6 +158,6 @@ mod tests {
     fn a_folder_that_can_not_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let error = SaltKey::load_or_make(&folder.path().join("none/key")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotMade);
+        assert_eq!(error.kind(), ServeErrorKind::NotMade);
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use password_auth::verify_password;
 use pop3_certificates::Fingerprint;
 use pop3_proto::Secret;
-use pop3_sasl::saslprep::{Kind, prepare};
+use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys};
 
 use super::form::{Form, Plain};
@@ -202,14 +202,14 @@ impl Plain {
 
 impl<'a> Given<'a> {
     pub(super) fn new(octets: &'a [u8]) -> Self {
-        let prepared = str::from_utf8(octets).ok().and_then(|text| prepare(text, Kind::Query).ok());
+        let prepared = str::from_utf8(octets).ok().and_then(|text| prepare(text, StringKind::Query).ok());
         let prepared = prepared.map(|text| Secret::new(text.into_owned()));
         Self { octets, prepared: prepared.filter(|text| text.expose().as_bytes() != octets) }
     }
 
     fn for_keys(&self) -> Option<&'a [u8]> {
         let text = str::from_utf8(self.octets).ok().filter(|text| text.len() <= 1024)?;
-        prepare(text, Kind::Stored).ok().map(|text| drop(Secret::new(text.into_owned())))?;
+        prepare(text, StringKind::Stored).ok().map(|text| drop(Secret::new(text.into_owned())))?;
         Some(self.octets)
     }
 }

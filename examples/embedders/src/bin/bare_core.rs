@@ -12,9 +12,11 @@ use std::time::Instant as Clock;
 
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
-use pop3_proto::client::{self, Entry, Event};
-use pop3_proto::server::{Answer, ClaimProof, Close, Config, Connection, Misuse, Request, Step};
-use pop3_proto::{Channel, Command, Input, Instant, Maildrop, Name, Password, Rejection, UniqueId, dots};
+use pop3_proto::client::{self, ClientEvent, ReplyItem};
+use pop3_proto::server::{
+    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
+};
+use pop3_proto::{Channel, Command, Input, Instant, Name, Password, Rejection, Snapshot, UniqueId, dots};
 
 const USER: &[u8] = b"mrose";
 const PASSWORD: &[u8] = b"tanstaaf";
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address)?;
     println!("listening on {}", listener.local_addr()?);
-    let config = Arc::new(Config::new());
+    let config = Arc::new(ServerConfig::new());
     for stream in listener.incoming() {
         let (stream, config) = (stream?, Arc::clone(&config));
         std::thread::spawn(move || {
@@ -108,14 +110,14 @@ fn is_timeout(error: &io::Error) -> bool {
 
 struct Served {
     link: Link,
-    connection: Connection,
+    connection: ServerConnection,
     out: BytesMut,
 }
 
 impl Served {
-    fn new(stream: TcpStream, config: Arc<Config>) -> io::Result<Self> {
+    fn new(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let (channel, link) = (channel(&stream)?, Link::new(stream));
-        let connection = Connection::new(config, channel, None, link.now());
+        let connection = ServerConnection::new(config, channel, None, link.now());
         Ok(Self { link, connection, out: BytesMut::new() })
     }
 
@@ -128,32 +130,34 @@ impl Served {
             let consumed = input.consumed();
             self.link.received.drain(..consumed);
             match step {
-                Step::Read => {
+                ServerStep::Read => {
                     self.send()?;
                     self.link.receive(self.connection.deadline())?;
                 }
-                Step::Flush => self.send()?,
-                Step::Ask(request) => self.answer(request).map_err(|_| io::Error::other("out of turn"))?,
-                Step::Pause(until) => {
+                ServerStep::Flush => self.send()?,
+                ServerStep::Ask(request) => {
+                    self.answer(request).map_err(|_| io::Error::other("out of turn"))?
+                }
+                ServerStep::Pause(until) => {
                     self.send()?;
                     std::thread::sleep(until.since(self.link.now()));
                 }
-                Step::Close(Close::TimedOut | Close::PeerClosed) => return Ok(()),
-                Step::Close(_) => return self.send(),
+                ServerStep::Close(Close::TimedOut | Close::PeerClosed) => return Ok(()),
+                ServerStep::Close(_) => return self.send(),
                 // All is answered at once, and STLS is not offered.
-                Step::Wait | Step::StartTls => return Err(io::Error::other("nothing can go on")),
+                ServerStep::Wait | ServerStep::StartTls => return Err(io::Error::other("nothing can go on")),
             }
         }
     }
 
-    fn answer(&mut self, request: Request) -> Result<(), Misuse> {
+    fn answer(&mut self, request: Request) -> Result<(), ServerMisuse> {
         let now = self.link.now();
         let answer = match request {
             Request::Authenticate(login) => match (&login.proof, UniqueId::parse(b"notice-1")) {
                 (ClaimProof::Password(password), Ok(uid))
                     if login.name == USER && password.same_octets(PASSWORD) =>
                 {
-                    let mut maildrop = Maildrop::new();
+                    let mut maildrop = Snapshot::new();
                     maildrop.push(dots::wire_size(MESSAGE), uid);
                     Answer::Accept(maildrop.into())
                 }
@@ -186,21 +190,21 @@ fn fetch(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(30))?;
     stream.set_write_timeout(Some(Duration::from_secs(30)))?;
     let (channel, link) = (channel(&stream)?, Link::new(stream));
-    let connection = client::Connection::new(client::Config::default(), channel, link.now());
+    let connection = client::ClientConnection::new(client::ClientConfig::default(), channel, link.now());
     let mut caller = Caller { link, connection };
     caller.follow(|_| Ok(()))?;
     caller.call(Command::User(Name::parse(USER)?), |_| Ok(()))?;
     caller.call(Command::Pass(Password::parse(PASSWORD)?), |_| Ok(()))?;
     let mut messages = Vec::new();
     caller.call(Command::List(None), |event| {
-        if let Some(Entry::Scan(listing)) = event.entry() {
+        if let Some(ReplyItem::Scan(listing)) = event.entry() {
             messages.push(listing.message);
         }
         Ok(())
     })?;
     for message in messages {
         caller.call(Command::Retr(message), |event| {
-            if let Event::Data(octets) = event { io::stdout().write_all(octets) } else { Ok(()) }
+            if let ClientEvent::Data(octets) = event { io::stdout().write_all(octets) } else { Ok(()) }
         })?;
     }
     caller.call(Command::Quit, |_| Ok(()))
@@ -208,14 +212,14 @@ fn fetch(address: SocketAddr) -> Result<(), Box<dyn Error>> {
 
 struct Caller {
     link: Link,
-    connection: client::Connection,
+    connection: client::ClientConnection,
 }
 
 impl Caller {
     fn call(
         &mut self,
         command: Command<'_>,
-        take: impl FnMut(Event<'_>) -> io::Result<()>,
+        take: impl FnMut(ClientEvent<'_>) -> io::Result<()>,
     ) -> Result<(), Box<dyn Error>> {
         let mut out = BytesMut::new();
         self.connection.send(command, self.link.now(), &mut out)?;
@@ -224,7 +228,10 @@ impl Caller {
     }
 
     /// Hands over what the server says, up to the end of the reply.
-    fn follow(&mut self, mut take: impl FnMut(Event<'_>) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
+    fn follow(
+        &mut self,
+        mut take: impl FnMut(ClientEvent<'_>) -> io::Result<()>,
+    ) -> Result<(), Box<dyn Error>> {
         loop {
             let now = self.link.now();
             let received = &self.link.received;
@@ -234,7 +241,7 @@ impl Caller {
                 return Err(format!("refused: {}", reply.text.escape_ascii()).into());
             }
             take(event)?;
-            let (done, starved) = (event.ends_reply(), matches!(event, Event::Read));
+            let (done, starved) = (event.ends_reply(), matches!(event, ClientEvent::Read));
             let consumed = input.consumed();
             self.link.received.drain(..consumed);
             if done {

@@ -75,7 +75,7 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn log_in(arguments: &Arguments) -> Result<Client, pop3_tokio::Error> {
+async fn log_in(arguments: &Arguments) -> Result<Client, pop3_tokio::ClientError> {
     let mut builder = Client::builder(&arguments.host).port(arguments.port);
     if arguments.stls {
         builder = builder.starttls();
@@ -88,7 +88,7 @@ async fn log_in(arguments: &Arguments) -> Result<Client, pop3_tokio::Error> {
 
 /// Whether the session is over, and not only this message lost.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref().is_some_and(pop3_tokio::Error::is_final)
+    error.downcast_ref().is_some_and(pop3_tokio::ClientError::is_final)
 }
 
 /// The file has its name when the message is complete; one that is there is left as it is.

@@ -16,12 +16,12 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pop3_tokio::Stop;
-use pop3_tokio::backend::{Admission, Backend, Context, Credentials};
+use pop3_tokio::backend::{Admission, Backend, Context, LoginAttempt};
 use pop3_tokio::client::{self, Retry};
-use pop3_tokio::proto::server::{Config, Extent};
+use pop3_tokio::proto::server::{Extent, ServerConfig};
 use pop3_tokio::proto::{Deletions, MessageNumber, Rejection};
 use pop3_tokio::sasl::Secret;
-use pop3_tokio::server::{Entrance, Peer, Report, Service, TakenOver, Welcome};
+use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, TakenOver, Welcome};
 use pop3_tokio::tls::Role;
 use pop3_tokio::trust::Whom;
 use pop3_tokio::{Builder, Client, Socket};
@@ -67,13 +67,13 @@ impl Provider {
     }
 
     /// Logs in to the provider, and returns the connection behind its reply.
-    async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::Error> {
+    async fn log_in(&self, user: &str, token: Secret) -> Result<Socket, client::ClientError> {
         self.builder.clone().login_with_token(user, token).connect().await?.into_transport().await
     }
 }
 
 /// Returns what the client is told if the login to the provider fails. The details are for the log.
-fn refused(error: &client::Error) -> Rejection {
+fn refused(error: &client::ClientError) -> Rejection {
     eprintln!("the login to the provider failed: {}", pop3_text::reasons(error));
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
@@ -90,7 +90,7 @@ struct Session {
 impl Backend for Session {
     type Message = Cursor<Vec<u8>>;
 
-    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
         let (Ok(user), Some(password)) = (str::from_utf8(&credentials.name), credentials.password()) else {
             return Err(Rejection::credentials());
         };
@@ -111,7 +111,7 @@ impl Backend for Session {
 }
 
 struct Proxy {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     provider: Arc<Provider>,
 }
 
@@ -124,7 +124,7 @@ impl Service for Proxy {
         Ok(Welcome::new(Arc::clone(&self.config), session).with_trusted(trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         println!("session={} peer={peer} user={:?} ended={:?}", peer.session, report.user, report.close);
     }
 }
@@ -169,7 +169,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let config = Whom::new().with_ca_file(roots).config()?;
     let builder = Client::builder(&host).port(port).tls_config(config);
     let provider = Arc::new(Provider { builder, tokens });
-    let service = Arc::new(Proxy { config: Config::new().into(), provider });
+    let service = Arc::new(Proxy { config: ServerConfig::new().into(), provider });
     let listener = TcpListener::bind(listen).await?;
     println!("listening on {}", listener.local_addr()?);
     let take_over = async |taken: TakenOver<Socket, Session>| {

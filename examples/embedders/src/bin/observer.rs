@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pop3_observer::{Config, Event, Level, Observer};
+use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Severity};
 use pop3_proto::Channel;
 
 #[derive(Parser)]
@@ -26,16 +26,16 @@ struct Arguments {
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let Arguments { tls, transcript } = Arguments::parse();
     let channel = if tls { Channel::Tls } else { Channel::Plaintext };
-    let mut observer = Observer::new(Config::new().with_channel(channel));
+    let mut observer = Observer::new(ObserverConfig::new().with_channel(channel));
     let (mut number, mut broken) = (0_u64, 0_u64);
     for line in BufReader::new(std::fs::File::open(transcript)?).split(b'\n') {
         let mut line = line?;
         number += 1;
         line.extend_from_slice(if line.ends_with(b"\r") { b"\n" } else { b"\r\n" });
-        let mut sink = |event: Event<'_>| {
-            if let Event::Violation(violation) = event {
+        let mut sink = |event: ObserverEvent<'_>| {
+            if let ObserverEvent::Violation(violation) = event {
                 println!("line {number}: {violation}");
-                broken += u64::from(violation.rule.level() == Level::Must);
+                broken += u64::from(violation.rule.level() == Severity::Must);
             }
         };
         match line.split_at_checked(3) {

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pop3_tokio::Stop;
-use pop3_tokio::backend::{Admission, Backend, Context, Credentials};
+use pop3_tokio::backend::{Admission, Backend, Context, LoginAttempt};
 use pop3_tokio::certificates as pem;
-use pop3_tokio::proto::server::{Accepted, Config, Extent};
-use pop3_tokio::proto::{Deletions, Maildrop, MessageNumber, Octets, Rejection, UniqueId, dots};
+use pop3_tokio::proto::server::{Accepted, Extent, ServerConfig};
+use pop3_tokio::proto::{Deletions, MessageNumber, Octets, Rejection, Snapshot, UniqueId, dots};
 use pop3_tokio::sasl::Mechanism;
 use pop3_tokio::sasl::scram::{Hash, Keys};
-use pop3_tokio::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_tokio::tls::{Role, server_config};
@@ -70,7 +70,7 @@ struct Row {
 }
 
 struct Session<D: Database> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     database: Arc<D>,
     lock: Option<D::Lock>,
     rows: Vec<Row>,
@@ -96,7 +96,7 @@ impl<D: Database> Backend for Session<D> {
         Ok(user.map(|user| user.keys).filter(|keys| keys.hash() == hash))
     }
 
-    async fn authenticate(&mut self, credentials: Credentials, _: &Context) -> Result<Admission, Rejection> {
+    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
         self.lock = None;
         let name = String::from_utf8_lossy(&credentials.name);
         let user = self.database.user(&name).await.map_err(unavailable)?;
@@ -114,7 +114,7 @@ impl<D: Database> Backend for Session<D> {
         let lock = self.database.lock(user.id).await.map_err(unavailable)?;
         self.lock = Some(lock.ok_or_else(Rejection::in_use)?);
         self.rows = self.database.list(user.id).await.map_err(unavailable)?;
-        let mut maildrop = Maildrop::new();
+        let mut maildrop = Snapshot::new();
         for row in &self.rows {
             let uid = row.id.to_string();
             maildrop.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
@@ -156,7 +156,7 @@ impl<D: Database> Backend for Session<D> {
 }
 
 struct Mail<D> {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     database: Arc<D>,
 }
 
@@ -170,7 +170,7 @@ impl<D: Database> Service for Mail<D> {
         Ok(Welcome::new(config, session).with_trusted(trusted))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         let method = report.method.map_or("-", |method| method.name());
         println!(
             "session={} peer={peer} user={:?} method={method} sent={} removed={} ended={:?} error={:?}",
@@ -247,13 +247,13 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
         Some((chain, key)) => {
-            let private =
-                PrivateKeyDer::from_pem_file(&key).map_err(|error| pem::Error::new(&key, &error))?;
+            let private = PrivateKeyDer::from_pem_file(&key)
+                .map_err(|error| pem::CertificateError::new(&key, &error))?;
             Role::Server(server_config(pem::certificates(&chain)?, private)?)
         }
         None => Role::None,
     };
-    let mut config = Config::new().with_starttls(matches!(role, Role::Server(_)));
+    let mut config = ServerConfig::new().with_starttls(matches!(role, Role::Server(_)));
     config.limits = config.limits.with_store_timeout(Duration::from_millis(arguments.deadline));
     let database = Arc::new(InMemory::new(Duration::from_millis(arguments.latency))?);
     let service = Arc::new(Mail { config: Arc::new(config), database });

@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use clap::Parser;
-use pop3_seen::{Census, Day, Entry, Forgetting, Id, Memory, Note, Seen, Storage, day};
+use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage, day};
 use pop3_std::Client;
 use pop3_std::client::{self, Retry};
 use pop3_std::proto::MessageNumber;
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
             Ok(()) => Retry::Later,
             Err(error) => {
                 eprintln!("ticket_poller: {}", pop3_text::reasons(&**error));
-                error.downcast_ref::<client::Error>().map_or(Retry::Later, client::Error::advice)
+                error.downcast_ref::<client::ClientError>().map_or(Retry::Later, client::ClientError::advice)
             }
         };
         match arguments.every {
@@ -79,7 +79,7 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Erro
         if seen.is_new(&census, place, size) {
             match hand_over(arguments, &mut client, number, id) {
                 Ok(()) => {
-                    seen.stored(&[(id, Entry::new(size.unwrap_or_default(), census.count(id.key)))])?;
+                    seen.stored(&[(id, SeenEntry::new(size.unwrap_or_default(), census.count(id.key)))])?;
                 }
                 Err(error) if error.is_final() => return Err(error.into()),
                 Err(error) => {
@@ -105,7 +105,7 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Erro
     Ok(())
 }
 
-fn log_in(arguments: &Arguments) -> Result<Client, client::Error> {
+fn log_in(arguments: &Arguments) -> Result<Client, client::ClientError> {
     let mut builder = Client::builder(&arguments.host).port(arguments.port);
     if let Some(roots) = &arguments.roots {
         builder = builder.ca_file(roots);
@@ -119,10 +119,10 @@ fn hand_over(
     client: &mut Client,
     number: MessageNumber,
     id: Id,
-) -> Result<(), client::Error> {
+) -> Result<(), client::ClientError> {
     let path = arguments.book.with_extension("message");
     let open = File::options().read(true).write(true).create(true).truncate(true).open(path);
-    let mut content = open.map_err(client::Error::Store)?;
+    let mut content = open.map_err(client::ClientError::Store)?;
     client.retr(number, &mut content)?;
     let run = || -> io::Result<()> {
         content.rewind()?;
@@ -131,7 +131,7 @@ fn hand_over(
             Command::new(program).args(rest).env("POP3_ID", id.to_string()).stdin(content).status()?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("{program}: {status}"))) }
     };
-    run().map_err(client::Error::Store)
+    run().map_err(client::ClientError::Store)
 }
 
 /// The notes in a file: in each line one, behind the day on which its message was handed over.

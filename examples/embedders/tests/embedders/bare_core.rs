@@ -1,7 +1,7 @@
 use std::process::Command;
 
-use pop3_std::{Client, Options, Security};
-use pop3_tokio::client::Error;
+use pop3_std::{Client, ClientOptions, Security};
+use pop3_tokio::client::ClientError;
 
 use crate::support::{Running, Server, mail, run};
 
@@ -48,10 +48,10 @@ fn the_server_loop_serves_another_client() {
     let server = Running::new(bare_core().arg("serve"));
     let connect = || {
         let port = server.address.port();
-        Client::connect("127.0.0.1", port, Security::TrustedPlaintext, Options::new()).unwrap()
+        Client::connect("127.0.0.1", port, Security::TrustedPlaintext, ClientOptions::new()).unwrap()
     };
     let refused = connect().login(b"mrose", b"wrong").unwrap_err();
-    assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    assert!(matches!(refused, ClientError::Refused(_)), "{refused}");
     let mut client = connect();
     client.login(b"mrose", b"tanstaaf").unwrap();
     let (number, octets) = client.list().unwrap()[0];
@@ -59,6 +59,6 @@ fn the_server_loop_serves_another_client() {
     assert_eq!(client.retr(number, &mut content).unwrap(), octets);
     client.dele(number).unwrap();
     let refused = client.quit().unwrap_err();
-    assert!(matches!(refused, Error::Refused(_)), "the notice stays: {refused}");
+    assert!(matches!(refused, ClientError::Refused(_)), "the notice stays: {refused}");
     assert_eq!(fetch(server.address).1.len() as u64, octets);
 }

@@ -2,7 +2,7 @@ use std::io::{BufRead as _, BufReader, Cursor};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use pop3_tokio::backend::Message;
+use pop3_tokio::backend::StoredMessage;
 use pop3_tokio::proto::dots;
 use pop3_tokio::server::Peer;
 use tokio::sync::Notify;
@@ -86,7 +86,7 @@ enum Content {
     Halves(u8, Arc<Notify>),
 }
 
-impl Message for Content {
+impl StoredMessage for Content {
     async fn chunk(&mut self) -> std::io::Result<&[u8]> {
         let half = TEXTS[0].len() / 2;
         match self {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use pop3_std::{Client, Options, Security};
-use pop3_tokio::client::{Credentials, Error, LoginPolicy, Mechanism, Retry};
+use pop3_std::{Client, ClientOptions, Security};
+use pop3_tokio::client::{ClientError, Credentials, LoginPolicy, Mechanism, Retry};
 use pop3_tokio::memory::MemoryStore;
 use pop3_tokio::proto::MessageNumber;
 
@@ -56,10 +56,10 @@ fn talk(proxy: &Running, commands: &str) -> String {
 impl Scene {
     fn connect(&self) -> Client {
         let port = self.proxy.address.port();
-        Client::connect("127.0.0.1", port, Security::TrustedPlaintext, Options::new()).unwrap()
+        Client::connect("127.0.0.1", port, Security::TrustedPlaintext, ClientOptions::new()).unwrap()
     }
 
-    fn log_in(&self, password: &str) -> Error {
+    fn log_in(&self, password: &str) -> ClientError {
         self.connect().login(b"mrose", password.as_bytes()).unwrap_err()
     }
 }

@@ -1,7 +1,7 @@
 use std::process::Command;
 
-use pop3_std::{Client, Options, Security};
-use pop3_tokio::client::{Credentials, Error, LoginPolicy, Retry};
+use pop3_std::{Client, ClientOptions, Security};
+use pop3_tokio::client::{ClientError, Credentials, LoginPolicy, Retry};
 use pop3_tokio::proto::MessageNumber;
 
 use crate::support::Running;
@@ -12,10 +12,10 @@ fn server(options: &[&str]) -> Running {
 
 fn connect(server: &Running) -> Client {
     let port = server.address.port();
-    Client::connect("127.0.0.1", port, Security::TrustedPlaintext, Options::new()).unwrap()
+    Client::connect("127.0.0.1", port, Security::TrustedPlaintext, ClientOptions::new()).unwrap()
 }
 
-fn log_in(client: &mut Client, password: &str) -> Result<String, Error> {
+fn log_in(client: &mut Client, password: &str) -> Result<String, ClientError> {
     let credentials = Credentials::new("mrose").with_password(password);
     client.login_with(&credentials, &LoginPolicy::default()).map(|method| method.to_string())
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use base64ct::{Base64, Encoding as _};
 use pop3_std::Client;
-use pop3_tokio::client::{Error, Retry};
+use pop3_tokio::client::{ClientError, Retry};
 use pop3_tokio::proto::MessageNumber;
 use pop3_tokio::tls::rustls::{ClientConnection, StreamOwned};
 use pop3_tokio::trust::Whom;
@@ -50,7 +50,7 @@ impl House {
         Running::new(command.arg("serve").arg("--certificate").arg(certificate).arg("--key").arg(key))
     }
 
-    fn log_in(&self, server: &Running, name: &str, password: &str) -> Result<Client, Error> {
+    fn log_in(&self, server: &Running, name: &str, password: &str) -> Result<Client, ClientError> {
         let builder = Client::builder("localhost").port(server.address.port());
         builder.ca_file(self.0.path("cert.pem")).login(name, password).connect()
     }
@@ -235,7 +235,7 @@ fn a_deletion_that_fails_deletes_nothing_and_the_client_is_told() {
     let mut client = house.open(&server);
     dele_all(&mut client);
     let error = client.quit().unwrap_err();
-    assert!(matches!(error, Error::Refused(_)), "{error}");
+    assert!(matches!(error, ClientError::Refused(_)), "{error}");
     assert_eq!(house.count(), 3);
     assert!(server.line().contains(" removed=0 "));
     house.database().execute_batch("DROP TRIGGER failing").unwrap();

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use pop3_tokio::Pool;
 use pop3_tokio::Stop;
-use pop3_tokio::backend::{Admission, Backend, Context, Credentials, Message};
+use pop3_tokio::backend::{Admission, Backend, Context, LoginAttempt, StoredMessage};
 use pop3_tokio::memory::MemoryStore;
-use pop3_tokio::proto::server::{Config, Extent};
-use pop3_tokio::proto::{Deletions, Maildrop, MessageNumber, Rejection, UniqueId};
-use pop3_tokio::server::{Entrance, Peer, Report, Service, Welcome};
+use pop3_tokio::proto::server::{Extent, ServerConfig};
+use pop3_tokio::proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
+use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
 use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
@@ -90,10 +90,10 @@ impl<B: Backend, F: Fn(&Peer) -> B + Send + Sync + 'static> Service for Mail<F> 
     type Backend = B;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<B>, Rejection> {
-        Ok(Welcome::new(Config::new().into(), (self.0)(peer)).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::new().into(), (self.0)(peer)).with_trusted(true))
     }
 
-    fn ended(&self, _: &Peer, _: &Report) {}
+    fn ended(&self, _: &Peer, _: &SessionReport) {}
 }
 
 /// A service for the user `mrose`, whose password is `tanstaaf`.
@@ -114,11 +114,11 @@ pub(crate) struct Scripted<F> {
     pub(crate) give: F,
 }
 
-impl<M: Message, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
+impl<M: StoredMessage, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
     type Message = M;
 
-    async fn authenticate(&mut self, _: Credentials, _: &Context) -> Result<Admission, Rejection> {
-        let mut maildrop = Maildrop::new();
+    async fn authenticate(&mut self, _: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+        let mut maildrop = Snapshot::new();
         for (size, index) in self.sizes.iter().zip(1..) {
             maildrop.push(*size, UniqueId::parse(format!("uid-{index}").as_bytes()).unwrap());
         }

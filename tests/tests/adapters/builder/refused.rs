@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _};
 use std::net::TcpListener;
 
 use pop3_driver::LoginMethod;
-use pop3_driver::client::{Error, LoginPolicy, Retry, Security};
+use pop3_driver::client::{ClientError, LoginPolicy, Retry, Security};
 use pop3_proto::client::SendError;
 use pop3_sasl::Mechanism;
 use pop3_tokio::trust::{Reason, Refused};
@@ -32,7 +32,7 @@ async fn no_password_goes_out_in_clear<R: Builds>() {
     });
     let builder = R::builder("localhost").port(port).login("mrose", "tanstaaf");
     let refused = R::build(builder.tls_config(Certificates::good().client_config())).await.map(drop);
-    assert!(matches!(refused, Err(Error::NotTls(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::NotTls(_))), "{refused:?}");
     let octets = scripted.join().expect("no panic");
     let has = |text: &[u8]| octets.windows(text.len()).any(|window| window == text);
     assert!(!has(b"mrose") && !has(b"tanstaaf") && !has(b"USER"), "{}", octets.escape_ascii());
@@ -47,7 +47,7 @@ async fn no_password_goes_out_in_clear<R: Builds>() {
         let builder = builder.login("mrose", "tanstaaf");
         let builder = method.into_iter().fold(builder, |builder, method| builder.method(method));
         let refused = R::build(builder).await.map(drop);
-        assert!(matches!(refused, Err(Error::Unsendable(SendError::Plaintext))), "{refused:?}");
+        assert!(matches!(refused, Err(ClientError::Unsendable(SendError::Plaintext))), "{refused:?}");
         assert_eq!(scripted.join().expect("no panic"), b"");
     }
 }
@@ -61,7 +61,7 @@ async fn nothing_follows_a_refused_stls<R: Builds>() {
     });
     let builder = R::builder("localhost").port(port).starttls().login("mrose", "tanstaaf");
     let refused = R::build(builder.tls_config(Certificates::good().client_config())).await.map(drop);
-    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Refused(_))), "{refused:?}");
     assert_eq!(scripted.join().expect("no panic"), ("STLS\r\n".to_owned(), Vec::new()));
 }
 
@@ -73,7 +73,7 @@ async fn an_unknown_authority_is_not_believed<R: Builds>() {
         let builder = builder.ca_file(folder.path().join("authority.pem"));
         let builder = if mode == Mode::Stls { builder.starttls() } else { builder };
         match R::build(builder).await {
-            Err(Error::Tls(error)) => {
+            Err(ClientError::Tls(error)) => {
                 let refused = Refused::find(&error).expect("a refused certificate");
                 // The two authorities have one name.
                 assert_eq!(*refused.reason(), Reason::OtherIssuer);
@@ -122,7 +122,7 @@ async fn settings_that_contradict_each_other<R: Builds>() {
         (builder().tls_name("not a name").tls_config(certificates.client_config()), "invalid"),
     ] {
         let error = R::build(builder).await.map(drop).expect_err(word);
-        let Error::Settings(cause) = &error else { panic!("{word}: {error:?}") };
+        let ClientError::Settings(cause) = &error else { panic!("{word}: {error:?}") };
         assert!(cause.to_string().contains(word), "{word}: {cause}");
         assert!(error.is_final() && error.advice() == Retry::Never);
     }
@@ -131,6 +131,6 @@ async fn settings_that_contradict_each_other<R: Builds>() {
     // A stream in TLS is not protected twice.
     for builder in [builder().starttls(), builder().trusted_plaintext(), builder().ca_file(&authority)] {
         let refused = R::build_in_tls(builder, port).await.map(drop);
-        assert!(matches!(refused, Err(Error::Settings(_))), "{refused:?}");
+        assert!(matches!(refused, Err(ClientError::Settings(_))), "{refused:?}");
     }
 }

@@ -5,12 +5,12 @@ use std::net::TcpStream;
 
 use pop3_async_std::{AsyncStd, Smol};
 use pop3_builder::Builder;
-use pop3_driver::client::{Client, Error};
+use pop3_driver::client::{Client, ClientError};
 
 use crate::runtime::{Runtime, Std, Tokio};
 
 /// What comes of a builder.
-type Built<R> = Result<Client<<R as Runtime>::Socket>, Error>;
+type Built<R> = Result<Client<<R as Runtime>::Socket>, ClientError>;
 
 /// An adapter with a builder.
 pub(crate) trait Builds: Runtime {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_proto::Channel;
@@ -26,7 +26,7 @@ fn memory() {
         let (stream, peer) = (Untimed::new(other), Peer::without_address());
         serve_connection(stream, peer, Entrance::Plain, Role::None, house, stop).expect("a stream");
     });
-    let client = connect_over(Untimed::new(own), Security::TrustedPlaintext, Options::new());
+    let client = connect_over(Untimed::new(own), Security::TrustedPlaintext, ClientOptions::new());
     wait(talk(client.expect("a greeting"), Channel::TrustedPlaintext));
     served.ended(None);
 }
@@ -45,7 +45,7 @@ fn memory_with_stls_and_with_implicit_tls() {
             Entrance::Plain => Security::StartTls(connector),
             Entrance::Implicit => Security::Implicit(connector),
         };
-        let client = connect_over(Untimed::new(own), security, Options::new()).expect("a greeting");
+        let client = connect_over(Untimed::new(own), security, ClientOptions::new()).expect("a greeting");
         wait(talk(client, Channel::Tls));
         served.ended(Some("TLSv1_3"));
     }
@@ -59,7 +59,8 @@ fn unix_sockets() {
         let peer = Peer::without_address();
         serve_connection(stream, peer, Entrance::Plain, Role::None, house, stop).expect("a socket");
     });
-    let client = connect_over(connect(), Security::TrustedPlaintext, Options::new()).expect("a greeting");
+    let client =
+        connect_over(connect(), Security::TrustedPlaintext, ClientOptions::new()).expect("a greeting");
     wait(talk(client, Channel::TrustedPlaintext));
     served.ended(None);
 }
@@ -80,7 +81,7 @@ fn the_tls_of_another_library() {
     let connector = Certificates::good().client("localhost");
     let tls = ClientConnection::new(connector.config(), connector.name()).expect("good settings");
     let stream = Carried::new(StreamOwned::new(tls, tcp.try_clone().expect("a handle")), tcp);
-    let client = connect_in_tls(stream, None, Options::new()).expect("a greeting");
+    let client = connect_in_tls(stream, None, ClientOptions::new()).expect("a greeting");
     wait(talk(client, Channel::Tls));
     served.ended(Some("TLS of theirs"));
 }
@@ -88,7 +89,7 @@ fn the_tls_of_another_library() {
 // The deadline is that of the stream: on a Unix socket, and behind the TLS of another library.
 #[test]
 fn deadlines_hold_where_the_stream_has_time_outs() {
-    let options = || Options::new().with_connect_timeout(Duration::from_millis(300));
+    let options = || ClientOptions::new().with_connect_timeout(Duration::from_millis(300));
     let (own, _silent) = UnixStream::pair().expect("a pair");
     let late = connect_over(own, Security::TrustedPlaintext, options()).map(drop);
     assert!(late.is_err());
@@ -97,7 +98,7 @@ fn deadlines_hold_where_the_stream_has_time_outs() {
     let (_silent, _) = listener.accept().expect("a client");
     let stream = Carried::new(tcp.try_clone().expect("a handle"), tcp);
     let late = connect_in_tls(stream, None, options()).map(drop);
-    assert!(matches!(late, Err(Error::Protocol(_) | Error::Network(_))), "{late:?}");
+    assert!(matches!(late, Err(ClientError::Protocol(_) | ClientError::Network(_))), "{late:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use pop3_async_std::{Socket, connect_in_tls, connect_over, serve_connection};
 use pop3_driver::Clock;
-use pop3_driver::client::{Options, Security};
+use pop3_driver::client::{ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_proto::Channel;
@@ -47,7 +47,7 @@ fn memory<R: Runtime + pop3_async_std::Runtime>() {
         R::run(serve_connection::<R, _, _>(other, peer, Entrance::Plain, Role::None, house, stop));
     });
     R::run(async {
-        let client = connect_over::<R, _>(own, Security::TrustedPlaintext, Options::new());
+        let client = connect_over::<R, _>(own, Security::TrustedPlaintext, ClientOptions::new());
         talk(client.await.expect("a greeting"), Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -66,7 +66,7 @@ fn memory_with_stls_and_with_implicit_tls<R: Runtime + pop3_async_std::Runtime>(
             Entrance::Implicit => Security::Implicit(connector),
         };
         R::run(async {
-            let client = connect_over::<R, _>(own, security, Options::new()).await.expect("a greeting");
+            let client = connect_over::<R, _>(own, security, ClientOptions::new()).await.expect("a greeting");
             talk(client, Channel::Tls).await;
         });
         served.ended(Some("TLSv1_3"));
@@ -82,7 +82,7 @@ fn unix_sockets<R: Runtime + pop3_async_std::Runtime>() {
     });
     R::run(async {
         let stream = Async::new(connect()).expect("a socket");
-        let client = connect_over::<R, _>(stream, Security::TrustedPlaintext, Options::new());
+        let client = connect_over::<R, _>(stream, Security::TrustedPlaintext, ClientOptions::new());
         talk(client.await.expect("a greeting"), Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -105,7 +105,7 @@ fn the_tls_of_another_library<R: Runtime + pop3_async_std::Runtime>() {
         let connector = Certificates::good().client("localhost");
         let handshake = TlsConnector::from(connector.config()).connect(connector.name(), own);
         let stream = handshake.await.expect("a handshake");
-        let client = connect_in_tls::<R, _>(stream, None, Options::new()).await.expect("a greeting");
+        let client = connect_in_tls::<R, _>(stream, None, ClientOptions::new()).await.expect("a greeting");
         talk(client, Channel::Tls).await;
     });
     served.ended(Some("TLS of theirs"));

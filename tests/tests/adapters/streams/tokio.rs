@@ -1,7 +1,7 @@
 //! Streams of tokio's.
 
 use pop3_driver::Clock;
-use pop3_driver::client::{Error, Options, Security};
+use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer};
 use pop3_driver::tls::{Role, TlsInfo};
 use pop3_proto::Channel;
@@ -22,7 +22,8 @@ fn memory() {
         Tokio::run(serve_connection(other, peer, Entrance::Plain, Role::None, house, stop));
     });
     Tokio::run(async {
-        let client = connect_over(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+        let client =
+            connect_over(own, Security::TrustedPlaintext, ClientOptions::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -42,7 +43,8 @@ fn memory_with_stls_and_with_implicit_tls() {
             Entrance::Implicit => Security::Implicit(connector),
         };
         Tokio::run(async {
-            talk(connect_over(own, security, Options::new()).await.expect("a greeting"), Channel::Tls).await;
+            talk(connect_over(own, security, ClientOptions::new()).await.expect("a greeting"), Channel::Tls)
+                .await;
         });
         served.ended(Some("TLSv1_3"));
     }
@@ -65,7 +67,7 @@ fn unix_sockets() {
     Tokio::run(async {
         let stream = UnixStream::from_std(stream).expect("a socket");
         let client =
-            connect_over(stream, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+            connect_over(stream, Security::TrustedPlaintext, ClientOptions::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);
@@ -87,7 +89,8 @@ fn the_tls_of_another_library() {
         let connector = Certificates::good().client("localhost");
         let handshake = TlsConnector::from(connector.config()).connect(connector.name(), own);
         let stream = handshake.await.expect("a handshake");
-        talk(connect_in_tls(stream, None, Options::new()).await.expect("a greeting"), Channel::Tls).await;
+        talk(connect_in_tls(stream, None, ClientOptions::new()).await.expect("a greeting"), Channel::Tls)
+            .await;
     });
     served.ended(Some("TLS of theirs"));
 }
@@ -98,17 +101,19 @@ fn tls_is_not_begun_twice_and_not_taken_for_granted() {
     Tokio::run(async {
         let (own, mut other) = duplex(1000);
         other.write_all(b"+OK ready\r\n").await.expect("room");
-        let mut client = connect_over(own, Security::Plaintext, Options::new()).await.expect("a greeting");
+        let mut client =
+            connect_over(own, Security::Plaintext, ClientOptions::new()).await.expect("a greeting");
         assert_eq!((client.channel(), client.tls()), (Channel::Plaintext, None));
-        assert!(matches!(client.login(b"mrose", b"tanstaaf").await, Err(Error::Unsendable(_))));
+        assert!(matches!(client.login(b"mrose", b"tanstaaf").await, Err(ClientError::Unsendable(_))));
 
         let (own, mut other) = duplex(1000);
         let socket = Socket::in_tls(own, None, Clock::start());
         let connector = Certificates::good().client("localhost");
-        let deadline = pop3_driver::Transport::now(&socket).after(Options::new().connect_timeout);
+        let deadline = pop3_driver::Transport::now(&socket).after(ClientOptions::new().connect_timeout);
         let security = Security::Implicit(connector);
-        let twice = pop3_driver::client::Client::open(socket, &security, Options::new(), deadline).await;
-        assert!(matches!(twice.map(drop), Err(Error::Tls(_))));
+        let twice =
+            pop3_driver::client::Client::open(socket, &security, ClientOptions::new(), deadline).await;
+        assert!(matches!(twice.map(drop), Err(ClientError::Tls(_))));
         let mut sent = Vec::new();
         other.read_to_end(&mut sent).await.expect("the end");
         assert_eq!(sent, b"", "nothing was sent");
@@ -131,7 +136,8 @@ fn behind_a_proxy_that_was_talked_to_before() {
     Tokio::run(async {
         own.write_all(b"\x05\x01\x00").await.expect("room");
         own.read_exact(&mut [0; 2]).await.expect("an answer");
-        let client = connect_over(own, Security::TrustedPlaintext, Options::new()).await.expect("a greeting");
+        let client =
+            connect_over(own, Security::TrustedPlaintext, ClientOptions::new()).await.expect("a greeting");
         talk(client, Channel::TrustedPlaintext).await;
     });
     served.ended(None);

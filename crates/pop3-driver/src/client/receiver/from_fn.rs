@@ -16,10 +16,10 @@ pub struct FromAsyncFn<F>(F);
 /// A receiver that calls this function with the octets of a message.
 ///
 /// ```
-/// # use pop3_driver::client::{Client, Error, from_fn};
+/// # use pop3_driver::client::{Client, ClientError, from_fn};
 /// # use pop3_driver::Transport;
 /// # use pop3_proto::MessageNumber;
-/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), Error> {
+/// # async fn example<T: Transport>(mut client: Client<T>) -> Result<(), ClientError> {
 /// let mut lines = 0;
 /// let mut count = from_fn(|octets| {
 ///     lines += octets.iter().filter(|&&octet| octet == b'\n').count();

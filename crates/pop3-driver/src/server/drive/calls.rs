@@ -6,7 +6,7 @@ use pop3_sasl::Mechanism;
 
 use super::asking::{Asked, Watch};
 use super::{Fault, Session};
-use crate::backend::{Backend, Credentials, Proof};
+use crate::backend::{Backend, LoginAttempt, Proof};
 use crate::login_method::LoginMethod;
 use crate::server::sasl::Outcome;
 use crate::transport::Transport;
@@ -17,7 +17,7 @@ impl<B: Backend> Session<B> {
         claim: Claim,
         transport: &mut T,
     ) -> Result<(), Fault> {
-        let Some(credentials) = Credentials::from(claim).prepared() else {
+        let Some(credentials) = LoginAttempt::from(claim).prepared() else {
             let answer = Answer::Reject(Rejection::credentials());
             return Ok(self.connection.answer(answer, transport.now(), &mut self.out)?);
         };

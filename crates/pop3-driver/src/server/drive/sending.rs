@@ -3,12 +3,12 @@
 use std::io;
 
 use bytes::{Buf as _, BytesMut};
-use pop3_proto::server::{Answer, Connection, Extent, Wanted};
+use pop3_proto::server::{Answer, Extent, ServerConnection, Wanted};
 use pop3_proto::{MessageNumber, Rejection};
 
 use super::asking::{Asked, Watch};
 use super::{Fault, Session};
-use crate::backend::{Backend, Message as _};
+use crate::backend::{Backend, StoredMessage as _};
 use crate::transport::Transport;
 
 /// How much of a message is encoded between two looks at the amount of output.
@@ -95,7 +95,7 @@ impl<B: Backend> Session<B> {
 
 /// Sends the output but for so many octets at its end.
 async fn send<T: Transport>(
-    connection: &mut Connection,
+    connection: &mut ServerConnection,
     out: &mut BytesMut,
     transport: &mut T,
     keep: usize,

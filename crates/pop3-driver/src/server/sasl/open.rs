@@ -2,15 +2,15 @@
 
 use pop3_proto::server::Answer;
 use pop3_proto::{MechanismName, Rejection};
-use pop3_sasl::server::{self as sasl, Exchange, Failure, Identity, Question, Step};
+use pop3_sasl::server::{self as sasl, ExchangeStep, Failure, Identity, Question, ServerExchange};
 
 use super::Outcome;
-use crate::backend::{Admission, Backend, Context, Credentials, Proof};
+use crate::backend::{Admission, Backend, Context, LoginAttempt, Proof};
 
 /// An exchange under way.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) exchange: Exchange,
+    pub(super) exchange: ServerExchange,
     name: MechanismName,
     /// Whose keys the backend was asked for.
     keys_of: Option<String>,
@@ -21,24 +21,24 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) const fn new(exchange: Exchange, name: MechanismName) -> Self {
+    pub(super) const fn new(exchange: ServerExchange, name: MechanismName) -> Self {
         Self { exchange, name, keys_of: None, admission: None, rejection: None }
     }
 
     /// Goes from step to step until the client is to hear something.
     pub(super) async fn follow<B: Backend>(
         &mut self,
-        mut step: Step,
+        mut step: ExchangeStep,
         backend: &mut B,
         utf8: bool,
         context: &Context,
     ) -> Outcome {
         loop {
             let question = match step {
-                Step::Challenge(octets) => return Outcome::of(Answer::Challenge(octets)),
-                Step::Done(identity) => return self.done(identity, backend, utf8, context).await,
-                Step::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
-                Step::Ask(question) => question,
+                ExchangeStep::Challenge(octets) => return Outcome::of(Answer::Challenge(octets)),
+                ExchangeStep::Done(identity) => return self.done(identity, backend, utf8, context).await,
+                ExchangeStep::Fail(failure) => return Outcome::of(self.fail(failure, backend)),
+                ExchangeStep::Ask(question) => question,
             };
             let answer = match self.ask(question, backend, utf8, context).await {
                 Ok(answer) => answer,
@@ -64,35 +64,35 @@ impl Open {
         backend: &mut B,
         utf8: bool,
         context: &Context,
-    ) -> Result<sasl::Answer, Rejection> {
+    ) -> Result<sasl::Decision, Rejection> {
         let mut of_token = false;
         let credentials = match question {
             Question::Keys { name, hash, .. } => {
-                let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Answer::Keys);
+                let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Decision::Keys);
                 self.keys_of = Some(name);
                 return keys;
             }
             Question::Password { name, authorization, password } => {
-                Credentials::new(name, Proof::Password(password))
+                LoginAttempt::new(name, Proof::Password(password))
                     .with_authorization(authorization.map(String::into_bytes))
             }
-            Question::CramMd5(digest) => Credentials::new(digest.name().to_owned(), Proof::CramMd5(digest)),
+            Question::CramMd5(digest) => LoginAttempt::new(digest.name().to_owned(), Proof::CramMd5(digest)),
             Question::Token { name, token, .. } => {
                 of_token = true;
-                Credentials::new(name.unwrap_or_default(), Proof::Token(token))
+                LoginAttempt::new(name.unwrap_or_default(), Proof::Token(token))
             }
-            Question::Certificate { name } => Credentials::new(name.unwrap_or_default(), Proof::Certificate),
-            Question::Anonymous { trace } => Credentials::new("anonymous", Proof::Anonymous { trace }),
+            Question::Certificate { name } => LoginAttempt::new(name.unwrap_or_default(), Proof::Certificate),
+            Question::Anonymous { trace } => LoginAttempt::new("anonymous", Proof::Anonymous { trace }),
         };
         match self.authenticate(credentials, backend, utf8, context).await {
             Ok(admission) => {
                 self.admission = Some(admission);
-                Ok(sasl::Answer::Granted)
+                Ok(sasl::Decision::Granted)
             }
             // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
             Err(rejection) if of_token && rejection.is_of_credentials() => {
                 self.rejection = Some(rejection);
-                Ok(sasl::Answer::Refused)
+                Ok(sasl::Decision::Refused)
             }
             Err(rejection) => Err(rejection),
         }
@@ -110,7 +110,7 @@ impl Open {
         let admission = match self.admission.take() {
             Some(admission) => Ok(admission),
             None => {
-                let credentials = Credentials::new(identity.name.unwrap_or_default(), Proof::Scram)
+                let credentials = LoginAttempt::new(identity.name.unwrap_or_default(), Proof::Scram)
                     .with_authorization(identity.authorization.map(String::into_bytes));
                 self.authenticate(credentials, backend, utf8, context).await
             }
@@ -124,7 +124,7 @@ impl Open {
     /// Asks the backend, but not on behalf of another whom the user may not act for.
     async fn authenticate<B: Backend>(
         &self,
-        credentials: Credentials,
+        credentials: LoginAttempt,
         backend: &mut B,
         utf8: bool,
         context: &Context,

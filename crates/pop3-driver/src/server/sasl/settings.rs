@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use pop3_proto::Secret;
 use pop3_sasl::Nonce;
-use pop3_sasl::server::{Setup, TokenRefusal};
+use pop3_sasl::server::{ServerSetup, TokenRefusal};
 
 /// What a server's exchanges of SASL have in common. One value serves all connections.
 #[derive(Clone, Debug, Default)]
@@ -73,14 +73,14 @@ impl Sasl {
     ///
     /// # Errors
     /// When the system has no random octets.
-    pub(super) fn setup(&self) -> io::Result<Setup> {
+    pub(super) fn setup(&self) -> io::Result<ServerSetup> {
         let mut random = [0; 18];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let key = match &self.decoy_key {
             Some(key) => key,
             None => process_key()?,
         };
-        let mut setup = Setup::new(Nonce::from_random(random), key.expose().as_slice())
+        let mut setup = ServerSetup::new(Nonce::from_random(random), key.expose().as_slice())
             .with_hosts(&self.hosts)
             .with_ports(self.ports.iter().copied())
             .with_token_refusal(self.token_refusal.clone());

@@ -1,25 +1,25 @@
 //! The body of a reply.
 
-use crate::client::connection::Connection;
-use crate::client::error::Error;
-use crate::client::event::Event;
+use crate::client::connection::ClientConnection;
+use crate::client::error::ProtocolError;
+use crate::client::event::ClientEvent;
 use crate::client::outstanding::Outstanding;
 use crate::command::ReplyShape;
 use crate::dots::Decoded;
 use crate::input::Input;
 use crate::quirk::Quirk;
 
-impl Connection {
+impl ClientConnection {
     /// Octets of a body.
     pub(super) fn body<'b>(
         &mut self,
         command: Outstanding,
         input: &mut Input<'b>,
-    ) -> Result<Event<'b>, Error> {
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         let limit = self.config.max_body.unwrap_or(u64::MAX);
         let over = |octets: u64| octets.saturating_sub(limit);
         if over(self.unstuffer.octets()) > 0 {
-            return Err(Error::BodyTooLong);
+            return Err(ProtocolError::BodyTooLong);
         }
         let (consumed, decoded) = self.unstuffer.decode(input.rest());
         input.take(consumed);
@@ -28,8 +28,8 @@ impl Connection {
                 self.first_line.look(data);
                 let over = usize::try_from(over(self.unstuffer.octets())).unwrap_or(usize::MAX);
                 match data.get(..data.len().saturating_sub(over)) {
-                    None | Some([]) => Err(Error::BodyTooLong),
-                    Some(data) => Ok(Event::Data(data)),
+                    None | Some([]) => Err(ProtocolError::BodyTooLong),
+                    Some(data) => Ok(ClientEvent::Data(data)),
                 }
             }
             Decoded::End => {
@@ -38,7 +38,7 @@ impl Connection {
                 let doubled = self.first_line.is_doubled().then_some(Quirk::DoubledCarriageReturn);
                 let quirks = self.overlook([bare_dot, doubled])?;
                 self.complete(ReplyShape::Body);
-                Ok(Event::End { keyword: command.keyword, quirks })
+                Ok(ClientEvent::End { keyword: command.keyword, quirks })
             }
             Decoded::More => super::within(input, command.keyword),
         }

@@ -1,9 +1,9 @@
 //! The greeting.
 
 use crate::apop::Timestamp;
-use crate::client::connection::{Connection, Reading};
-use crate::client::error::{Error, Protocol};
-use crate::client::event::Event;
+use crate::client::connection::{ClientConnection, Reading};
+use crate::client::error::{Protocol, ProtocolError};
+use crate::client::event::ClientEvent;
 use crate::client::session::Signal;
 use crate::input::Input;
 use crate::quirk::Quirk;
@@ -12,20 +12,22 @@ use crate::reply::Reply;
 /// How many empty lines before the greeting are overlooked.
 const MAX_EMPTY_LINES: usize = 4;
 
-impl Connection {
-    pub(super) fn greeting<'b>(&mut self, input: &mut Input<'b>) -> Result<Event<'b>, Error> {
-        let Reading::Status { mut empty_lines } = self.reading else { return Err(Error::out_of_step()) };
+impl ClientConnection {
+    pub(super) fn greeting<'b>(&mut self, input: &mut Input<'b>) -> Result<ClientEvent<'b>, ProtocolError> {
+        let Reading::Status { mut empty_lines } = self.reading else {
+            return Err(ProtocolError::out_of_step());
+        };
         loop {
             // A TLS record has no line end to wait for.
             if let [0x14..=0x17, 0x03, ..] = input.rest() {
-                return Err(Error::OtherProtocol(Protocol::Tls));
+                return Err(ProtocolError::OtherProtocol(Protocol::Tls));
             }
             let Some(line) = self.lines.peek(input, self.config.max_reply_line)? else {
                 return super::wait(input, None);
             };
             if line.text.is_empty() {
                 if empty_lines >= MAX_EMPTY_LINES {
-                    return Err(Error::out_of_step());
+                    return Err(ProtocolError::out_of_step());
                 }
                 self.skip([Some(Quirk::EmptyLineBeforeGreeting)])?;
                 empty_lines = empty_lines.saturating_add(1);
@@ -34,16 +36,20 @@ impl Connection {
                 continue;
             }
             let Ok(reply) = Reply::parse(line.text) else {
-                return Err(Protocol::guess(line.text).map_or_else(Error::out_of_step, Error::OtherProtocol));
+                return Err(Protocol::guess(line.text)
+                    .map_or_else(ProtocolError::out_of_step, ProtocolError::OtherProtocol));
             };
             let quirks = self.overlook([line.quirk, reply.quirk])?;
             // Whether it is the end is told by the state.
-            let _ = self.session.step(Signal::Greeting(reply.status)).map_err(|_| Error::out_of_step())?;
+            let _ = self
+                .session
+                .step(Signal::Greeting(reply.status))
+                .map_err(|_| ProtocolError::out_of_step())?;
             self.lines.take(input, &line);
             if reply.is_positive() {
                 self.timestamp = Timestamp::find(reply.text);
             }
-            return Ok(Event::Greeting { reply, quirks });
+            return Ok(ClientEvent::Greeting { reply, quirks });
         }
     }
 }

@@ -1,26 +1,26 @@
 //! The lines of a listing, or of an extension's reply.
 
 use crate::capability::Capability;
-use crate::client::connection::{Connection, Progress, Reading};
-use crate::client::entry::{Entry, Listed};
-use crate::client::error::Error;
-use crate::client::event::Event;
+use crate::client::connection::{ClientConnection, Progress, Reading};
+use crate::client::entry::{Listed, ReplyItem};
+use crate::client::error::ProtocolError;
+use crate::client::event::ClientEvent;
 use crate::client::lines::Line;
 use crate::client::outstanding::Outstanding;
-use crate::client::state::State;
+use crate::client::state::ClientState;
 use crate::command::{Keyword, ReplyShape};
 use crate::input::Input;
 use crate::number::MessageNumber;
 use crate::quirk::Quirk;
 
-impl Connection {
+impl ClientConnection {
     /// The next line that says something; `progress` is how far the listing has come.
     pub(super) fn line<'b>(
         &mut self,
         command: Outstanding,
         mut progress: Progress,
         input: &mut Input<'b>,
-    ) -> Result<Event<'b>, Error> {
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         let keyword = command.keyword;
         let capa = keyword == Keyword::Capa;
         let limit = if capa { self.config.max_capabilities } else { self.config.max_list_entries };
@@ -33,13 +33,13 @@ impl Connection {
             if keyword == Keyword::Extension
                 && let Some(quirk) = line.quirk
             {
-                return Err(Error::Quirk(quirk));
+                return Err(ProtocolError::Quirk(quirk));
             }
             if line.text == b"." {
                 return self.end_of_lines(&command, &progress, &line, input);
             }
             if progress.lines >= limit {
-                return Err(Error::TooManyEntries);
+                return Err(ProtocolError::TooManyEntries);
             }
             progress.lines = progress.lines.saturating_add(1);
             let text = line.text.strip_prefix(b".").unwrap_or(line.text);
@@ -54,15 +54,15 @@ impl Connection {
                     progress.messages = progress.messages.saturating_add(1);
                     None
                 }
-                Listed::Unknown => Some(Event::Line(text)),
+                Listed::Unknown => Some(ClientEvent::Line(text)),
                 Listed::Entry(entry, own) => {
                     let order = entry.message().and_then(|message| self.order(&mut progress, message));
                     let late = self.late_stls(&entry).filter(|_| own.is_none());
                     let quirks = self.overlook([line.quirk, own, late, order])?;
-                    if let Entry::Capability(capability) = entry {
+                    if let ReplyItem::Capability(capability) = entry {
                         self.gather(text, capability)?;
                     }
-                    Some(Event::Entry { entry, quirks })
+                    Some(ClientEvent::Entry { entry, quirks })
                 }
             };
             self.lines.take(input, &line);
@@ -80,7 +80,7 @@ impl Connection {
         progress: &Progress,
         line: &Line<'b>,
         input: &mut Input<'b>,
-    ) -> Result<Event<'b>, Error> {
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         let keyword = command.keyword;
         let counts = matches!(keyword, Keyword::List | Keyword::Uidl);
         let miscounted = counts
@@ -90,12 +90,12 @@ impl Connection {
         self.lines.take(input, line);
         if keyword == Keyword::Capa {
             self.capabilities = Some(core::mem::take(&mut self.gathered));
-            self.listed_after_login = self.session.state() == State::Transaction;
+            self.listed_after_login = self.session.state() == ClientState::Transaction;
         } else if counts {
             self.census.messages = Some(progress.messages);
         }
         self.complete(ReplyShape::Lines);
-        Ok(Event::End { keyword, quirks })
+        Ok(ClientEvent::End { keyword, quirks })
     }
 
     /// Counts a message of a listing, and says what is odd about its number behind the one before.
@@ -113,15 +113,16 @@ impl Connection {
     }
 
     /// Whether STLS is announced where TLS is there.
-    fn late_stls(&self, entry: &Entry<'_>) -> Option<Quirk> {
-        let late = matches!(entry, Entry::Capability(Capability::Stls)) && self.session.channel().is_tls();
+    fn late_stls(&self, entry: &ReplyItem<'_>) -> Option<Quirk> {
+        let late =
+            matches!(entry, ReplyItem::Capability(Capability::Stls)) && self.session.channel().is_tls();
         late.then_some(Quirk::StlsWithinTls)
     }
 
     /// Keeps a line of CAPA, as it was read.
-    fn gather(&mut self, text: &[u8], capability: Capability<'_>) -> Result<(), Error> {
+    fn gather(&mut self, text: &[u8], capability: Capability<'_>) -> Result<(), ProtocolError> {
         if self.gathered.octets().saturating_add(text.len()) > self.config.max_capability_octets {
-            return Err(Error::TooManyEntries);
+            return Err(ProtocolError::TooManyEntries);
         }
         self.gathered.push_read(text, capability);
         Ok(())

@@ -2,28 +2,28 @@
 
 use crate::capability::Capability;
 use crate::client::challenge::Challenge;
-use crate::client::connection::{Connection, Progress, Reading};
-use crate::client::entry::Entry;
-use crate::client::error::Error;
-use crate::client::event::Event;
+use crate::client::connection::{ClientConnection, Progress, Reading};
+use crate::client::entry::ReplyItem;
+use crate::client::error::ProtocolError;
+use crate::client::event::ClientEvent;
 use crate::client::first_line::FirstLine;
 use crate::client::lines::{Line, Lines};
 use crate::client::outstanding::Outstanding;
-use crate::client::session::{Action, Signal};
-use crate::client::state::State;
+use crate::client::session::{ClientAction, Signal};
+use crate::client::state::ClientState;
 use crate::command::{Keyword, ReplyShape};
 use crate::dots::Unstuffer;
 use crate::input::Input;
 use crate::quirk::Quirk;
 use crate::reply::Reply;
 
-impl Connection {
+impl ClientConnection {
     /// The first line of a reply.
     pub(super) fn reply<'b>(
         &mut self,
         command: Outstanding,
         input: &mut Input<'b>,
-    ) -> Result<Event<'b>, Error> {
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         let Some(mut line) = self.status_line(&command, input)? else {
             return super::wait(input, Some(command.keyword));
         };
@@ -46,24 +46,24 @@ impl Connection {
         let reply = match Reply::parse(line.text) {
             Ok(reply) => reply,
             Err(_) if line.quirk == Some(Quirk::UnendedLine) => {
-                return Err(Error::Truncated { during: Some(keyword) });
+                return Err(ProtocolError::Truncated { during: Some(keyword) });
             }
-            Err(_) => return Err(Error::out_of_step()),
+            Err(_) => return Err(ProtocolError::out_of_step()),
         };
         // Nobody can be logged in before anything was said.
         if command.bare_auth && reply.is_positive() {
             return self.challenge(Challenge::EMPTY, Some(Quirk::PositiveReplyForChallenge), &line, input);
         }
         let entry = match reply.is_positive() {
-            true => Entry::of_reply(keyword, command.message, reply.text)?,
+            true => ReplyItem::of_reply(keyword, command.message, reply.text)?,
             false => None,
         };
         let own = entry.and_then(|entry| entry.quirk()).or_else(|| self.oddity(&command, &reply));
         let quirks = self.overlook([line.quirk, reply.quirk, own])?;
         let step = self.session.step(Signal::Reply(keyword, reply.status));
-        let action = step.map_err(|_| Error::out_of_step())?;
+        let action = step.map_err(|_| ProtocolError::out_of_step())?;
         self.lines.take(input, &line);
-        if let Some(Entry::Drop(listing)) = entry {
+        if let Some(ReplyItem::Drop(listing)) = entry {
             self.census.messages = Some(listing.messages);
         }
         self.octets_in_flight = self.octets_in_flight.saturating_sub(command.octets);
@@ -78,8 +78,10 @@ impl Connection {
             }
         }
         match action {
-            Action::StartTls => super::handshake(input, quirks),
-            Action::Continue | Action::Close => Ok(Event::Reply { keyword, reply, entry, follows, quirks }),
+            ClientAction::StartTls => super::handshake(input, quirks),
+            ClientAction::Continue | ClientAction::Close => {
+                Ok(ClientEvent::Reply { keyword, reply, entry, follows, quirks })
+            }
         }
     }
 
@@ -88,7 +90,7 @@ impl Connection {
         &mut self,
         command: &Outstanding,
         input: &Input<'b>,
-    ) -> Result<Option<Line<'b>>, Error> {
+    ) -> Result<Option<Line<'b>>, ProtocolError> {
         let sasl = if command.keyword == Keyword::Auth { self.config.max_sasl_line } else { 0 };
         let limit = self.config.max_reply_line.max(sasl);
         Ok(match self.lines.peek(input, limit)? {
@@ -105,25 +107,25 @@ impl Connection {
         quirk: Option<Quirk>,
         line: &Line<'b>,
         input: &mut Input<'b>,
-    ) -> Result<Event<'b>, Error> {
+    ) -> Result<ClientEvent<'b>, ProtocolError> {
         // A challenge that can't be read is not refused but cancelled (RFC 5034 section 4).
         let refused = self.config.strict && matches!(challenge, Challenge::Words(_));
         let challenge = if refused { Challenge::Unreadable } else { challenge };
         let quirk = quirk.filter(|_| challenge != Challenge::Unreadable);
         let quirks = self.overlook([line.quirk, quirk])?;
-        let _ = self.session.step(Signal::Challenge).map_err(|_| Error::out_of_step())?;
+        let _ = self.session.step(Signal::Challenge).map_err(|_| ProtocolError::out_of_step())?;
         self.lines.take(input, line);
         self.unreadable = challenge == Challenge::Unreadable;
         if let Some(command) = self.outstanding.front_mut() {
             command.bare_auth = false;
         }
-        Ok(Event::Challenge { challenge, quirks })
+        Ok(ClientEvent::Challenge { challenge, quirks })
     }
 
     /// Whether an empty line before this reply may be overlooked: one, after the login, and not where
     /// it may be the rest of a body whose end was mistaken.
     fn overlooks_empty_line(&self) -> bool {
-        self.session.state() != State::Authorization
+        self.session.state() != ClientState::Authorization
             && !self.after_body
             && matches!(self.reading, Reading::Status { empty_lines: 0 })
     }

@@ -1,14 +1,14 @@
 //! Lines out of the input, and what becomes of those that are too long.
 
-use super::super::state::State;
-use super::super::vocabulary::Event;
-use super::Connection;
+use super::super::state::ServerState;
+use super::super::vocabulary::ServerEvent;
+use super::ServerConnection;
 use crate::line::{Found, Skipped};
 use crate::{Command, CommandError, Input, Keyword, SaslResponse};
 
-impl Connection {
+impl ServerConnection {
     /// The next line of the input as an event.
-    pub(super) fn next_event<'b>(&mut self, input: &mut Input<'b>) -> Option<Event<'b>> {
+    pub(super) fn next_event<'b>(&mut self, input: &mut Input<'b>) -> Option<ServerEvent<'b>> {
         if let Some(left) = self.skipping {
             // Answered already, when it was seen to be too long.
             self.skipping = match self.finder.skip(input, left) {
@@ -19,16 +19,16 @@ impl Connection {
                 return None;
             }
         }
-        let responding = matches!(self.session.state(), State::Responding { .. });
+        let responding = matches!(self.session.state(), ServerState::Responding { .. });
         let limit = self.line_limit(responding, input.rest());
         match self.finder.next(input, limit) {
             Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
-                Ok(response) => Event::Sasl(response),
-                Err(error) => Event::Malformed { keyword: None, error: error.into() },
+                Ok(response) => ServerEvent::Sasl(response),
+                Err(error) => ServerEvent::Malformed { keyword: None, error: error.into() },
             }),
             Found::Line { line, .. } => Some(match Command::parse(line) {
-                Ok(command) => Event::Command(command),
-                Err(error) => Event::Malformed { keyword: Keyword::of_line(line), error },
+                Ok(command) => ServerEvent::Command(command),
+                Err(error) => ServerEvent::Malformed { keyword: Keyword::of_line(line), error },
             }),
             Found::Partial => None,
             Found::TooLong => {
@@ -36,7 +36,7 @@ impl Connection {
                 let begin = input.take(limit);
                 self.skipping = Some(self.session.limits().discarded_line);
                 let keyword = Keyword::of_line(begin).filter(|_| !responding);
-                Some(Event::Malformed { keyword, error: CommandError::TooLong })
+                Some(ServerEvent::Malformed { keyword, error: CommandError::TooLong })
             }
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pop3_tokio::proto::dots::WireSize;
-use pop3_tokio::sasl::saslprep::{Kind, prepare};
+use pop3_tokio::sasl::saslprep::{StringKind, prepare};
 use pop3_tokio::sasl::scram::{Hash, Keys, SALT_OCTETS};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
@@ -74,7 +74,7 @@ impl Database {
     /// Stores keys made from a password, and creates the user if necessary.
     pub(crate) fn set_password(&self, name: &str, password: &str) -> Result<()> {
         // The driver prepares the names of clients in the same way.
-        let name = prepare(name, Kind::Stored)?;
+        let name = prepare(name, StringKind::Stored)?;
         let mut salt = [0; SALT_OCTETS];
         getrandom::fill(&mut salt)?;
         let keys = Keys::derive(Hash::Sha256, password.as_bytes(), &salt, ITERATIONS)?;
@@ -109,7 +109,7 @@ impl Database {
 
     /// Stores a message, with the size that it will have when it is sent.
     pub(crate) fn deliver(&self, name: &str, path: &Path) -> Result<()> {
-        let (user, _) = self.user(&prepare(name, Kind::Stored)?)?.ok_or("there is no such user")?;
+        let (user, _) = self.user(&prepare(name, StringKind::Stored)?)?.ok_or("there is no such user")?;
         let mut file = File::open(path)?;
         self.with(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use pop3_tokio::certificates as pem;
 use pop3_tokio::proto::Rejection;
-use pop3_tokio::proto::server::Config;
-use pop3_tokio::server::{Entrance, Peer, Report, Sasl, Service, Welcome};
+use pop3_tokio::proto::server::ServerConfig;
+use pop3_tokio::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
 use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
 use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
@@ -61,7 +61,7 @@ enum Task {
 
 /// What all sessions have in common.
 struct Server {
-    config: Arc<Config>,
+    config: Arc<ServerConfig>,
     sasl: Arc<Sasl>,
     mail: Arc<Mail>,
 }
@@ -75,7 +75,7 @@ impl Service for Server {
         Ok(Welcome::new(Arc::clone(&self.config), backend).with_sasl(Arc::clone(&self.sasl)))
     }
 
-    fn ended(&self, peer: &Peer, report: &Report) {
+    fn ended(&self, peer: &Peer, report: &SessionReport) {
         println!(
             "session={} peer={peer} user={:?} method={} sent={} removed={} ended={:?}",
             peer.session,
@@ -105,8 +105,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
         Task::User { name, password } => database.set_password(&name, &password),
         Task::Deliver { name, message } => database.deliver(&name, &message),
         Task::Serve { listen, certificate, key } => {
-            let private =
-                PrivateKeyDer::from_pem_file(&key).map_err(|error| pem::Error::new(&key, &error))?;
+            let private = PrivateKeyDer::from_pem_file(&key)
+                .map_err(|error| pem::CertificateError::new(&key, &error))?;
             let role = Role::Server(server_config(pem::certificates(&certificate)?, private)?);
             serve(database, TcpListener::bind(listen).await?, role).await
         }
@@ -121,7 +121,7 @@ async fn serve(
     let decoy_key = database.decoy_key()?;
     let sasl = Sasl::new().with_decoy_key(decoy_key).with_decoy_iterations(ITERATIONS);
     let mail = Arc::new(Mail::new(database, decoy_key));
-    let server = Server { config: Config::new().into(), sasl: sasl.into(), mail };
+    let server = Server { config: ServerConfig::new().into(), sasl: sasl.into(), mail };
     let stop = Stop::new();
     let interrupted = stop.clone();
     tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pop3_tokio::backend::{Context, Credentials};
+use pop3_tokio::backend::{Context, LoginAttempt};
 use pop3_tokio::proto::server::{Accepted, Extent};
 use pop3_tokio::proto::{self, Deletions, MessageNumber, Rejection, UniqueId};
 use pop3_tokio::sasl::Mechanism;
@@ -48,7 +48,7 @@ impl Store for Mail {
 
     fn open(
         &self,
-        credentials: &Credentials,
+        credentials: &LoginAttempt,
         _: &Peer,
         _: &Context,
     ) -> Result<(Accepted, Session), Rejection> {
@@ -66,7 +66,7 @@ impl Store for Mail {
         }
         let (user, _) = user.ok_or_else(Rejection::credentials)?;
         let mut session = Session::new(self, user).ok_or_else(Rejection::in_use)?;
-        let mut snapshot = proto::Maildrop::new();
+        let mut snapshot = proto::Snapshot::new();
         for (id, octets) in self.database.messages(user).map_err(unavailable)? {
             snapshot.push(octets, UniqueId::parse(id.to_string().as_bytes()).map_err(unavailable)?);
             session.messages.push(id);
