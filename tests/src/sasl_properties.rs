@@ -32,7 +32,7 @@ pub fn sasl(octets: &[u8]) {
 
 fn server(mechanism: Mechanism, how: u8, messages: &[&[u8]]) {
     let mut setup =
-        server::ServerSetup::new(nonce(), "salt key").with_hosts(["mail.example"]).with_ports([995]);
+        server::ServerSetup::new(nonce(), "decoy key").with_hosts(["mail.example"]).with_ports([995]);
     if how & 1 != 0 {
         let bindings = ChannelBindings::none().with_exporter([3; 32]).with_server_end_point([4; 32]);
         setup = setup.with_bindings(bindings).with_plus_offered(how & 2 != 0);

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use pop3_proto::{MessageNumber, Octets, Quirk};
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// Something odd about a server. `Display` is a sentence for people in one line; [`name`](Self::name) is for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +112,10 @@ impl fmt::Display for Finding {
                 f.write_str("CAPA is not answered after the login (RFC 2449 section 5)")
             }
             Self::BeforeLoginOnly(tag) => {
-                write!(f, "{} is announced only before the login (RFC 2449 section 5)", Escaped::new(tag))
+                write!(f, "{} is announced only before the login (RFC 2449 section 5)", Printable::new(tag))
             }
             Self::AfterLoginOnly(tag) => {
-                write!(f, "{} is announced only after the login", Escaped::new(tag))
+                write!(f, "{} is announced only after the login", Printable::new(tag))
             }
             Self::StlsAfterLogin => f.write_str("STLS is announced after the login (RFC 2595 section 4)"),
             Self::OtherCount { stat, listed, listing } => {
@@ -127,14 +127,14 @@ impl fmt::Display for Finding {
                 to {list}"
             ),
             Self::UniqueIdTwice(uid) => {
-                write!(f, "two messages have the unique-id {} (RFC 1939 section 7)", Escaped::new(uid))
+                write!(f, "two messages have the unique-id {} (RFC 1939 section 7)", Printable::new(uid))
             }
             Self::BadUniqueId { message, text } => {
-                write!(f, "the unique-id of message {message} is invalid: {}", Escaped::new(text))
+                write!(f, "the unique-id of message {message} is invalid: {}", Printable::new(text))
             }
             Self::More => f.write_str("further cases are not listed"),
-            Self::NoList(text) => write!(f, "LIST is refused: {}", Escaped::new(text)),
-            Self::NoUidl(text) => write!(f, "UIDL is refused: {}", Escaped::new(text)),
+            Self::NoList(text) => write!(f, "LIST is refused: {}", Printable::new(text)),
+            Self::NoUidl(text) => write!(f, "UIDL is refused: {}", Printable::new(text)),
             Self::HangUpAtQuit => {
                 f.write_str("the server closes the connection without answering QUIT (RFC 1939 section 6)")
             }

@@ -1,7 +1,7 @@
 //! The report in JSON.
 
 use pop3_connect::ConnectErrorKind;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ impl CheckReport {
     /// - `error`: an object with `kind` (`settings`, `connection`, `login`, `protocol`, `later`) and `text`.
     #[must_use]
     pub fn json(&self) -> String {
-        let text = |octets: &Vec<u8>| Escaped::new(octets).to_string();
+        let text = |octets: &Vec<u8>| Printable::new(octets).to_string();
         let findings = self.findings.iter();
         json!({
             "server": self.server,
@@ -65,7 +65,7 @@ fn announced(announced: &Announced) -> Value {
         Announced::Unknown | Announced::Known(_) => announced.capabilities(),
     };
     let lines = |list: &pop3_proto::Capabilities| -> Vec<String> {
-        list.lines().map(|line| Escaped::new(line).to_string()).collect()
+        list.lines().map(|line| Printable::new(line).to_string()).collect()
     };
     json!({ "lines": list.map(lines), "mechanisms": list.map(mechanisms) })
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use pop3_proto::Capabilities;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 use rustls::pki_types::CertificateDer;
 
 use crate::report::{Announced, CheckReport};
@@ -13,7 +13,7 @@ impl fmt::Display for CheckReport {
         line(f, "server", &self.server)?;
         announced(f, "before TLS", &self.before_tls)?;
         if let Some(greeting) = &self.greeting {
-            line(f, "greeting", Escaped::new(greeting))?;
+            line(f, "greeting", Printable::new(greeting))?;
             let apop = if self.offers_apop {
                 "offered (the greeting contains a timestamp)"
             } else {
@@ -67,7 +67,7 @@ fn announced(f: &mut fmt::Formatter<'_>, when: &str, announced: &Announced) -> f
         Announced::Known(list) => list,
     };
     for (index, text) in list.lines().enumerate() {
-        line(f, if index == 0 { when } else { "" }, Escaped::new(text))?;
+        line(f, if index == 0 { when } else { "" }, Printable::new(text))?;
     }
     let mechanisms = mechanisms(list);
     let mechanisms =
@@ -77,5 +77,5 @@ fn announced(f: &mut fmt::Formatter<'_>, when: &str, announced: &Announced) -> f
 
 /// The names of the mechanisms that are announced.
 pub(crate) fn mechanisms(list: &Capabilities) -> Vec<String> {
-    list.mechanisms().map(|name| Escaped::new(name).to_string()).collect()
+    list.mechanisms().map(|name| Printable::new(name).to_string()).collect()
 }

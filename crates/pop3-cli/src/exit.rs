@@ -3,7 +3,7 @@
 use core::fmt;
 use std::process::ExitCode;
 
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// The exit codes. They are documented in the help text and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ impl Failure {
 
     /// The message in one line, escaped.
     pub(crate) fn message(&self) -> String {
-        Escaped::whole(self.message.as_bytes()).to_string()
+        Printable::whole(self.message.as_bytes()).to_string()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pop3_sasl::Mechanism;
 use pop3_serve::{
-    ConnectionLimits, Entrance, ReloadableCertificate, SaltKey, ServeConfig, ServeErrorKind, Server, Stop,
+    ConnectionLimits, DecoyKey, Entrance, ReloadableCertificate, ServeConfig, ServeErrorKind, Server, Stop,
     TokenCommand, UsersFile, this_host,
 };
 use tracing::{info, warn};
@@ -59,7 +59,7 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
     config.apop = options.apop;
     config.utf8 = options.utf8;
     config.insecure_auth = options.allow_insecure_auth;
-    config.salt_key = salt_key(options)?.map(Arc::new);
+    config.decoy_key = decoy_key(options)?.map(Arc::new);
     config.tokens = options
         .token_command
         .as_ref()
@@ -81,12 +81,12 @@ fn config(options: &Serve) -> Result<ServeConfig, Failure> {
 }
 
 /// The key of salts, from its file, which is made where there is none; `None` where that can't be.
-fn salt_key(options: &Serve) -> Result<Option<SaltKey>, Failure> {
-    let default = || SaltKey::default_path(&options.users);
-    let path = options.salt_key.clone().unwrap_or_else(default);
-    match SaltKey::load_or_make(&path) {
+fn decoy_key(options: &Serve) -> Result<Option<DecoyKey>, Failure> {
+    let default = || DecoyKey::default_path(&options.users);
+    let path = options.decoy_key.clone().unwrap_or_else(default);
+    match DecoyKey::load_or_make(&path) {
         Err(error) if error.kind() == ServeErrorKind::NotMade => {
-            warn!("{error}; choose another file with --salt-key");
+            warn!("{error}; choose another file with --decoy-key");
             Ok(None)
         }
         key => Ok(Some(key?)),

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use pop3_driver::client::Retry;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// What went wrong: a text for people, and a kind for programs.
 ///
@@ -84,7 +84,7 @@ impl ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Escaped::whole(self.text.as_bytes()).fmt(f)
+        Printable::whole(self.text.as_bytes()).fmt(f)
     }
 }
 

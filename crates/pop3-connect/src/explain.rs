@@ -4,7 +4,7 @@ use pop3_driver::client::{self, NoLogin, Retry};
 use pop3_proto::client::{Excerpt, ProtocolError};
 use pop3_proto::{Advice, Keyword};
 use pop3_sasl::client::{Denial, ExchangeError};
-use pop3_text::{Escaped, reasons};
+use pop3_text::{Printable, reasons};
 use pop3_trust::Refused;
 
 use crate::dial::Dial;
@@ -24,7 +24,7 @@ impl Dial {
         let tls = |value| naming("tls", Some(value));
         match error {
             client::ClientError::Refused(refusal) => {
-                let text = Escaped::new(&refusal.text);
+                let text = Printable::new(&refusal.text);
                 // Whatever was refused: what the server says will pass is to be tried again as it is.
                 let passing = refusal.advice() == Advice::RetryLater;
                 let kind = |lasting| if passing { ConnectErrorKind::Later } else { lasting };
@@ -174,7 +174,7 @@ impl Dial {
 
 /// A line of the server's, between quotation marks.
 fn shown(line: &Excerpt) -> String {
-    let text = Escaped::new(line.octets()).to_string();
+    let text = Printable::new(line.octets()).to_string();
     let dots = if line.is_cut() && !text.ends_with("...") { "..." } else { "" };
     format!("\"{text}{dots}\"")
 }

@@ -3,7 +3,7 @@
 use pop3_driver::client::Refusal;
 use pop3_proto::{Advice, Keyword, ResponseCode};
 use pop3_sasl::Mechanism;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::kind::CredentialKind;
@@ -11,7 +11,7 @@ use crate::naming::Naming;
 
 /// The error for the reply that refused USER, PASS, APOP or AUTH.
 pub(crate) fn explain(place: &str, refusal: &Refusal, kind: CredentialKind, naming: Naming) -> ConnectError {
-    let text = Escaped::new(&refusal.text);
+    let text = Printable::new(&refusal.text);
     if refusal.unoffered && matches!(refusal.advice(), Advice::Unknown | Advice::OtherCredentials) {
         let what = refusal.mechanism.map(Mechanism::name);
         let what = match (refusal.keyword, what) {
@@ -31,7 +31,7 @@ pub(crate) fn explain(place: &str, refusal: &Refusal, kind: CredentialKind, nami
         }
     }
     let details = refusal.details.as_ref();
-    let details = details.map(|told| format!("; details: {}", Escaped::new(told))).unwrap_or_default();
+    let details = details.map(|told| format!("; details: {}", Printable::new(told))).unwrap_or_default();
     let advice = match early_advice(refusal, naming) {
         Some(advice) => advice,
         None => advice(refusal, kind).to_owned(),

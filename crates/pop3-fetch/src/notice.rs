@@ -4,7 +4,7 @@ use core::fmt;
 
 use pop3_driver::client::Refusal;
 use pop3_proto::{MessageNumber, Octets};
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// What a fetch tells while it runs. Nothing depends on whether anybody listens.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl fmt::Display for Notice {
                  its sizes are estimates"
             ),
             Self::Refused { message, refusal } => {
-                write!(f, "the server refused message {message}: {}", Escaped::new(&refusal.text))
+                write!(f, "the server refused message {message}: {}", Printable::new(&refusal.text))
             }
             Self::Empty { message } => write!(
                 f,
@@ -108,10 +108,10 @@ impl fmt::Display for Notice {
             Self::NotDeleted { message, refusal } => write!(
                 f,
                 "message {message} was stored, but the server refused to delete it: {}",
-                Escaped::new(&refusal.text)
+                Printable::new(&refusal.text)
             ),
             Self::QuitRefused { refusal } => {
-                write!(f, "the server reported a problem at QUIT: {}", Escaped::new(&refusal.text))
+                write!(f, "the server reported a problem at QUIT: {}", Printable::new(&refusal.text))
             }
             Self::NoQuit => f.write_str(
                 "the session ended without QUIT, so that the server does not remove messages that were \

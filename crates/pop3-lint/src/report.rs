@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use pop3_observer::{Rule, Severity, Side, Violation};
-use pop3_text::Escaped;
+use pop3_text::Printable;
 use serde_json::json;
 
 use crate::options::Form;
@@ -74,7 +74,7 @@ impl<'o> Report<'o> {
         for (rule, count) in &page.rules {
             *summary.rules.entry(*rule).or_default() += count;
         }
-        let name = Escaped::new(page.session.name().as_bytes()).to_string();
+        let name = Printable::new(page.session.name().as_bytes()).to_string();
         let empty = name.is_empty() || (self.style.form == Form::Violations && page.text.is_empty());
         let is_json = self.style.form == Form::Json;
         let text = if is_json || empty { page.text } else { format!("# {name}\n{}", page.text) };
@@ -126,7 +126,7 @@ impl Page {
     /// A remark between the lines.
     pub(super) fn note(&mut self, text: &str) {
         if self.style.form == Form::Dialogue {
-            push(&mut self.text, &mut self.cut, &format!("<{}>", Escaped::whole(text.as_bytes())));
+            push(&mut self.text, &mut self.cut, &format!("<{}>", Printable::whole(text.as_bytes())));
         }
     }
 
@@ -175,7 +175,7 @@ impl Style {
         let rule = violation.rule;
         if self.form == Form::Json {
             return json!({
-                "session": Escaped::new(name.as_bytes()).to_string(),
+                "session": Printable::new(name.as_bytes()).to_string(),
                 "side": rule.side().to_string(),
                 "level": rule.level().to_string(),
                 "row": rule.row(),

@@ -1,7 +1,7 @@
 //! One session: the observer, and its events as lines of text.
 
 use pop3_observer::{Observer, ObserverConfig, ObserverEvent, Sent, Side, Violation};
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// A session that is observed.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Commands {
 }
 
 fn told(event: ObserverEvent<'_>, commands: &mut Commands, tell: &mut dyn FnMut(Told<'_>)) {
-    let line = |who: char, octets: &[u8]| Told::Line(format!("{who}: {}", Escaped::new(octets)));
+    let line = |who: char, octets: &[u8]| Told::Line(format!("{who}: {}", Printable::new(octets)));
     match event {
         ObserverEvent::Greeting { line: text, .. }
         | ObserverEvent::Reply { line: text, .. }
@@ -130,7 +130,7 @@ fn told(event: ObserverEvent<'_>, commands: &mut Commands, tell: &mut dyn FnMut(
 }
 
 fn shown(sent: &Sent<'_>) -> String {
-    let text = Escaped::new(sent.shown);
+    let text = Printable::new(sent.shown);
     match (sent.redacted, sent.shown) {
         (false, _) => text.to_string(),
         (true, []) => "***".to_owned(),

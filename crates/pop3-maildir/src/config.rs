@@ -41,7 +41,7 @@ pub enum EightBitHeaders {
     /// It is sent as it is.
     #[default]
     Send,
-    /// It is listed, but can't be fetched: [`FetchError::NeedsUtf8`](crate::FetchError::NeedsUtf8).
+    /// It is listed, but can't be fetched: [`MessageError::NeedsUtf8`](crate::MessageError::NeedsUtf8).
     Refuse,
     /// It is listed and sent with another header, which this makes of the header, blank line included;
     /// [`pop3_surrogate::surrogate`] does. The same header must always become the same, and the

@@ -8,7 +8,7 @@ use pop3_driver::store;
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
-use crate::error::{FetchError, OpenError};
+use crate::error::{MessageError, OpenError};
 use crate::maildir::Maildir;
 use crate::message::MessageFile;
 
@@ -40,14 +40,14 @@ impl From<OpenError> for Rejection {
 }
 
 /// What the client is told: no path, nothing from the system.
-impl From<FetchError> for Rejection {
-    fn from(error: FetchError) -> Self {
+impl From<MessageError> for Rejection {
+    fn from(error: MessageError) -> Self {
         match error {
-            FetchError::NoSuchMessage(_) => Self::plain("no such message"),
-            FetchError::Vanished { .. } => Self::temporary("the message is gone"),
-            FetchError::Changed { .. } => Self::temporary("the message was changed"),
-            FetchError::NeedsUtf8 { .. } => Self::utf8(),
-            FetchError::Io { .. } => Self::temporary("the message can't be read now"),
+            MessageError::NoSuchMessage(_) => Self::plain("no such message"),
+            MessageError::Vanished { .. } => Self::temporary("the message is gone"),
+            MessageError::Changed { .. } => Self::temporary("the message was changed"),
+            MessageError::NeedsUtf8 { .. } => Self::utf8(),
+            MessageError::Io { .. } => Self::temporary("the message can't be read now"),
         }
     }
 }

@@ -75,7 +75,7 @@ impl core::error::Error for OpenError {
 /// Why a message was not opened. The session goes on: `-ERR` for this message.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum FetchError {
+pub enum MessageError {
     /// The snapshot has no message of this number.
     NoSuchMessage(MessageNumber),
     /// The file is not there any more, under no name.
@@ -103,7 +103,7 @@ pub enum FetchError {
     },
 }
 
-impl fmt::Display for FetchError {
+impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchMessage(number) => write!(f, "there is no message {number}"),
@@ -115,7 +115,7 @@ impl fmt::Display for FetchError {
     }
 }
 
-impl core::error::Error for FetchError {
+impl core::error::Error for MessageError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::NoSuchMessage(_)

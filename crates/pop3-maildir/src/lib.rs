@@ -120,7 +120,7 @@ mod unique;
 pub use commit::{CommitError, CommitFailure, CommitReport};
 pub use config::{EightBitHeaders, MaildirConfig};
 pub use delivery::{Delivered, Delivering, Delivery, DeliveryError};
-pub use error::{FetchError, OpenError};
+pub use error::{MessageError, OpenError};
 pub use lf::CrlfToLf;
 pub use maildir::{Maildir, MaildirSummary};
 pub use message::MessageFile;

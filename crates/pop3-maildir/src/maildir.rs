@@ -10,7 +10,7 @@ use pop3_proto::{Deletions, MessageNumber, Snapshot};
 
 use crate::commit::{self, CommitReport};
 use crate::config::{EightBitHeaders, MaildirConfig};
-use crate::error::{FetchError, OpenError};
+use crate::error::{MessageError, OpenError};
 use crate::folders::{Folders, Root};
 use crate::lock::Lock;
 use crate::message::MessageFile;
@@ -160,20 +160,20 @@ impl Maildir {
     /// value has to be mutable.
     ///
     /// # Errors
-    /// When the message is not there any more, or not the same; see [`FetchError`].
-    pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
+    /// When the message is not there any more, or not the same; see [`MessageError`].
+    pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let disk = self.root.shared_disk();
         self.patience.insist(&*disk, || self.try_message(number))
     }
 
-    fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, FetchError> {
+    fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let index = number.index();
-        let Some(path) = self.path_of(index) else { return Err(FetchError::NoSuchMessage(number)) };
-        let io_error = |source| FetchError::Io { path: path.clone(), source };
+        let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
+        let io_error = |source| MessageError::Io { path: path.clone(), source };
         let Self { root, entries, .. } = self;
         let folders = match root.folders(false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(FetchError::Vanished { path });
+                return Err(MessageError::Vanished { path });
             }
             folders => folders.map_err(io_error)?,
         };
@@ -185,12 +185,12 @@ impl Maildir {
                 break;
             }
         }
-        let Some(entry) = entries.get(index) else { return Err(FetchError::NoSuchMessage(number)) };
+        let Some(entry) = entries.get(index) else { return Err(MessageError::NoSuchMessage(number)) };
         let path = root.path_of(entry.folder, &entry.name);
         match folders.stat(entry.folder, &entry.name) {
-            Ok(Some(_)) => Err(FetchError::Changed { path }),
-            Ok(None) => Err(FetchError::Vanished { path }),
-            Err(source) => Err(FetchError::Io { path, source }),
+            Ok(Some(_)) => Err(MessageError::Changed { path }),
+            Ok(None) => Err(MessageError::Vanished { path }),
+            Err(source) => Err(MessageError::Io { path, source }),
         }
     }
 
@@ -280,7 +280,7 @@ impl Maildir {
     }
 
     /// The message as it is to be sent.
-    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, FetchError> {
+    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, MessageError> {
         let eight_bit = self.entries.get(index).is_some_and(|entry| entry.eight_bit);
         let path = || self.path_of(index).unwrap_or_default();
         let prepared = match self.eight_bit_headers {
@@ -292,8 +292,8 @@ impl Maildir {
         };
         match prepared {
             Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(FetchError::NeedsUtf8 { path: path() }),
-            Err(source) => Err(FetchError::Io { path: path(), source }),
+            Ok(None) => Err(MessageError::NeedsUtf8 { path: path() }),
+            Err(source) => Err(MessageError::Io { path: path(), source }),
         }
     }
 

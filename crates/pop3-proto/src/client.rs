@@ -1,6 +1,6 @@
 //! The role of the client.
 //!
-//! [`ClientSession`] has the rules: which command may be sent when, and what a reply changes. It knows no
+//! [`ClientSession`](rules::ClientSession) has the rules: which command may be sent when, and what a reply changes. It knows no
 //! octets and no time. [`ClientConnection`] has the octets: it writes commands, cuts replies out of
 //! whatever pieces were read, pairs them with the commands, and keeps the limits and the deadlines
 //! of [`ClientConfig`].
@@ -62,8 +62,8 @@ mod outgoing;
 mod outstanding;
 mod patience;
 mod receive;
+pub mod rules;
 mod sending;
-mod session;
 mod shown;
 mod state;
 
@@ -76,5 +76,4 @@ pub use event::ClientEvent;
 pub use excerpt::Excerpt;
 pub use misuse::{ClientMisuse, SendError};
 pub use outgoing::Outgoing;
-pub use session::{ClientAction, ClientSession, Signal};
 pub use state::ClientState;

@@ -54,7 +54,7 @@
 //!
 //! 1. **Connections** ([`server::ServerConnection`] and [`client::ClientConnection`]) are what most callers use. They take octets
 //!    in pieces of any size, split them into lines, apply the rules, and append what is to be sent to a buffer.
-//! 2. **Rules** ([`server::ServerSession`] and [`client::ClientSession`]) are the state machines alone, without octets, buffers or
+//! 2. **Rules** ([`server::rules::ServerSession`] and [`client::rules::ClientSession`]) are the state machines alone, without octets, buffers or
 //!    time.
 //! 3. **Words** are pure functions that read and write parts of the protocol: [`Command`], [`Reply`], [`Capability`],
 //!    [`listing`], [`dots`], [`apop`].

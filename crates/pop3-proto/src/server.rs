@@ -1,6 +1,6 @@
 //! The role of the server.
 //!
-//! [`ServerSession`] holds the rules: which command does what in which state. [`ServerConnection`] is what an
+//! [`ServerSession`](rules::ServerSession) holds the rules: which command does what in which state. [`ServerConnection`] is what an
 //! embedder drives: it cuts commands out of octets, steps the session, and appends replies to a
 //! buffer. Only this leaves it as a [`Request`], to be answered by the embedder's store: the check of
 //! credentials, the steps of a SASL exchange, the content of a message, the removal of messages at QUIT,
@@ -54,14 +54,13 @@ mod listing;
 mod login;
 mod mechanism;
 mod offers;
-mod rules;
+pub mod rules;
 mod session;
 mod state;
 mod timing;
 mod vocabulary;
 mod write;
 
-pub use action::ServerAction;
 pub use announcement::Announcement;
 pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
@@ -71,7 +70,7 @@ pub use language::Language;
 pub use line::{Line, Numbers};
 pub use listing::{Listing, ListingEntry};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
-pub use session::{ServerSession, SessionTotals};
+pub use session::SessionTotals;
 pub use state::ServerState;
 pub use vocabulary::{Accepted, Answer, Close, Column, Extent, Request, ServerEvent, ServerMisuse};
 pub use write::turn_away;

@@ -93,7 +93,7 @@ fn run(
     let setup = client::ClientSetup::new(Nonce::from_random([1; 18]));
     let setup = if bind { setup.with_bindings(bindings()).with_plus_offered(true) } else { setup };
     let mut client = client::ClientExchange::new(mechanism, credentials, &setup).expect("usable");
-    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key");
+    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "decoy key");
     let setup = if bind { setup.with_bindings(bindings()).with_plus_offered(true) } else { setup };
     let mut server = server::ServerExchange::new(mechanism, setup);
 
@@ -238,7 +238,7 @@ proptest! {
         messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..8),
         initial: bool,
     ) {
-        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key");
+        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "decoy key");
         let mut server = server::ServerExchange::new(mechanism, setup);
         let user = User { name: "user", password: "pencil", token: "tok" };
         let mut messages = messages.into_iter();
@@ -289,7 +289,7 @@ fn somebody_in_between_is_found_out() {
             .with_plus_offered(seen);
         let credentials = Credentials::new("user").with_password("pencil");
         let mut client = client::ClientExchange::new(mechanism, &credentials, &setup).expect("usable");
-        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key")
+        let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "decoy key")
             .with_bindings(server_bindings)
             .with_plus_offered(true);
         let mut server = server::ServerExchange::new(mechanism, setup);

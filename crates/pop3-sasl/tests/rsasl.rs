@@ -148,7 +148,7 @@ fn answer(question: Question, mechanism: Mechanism) -> Decision {
 fn their_client(mechanism: Mechanism, right: bool) -> bool {
     let sasl = SASLClient::new(config(Peer::with(mechanism, right)));
     let mut client = sasl.start_suggested(&[name(mechanism)]).expect("a mechanism that it has");
-    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "salt key")
+    let setup = server::ServerSetup::new(Nonce::from_random([2; 18]), "decoy key")
         .with_hosts(["mail.example"])
         .with_ports([995]);
     let mut server = server::ServerExchange::new(mechanism, setup);

@@ -16,7 +16,7 @@ fn client(mechanism: Mechanism, credentials: &Credentials, text: &str) -> client
 }
 
 fn server(mechanism: Mechanism, text: &str) -> server::ServerExchange {
-    let setup = server::ServerSetup::new(nonce(text), "salt key").with_hosts(["postoffice.reston.mci.net"]);
+    let setup = server::ServerSetup::new(nonce(text), "decoy key").with_hosts(["postoffice.reston.mci.net"]);
     server::ServerExchange::new(mechanism, setup)
 }
 

@@ -12,7 +12,7 @@ use pop3_sasl::Mechanism;
 
 use crate::certificate::ReloadableCertificate;
 use crate::tokens::TokenCommand;
-use crate::users::SaltKey;
+use crate::users::DecoyKey;
 
 /// The settings of a [`Server`](crate::Server). The fields are public: set what [`ServeConfig::new`] should not leave at
 /// its default.
@@ -43,7 +43,7 @@ pub struct ServeConfig {
     pub insecure_auth: bool,
     /// What salts are made of for names that have none. Default: a key of this process, so that such salts change
     /// with each start, which shows that they are made up.
-    pub salt_key: Option<Arc<SaltKey>>,
+    pub decoy_key: Option<Arc<DecoyKey>>,
     /// What checks tokens, for OAUTHBEARER and XOAUTH2. Default: nothing, and they are not offered.
     pub tokens: Option<Arc<TokenCommand>>,
     /// Networks of proxies that begin each connection with a PROXY header, which names the client. Default: none.
@@ -97,7 +97,7 @@ impl ServeConfig {
             apop: false,
             utf8: false,
             insecure_auth: false,
-            salt_key: None,
+            decoy_key: None,
             tokens: None,
             proxies: Vec::new(),
             xclient_proxies: Vec::new(),
@@ -143,10 +143,10 @@ impl ServeConfig {
         Self { tokens: Some(tokens.into()), ..self }
     }
 
-    /// Sets [`salt_key`](Self::salt_key).
+    /// Sets [`decoy_key`](Self::decoy_key).
     #[must_use]
-    pub fn with_salt_key(self, key: SaltKey) -> Self {
-        Self { salt_key: Some(key.into()), ..self }
+    pub fn with_decoy_key(self, key: DecoyKey) -> Self {
+        Self { decoy_key: Some(key.into()), ..self }
     }
 
     /// Sets [`limits`](Self::limits).

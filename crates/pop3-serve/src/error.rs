@@ -20,7 +20,7 @@ pub struct ServeError {
 pub enum ServeErrorKind {
     /// A file, a folder or a setting can't be used. It works once the operator has changed that.
     Unusable,
-    /// A file that is made where there is none can't be made, such as the key of [salts](crate::SaltKey). The server
+    /// A file that is made where there is none can't be made, such as the key of [salts](crate::DecoyKey). The server
     /// works without it, and the text says with what effect.
     NotMade,
     /// This mechanism of AUTH is to be offered, and what it checks credentials with is not set: the authorities of

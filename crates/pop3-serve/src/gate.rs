@@ -21,7 +21,7 @@ use super::tokens::{MOST, MOST_OF_ONE, Question, TokenCommand, Verdict};
 use super::workers::{Bounds, Client, Undone, Workers};
 use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
-use crate::users::{LoggedIn, SaltKey, UserName, Users, check};
+use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
 
 /// Checks credentials of all kinds, slows down who guesses, and logs what is refused.
 ///
@@ -33,7 +33,7 @@ use crate::users::{LoggedIn, SaltKey, UserName, Users, check};
 #[derive(Debug)]
 pub struct Gatekeeper {
     users: Arc<dyn Users>,
-    salt_key: Arc<SaltKey>,
+    decoy_key: Arc<DecoyKey>,
     hashes: Workers,
     tokens: Option<Tokens>,
     brake: Brake,
@@ -68,13 +68,13 @@ const ANONYMOUS: &[u8] = b"anonymous";
 impl Gatekeeper {
     /// Starts the threads: one or two for each processor, and more where there are tokens to check.
     ///
-    /// `salt_key` is what salts are made of for names that have none.
+    /// `decoy_key` is what salts are made of for names that have none.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub fn new(
         users: Arc<dyn Users>,
-        salt_key: Arc<SaltKey>,
+        decoy_key: Arc<DecoyKey>,
         tokens: Option<Arc<TokenCommand>>,
     ) -> Result<Self, ServeError> {
         let start = |bounds| {
@@ -86,7 +86,7 @@ impl Gatekeeper {
             Some(command) => Some(Tokens { command, workers: start(TOKENS)? }),
             None => None,
         };
-        Ok(Self { users, salt_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
+        Ok(Self { users, decoy_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
     }
 
     /// Where the users come from.
@@ -157,8 +157,8 @@ impl Gatekeeper {
         let attempt = self.attempt(peer)?;
         let turn = Turn { client: client(peer, &attempt), until };
         let costly = self.users.profile().makes_keys(hash);
-        let (name, salt_key) = (name.to_owned(), Arc::clone(&self.salt_key));
-        let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &salt_key);
+        let (name, decoy_key) = (name.to_owned(), Arc::clone(&self.decoy_key));
+        let look_up = move |users: &dyn Users| check::scram_keys(users, name.as_bytes(), hash, &decoy_key);
         let keys = self.ask(turn, costly, look_up).await;
         attempt.left_open();
         keys.map_err(|refused| match refused {

@@ -129,7 +129,7 @@ pub use pop3_driver::server::Entrance;
 pub use server::Server;
 pub use tokens::TokenCommand;
 pub use users::{
-    BadForm, BadPassword, LoggedIn, PasswordForm, Profile, SaltKey, Table, TableError, User, UserName, Users,
-    UsersFile, parse_days,
+    BadForm, BadPassword, DecoyKey, LoggedIn, PasswordForm, Profile, Table, TableError, User, UserName,
+    Users, UsersFile, parse_days,
 };
 pub use written::{parse_host, parse_implementation, parse_mechanisms, parse_network, this_host};

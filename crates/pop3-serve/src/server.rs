@@ -20,7 +20,7 @@ use crate::offer::MechanismPolicy;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::store::MailStore;
-use crate::users::{SaltKey, Users};
+use crate::users::{DecoyKey, Users};
 
 /// A server whose addresses are bound. Clients can connect, and are served once it [runs](Self::run). See the
 /// [crate] for an example.
@@ -131,11 +131,11 @@ fn policy(
             .with_language(Language::german());
     }
     let places = Places::new(crate::ConnectionLimits { total: most, ..config.limits });
-    let salt_key = match config.salt_key {
+    let decoy_key = match config.decoy_key {
         Some(key) => key,
-        None => SaltKey::random()?.into(),
+        None => DecoyKey::random()?.into(),
     };
-    let gatekeeper = Gatekeeper::new(users, salt_key, config.tokens)?;
+    let gatekeeper = Gatekeeper::new(users, decoy_key, config.tokens)?;
     let announced = Announced { login_delay: config.login_delay, expire: config.expire };
     let store = MailStore::new(config.maildrops, gatekeeper, offer, Arc::clone(&places))
         .with_announced(announced, config.enforce_expiry)

@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
     use crate::ConnectionLimits;
-    use crate::users::{SaltKey, UsersFile};
+    use crate::users::{DecoyKey, UsersFile};
 
     // SEC-02
     #[test]
@@ -265,7 +265,7 @@ mod tests {
         let users = folder.path().join("users");
         fs::write(&users, "alice:{PLAIN}secret\nbob:{PLAIN}secret\n").unwrap();
         let users = UsersFile::load(&users).unwrap();
-        let gatekeeper = Gatekeeper::new(Arc::new(users), SaltKey::random().unwrap().into(), None).unwrap();
+        let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
         let store =
             MailStore::new(folder.path().join("mail"), gatekeeper, MechanismPolicy::default(), places);

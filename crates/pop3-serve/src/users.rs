@@ -1,12 +1,12 @@
 //! Who may log in.
 
 pub(crate) mod check;
+mod decoy;
 mod file;
 mod form;
 mod make;
 mod name;
 mod profile;
-mod salt;
 mod table;
 mod user;
 
@@ -16,13 +16,13 @@ use std::sync::Arc;
 
 use pop3_certificates::Fingerprint;
 
+pub use decoy::DecoyKey;
 pub use file::UsersFile;
 pub use form::parse_days;
 pub use make::{BadPassword, PasswordForm};
 pub use name::UserName;
 pub use profile::Profile;
 pub(crate) use profile::soonest;
-pub use salt::SaltKey;
 pub use table::{Table, TableError};
 pub use user::{BadForm, User};
 

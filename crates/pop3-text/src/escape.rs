@@ -8,12 +8,12 @@ use core::fmt::{self, Write as _};
 /// Shows octets as one line of text: C0, DEL, C1, line separators, invisible and bidirectional
 /// controls, and what is no UTF-8 are written as escapes; a backslash is doubled.
 #[derive(Clone, Copy, Debug)]
-pub struct Escaped<'a> {
+pub struct Printable<'a> {
     octets: &'a [u8],
     limit: usize,
 }
 
-impl<'a> Escaped<'a> {
+impl<'a> Printable<'a> {
     /// The most characters that are shown of a text from the other side.
     pub const LIMIT: usize = 200;
 
@@ -28,7 +28,7 @@ impl<'a> Escaped<'a> {
     }
 }
 
-impl fmt::Display for Escaped<'_> {
+impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = self.limit;
         let whole = self.limit == usize::MAX;
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn shown(octets: &[u8]) -> String {
-        Escaped::new(octets).to_string()
+        Printable::new(octets).to_string()
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! Makes text from a server, and errors, safe to show: one line each that a terminal or a log can take.
 //!
-//! Use [`Escaped`] for octets that another party controls, and [`reasons`] to show an error with its causes.
+//! Use [`Printable`] for octets that another party controls, and [`reasons`] to show an error with its causes.
 //!
 //! ```
-//! use pop3_text::Escaped;
+//! use pop3_text::Printable;
 //!
-//! assert_eq!(Escaped::new(b"\x1b]0;owned\x07").to_string(), "\\x1b]0;owned\\x07");
+//! assert_eq!(Printable::new(b"\x1b]0;owned\x07").to_string(), "\\x1b]0;owned\\x07");
 //! ```
 
 mod escape;
 mod reasons;
 
-pub use escape::{Escaped, escape};
+pub use escape::{Printable, escape};
 pub use reasons::reasons;

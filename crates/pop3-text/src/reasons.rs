@@ -2,7 +2,7 @@
 
 /// An error and what caused it, in one line. What an error repeats of its cause is shown once.
 ///
-/// The text is not [escaped](crate::Escaped).
+/// The text is not [escaped](crate::Printable).
 #[must_use]
 pub fn reasons(error: &dyn core::error::Error) -> String {
     let mut text = error.to_string();

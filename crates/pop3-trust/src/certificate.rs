@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use pop3_certificates::Fingerprint;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
@@ -13,9 +13,9 @@ pub fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     match X509Certificate::from_der(certificate) {
         Ok((_, parsed)) => {
-            lines.push(format!("subject {}", Escaped::new(parsed.subject().to_string().as_bytes())));
-            lines.push(format!("issuer {}", Escaped::new(parsed.issuer().to_string().as_bytes())));
-            lines.push(format!("names {}", Escaped::new(names(&parsed).join(" ").as_bytes())));
+            lines.push(format!("subject {}", Printable::new(parsed.subject().to_string().as_bytes())));
+            lines.push(format!("issuer {}", Printable::new(parsed.issuer().to_string().as_bytes())));
+            lines.push(format!("names {}", Printable::new(names(&parsed).join(" ").as_bytes())));
             let validity = parsed.validity();
             lines.push(format!("valid from {} to {}", date(validity.not_before), date(validity.not_after)));
         }

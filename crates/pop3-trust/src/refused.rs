@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 
 use pop3_certificates::Fingerprint;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error, OtherError};
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
@@ -111,7 +111,7 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let escaped = |text: &str| Escaped::new(text.as_bytes()).to_string();
+        let escaped = |text: &str| Printable::new(text.as_bytes()).to_string();
         let parsed = X509Certificate::from_der(&self.certificate).ok().map(|(_, certificate)| certificate);
         let parsed = parsed.as_ref();
         let day = |time: Option<ASN1Time>| time.map_or_else(|| "a time that can't be read".to_owned(), date);

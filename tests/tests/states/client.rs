@@ -2,7 +2,8 @@
 
 use core::fmt::Write as _;
 
-use pop3_proto::client::{ClientAction, ClientMisuse, ClientSession, ClientState, Signal};
+use pop3_proto::client::rules::{ClientAction, ClientSession, Signal};
+use pop3_proto::client::{ClientMisuse, ClientState};
 use pop3_proto::{Channel, Keyword, Status};
 
 fn keywords() -> Vec<Keyword> {

@@ -4,9 +4,10 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use pop3_proto::apop::Timestamp;
+use pop3_proto::server::rules::{ServerAction, ServerSession};
 use pop3_proto::server::{
-    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerAction, ServerConfig,
-    ServerEvent, ServerSession, ServerState, Utf8,
+    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerConfig, ServerEvent,
+    ServerState, Utf8,
 };
 use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
 use pop3_tests::sasl::offer;

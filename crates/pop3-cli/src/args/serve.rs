@@ -61,9 +61,9 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) channel_binding: bool,
     /// The file with the key that makes salts for users without SCRAM keys; created if it does not exist
-    /// [default: the users file with .salt-key appended]
+    /// [default: the users file with .decoy-key appended]
     #[arg(long, value_name = "FILE")]
-    pub(crate) salt_key: Option<PathBuf>,
+    pub(crate) decoy_key: Option<PathBuf>,
     /// Offer OAUTHBEARER and XOAUTH2, and check tokens with this shell command: it reads the token from
     /// standard input, and POP3_MECHANISM, POP3_USER and POP3_PEER from its environment; it may print the
     /// user's name; exit code 0 means a valid token, 1 an invalid one
@@ -147,7 +147,7 @@ mod tests {
             --tls-cert c --tls-key k --runtime async-std --allow-insecure-auth --apop --idle-timeout 5 \
             --login-timeout 6 --max-connections 7 --max-connections-per-user 8 --max-connections-per-ip 9 \
             --hostname a.b --proxy-from 10.0.0.0/8 --proxy-from ::1 --xclient-from 127.0.0.1 --log debug --log-format json --tls-client-ca ca --auth-mechanisms plain,SCRAM-SHA-256 \
-            --salt-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
+            --decoy-key s --token-command x --token-timeout 3 --utf8 --login-delay 9 --expire 31 --expire-enforce \
             --implementation v1";
         let Command::Serve(serve) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else {
             panic!("not serve");

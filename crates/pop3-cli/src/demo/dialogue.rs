@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_driver::client::{Trace, Tracer};
 use pop3_proto::client::ReplyItem;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// What client and server say, as lines for people: `C:` and `S:`. Listings and messages are told in figures, of the
 /// messages that are fetched the first ones only, and secrets are masked. The replies to RETR are told apart by the text that
@@ -69,7 +69,7 @@ impl Lines {
                 }
                 if self.answered <= self.shown || !text.ends_with(b" octets") {
                     let status = if positive { "+OK" } else { "-ERR" };
-                    self.lines.push(format!("S: {status} {}", Escaped::new(text)).trim_end().to_owned());
+                    self.lines.push(format!("S: {status} {}", Printable::new(text)).trim_end().to_owned());
                 }
             }
             Trace::Entry(ReplyItem::Capability(capability)) => {

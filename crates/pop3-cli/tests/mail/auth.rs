@@ -184,20 +184,20 @@ fn every_name_has_one_salt_over_restarts() {
     assert_eq!(different.len(), 4);
     // All of the same form: 16 octets and the iterations of the file.
     assert!(before.iter().all(|salt| salt.len() == 24 + ",i=4096".len() && salt.ends_with(",i=4096")));
-    fs::remove_file(house.path("users.salt-key")).unwrap();
+    fs::remove_file(house.path("users.decoy-key")).unwrap();
     let after = look();
     assert_eq!(after[1], before[1], "keys in the file have their own");
     assert!(after[0] != before[0] && after[2] != before[2]);
 }
 
 #[test]
-fn a_salt_key_that_can_not_be_kept_is_a_warning() {
+fn a_decoy_key_that_can_not_be_kept_is_a_warning() {
     let house = House::new();
     let missing = house.path("missing/key");
-    let server = house.serve(&["--salt-key", missing.to_str().unwrap()]);
+    let server = house.serve(&["--decoy-key", missing.to_str().unwrap()]);
     assert!(Talk::plain(server.plain).auth(Mechanism::ScramSha256, &alice()).is_good());
     assert!(server.ends_well());
-    assert!(house.log().contains("choose another file with --salt-key"), "{}", house.log());
+    assert!(house.log().contains("choose another file with --decoy-key"), "{}", house.log());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use core::fmt;
 
 use pop3_driver::client::Refusal;
 use pop3_proto::MessageNumber;
-use pop3_text::Escaped;
+use pop3_text::Printable;
 
 /// Why a listing can't be relied on. Nothing was fetched or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,11 @@ impl fmt::Display for ListingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoUniqueIds { refusal, .. } => {
-                let text = Escaped::new(&refusal.text);
+                let text = Printable::new(&refusal.text);
                 write!(f, "the server refused UIDL, which is needed to recognise its messages: {text}")?;
             }
             Self::NoSizes { refusal, .. } => {
-                write!(f, "the server refused LIST: {}", Escaped::new(&refusal.text))?;
+                write!(f, "the server refused LIST: {}", Printable::new(&refusal.text))?;
             }
             Self::MissingUniqueIds { first, count } => {
                 write!(

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 
-use pop3_maildir::FetchError;
+use pop3_maildir::MessageError;
 use tempfile::TempDir;
 
 use crate::support::{contents, maildir, number, open, put, read, remove};
@@ -35,11 +35,11 @@ fn a_vanished_message_is_an_error_and_the_rest_stays() {
     let mut maildir = open(&folder);
     fs::remove_file(folder.path().join("new/2.a.h")).unwrap();
     let error = maildir.message(number(2)).unwrap_err();
-    assert!(matches!(error, FetchError::Vanished { .. }), "{error:?}");
+    assert!(matches!(error, MessageError::Vanished { .. }), "{error:?}");
     assert!(error.to_string().contains("2.a.h"), "{error}");
     assert_eq!(read(&mut maildir, 3).unwrap(), b"three\n");
     let error = maildir.message(number(4)).unwrap_err();
-    assert!(matches!(error, FetchError::NoSuchMessage(_)), "{error:?}");
+    assert!(matches!(error, MessageError::NoSuchMessage(_)), "{error:?}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn another_file_or_other_content_is_an_error() {
     fs::rename(folder.path().join("tmp/x"), folder.path().join("cur/3.a.h:2,")).unwrap();
     for message in 1..=3 {
         let error = maildir.message(number(message)).unwrap_err();
-        assert!(matches!(error, FetchError::Changed { .. }), "{message}: {error:?}");
+        assert!(matches!(error, MessageError::Changed { .. }), "{message}: {error:?}");
     }
     // What the client marked is not what is there now.
     let report = remove(maildir, &[1, 2, 3]);

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use pop3_maildir::{EightBitHeaders, FetchError, Maildir, MaildirConfig};
+use pop3_maildir::{EightBitHeaders, Maildir, MaildirConfig, MessageError};
 use pop3_proto::dots::wire_size;
 use pop3_surrogate::surrogate;
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn without_utf8_a_message_may_be_refused() {
         assert_eq!(maildir.maildrop().len(), 3);
         assert_eq!(read(&mut maildir, 1).unwrap(), PLAIN.as_bytes());
         let refused = maildir.message(number(2)).unwrap_err();
-        assert!(matches!(refused, FetchError::NeedsUtf8 { .. }), "{refused}");
+        assert!(matches!(refused, MessageError::NeedsUtf8 { .. }), "{refused}");
         assert_eq!(pop3_proto::Rejection::from(refused).code(), Some(pop3_proto::ResponseCode::Utf8));
     }
 }
@@ -86,7 +86,7 @@ fn a_header_beyond_all_measure_is_not_converted() {
     put(&folder, "new/1.a.h", &long);
     let mut maildir = open(&folder, CONVERT);
     assert_eq!(sizes(&maildir), [wire_size(long.as_bytes())]);
-    assert!(matches!(maildir.message(number(1)), Err(FetchError::NeedsUtf8 { .. })));
+    assert!(matches!(maildir.message(number(1)), Err(MessageError::NeedsUtf8 { .. })));
 }
 
 #[test]

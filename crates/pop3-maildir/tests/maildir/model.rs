@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use pop3_maildir::{Delivery, FetchError, Maildir, MaildirConfig};
+use pop3_maildir::{Delivery, Maildir, MaildirConfig, MessageError};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tempfile::TempDir;
@@ -181,7 +181,7 @@ impl World {
                 }
                 Err(error) => {
                     assert!(!self.texts.contains_key(text), "{error:?}");
-                    assert!(matches!(error, FetchError::Vanished { .. } | FetchError::Changed { .. }));
+                    assert!(matches!(error, MessageError::Vanished { .. } | MessageError::Changed { .. }));
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::lines::Lines;
 use super::misuse::ClientMisuse;
 use super::outstanding::Outstanding;
 use super::patience::{Overdue, Patience};
-use super::session::{ClientSession, Signal};
+use super::rules::{ClientSession, Signal};
 use super::shown::Shown;
 use super::state::ClientState;
 use crate::apop::Timestamp;

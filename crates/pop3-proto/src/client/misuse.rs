@@ -39,7 +39,7 @@ pub enum SendError {
     Reserved,
 }
 
-/// A signal that does not fit the state of a [`ClientSession`](super::ClientSession). Nothing has changed.
+/// A signal that does not fit the state of a [`ClientSession`](super::rules::ClientSession). Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientMisuse {

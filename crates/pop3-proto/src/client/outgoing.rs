@@ -1,6 +1,6 @@
 //! Commands on their way out.
 
-use super::session::Signal;
+use super::rules::Signal;
 use crate::command::Command;
 use crate::sasl::{Base64, MechanismName};
 

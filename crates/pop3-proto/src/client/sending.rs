@@ -6,7 +6,7 @@ use super::connection::ClientConnection;
 use super::misuse::SendError;
 use super::outgoing::Outgoing;
 use super::outstanding::{MAX_COMMAND, Outstanding, check_text, length};
-use super::session::{ClientSession, Signal};
+use super::rules::{ClientSession, Signal};
 use super::state::ClientState;
 use crate::capabilities::Capabilities;
 use crate::capability::Capability;

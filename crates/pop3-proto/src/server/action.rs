@@ -15,7 +15,7 @@ use crate::{MechanismName, Octets, Secret};
 ///
 /// A later version may add actions, and fields to these: end the patterns with `..`. An action that is not known
 /// can't be skipped, as the client waits for its reply. The default arm of a `match` closes the connection after
-/// [`ServerSession::close`](super::ServerSession::close).
+/// [`ServerSession::close`](super::rules::ServerSession::close).
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]

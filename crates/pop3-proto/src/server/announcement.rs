@@ -8,7 +8,7 @@ use crate::reply::MAX_REPLY;
 use crate::{Capability, Expire, LoginDelay, MechanismName};
 
 /// The list of capabilities of a session at a time (RFC 2449 section 5), see
-/// [`ServerSession::announcement`](super::ServerSession::announcement).
+/// [`ServerSession::announcement`](super::rules::ServerSession::announcement).
 #[derive(Clone, Debug)]
 pub struct Announcement {
     config: Arc<ServerConfig>,

@@ -2,10 +2,11 @@
 
 use alloc::sync::Arc;
 
-use super::action::ServerAction;
+pub use super::action::ServerAction;
+pub use super::session::ServerSession;
+
 use super::line::{Line, Numbers};
 use super::listing::Listing;
-use super::session::ServerSession;
 use super::state::ServerState;
 use super::vocabulary::{Answer, Close, Column, Extent, Request, ServerMisuse};
 use crate::TextId;

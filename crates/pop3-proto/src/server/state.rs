@@ -11,7 +11,7 @@ use crate::{MessageNumber, TextId};
 )]
 pub enum ServerState {
     /// AUTHORIZATION (RFC 1939 section 4). Whether PASS may follow is told by
-    /// [`ServerSession::name`](super::ServerSession::name).
+    /// [`ServerSession::name`](super::rules::ServerSession::name).
     Authorization,
     /// A name and its proof were given to the store; its answer is awaited.
     Authenticating,

@@ -1,6 +1,7 @@
 //! The rules alone: every command in every state, and every signal out of place.
 
-use pop3_proto::client::{ClientAction, ClientMisuse, ClientSession, ClientState, Signal};
+use pop3_proto::client::rules::{ClientAction, ClientSession, Signal};
+use pop3_proto::client::{ClientMisuse, ClientState};
 use pop3_proto::{Channel, Keyword, Status};
 
 const ALL: [Keyword; 16] = [

@@ -145,14 +145,14 @@ impl Keys {
     /// iterations should be the one with which users' keys are made. It is put between
     /// [`MIN_ITERATIONS`] and [`MAX_ITERATIONS`].
     #[must_use]
-    pub fn fake(hash: Hash, secret: &[u8], name: &str, iterations: u32) -> Self {
-        Self::fake_with_salt(hash, secret, name, iterations, SALT_OCTETS)
+    pub fn decoy(hash: Hash, secret: &[u8], name: &str, iterations: u32) -> Self {
+        Self::decoy_with_salt(hash, secret, name, iterations, SALT_OCTETS)
     }
 
     /// The same with a salt of so many octets, put between 1 and 128: where users' keys came from elsewhere,
     /// and have longer or shorter salts than [`SALT_OCTETS`].
     #[must_use]
-    pub fn fake_with_salt(
+    pub fn decoy_with_salt(
         hash: Hash,
         secret: &[u8],
         name: &str,

@@ -66,7 +66,7 @@ impl Named {
     pub(super) fn challenge(self, keys: Option<Keys>, setup: &ServerSetup) -> (Challenged, Secret) {
         let keys = keys.unwrap_or_else(|| {
             let name = self.identity.name.as_deref().unwrap_or_default();
-            Keys::fake(self.hash, setup.salt_key.expose(), name, setup.fake_iterations)
+            Keys::decoy(self.hash, setup.decoy_key.expose(), name, setup.decoy_iterations)
         });
         let salt = text::encode(keys.salt());
         let server_first = format!("r={},s={salt},i={}", self.nonce, keys.iterations());

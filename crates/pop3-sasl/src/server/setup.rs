@@ -10,8 +10,8 @@ use crate::{ChannelBindings, Nonce, Secret};
 #[derive(Clone, Debug)]
 pub struct ServerSetup {
     pub(super) nonce: Nonce,
-    pub(super) salt_key: Secret,
-    pub(super) fake_iterations: u32,
+    pub(super) decoy_key: Secret,
+    pub(super) decoy_iterations: u32,
     pub(super) bindings: ChannelBindings,
     pub(super) plus_offered: bool,
     pub(super) hosts: Vec<String>,
@@ -24,11 +24,11 @@ impl ServerSetup {
     /// more octets that nobody else knows and that stay the same for years, or the salts of those users
     /// change and tell that they do not exist.
     #[must_use]
-    pub fn new(nonce: Nonce, salt_key: impl Into<Secret>) -> Self {
+    pub fn new(nonce: Nonce, decoy_key: impl Into<Secret>) -> Self {
         Self {
             nonce,
-            salt_key: salt_key.into(),
-            fake_iterations: crate::scram::MIN_ITERATIONS,
+            decoy_key: decoy_key.into(),
+            decoy_iterations: crate::scram::MIN_ITERATIONS,
             bindings: ChannelBindings::none(),
             plus_offered: false,
             hosts: Vec::new(),
@@ -40,8 +40,8 @@ impl ServerSetup {
     /// The iterations that users who do not exist seem to have: those with which keys are usually made.
     /// Default: 4096.
     #[must_use]
-    pub const fn with_fake_iterations(mut self, iterations: u32) -> Self {
-        self.fake_iterations = iterations;
+    pub const fn with_decoy_iterations(mut self, iterations: u32) -> Self {
+        self.decoy_iterations = iterations;
         self
     }
 

@@ -156,13 +156,13 @@ fn users_who_do_not_exist() {
     ] {
         assert_ne!(salt(&other), salt(&absent));
     }
-    let (other, _) = run("nobody", sha256, Decision::Keys(None), setup().with_fake_iterations(10_000));
+    let (other, _) = run("nobody", sha256, Decision::Keys(None), setup().with_decoy_iterations(10_000));
     assert!(other.ends_with(",i=10000"));
 }
 
 #[test]
 fn fake_keys_open_nothing() {
-    let fake = Keys::fake(Hash::Sha1, b"secret", "nobody", 1);
+    let fake = Keys::decoy(Hash::Sha1, b"secret", "nobody", 1);
     assert_eq!(fake.iterations(), 4096);
     assert!(!fake.verify_password(b""));
     assert!(!fake.verify_password(b"nobody"));

@@ -18,7 +18,7 @@ fn gatekeeper(tokens: Option<&str>) -> Gatekeeper {
     fs::write(&path, USERS).unwrap();
     let users = UsersFile::load(&path).unwrap();
     let tokens = tokens.map(|command| TokenCommand::new(command, Duration::from_secs(60)).into());
-    Gatekeeper::new(Arc::new(users), SaltKey::random().unwrap().into(), tokens).unwrap()
+    Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), tokens).unwrap()
 }
 
 fn until() -> Instant {
@@ -126,7 +126,7 @@ impl Users for Remote {
 fn remote() -> (Arc<Remote>, Gatekeeper) {
     let users = Table::parse(USERS.as_bytes()).unwrap();
     let remote = Arc::new(Remote { users, down: false.into(), asked: Mutex::default() });
-    let keeper = Gatekeeper::new(remote.clone(), SaltKey::random().unwrap().into(), None).unwrap();
+    let keeper = Gatekeeper::new(remote.clone(), DecoyKey::random().unwrap().into(), None).unwrap();
     (remote, keeper)
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use pop3_sasl::scram::{Hash, Keys};
 
 use super::user::Given;
-use super::{LoggedIn, Profile, SaltKey, UserName, Users};
+use super::{DecoyKey, LoggedIn, Profile, UserName, Users};
 
 /// The user of this name, if there is one.
 pub(crate) fn name(users: &dyn Users, name: &[u8]) -> io::Result<Option<LoggedIn>> {
@@ -72,8 +72,13 @@ pub(crate) fn digest(
 /// The SCRAM keys of the user of this name: those that are kept, else some made of a password in clear, else some that
 /// nothing fits, which look the same and cost the same.
 ///
-/// The salt is always the same for the same name: as it is kept, or made of the salt key.
-pub(crate) fn scram_keys(users: &dyn Users, name: &[u8], hash: Hash, salt_key: &SaltKey) -> io::Result<Keys> {
+/// The salt is always the same for the same name: as it is kept, or made of the decoy key.
+pub(crate) fn scram_keys(
+    users: &dyn Users,
+    name: &[u8],
+    hash: Hash,
+    decoy_key: &DecoyKey,
+) -> io::Result<Keys> {
     let parsed = UserName::parse(name);
     let user = match &parsed {
         Some(name) => users.find(name)?,
@@ -82,7 +87,7 @@ pub(crate) fn scram_keys(users: &dyn Users, name: &[u8], hash: Hash, salt_key: &
     let scram = users.profile().scram(hash);
     let shown = parsed.as_ref().map_or_else(|| String::from_utf8_lossy(name), |name| name.as_str().into());
     let (iterations, salt) = scram.cost;
-    let fake = Keys::fake_with_salt(hash, salt_key.expose(), &shown, iterations, salt);
+    let fake = Keys::decoy_with_salt(hash, decoy_key.expose(), &shown, iterations, salt);
     let stored = user.as_ref().and_then(|user| user.stored_keys(hash)).cloned();
     if !scram.made {
         return Ok(stored.unwrap_or(fake));

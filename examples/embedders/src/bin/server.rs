@@ -102,7 +102,7 @@ impl<D: Database> Backend for Session<D> {
         let user = self.database.user(&name).await.map_err(unavailable)?;
         if !credentials.is_proved() {
             // A name that nobody has costs as much as a wrong password.
-            let nobody = || Keys::fake(Hash::Sha256, b"", &name, ITERATIONS);
+            let nobody = || Keys::decoy(Hash::Sha256, b"", &name, ITERATIONS);
             let keys = user.as_ref().map_or_else(nobody, |user| user.keys.clone());
             let password = credentials.password().cloned().ok_or_else(Rejection::credentials)?;
             let check = spawn_blocking(move || keys.verify_password(password.expose()));

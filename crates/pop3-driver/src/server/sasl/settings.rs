@@ -85,7 +85,7 @@ impl Sasl {
             .with_ports(self.ports.iter().copied())
             .with_token_refusal(self.token_refusal.clone());
         if let Some(iterations) = self.decoy_iterations {
-            setup = setup.with_fake_iterations(iterations);
+            setup = setup.with_decoy_iterations(iterations);
         }
         Ok(setup)
     }

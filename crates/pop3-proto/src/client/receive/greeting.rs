@@ -4,7 +4,7 @@ use crate::apop::Timestamp;
 use crate::client::connection::{ClientConnection, Reading};
 use crate::client::error::{Protocol, ProtocolError};
 use crate::client::event::ClientEvent;
-use crate::client::session::Signal;
+use crate::client::rules::Signal;
 use crate::input::Input;
 use crate::quirk::Quirk;
 use crate::reply::Reply;

@@ -9,7 +9,7 @@ use crate::client::event::ClientEvent;
 use crate::client::first_line::FirstLine;
 use crate::client::lines::{Line, Lines};
 use crate::client::outstanding::Outstanding;
-use crate::client::session::{ClientAction, Signal};
+use crate::client::rules::{ClientAction, Signal};
 use crate::client::state::ClientState;
 use crate::command::{Keyword, ReplyShape};
 use crate::dots::Unstuffer;

@@ -6,7 +6,7 @@ use pop3_certificates::Fingerprint;
 use pop3_sasl::scram::{Hash, Keys, MIN_ITERATIONS};
 
 use super::*;
-use crate::users::{SaltKey, UserName, check};
+use crate::users::{DecoyKey, UserName, check};
 
 /// The checks, of names as clients give them.
 impl Table {
@@ -18,8 +18,8 @@ impl Table {
         check::digest(self, name, prove).unwrap().map(|found| found.name)
     }
 
-    fn scram_keys(&self, name: &[u8], hash: Hash, salt_key: &SaltKey) -> Keys {
-        check::scram_keys(self, name, hash, salt_key).unwrap()
+    fn scram_keys(&self, name: &[u8], hash: Hash, decoy_key: &DecoyKey) -> Keys {
+        check::scram_keys(self, name, hash, decoy_key).unwrap()
     }
 
     fn user(&self, name: &UserName) -> Arc<User> {
@@ -37,8 +37,8 @@ fn keys(name: &str, hash: Hash, password: &str, iterations: u32) -> String {
     format!("{name}:{}", String::from_utf8(keys.to_text().expose().to_vec()).unwrap())
 }
 
-fn salt_key() -> SaltKey {
-    SaltKey::random().unwrap()
+fn decoy_key() -> DecoyKey {
+    DecoyKey::random().unwrap()
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn keys_check_passwords_too() {
 fn every_name_gets_keys_and_always_the_same_salt() {
     let text = [keys("stored", Hash::Sha256, "x", 5000), "plain:{PLAIN}secret".into()].join("\n");
     let table = Table::parse(text.as_bytes()).unwrap();
-    let (key, other) = (salt_key(), salt_key());
+    let (key, other) = (decoy_key(), decoy_key());
     let look = |name: &[u8], key| table.scram_keys(name, Hash::Sha256, key);
     for name in [&b"stored"[..], b"plain", b"nobody", b"../x", b"\xff", b""] {
         let (first, second) = (look(name, &key), look(name, &key));
@@ -229,7 +229,7 @@ fn made_up_salts_are_as_long_as_those_of_the_file() {
         let stored = Keys::derive(Hash::Sha256, b"x", &vec![7; octets], 5000).unwrap();
         let stored = String::from_utf8(stored.to_text().expose().to_vec()).unwrap();
         let table = Table::parse(format!("stored:{stored}\nplain:{{PLAIN}}secret").as_bytes()).unwrap();
-        let key = salt_key();
+        let key = decoy_key();
         let look = |name: &[u8]| table.scram_keys(name, Hash::Sha256, &key);
         for name in [&b"stored"[..], b"plain", b"nobody"] {
             assert_eq!((look(name).salt().len(), look(name).iterations()), (octets, 5000), "{name:?}");

@@ -57,7 +57,7 @@ impl Store for Mail {
         // After SCRAM, the driver has verified the proof. Other clients have sent the password.
         if !credentials.is_proved() {
             // An unknown name takes as long as a wrong password.
-            let decoy = || Keys::fake(Hash::Sha256, &self.decoy_key, name, ITERATIONS);
+            let decoy = || Keys::decoy(Hash::Sha256, &self.decoy_key, name, ITERATIONS);
             let keys = user.as_ref().map_or_else(decoy, |(_, keys)| keys.clone());
             let password = credentials.password().ok_or_else(Rejection::credentials)?;
             if !keys.verify_password(password.expose()) {

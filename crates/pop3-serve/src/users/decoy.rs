@@ -14,16 +14,16 @@ use crate::error::{ServeError, ServeErrorKind};
 /// What salts are made of that the users file does not have. It has to be secret, so that nobody
 /// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
 #[derive(Debug)]
-pub struct SaltKey(Secret<Vec<u8>>);
+pub struct DecoyKey(Secret<Vec<u8>>);
 
 /// How many octets the key has. The file has twice as many hexadecimal digits and a line end.
 const OCTETS: usize = 32;
 
-impl SaltKey {
+impl DecoyKey {
     /// The usual place of the key: beside the users file.
     pub fn default_path(users: &Path) -> PathBuf {
         let mut path = OsString::from(users);
-        path.push(".salt-key");
+        path.push(".decoy-key");
         path.into()
     }
 
@@ -71,7 +71,7 @@ impl SaltKey {
     fn load(path: &Path) -> Result<Option<Self>, ServeError> {
         let wrong = |why: &str| {
             ServeError::unusable(format!(
-                "{} can't be used as salt key: \
+                "{} can't be used as decoy key: \
             {why}",
                 path.display()
             ))
@@ -128,12 +128,12 @@ mod tests {
     #[test]
     fn it_is_made_once_and_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = SaltKey::default_path(&folder.path().join("users"));
-        assert!(path.ends_with("users.salt-key"));
-        let made = SaltKey::load_or_make(&path).unwrap();
-        let read = SaltKey::load_or_make(&path).unwrap();
+        let path = DecoyKey::default_path(&folder.path().join("users"));
+        assert!(path.ends_with("users.decoy-key"));
+        let made = DecoyKey::load_or_make(&path).unwrap();
+        let read = DecoyKey::load_or_make(&path).unwrap();
         assert_eq!((made.expose().len(), made.expose()), (32, read.expose()));
-        assert_ne!(made.expose(), SaltKey::random().unwrap().expose());
+        assert_ne!(made.expose(), DecoyKey::random().unwrap().expose());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
@@ -145,19 +145,19 @@ mod tests {
         for content in ["", "00", &"0".repeat(64), &("g".repeat(64) + "\n"), &("0".repeat(66) + "\n")] {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert!(SaltKey::load_or_make(&path).unwrap_err().to_string().contains("digits"), "{content}");
+            assert!(DecoyKey::load_or_make(&path).unwrap_err().to_string().contains("digits"), "{content}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
         fs::write(&path, "0".repeat(64) + "\n").unwrap();
-        assert!(SaltKey::load_or_make(&path).is_ok());
+        assert!(DecoyKey::load_or_make(&path).is_ok());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(SaltKey::load_or_make(&path).is_err());
+        assert!(DecoyKey::load_or_make(&path).is_err());
     }
 
     #[test]
     fn a_folder_that_can_not_be_written_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let error = SaltKey::load_or_make(&folder.path().join("none/key")).unwrap_err();
+        let error = DecoyKey::load_or_make(&folder.path().join("none/key")).unwrap_err();
         assert_eq!(error.kind(), ServeErrorKind::NotMade);
     }
 }

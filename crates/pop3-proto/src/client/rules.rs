@@ -53,7 +53,8 @@ pub enum ClientAction {
 /// and QUIT.
 ///
 /// ```
-/// use pop3_proto::client::{ClientMisuse, ClientSession, Signal, ClientState};
+/// use pop3_proto::client::rules::{ClientSession, Signal};
+/// use pop3_proto::client::{ClientMisuse, ClientState};
 /// use pop3_proto::{Channel, Keyword, Status};
 ///
 /// let mut session = ClientSession::new(Channel::Plaintext);
