@@ -166,7 +166,7 @@ fn an_overlapping_run_has_its_own_exit_code_and_advises_no_other_state() {
             let output = second.output().unwrap();
             assert_eq!(code(&output), 7, "{kind}: {}", errors(&output));
             let text = errors(&output);
-            assert!(text.contains("another fetch is using the state file"), "{text}");
+            assert!(text.contains("another fetch") && text.contains("is running"), "{text}");
             assert!(!text.contains("--state") && text.lines().count() == 1, "{text}");
         }
         // Another account may fetch into the same target meanwhile.
