@@ -108,7 +108,7 @@ fn refuses_what_is_not_its_own() {
             .to_string()
     };
     let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
-    assert!(refusal("u@h:110", "dir:x").contains("another fetch is using the state file"));
+    assert!(refusal("u@h:110", "dir:x").contains("another fetch is running with the state file"));
     journal.intend(&[intent("a")]).unwrap();
     drop(journal);
     assert!(refusal("v@h:110", "dir:x").contains("belongs to u@h:110"));

@@ -358,7 +358,7 @@ fn errors_have_kinds() {
     let house = House::new(Runtime::Std);
     let fetch = house.open(Options::new()).unwrap();
     let error = house.open(Options::new()).unwrap_err();
-    assert!(matches!(&error, Error::Running(text) if text.contains("another fetch is using")), "{error:?}");
+    assert!(matches!(&error, Error::Running(text) if text.contains("is running")), "{error:?}");
     drop(fetch);
     let error = Fetch::open(&house.target(), &house.state(), "other@h", Options::new()).unwrap_err();
     assert!(matches!(&error, Error::Unusable(text) if text.contains("mrose@h")), "{error:?}");
