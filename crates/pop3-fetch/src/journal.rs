@@ -88,7 +88,7 @@ impl Journal {
         let lock = spot.beside(".lock").open(PRIVATE).map_err(failed)?;
         if !wait_for(&**disk, &*lock, stop).map_err(failed)? {
             return Err(FetchError::Running(format!(
-                "another fetch is using the state file {}; wait until it has finished",
+                "another fetch is running with the state file {}; wait until it has finished",
                 path.display()
             )));
         }

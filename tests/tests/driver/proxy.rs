@@ -251,7 +251,7 @@ fn the_report_tells_that_the_service_took_too_long_for_the_client_of_a_proxy() {
         );
         let (_, close, error, _) = behind.policy.report();
         assert_eq!(close, Close::Refused);
-        assert_eq!(error.as_deref(), Some("the service took too long to let a client in"));
+        assert_eq!(error.as_deref(), Some("the service took too long to admit a client"));
     }
 }
 

@@ -162,7 +162,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     pop3_driver::wait(serve(wire.clone(), Entrance::Plain, peer, &house, &stop));
     assert_eq!(wire.state().pauses, [WELCOME_TIMEOUT]);
     assert_eq!(wire.sent(), "-ERR [SYS/TEMP] the server is not ready, try again later\r\n");
-    let error = Some("the service took too long to let a client in".to_owned());
+    let error = Some("the service took too long to admit a client".to_owned());
     assert_eq!(house.told(session), (Close::Refused, error, false));
 
     // The end of the server does not wait for it.

@@ -66,7 +66,7 @@ fn what_the_server_said_is_told() {
         (
             "RETR 1",
             b"-ERR no\r\n-ERR idle for too long\r\n".to_vec(),
-            "ended the session unasked: \"-ERR idle for too long\"",
+            "ended the session on its own: \"-ERR idle for too long\"",
         ),
         (
             "PASS",

@@ -146,7 +146,10 @@ fn a_fingerprint_is_enough_and_nothing_else_is() {
     everywhere(&house, &server, &["--tls-fingerprint", &other], |output, place| {
         let text = errors(output);
         assert_eq!((code(output), text.lines().count()), (3, 1), "{place}: {text}");
-        assert!(text.contains(&format!("another fingerprint than the one given: sha256:{digits}")), "{text}");
+        assert!(
+            text.contains(&format!("does not have the given fingerprint, but sha256:{digits}")),
+            "{text}"
+        );
         assert!(!String::from_utf8_lossy(&output.stdout).contains("logged in"), "{place}");
     });
     // One of several, and in clear text nothing goes: a server on this machine is asked for TLS, too.

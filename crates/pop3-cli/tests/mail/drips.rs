@@ -82,8 +82,8 @@ fn drips(at: &'static str, first: &'static [u8], options: &[&str], what: &str) {
 #[test]
 fn first_lines_that_drip_are_given_up() {
     let options = &["--timeout", "1"];
-    drips("LIST", b"+", options, "took too long with the reply to LIST");
-    drips("RETR 1", b"+OK", options, "took too long with the reply to RETR");
+    drips("LIST", b"+", options, "timed out waiting for the reply to LIST");
+    drips("RETR 1", b"+OK", options, "timed out waiting for the reply to RETR");
 }
 
 // SEC-08

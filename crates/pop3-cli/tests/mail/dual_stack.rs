@@ -66,7 +66,7 @@ fn ipv6_alone_takes_no_ipv4_and_says_so() {
     let house = house_of(0);
     let address = format!("[::]:{port}");
     let _server = house.serve(&["--listen", &address]);
-    until(&house, "the log says so", || house.log().contains(&format!("{address} takes IPv6 only")));
+    until(&house, "the log says so", || house.log().contains(&format!("{address} accepts IPv6 only")));
     assert_eq!(greeting(Ipv4Addr::LOCALHOST, port), None);
     assert!(greeting(Ipv6Addr::LOCALHOST, port).is_some_and(|line| line.starts_with("+OK")));
 }

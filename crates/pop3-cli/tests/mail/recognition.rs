@@ -54,8 +54,8 @@ fn a_uidl_that_is_refused_once_ends_the_run_before_anything_is_done() {
                 "no unique-id for 1 of its messages (the first is message 2)",
             ),
             (&[("UIDL", "+OK\r\n.\r\n")], 5, "no unique-id for 3 of"),
-            (&[("UIDL", "+OK\r\n1\r\n2 b\r\n3 c\r\n.\r\n")], 5, "the first being 1"),
-            (&[("UIDL", "+OK\r\n1 a\r\n2 b\r\n2 c\r\n3 d\r\n.\r\n")], 5, "message 2 two unique-ids"),
+            (&[("UIDL", "+OK\r\n1\r\n2 b\r\n3 c\r\n.\r\n")], 5, "(the first is message 1)"),
+            (&[("UIDL", "+OK\r\n1 a\r\n2 b\r\n2 c\r\n3 d\r\n.\r\n")], 5, "two unique-ids for message 2"),
             (&[("LIST", "-ERR [SYS/TEMP] not now\r\n")], 6, "refused LIST"),
             (&[("LIST", "-ERR not now\r\n")], 6, "refused LIST"),
         ] {

@@ -93,7 +93,10 @@ fn an_exchange_that_is_cut_is_told_as_such() {
             })],
         );
         let text = told(&fetch(&house, &server.url(), &[]), 3);
-        assert!(text.contains("closed instead of the reply to AUTH"), "{text}");
+        assert!(
+            text.contains("the server closed the connection instead of sending the reply to AUTH"),
+            "{text}"
+        );
         server.said();
     }
 }
@@ -101,8 +104,8 @@ fn an_exchange_that_is_cut_is_told_as_such() {
 #[test]
 fn a_way_that_is_not_offered_is_told_as_such() {
     for (auth, what) in [
-        ("plain", "does not offer PLAIN"),
-        ("scram-sha-1", "does not offer SCRAM-SHA-1"),
+        ("plain", "refused PLAIN, which it does not offer"),
+        ("scram-sha-1", "refused SCRAM-SHA-1, which it does not offer"),
         ("user", "refused login with USER and PASS, which it does not offer"),
         ("apop", "does not offer APOP"),
     ] {

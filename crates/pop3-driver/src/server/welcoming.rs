@@ -39,7 +39,7 @@ pub(super) async fn welcome<T: Transport, S: Service>(
         Ok(None) => {
             let rejection = Some(Rejection::temporary("the server is not ready, try again later"));
             let error =
-                io::Error::new(io::ErrorKind::TimedOut, "the service took too long to let a client in");
+                io::Error::new(io::ErrorKind::TimedOut, "the service took too long to admit a client");
             Err(Unwelcome { rejection, close, error: Some(error) })
         }
         Err(failure) => {

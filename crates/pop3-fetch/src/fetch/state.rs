@@ -84,7 +84,7 @@ fn take_over(disk: &dyn Disk, old: &Spot, new: &Spot) -> Result<(), FetchError> 
     let lock = lock_spot.open(PRIVATE).map_err(failed)?;
     if !wait_for(disk, &*lock, &Stop::new()).map_err(failed)? {
         return Err(FetchError::Running(format!(
-            "another fetch is using the state file {}; wait until it has finished",
+            "another fetch is running with the state file {}; wait until it has finished",
             old.path().display()
         )));
     }

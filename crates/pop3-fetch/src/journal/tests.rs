@@ -108,13 +108,13 @@ fn refuses_what_is_not_its_own() {
             .to_string()
     };
     let mut journal = Journal::open(&System::shared(), &path, "u@h:110", "dir:x", &Stop::new()).unwrap();
-    assert!(refusal("u@h:110", "dir:x").contains("another fetch with the state file"));
+    assert!(refusal("u@h:110", "dir:x").contains("another fetch is running with the state file"));
     journal.intend(&[intent("a")]).unwrap();
     drop(journal);
-    assert!(refusal("v@h:110", "dir:x").contains("is of u@h:110"));
+    assert!(refusal("v@h:110", "dir:x").contains("belongs to u@h:110"));
     assert!(refusal("u@h:110", "dir:y").contains("interrupted fetch to dir:x"));
     fs::write(&path, "something else\n").unwrap();
-    assert!(refusal("u@h:110", "dir:x").contains("no state file"));
+    assert!(refusal("u@h:110", "dir:x").contains("not a state file"));
     assert_eq!(fs::read(&path).unwrap(), b"something else\n");
 }
 
