@@ -15,11 +15,11 @@ pub struct CertificateError {
     text: String,
 }
 
-/// Reads all certificates of a PEM file, in the order of the file.
+/// Reads all certificates of a PEM file, in the order of the file: a server's chain, or authorities.
 ///
 /// # Errors
-/// When the file can't be read, or has no certificate.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+/// Returns an error if the file can't be read or contains no certificate.
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| CertificateError::new(path, &error))?;
@@ -29,15 +29,23 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifi
     Ok(chain)
 }
 
-/// Reads a chain, the own certificate first, and its private key.
+/// Reads the first private key of a PEM file.
 ///
 /// # Errors
-/// When one of the files can't be read, or the two do not belong together.
-pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let certificates = certificates(chain)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::new(key, &error))?;
-    CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| {
-        let text = format!("the certificate {} and the key {}: {error}", chain.display(), key.display());
+/// Returns an error if the file can't be read or contains no private key.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| CertificateError::new(path, &error))
+}
+
+/// Reads a chain, which begins with the certificate of its owner, and the private key of that certificate.
+///
+/// # Errors
+/// Returns an error if one of the files can't be read, or if the key is not the one of the certificate.
+pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
+    let private = private_key(key)?;
+    CertifiedKey::from_der(chain(certificates)?, private, &provider()).map_err(|error| {
+        let text =
+            format!("the certificate {} and the key {}: {error}", certificates.display(), key.display());
         CertificateError { path: key.to_owned(), text }
     })
 }
@@ -78,11 +86,13 @@ mod tests {
         fs::write(file("key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(file("empty"), "").unwrap();
         fs::write(file("other"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        assert_eq!(certificates(&file("cert")).unwrap().len(), 2);
+        assert_eq!(chain(&file("cert")).unwrap().len(), 2);
         certified_key(&file("cert"), &file("key")).unwrap();
+        private_key(&file("key")).unwrap();
         for (error, name, why) in [
-            (certificates(&file("none")).unwrap_err(), "none", "No such file"),
-            (certificates(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (chain(&file("none")).unwrap_err(), "none", "No such file"),
+            (chain(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (private_key(&file("cert")).unwrap_err(), "cert", "can't be used"),
             (certified_key(&file("cert"), &file("empty")).unwrap_err(), "empty", "can't be used"),
             (certified_key(&file("cert"), &file("other")).unwrap_err(), "other", "and the key"),
         ] {

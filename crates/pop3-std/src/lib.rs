@@ -81,7 +81,7 @@
 //! |---|---|
 //! | [`Client`], [`Builder`], [`IncomingMessage`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
 //! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
-//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, maildrops, capabilities, rejections, the settings of a server |
+//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
 //!
