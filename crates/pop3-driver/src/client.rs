@@ -287,7 +287,7 @@ impl<T: Transport> Client<T> {
         &self.greeting
     }
 
-    /// Whether the greeting has a timestamp for APOP.
+    /// Returns whether the greeting has a timestamp for APOP.
     #[must_use]
     pub fn offers_apop(&self) -> bool {
         self.connection.greeting_timestamp().is_some()
@@ -299,7 +299,7 @@ impl<T: Transport> Client<T> {
         self.connection.capabilities()
     }
 
-    /// Whether the server is known to have this capability.
+    /// Returns whether the server is known to have this capability.
     #[must_use]
     pub fn has(&self, capability: Capability<'_>) -> bool {
         self.known_capabilities().is_some_and(|list| list.has(capability))
@@ -333,14 +333,14 @@ impl<T: Transport> Client<T> {
         self.input.filled().get(self.taken..).unwrap_or_default()
     }
 
-    /// Whether the server has accepted a login.
+    /// Returns whether the server has accepted a login.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
         matches!(self.connection.state(), ClientState::Transaction)
     }
 
-    /// How the user has logged in. `None` before a login, and where the call that logged in was dropped before its
-    /// end.
+    /// Returns how the user has logged in. Returns `None` before the login, or if the call that logged in was dropped
+    /// before it was ready.
     #[must_use]
     pub const fn login_method(&self) -> Option<LoginMethod> {
         self.login_method

@@ -51,30 +51,42 @@ enum Said {
 }
 
 impl<T: Transport> Client<T> {
-    /// Logs in with AUTH and this mechanism (RFC 5034 section 4), whether or not the server has announced it, and
-    /// asks for the capabilities again.
+    /// Logs in with AUTH and this mechanism (RFC 5034 section 4), and asks for the capabilities again. It does not
+    /// matter whether the server has announced the mechanism.
     ///
-    /// A password or token is sent once at most: PLAIN, XOAUTH2 and OAUTHBEARER send it behind the server's
-    /// empty challenge, unless [`ClientOptions::initial_response`](super::ClientOptions::initial_response) wants it in
-    /// the line of AUTH. The other mechanisms have no secret in their first message. It goes along where
-    /// the line has 255 octets at most and the server has announced the mechanism; when that is refused
-    /// without a response code, it is tried once more in two lines, but not in strict mode. A server that
-    /// asks for an initial response that it has got is sent it again
-    /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
-    /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
+    /// # The initial response
     ///
-    /// Do not drop the future: once the exchange has begun, all later calls would fail with [`ClientError::Interrupted`].
+    /// PLAIN, XOAUTH2 and OAUTHBEARER send the password or token only after the empty challenge of the server. To
+    /// send it in the AUTH line instead, set
+    /// [`ClientOptions::initial_response`](super::ClientOptions::initial_response). A refused password or token is
+    /// never sent again.
+    ///
+    /// The first message of the other mechanisms contains no secret. The client sends it in the AUTH line if the
+    /// server has announced the mechanism and the line has at most 255 octets. If the server refuses this without a
+    /// response code, the client tries once more with two lines.
+    ///
+    /// If the server ignores an initial response and asks for it with an empty challenge, the client sends it again
+    /// ([`Quirk::InitialResponseIgnored`]). In strict mode it does neither.
+    ///
+    /// With SCRAM, [`Transport::compute`] derives the keys. If the runtime has threads for it, this delays no other
+    /// connection.
+    ///
+    /// # Dropping
+    ///
+    /// Do not drop the future: once the exchange has begun, all later calls would fail with
+    /// [`ClientError::Interrupted`].
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when the server refuses, with what it said of a token in
-    /// [`details`](Refusal::details), whether it offers the mechanism in
-    /// [`unoffered`](Refusal::unoffered), and whether it has seen the credentials in
-    /// [`before_credentials`](Refusal::before_credentials). [`ClientError::Unsendable`] with
-    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
-    /// passwords, and [`ClientError::Unusable`] when the credentials do not suit the mechanism: nothing was
-    /// sent. [`ClientError::Exchange`] and [`ClientError::UnreadableChallenge`] when the
-    /// exchange was cancelled; the connection can be used on. [`ClientError::ServerNotVerified`] when a
-    /// success is not to be believed.
+    /// - [`ClientError::Refused`] if the server refuses the login. [`details`](Refusal::details) contains what it
+    ///   said about a token, [`unoffered`](Refusal::unoffered) whether the mechanism is missing from its list, and
+    ///   [`before_credentials`](Refusal::before_credentials) whether it refused before it received the credentials.
+    /// - [`ClientError::Unsendable`] with [`Plaintext`](pop3_proto::client::SendError::Plaintext) if the connection
+    ///   must not carry passwords. Nothing was sent.
+    /// - [`ClientError::Unusable`] if the credentials do not suit the mechanism. Nothing was sent.
+    /// - [`ClientError::Exchange`] and [`ClientError::UnreadableChallenge`] if the client cancelled the exchange. The
+    ///   connection can still be used.
+    /// - [`ClientError::ServerNotVerified`] if the server announced success but cannot be trusted. The connection was
+    ///   closed.
     pub async fn authenticate(
         &mut self,
         mechanism: Mechanism,
