@@ -49,9 +49,10 @@ use welcoming::welcome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
 pub enum Entrance {
-    /// With the first octet (port 995, RFC 8314 section 3.3). Also for a transport that is in TLS already.
+    /// TLS starts with the first octet (port 995, RFC 8314 section 3.3). Also use this for a transport that is
+    /// already in TLS.
     Implicit,
-    /// With STLS (RFC 2595 section 4) if the [`Service`] offers it, or never. Port 110.
+    /// TLS starts with STLS (RFC 2595 section 4) if the [`Service`] offers it. Otherwise there is no TLS (port 110).
     Plain,
 }
 

@@ -94,7 +94,7 @@ use crate::tls::TlsInfo;
 /// }
 /// ```
 pub trait Transport: Send + Sized {
-    /// The current time. All deadlines are on this clock.
+    /// Returns the current time. All deadlines are on this clock.
     fn now(&self) -> Instant;
 
     /// Receives at least one octet. Returns 0 when the peer has closed its side.
@@ -143,10 +143,10 @@ pub trait Transport: Send + Sized {
     /// client. It must discard everything that it received before (RFC 2595 section 4).
     fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send;
 
-    /// The result of the handshake, if the connection is in TLS.
+    /// Returns the result of the handshake, if the connection is in TLS.
     fn tls(&self) -> Option<TlsInfo>;
 
-    /// Whether the connection is in TLS.
+    /// Returns whether the connection is in TLS.
     fn is_tls(&self) -> bool;
 
     /// Runs a long computation, such as the hashes of SCRAM, where it does not delay other connections. If the future
@@ -169,26 +169,26 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Starts a clock.
     #[must_use]
     pub fn start() -> Self {
         Self { epoch: StdInstant::now() }
     }
 
-    /// The time.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Instant {
         Instant::new(self.epoch.elapsed())
     }
 
-    /// The time left until then, zero if it has passed.
+    /// Returns the time left until the deadline, zero if it has passed.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Duration {
         deadline.since(self.now())
     }
 }
 
-/// The error of a call whose deadline has passed.
+/// Returns the error for a call whose deadline has passed.
 #[must_use]
 pub fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "timed out")

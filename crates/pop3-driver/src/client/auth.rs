@@ -66,7 +66,7 @@ impl<T: Transport> Client<T> {
     /// response code, the client tries once more with two lines.
     ///
     /// If the server ignores an initial response and asks for it with an empty challenge, the client sends it again
-    /// ([`Quirk::InitialResponseIgnored`]). In strict mode it does neither.
+    /// ([`Quirk::InitialResponseIgnored`]). In strict mode, the client neither tries again nor sends it again.
     ///
     /// With SCRAM, [`Transport::compute`] derives the keys. If the runtime has threads for it, this delays no other
     /// connection.

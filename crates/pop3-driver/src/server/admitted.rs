@@ -1,4 +1,4 @@
-//! Connections that were let in, and are to be served.
+//! Connections that the service has accepted.
 
 use core::fmt;
 use core::future::Future;
@@ -125,8 +125,8 @@ impl<T: Transport> Admitted<T> {
         }
     }
 
-    /// Turns the connection away after all: its client is told why, and the service how it ended. For accept loops
-    /// that cannot start a thread.
+    /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.
+    /// Use it in accept loops that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
         // Before the peer, to be dropped after it: its place is free when the service is told.
         let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());

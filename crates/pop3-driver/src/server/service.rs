@@ -15,8 +15,51 @@ use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::stop::Stop;
 
-/// The policy of a server: which connections it accepts, with which settings, and with which store. See the
-/// [crate](crate#a-client-and-a-server) for an example.
+/// The policy of a server: which connections it accepts, with which settings, and with which store. One value serves
+/// all connections.
+///
+/// # Example
+///
+/// A service that accepts at most 100 connections at a time. The [crate](crate#a-client-and-a-server) shows how to
+/// serve a connection with it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pop3_driver::Stop;
+/// use pop3_driver::memory::MemoryStore;
+/// use pop3_driver::server::{Peer, Place, Service, SessionReport, Welcome};
+/// use pop3_driver::store::{Blocking, Inline};
+/// use pop3_proto::Rejection;
+/// use pop3_proto::server::ServerConfig;
+///
+/// struct Mail {
+///     store: Arc<MemoryStore>,
+///     config: Arc<ServerConfig>,
+///     /// Each open connection holds a clone.
+///     open: Arc<()>,
+/// }
+///
+/// impl Service for Mail {
+///     type Backend = Blocking<MemoryStore, Inline>;
+///
+///     fn accept(&self, _: &Peer, _: &Stop) -> Result<Place, Rejection> {
+///         if Arc::strong_count(&self.open) > 100 {
+///             return Err(Rejection::temporary("too many connections"));
+///         }
+///         // The driver drops the place when the connection is closed.
+///         Ok(Place::new(Arc::clone(&self.open)))
+///     }
+///
+///     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+///         let backend = Blocking::new(Arc::clone(&self.store), Inline::default(), peer.clone());
+///         Ok(Welcome::new(Arc::clone(&self.config), backend))
+///     }
+///
+///     fn ended(&self, peer: &Peer, report: &SessionReport) {
+///         println!("{peer}: {} after {:?}", report.close, report.duration);
+///     }
+/// }
+/// ```
 pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
