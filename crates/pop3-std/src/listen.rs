@@ -1,4 +1,4 @@
-//! A server on a listener, with a thread for each connection.
+//! Servers on a listener, with one thread for each connection.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -18,17 +18,18 @@ use pop3_proto::Rejection;
 use crate::socket::Socket;
 use crate::stream::{Stream as _, Tcp, Unblock};
 
-/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
-/// grace period. A thread that is still blocked by a store a second later is left behind: its connection is shut, and
-/// the service is told of its end.
+/// Serves connections until the switch is stopped. Then waits for busy sessions until the grace period of the switch
+/// ends. A thread that is still blocked by a store one second later is left behind: its connection is shut down, and
+/// the service is told that it has ended.
 ///
-/// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
-/// [`Role::None`] there is none.
+/// `role` is the server side of TLS. `entrance` tells whether TLS starts with STLS or with the first octet. With
+/// [`Role::None`] there is no TLS.
 ///
-/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed. Use
+/// [`serve_or_hand_over`] to take it over.
 ///
 /// # Errors
-/// When the listener has no address.
+/// Returns an error if the listener has no local address.
 pub fn serve<S: Service>(
     listener: &TcpListener,
     entrance: Entrance,
@@ -39,12 +40,12 @@ pub fn serve<S: Service>(
     serve_or_hand_over(listener, entrance, role, service, stop, async |taken| drop(taken))
 }
 
-/// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
-/// and counts as one.
+/// Like [`serve`], but `take_over` continues with a connection whose login was answered with
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver), for example to relay it to another server. It
+/// runs on the thread of the session and counts as a session.
 ///
 /// # Errors
-/// When the listener has no address.
+/// Returns an error if the listener has no local address.
 pub fn serve_or_hand_over<S, H, F>(
     listener: &TcpListener,
     entrance: Entrance,
