@@ -31,8 +31,8 @@
 //! ```
 //!
 //! Use the [`Builder`] to set everything else: other ports, STLS, certificates, tokens, timeouts, streams of your
-//! own. The client sends a password without TLS only if you call
-//! [`trusted_plaintext`](Builder::trusted_plaintext) or choose [`Security::TrustedPlaintext`]. [`client::Client`] documents the methods of the client.
+//! own. The client sends a password without TLS only if you call [`trusted_plaintext`](Builder::trusted_plaintext) or
+//! choose [`Security::TrustedPlaintext`]. [`client::Client`] documents the methods of the client.
 //!
 //! # A server
 //!

@@ -29,7 +29,7 @@ pub struct Plan {
     pub(crate) login: Login,
 }
 
-/// How the connection is to be protected.
+/// How to protect the connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Protection {
     /// TLS from the first octet.
@@ -147,7 +147,7 @@ impl Plan {
         Connector::new(self.tls.config()?, name).map_err(|error| ClientError::Settings(Box::new(error)))
     }
 
-    /// Settings of TLS that nobody looks at would be a mistake.
+    /// Refuses TLS settings that would have no effect.
     fn without_tls(&self) -> Result<(), ClientError> {
         let Tls { name, config, .. } = &self.tls;
         if name.is_some() || config.is_some() || self.tls.has_trust() {

@@ -80,8 +80,8 @@ use crate::transport::Transport;
 /// You may drop the future of a call before it is ready, for example in a timeout or a `select!`, unless its
 /// documentation says otherwise. The command may have been sent or not, and the server may have executed it or not.
 /// The next call first sends the rest of the command and discards the replies that are still due.
-/// [`drain`](Self::drain) does only that. It takes at most [`ClientOptions::drain_timeout`]. To skip the rest of a large
-/// message, it can be faster to connect again.
+/// [`drain`](Self::drain) does only that. It takes at most [`ClientOptions::drain_timeout`]. To skip the rest of a
+/// large message, it can be faster to connect again.
 ///
 /// What a dropped call means depends on the command:
 ///
@@ -91,7 +91,8 @@ use crate::transport::Transport;
 /// - After a dropped [`login`](Self::login) or [`login_apop`](Self::login_apop), the user may be logged in or not.
 ///   Call [`drain`](Self::drain), then [`is_logged_in`](Self::is_logged_in).
 /// - An AUTH exchange cannot be resumed. After a dropped [`authenticate`](Self::authenticate), or a dropped
-///   [`login_with`](Self::login_with) that had started an exchange, every call fails with [`ClientError::Interrupted`].
+///   [`login_with`](Self::login_with) that had started an exchange, every call fails with
+///   [`ClientError::Interrupted`].
 /// - [`open`](Self::open) and [`quit`](Self::quit) own the connection. They close it when they are dropped.
 ///
 /// # Deleting
@@ -253,7 +254,8 @@ impl<T: Transport> Client<T> {
     /// Sends a command that this crate does not know. Returns the text of the positive reply and the data after it:
     /// a body, or lines with CRLF after each.
     ///
-    /// The data is kept in memory. To limit it, set [`ClientConfig::max_body`](pop3_proto::client::ClientConfig::max_body).
+    /// The data is kept in memory. To limit it, set
+    /// [`ClientConfig::max_body`](pop3_proto::client::ClientConfig::max_body).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -272,8 +274,8 @@ impl<T: Transport> Client<T> {
     /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
-    /// Returns [`ClientError::Refused`] if the server could not remove all of them. After any other error it is unknown
-    /// which messages were removed. Compare the unique-ids in the next session.
+    /// Returns [`ClientError::Refused`] if the server could not remove all of them. After any other error it is
+    /// unknown which messages were removed. Compare the unique-ids in the next session.
     pub async fn quit(mut self) -> Result<(), ClientError> {
         let result = self.call(&Command::Quit, |_| Ok(())).await;
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);

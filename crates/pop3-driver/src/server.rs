@@ -45,7 +45,7 @@ use sasl::Exchanges;
 use switches::Switches;
 use welcoming::welcome;
 
-/// When TLS begins on a listener's connections.
+/// When TLS starts on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
 pub enum Entrance {
@@ -70,11 +70,11 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-/// Who the client was, and how its session went.
+/// The client of a connection that has ended, and how its session went.
 struct Served<T, B> {
     peer: Peer,
     report: SessionReport,
-    /// The connection, where somebody else goes on with it.
+    /// The connection, if something else continues with it.
     taken: Option<TakenOver<T, B>>,
 }
 
@@ -221,7 +221,7 @@ async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
 /// Creates a timestamp for APOP (RFC 1939 section 7) from random octets of the system.
 ///
 /// # Errors
-/// Fails if the system has no source of random octets.
+/// Returns an error if the system has no source of random octets.
 pub fn timestamp(host: &str) -> io::Result<Timestamp> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;

@@ -61,7 +61,7 @@ struct State {
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// How far the end has come.
+/// The stage of a stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     #[default]
@@ -70,7 +70,7 @@ enum Stage {
     Stopped,
     /// The grace period is over: no session waits for anything.
     Cut,
-    /// Sessions have had the time to tell of their end.
+    /// Sessions have had time to report their end.
     LeftBehind,
 }
 

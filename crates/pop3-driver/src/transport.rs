@@ -109,9 +109,9 @@ pub trait Transport: Send + Sized {
 
     /// Receives octets while something else is awaited, as [`read`](Self::read) does.
     ///
-    /// The server uses this to notice while the store works that the client has left. The default receives nothing
-    /// and waits for the deadline. It is meant for transports whose reads block: a blocking read would delay the store,
-    /// so such a server does not notice.
+    /// The server uses this to detect that the client has left while the store is still working. The default receives
+    /// nothing and waits for the deadline. It is meant for transports whose reads block: a blocking read would delay
+    /// the store. On such a transport, the server does not detect this.
     fn read_ahead(
         &mut self,
         buffer: &mut [u8],
@@ -153,7 +153,7 @@ pub trait Transport: Send + Sized {
     /// is dropped, the computation may still run to its end. The default runs it immediately, on this thread.
     ///
     /// # Errors
-    /// Fails when the runtime is shut down.
+    /// Returns an error if the runtime is shut down.
     fn compute<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,

@@ -11,11 +11,11 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 thread_local! {
-    /// Whether [`wait`] runs on this thread, and when it is to look at its future again.
+    /// Whether [`wait`] runs on this thread, and when it must poll its future again.
     static ALARM: Cell<Option<Alarm>> = const { Cell::new(None) };
 }
 
-/// When a future is to be looked at again, though nobody has woken it.
+/// When to poll a future again even if nothing has woken it.
 #[derive(Clone, Copy)]
 struct Alarm(Option<Instant>);
 

@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Use the [`Builder`] to set everything else: other ports, STLS, certificates, tokens, timeouts, streams of your
-//! own. The client sends a password without TLS only if you call
-//! [`trusted_plaintext`](Builder::trusted_plaintext) or choose [`Security::TrustedPlaintext`]. [`Client`] is [`client::Client`] with blocking calls.
+//! own. The client sends a password without TLS only if you call [`trusted_plaintext`](Builder::trusted_plaintext) or
+//! choose [`Security::TrustedPlaintext`]. [`Client`] is [`client::Client`] with blocking calls.
 //!
 //! # A server
 //!

@@ -92,7 +92,7 @@ impl<T> fmt::Debug for IncomingMessage<'_, T> {
     }
 }
 
-/// The same error for who reads. It is of no kind that would have a reader try again.
+/// Converts an error for a reader. The kind is not one that makes the reader try again.
 fn failed(error: ClientError) -> io::Error {
     let kind = if let ClientError::Network(error) = &error
         && error.kind() != io::ErrorKind::Interrupted

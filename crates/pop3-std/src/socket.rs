@@ -29,7 +29,7 @@ use tls::Tls;
 #[derive(Debug)]
 pub struct Socket<S = Tcp> {
     timed: Timed<S>,
-    /// TLS of ours.
+    /// TLS with rustls.
     tls: Option<Box<Tls>>,
     info: Option<TlsInfo>,
     /// Whether the stream itself is in TLS.
@@ -37,8 +37,8 @@ pub struct Socket<S = Tcp> {
     role: Role,
 }
 
-/// How often a read that blocks looks at the switch, and who waits looks whether the peer is gone. The system has no
-/// other way to wake it that leaves the connection as it is.
+/// How often a blocking read checks the switch, and a waiting session checks whether the peer has left. The system
+/// has no other way to wake it that leaves the connection intact.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Socket {

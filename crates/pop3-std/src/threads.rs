@@ -17,7 +17,7 @@ use pop3_driver::store;
 #[non_exhaustive]
 pub struct Threads;
 
-/// What a thread has found, and who waits for it.
+/// The result of a thread, and the waker that waits for it.
 struct Place<T> {
     found: Option<T>,
     /// Whether the thread has ended.

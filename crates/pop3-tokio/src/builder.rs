@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Over<S> for Socket {
     }
 }
 
-/// Reads files where that holds up nobody.
+/// Reads files without blocking the runtime.
 async fn off_the_loop(
     prepare: impl FnOnce() -> Result<Prepared, ClientError> + Send + 'static,
 ) -> Result<Prepared, ClientError> {

@@ -25,11 +25,11 @@ pub(super) enum Attempt {
 struct Failure {
     error: ClientError,
     shown: Shown,
-    /// The line of AUTH had an initial response, and nothing was sent behind it.
+    /// The AUTH line had an initial response, and nothing was sent after it.
     inline: bool,
 }
 
-/// What an exchange has told the server so far.
+/// What the server has learned from an exchange so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// The name of the mechanism.

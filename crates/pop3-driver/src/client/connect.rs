@@ -63,8 +63,8 @@ pub struct ClientOptions {
     pub drain_timeout: Duration,
 }
 
-/// How long a [stopped](ClientOptions::stop) session may wait for outstanding replies, and use the connection, for example
-/// for QUIT.
+/// The time that a [stopped](ClientOptions::stop) client has to wait for outstanding replies and to send further
+/// commands, for example QUIT.
 pub const GRACE: Duration = Duration::from_secs(3);
 
 impl ClientOptions {

@@ -33,7 +33,7 @@ pub struct IncomingMessage<'c, T> {
     client: &'c mut Client<T>,
     number: MessageNumber,
     size: Option<Octets>,
-    /// It is the whole message, whose size LIST may have told.
+    /// Whether this is the whole message, so that its size can be compared with LIST.
     whole: bool,
     octets: Octets,
     piece: Option<Piece>,

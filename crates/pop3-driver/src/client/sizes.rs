@@ -1,4 +1,4 @@
-//! What LIST told of the sizes.
+//! The sizes of the messages, as LIST reported them.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl Sizes {
         }
     }
 
-    /// Whether LIST has told another size.
+    /// Returns whether LIST reported another size.
     pub(super) fn is_wrong(&self, message: MessageNumber, octets: Octets) -> bool {
         self.get(message).is_some_and(|listed| listed != octets)
     }

@@ -23,7 +23,7 @@ pub struct Admitted<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,
     pub(super) peer: Peer,
-    /// Thrown by the service when this connection is to end.
+    /// Stopped by the service to end this connection.
     pub(super) end: Stop,
     pub(super) opened: Instant,
     /// A handshake that fails takes the transport and its clock along.
@@ -32,9 +32,10 @@ pub struct Admitted<T> {
     pub(super) entered: Option<Entered>,
 }
 
-/// Asks the service whether it has a place for a connection. If it has none, the client is told so, the connection
-/// is closed, and the service is told how it ended. This does not wait, because nothing was sent on the connection
-/// before.
+/// Asks the service whether it accepts a connection. Returns `None` if it does not: the client was told why, the
+/// connection is closed, and the service was told how it ended.
+///
+/// This does not wait, because nothing was sent on the connection before.
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -63,14 +64,14 @@ pub async fn admit<T: Transport, S: Service>(
 }
 
 impl<T: Transport> Admitted<T> {
-    /// The switch with which the service ends this connection; see [`Service::accept`]. If reads block, shut down
-    /// the socket when it is stopped.
+    /// Returns the switch with which the service ends this connection; see [`Service::accept`]. If reads block, shut
+    /// down the socket when it is stopped.
     #[must_use]
     pub const fn end(&self) -> &Stop {
         &self.end
     }
 
-    /// Counts this connection among these sessions, until it is served or dropped.
+    /// Adds this connection to these sessions until it is served or dropped.
     pub fn among(mut self, sessions: &Sessions) -> Self {
         self.entered = Some(sessions.enter(&self.peer, self.begun));
         self

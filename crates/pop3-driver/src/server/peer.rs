@@ -64,8 +64,8 @@ impl Peer {
         self.address.map(|address| address.ip())
     }
 
-    /// Takes over what the header of a proxy tells. The header of a proxy that speaks for itself, as for a check of
-    /// health, changes no address.
+    /// Applies the header of a proxy. If the proxy speaks for itself, for example in a health check, the addresses do
+    /// not change.
     #[cfg(feature = "proxy")]
     pub(super) fn came_through(&mut self, header: &Header) {
         self.proxy = Some(Proxy::new(self.address, header.tls));
@@ -75,7 +75,7 @@ impl Peer {
         }
     }
 
-    /// Takes over what a trusted proxy has told by XCLIENT; what it has not told stays.
+    /// Applies what a trusted proxy reported with XCLIENT. The rest does not change.
     pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
         let Some(address) = client.address else { return };
         if self.proxy.is_none() {

@@ -75,7 +75,7 @@ pub trait Service: Send + Sync + 'static {
     /// This is called on the thread that accepts connections and must not block.
     ///
     /// # Errors
-    /// Returns what the client is told: use [`Rejection::temporary`] for a limit.
+    /// Returns the rejection that the client is told. Use [`Rejection::temporary`] for a limit.
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
         let _ = (peer, end);
         Ok(Place::default())
@@ -113,7 +113,7 @@ pub trait Service: Send + Sync + 'static {
     /// temporary fault. It also gives up when the server or `end` is stopped.
     ///
     /// # Errors
-    /// Returns what the client is told, if it can be told: use [`Rejection::temporary`] for a limit.
+    /// Returns the rejection that the client is told if possible. Use [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> impl Future<Output = Result<Welcome<Self::Backend>, Rejection>> + Send;
 
     /// Called when a connection has ended. Its maildrop and its place are already released.
@@ -130,7 +130,7 @@ pub trait Service: Send + Sync + 'static {
     fn ended(&self, peer: &Peer, report: &SessionReport);
 }
 
-/// How a connection is to be served.
+/// The settings and the store with which a connection is served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Welcome<B> {

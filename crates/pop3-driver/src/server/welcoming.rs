@@ -1,4 +1,4 @@
-//! Asking the service how a connection is to be served.
+//! Asks the service how to serve a connection.
 
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;

@@ -1,4 +1,4 @@
-//! A stream, or TLS on it; and a socket as a stream of tokio's, for whoever goes on with it behind POP3.
+//! A stream with or without TLS, and a socket as a tokio stream for a relay.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};

@@ -21,7 +21,7 @@ const FIXED_V2: usize = 16;
 /// some hundred.
 const LONGEST_V2: usize = 4096;
 
-/// What a proxy tells of its client.
+/// What a proxy reports about its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) struct Header {
     /// The client's address and the one that it has connected to, where the header says them.
@@ -31,7 +31,7 @@ pub(in crate::server) struct Header {
 }
 
 impl Header {
-    /// Reads the header from the front of a connection, and nothing behind it.
+    /// Reads the header at the start of a connection, and nothing after it.
     pub(in crate::server) async fn read<T: Transport>(
         transport: &mut T,
         deadline: Instant,
