@@ -57,20 +57,20 @@ pub async fn serve_or_hand_over<R, S, H, F>(
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                // Out of descriptors, or the like: give running sessions time to end.
+                // Perhaps no file descriptors are left. Give running sessions time to end.
                 service.accept_failed(&error);
                 R::sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
         let socket = Socket::<R>::over(stream, role.clone(), clock);
-        // Here, and not in the task: no more than one is open that has no place.
+        // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
         let admitted = admitted.among(&open);
         let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
-        // It goes on when its handle is dropped.
+        // The task continues when its handle is dropped.
         drop(R::spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await }));
     }
     drop(listener);

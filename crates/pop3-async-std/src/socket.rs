@@ -59,7 +59,7 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match within::<R, _>(self.clock, deadline, self.stream.read(buffer)).await {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }

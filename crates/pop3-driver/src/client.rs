@@ -121,24 +121,24 @@ pub struct Client<T> {
     drain_timeout: Duration,
     /// A quirk that this crate finds is an error.
     strict: bool,
-    /// CAPA is sent.
+    /// The client may send CAPA.
     asks_capabilities: bool,
     /// The server did not answer CAPA, so there is no point in asking again before the login.
     without_capabilities: bool,
-    /// A secret goes along with AUTH.
+    /// AUTH sends the secret in the initial response.
     initial_response: bool,
     /// How the user has logged in.
     login_method: Option<LoginMethod>,
-    /// The bindings of the TLS connection have served an exchange.
+    /// An exchange has used the bindings of the TLS connection.
     bound: bool,
     /// The most iterations of SCRAM that the server may ask for.
     max_iterations: u32,
-    /// What LIST told of the sizes.
+    /// The sizes of the messages, as LIST reported them.
     sizes: Sizes,
     /// While connecting: the deadline for it. After a stop: the time until which the connection may be used.
     limit: Option<Instant>,
     stop: Option<Stop>,
-    /// The switch was seen thrown, and the limit is set.
+    /// The client has noticed the stop and set the limit.
     stopping: bool,
 }
 
@@ -361,5 +361,5 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// How long the end of a connection may take.
+/// The time that closing a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

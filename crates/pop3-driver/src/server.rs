@@ -170,7 +170,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
-                    // It was for the client that XCLIENT named in clear text.
+                    // The earlier backend was for the client that XCLIENT named in clear text.
                     match welcome(service, link.peer(), &mut transport, &switches).await {
                         Ok(welcome) => Some(welcome.backend),
                         Err(unwelcome) => {
@@ -187,7 +187,7 @@ async fn serve_to_end<T: Transport, S: Service>(
         }
     };
     let duration = transport.now().since(opened);
-    // Where another connection has the place already, there is no farewell; nor is it waited for beyond the cut.
+    // If another connection has taken the place, close without a farewell. After the cut, do not wait for the close.
     let deadline = transport.now().after(CLOSE_TIMEOUT);
     let _ = end.before(transport.close(deadline)).await;
     (link.into_peer(), SessionReport::new(ended, duration)).into()

@@ -214,7 +214,7 @@ impl Stop {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // No code of others runs while the lock is held, so that the state is whole even then.
+        // No foreign code runs while the lock is held, so the state is consistent even after a panic.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -61,7 +61,7 @@ where
 {
     let clock = Clock::start();
     let knock = knock_at(listener.local_addr()?);
-    // The listener blocks; a connection of our own gets it to look at the switch.
+    // The listener blocks. Connect to it, so that it checks the switch.
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
     let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     while !stop.is_stopped() {
@@ -73,7 +73,7 @@ where
             let (peer, stream) = (Peer::new(address, stream.local_addr()?), Tcp::from(stream));
             let unblock = stream.unblock()?;
             let socket = Socket::new(stream, role.clone(), clock)?;
-            // Here, and not in the thread: no more than one is open that has no place.
+            // Admit here and not in the thread, so that no connection is open without a place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
             let admitted = admitted.among(&open);
             let (give, take) = sync_channel::<Admitted<Socket>>(1);
@@ -83,7 +83,7 @@ where
                     session(admitted, unblock, &*own, &stop, &*take_over);
                 }
             };
-            // The thread gets the connection only once it is there: without a thread, its client is told so.
+            // Pass the connection only after the thread has started. If it does not start, the client is turned away.
             match thread::Builder::new().name(format!("pop3 {address}")).spawn(session) {
                 Ok(_) => {
                     let _ = give.send(admitted);
@@ -99,7 +99,7 @@ where
         match begun {
             Ok(()) => {}
             Err(error) if is_of_one_connection(&error) => {}
-            // Out of descriptors or threads: give running sessions time to end.
+            // No file descriptors or threads are left. Give running sessions time to end.
             Err(error) => {
                 service.accept_failed(&error);
                 thread::sleep(ACCEPT_RETRY);
@@ -129,7 +129,7 @@ pub(crate) fn session<T: Transport, S: Service, F: Future<Output = ()>>(
             }
         }
     };
-    // Reading blocks; the end of input gets the session to look at the switch. It still can write.
+    // Reads block. Ending the input makes the session check the switch. It can still write.
     let _unblock = stop.on_stop(shut(Shutdown::Read));
     let _cut = admitted.end().on_stop(shut(Shutdown::Both));
     wait(admitted.serve_or_hand_over(service, stop, take_over));

@@ -91,7 +91,7 @@ impl<S: Stream> Transport for Socket<S> {
             None => self.timed.read(buffer),
         };
         match received {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             received => received,
         }

@@ -58,7 +58,7 @@ pub async fn serve_or_hand_over<S, H, F>(
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                // Out of descriptors, or the like: give running sessions time to end.
+                // Perhaps no file descriptors are left. Give running sessions time to end.
                 service.accept_failed(&error);
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
@@ -67,7 +67,7 @@ pub async fn serve_or_hand_over<S, H, F>(
         let (Ok(local), Ok(socket)) = (stream.local_addr(), Socket::new(stream, role.clone(), clock)) else {
             continue; // The client is gone already.
         };
-        // Here, and not in the task: no more than one is open that has no place.
+        // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };

@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match self.timer.within(self.clock, deadline, self.stream.read(buffer)).await {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }

@@ -36,7 +36,7 @@ pub struct Context {
 struct Shared {
     gone: Stop,
     finished: AtomicBool,
-    /// `None`: there is none.
+    /// The deadline, if there is one.
     deadline: Mutex<Option<Instant>>,
 }
 
@@ -102,7 +102,7 @@ impl Context {
         self.shared.gone.stopped().await;
     }
 
-    /// Throws this when whoever waits has gone.
+    /// Marks the context as gone.
     pub(crate) fn go(&self) {
         self.shared.gone.stop();
     }

@@ -91,7 +91,7 @@ impl LoginAttempt {
         }
         if let Proof::Password(password) = &mut self.proof
             && !password.expose().is_ascii()
-            // One in another charset is as it was set.
+            // A password in another charset remains as it is.
             && let Some(prepared) = own(password.expose())
         {
             *password = Secret::new(prepared);

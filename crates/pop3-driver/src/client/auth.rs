@@ -132,7 +132,7 @@ impl<T: Transport> Client<T> {
                 self.remember(Quirk::InitialResponseRefused);
                 Ok(())
             }
-            // It is not the form, or the server has had enough: the first refusal tells more.
+            // The form was not the reason, or the server has given up. The first refusal says more.
             Err(second)
                 if second.shown == Shown::Nothing
                     && matches!(
@@ -147,7 +147,7 @@ impl<T: Transport> Client<T> {
                 let ClientError::Refused(refusal) = second.error else {
                     return Err(Attempt::Failed(first.error));
                 };
-                // Else the server would have said if it were the credentials, and takes neither form.
+                // If the credentials were wrong, the server would have said so. It accepts neither form.
                 let shown =
                     if refusal.blames_credentials() == Some(false) { Shown::Nothing } else { first.shown };
                 Err(judged(mechanism, Failure { shown, ..first }))
@@ -212,7 +212,7 @@ impl<T: Transport> Client<T> {
         }
         loop {
             let said = self.listen().await?;
-            // An empty challenge is due in no mechanism behind its first message.
+            // No mechanism has an empty challenge after its first message.
             let ignored = match &said {
                 Said::Challenge(octets) => octets.expose().is_empty(),
                 Said::Words => true,
@@ -238,7 +238,7 @@ impl<T: Transport> Client<T> {
                     answer.map_err(ClientError::Exchange)
                 }
                 Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(ClientError::Exchange),
-                // Where the mechanism wants an empty challenge, or does not look at it.
+                // The mechanism expects an empty challenge or ignores it.
                 Said::Words if exchange.initial().is_some() || mechanism == Mechanism::Login => {
                     exchange.respond(b"").map_err(ClientError::Exchange)
                 }
@@ -263,7 +263,7 @@ impl<T: Transport> Client<T> {
         let setup = ClientSetup::new(Nonce::from_random(random))
             .with_plus_offered(offers_plus(self.mechanisms()))
             .with_iterations(MIN_ITERATIONS..=self.max_iterations);
-        // To say that the server offered no -PLUS, its list must be known.
+        // The client may claim that the server offers no -PLUS only if it knows the list.
         let tells = mechanism.needs_channel_binding() || self.known_capabilities().is_some();
         Ok(if tells { setup.with_bindings(self.bindings()) } else { setup })
     }
@@ -325,7 +325,7 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.tell(super::Trace::Sent("*"));
         }
-        // If the server does not take it well, the connection is of no use, which each later call tells.
+        // If this fails, the connection can no longer be used, and each later call reports it.
         let _ = self.listen().await;
         reason
     }
@@ -348,8 +348,8 @@ impl Shown {
     }
 }
 
-/// What may follow the failure. Nothing does where the credentials may be to blame, or the server says
-/// that it has another trouble.
+/// Classifies a failure. Nothing else is tried if the credentials may be wrong, or if the server reports another
+/// problem.
 fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
     let Failure { error, shown, .. } = failure;
     if shown == Shown::Credentials {
@@ -363,7 +363,7 @@ fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
         } else if lasting && shown == Shown::Nothing {
             Attempt::TurnedDown(refusal)
         } else {
-            // Behind the user's name it may be the user, or the flag for channel binding.
+            // After the user name, the reason may be the user or the flag for channel binding.
             Attempt::Failed(ClientError::Refused(refusal))
         };
     }

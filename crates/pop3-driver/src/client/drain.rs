@@ -26,7 +26,7 @@ impl<T: Transport> Client<T> {
             self.lost = true;
             return Err(ClientError::Interrupted);
         }
-        // Nobody has waited since the call was dropped.
+        // No call has waited since the dropped one, so the deadlines start again.
         let now = self.transport.now();
         self.connection.resume(now);
         self.draining = Some(now.after(self.drain_timeout));

@@ -188,7 +188,7 @@ impl core::error::Error for ClientError {
         match self {
             Self::Settings(error) => Some(&**error),
             Self::Network(error) | Self::Tls(error) | Self::NotTls(error) | Self::Store(error) => Some(error),
-            // These are shown as they are.
+            // `Display` already shows these errors themselves.
             Self::Protocol(error) => error.source(),
             Self::Unsendable(error) => error.source(),
             Self::Argument(error) => error.source(),

@@ -190,7 +190,7 @@ impl<T: Transport> Client<T> {
                 self.capabilities().await?;
                 Ok(LoginMethod::Auth(mechanism))
             }
-            // One who is in between gets no further by this than to a proof.
+            // Try nothing weaker, so that an attacker in between gets no more than a proof.
             Err(Attempt::TurnedDown(refusal)) => Err(ClientError::Refused(refusal)),
             Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
@@ -218,11 +218,11 @@ impl<T: Transport> Client<T> {
         let password =
             prepared(password, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Password))?;
         let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
-        // The password is looked at before the name is sent.
+        // Check the password before the name is sent.
         self.fits(&password)?;
         match self.call(&user, |_| Ok(())).await {
             Err(ClientError::Refused(refusal)) => {
-                // Where it hangs up at that, what it has said is told all the same.
+                // Report the refusal even if the server closes the connection here.
                 let _ = self.learn_capabilities().await;
                 let unoffered = self.known_capabilities().is_some() && !self.has(Capability::User);
                 return Err(ClientError::Refused(Refusal { unoffered, ..refusal }));

@@ -40,7 +40,7 @@ impl<T: Transport> Client<T> {
     pub(super) fn part(&mut self) -> Result<Part, ClientError> {
         let (part, consumed) = self.poll(Part::of)?;
         if let Part::Data(_) = part {
-            // They stay where they are until they are dealt with.
+            // The octets stay in the input until they are processed.
             self.taken = consumed;
             return Ok(part);
         }

@@ -38,7 +38,7 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 Part::Nothing => continue,
                 Part::Begun(_) | Part::Data(_) => self.sent.front().copied(),
                 Part::Refused(_) | Part::Accepted | Part::End => self.sent.pop_front(),
-                // While octets are awaited is the time to send as much as fits.
+                // Send as many commands as fit before waiting for octets.
                 Part::Starved => {
                     self.fill()?;
                     if self.sent.is_empty() {

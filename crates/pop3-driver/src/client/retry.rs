@@ -26,17 +26,24 @@ pub enum Retry {
 impl ClientError {
     /// Returns whether to try again, and how:
     ///
-    /// | error | advice |
-    /// |---|---|
-    /// | [`Network`](Self::Network) | [`Now`](Retry::Now) if an open connection broke; [`Later`](Retry::Later) if it could not be opened or timed out |
-    /// | [`Tls`](Self::Tls) | [`Never`](Retry::Never) if the peers do not agree, for example about a certificate; otherwise [`Later`](Retry::Later) |
-    /// | [`Refused`](Self::Refused) | as the response code says. Without one: [`Later`](Retry::Later) for a greeting, [`OtherCredentials`](Retry::OtherCredentials) for a login if the server has checked the credentials, otherwise [`Never`](Retry::Never) |
-    /// | [`Protocol`](Self::Protocol) | [`Now`](Retry::Now) if the server closed the connection during a command, [`Later`](Retry::Later) if it was too slow or out of step, [`Never`](Retry::Never) if the client does not understand it |
-    /// | [`Exchange`](Self::Exchange) | [`OtherCredentials`](Retry::OtherCredentials) if the server refuses these, [`Later`](Retry::Later) if it lacks resources; otherwise [`Never`](Retry::Never), because there may be an attacker in between |
-    /// | [`Unusable`](Self::Unusable) | [`OtherCredentials`](Retry::OtherCredentials), or [`Never`](Retry::Never) if a channel binding or a feature is missing |
-    /// | [`Store`](Self::Store) | [`Later`](Retry::Later) |
-    /// | [`Interrupted`](Self::Interrupted) | [`Now`](Retry::Now) |
-    /// | all others | [`Never`](Retry::Never) |
+    /// - [`Network`](Self::Network): [`Now`](Retry::Now) if an open connection broke; [`Later`](Retry::Later) if it
+    ///   could not be opened or timed out.
+    /// - [`Tls`](Self::Tls): [`Never`](Retry::Never) if the peers do not agree, for example about a certificate;
+    ///   otherwise [`Later`](Retry::Later).
+    /// - [`Refused`](Self::Refused): as the response code says. Without one: [`Later`](Retry::Later) for a greeting,
+    ///   [`OtherCredentials`](Retry::OtherCredentials) for a login if the server has checked the credentials,
+    ///   otherwise [`Never`](Retry::Never).
+    /// - [`Protocol`](Self::Protocol): [`Now`](Retry::Now) if the server closed the connection during a command,
+    ///   [`Later`](Retry::Later) if it was too slow or out of step, [`Never`](Retry::Never) if the client does not
+    ///   understand it.
+    /// - [`Exchange`](Self::Exchange): [`OtherCredentials`](Retry::OtherCredentials) if the server refuses these,
+    ///   [`Later`](Retry::Later) if it lacks resources; otherwise [`Never`](Retry::Never), because there may be an
+    ///   attacker in between.
+    /// - [`Unusable`](Self::Unusable): [`OtherCredentials`](Retry::OtherCredentials), or [`Never`](Retry::Never) if a
+    ///   channel binding or a feature is missing.
+    /// - [`Store`](Self::Store): [`Later`](Retry::Later).
+    /// - [`Interrupted`](Self::Interrupted): [`Now`](Retry::Now).
+    /// - All others: [`Never`](Retry::Never).
     ///
     /// The advice does not say how long to wait. Messages that were complete before the error remain complete.
     #[must_use]
@@ -115,7 +122,7 @@ fn of_refusal(refusal: &Refusal) -> Retry {
         (Advice::Unknown, Some(Keyword::User | Keyword::Pass | Keyword::Apop | Keyword::Auth))
             if !refusal.unoffered && !refusal.before_credentials =>
         {
-            // With AUTH-RESP-CODE the server would have said that it is the credentials.
+            // With AUTH-RESP-CODE, the server would have said if the credentials were wrong.
             if refusal.auth_resp_code { Retry::Later } else { Retry::OtherCredentials }
         }
         _ => Retry::Never,

@@ -23,7 +23,7 @@ const MAX_OTHERS: usize = 4_096;
 impl Sizes {
     pub(super) fn insert(&mut self, message: MessageNumber, octets: Octets) {
         let index = message.index();
-        // A number takes room only if there are about as many messages.
+        // Grow the table for a number only if there are about as many messages.
         let is_near = index <= self.small.len().saturating_mul(2).saturating_add(1_024);
         let small = u32::try_from(octets).ok().filter(|&octets| octets != ABSENT);
         if is_near && index >= self.small.len() {

@@ -103,17 +103,17 @@ impl<T: Transport> Admitted<T> {
     ) {
         let (begun, end) = (self.begun, self.end.clone());
         let telling = Telling::new(service, &self.peer, begun, self.entered.take());
-        // What ends one session ends all of them.
+        // The cut of the server also ends this session.
         let _cut = stop.on_cut({
             let end = end.clone();
             move || end.stop()
         });
-        // Apart from what holds it: each future around it would have room for it twice.
+        // Box the future. Otherwise each future around it would reserve space for it twice.
         let serving = Box::pin(serve_to_end(self, service, stop));
         let served = caught(async {
             let Served { peer, mut report, taken } = serving.await;
             if let Some(taken) = taken {
-                // A relay that takes apart what it gets drops the peer, and is served all the same.
+                // Keep the place even if the relay drops the peer.
                 let _place = taken.peer.place.clone();
                 let _ = end.before(take_over(taken)).await;
                 report.duration = begun.elapsed();
@@ -129,7 +129,7 @@ impl<T: Transport> Admitted<T> {
     /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.
     /// Use it in accept loops that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
-        // Before the peer, to be dropped after it: its place is free when the service is told.
+        // Declared before the peer and so dropped after it: the place is free when the service is told.
         let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
         let Self { transport, entrance, peer, begun, .. } = self;
         turn_away(transport, entrance, rejection).await;

@@ -69,7 +69,7 @@ pub(super) struct Suspended<B> {
 impl<B: Backend> Suspended<B> {
     /// Continues in TLS with this backend, or with the earlier one.
     pub(super) fn resume(mut self, backend: Option<B>, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
-        // The connection has asked for the handshake, so that this is no misuse.
+        // This is no misuse, because the connection has requested the handshake.
         let _ = self.connection.tls_established(now);
         if let Some(backend) = backend {
             self.backend = backend;
@@ -159,7 +159,7 @@ impl<B: Backend> Session<B> {
         let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
         let panicked = matches!(result, Err(Fault::Panicked));
         if switches.end.is_stopped() && !panicked {
-            // Where reading blocks, throwing the switch shows as the end of input or as a fault.
+            // If reads block, stopping the switch looks like the end of the input or an error.
             result = Err(Fault::Ended);
         }
         match result {
@@ -222,10 +222,10 @@ impl<B: Backend> Session<B> {
                 (Answer::Abandon(rejection), Some(close))
             }
         };
-        // The connection has asked, so that this is no misuse.
+        // This is no misuse, because the connection has asked.
         let _ = self.connection.answer(answer, now, &mut self.out);
         if let Some(close) = refused {
-            // It must not go on as if the proxy itself were the client.
+            // Do not continue as if the proxy itself were the client.
             self.connection.close(close);
         }
     }
@@ -239,7 +239,7 @@ impl<B: Backend> Session<B> {
         let stop = switches.stop;
         loop {
             if switches.end.is_stopped() {
-                // Commands that have come already are not begun, nor is anything sent.
+                // Execute no more received commands, and send nothing.
                 return Err(Fault::Ended);
             }
             if stop.is_stopped() {
@@ -289,7 +289,7 @@ impl<B: Backend> Session<B> {
                 ServerStep::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
                     return Ok(Pause::Over);
                 }
-                // All was sent before the login was checked.
+                // All output was sent before the login was checked.
                 ServerStep::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
                 ServerStep::Close(_) => {
                     self.send(transport, 0).await?;
@@ -311,7 +311,7 @@ impl<B: Backend> Session<B> {
     }
 
     async fn receive<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<(), Fault> {
-        // All was sent, so that nothing is moved by this look at the size of the allocation.
+        // The output is empty, so checking its capacity moves nothing.
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
@@ -322,11 +322,11 @@ impl<B: Backend> Session<B> {
         let deadline = self.connection.deadline();
         match stop.race(transport.read(self.input.room(), deadline)).await {
             None => self.connection.close(Close::Stopped),
-            // Where reading blocks, throwing the switch shows as the end of input.
+            // If reads block, stopping the switch looks like the end of the input.
             Some(Ok(0)) if stop.is_stopped() => self.connection.close(Close::Stopped),
             Some(Ok(0)) => self.input_ended = true,
             Some(Ok(octets)) => self.input.add(octets),
-            // The core looks at the clock and closes.
+            // The protocol crate checks the clock and closes the connection.
             Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut && transport.now() >= deadline => {}
             Some(Err(error)) => return Err(error.into()),
         }

@@ -81,7 +81,7 @@ impl Peer {
         if self.proxy.is_none() {
             self.proxy = Some(Proxy::new(self.address, false));
         }
-        // The port that is known is the proxy's own.
+        // Do not use the known port: it belongs to the proxy.
         self.address = Some(canonical(SocketAddr::new(address, client.port.unwrap_or_default())));
     }
 }

@@ -90,8 +90,8 @@ pub trait Service: Send + Sync + 'static {
 
     /// Returns whether this peer is a proxy that starts each connection with a header of the PROXY protocol (version
     /// 1 or 2), in clear text before anything else. Default: `false`. Return `true` only for addresses of your own
-    /// proxies, because whoever is trusted here can claim any address. A connection from such an address without a
-    /// valid header is closed.
+    /// proxies, because a trusted peer can claim any address. A connection from such an address without a valid
+    /// header is closed.
     ///
     /// Needs the feature `proxy`, which is on by default.
     #[cfg(feature = "proxy")]

@@ -83,7 +83,7 @@ impl Sessions {
         };
         for (peer, begun) in &left {
             let report = SessionReport::left_behind(begun.elapsed());
-            // A panic of the service's is its own affair: there are others to tell of.
+            // If the service panics, continue with the other sessions.
             let _ = caught(async { service.ended(peer, &report) }).await;
         }
         left.len()

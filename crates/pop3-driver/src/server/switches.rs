@@ -69,10 +69,10 @@ impl Switches<'_> {
                 Err(Failure::Ended(close, why))
             }
             Some(Ok(done)) => Ok(done),
-            // Where reading blocks, throwing the switch shows as the end of input.
+            // If reads block, stopping the switch looks like the end of the input.
             Some(Err(_)) | None if self.stop.is_stopped() => Err(Failure::Stopped),
             Some(Err(error)) => Err(Failure::Fault(error)),
-            // A race is lost to a switch only.
+            // Only a switch can win the race.
             None => Err(Failure::Stopped),
         }
     }

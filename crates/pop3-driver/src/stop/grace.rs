@@ -34,7 +34,7 @@ impl Stop {
             stop.advance(Stage::LeftBehind);
         };
         if thread::Builder::new().name("pop3 grace".into()).spawn(count).is_err() {
-            // Without a thread there is no grace.
+            // If the thread cannot start, skip the grace period.
             self.advance(Stage::Cut);
             self.advance(Stage::LeftBehind);
         }

@@ -61,7 +61,7 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     ) -> Result<Chunks<M::Message, P>, Rejection> {
         let mut maildrop = self.take().ok_or_else(fault)?;
         let (place, context) = (Arc::clone(&self.maildrop), context.clone());
-        // Opening, the first octets and, for a small message, the end: one visit to the pool.
+        // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
             let first = maildrop.fetch(message, extent, &context).map(|reader| {
                 let mut source = Source { reader, chunk: Vec::new(), ended: false };
@@ -70,7 +70,7 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
             put(&place, maildrop);
             first
         };
-        // Nothing was sent yet: a fault at the very beginning can still be told.
+        // Nothing was sent yet, so an error at the beginning can still be reported.
         let source = run(&self.pool, call).await.map_err(|_| fault())??.map_err(|_| fault())?;
         Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
     }

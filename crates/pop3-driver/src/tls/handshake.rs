@@ -53,7 +53,7 @@ struct Chosen {
 impl ResolvesServerCert for Chosen {
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let chosen = self.inner.resolve(client_hello);
-        // A second ClientHello is asked anew.
+        // After a HelloRetryRequest, the second ClientHello is resolved again.
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&chosen);
         chosen
     }

@@ -62,7 +62,7 @@ impl TlsInfo {
         Self { bindings, ..self }
     }
 
-    /// The same without what tells who is at the other end: TLS with somebody who speaks for another.
+    /// Removes what identifies the peer, for TLS with a proxy that acts for another client.
     pub(crate) fn of_nobody(self) -> Self {
         Self::new(self.version, self.cipher)
     }

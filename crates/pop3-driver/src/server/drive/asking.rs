@@ -93,7 +93,7 @@ impl<'s, T: Transport> Watch<'s, T> {
                     None
                 };
                 let mut watched = pin!(watched);
-                // The call first: most are done at once, and then the connection is not looked at.
+                // Poll the call first: most calls are ready immediately, and then the connection need not be read.
                 let seen = poll_fn(|task| match call.as_mut().poll(task) {
                     Poll::Ready(answer) => Poll::Ready(Ok(answer)),
                     Poll::Pending => watched.as_mut().poll(task).map(Err),
@@ -137,7 +137,7 @@ impl<B: Backend> Session<B> {
     pub(super) fn store_deadline(&self, now: Instant) -> Instant {
         let session = self.connection.session();
         let deadline = now.after(session.limits().store_timeout);
-        // Without a login the connection ends in time, whatever it waits for.
+        // Before the login, the login deadline applies too.
         if session.is_logged_in() { deadline } else { deadline.min(self.connection.deadline()) }
     }
 

@@ -42,7 +42,7 @@ impl<B: Backend> Session<B> {
             Ok(Err(rejection)) => Answer::Unavailable(rejection),
             Err(unanswered) => {
                 let rejection = self.late(unanswered, "opening a message")?;
-                // It goes on.
+                // The session continues.
                 self.fault = None;
                 Answer::Unavailable(rejection)
             }
@@ -80,7 +80,7 @@ impl<B: Backend> Session<B> {
                     return Ok(Answer::EndOfMessage);
                 }
                 if self.out.len() >= PIECE {
-                    // The last CRLF stays behind, to leave together with the dot if that follows.
+                    // Keep the last CRLF, to send it together with the dot if that follows.
                     send(&mut self.connection, &mut self.out, transport, TERMINATOR).await?;
                 }
             }
@@ -104,7 +104,7 @@ async fn send<T: Transport>(
         let mut piece = out.len() - keep;
         let over = piece % RECORD;
         if piece > RECORD && over < TERMINATOR && transport.is_tls() {
-            // A record begins with each write: begin one early, so that none ends within the terminator.
+            // Each write starts a new record. Start one early, so that none ends within the terminator.
             piece -= RECORD / 2;
         }
         let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;

@@ -121,7 +121,7 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
         )),
         v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
     };
-    // The first octet of this field tells what the client did, and its lowest bit that it was TLS.
+    // The first octet of this field contains flags. The lowest bit means that the client used TLS.
     let tls = header.tlvs().filter_map(Result::ok).any(|field| {
         field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1)
     });

@@ -46,7 +46,7 @@ impl Open {
             };
             step = match self.exchange.answer(answer) {
                 Ok(step) => step,
-                // Keys for another hash than the one that was asked for: the backend's bug.
+                // The backend returned keys for another hash, which is a bug.
                 Err(_) => {
                     return Outcome::of(Answer::Reject(Rejection::temporary("the keys can't be used")));
                 }
@@ -89,7 +89,7 @@ impl Open {
                 self.admission = Some(admission);
                 Ok(sasl::Decision::Granted)
             }
-            // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
+            // First tell the client in the form that OAuth requires (RFC 7628 section 3.2.2).
             Err(rejection) if of_token && rejection.is_of_credentials() => {
                 self.rejection = Some(rejection);
                 Ok(sasl::Decision::Refused)
@@ -151,7 +151,7 @@ impl Open {
             }
             Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
             Failure::NotBuilt => Answer::Abandon(Rejection::plain("this mechanism is not available")),
-            // Malformed, or cancelled, of which the core knows more.
+            // Malformed or cancelled. The protocol crate knows which.
             _ => Answer::Abandon(Rejection::plain("malformed response")),
         }
     }
