@@ -31,8 +31,8 @@ impl ClientError {
     /// - [`Tls`](Self::Tls): [`Never`](Retry::Never) if the peers do not agree, for example about a certificate;
     ///   otherwise [`Later`](Retry::Later).
     /// - [`Refused`](Self::Refused): as the response code says. Without one: [`Later`](Retry::Later) for a greeting,
-    ///   [`OtherCredentials`](Retry::OtherCredentials) for a login if the server has checked the credentials,
-    ///   otherwise [`Never`](Retry::Never).
+    ///   [`OtherCredentials`](Retry::OtherCredentials) for a login if the server has checked the credentials (but
+    ///   [`Later`](Retry::Later) if it has announced AUTH-RESP-CODE), otherwise [`Never`](Retry::Never).
     /// - [`Protocol`](Self::Protocol): [`Now`](Retry::Now) if the server closed the connection during a command,
     ///   [`Later`](Retry::Later) if it was too slow or out of step, [`Never`](Retry::Never) if the client does not
     ///   understand it.
