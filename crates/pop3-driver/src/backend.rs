@@ -56,8 +56,8 @@ use crate::tls::TlsInfo;
 /// impl Backend for Empty {
 ///     type Message = Cursor<Vec<u8>>;
 ///
-///     async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
-///         match credentials.proof {
+///     async fn authenticate(&mut self, attempt: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+///         match attempt.proof {
 ///             // A real store would await its database here.
 ///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {
 ///                 Ok(Admission::Serve(Accepted::new(Snapshot::new())))
@@ -132,7 +132,7 @@ pub trait Backend: Send {
     /// An unknown name and a wrong password must get the same answer and take the same time.
     fn authenticate(
         &mut self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         context: &Context,
     ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 

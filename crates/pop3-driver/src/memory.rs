@@ -112,10 +112,10 @@ impl MemoryStore {
 impl Shared {
     /// Whose maildrop the credentials open, if they are right.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a proof that is still to come is none of these")]
-    fn verify(&self, credentials: &LoginAttempt, peer: &Peer) -> Option<Vec<u8>> {
+    fn verify(&self, attempt: &LoginAttempt, peer: &Peer) -> Option<Vec<u8>> {
         // OAUTHBEARER and EXTERNAL may leave the name to the proof.
-        let meant = |owner: &Vec<u8>| credentials.name.is_empty() || credentials.name == *owner;
-        match &credentials.proof {
+        let meant = |owner: &Vec<u8>| attempt.name.is_empty() || attempt.name == *owner;
+        match &attempt.proof {
             Proof::Token(token) => {
                 let known =
                     |(known, owner): &&(Secret, Vec<u8>)| known.same_octets(token.expose()) && meant(owner);
@@ -128,13 +128,13 @@ impl Shared {
             }
             Proof::Anonymous { .. } => self.anonymous.clone(),
             _ => {
-                let Some(user) = self.users.get(&credentials.name) else {
+                let Some(user) = self.users.get(&attempt.name) else {
                     // The same work as for a user who exists.
-                    let _ = User::default().proves(credentials);
+                    let _ = User::default().proves(attempt);
                     return None;
                 };
-                let proved = credentials.is_proved() || user.proves(credentials);
-                proved.then(|| credentials.maildrop().to_vec())
+                let proved = attempt.is_proved() || user.proves(attempt);
+                proved.then(|| attempt.maildrop().to_vec())
             }
         }
     }
@@ -177,12 +177,12 @@ impl Store for MemoryStore {
 
     fn open(
         &self,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
         peer: &Peer,
         _context: &Context,
     ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         let mut shared = self.shared();
-        let name = shared.verify(credentials, peer).ok_or_else(Rejection::credentials)?;
+        let name = shared.verify(attempt, peer).ok_or_else(Rejection::credentials)?;
         let user = shared.users.get_mut(&name).ok_or_else(Rejection::credentials)?;
         if core::mem::replace(&mut user.locked, true) {
             return Err(Rejection::in_use());

@@ -44,8 +44,8 @@ use crate::tls::TlsInfo;
 /// impl Store for Fixed {
 ///     type Maildrop = Open;
 ///
-///     fn open(&self, credentials: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
-///         match &credentials.proof {
+///     fn open(&self, attempt: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
+///         match &attempt.proof {
 ///             Proof::Password(password) if password.same_octets(b"tanstaaf") => {}
 ///             _ => return Err(Rejection::credentials()),
 ///         }
@@ -113,7 +113,7 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the rejection that the client is told.
     fn open(
         &self,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
         peer: &Peer,
         context: &Context,
     ) -> Result<(Accepted, Self::Maildrop), Rejection>;
@@ -217,11 +217,11 @@ impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
 
     async fn authenticate(
         &mut self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let (store, peer, context) = (Arc::clone(&self.store), self.peer.clone(), context.clone());
-        self.maildrop.open(move || store.open(&credentials, &peer, &context)).await.map(Admission::Serve)
+        self.maildrop.open(move || store.open(&attempt, &peer, &context)).await.map(Admission::Serve)
     }
 
     async fn fetch(

@@ -37,9 +37,9 @@
 //! impl Store for Users {
 //!     type Maildrop = Maildir;
 //!
-//!     fn open(&self, credentials: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Maildir), Rejection> {
-//!         match &credentials.proof {
-//!             Proof::Password(password) if credentials.name == b"mrose" && password.same_octets(b"tanstaaf") => {}
+//!     fn open(&self, attempt: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Maildir), Rejection> {
+//!         match &attempt.proof {
+//!             Proof::Password(password) if attempt.name == b"mrose" && password.same_octets(b"tanstaaf") => {}
 //!             _ => return Err(Rejection::credentials()),
 //!         }
 //!         let mut maildir = Maildir::open(self.folder.join("mrose"))?;

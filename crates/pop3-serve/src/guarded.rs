@@ -68,13 +68,13 @@ impl<P: BlockingPool> Backend for Guarded<P> {
 
     async fn authenticate(
         &mut self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         _context: &Context,
     ) -> Result<Admission, Rejection> {
-        let credentials = Arc::new(credentials);
-        let user = self.store.gatekeeper().check(&credentials, &self.peer, self.until).await?;
+        let attempt = Arc::new(attempt);
+        let user = self.store.gatekeeper().check(&attempt, &self.peer, self.until).await?;
         let store = Arc::clone(&self.store);
-        self.maildrop.open(move || store.open(user, &credentials)).await.map(Admission::Serve)
+        self.maildrop.open(move || store.open(user, &attempt)).await.map(Admission::Serve)
     }
 
     async fn fetch(

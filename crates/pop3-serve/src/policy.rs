@@ -185,11 +185,11 @@ impl<B: Backend> Backend for Counted<B> {
 
     async fn authenticate(
         &mut self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         context: &Context,
     ) -> Result<Admission, Rejection> {
         let check = check(&self.place).await;
-        let admission = self.backend.authenticate(credentials, context).await?;
+        let admission = self.backend.authenticate(attempt, context).await?;
         check.succeeded();
         Ok(admission)
     }

@@ -123,15 +123,15 @@ impl MailStore {
     pub(super) fn open(
         &self,
         user: LoggedIn,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
-        self.open_of(user, credentials).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
+        self.open_of(user, attempt).map_err(|rejection| rejection.with_delay(BUSY_DELAY))
     }
 
     fn open_of(
         &self,
         LoggedIn { name: user, user: own }: LoggedIn,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
     ) -> Result<(Accepted, OpenMaildir), Rejection> {
         let own = own.as_deref();
         self.check_delay(&user, own)?;
@@ -141,7 +141,7 @@ impl MailStore {
         let mut config = MaildirConfig::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
             .with_on_shortage(descriptors::short);
-        if self.utf8 && !credentials.utf8 {
+        if self.utf8 && !attempt.utf8 {
             config = config.with_eight_bit_headers(EightBitHeaders::Convert(surrogate));
         }
         // The name is a single component of a path, by its type.
@@ -167,7 +167,7 @@ impl MailStore {
         let mut accepted = Accepted::from(maildir.take_maildrop()).with_user(user.as_str());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
-        let read_only = matches!(credentials.proof, pop3_driver::backend::Proof::Anonymous { .. });
+        let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });
         Ok((accepted, OpenMaildir { maildir, user, expire, read_only, _place: place }))
     }
 

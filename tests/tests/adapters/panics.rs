@@ -44,11 +44,11 @@ impl Store for Fragile {
 
     fn open(
         &self,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
         _peer: &Peer,
         _context: &Context,
     ) -> Result<(Accepted, Drop1), Rejection> {
-        let name = String::from_utf8_lossy(&credentials.name).into_owned();
+        let name = String::from_utf8_lossy(&attempt.name).into_owned();
         assert_ne!(name, "open", "a panic on purpose");
         self.open.fetch_add(1, Ordering::SeqCst);
         let mut maildrop = pop3_proto::Snapshot::new();

@@ -61,9 +61,9 @@ fn line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 impl Backend for Upstream {
     type Message = Nothing;
 
-    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
-        let Proof::Password(password) = &credentials.proof else { return Err(Rejection::credentials()) };
-        match self.log_in(&credentials.name, password.expose()) {
+    async fn authenticate(&mut self, attempt: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+        let Proof::Password(password) = &attempt.proof else { return Err(Rejection::credentials()) };
+        match self.log_in(&attempt.name, password.expose()) {
             Ok(true) => Ok(Admission::TakeOver),
             Ok(false) => Err(Rejection::credentials()),
             Err(_) => Err(Rejection::temporary("the other server does not answer")),

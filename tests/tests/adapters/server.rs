@@ -239,12 +239,12 @@ impl Store for Watched {
 
     fn open(
         &self,
-        credentials: &LoginAttempt,
+        attempt: &LoginAttempt,
         peer: &Peer,
         context: &Context,
     ) -> Result<(Accepted, MemoryMaildrop), Rejection> {
         self.in_tls.store(peer.tls.is_some(), Ordering::SeqCst);
-        self.store.open(credentials, peer, context)
+        self.store.open(attempt, peer, context)
     }
 }
 

@@ -132,14 +132,14 @@ impl Backend for Session {
 
     async fn authenticate(
         &mut self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         context: &CallContext,
     ) -> Result<Admission, Rejection> {
         self.0.seen().context = Some(context.clone());
         self.0.pass(Place::Authenticate).await;
         let seen = self.0.seen();
         let store = &seen.store;
-        if credentials.name != store.name || !credentials.prove(&store.password) {
+        if attempt.name != store.name || !attempt.prove(&store.password) {
             return Err(Rejection::credentials());
         }
         let accepted = store.accept()?;

@@ -42,8 +42,8 @@ impl User {
 
     /// Whether the credentials prove this user's password, as it was set or as SASLprep makes it:
     /// clients use either.
-    pub(super) fn proves(&self, credentials: &LoginAttempt) -> bool {
-        credentials.prove(self.password.expose()) | credentials.prove(self.prepared.expose())
+    pub(super) fn proves(&self, attempt: &LoginAttempt) -> bool {
+        attempt.prove(self.password.expose()) | attempt.prove(self.prepared.expose())
     }
 
     pub(super) fn deliver(&mut self, content: &[u8]) {

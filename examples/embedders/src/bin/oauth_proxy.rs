@@ -90,8 +90,8 @@ struct Session {
 impl Backend for Session {
     type Message = Cursor<Vec<u8>>;
 
-    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
-        let (Ok(user), Some(password)) = (str::from_utf8(&credentials.name), credentials.password()) else {
+    async fn authenticate(&mut self, attempt: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+        let (Ok(user), Some(password)) = (str::from_utf8(&attempt.name), attempt.password()) else {
             return Err(Rejection::credentials());
         };
         let token = self.provider.token(password.expose()).await?;

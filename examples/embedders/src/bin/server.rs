@@ -94,15 +94,15 @@ impl<D: Database> Backend for Session<D> {
         Ok(user.map(|user| user.keys).filter(|keys| keys.hash() == hash))
     }
 
-    async fn authenticate(&mut self, credentials: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+    async fn authenticate(&mut self, attempt: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
         self.lock = None;
-        let name = String::from_utf8_lossy(&credentials.name);
+        let name = String::from_utf8_lossy(&attempt.name);
         let user = self.database.user(&name).await.map_err(unavailable)?;
-        if !credentials.is_proved() {
+        if !attempt.is_proved() {
             // A name that nobody has costs as much as a wrong password.
             let nobody = || Keys::decoy(Hash::Sha256, b"", &name, ITERATIONS);
             let keys = user.as_ref().map_or_else(nobody, |user| user.keys.clone());
-            let password = credentials.password().cloned().ok_or_else(Rejection::credentials)?;
+            let password = attempt.password().cloned().ok_or_else(Rejection::credentials)?;
             let check = spawn_blocking(move || keys.verify_password(password.expose()));
             if !check.await.map_err(unavailable)? {
                 return Err(Rejection::credentials());

@@ -66,7 +66,7 @@ impl Open {
         context: &Context,
     ) -> Result<sasl::Decision, Rejection> {
         let mut of_token = false;
-        let credentials = match question {
+        let attempt = match question {
             Question::Keys { name, hash, .. } => {
                 let keys = backend.scram_keys(&name, hash, context).await.map(sasl::Decision::Keys);
                 self.keys_of = Some(name);
@@ -84,7 +84,7 @@ impl Open {
             Question::Certificate { name } => LoginAttempt::new(name.unwrap_or_default(), Proof::Certificate),
             Question::Anonymous { trace } => LoginAttempt::new("anonymous", Proof::Anonymous { trace }),
         };
-        match self.authenticate(credentials, backend, utf8, context).await {
+        match self.authenticate(attempt, backend, utf8, context).await {
             Ok(admission) => {
                 self.admission = Some(admission);
                 Ok(sasl::Decision::Granted)
@@ -110,9 +110,9 @@ impl Open {
         let admission = match self.admission.take() {
             Some(admission) => Ok(admission),
             None => {
-                let credentials = LoginAttempt::new(identity.name.unwrap_or_default(), Proof::Scram)
+                let attempt = LoginAttempt::new(identity.name.unwrap_or_default(), Proof::Scram)
                     .with_authorization(identity.authorization.map(String::into_bytes));
-                self.authenticate(credentials, backend, utf8, context).await
+                self.authenticate(attempt, backend, utf8, context).await
             }
         };
         match admission {
@@ -124,18 +124,18 @@ impl Open {
     /// Asks the backend for the login. Refuses it if the user may not act for the other user.
     async fn authenticate<B: Backend>(
         &self,
-        credentials: LoginAttempt,
+        attempt: LoginAttempt,
         backend: &mut B,
         utf8: bool,
         context: &Context,
     ) -> Result<Admission, Rejection> {
-        if let Some(other) = &credentials.authorization
-            && !backend.may_act_for(&credentials.name, other)
+        if let Some(other) = &attempt.authorization
+            && !backend.may_act_for(&attempt.name, other)
         {
             return Err(Rejection::credentials());
         }
-        let credentials = credentials.with_mechanism(self.exchange.mechanism()).with_utf8(utf8);
-        backend.authenticate(credentials, context).await
+        let attempt = attempt.with_mechanism(self.exchange.mechanism()).with_utf8(utf8);
+        backend.authenticate(attempt, context).await
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a failure that is still to come is none of a login")]

@@ -46,20 +46,15 @@ impl Store for Mail {
         Ok(user.map(|(_, keys)| keys).filter(|keys| keys.hash() == hash))
     }
 
-    fn open(
-        &self,
-        credentials: &LoginAttempt,
-        _: &Peer,
-        _: &Context,
-    ) -> Result<(Accepted, Session), Rejection> {
-        let name = str::from_utf8(&credentials.name).map_err(|_| Rejection::credentials())?;
+    fn open(&self, attempt: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Session), Rejection> {
+        let name = str::from_utf8(&attempt.name).map_err(|_| Rejection::credentials())?;
         let user = self.database.user(name).map_err(unavailable)?;
         // After SCRAM, the driver has verified the proof. Other clients have sent the password.
-        if !credentials.is_proved() {
+        if !attempt.is_proved() {
             // An unknown name takes as long as a wrong password.
             let decoy = || Keys::decoy(Hash::Sha256, &self.decoy_key, name, ITERATIONS);
             let keys = user.as_ref().map_or_else(decoy, |(_, keys)| keys.clone());
-            let password = credentials.password().ok_or_else(Rejection::credentials)?;
+            let password = attempt.password().ok_or_else(Rejection::credentials)?;
             if !keys.verify_password(password.expose()) {
                 return Err(Rejection::credentials());
             }
