@@ -57,7 +57,7 @@ impl ServerSession {
         }
     }
 
-    /// The mechanisms that AUTH takes on this channel, in the order of the announcement.
+    /// Returns the mechanisms that AUTH accepts on this channel, in the order in which they are announced.
     pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
         self.mechanisms.iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
     }
@@ -99,7 +99,7 @@ impl ServerSession {
         !self.is_logged_in() && self.mechanisms().next().is_some()
     }
 
-    /// What CAPA announces.
+    /// Returns what CAPA announces now.
     #[must_use]
     pub fn announcement(&self) -> Announcement {
         // Before the login the largest value of all users is told (RFC 2449 sections 6.5 and 6.7).

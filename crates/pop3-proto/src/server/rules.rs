@@ -1,4 +1,4 @@
-//! The rule table of the server: what each command and each answer does in each state.
+//! The rules of the server: what each command and each answer does in each state.
 
 use alloc::sync::Arc;
 

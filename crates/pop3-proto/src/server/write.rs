@@ -16,8 +16,8 @@ pub(super) fn put_line(line: &Line, out: &mut BytesMut) {
     put_filled_reply(out, line.status, line.code, &line.text, line.numbers.as_slice(), line.utf8);
 }
 
-/// Appends the greeting of a connection that is not taken: a negative line with the rejection's code and
-/// text. Send it, and close. It is written as all replies are, so that a text can't pass for a code.
+/// Appends the greeting for a connection that is refused: a negative reply with the code and text of the rejection.
+/// Send it and close the connection. The text can't be mistaken for a response code.
 ///
 /// ```
 /// use pop3_proto::{Rejection, server::turn_away};
