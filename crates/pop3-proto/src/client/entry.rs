@@ -1,4 +1,4 @@
-//! What a reply, or a line of one, says.
+//! The content of a reply or of one of its lines.
 
 use core::fmt;
 
@@ -11,13 +11,13 @@ use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing,
 use crate::number::{MessageNumber, decimal};
 use crate::quirk::Quirk;
 
-/// What a reply, or a line of one, says.
+/// The content of a reply or of one of its lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplyItem<'b> {
     /// The reply to STAT.
     Drop(DropListing),
-    /// The reply to LAST: the highest number accessed, `None` if there is none.
+    /// The reply to LAST: the highest message number accessed, or `None` if there is none.
     Last(Option<MessageNumber>),
     /// A line of LIST.
     Scan(ScanListing),
@@ -27,7 +27,7 @@ pub enum ReplyItem<'b> {
     Capability(Capability<'b>),
     /// A line of LANG.
     Language(LanguageListing<'b>),
-    /// A line of AUTH alone: the name of a mechanism.
+    /// A line of the reply to AUTH without an argument: the name of a mechanism.
     Mechanism(&'b [u8]),
 }
 

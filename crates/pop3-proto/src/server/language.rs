@@ -53,7 +53,7 @@ impl Language {
         Self::new("en", "English")
     }
 
-    /// Returns German, with all its translations.
+    /// Returns German, with its built-in translations.
     #[must_use]
     pub fn german() -> Self {
         GERMAN.iter().fold(Self::new("de", "Deutsch"), |german, &(id, text)| german.with_text(id, text))
