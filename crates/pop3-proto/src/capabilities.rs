@@ -17,8 +17,8 @@ use crate::escaped::Escaped;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     lines: Vec<Line>,
-    /// What [`has`](Self::has) is asked about with each command that is sent: found when a line comes in,
-    /// so that no later question reads the list again.
+    /// The capabilities without a value. They are determined when a line is added, so that [`has`](Self::has), which
+    /// is called for each command, need not search the list.
     known: Known,
     /// The octets of all lines.
     octets: usize,
@@ -78,10 +78,10 @@ impl Line {
 struct Known(u16);
 
 impl Known {
-    /// SASL, with whatever mechanisms.
+    /// SASL with any mechanisms.
     const SASL: Self = Self(1 << 10);
 
-    /// What stands for this capability. `None` where its value matters.
+    /// Returns the bit for this capability, or `None` if its value matters.
     const fn of(capability: Capability<'_>) -> Option<Self> {
         let bit = match capability {
             Capability::Top => 0,
@@ -120,7 +120,7 @@ impl Capabilities {
         self.push_read(line, Capability::parse(line));
     }
 
-    /// Adds a line that was read already.
+    /// Adds a line that was already parsed.
     pub(crate) fn push_read(&mut self, line: &[u8], capability: Capability<'_>) {
         let known =
             if matches!(capability, Capability::Sasl(_)) { Some(Known::SASL) } else { Known::of(capability) };

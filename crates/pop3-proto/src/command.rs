@@ -320,7 +320,8 @@ impl Keyword {
     }
 }
 
-/// With room for the end of the line too, so that a secret is not moved, which would leave a copy behind.
+/// Appends a space and a word. Reserves space for the end of the line too, so that no reallocation leaves a copy of a
+/// secret behind.
 fn put_word(out: &mut BytesMut, word: &[u8]) {
     out.reserve(word.len().saturating_add(3));
     out.extend_from_slice(b" ");

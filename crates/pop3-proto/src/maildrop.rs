@@ -153,7 +153,7 @@ impl Marks {
         self.highest
     }
 
-    /// Marks a message of `size` octets as deleted; `false` when it was so already.
+    /// Marks a message of `size` octets as deleted. Returns `false` if it was already marked.
     pub(crate) fn delete(&mut self, message: MessageNumber, size: Octets) -> bool {
         let new = self.deleted.set(message.index());
         if new {
@@ -164,13 +164,13 @@ impl Marks {
         new
     }
 
-    /// Notes that the whole message was sent.
+    /// Records that the whole message was sent.
     pub(crate) fn retrieve(&mut self, message: MessageNumber) {
         self.retrieved.set(message.index());
         self.access(message);
     }
 
-    /// Unmarks all messages (RSET). What was sent stays known.
+    /// Removes the marks from all messages (RSET). The record of what was sent remains.
     pub(crate) fn reset(&mut self) {
         self.deleted.clear();
         self.deleted_octets = 0;
@@ -178,7 +178,7 @@ impl Marks {
         self.highest = None;
     }
 
-    /// The marks as the store gets them at QUIT.
+    /// Converts the marks to what the store gets at QUIT.
     pub(crate) fn into_deletions(mut self, retrieved_too: bool) -> Deletions {
         if retrieved_too {
             self.deleted.join(&self.retrieved);
@@ -244,7 +244,7 @@ impl Bits {
         self.words.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
-    /// Adds a place; `false` if it was in the set, or lies outside.
+    /// Adds an index. Returns `false` if it was in the set or is out of range.
     fn set(&mut self, index: usize) -> bool {
         let Some(word) = self.words.get_mut(index / 64) else { return false };
         let bit = 1 << (index % 64);

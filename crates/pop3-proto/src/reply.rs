@@ -178,15 +178,15 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Takes `token` off the line when it stands there as a whole word, and tells whether in upper case.
+/// Removes `token` from the start of the line if it is a whole word there. Also returns whether it is in upper case.
 fn strip_token<'a>(line: &'a [u8], token: &[u8]) -> Option<(&'a [u8], bool)> {
     let (head, rest) = line.split_at_checked(token.len())?;
     let whole = matches!(rest, [] | [b' ' | b'\t', ..]);
     (whole && head.eq_ignore_ascii_case(token)).then_some((rest, head == token))
 }
 
-/// `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3): what is left, and the inner part. A level
-/// is of `rchar`, all that is visible but `/` and `]`.
+/// Parses `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3). Returns the rest and the part between the
+/// brackets. A level consists of `rchar`: everything visible except `/` and `]`.
 fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
     let level = take_while1(|octet: u8| matches!(octet, 0x21..=0x2e | 0x30..=0x5c | 0x5e..=0x7f));
     let levels = nom::combinator::recognize(separated_list1(tag(&b"/"[..]), level));

@@ -25,8 +25,8 @@ impl<'b> Challenge<'b> {
     /// An empty challenge.
     pub const EMPTY: Self = Challenge::Octets(Base64::EMPTY);
 
-    /// Reads a line without its line end, and tells what is lenient in that. `None` when it is no
-    /// challenge: `+` is followed by a space or by nothing.
+    /// Reads a line without its line end, and returns the quirk that was tolerated, if any. Returns `None` if the
+    /// line is not a challenge: `+` must be followed by a space or by nothing.
     pub(super) fn parse(line: &'b [u8]) -> Option<(Self, Option<Quirk>)> {
         let behind = line.strip_prefix(b"+")?;
         let text = match behind {

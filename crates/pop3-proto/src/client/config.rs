@@ -7,7 +7,9 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// let config = pop3_proto::client::ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
+/// use pop3_proto::client::ClientConfig;
+///
+/// let config = ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
 /// assert!(config.strict && config.pipelining);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -105,17 +105,17 @@ impl ProtocolError {
         }
     }
 
-    /// A line is no reply; which one is told by [`in_line`](Self::in_line).
+    /// The error for a line that is not a reply. [`in_line`](Self::in_line) adds the line.
     pub(super) fn out_of_step() -> Self {
         Self::OutOfStep(Excerpt::default())
     }
 
-    /// A line of a listing can't be read; the same holds.
+    /// The error for a line of a listing that can't be parsed. [`in_line`](Self::in_line) adds the line.
     pub(super) fn entry() -> Self {
         Self::Entry(Excerpt::default())
     }
 
-    /// The same fault in this line, if it is one of a line.
+    /// Adds the line to an error that contains one.
     pub(super) fn in_line(mut self, excerpt: impl FnOnce() -> Excerpt) -> Self {
         if let Self::OutOfStep(line)
         | Self::LineTooLong(line)

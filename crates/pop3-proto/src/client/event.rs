@@ -56,10 +56,10 @@ pub enum ClientEvent<'b> {
         /// How the server departed from the protocol.
         quirks: Quirks,
     },
-    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::ClientConnection::respond) or
-    /// [`cancel`](super::ClientConnection::cancel).
+    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::ClientConnection::respond)
+    /// or [`cancel`](super::ClientConnection::cancel).
     ///
-    /// This crate does not know the mechanisms. If the mechanism makes the server prove itself, as SCRAM does,
+    /// This crate does not know the mechanisms. If the server must prove itself in the mechanism, as in SCRAM,
     /// believe a positive reply to AUTH only if the proof was correct. Otherwise close the connection (RFC 5034
     /// section 4).
     #[non_exhaustive]
@@ -92,8 +92,8 @@ pub enum ClientEvent<'b> {
         quirks: Quirks,
     },
     /// STLS was accepted (RFC 2595 section 4). Do the TLS handshake and nothing else. Then call
-    /// [`tls_established`](super::ClientConnection::tls_established) and start with an empty input. Until then, every poll
-    /// returns this event again, without quirks.
+    /// [`tls_established`](super::ClientConnection::tls_established) and start with an empty input. Until then, every
+    /// poll returns this event again, without quirks.
     #[non_exhaustive]
     StartTls {
         /// How the reply departed from the protocol.

@@ -69,11 +69,11 @@ pub struct ClientSession {
     channel: Channel,
     /// USER was accepted by the last reply, so PASS may follow.
     named: bool,
-    /// The command sent whose reply decides on the state; nothing goes behind it.
+    /// The command whose reply changes the state. Nothing may be sent after it until it is answered.
     awaiting: Option<Keyword>,
-    /// The exchange of AUTH was cancelled, so that it can't succeed any more.
+    /// The exchange of AUTH was cancelled, so it can no longer succeed.
     cancelled: bool,
-    /// UTF8 was sent, behind which there is no STLS (RFC 6856 section 2.1).
+    /// UTF8 was sent, so STLS is no longer allowed (RFC 6856 section 2.1).
     utf8: bool,
 }
 
@@ -198,7 +198,7 @@ impl ClientSession {
         }
     }
 
-    /// What a reply changes.
+    /// Applies a reply.
     fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, ClientAction), ClientMisuse> {
         use Keyword::{
             Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,

@@ -154,7 +154,7 @@ fn apop(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     Ok(Command::Apop { name: Name::parse(trim_spaces(left))?, digest })
 }
 
-/// Takes spaces off both ends, and nothing else: a CR or a TAB there is not to be overlooked.
+/// Removes spaces from both ends, and nothing else: a CR or a TAB there must cause an error.
 fn trim_spaces(mut octets: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = octets {
         octets = rest;

@@ -55,17 +55,17 @@ pub enum Decoded<'b> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Behind CRLF, or at the start.
+    /// After CRLF, or at the start.
     LineStart,
-    /// Behind a dot at the start of a line; the dot is held back.
+    /// After a dot at the start of a line. The dot is held back.
     Dot,
-    /// Behind a dot and a CR at the start of a line; both are held back.
+    /// After a dot and a CR at the start of a line. Both are held back.
     DotCr,
     /// In a line.
     Text,
-    /// In a line, behind a CR.
+    /// In a line, after a CR.
     Cr,
-    /// Behind the end.
+    /// After the end.
     End,
 }
 
@@ -142,7 +142,7 @@ impl Unstuffer {
         self.state == State::End
     }
 
-    /// Returns how many octets of content were returned.
+    /// Returns how many octets of content this unstuffer has returned so far.
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.octets
@@ -155,7 +155,7 @@ impl Unstuffer {
         self.bare_dot
     }
 
-    /// Hands out `input` up to the next line that begins with a dot; `skipped` octets stood before.
+    /// Returns `input` up to the next line that begins with a dot. `skipped` octets stood before.
     fn run<'b>(&mut self, skipped: usize, input: &'b [u8]) -> (usize, Decoded<'b>) {
         let found = self.finder.find(input).and_then(|at| input.get(..at.wrapping_add(2)));
         let run = found.unwrap_or(input);

@@ -108,11 +108,10 @@ impl Default for Stuffer {
     }
 }
 
-/// How much is encoded in one go: the octets are read more than once, and the later times they
-/// should come from the first-level cache.
+/// How much is encoded at once. The octets are read several times, and should stay in the first-level cache for that.
 const PIECE: usize = 16 * 1024;
 
-/// How much of a piece is looked at first: several lines.
+/// How much of a piece is examined first: several lines.
 const PROBE: usize = 512;
 
 /// Appends the wire form of `piece` line by line; `before` is the octet before it. Returns how many
@@ -145,18 +144,18 @@ fn encode_lines(mut before: u8, piece: &[u8], out: &mut BytesMut) -> usize {
 #[derive(Clone, Debug)]
 #[must_use = "the stuffer is behind the piece already: slices that are not sent are lost"]
 pub struct Slices<'c> {
-    /// What was not handed out yet.
+    /// What was not returned yet.
     rest: &'c [u8],
     /// The octet before `rest` on the wire.
     before: u8,
-    /// How many LFs in `rest` have no CR before them. Without any, only dots have to be found.
+    /// How many LFs in `rest` have no CR before them. If there are none, only dots must be found.
     bare: usize,
-    /// Whether a CR must be handed out before `rest`.
+    /// Whether a CR must be returned before `rest`.
     cr: bool,
     finder: Option<memmem::Finder<'static>>,
 }
 
-/// Where the wire form has an octet more than the stored form.
+/// A place where the wire form has an additional octet.
 enum Insertion {
     /// A CR before the LF at this index.
     Cr(usize),
@@ -202,12 +201,12 @@ impl<'c> Iterator for Slices<'c> {
 impl core::iter::FusedIterator for Slices<'_> {}
 
 impl<'c> Slices<'c> {
-    /// The slices of `chunk`, in which so many LFs have no CR before them.
+    /// Creates the slices of `chunk`, which has this many LFs without a CR before them.
     const fn new(before: u8, chunk: &'c [u8], bare: usize) -> Self {
         Self { rest: chunk, before, bare, cr: false, finder: None }
     }
 
-    /// Finds the next place in `rest` where the wire form has an octet more.
+    /// Finds the next place in `rest` where the wire form has an additional octet.
     #[inline]
     fn insertion(&mut self) -> Option<Insertion> {
         if self.before == LF && self.rest.first() == Some(&DOT) {

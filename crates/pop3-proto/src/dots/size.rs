@@ -19,7 +19,7 @@ use crate::Octets;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct WireSize {
-    /// The last octet, LF at the start of the message: all that has to be known of the past.
+    /// The last octet, or LF at the start of the message. Nothing else needs to be known about the octets before.
     before: u8,
     octets: Octets,
 }
@@ -52,18 +52,18 @@ impl WireSize {
         bare
     }
 
-    /// Counts the next piece, in which so many LFs are known to have no CR before them.
+    /// Counts the next piece, which is known to have this many LFs without a CR before them.
     pub(super) fn add(&mut self, chunk: &[u8], bare: usize) {
         self.octets = self.octets.saturating_add(chunk.len() as Octets).saturating_add(bare as Octets);
         self.before = chunk.last().copied().unwrap_or(self.before);
     }
 
-    /// The last octet, LF at the start of the message.
+    /// Returns the last octet, or LF at the start of the message.
     pub(super) const fn before(&self) -> u8 {
         self.before
     }
 
-    /// What was counted so far, without the end of an unended line.
+    /// Returns the octets counted so far, without a line end for an unended line.
     pub(super) const fn octets(&self) -> Octets {
         self.octets
     }

@@ -27,11 +27,11 @@ pub struct TopCutter {
 enum State {
     /// At the start of a header line.
     LineStart,
-    /// Behind a CR at the start of a header line.
+    /// After a CR at the start of a header line.
     LineStartCr,
     /// In a header line.
     Header,
-    /// Behind the blank line.
+    /// After the blank line.
     Body,
 }
 
@@ -67,7 +67,7 @@ impl TopCutter {
         }
     }
 
-    /// Counts lines of the body and returns what stands behind the last one that is wanted.
+    /// Counts lines of the body, and returns what follows the last requested one.
     fn body<'c>(&mut self, body: &'c [u8]) -> &'c [u8] {
         if self.lines == 0 {
             return body;

@@ -12,7 +12,7 @@ use crate::{Capability, Expire, LoginDelay, MechanismName};
 #[derive(Clone, Debug)]
 pub struct Announcement {
     config: Arc<ServerConfig>,
-    /// The mechanisms, with spaces between them.
+    /// The mechanisms, separated by spaces.
     sasl: String,
     pub(super) user: bool,
     pub(super) stls: bool,

@@ -1,4 +1,4 @@
-//! What a proxy says of the client it speaks for.
+//! What a proxy tells about the client that it speaks for.
 
 use alloc::string::String;
 use core::net::IpAddr;
@@ -22,12 +22,11 @@ pub struct ClientInfo {
     pub helo: Option<String>,
 }
 
-/// The most octets of a value.
+/// The maximum length of a value in octets.
 const MAX_VALUE: usize = 255;
 
 impl ClientInfo {
-    /// Reads the attributes; those that are not known are passed over. `None` when one that is known
-    /// can't be read.
+    /// Reads the attributes and ignores unknown ones. Returns `None` if a known one is invalid.
     pub(super) fn parse(attributes: Xclient<'_>) -> Option<Self> {
         let text = |name| match attributes.attribute(name) {
             None => Some(None),

@@ -1,4 +1,4 @@
-//! The rules of the login without AUTH, and what follows from its verdict.
+//! The rules for a login without AUTH, and the effects of accepting or refusing a login.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

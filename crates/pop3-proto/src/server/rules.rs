@@ -39,7 +39,7 @@ impl ServerSession {
         }
     }
 
-    /// A line that can't be read.
+    /// Handles a line that can't be parsed.
     pub(super) fn malformed(
         &mut self,
         keyword: Option<Keyword>,
@@ -237,7 +237,7 @@ impl ServerSession {
         ServerAction::Last(self.marks.highest().map_or(0, MessageNumber::number))
     }
 
-    /// RFC 6856 section 3.2. Before the login nothing is known of the user, so that nothing is told.
+    /// RFC 6856 section 3.2. The reply does not depend on the user, so it reveals nothing before the login.
     fn lang(&mut self, range: Option<LanguageRange<'_>>) -> ServerAction {
         let languages = match self.offers_lang() {
             Ok(languages) => languages,
@@ -261,7 +261,7 @@ impl ServerSession {
         ServerAction::Language { language: found, line: Line::positive(TextId::LanguageChanged) }
     }
 
-    /// A text with the number of messages that are not deleted, and of their octets.
+    /// Returns a line with the number and the size of the messages that are not deleted.
     pub(super) fn counted(&self, text: TextId) -> Line {
         let (messages, octets) = self.present();
         Line::positive(text).with_numbers(Numbers::Two([messages as u64, octets]))
