@@ -2,8 +2,8 @@
 
 /// A cursor over octets that the caller has received and that are not consumed yet.
 ///
-/// The core consumes octets from the front. After a call, remove [`consumed`](Self::consumed) octets from your
-/// buffer. With the next call, pass the rest again, followed by newly received octets. The core does not scan any
+/// The connection consumes octets from the front. After a call, remove [`consumed`](Self::consumed) octets from your
+/// buffer. With the next call, pass the rest again, followed by newly received octets. It does not scan any
 /// octet twice.
 ///
 /// ```
@@ -11,7 +11,7 @@
 ///
 /// let mut received = b"USER mrose\r\nPA".to_vec();
 /// let input = Input::new(&received);
-/// // Pass `&mut input` to `Connection::poll` here.
+/// // Pass `&mut input` to `ServerConnection::poll` here.
 /// let consumed = input.consumed();
 /// received.drain(..consumed);
 /// ```

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 /// A point in time: the duration since an epoch of the caller's choice.
 ///
-/// The core never reads a clock. Use any monotonic clock, choose one of its readings as zero, and pass the time
+/// This crate never reads a clock. Use any monotonic clock, choose one of its readings as zero, and pass the time
 /// since then. Tests can pass any values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);

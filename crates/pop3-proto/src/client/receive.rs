@@ -57,7 +57,7 @@ impl ClientConnection {
     /// The reply to the oldest command is complete.
     fn complete(&mut self, ended_with: ReplyShape) {
         let answered = self.outstanding.pop_front();
-        // With the first reply behind the login all that the server may repeat of it is there.
+        // After the first reply following the login, the server no longer repeats secrets of it.
         let login = answered
             .is_some_and(|command| matches!(command.keyword, Keyword::Pass | Keyword::Apop | Keyword::Auth));
         if self.session.state() == ClientState::Transaction && !login {

@@ -117,7 +117,7 @@ impl ClientSession {
             Signal::Cancel => (self.responded(true)?, ClientAction::Continue),
             Signal::Reply(keyword, status) => self.replied(keyword, status)?,
             Signal::TlsEstablished if self.state == ClientState::Handshake => {
-                // What was learnt before TLS may be forged: a new session but for the greeting.
+                // What was learned before TLS may be forged: start a new session, without a greeting.
                 let session = Self { state: ClientState::Authorization, ..Self::new(Channel::Tls) };
                 (session, ClientAction::Continue)
             }

@@ -35,7 +35,7 @@ impl ClientConnection {
     ) -> Result<(), SendError> {
         let outgoing = command.into();
         let (outstanding, session) = self.check(&outgoing)?;
-        // Behind another command, its reply is due when that of the other is complete.
+        // After another command, its reply is due when the reply to that one is complete.
         if self.outstanding.is_empty() {
             self.patience.sent(now);
         }

@@ -40,7 +40,7 @@ pub(super) fn count(before: u8, chunk: &[u8]) -> usize {
 
 /// Returns whether this is an LF without a CR before it.
 const fn is_bare(before: u8, octet: u8) -> bool {
-    // No short circuit: all lanes shall be compared at once.
+    // No short circuit, so that all lanes are compared at once.
     (octet == LF) & (before != CR)
 }
 

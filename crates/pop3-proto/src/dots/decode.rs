@@ -110,7 +110,7 @@ impl Unstuffer {
                     self.stop(0, State::Cr, Decoded::Data(b"\r"))
                 }
             },
-            // The CRLF was cut, and a line with a dot begins behind it.
+            // The CRLF was split between pieces, and a line with a dot follows it.
             State::Cr if input.starts_with(b"\n.") => {
                 self.octets = self.octets.saturating_add(1);
                 let line_feed = input.get(..1).unwrap_or_default();

@@ -220,7 +220,7 @@ impl<'c> Slices<'c> {
         loop {
             let rest = self.rest.get(from..)?;
             let (line, behind) = match rest {
-                // Most often so: a CR was handed out just now.
+                // The most common case: a CR was just returned.
                 [LF, behind @ ..] => (&[][..], behind),
                 _ => {
                     let (line, behind) = rest.split_at_checked(memchr(LF, rest)?)?;

@@ -192,7 +192,7 @@ impl ServerConnection {
     /// # Errors
     /// Returns [`ServerMisuse`] if the answer does not fit an open request. Nothing is changed.
     pub fn answer(&mut self, answer: Answer, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
-        // A message that is not as long as LIST has told is broken: no terminator may follow.
+        // A message whose size differs from LIST is broken: no terminator may follow.
         let breaks = || self.body.as_ref().is_some_and(Body::breaks_promise);
         let answer = if matches!(answer, Answer::EndOfMessage) && breaks() {
             Answer::Unavailable(Rejection::plain("the message has changed"))
@@ -316,7 +316,7 @@ impl ServerConnection {
             }
             ServerAction::StartTls(line) => {
                 write::put_line(&line, out);
-                // What was sent behind STLS came in clear text: it must not be believed after the handshake.
+                // Input after STLS arrived in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
                 }

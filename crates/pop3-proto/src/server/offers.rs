@@ -103,7 +103,7 @@ impl ServerSession {
     /// Returns what CAPA announces now.
     #[must_use]
     pub fn announcement(&self) -> Announcement {
-        // Before the login the largest value of all users is told (RFC 2449 sections 6.5 and 6.7).
+        // Before the login the largest value of all users is announced (RFC 2449 sections 6.5 and 6.7).
         let before_login = !self.is_logged_in();
         let mut login_delay = self.account.login_delay.or(self.config.login_delay);
         let mut expire = self.account.expire.or(self.config.expire);

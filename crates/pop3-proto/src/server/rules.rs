@@ -154,7 +154,7 @@ impl ServerSession {
                 Answer::Abandon(rejection),
             ) => Ok(self.abandon(rejection)),
             (ServerState::Proxying, Answer::Proxied) => {
-                // Once: what comes behind it may be the client's own words.
+                // Only once: what follows may come from the client itself.
                 self.trusted_proxy = false;
                 self.state = ServerState::Authorization;
                 Ok(ServerAction::Reply(Line::positive(TextId::Proxied)))

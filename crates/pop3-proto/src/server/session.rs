@@ -243,7 +243,7 @@ impl ServerSession {
         if self.state != ServerState::StartingTls {
             return Err(ServerMisuse);
         }
-        // What was learnt in clear text is forgotten; what was done wrong is not.
+        // What was learned in clear text is forgotten, but errors and refused logins still count.
         self.channel = Channel::Tls;
         self.state = ServerState::Authorization;
         self.mechanisms = self.config.mechanisms.clone();

@@ -33,7 +33,7 @@ pub fn turn_away(rejection: &Rejection, out: &mut BytesMut) {
 /// Appends the greeting, with the timestamp of APOP at its end if there is one.
 pub(super) fn greeting(text: &str, timestamp: Option<&Timestamp>, xclient: bool, out: &mut BytesMut) {
     let timestamp = timestamp.map_or("", Timestamp::as_str);
-    // Dovecot tells its proxies so that it will believe them.
+    // As Dovecot announces to its proxies that it will believe them.
     let status: &[u8] = if xclient { b"+OK [XCLIENT] " } else { b"+OK " };
     out.extend_from_slice(status);
     let room =
