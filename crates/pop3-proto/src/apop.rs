@@ -1,11 +1,11 @@
-//! APOP: the timestamp of a greeting and the digest over it (RFC 1939 section 7).
+//! APOP: the timestamp of a greeting and the digest computed from it (RFC 1939 section 7).
 //!
-//! MD5 is weak (RFC 6151): who listens can try passwords at leisure, and a false server that may
-//! choose timestamps learns some octets of the password (CVE-2007-1558). So neither role uses APOP
-//! unless told to, and a timestamp is taken only when it is a message-id of plain ASCII.
+//! MD5 is weak (RFC 6151). Anyone who can read the connection can try passwords offline. A malicious server that
+//! chooses the timestamps can learn some octets of the password (CVE-2007-1558). Neither role therefore uses APOP
+//! unless it is told to, and a timestamp is only accepted if it is a message-id in plain ASCII.
 //!
-//! The digest is computed with the feature `md5` alone. Without it the words are still read and written, but a
-//! server refuses APOP, and no digest is right.
+//! Digests are only computed with the feature `md5`. Without it, APOP commands and timestamps are still read and
+//! written, but a server refuses APOP, and no digest is accepted.
 
 mod compute;
 
@@ -19,31 +19,31 @@ use zeroize::Zeroize;
 
 use crate::Secret;
 
-/// Whether digests can be computed: with the feature `md5`. Without it a server has no APOP, whatever timestamp
-/// it is given.
+/// Whether digests can be computed, which needs the feature `md5`. Without it, a server refuses APOP even if it is
+/// given a timestamp.
 pub const AVAILABLE: bool = cfg!(feature = "md5");
 
-/// The timestamp of a greeting, angle brackets included: `<` local `@` domain `>`.
+/// The timestamp of a greeting, including the angle brackets: `<` local `@` domain `>`.
 ///
-/// A value of this type is always valid: both sides of the one `@` are of octets 0x21 to 0x7E without `<`, `>`
+/// A value of this type is always valid. Both sides of the single `@` consist of octets 0x21 to 0x7E without `<`, `>`
 /// and `@`, and the whole has at most [`MAX_LEN`](Self::MAX_LEN) octets.
 ///
-/// A server makes one for each connection with [`from_random`](Self::from_random). A client finds the server's
-/// with [`find`](Self::find).
+/// A server creates one for each connection with [`from_random`](Self::from_random). A client reads the server's with
+/// [`find`](Self::find).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Timestamp(Box<str>);
 
 impl Timestamp {
-    /// The most octets that a timestamp may have: what fits in a greeting of 512 octets (RFC 2449 section 4),
-    /// even behind the mark by which a server offers XCLIENT.
+    /// The maximum length of a timestamp in octets. It fits in a greeting of 512 octets (RFC 2449 section 4), even
+    /// after the code with which a server announces XCLIENT.
     pub const MAX_LEN: usize = 495;
 
-    /// Makes the timestamp of a server's greeting from 16 random octets and the host's name.
+    /// Creates the timestamp of a server's greeting from 16 random octets and the host name.
     ///
-    /// The octets must come from a cryptographic source and be new for each connection: the digest is
-    /// worth no more than they are. The result holds only letters, digits and dots around the one `@`,
-    /// as some clients refuse all else. Other characters of the host's name become dots, and an empty
-    /// name becomes `localhost`.
+    /// The octets must come from a cryptographic random number generator and be new for each connection. The security
+    /// of the digest depends on them. The result contains only letters, digits and dots around the single `@`,
+    /// because some clients refuse anything else. Other characters of the host name become dots, and an empty name
+    /// becomes `localhost`.
     ///
     /// ```
     /// use pop3_proto::apop::Timestamp;
@@ -63,7 +63,7 @@ impl Timestamp {
         Self(timestamp.into())
     }
 
-    /// The first timestamp in the text of a greeting, wherever it stands.
+    /// Returns the first timestamp in the text of a greeting, at any position.
     ///
     /// ```
     /// use pop3_proto::apop::Timestamp;
@@ -80,7 +80,7 @@ impl Timestamp {
         })
     }
 
-    /// Reads a timestamp, angle brackets included. `None` when it is not valid.
+    /// Reads a timestamp, including the angle brackets. Returns `None` if it is not valid.
     #[must_use]
     pub fn parse(octets: &[u8]) -> Option<Self> {
         let inner = octets.strip_prefix(b"<")?.strip_suffix(b">")?;
@@ -93,13 +93,13 @@ impl Timestamp {
         core::str::from_utf8(octets).ok().map(|text| Self(text.into()))
     }
 
-    /// The text, angle brackets included.
+    /// Returns the text, including the angle brackets.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The octets, angle brackets included.
+    /// Returns the octets, including the angle brackets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
@@ -116,7 +116,7 @@ fn is_plain(octet: u8) -> bool {
     octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'@')
 }
 
-/// What a client answers to a timestamp: the server's, and the digest that came.
+/// A client's proof in APOP: the timestamp that the server sent, and the digest that the client sent.
 ///
 /// ```
 /// use pop3_proto::apop::{ApopProof, Digest, Timestamp};
@@ -134,38 +134,38 @@ pub struct ApopProof {
 }
 
 impl ApopProof {
-    /// A digest that came, and the timestamp of the greeting that went before it.
+    /// Creates a proof from the timestamp of the greeting and the digest that was received.
     #[must_use]
     pub const fn new(timestamp: Timestamp, digest: Digest) -> Self {
         Self { timestamp, digest: Secret::new(digest) }
     }
 
-    /// The timestamp of the greeting.
+    /// Returns the timestamp of the greeting.
     #[must_use]
     pub const fn timestamp(&self) -> &Timestamp {
         &self.timestamp
     }
 
-    /// The digest that came.
+    /// Returns the digest that was received.
     #[must_use]
     pub const fn digest(&self) -> &Secret<Digest> {
         &self.digest
     }
 
-    /// Whether the digest was made with this secret. The time taken does not tell where the secret is wrong.
-    /// Without the feature `md5`, no digest is ever right.
+    /// Returns whether the digest was made with this secret. The comparison takes constant time. Without the feature
+    /// `md5`, this is always `false`.
     #[must_use]
     pub fn is_made_with(&self, secret: &[u8]) -> bool {
         compute::verify(self.digest.expose(), &self.timestamp, secret)
     }
 }
 
-/// The MD5 digest that APOP carries. Two are compared in constant time.
+/// The MD5 digest in APOP. Two digests are compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 16]);
 
 impl Digest {
-    /// Reads 32 hexadecimal digits. RFC 1939 has them in lower case; upper case is read as well.
+    /// Reads 32 hexadecimal digits. RFC 1939 requires lower case, but upper case is accepted as well.
     #[must_use]
     pub fn parse(hex: &[u8]) -> Option<Self> {
         let (pairs, []) = hex.as_chunks::<2>() else { return None };
@@ -177,7 +177,7 @@ impl Digest {
         Some(Self(digest))
     }
 
-    /// The 32 hexadecimal digits in lower case, as they are sent.
+    /// Returns the 32 hexadecimal digits in lower case, as they are sent.
     #[must_use]
     pub fn to_hex(self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

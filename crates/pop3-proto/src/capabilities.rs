@@ -1,4 +1,4 @@
-//! The list of capabilities that a server gave.
+//! The list of capabilities that a server sent.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,7 +6,7 @@ use core::fmt;
 use crate::capability::{Capability, Expire, LoginDelay, words};
 use crate::escaped::Escaped;
 
-/// The list that a server gave in reply to CAPA.
+/// The list of capabilities that a server sent in reply to CAPA.
 ///
 /// ```
 /// use pop3_proto::{Capabilities, Capability};
@@ -17,8 +17,8 @@ use crate::escaped::Escaped;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     lines: Vec<Line>,
-    /// What [`has`](Self::has) is asked about with each command that is sent: found when a line comes in,
-    /// so that no later question reads the list again.
+    /// The capabilities without a value. They are determined when a line is added, so that [`has`](Self::has), which
+    /// is called for each command, need not search the list.
     known: Known,
     /// The octets of all lines.
     octets: usize,
@@ -78,10 +78,10 @@ impl Line {
 struct Known(u16);
 
 impl Known {
-    /// SASL, with whatever mechanisms.
+    /// SASL with any mechanisms.
     const SASL: Self = Self(1 << 10);
 
-    /// What stands for this capability. `None` where its value matters.
+    /// Returns the bit for this capability, or `None` if its value matters.
     const fn of(capability: Capability<'_>) -> Option<Self> {
         let bit = match capability {
             Capability::Top => 0,
@@ -109,18 +109,18 @@ impl Known {
 }
 
 impl Capabilities {
-    /// An empty list.
+    /// Creates an empty list.
     #[must_use]
     pub const fn new() -> Self {
         Self { lines: Vec::new(), known: Known(0), octets: 0 }
     }
 
-    /// Adds a line of CAPA, without its line end.
+    /// Adds a line of the reply to CAPA, without its line end.
     pub fn push(&mut self, line: &[u8]) {
         self.push_read(line, Capability::parse(line));
     }
 
-    /// Adds a line that was read already.
+    /// Adds a line that was already parsed.
     pub(crate) fn push_read(&mut self, line: &[u8], capability: Capability<'_>) {
         let known =
             if matches!(capability, Capability::Sasl(_)) { Some(Known::SASL) } else { Known::of(capability) };
@@ -129,17 +129,17 @@ impl Capabilities {
         self.lines.push(Line::new(line, capability));
     }
 
-    /// The capabilities in the server's order.
+    /// Returns the capabilities in the order in which the server sent them.
     pub fn iter(&self) -> impl Iterator<Item = Capability<'_>> {
         self.lines.iter().map(Line::capability)
     }
 
-    /// The lines as they came, without line ends.
+    /// Returns the lines as the server sent them, without line ends.
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.lines.iter().map(|line| line.octets.as_slice())
     }
 
-    /// Whether this capability, with these arguments, is in the list.
+    /// Returns whether the list contains this capability with these arguments.
     #[must_use]
     pub fn has(&self, capability: Capability<'_>) -> bool {
         match Known::of(capability) {
@@ -148,20 +148,20 @@ impl Capabilities {
         }
     }
 
-    /// Whether the server announces SASL, with whatever mechanisms.
+    /// Returns whether the server announces SASL with any mechanisms.
     #[must_use]
     pub const fn has_sasl(&self) -> bool {
         self.known.has(Known::SASL)
     }
 
-    /// The mechanisms of all SASL lines, in the server's order.
+    /// Returns the mechanisms of all SASL lines, in the order in which the server sent them.
     pub fn mechanisms(&self) -> impl Iterator<Item = &[u8]> {
         self.iter()
             .filter_map(|capability| if let Capability::Sasl(list) = capability { Some(list) } else { None })
             .flat_map(words)
     }
 
-    /// The LOGIN-DELAY, if the server told one.
+    /// Returns the LOGIN-DELAY, if the server announced it.
     #[must_use]
     pub fn login_delay(&self) -> Option<LoginDelay> {
         self.iter().find_map(
@@ -169,7 +169,7 @@ impl Capabilities {
         )
     }
 
-    /// The EXPIRE, if the server told one.
+    /// Returns the EXPIRE, if the server announced it.
     #[must_use]
     pub fn expire(&self) -> Option<Expire> {
         self.iter().find_map(
@@ -177,19 +177,19 @@ impl Capabilities {
         )
     }
 
-    /// How many octets all lines have, without line ends.
+    /// Returns the number of octets of all lines, without line ends.
     #[must_use]
     pub const fn octets(&self) -> usize {
         self.octets
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether there is no line.
+    /// Returns whether there are no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()

@@ -1,4 +1,4 @@
-//! Capabilities: the lines of CAPA (RFC 2449).
+//! Capabilities: the lines in the reply to CAPA (RFC 2449).
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use crate::escaped::Escaped;
 use crate::number::decimal;
 use crate::quirk::Quirk;
 
-/// A capability as it stands in a line of CAPA.
+/// A capability: a line in the reply to CAPA.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability<'a> {
@@ -15,58 +15,59 @@ pub enum Capability<'a> {
     Top,
     /// `USER`: the commands USER and PASS (RFC 2449 section 6.2).
     User,
-    /// `SASL mechanism …`: the mechanisms of AUTH, between spaces (RFC 2449 section 6.3).
+    /// `SASL mechanism …`: the mechanisms of AUTH, separated by spaces (RFC 2449 section 6.3).
     Sasl(&'a [u8]),
-    /// `RESP-CODES`: a text in brackets is a response code (RFC 2449 section 6.4).
+    /// `RESP-CODES`: a text in brackets at the start of a reply is a response code (RFC 2449 section 6.4).
     RespCodes,
-    /// `LOGIN-DELAY seconds [USER]`: the least time between logins (RFC 2449 section 6.5).
+    /// `LOGIN-DELAY seconds [USER]`: the minimum time between logins (RFC 2449 section 6.5).
     LoginDelay(LoginDelay),
-    /// `PIPELINING`: several commands may be under way (RFC 2449 section 6.6).
+    /// `PIPELINING`: several commands may be outstanding (RFC 2449 section 6.6).
     Pipelining,
     /// `EXPIRE days|NEVER [USER]`: how long messages are kept (RFC 2449 section 6.7).
     Expire(Expire),
     /// `UIDL`: the command UIDL (RFC 2449 section 6.8).
     Uidl,
-    /// `IMPLEMENTATION text`: what the server is; not to be acted upon (RFC 2449 section 6.9).
+    /// `IMPLEMENTATION text`: the name of the server software. A client must not change its behavior because of it
+    /// (RFC 2449 section 6.9).
     Implementation(&'a [u8]),
-    /// `STLS`: TLS may be begun now (RFC 2595 section 4).
+    /// `STLS`: TLS can be started now (RFC 2595 section 4).
     Stls,
-    /// `AUTH-RESP-CODE`: refused credentials always come with `[AUTH]` (RFC 3206 section 6).
+    /// `AUTH-RESP-CODE`: the server always uses the code `[AUTH]` when it refuses credentials (RFC 3206 section 6).
     AuthRespCode,
-    /// `UTF8 [USER]`: the command UTF8; with `user`, UTF-8 in names and passwords (RFC 6856 section 2).
+    /// `UTF8 [USER]`: the command UTF8. With `USER`, names and passwords may be UTF-8 (RFC 6856 section 2).
     Utf8 {
         /// Whether names and passwords may be UTF-8.
         user: bool,
     },
     /// `LANG`: the command LANG (RFC 6856 section 3).
     Lang,
-    /// Any other line, whole.
+    /// Any other line, complete.
     Other(&'a [u8]),
 }
 
-/// The least time between the beginnings of two sessions of a user (RFC 2449 section 6.5).
+/// The minimum time between the beginnings of two sessions of the same user (RFC 2449 section 6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct LoginDelay {
-    /// The delay; the largest of all users' when it is told before the login.
+    /// The delay. If it is announced before the login, it is the largest of all users.
     pub delay: Duration,
-    /// Whether the user's own value may differ; it is told after the login.
+    /// Whether the value may differ for a user. The user's own value is announced after the login.
     pub per_user: bool,
 }
 
-/// How long messages are kept on the server (RFC 2449 section 6.7). Advice, not to be acted upon.
+/// How long messages are kept on the server (RFC 2449 section 6.7). This is only information: do not act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Expire {
-    /// For how many days; 0 means: not beyond the session in which they were retrieved. `None` means
-    /// that they do not expire.
+    /// The number of days. 0 means that a message may be removed at the end of the session that retrieved it. `None`
+    /// means that messages do not expire.
     pub days: Option<u32>,
-    /// Whether the user's own value may differ; it is told after the login.
+    /// Whether the value may differ for a user. The user's own value is announced after the login.
     pub per_user: bool,
 }
 
 impl LoginDelay {
-    /// The same delay for all users, or the user's own.
+    /// Creates a delay that is the same for all users, or is the user's own.
     #[must_use]
     pub const fn new(delay: Duration) -> Self {
         Self { delay, per_user: false }
@@ -74,7 +75,8 @@ impl LoginDelay {
 }
 
 impl Expire {
-    /// The same days for all users, or the user's own; `None` when messages do not expire.
+    /// Creates a number of days that is the same for all users, or is the user's own. `None` means that messages do
+    /// not expire.
     #[must_use]
     pub const fn new(days: Option<u32>) -> Self {
         Self { days, per_user: false }
@@ -82,8 +84,8 @@ impl Expire {
 }
 
 impl<'a> Capability<'a> {
-    /// Reads a line of CAPA without its line end. Tags have no case; a known tag with arguments that
-    /// can't be read is [`Other`](Self::Other).
+    /// Reads a line of the reply to CAPA without its line end. Tags are not case-sensitive. A known tag with invalid
+    /// arguments is returned as [`Other`](Self::Other).
     ///
     /// ```
     /// use pop3_proto::Capability;
@@ -181,7 +183,7 @@ impl fmt::Debug for Capability<'_> {
     }
 }
 
-/// The capability as it stands in a line of CAPA; octets outside printable ASCII are escaped.
+/// Shows the capability as it appears in the reply to CAPA. Octets outside printable ASCII are escaped.
 impl fmt::Display for Capability<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = |per_user: bool| if per_user { " USER" } else { "" };

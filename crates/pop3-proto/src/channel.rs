@@ -1,4 +1,4 @@
-//! How much the connection underneath protects.
+//! How a connection is protected.
 
 /// How a connection is protected, which decides whether a password may be sent on it.
 ///
@@ -10,21 +10,21 @@ pub enum Channel {
     /// Anyone on the network path can read and change everything. No password is sent or accepted.
     #[default]
     Plaintext,
-    /// Not encrypted, but declared trustworthy by the caller: the loopback interface, a tunnel, or
-    /// the express wish of the operator. Passwords are sent and taken.
+    /// Not encrypted, but the caller declares it trustworthy: the loopback interface, a tunnel, or a decision of the
+    /// operator. Passwords are sent and accepted.
     TrustedPlaintext,
-    /// TLS, with the peer's certificate verified as the caller's policy wants it.
+    /// TLS, with the peer's certificate verified as the caller's policy requires.
     Tls,
 }
 
 impl Channel {
-    /// Whether a password may travel on it.
+    /// Returns whether a password may be sent on it.
     #[must_use]
     pub const fn carries_secrets(self) -> bool {
         matches!(self, Self::TrustedPlaintext | Self::Tls)
     }
 
-    /// Whether it is TLS.
+    /// Returns whether it is TLS.
     #[must_use]
     pub const fn is_tls(self) -> bool {
         matches!(self, Self::Tls)

@@ -1,9 +1,9 @@
-//! The role of the client.
+//! The client side of POP3.
 //!
-//! [`ClientSession`](rules::ClientSession) has the rules: which command may be sent when, and what a reply changes. It knows no
-//! octets and no time. [`ClientConnection`] has the octets: it writes commands, cuts replies out of
-//! whatever pieces were read, pairs them with the commands, and keeps the limits and the deadlines
-//! of [`ClientConfig`].
+//! [`ClientConnection`] is the type that most callers use. It writes commands, reads replies from received octets in
+//! pieces of any size, matches them with the commands, and applies the limits and deadlines of [`ClientConfig`].
+//! [`ClientSession`](rules::ClientSession) holds the rules alone, without octets and time: which command may be sent
+//! when, and what a reply changes.
 //!
 //! ```
 //! use bytes::BytesMut;

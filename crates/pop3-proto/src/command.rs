@@ -14,32 +14,32 @@ use crate::{Base64, LanguageRange, MechanismName, MessageNumber};
 
 /// A command with its arguments, which borrow from the line it was read from.
 ///
-/// Whatever can be constructed can be written, and reads back as itself: no argument can hold an
-/// octet that ends a line.
+/// Every value can be written, and reading the written line returns the same value. No argument can contain an octet
+/// that ends a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<'a> {
     /// `USER name`: names a mailbox (RFC 1939 section 7).
     User(Name<'a>),
-    /// `PASS string`: the password for the name given before (RFC 1939 section 7).
+    /// `PASS string`: the password for the name in USER (RFC 1939 section 7).
     Pass(Password<'a>),
-    /// `APOP name digest`: name and proof in one (RFC 1939 section 7).
+    /// `APOP name digest`: a name and a proof in one command (RFC 1939 section 7).
     Apop {
         /// The mailbox.
         name: Name<'a>,
-        /// MD5 over the greeting's timestamp and the shared secret.
+        /// The MD5 digest of the greeting's timestamp and the shared secret.
         digest: Digest,
     },
-    /// `AUTH mechanism [initial-response]`: a login by SASL (RFC 5034 section 4).
+    /// `AUTH mechanism [initial-response]`: a login with SASL (RFC 5034 section 4).
     Auth {
         /// The mechanism.
         mechanism: MechanismName,
-        /// The first response, where the client sends it along; an empty one is written `=`.
+        /// The initial response, if the client sends one with the command. An empty one is written as `=`.
         initial: Option<Base64<'a>>,
     },
-    /// `AUTH` alone: the mechanisms, one a line. No RFC has it, some clients ask so.
+    /// `AUTH` without an argument: lists the mechanisms, one per line. This is in no RFC, but some clients use it.
     AuthList,
-    /// `STAT`: how many messages, how many octets (RFC 1939 section 5).
+    /// `STAT`: the number of messages and their size in octets (RFC 1939 section 5).
     Stat,
     /// `LIST [msg]`: scan listings (RFC 1939 section 5).
     List(Option<MessageNumber>),
@@ -49,7 +49,7 @@ pub enum Command<'a> {
     Top {
         /// The message.
         message: MessageNumber,
-        /// How many lines of the body; numbers that do not fit count as the largest.
+        /// How many lines of the body. A number that does not fit is read as the largest.
         lines: u64,
     },
     /// `DELE msg`: marks a message as deleted (RFC 1939 section 5).
@@ -60,33 +60,34 @@ pub enum Command<'a> {
     Rset,
     /// `UIDL [msg]`: unique-id listings (RFC 1939 section 7).
     Uidl(Option<MessageNumber>),
-    /// `LAST`: the highest number accessed (RFC 1460; RFC 1939 has it no more).
+    /// `LAST`: the highest message number accessed (RFC 1460, removed by RFC 1939).
     Last,
     /// `CAPA`: the list of capabilities (RFC 2449 section 5).
     Capa,
-    /// `STLS`: TLS from here on (RFC 2595 section 4).
+    /// `STLS`: begins TLS (RFC 2595 section 4).
     Stls,
-    /// `UTF8`: messages may come with UTF-8 in their headers (RFC 6856 section 2).
+    /// `UTF8`: allows messages with UTF-8 in their headers (RFC 6856 section 2).
     Utf8,
-    /// `LANG [range]`: the language of the replies' texts, or a list of languages (RFC 6856 section 3).
+    /// `LANG [range]`: selects the language of the texts in replies, or lists the languages (RFC 6856 section 3).
     Lang(Option<LanguageRange<'a>>),
-    /// `XCLIENT name=value …`: a proxy tells whom it speaks for. No RFC has it; Dovecot does.
+    /// `XCLIENT name=value …`: a proxy tells which client it speaks for. This is in no RFC, but Dovecot uses it.
     Xclient(Xclient<'a>),
-    /// `QUIT`: the end, with the removals after a login (RFC 1939 sections 4 and 6).
+    /// `QUIT`: ends the session. After a login, the server removes the messages marked as deleted (RFC 1939 sections
+    /// 4 and 6).
     Quit,
-    /// A command that this crate does not know, with the shape of its reply. Only clients send
-    /// it; a server reads no command so.
+    /// A command that this crate does not know, with the shape of its reply. Only clients send it:
+    /// [`parse`](Self::parse) never returns it.
     Extension(Extension<'a>),
 }
 
 impl<'a> Command<'a> {
     /// Reads a command from a line without its line end.
     ///
-    /// The keyword is read without regard to case. Spaces around numbers and behind commands
-    /// without argument are ignored. The argument of PASS is all behind the first space.
+    /// Keywords are not case-sensitive. Spaces around numbers and after commands without an argument are ignored. The
+    /// argument of PASS is everything after the first space.
     ///
     /// # Errors
-    /// See [`CommandError`]; each is due one `-ERR`.
+    /// Returns a [`CommandError`] if the line is not a valid command. A server answers it with one `-ERR`.
     ///
     /// ```
     /// use pop3_proto::{Command, CommandError, MessageNumber};
@@ -98,8 +99,8 @@ impl<'a> Command<'a> {
         parse::command(line)
     }
 
-    /// Appends the command as a line with CRLF. Nothing is checked: an argument that would break
-    /// the line can't be made.
+    /// Appends the command as a line with CRLF. This needs no checks, because no argument can contain an octet that
+    /// ends the line.
     pub fn write(&self, out: &mut BytesMut) {
         out.extend_from_slice(self.keyword().as_str().as_bytes());
         match *self {
@@ -146,7 +147,7 @@ impl<'a> Command<'a> {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// What kind of command this is.
+    /// Returns the keyword of the command.
     #[must_use]
     pub const fn keyword(&self) -> Keyword {
         match self {
@@ -174,7 +175,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// The shape of the reply that follows when it is positive.
+    /// Returns the shape of a positive reply to this command.
     #[must_use]
     pub const fn reply_shape(&self) -> ReplyShape {
         match self {
@@ -203,7 +204,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The first word of a command.
+/// The keyword of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Keyword {
@@ -215,7 +216,7 @@ pub enum Keyword {
     Apop,
     /// `AUTH` with a mechanism, see [`Command::Auth`].
     Auth,
-    /// `AUTH` alone, see [`Command::AuthList`].
+    /// `AUTH` without an argument, see [`Command::AuthList`].
     AuthList,
     /// `STAT`, see [`Command::Stat`].
     Stat,
@@ -252,8 +253,11 @@ pub enum Keyword {
 }
 
 impl Keyword {
-    /// The keyword that a line begins with, without regard to case, whether the rest of it can be read or not.
-    /// `None` where it is that of no command; AUTH is [`Auth`](Self::Auth).
+    /// Returns the keyword at the start of a line, even if the rest of the line is invalid. Keywords are not
+    /// case-sensitive.
+    ///
+    /// Returns `None` if the line does not begin with the keyword of a command. For AUTH, returns
+    /// [`Auth`](Self::Auth).
     ///
     /// ```
     /// use pop3_proto::Keyword;
@@ -288,7 +292,7 @@ impl Keyword {
         WRITTEN.into_iter().find(|keyword| keyword.as_str().as_bytes().eq_ignore_ascii_case(word))
     }
 
-    /// The keyword as it is written, empty for an extension.
+    /// Returns the keyword in upper case. It is empty for an extension.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -316,7 +320,8 @@ impl Keyword {
     }
 }
 
-/// With room for the end of the line too, so that a secret is not moved, which would leave a copy behind.
+/// Appends a space and a word. Reserves space for the end of the line too, so that no reallocation leaves a copy of a
+/// secret behind.
 fn put_word(out: &mut BytesMut, word: &[u8]) {
     out.reserve(word.len().saturating_add(3));
     out.extend_from_slice(b" ");

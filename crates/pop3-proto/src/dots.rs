@@ -1,21 +1,18 @@
-//! Dot-stuffing (RFC 1939 section 3): message bodies on their way from the store to the wire and
-//! back.
+//! Dot-stuffing (RFC 1939 section 3): converts message bodies between the form in a store and the form on the wire.
 //!
-//! Two forms of a message occur here:
+//! A message has two forms:
 //!
-//! * the *stored form*: what a server has on disk. A line ends at LF, with or without a CR before
-//!   it; the last line may lack its end.
-//! * the *wire form*: every line ends with CRLF, a line that begins with a dot has one more dot in
-//!   front, and a line that is only a dot ends the whole.
+//! - The *stored form* is what a server keeps on disk. A line ends in LF, with or without a CR before it. The last
+//!   line may have no line end.
+//! - The *wire form* is what is sent. Every line ends in CRLF. A line that begins with a dot gets another dot in
+//!   front. A line with only a dot ends the message.
 //!
-//! [`Stuffer`] makes the wire form out of the stored form, [`Unstuffer`] gives back the content of
-//! the wire form, [`WireSize`] counts what a scan listing must say, and [`TopCutter`] cuts the
-//! stored form for TOP.
+//! [`Stuffer`] converts the stored form to the wire form, and [`Unstuffer`] returns the content of the wire form.
+//! [`WireSize`] counts the octets for a scan listing. [`TopCutter`] cuts the stored form for TOP.
 //!
-//! All four take a message in any pieces, give the same result however it is cut, keep a state of
-//! fixed size, and never copy octet by octet. None of them has an opinion about what is in a message:
-//! there is no limit on the length or the number of lines, and NUL, 8-bit octets and a bare CR pass
-//! as they are (a bare CR does not end a line).
+//! All four take a message in pieces of any size, and the result does not depend on the pieces. Their state has a
+//! fixed size, and they never copy octet by octet. They do not restrict the content: lines may have any length and
+//! number, and NUL, 8-bit octets and a bare CR are passed on unchanged. A bare CR does not end a line.
 //!
 //! ```
 //! use bytes::BytesMut;

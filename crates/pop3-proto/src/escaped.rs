@@ -1,12 +1,12 @@
-//! Octets of a peer, as they may be shown.
+//! Escaping octets from a peer.
 
 use core::fmt;
 
-/// Octets for a report or a log: printable ASCII as it is, anything else escaped as in a byte string of Rust, so that
-/// no terminal and no log takes them for more than text.
+/// Octets for a report or a log. Printable ASCII is shown unchanged, and anything else is escaped as in a Rust byte
+/// string. A terminal or a log therefore never interprets the octets as control sequences.
 ///
-/// [`Debug`](fmt::Debug) puts them between quotation marks. The types of this crate show octets of the peer in
-/// this way.
+/// [`Debug`](fmt::Debug) puts them between quotation marks. The types of this crate show octets from the peer in this
+/// way.
 ///
 /// ```
 /// use pop3_proto::Escaped;
@@ -17,7 +17,7 @@ use core::fmt;
 pub struct Escaped<'a>(&'a [u8]);
 
 impl<'a> Escaped<'a> {
-    /// Takes octets.
+    /// Creates a value that shows these octets.
     #[must_use]
     pub const fn new(octets: &'a [u8]) -> Self {
         Self(octets)

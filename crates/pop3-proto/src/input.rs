@@ -2,8 +2,8 @@
 
 /// A cursor over octets that the caller has received and that are not consumed yet.
 ///
-/// The core consumes octets from the front. After a call, remove [`consumed`](Self::consumed) octets from your
-/// buffer. With the next call, pass the rest again, followed by newly received octets. The core does not scan any
+/// The connection consumes octets from the front. After a call, remove [`consumed`](Self::consumed) octets from your
+/// buffer. With the next call, pass the rest again, followed by newly received octets. It does not scan any
 /// octet twice.
 ///
 /// ```
@@ -23,13 +23,13 @@ pub struct Input<'b> {
 }
 
 impl<'b> Input<'b> {
-    /// Octets that more may follow.
+    /// Creates an input that may be followed by more octets.
     #[must_use]
     pub const fn new(octets: &'b [u8]) -> Self {
         Self { rest: octets, consumed: 0, ended: false }
     }
 
-    /// The last octets: the peer has closed its side, or the connection is lost.
+    /// Creates the last input: the peer has closed its side, or the connection is lost.
     #[must_use]
     pub const fn last(octets: &'b [u8]) -> Self {
         Self { rest: octets, consumed: 0, ended: true }

@@ -2,25 +2,25 @@
 
 use core::fmt;
 
-/// A basic language range (RFC 4647 section 2.1): `*`, or subtags of 1 to 8 ASCII letters and digits
-/// between hyphens, the first of letters only. 240 octets at most, as the line of the
-/// command has no more than 255.
+/// A basic language range (RFC 4647 section 2.1): `*`, or subtags of 1 to 8 ASCII letters and digits separated by
+/// hyphens. The first subtag has only letters. The range has at most 240 octets, because the line of the command has
+/// at most 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LanguageRange<'a>(&'a str);
 
-/// The text is no language range.
+/// An error: the text is not a language range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LanguageError;
 
 impl<'a> LanguageRange<'a> {
-    /// `*`: whatever the server's administrator prefers.
+    /// `*`: the language that the administrator of the server prefers.
     pub const ANY: LanguageRange<'static> = LanguageRange("*");
 
-    /// Reads a range.
+    /// Reads a language range.
     ///
     /// # Errors
-    /// When it is none.
+    /// Returns an error if the text is not a language range.
     ///
     /// ```
     /// use pop3_proto::LanguageRange;
@@ -40,20 +40,20 @@ impl<'a> LanguageRange<'a> {
         good.then_some(Self(text)).ok_or(LanguageError)
     }
 
-    /// The range as it was written.
+    /// Returns the range as it was written.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// Whether it is `*`.
+    /// Returns whether the range is `*`.
     #[must_use]
     pub fn is_any(self) -> bool {
         self.0 == "*"
     }
 
-    /// Whether a tag is what this range looks for, by the lookup of RFC 4647 section 3.4: the range, or
-    /// the range without some of its last subtags, is the tag. `*` matches every tag.
+    /// Returns whether a tag matches this range by the lookup of RFC 4647 section 3.4: the tag is equal to the range,
+    /// or to the range without some of its last subtags. `*` matches every tag.
     #[must_use]
     pub fn matches(self, tag: &str) -> bool {
         self.is_any()

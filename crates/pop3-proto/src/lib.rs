@@ -7,13 +7,13 @@
 //!
 //! # When to use it
 //!
-//! Use this crate if you have an event loop of your own, no `std`, or another language on top. In other cases you need
-//! less code with a crate that builds on it:
+//! Use this crate if you have an event loop of your own, no `std`, or bindings for another language. Otherwise, you
+//! need less code with a crate that builds on it:
 //!
 //! - `pop3-tokio`, `pop3-async-std` and `pop3-std` have a ready client and server for their runtime.
 //! - `pop3-driver` has the loops over this crate for any runtime.
 //! - `pop3-sasl` has the SASL mechanisms for AUTH. This crate only carries their messages (RFC 5034).
-//! - `pop3-observer` watches the sessions of others.
+//! - `pop3-observer` reads along with sessions between other clients and servers.
 //!
 //! # Example
 //!
@@ -52,22 +52,24 @@
 //!
 //! Each layer can be used alone:
 //!
-//! 1. **Connections** ([`server::ServerConnection`] and [`client::ClientConnection`]) are what most callers use. They take octets
-//!    in pieces of any size, split them into lines, apply the rules, and append what is to be sent to a buffer.
-//! 2. **Rules** ([`server::rules::ServerSession`] and [`client::rules::ClientSession`]) are the state machines alone, without octets, buffers or
-//!    time.
+//! 1. **Connections** ([`server::ServerConnection`] and [`client::ClientConnection`]) are what most callers use. They
+//!    take octets in pieces of any size, split them into lines, apply the rules, and append the octets to send to a
+//!    buffer.
+//! 2. **Rules** ([`server::rules::ServerSession`] and [`client::rules::ClientSession`]) are the state machines alone,
+//!    without octets, buffers or time.
 //! 3. **Words** are pure functions that read and write parts of the protocol: [`Command`], [`Reply`], [`Capability`],
 //!    [`listing`], [`dots`], [`apop`].
 //!
-//! # Promises and limits
+//! # Guarantees
 //!
-//! - **No input makes it panic, hang, or use unlimited memory.** Lines have the limits of RFC 2449 section 4; the other
-//!   limits are in [`server::Limits`] and [`client::ClientConfig`].
+//! - **No input makes it panic, hang, or use unlimited memory.** All lines and lists have limits, see
+//!   [`server::Limits`] and [`client::ClientConfig`].
 //! - **A message is removed only at QUIT** (RFC 1939 section 6).
-//! - **No password travels without protection.** On a [`Channel::Plaintext`], a client refuses to send one and a server
-//!   refuses to accept one.
+//! - **No password is sent without protection.** On a [`Channel::Plaintext`], a client refuses to send one and a
+//!   server refuses to accept one.
 //! - **Commands and replies that were received before TLS are discarded** (RFC 2595 section 4).
-//! - **The caller keeps the time.** Call `poll` again at the `deadline` of the connection, even if nothing was received.
+//! - **The caller keeps the time.** Call `poll` again at the `deadline` of the connection, even if nothing was
+//!   received.
 //! - It is `no_std` with `alloc` and has no `unsafe` code.
 //!
 //! # RFCs
@@ -85,8 +87,8 @@
 //!
 //! No feature is on by default.
 //!
-//! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP and puts no timestamp into its
-//!   greeting.
+//! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP, and its greeting has no
+//!   timestamp.
 #![no_std]
 #![cfg_attr(
     not(test),

@@ -28,7 +28,7 @@ pub(crate) enum Found<'b> {
 pub(crate) enum Skipped {
     /// The rest of the line, its end included.
     All,
-    /// So many octets, with no line end among them.
+    /// This many octets, without a line end.
     Some(usize),
 }
 
@@ -37,7 +37,7 @@ impl LineFinder {
         Self { looked: 0 }
     }
 
-    /// Takes a line of at most `limit` octets, line end included, from the input.
+    /// Takes a line of at most `limit` octets, including the line end, from the input.
     pub(crate) fn next<'b>(&mut self, input: &mut Input<'b>, limit: usize) -> Found<'b> {
         let octets = input.rest();
         let Some(end) = octets.get(self.looked..).and_then(|new| memchr::memchr(b'\n', new)) else {
@@ -58,7 +58,7 @@ impl LineFinder {
         }
     }
 
-    /// Throws at most so many octets away up to the next line end.
+    /// Discards octets up to the next line end, but at most this many.
     pub(crate) fn skip(&mut self, input: &mut Input<'_>, most: usize) -> Skipped {
         self.looked = 0;
         let octets = input.rest();

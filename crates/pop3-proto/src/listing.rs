@@ -1,7 +1,6 @@
-//! Drop listings, scan listings and unique-id listings, as a client reads them
-//! (RFC 1939 sections 5 and 7).
+//! The listings in replies to STAT, LIST and UIDL, as a client reads them (RFC 1939 sections 5 and 7).
 //!
-//! Numbers and spacing are read leniently where no meaning can change; each leniency is named.
+//! Numbers and spaces are read leniently if the meaning stays clear. Each departure is reported as a [`Quirk`].
 
 use core::fmt;
 
@@ -18,11 +17,11 @@ use crate::{LanguageRange, MessageNumber, Octets, UniqueId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DropListing {
-    /// How many messages there are, deleted ones not counted.
+    /// The number of messages, without those marked as deleted.
     pub messages: u32,
-    /// Their octets as the server counts them: a hint.
+    /// The size of the messages in octets, as counted by the server. It is only a hint.
     pub octets: Octets,
-    /// What the lenient reader overlooked.
+    /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
 }
 
@@ -32,9 +31,10 @@ pub struct DropListing {
 pub struct ScanListing {
     /// The message.
     pub message: MessageNumber,
-    /// Its octets as the server counts them: a hint. Never read a body by it.
+    /// The size of the message in octets, as counted by the server. It is only a hint: do not use it to find the end
+    /// of a message.
     pub octets: Octets,
-    /// What the lenient reader overlooked.
+    /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
 }
 
@@ -44,25 +44,26 @@ pub struct ScanListing {
 pub struct UniqueIdListing<'a> {
     /// The message.
     pub message: MessageNumber,
-    /// The unique-id, not empty. Compare it octet by octet, never use it as a path: of a server
-    /// that departs from the protocol it may hold anything but a line end.
+    /// The unique-id, which is not empty. Compare it octet by octet, and do not use it as a path. If the server
+    /// departs from the protocol, it may contain anything except a line end.
     pub uid: &'a [u8],
-    /// What the lenient reader overlooked.
+    /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
 }
 
-/// A line of LANG: a language that the server has (RFC 6856 section 3).
+/// A line of LANG: a language that the server offers (RFC 6856 section 3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LanguageListing<'a> {
-    /// Its tag, as `de-AT`.
+    /// The tag of the language, such as `de-AT`.
     pub tag: &'a str,
-    /// Its name, most often in itself: the server's octets, as a rule UTF-8.
+    /// The name of the language, usually in the language itself. These octets come from the server. They are usually
+    /// UTF-8.
     pub description: &'a [u8],
 }
 
 impl DropListing {
-    /// Reads the text behind `+OK `. What follows the second number is ignored.
+    /// Reads the text after `+OK `. Everything after the second number is ignored.
     ///
     /// ```
     /// let listing = pop3_proto::listing::DropListing::parse(b"2 320").unwrap();
@@ -84,8 +85,8 @@ impl DropListing {
 }
 
 impl ScanListing {
-    /// Reads a line of LIST, or the text behind `+OK ` of `LIST n`. What follows the second number
-    /// is ignored.
+    /// Reads a line of LIST, or the text after `+OK ` in the reply to `LIST n`. Everything after the second number is
+    /// ignored.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let (rest, (before, message, gap, octets)) = (space0, message, space1, number).parse(line).ok()?;
@@ -95,7 +96,7 @@ impl ScanListing {
 }
 
 impl<'a> UniqueIdListing<'a> {
-    /// Reads a line of UIDL, or the text behind `+OK ` of `UIDL n`: the unique-id is all behind the
+    /// Reads a line of UIDL, or the text after `+OK ` in the reply to `UIDL n`. The unique-id is everything after the
     /// spaces that follow the number, without spaces at the end.
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
@@ -114,7 +115,7 @@ impl<'a> UniqueIdListing<'a> {
 }
 
 impl<'a> LanguageListing<'a> {
-    /// Reads a line of LANG: a tag, and a description behind a space, if there is one.
+    /// Reads a line of LANG: a tag and an optional description after a space.
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (tag, description) = first_word(line);

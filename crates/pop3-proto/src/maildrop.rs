@@ -1,20 +1,18 @@
-//! The snapshot of a maildrop, and the marks that a session puts on it.
+//! The snapshot of a maildrop, and the marks of a session.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::{MessageNumber, UniqueId};
 
-/// A count of octets in wire form: every line end counts two, stuffed dots and the final line with
-/// its single dot count nothing (RFC 1939 section 11).
+/// A number of octets in wire form. Every line end counts as two octets. Stuffed dots and the final line with a
+/// single dot are not counted (RFC 1939 section 11).
 pub type Octets = u64;
 
-/// What a maildrop held when it was opened: sizes and unique-ids in the order of the message
-/// numbers.
+/// The content of a maildrop when it was opened: sizes and unique-ids in the order of the message numbers.
 ///
-/// The snapshot is given with the acceptance of a login and does not change: mail that arrives
-/// during the session is not in it (RFC 1939 section 4). It takes about 12 octets a message and the
-/// unique-id's own.
+/// A store supplies the snapshot when it accepts a login. It does not change: mail that arrives during the session is
+/// not in it (RFC 1939 section 4). It needs about 12 octets per message plus the length of the unique-id.
 ///
 /// ```
 /// use pop3_proto::{Snapshot, MessageNumber, UniqueId};
@@ -34,7 +32,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A maildrop without a message.
+    /// Creates an empty maildrop.
     #[must_use]
     pub const fn new() -> Self {
         Self { sizes: Vec::new(), uid_ends: Vec::new(), uids: Vec::new(), octets: 0 }
@@ -42,11 +40,11 @@ impl Snapshot {
 
     /// Appends a message, which gets the next number.
     ///
-    /// `size` is a promise: exactly so many octets in wire form will RETR send (see
-    /// [`dots::wire_size`](crate::dots::wire_size)). The unique-ids of a maildrop must differ.
+    /// `size` is a promise: RETR must send exactly this many octets in wire form, see
+    /// [`dots::wire_size`](crate::dots::wire_size). The unique-ids of a maildrop must differ.
     ///
-    /// Returns the number, or `None` when the maildrop is full (about 60 million messages) and the
-    /// message was left out.
+    /// Returns the number, or `None` if the maildrop is full (about 60 million messages) and the message was not
+    /// added.
     pub fn push(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {
         let number = MessageNumber::from_index(self.sizes.len())?;
         let end = u32::try_from(self.uids.len().checked_add(uid.as_bytes().len())?).ok()?;
@@ -57,31 +55,31 @@ impl Snapshot {
         Some(number)
     }
 
-    /// How many messages there are.
+    /// Returns the number of messages.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.sizes.len()
     }
 
-    /// Whether there is no message.
+    /// Returns whether there are no messages.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.sizes.is_empty()
     }
 
-    /// The octets of all messages together, in wire form.
+    /// Returns the total size of all messages in wire form.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.octets
     }
 
-    /// The size of a message in wire form, `None` when there is no such message.
+    /// Returns the size of a message in wire form, or `None` if there is no such message.
     #[must_use]
     pub fn size(&self, message: MessageNumber) -> Option<Octets> {
         self.sizes.get(message.index()).copied()
     }
 
-    /// The unique-id of a message, `None` when there is no such message.
+    /// Returns the unique-id of a message, or `None` if there is no such message.
     #[must_use]
     pub fn unique_id(&self, message: MessageNumber) -> Option<UniqueId<'_>> {
         let index = message.index();
@@ -93,13 +91,13 @@ impl Snapshot {
         UniqueId::parse(self.uids.get(start as usize..end as usize)?).ok()
     }
 
-    /// The numbers of all messages, ascending.
+    /// Returns the numbers of all messages in ascending order.
     pub fn numbers(&self) -> impl Iterator<Item = MessageNumber> + use<> {
         (0..self.len()).map_while(MessageNumber::from_index)
     }
 
-    /// Two messages with the same unique-id, if there are any: what a store must not offer
-    /// (RFC 1939 section 7).
+    /// Returns two messages with the same unique-id, if there are any. A store must not offer such a maildrop (RFC
+    /// 1939 section 7).
     #[must_use]
     pub fn same_unique_id(&self) -> Option<(MessageNumber, MessageNumber)> {
         let mut numbers: Vec<_> = self.numbers().collect();
@@ -112,9 +110,9 @@ impl Snapshot {
     }
 }
 
-/// The marks of a session: which messages are deleted, which were sent.
+/// The marks of a session: which messages are deleted, and which were sent.
 ///
-/// Nothing here touches a store: marks become removals only by the commit at QUIT.
+/// Marks do not change the store. Messages are only removed at QUIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
     deleted: Bits,
@@ -125,7 +123,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// No marks, for a maildrop of this many messages.
+    /// Creates empty marks for a maildrop with this many messages.
     #[must_use]
     pub fn new(messages: usize) -> Self {
         Self {
@@ -137,25 +135,25 @@ impl Marks {
         }
     }
 
-    /// Whether the message is marked as deleted.
+    /// Returns whether the message is marked as deleted.
     #[must_use]
     pub fn is_deleted(&self, message: MessageNumber) -> bool {
         self.deleted.has(message.index())
     }
 
-    /// How many messages are marked as deleted, and their octets.
+    /// Returns how many messages are marked as deleted, and their size in octets.
     #[must_use]
     pub const fn deleted(&self) -> (usize, Octets) {
         (self.deleted_count, self.deleted_octets)
     }
 
-    /// The highest number accessed since the session began or RSET (LAST of RFC 1460).
+    /// Returns the highest message number accessed since the session began or since RSET (LAST of RFC 1460).
     #[must_use]
     pub const fn highest(&self) -> Option<MessageNumber> {
         self.highest
     }
 
-    /// Marks a message of `size` octets as deleted; `false` when it was so already.
+    /// Marks a message of `size` octets as deleted. Returns `false` if it was already marked.
     pub(crate) fn delete(&mut self, message: MessageNumber, size: Octets) -> bool {
         let new = self.deleted.set(message.index());
         if new {
@@ -166,13 +164,13 @@ impl Marks {
         new
     }
 
-    /// Notes that the whole message was sent.
+    /// Records that the whole message was sent.
     pub(crate) fn retrieve(&mut self, message: MessageNumber) {
         self.retrieved.set(message.index());
         self.access(message);
     }
 
-    /// Unmarks all messages (RSET). What was sent stays known.
+    /// Removes the marks from all messages (RSET). The record of what was sent remains.
     pub(crate) fn reset(&mut self) {
         self.deleted.clear();
         self.deleted_octets = 0;
@@ -180,7 +178,7 @@ impl Marks {
         self.highest = None;
     }
 
-    /// The marks as the store gets them at QUIT.
+    /// Converts the marks to what the store gets at QUIT.
     pub(crate) fn into_deletions(mut self, retrieved_too: bool) -> Deletions {
         if retrieved_too {
             self.deleted.join(&self.retrieved);
@@ -193,8 +191,7 @@ impl Marks {
     }
 }
 
-/// What QUIT asks the store to do: the messages to remove, and for information those that were sent
-/// whole.
+/// The messages that QUIT asks the store to remove, and, for information, the messages that were sent completely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletions {
     deleted: Bits,
@@ -202,29 +199,30 @@ pub struct Deletions {
 }
 
 impl Deletions {
-    /// The messages to remove, ascending. No other message may be removed.
+    /// Returns the messages to remove in ascending order. No other message may be removed.
     pub fn iter(&self) -> impl Iterator<Item = MessageNumber> + '_ {
         self.deleted.iter()
     }
 
-    /// The messages that RETR sent whole in this session, ascending, removed ones included.
+    /// Returns the messages that RETR sent completely in this session in ascending order. This includes messages that
+    /// are to be removed.
     pub fn retrieved(&self) -> impl Iterator<Item = MessageNumber> + '_ {
         self.retrieved.iter()
     }
 
-    /// How many messages are to be removed.
+    /// Returns the number of messages to remove.
     #[must_use]
     pub fn len(&self) -> usize {
         self.deleted.count()
     }
 
-    /// Whether no message is to be removed.
+    /// Returns whether there are no messages to remove.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether this message is to be removed.
+    /// Returns whether this message is to be removed.
     #[must_use]
     pub fn contains(&self, message: MessageNumber) -> bool {
         self.deleted.has(message.index())
@@ -246,7 +244,7 @@ impl Bits {
         self.words.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
-    /// Adds a place; `false` if it was in the set, or lies outside.
+    /// Adds an index. Returns `false` if it was in the set or is out of range.
     fn set(&mut self, index: usize) -> bool {
         let Some(word) = self.words.get_mut(index / 64) else { return false };
         let bit = 1 << (index % 64);

@@ -5,10 +5,10 @@ use core::num::NonZeroU32;
 
 use bytes::BytesMut;
 
-/// The number of a message in a session: 1 for the first (RFC 1939 section 4).
+/// The number of a message in a session: 1 for the first message (RFC 1939 section 4).
 ///
-/// Numbers are given when the maildrop is opened, do not move when messages are marked as deleted,
-/// and mean nothing in another session.
+/// Numbers are assigned when the maildrop is opened. They do not change when messages are marked as deleted, and they
+/// have no meaning in other sessions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(NonZeroU32);
 
@@ -16,7 +16,7 @@ impl MessageNumber {
     /// The first message.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// The message with this number, `None` for 0.
+    /// Creates the number, or returns `None` for 0.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
         match NonZeroU32::new(number) {
@@ -25,14 +25,15 @@ impl MessageNumber {
         }
     }
 
-    /// The message at this place in a list that starts with message 1, `None` past 4,294,967,295.
+    /// Returns the number of the message at this index of a list whose first element is message 1. Returns `None` if
+    /// it would exceed 4,294,967,295.
     #[must_use]
     pub fn from_index(index: usize) -> Option<Self> {
         u32::try_from(index).ok()?.checked_add(1).and_then(Self::new)
     }
 
-    /// Reads a number as a command carries it: ASCII digits only, leading zeros allowed, no sign,
-    /// not zero, no larger than 4,294,967,295.
+    /// Reads a number as in a command. It must consist of ASCII digits without a sign, and be from 1 to
+    /// 4,294,967,295. Leading zeros are allowed.
     ///
     /// ```
     /// use pop3_proto::MessageNumber;
@@ -46,13 +47,13 @@ impl MessageNumber {
         u32::try_from(decimal(digits)?).ok().and_then(Self::new)
     }
 
-    /// The number itself, from 1.
+    /// Returns the number, at least 1.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0.get()
     }
 
-    /// The place in a list that starts with message 1.
+    /// Returns the index in a list whose first element is message 1.
     #[must_use]
     pub const fn index(self) -> usize {
         // A u32 fits in a usize wherever a maildrop of that many messages does.

@@ -1,87 +1,86 @@
-//! Departures from the protocol that the client knows, each with a name.
+//! The departures from the protocol that the client tolerates.
 
 use core::fmt;
 
-/// A departure of a server from the protocol that a lenient reader understands all the same.
+/// A departure from the protocol that a lenient client understands.
 ///
-/// A client tells each with the event that it is about ([`ClientEvent::quirks`](crate::client::ClientEvent::quirks)), or
-/// refuses it when it is strict.
+/// A client reports each with the event in which it occurs
+/// ([`ClientEvent::quirks`](crate::client::ClientEvent::quirks)). A strict client returns an error instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Quirk {
-    /// `+ok` or `-err` in lower or mixed case (RFC 1939 section 3 wants upper case).
+    /// `+ok` or `-err` in lower or mixed case (RFC 1939 section 3 requires upper case).
     StatusCase,
-    /// A tab, or more than one space, where one space is due.
+    /// A tab, or more than one space, in place of one space.
     Spacing,
-    /// A line of a reply ends in LF without CR. Bodies are read strictly all the same.
+    /// A line of a reply ends in LF without CR. Bodies are still read strictly.
     BareLineFeed,
     /// Empty lines before the greeting.
     EmptyLineBeforeGreeting,
-    /// The reply to QUIT is not ended by CRLF before the connection is.
+    /// The connection ends before the CRLF of the reply to QUIT.
     UnendedLine,
-    /// A unique-id that is longer than 70 octets or holds octets outside 0x21 to 0x7E.
+    /// A unique-id is longer than 70 octets or contains octets outside 0x21 to 0x7E.
     UniqueIdSyntax,
-    /// A listing names a message twice in a row.
+    /// A listing contains the same message twice in a row.
     RepeatedNumber,
-    /// A listing names a message with a smaller number than the line before; it may be one that was
-    /// named already.
+    /// A listing contains a message with a smaller number than the line before. It may have been listed already.
     UnorderedListing,
-    /// Capabilities as one word that are two, as `EXPIRENEVER`.
+    /// Two words of a capability are written as one, such as `EXPIRENEVER`.
     JoinedCapability,
     /// An empty line in a list of capabilities or in a listing.
     EmptyListingLine,
-    /// A negative number of octets in the reply to STAT; it is taken as 0.
+    /// The reply to STAT has a negative number of octets. It is read as 0.
     NegativeOctets,
-    /// `UIDL n` answered without the number.
+    /// The reply to `UIDL n` does not contain the number.
     MissingNumber,
-    /// A line of UIDL without a unique-id; it is skipped, and the message has none.
+    /// A line of UIDL has no unique-id. The line is skipped.
     EmptyUniqueId,
-    /// A listing leaves out a message, and none was marked as deleted.
+    /// A listing omits a message although none was marked as deleted.
     SkippedNumber,
-    /// STAT, LIST and UIDL do not count the same messages, and none was marked as deleted.
+    /// STAT, LIST and UIDL report different numbers of messages although none was marked as deleted.
     DifferentCount,
-    /// Zeros before a number, as `0001`.
+    /// A number has leading zeros, such as `0001`.
     LeadingZeros,
-    /// A message has not as many octets as LIST told. Sizes are hints.
+    /// A message has a different size than LIST reported. Sizes are only hints.
     WrongSize,
-    /// An empty line where a reply is due. One is overlooked, after the login, and never behind a
-    /// message, as it might be the rest of that.
+    /// An empty line in place of a reply. One such line is skipped, but only after the login and never after a
+    /// message, because there it might belong to the message.
     EmptyLineBeforeReply,
-    /// A line of a message begins with a dot that was not doubled. One dot is taken away all the same,
-    /// as it can't be told apart; a line with nothing else ends the message.
+    /// A line of a message begins with a dot that was not doubled. The dot is removed, because it can't be
+    /// distinguished from a stuffed one. A line with only a dot ends the message.
     UnstuffedDot,
     /// The first line of a message ends in CR CR LF. The octets are kept.
     DoubledCarriageReturn,
-    /// There is no CAPA, or none now (RFC 2449).
+    /// The server refuses CAPA, always or in the current state (RFC 2449).
     NoCapabilities,
-    /// UIDL or TOP works, and the CAPA after the login does not announce it.
+    /// UIDL or TOP works although the CAPA after the login does not announce it.
     UnannouncedCommand,
-    /// A capability by another name, as `PIPELINE`. It counts for nothing.
+    /// A capability has a wrong name, such as `PIPELINE`. It is ignored.
     MisnamedCapability,
-    /// STLS is announced, and TLS is there (RFC 2595 section 4).
+    /// STLS is announced although TLS is already established (RFC 2595 section 4).
     StlsWithinTls,
-    /// A challenge of AUTH is `+` without the space.
+    /// A challenge of AUTH is `+` without a space.
     ContinuationWithoutSpace,
-    /// `+OK` in reply to AUTH without an initial response, where only a challenge can be due; it is
-    /// taken as an empty one.
+    /// `+OK` in reply to AUTH without an initial response, where only a challenge is possible. It is read as an empty
+    /// challenge.
     PositiveReplyForChallenge,
-    /// A challenge of AUTH is words and not base64. It is answered only where the mechanism does not
-    /// look at it.
+    /// A challenge of AUTH consists of words and is not base64. The client responds only if the mechanism ignores the
+    /// challenge.
     ChallengeWords,
-    /// AUTH was refused for its initial response, and accepted without.
+    /// AUTH with an initial response was refused, and AUTH without it was accepted.
     InitialResponseRefused,
-    /// AUTH had an initial response, and the server asked for it by an empty challenge all the same, as
-    /// servers do that are older than RFC 5034; it was sent again.
+    /// The server ignored the initial response of AUTH and asked for it with an empty challenge, as servers older
+    /// than RFC 5034 do. The client sent it again.
     InitialResponseIgnored,
-    /// A -PLUS mechanism was offered, and refused before a proof was sent: the server does not know the
-    /// type of binding. The same mechanism without binding logged in.
+    /// A -PLUS mechanism was offered but refused before the client sent its proof, because the server does not know
+    /// the type of channel binding. The same mechanism without channel binding logged in.
     UnknownBinding,
-    /// LANG is accepted without naming the language.
+    /// The positive reply to LANG does not name the language.
     UnnamedLanguage,
 }
 
 impl Quirk {
-    /// All that have a name.
+    /// All quirks.
     pub const ALL: &'static [Self] = &[
         Self::StatusCase,
         Self::Spacing,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::quirk::Quirk;
 
-/// The [`Quirk`]s of one thing that was read, each at most once.
+/// A set of [`Quirk`]s: the departures from the protocol that were found in one item.
 ///
 /// ```
 /// use pop3_proto::{Quirk, Quirks};
@@ -22,31 +22,31 @@ impl Quirks {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// Whether there is none.
+    /// Returns whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this one is in the set.
+    /// Returns whether the set contains this quirk.
     #[must_use]
     pub const fn contains(self, quirk: Quirk) -> bool {
         self.0 & bit(quirk) != 0
     }
 
-    /// The set with this one in it.
+    /// Returns the set with this quirk added.
     #[must_use]
     pub const fn with(self, quirk: Quirk) -> Self {
         Self(self.0 | bit(quirk))
     }
 
-    /// What is in either set.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Each of them, in the order of [`Quirk::ALL`].
+    /// Returns the quirks in the order of [`Quirk::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Quirk> {
         // Most sets are empty: no time is spent on those.
         let all: &[Quirk] = if self.is_empty() { &[] } else { Quirk::ALL };

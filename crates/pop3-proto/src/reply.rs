@@ -24,64 +24,64 @@ pub enum Status {
     Negative,
 }
 
-/// The first line of a reply, taken apart. Only the status and the code carry meaning.
+/// The first line of a reply, parsed. Only the status and the response code have a meaning for programs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reply<'a> {
-    /// Positive or negative.
+    /// Whether the reply is positive or negative.
     pub status: Status,
-    /// The extended response code, when the text begins with one (RFC 2449 section 8).
+    /// The extended response code, if the text begins with one (RFC 2449 section 8).
     pub code: Option<ResponseCode<'a>>,
-    /// All behind the status indicator and its space, the response code included. These are the
-    /// server's octets: escape them before they are shown.
+    /// Everything after the status indicator and its space, including the response code. These octets come from the
+    /// server, so escape them before you show them.
     pub text: &'a [u8],
     /// The text without the response code.
     pub message: &'a [u8],
-    /// What the lenient reader overlooked.
+    /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
 }
 
 /// An extended response code (RFC 2449 section 8, RFC 3206, RFC 6856).
 ///
-/// Codes are compared without regard to case, and deeper levels that are not known do not matter:
-/// `[SYS/TEMP/DISK]` is [`SysTemp`](Self::SysTemp).
+/// Codes are not case-sensitive, and unknown deeper levels are ignored: `[SYS/TEMP/DISK]` is
+/// [`SysTemp`](Self::SysTemp).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseCode<'a> {
-    /// `[LOGIN-DELAY]`: this login comes too soon after the last; try later.
+    /// `[LOGIN-DELAY]`: this login comes too soon after the last one. Try again later.
     LoginDelay,
-    /// `[IN-USE]`: the credentials are right, the maildrop is locked by another session; try later.
+    /// `[IN-USE]`: the credentials are correct, but another session has locked the maildrop. Try again later.
     InUse,
-    /// `[SYS/TEMP]`: a fault of the server's system that will likely pass.
+    /// `[SYS/TEMP]`: a failure of the server's system that is probably temporary.
     SysTemp,
-    /// `[SYS/PERM]`: a fault of the server's system that needs a person.
+    /// `[SYS/PERM]`: a failure of the server's system that needs the attention of an operator.
     SysPerm,
     /// `[AUTH]`: the credentials were refused.
     Auth,
-    /// `[UTF8]`: the message is to be had only after the command UTF8.
+    /// `[UTF8]`: the message is only available after the command UTF8.
     Utf8,
-    /// Any other code, as it stands between the brackets.
+    /// Any other code, as written between the brackets.
     Other(&'a [u8]),
 }
 
-/// What to do about a negative reply.
+/// What to do after a negative reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Advice {
-    /// The same may well succeed later; keep the credentials, and raise no alarm unless it lasts.
+    /// The same may succeed later. Keep the credentials, and do not report an error unless this persists.
     RetryLater,
-    /// It will not succeed before a person has done something about the server; tell them.
+    /// It will not succeed until the operator of the server has fixed a problem. Report it.
     TellOperator,
-    /// The credentials were refused: the same will be refused again, others may be accepted.
+    /// The credentials were refused. They will be refused again, but others may be accepted.
     OtherCredentials,
-    /// The same may succeed at once in UTF8 mode. As UTF8 comes before the login, that takes a new
-    /// connection (RFC 6856 section 5).
+    /// The same may succeed immediately in UTF8 mode. That needs a new connection, because UTF8 must be sent before
+    /// the login (RFC 6856 section 5).
     RetryInUtf8,
-    /// The reply does not tell.
+    /// The reply does not tell what to do.
     Unknown,
 }
 
-/// Why a line is no reply: the peer speaks another protocol, or is out of step.
+/// The reason why a line is not a reply: the peer speaks another protocol or is out of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplyError;
@@ -113,15 +113,15 @@ impl fmt::Debug for ResponseCode<'_> {
 }
 
 impl<'a> Reply<'a> {
-    /// The most octets of a reply's first line, CRLF included (RFC 1939 section 3).
+    /// The maximum length of the first line of a reply in octets, including CRLF (RFC 1939 section 3).
     pub const MAX_OCTETS: usize = 512;
 
     /// Reads a line without its line end.
     ///
-    /// The status must stand alone or be followed by a space or a tab. `+OKAY` is no reply.
+    /// The status must be the whole line, or be followed by a space or a tab. `+OKAY` is not a reply.
     ///
     /// # Errors
-    /// When the line begins neither with `+OK` nor with `-ERR`.
+    /// Returns an error if the line begins neither with `+OK` nor with `-ERR`.
     ///
     /// ```
     /// use pop3_proto::{Reply, ResponseCode, Status};
@@ -153,8 +153,9 @@ impl<'a> Reply<'a> {
         Ok(Self { status, code, text, message, quirk })
     }
 
-    /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`. [`parse`](Self::parse)
-    /// refuses it; who only watches a connection wants to know what it was meant to be. The code is not read.
+    /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`.
+    /// [`parse`](Self::parse) refuses it. Use this if you only observe a connection and want to know what the line
+    /// was meant to be. The response code is not read.
     #[must_use]
     pub fn parse_joined(line: &'a [u8]) -> Option<Self> {
         let status = [(&b"+OK"[..], Status::Positive), (b"-ERR", Status::Negative)];
@@ -170,22 +171,22 @@ impl<'a> Reply<'a> {
         })
     }
 
-    /// Whether the status is positive.
+    /// Returns whether the status is positive.
     #[must_use]
     pub fn is_positive(&self) -> bool {
         self.status == Status::Positive
     }
 }
 
-/// Takes `token` off the line when it stands there as a whole word, and tells whether in upper case.
+/// Removes `token` from the start of the line if it is a whole word there. Also returns whether it is in upper case.
 fn strip_token<'a>(line: &'a [u8], token: &[u8]) -> Option<(&'a [u8], bool)> {
     let (head, rest) = line.split_at_checked(token.len())?;
     let whole = matches!(rest, [] | [b' ' | b'\t', ..]);
     (whole && head.eq_ignore_ascii_case(token)).then_some((rest, head == token))
 }
 
-/// `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3): what is left, and the inner part. A level
-/// is of `rchar`, all that is visible but `/` and `]`.
+/// Parses `"[" resp-level *("/" resp-level) "]"` (RFC 2449 section 3). Returns the rest and the part between the
+/// brackets. A level consists of `rchar`: everything visible except `/` and `]`.
 fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
     let level = take_while1(|octet: u8| matches!(octet, 0x21..=0x2e | 0x30..=0x5c | 0x5e..=0x7f));
     let levels = nom::combinator::recognize(separated_list1(tag(&b"/"[..]), level));
@@ -193,7 +194,7 @@ fn bracketed(text: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 impl<'a> ResponseCode<'a> {
-    /// The code that the text of a reply begins with, if there is one.
+    /// Returns the response code at the start of the text of a reply, if there is one.
     #[must_use]
     pub fn of_text(text: &'a [u8]) -> Option<Self> {
         bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
@@ -221,7 +222,7 @@ impl<'a> ResponseCode<'a> {
         }
     }
 
-    /// The code as it stands between the brackets.
+    /// Returns the code as written between the brackets.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -235,8 +236,8 @@ impl<'a> ResponseCode<'a> {
         }
     }
 
-    /// What to do about a negative reply with this code. What stands behind the levels that are known
-    /// does not matter, and a text without a code is never guessed at.
+    /// Returns what to do after a negative reply with this code. Levels after the known ones are ignored. A text
+    /// without a code is never interpreted.
     ///
     /// ```
     /// use pop3_proto::{Advice, ResponseCode};
@@ -255,7 +256,7 @@ impl<'a> ResponseCode<'a> {
         }
     }
 
-    /// Whether the same credentials may well succeed later, so that no one need be asked for others.
+    /// Returns whether the same credentials may succeed later, so that there is no need to ask for others.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
         matches!(self, Self::LoginDelay | Self::InUse | Self::SysTemp)

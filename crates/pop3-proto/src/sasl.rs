@@ -1,5 +1,5 @@
-//! The words of AUTH: mechanism names and lines of base64 (RFC 5034 section 4). What the mechanisms
-//! say in them is not known here.
+//! The elements of AUTH: mechanism names and lines of base64 (RFC 5034 section 4). The mechanisms themselves are not
+//! part of this crate.
 
 use core::fmt;
 
@@ -8,48 +8,48 @@ use bytes::BytesMut;
 
 use crate::Secret;
 
-/// The name of a SASL mechanism: 1 to 20 of `A` to `Z`, digits, `-` and `_` (RFC 4422 section 3.1).
-/// It is read without regard to case and kept in upper case.
+/// The name of a SASL mechanism: 1 to 20 of `A` to `Z`, digits, `-` and `_` (RFC 4422 section 3.1). Names are not
+/// case-sensitive and are kept in upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MechanismName {
     octets: [u8; Self::MAX],
     length: u8,
 }
 
-/// Octets as a line of AUTH carries them: base64 with padding and nothing else (RFC 4648 section 4).
-/// It may be empty. As it may hold a password, it is not shown.
+/// Base64 text in a line of AUTH, with padding and without any other octets (RFC 4648 section 4). It may be empty.
+/// `Debug` does not show it, because it may contain a password.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Base64<'a>(&'a [u8]);
 
-/// What a client sends where a challenge is to be answered (RFC 5034 section 4).
+/// A client's response to a challenge (RFC 5034 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a client answers or cancels")]
 pub enum SaslResponse<'a> {
-    /// `*`: the exchange is cancelled.
+    /// `*`: cancels the exchange.
     Cancel,
-    /// The response; an empty line is an empty one.
+    /// The response. An empty line is an empty response.
     Octets(Base64<'a>),
 }
 
-/// Why a text is no mechanism name or no base64.
+/// The reason why a text is not a mechanism name or not base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SaslTextError {
-    /// Not the name of a mechanism.
+    /// The text is not the name of a mechanism.
     Mechanism,
-    /// Not base64 as RFC 4648 section 4 has it: another octet, padding that is missing, too much or
-    /// inside, or bits set behind the last octet.
+    /// The text is not base64 according to RFC 4648 section 4. It contains another octet, its padding is missing,
+    /// excessive or in the middle, or bits after the last octet are set.
     Base64,
 }
 
 impl MechanismName {
-    /// The most octets of a name.
+    /// The maximum length of a name in octets.
     pub const MAX: usize = 20;
 
-    /// Reads a name.
+    /// Reads a name. Lower case is accepted.
     ///
     /// # Errors
-    /// [`SaslTextError::Mechanism`] when it is none.
+    /// Returns [`SaslTextError::Mechanism`] if it is not the name of a mechanism.
     ///
     /// ```
     /// use pop3_proto::MechanismName;
@@ -70,7 +70,7 @@ impl MechanismName {
         Ok(Self { octets, length })
     }
 
-    /// The name in upper case.
+    /// Returns the name in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let octets = self.octets.get(..self.length.into()).unwrap_or_default();
@@ -79,13 +79,13 @@ impl MechanismName {
 }
 
 impl<'a> Base64<'a> {
-    /// Base64 of nothing.
+    /// The base64 text of no octets.
     pub const EMPTY: Self = Base64(b"");
 
-    /// Takes a text that is base64.
+    /// Checks that a text is base64.
     ///
     /// # Errors
-    /// [`SaslTextError::Base64`] when it is none.
+    /// Returns [`SaslTextError::Base64`] if it is not.
     ///
     /// ```
     /// use pop3_proto::Base64;
@@ -113,7 +113,7 @@ impl<'a> Base64<'a> {
         }
     }
 
-    /// The octets meant.
+    /// Returns the decoded octets.
     #[must_use]
     pub fn decode(self) -> Secret {
         let text = core::str::from_utf8(self.0).unwrap_or_default();
@@ -121,14 +121,14 @@ impl<'a> Base64<'a> {
         Secret::new(base64ct::Base64::decode_vec(text).unwrap_or_default())
     }
 
-    /// The text. Each call is a place to look at in a review.
+    /// Returns the text. The name of this method makes every use easy to find in a review.
     #[must_use]
     pub const fn expose(self) -> &'a [u8] {
         self.0
     }
 }
 
-/// Octets as base64: a text for [`Base64::parse`].
+/// Encodes octets as base64. The result can be passed to [`Base64::parse`].
 #[must_use]
 pub fn encode_base64(octets: &[u8]) -> Secret {
     Secret::new(base64ct::Base64::encode_string(octets).into_bytes())
@@ -138,13 +138,14 @@ impl<'a> SaslResponse<'a> {
     /// Reads a line without its line end.
     ///
     /// # Errors
-    /// [`SaslTextError::Base64`] when it is neither `*` nor base64. `=` is base64 of nothing only in
-    /// the line of AUTH itself.
+    /// Returns [`SaslTextError::Base64`] if it is neither `*` nor base64. `=` for no octets is only allowed in the
+    /// line of AUTH itself.
     pub fn parse(line: &'a [u8]) -> Result<Self, SaslTextError> {
         if line == b"*" { Ok(Self::Cancel) } else { Base64::parse(line).map(Self::Octets) }
     }
 
-    /// Appends the response as a line with CRLF. It is not moved by that, which would leave a copy behind.
+    /// Appends the response as a line with CRLF. Space for the whole line is reserved first, so that no reallocation
+    /// leaves a copy of the response behind.
     pub fn write(&self, out: &mut BytesMut) {
         match self {
             Self::Cancel => out.extend_from_slice(b"*"),

@@ -1,10 +1,12 @@
-//! The role of the server.
+//! The server side of POP3.
 //!
-//! [`ServerSession`](rules::ServerSession) holds the rules: which command does what in which state. [`ServerConnection`] is what an
-//! embedder drives: it cuts commands out of octets, steps the session, and appends replies to a
-//! buffer. Only this leaves it as a [`Request`], to be answered by the embedder's store: the check of
-//! credentials, the steps of a SASL exchange, the content of a message, the removal of messages at QUIT,
-//! and what a trusted proxy says.
+//! [`ServerConnection`] is the type that most callers use. It splits the received octets into commands, applies the
+//! rules, and appends the replies to a buffer. [`ServerSession`](rules::ServerSession) holds the rules alone: what
+//! each command does in each state.
+//!
+//! The connection returns a [`Request`] when it needs something from outside. Your code, the *store*, must then check
+//! credentials, continue a SASL exchange, supply the content of a message, remove messages at QUIT, or decide whether
+//! to believe a proxy. It replies with an [`Answer`].
 //!
 //! ```
 //! use bytes::BytesMut;

@@ -1,11 +1,11 @@
-//! What a server says for people to read, all in one place, so that it can be translated.
+//! The texts that a server sends for people to read. They are all in this file, so that they can be translated.
 
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => {
-        /// Which of the texts of a server's replies: a translation is found by it, so that an English text may be
-        /// reworded without losing its translations.
+        /// The id of a text in a server's replies. Translations refer to it, so an English text can be reworded
+        /// without losing its translations.
         ///
-        /// What a store says of its own in a [`Rejection`](crate::Rejection), and the greeting, have no id.
+        /// The greeting and the texts that a store passes in a [`Rejection`](crate::Rejection) have no id.
         ///
         /// ```
         /// use pop3_proto::TextId;
@@ -20,10 +20,10 @@ macro_rules! texts {
         }
 
         impl TextId {
-            /// Every id.
+            /// All ids.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The text in English. Numbers stand where `{}` is.
+            /// Returns the English text. Each `{}` stands for a number.
             #[must_use]
             pub const fn english(self) -> &'static str {
                 match self {
@@ -31,7 +31,8 @@ macro_rules! texts {
                 }
             }
 
-            /// The name of the id, as for a file of translations. It stays the same when the text is reworded.
+            /// Returns the name of the id, for use in a file of translations. It does not change when the text is
+            /// reworded.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -43,7 +44,7 @@ macro_rules! texts {
 }
 
 impl TextId {
-    /// The id with this name.
+    /// Returns the id with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| id.name() == name)

@@ -5,30 +5,30 @@ use core::fmt;
 
 /// The unique-id of a message: 1 to 70 octets, each from 0x21 to 0x7E (RFC 1939 section 7).
 ///
-/// It stays with the message in all sessions. Two are the same when their octets are.
+/// A message has the same unique-id in all sessions. Two unique-ids are equal if their octets are equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueId<'a>(&'a [u8]);
 
-/// Why octets are no [`UniqueId`].
+/// The reason why octets are not a [`UniqueId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UniqueIdError {
-    /// There is no octet.
+    /// There are no octets.
     Empty,
     /// There are more than 70 octets.
     TooLong,
-    /// An octet lies outside 0x21 to 0x7E.
+    /// An octet is outside 0x21 to 0x7E.
     Octet(u8),
 }
 
 impl<'a> UniqueId<'a> {
-    /// The most octets that a unique-id has.
+    /// The maximum length of a unique-id in octets.
     pub const MAX: usize = 70;
 
     /// Reads a unique-id.
     ///
     /// # Errors
-    /// When there are not 1 to 70 octets, each from 0x21 to 0x7E.
+    /// Returns an error unless there are 1 to 70 octets, each from 0x21 to 0x7E.
     pub fn parse(octets: &'a [u8]) -> Result<Self, UniqueIdError> {
         if octets.is_empty() {
             return Err(UniqueIdError::Empty);
@@ -42,19 +42,19 @@ impl<'a> UniqueId<'a> {
         }
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The octets as text; they are ASCII.
+    /// Returns the octets as text. They are always ASCII.
     #[must_use]
     pub fn as_str(self) -> &'a str {
         core::str::from_utf8(self.0).unwrap_or_default()
     }
 
-    /// A copy that owns its octets.
+    /// Returns a copy of the octets.
     #[must_use]
     pub fn to_vec(self) -> Vec<u8> {
         self.0.to_vec()

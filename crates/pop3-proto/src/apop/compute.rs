@@ -1,10 +1,10 @@
-//! The computation of the digest, which is all that the feature `md5` adds to this crate.
+//! Computes the digest. This is all that the feature `md5` adds to this crate.
 
 use super::{Digest, Timestamp};
 
 #[cfg(feature = "md5")]
 impl Digest {
-    /// The digest over a timestamp (with its angle brackets) and the shared secret. Needs the feature `md5`.
+    /// Computes the digest of a timestamp (with its angle brackets) and the shared secret. Needs the feature `md5`.
     ///
     /// ```
     /// use pop3_proto::apop::{Digest, Timestamp};

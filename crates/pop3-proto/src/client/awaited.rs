@@ -1,10 +1,10 @@
-//! What was awaited when something went wrong, in words.
+//! A description of what was awaited when an error occurred.
 
 use core::fmt;
 
 use crate::command::Keyword;
 
-/// `the reply to RETR`; with no command, `the greeting`.
+/// Shows `the reply to RETR`, or `the greeting` if there is no command.
 pub(super) struct Awaited(pub(super) Option<Keyword>);
 
 impl fmt::Display for Awaited {

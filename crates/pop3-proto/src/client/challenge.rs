@@ -1,4 +1,4 @@
-//! Challenges of AUTH, as servers write them.
+//! Challenges of AUTH, as servers send them.
 
 use core::fmt;
 
@@ -6,19 +6,18 @@ use crate::escaped::Escaped;
 use crate::quirk::Quirk;
 use crate::sasl::Base64;
 
-/// What stands behind `+` (RFC 5034 section 4).
+/// The challenge that follows `+` (RFC 5034 section 4).
 ///
-/// It is the server's, and may hold what identifies the user: it is not shown by `Debug`, but for
-/// words.
+/// `Debug` shows only [`Words`](Self::Words), because a challenge may contain data that identifies the user.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Challenge<'b> {
-    /// The challenge; it may be empty.
+    /// The challenge, which may be empty.
     Octets(Base64<'b>),
-    /// Words for people, as `go ahead`, where base64 is due. A lenient client may answer them where
-    /// the mechanism wants an empty challenge, or does not look at it; else it must cancel.
+    /// Words for people, such as `go ahead`, in place of base64. A lenient client may respond if the mechanism
+    /// expects an empty challenge or ignores its content. Otherwise it must cancel.
     Words(&'b [u8]),
-    /// No base64. It can only be cancelled.
+    /// Neither base64 nor words. The exchange can only be cancelled.
     Unreadable,
 }
 
@@ -26,8 +25,8 @@ impl<'b> Challenge<'b> {
     /// An empty challenge.
     pub const EMPTY: Self = Challenge::Octets(Base64::EMPTY);
 
-    /// Reads a line without its line end, and tells what is lenient in that. `None` when it is no
-    /// challenge: `+` is followed by a space or by nothing.
+    /// Reads a line without its line end, and returns the quirk that was tolerated, if any. Returns `None` if the
+    /// line is not a challenge: `+` must be followed by a space or by nothing.
     pub(super) fn parse(line: &'b [u8]) -> Option<(Self, Option<Quirk>)> {
         let behind = line.strip_prefix(b"+")?;
         let text = match behind {

@@ -2,72 +2,77 @@
 
 use core::time::Duration;
 
-/// The settings of a [`ClientConnection`](super::ClientConnection): how lenient it is, what it takes at most,
-/// how long it waits.
+/// The settings of a [`ClientConnection`](super::ClientConnection): how lenient it is, how much it accepts, and how
+/// long it waits.
 ///
 /// ```
 /// use core::time::Duration;
-/// let config = pop3_proto::client::ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
+/// use pop3_proto::client::ClientConfig;
+///
+/// let config = ClientConfig::default().with_strict(true).with_reply_timeout(Duration::from_secs(10));
 /// assert!(config.strict && config.pipelining);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Whether a [`Quirk`](crate::Quirk) of the server ends the connection. Default: `false`, each is told
-    /// with the event that it is about, as real servers have them. Where a body ends is read strictly in any
-    /// case.
+    /// Whether a departure from the protocol, a [`Quirk`](crate::Quirk), ends the connection. Default: `false`,
+    /// because real servers have them. Quirks are then only reported with the event in which they occur. The end of a
+    /// body is always detected strictly.
     pub strict: bool,
-    /// Whether commands are sent before the replies to earlier ones are there, if the server
-    /// announces PIPELINING. Default: `true`, as it saves a round trip for each message.
+    /// Whether commands may be sent before earlier ones are answered, if the server announces PIPELINING. Default:
+    /// `true`, because this saves a round trip for each message.
     pub pipelining: bool,
-    /// How many commands may be outstanding with pipelining. Default: 128, which hides the round trip
-    /// on any line. 0 counts as 1.
+    /// How many commands may be outstanding with pipelining. Default: 128, enough to hide the round trip on any
+    /// network. 0 counts as 1.
     pub max_in_flight: usize,
-    /// How many octets of commands may be on their way with pipelining. Default: 4096, less than any
-    /// socket buffer holds, so that a write never waits for a server that itself waits for us to
-    /// read (RFC 2449 section 6.6).
+    /// How many octets of commands may be in flight with pipelining. Default: 4096, less than any socket buffer
+    /// holds. A write therefore never waits for a server that is itself waiting for the client to read (RFC 2449
+    /// section 6.6).
     pub max_octets_in_flight: usize,
-    /// How many octets the first line of a reply may have, line end included. Default: 8192; RFC
-    /// 1939 section 3 allows 512, and some servers send more.
+    /// The maximum length of the first line of a reply in octets, including the line end. Default: 8192. RFC 1939
+    /// section 3 allows 512, but some servers send more.
     pub max_reply_line: usize,
-    /// How many octets a line of a listing or of an extension's lines may have, line end included.
-    /// Default: 8192; a unique-id has 70, and servers that depart from the protocol send more.
+    /// The maximum length of a line of a listing, or of the lines in the reply to an extension, in octets, including
+    /// the line end. Default: 8192. A unique-id has at most 70 octets, but some servers send longer ones.
     pub max_list_line: usize,
-    /// How many octets a line of an exchange of AUTH may have, in either direction, line end included.
-    /// Default: 65,536; RFC 5034 section 4 sets no limit but the mechanism's, and tokens are long.
+    /// The maximum length of a line in an exchange of AUTH in octets, in either direction, including the line end.
+    /// Default: 65,536. RFC 5034 section 4 leaves the limit to the mechanism, and tokens can be long.
     pub max_sasl_line: usize,
-    /// How many lines a LIST, a UIDL, or an extension's lines may have. Default: 1,000,000, more
-    /// than maildrops hold, and little enough that a caller that keeps them survives.
+    /// How many lines the reply to LIST, UIDL or an extension may have. Default: 1,000,000. This is more than real
+    /// maildrops need, and few enough to keep in memory.
     pub max_list_entries: usize,
-    /// How many lines a CAPA may have; they are kept. Default: 1000; servers send about 15.
+    /// How many lines the reply to CAPA may have. They are kept in memory. Default: 1000. Servers send about 15.
     pub max_capabilities: usize,
-    /// How many octets the lines of a CAPA may have together, without line ends; they are kept. Default:
-    /// 65,536; servers send some hundred.
+    /// How many octets the lines of the reply to CAPA may have in total, without line ends. They are kept in memory.
+    /// Default: 65,536. Servers send a few hundred.
     pub max_capability_octets: usize,
-    /// How many octets of content a body may have. Default: `None`, no limit: bodies are handed out
-    /// as they come, and the caller may stop at any time.
+    /// How many octets of content a body may have. Default: `None`, no limit. Bodies are returned in pieces as they
+    /// arrive, and the caller can stop at any time.
     pub max_body: Option<u64>,
-    /// How long the whole greeting may take. Default: 60 seconds, as servers look up names before.
+    /// How long the whole greeting may take. Default: 60 seconds, because servers may look up names first.
     pub greeting_timeout: Duration,
-    /// How long the first line of a reply may take as a whole, and how long the server may send nothing
-    /// behind it. Default: 60 seconds. Of replies in a row, each has this time from the end of the one
-    /// before on. In a listing or a body each octet starts it anew, so that a long message on a slow line is
-    /// no fault; but before the login a whole reply, or challenge of AUTH, has no more time than this.
+    /// How long the first line of a reply may take, and how long the server may then send nothing. Default: 60
+    /// seconds.
+    ///
+    /// With several outstanding commands, the time for each reply begins at the end of the reply before. In a listing
+    /// or a body, each received octet restarts the time, so a long message on a slow network is not an error. Before
+    /// the login, however, a complete reply or challenge of AUTH must arrive within this time.
     pub reply_timeout: Duration,
-    /// How many octets of a listing or a body must come in each
-    /// [`min_octets_period`](Self::min_octets_period) after the login, unless it ends before. Default:
-    /// 1000, which is less than the handshake of TLS needs in a minute, and a server that gives a message
-    /// octet by octet is not followed for ever. 0 takes any rate.
+    /// How many octets of a listing or a body must arrive in each [`min_octets_period`](Self::min_octets_period)
+    /// after the login, unless it ends earlier. Default: 1000. Even a very slow network is faster than that, but a
+    /// server that sends a message octet by octet can't occupy the client forever. 0 allows any rate.
     pub min_octets: u64,
-    /// The period in which [`min_octets`](Self::min_octets) must come. Default: 60 seconds. It bounds silence
-    /// too: where [`reply_timeout`](Self::reply_timeout) is longer, this should be as long.
+    /// The period in which [`min_octets`](Self::min_octets) must arrive. Default: 60 seconds. This also limits how
+    /// long the server may send nothing. If you set a longer [`reply_timeout`](Self::reply_timeout), set this to the
+    /// same value.
     pub min_octets_period: Duration,
-    /// The same for the reply to QUIT. Default: 300 seconds, as the server removes the messages
-    /// before it answers, and giving up leaves it unknown which are gone.
+    /// How long the reply to QUIT may take, in place of [`reply_timeout`](Self::reply_timeout). Default: 300 seconds.
+    /// The server removes the messages before it answers, and a client that gives up does not know which ones are
+    /// gone.
     pub quit_timeout: Duration,
-    /// Whether the timestamp of the greeting is kept after STLS. Default: `false`: what was learnt
-    /// before TLS may be forged (RFC 2595 section 4). APOP can't be used after STLS without it, as
-    /// there is no second greeting; better use TLS from the start, on port 995.
+    /// Whether to keep the timestamp of the greeting after STLS. Default: `false`, because everything received before
+    /// TLS may be forged (RFC 2595 section 4). Without it, APOP can't be used after STLS, because there is no second
+    /// greeting. Prefer TLS from the start, on port 995.
     pub apop_after_stls: bool,
 }
 
@@ -127,7 +132,7 @@ impl ClientConfig {
         with_apop_after_stls, apop_after_stls: bool;
     }
 
-    /// How many octets the caller's buffer must be able to hold: the longest line that may come.
+    /// Returns how many octets the caller's input buffer must be able to hold: the longest line that is accepted.
     #[must_use]
     pub fn min_buffer(&self) -> usize {
         self.max_reply_line.max(self.max_list_line).max(self.max_sasl_line)

@@ -40,9 +40,9 @@ pub struct ClientConnection {
     pub(super) reading: Reading,
     pub(super) unstuffer: Unstuffer,
     pub(super) first_line: FirstLine,
-    /// The last reply ended with a body. If that went on, its rest looks like anything.
+    /// The last reply ended with a body. If the body did not really end there, its rest may look like anything.
     pub(super) after_body: bool,
-    /// The challenge to be answered can't be read.
+    /// The current challenge can't be parsed.
     pub(super) unreadable: bool,
     pub(super) census: Census,
     pub(super) lines: Lines,
@@ -128,12 +128,13 @@ impl ClientConnection {
 
     /// Consumes octets from the front of the input and returns what they mean.
     ///
-    /// Call it again until it returns [`ClientEvent::Read`]. Then read, send, or wait until [`deadline`](Self::deadline).
-    /// Octets that were not consumed must be passed again, followed by newly received ones. Use [`Input::last`] when
-    /// the server has closed the connection.
+    /// Call it again until it returns [`ClientEvent::Read`]. Then read, send, or wait until
+    /// [`deadline`](Self::deadline). Octets that were not consumed must be passed again, followed by newly received
+    /// ones. Use [`Input::last`] when the server has closed the connection.
     ///
     /// # Errors
-    /// See [`ProtocolError`]. Every error is final, and every later call returns it again.
+    /// Returns a [`ProtocolError`] if the server breaks the protocol or a limit, or is too slow, or if the connection
+    /// ends too early. Every error is final: later calls return it again.
     pub fn poll<'b>(
         &mut self,
         now: Instant,
@@ -172,18 +173,18 @@ impl ClientConnection {
         result
     }
 
-    /// Restarts the time limit for the reply that is due. Call it if you paused reading, even if the last poll
-    /// returned [`ClientEvent::Read`], so that the pause does not count against the server.
+    /// Restarts the time limit for the reply that is due. If you stop reading for a while, call it before you read
+    /// again, even if the last poll returned [`ClientEvent::Read`]. The pause then does not count against the server.
     pub const fn resume(&mut self, now: Instant) {
         self.patience.sent(now);
     }
 
-    /// Reports that the TLS handshake after [`ClientEvent::StartTls`] is finished and the certificate is verified. The
-    /// client forgets everything it learned before (RFC 2595 section 4): ask for the capabilities again. The input
-    /// starts empty.
+    /// Reports that the TLS handshake after [`ClientEvent::StartTls`] is complete and the certificate is verified.
+    /// The client forgets everything that it learned before (RFC 2595 section 4), so ask for the capabilities again.
+    /// Start with an empty input.
     ///
     /// # Errors
-    /// Fails without any change if no handshake was due.
+    /// Returns an error if no handshake was due. Nothing is changed.
     pub fn tls_established(&mut self, now: Instant) -> Result<(), ClientMisuse> {
         if self.failed.is_some() {
             return Err(ClientMisuse::State(ClientState::Closed));
@@ -233,12 +234,12 @@ impl ClientConnection {
         self.outstanding.len()
     }
 
-    /// Returns whether the outstanding replies can be discarded without knowing what they are for: call
+    /// Returns whether the outstanding replies can be discarded without knowing what they are for. If so, call
     /// [`poll`](Self::poll) until [`outstanding`](Self::outstanding) is 0, and then continue the session.
     ///
     /// This is not possible before the greeting, after the end, and during STLS, whose reply is followed by the
-    /// handshake. It is also not possible during AUTH: only the mechanism can answer a challenge, and decide whether
-    /// a success can be believed.
+    /// handshake. It is also not possible during AUTH, because only the code for the mechanism can answer a challenge
+    /// and decide whether to believe a success.
     #[must_use]
     pub fn can_drain(&self) -> bool {
         let decides = |command: &Outstanding| matches!(command.keyword, Keyword::Auth | Keyword::Stls);
@@ -265,7 +266,7 @@ impl ClientConnection {
         self.outstanding.front().map(|command| command.keyword)
     }
 
-    /// Returns the state of the session: [`ClientState::Closed`] also after an error.
+    /// Returns the state of the session. After an error, it is [`ClientState::Closed`].
     #[must_use]
     pub const fn state(&self) -> ClientState {
         if self.failed.is_some() { ClientState::Closed } else { self.session.state() }
@@ -278,7 +279,7 @@ impl ClientConnection {
     }
 }
 
-/// Without the octets of the server, but for capabilities and the line that was a fault.
+/// Shows no octets from the server, except capabilities and the line that caused an error.
 impl fmt::Debug for ClientConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")

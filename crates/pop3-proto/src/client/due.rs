@@ -1,4 +1,4 @@
-//! What is due from the server, as far as time goes.
+//! What is due from the server, and which time limit applies.
 
 use super::connection::{ClientConnection, Reading};
 use super::patience::Due;
@@ -6,7 +6,7 @@ use super::state::ClientState;
 use crate::command::Keyword;
 
 impl ClientConnection {
-    /// What is due from the server.
+    /// Returns what is due from the server.
     pub(super) fn due(&self) -> Option<Due> {
         let config = &self.config;
         match (self.session.state(), &self.reading) {
@@ -23,7 +23,7 @@ impl ClientConnection {
         }
     }
 
-    /// The part of the session that has a time of its own. Another one begins with another value.
+    /// Returns a value that identifies the current part of the session. Each part has its own time limit.
     pub(super) fn part(&self) -> (usize, Option<Due>) {
         (self.outstanding.len(), self.due())
     }

@@ -1,4 +1,4 @@
-//! What a reply, or a line of one, says.
+//! The content of a reply or of one of its lines.
 
 use core::fmt;
 
@@ -11,13 +11,13 @@ use crate::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing,
 use crate::number::{MessageNumber, decimal};
 use crate::quirk::Quirk;
 
-/// What a reply, or a line of one, says.
+/// The content of a reply or of one of its lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplyItem<'b> {
     /// The reply to STAT.
     Drop(DropListing),
-    /// The reply to LAST: the highest number accessed, `None` if there is none.
+    /// The reply to LAST: the highest message number accessed, or `None` if there is none.
     Last(Option<MessageNumber>),
     /// A line of LIST.
     Scan(ScanListing),
@@ -27,13 +27,13 @@ pub enum ReplyItem<'b> {
     Capability(Capability<'b>),
     /// A line of LANG.
     Language(LanguageListing<'b>),
-    /// A line of AUTH alone: the name of a mechanism.
+    /// A line of the reply to AUTH without an argument: the name of a mechanism.
     Mechanism(&'b [u8]),
 }
 
 impl<'b> ReplyItem<'b> {
-    /// Reads the text of a positive reply, if the command has one with a meaning. `message` is the
-    /// argument of LIST or UIDL.
+    /// Parses the text of a positive reply, if it has a meaning for this command. `message` is the argument of LIST
+    /// or UIDL.
     pub(super) fn of_reply(
         keyword: Keyword,
         message: Option<MessageNumber>,
@@ -55,7 +55,7 @@ impl<'b> ReplyItem<'b> {
         Ok(Some(entry))
     }
 
-    /// The message of a scan listing or a unique-id listing.
+    /// Returns the message of a scan listing or a unique-id listing.
     pub(super) const fn message(&self) -> Option<MessageNumber> {
         match self {
             Self::Scan(listing) => Some(listing.message),
@@ -66,7 +66,7 @@ impl<'b> ReplyItem<'b> {
         }
     }
 
-    /// What the lenient reader overlooked in a reply of one line.
+    /// Returns the departure from the protocol that was tolerated in a reply of one line.
     pub(super) const fn quirk(&self) -> Option<Quirk> {
         match self {
             Self::Drop(listing) => listing.quirk,
@@ -94,9 +94,9 @@ impl fmt::Debug for ReplyItem<'_> {
 /// What a line behind a first line is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Listed<'b> {
-    /// A line of a listing, and what the lenient reader overlooked in it.
+    /// A line of a listing, and the departure from the protocol that was tolerated.
     Entry(ReplyItem<'b>, Option<Quirk>),
-    /// Nothing, which is skipped.
+    /// An empty line, which is skipped.
     Empty,
     /// A message without a unique-id, which is skipped.
     Nameless(MessageNumber),
@@ -135,15 +135,15 @@ impl<'b> Listed<'b> {
     }
 }
 
-/// `n`, with anything behind a space; 0 is no message.
+/// Parses `n`, with anything after a space. 0 means that there is no message.
 fn last(text: &[u8]) -> Option<Option<MessageNumber>> {
     let word = text.split(u8::is_ascii_whitespace).next()?;
     let number = u32::try_from(decimal(word)?).ok()?;
     Some(MessageNumber::new(number))
 }
 
-/// `n uid`, or the unique-id alone, which some servers send. A word of digits alone is no unique-id
-/// but a number whose unique-id is missing.
+/// Parses `n uid`, or the unique-id alone, which some servers send. A single word of digits is not a unique-id but a
+/// number without one.
 fn unique_id(message: MessageNumber, text: &[u8]) -> Result<UniqueIdListing<'_>, ProtocolError> {
     match UniqueIdListing::parse(text) {
         Some(listing) if listing.message == message => Ok(listing),

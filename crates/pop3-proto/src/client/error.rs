@@ -20,23 +20,23 @@ pub enum ProtocolError {
     /// A line is not a reply, although a reply was due. Either the server does not speak POP3, or it treats part of
     /// a message as its end, so that replies and commands can no longer be matched.
     OutOfStep(Excerpt),
-    /// A departure from the protocol that is refused: any in strict mode; in lenient mode, a line of
-    /// an extension that ends in a bare LF.
+    /// A departure from the protocol that the client refuses. In strict mode, it refuses all of them. In lenient
+    /// mode, it refuses only a line of an extension that ends in a bare LF.
     Quirk(Quirk),
     /// A line is longer than the limit.
     LineTooLong(Excerpt),
     /// A listing has more lines than the limit.
     TooManyEntries,
-    /// A body has more octets than the limit. Those up to the limit were handed out.
+    /// A body has more octets than the limit. The octets up to the limit were returned.
     BodyTooLong,
-    /// A line of a listing, or the reply to STAT, LAST, LIST or UIDL, can't be read.
+    /// A line of a listing, or the reply to STAT, LAST, LIST or UIDL, can't be parsed.
     Entry(Excerpt),
     /// The reply to LIST or UIDL with a number is about another message.
     WrongNumber(Excerpt),
-    /// Octets that no command asked for.
+    /// The server sent octets that no command asked for.
     Unsolicited(Excerpt),
-    /// A negative reply that no command asked for: the server ends the session, most often because
-    /// it was idle for too long. The line is still at the front of the input.
+    /// The server sent a negative reply that no command asked for: it ends the session, usually because the session
+    /// was idle for too long. The line is still at the front of the input.
     Dismissed(Excerpt),
     /// Octets arrived after the positive reply to STLS and before TLS. Anyone on the network path could have
     /// inserted them (RFC 2595 section 4).
@@ -58,15 +58,15 @@ pub enum ProtocolError {
         /// The command whose reply was awaited; `None` for the greeting.
         during: Option<Keyword>,
     },
-    /// A listing or a body came with fewer octets than [`ClientConfig::min_octets`](super::ClientConfig::min_octets)
-    /// in the time for these.
+    /// A listing or a body arrived with fewer than [`ClientConfig::min_octets`](super::ClientConfig::min_octets)
+    /// octets in a period of [`ClientConfig::min_octets_period`](super::ClientConfig::min_octets_period).
     TooSlow {
         /// The command whose reply it was.
         during: Option<Keyword>,
     },
 }
 
-/// A protocol that a greeting belongs to.
+/// The protocol that a greeting belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -78,12 +78,12 @@ pub enum Protocol {
     Http,
     /// SSH: `SSH-2.0-…`.
     Ssh,
-    /// A TLS record: the port wants TLS from the first octet.
+    /// A TLS record: the server expects TLS from the first octet.
     Tls,
 }
 
 impl ProtocolError {
-    /// The line that was the fault, if one was.
+    /// Returns the line that caused the error, if there is one.
     #[must_use]
     pub const fn excerpt(&self) -> Option<&Excerpt> {
         match self {
@@ -105,17 +105,17 @@ impl ProtocolError {
         }
     }
 
-    /// A line is no reply; which one is told by [`in_line`](Self::in_line).
+    /// The error for a line that is not a reply. [`in_line`](Self::in_line) adds the line.
     pub(super) fn out_of_step() -> Self {
         Self::OutOfStep(Excerpt::default())
     }
 
-    /// A line of a listing can't be read; the same holds.
+    /// The error for a line of a listing that can't be parsed. [`in_line`](Self::in_line) adds the line.
     pub(super) fn entry() -> Self {
         Self::Entry(Excerpt::default())
     }
 
-    /// The same fault in this line, if it is one of a line.
+    /// Adds the line to an error that contains one.
     pub(super) fn in_line(mut self, excerpt: impl FnOnce() -> Excerpt) -> Self {
         if let Self::OutOfStep(line)
         | Self::LineTooLong(line)

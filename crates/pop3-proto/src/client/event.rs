@@ -1,4 +1,4 @@
-//! What a connection tells its caller.
+//! The events of a client connection.
 
 use core::fmt;
 
@@ -9,23 +9,23 @@ use crate::escaped::Escaped;
 use crate::quirks::Quirks;
 use crate::reply::Reply;
 
-/// What the server sent. Octets are borrowed from the input.
+/// An event from the server. Octets are borrowed from the input.
 ///
-/// A command is answered by one [`Reply`](Self::Reply); when its `follows` is not
-/// [`ReplyShape::Line`], [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
-/// behind it, as many as there are, and then [`End`](Self::End). The exception is the positive reply
-/// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
-/// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.
+/// Each command is answered by one [`Reply`](Self::Reply). If its `follows` is not [`ReplyShape::Line`], any number
+/// of [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) events follow, and then one
+/// [`End`](Self::End). There are two exceptions: the positive reply to STLS is [`StartTls`](Self::StartTls), and any
+/// number of [`Challenge`](Self::Challenge) events can come before the reply to AUTH. Each challenge needs a
+/// response.
 ///
 /// If the server departs from the protocol in a way that the client tolerates, the `quirks` of the event tell how.
 /// They concern the line of the event and lines that were skipped before it. They change nothing and may be ignored.
 ///
-/// You can match on the event, or ask for what you are waiting for: [`ends_reply`](Self::ends_reply),
-/// [`reply`](Self::reply), [`entry`](Self::entry), [`quirks`](Self::quirks).
+/// You can match on the event, or use the methods [`ends_reply`](Self::ends_reply), [`reply`](Self::reply),
+/// [`entry`](Self::entry) and [`quirks`](Self::quirks).
 ///
-/// A later version may add events, and fields to these: end the patterns with `..`. The default arm of a `match`
-/// does nothing and polls again. An event that must not be ignored comes only to callers who asked for it, by a
-/// call or a setting that is new as well.
+/// A later version may add events and fields: end the patterns with `..`. In the default arm of a `match`, do nothing
+/// and poll again. An event that must not be ignored will only be sent to callers who asked for it with a new method
+/// or setting.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,64 +38,65 @@ pub enum ClientEvent<'b> {
     Greeting {
         /// The line.
         reply: Reply<'b>,
-        /// In what it departs from the protocol.
+        /// How the server departed from the protocol.
         quirks: Quirks,
     },
     /// The first line of the reply to the oldest outstanding command.
     #[non_exhaustive]
     Reply {
-        /// Which command it answers.
+        /// The command that this reply answers.
         keyword: Keyword,
         /// The line.
         reply: Reply<'b>,
-        /// What a positive reply to STAT, LAST, `LIST n` or `UIDL n` says.
+        /// The content of a positive reply to STAT, LAST, `LIST n` or `UIDL n`.
         entry: Option<ReplyItem<'b>>,
-        /// What follows until [`ClientEvent::End`]; [`ReplyShape::Line`] when nothing does, as for every
-        /// negative reply.
+        /// What follows until [`ClientEvent::End`]. For every negative reply, this is [`ReplyShape::Line`]: nothing
+        /// follows.
         follows: ReplyShape,
-        /// In what it departs from the protocol.
+        /// How the server departed from the protocol.
         quirks: Quirks,
     },
-    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::ClientConnection::respond) or
-    /// [`cancel`](super::ClientConnection::cancel).
+    /// A challenge of AUTH (RFC 5034 section 4). The session waits for [`respond`](super::ClientConnection::respond)
+    /// or [`cancel`](super::ClientConnection::cancel).
     ///
-    /// This crate does not know the mechanisms. If the mechanism makes the server prove itself, as SCRAM does,
+    /// This crate does not know the mechanisms. If the server must prove itself in the mechanism, as in SCRAM,
     /// believe a positive reply to AUTH only if the proof was correct. Otherwise close the connection (RFC 5034
     /// section 4).
     #[non_exhaustive]
     Challenge {
-        /// What it says.
+        /// The challenge.
         challenge: Challenge<'b>,
-        /// In what it departs from the protocol.
+        /// How the server departed from the protocol.
         quirks: Quirks,
     },
     /// A line of a listing: of LIST, UIDL, CAPA, LANG or AUTH.
     #[non_exhaustive]
     Entry {
-        /// What it says.
+        /// The content of the line.
         entry: ReplyItem<'b>,
-        /// In what it departs from the protocol.
+        /// How the server departed from the protocol.
         quirks: Quirks,
     },
-    /// A line of an extension's reply, without line end and un-stuffed. There are no quirks in it: such a
-    /// line is refused unless it ends in CRLF.
+    /// A line of the reply to an extension, without its line end and with dot-stuffing removed. It has no quirks,
+    /// because such a line is refused unless it ends in CRLF.
     Line(&'b [u8]),
-    /// Octets of a body, un-stuffed, line ends included. What is odd about them is told at the end.
+    /// Octets of a body, including line ends, with dot-stuffing removed. The quirks of the body are reported with
+    /// [`End`](Self::End).
     Data(&'b [u8]),
     /// The data after the first line of a reply is complete.
     #[non_exhaustive]
     End {
-        /// Which command it answers.
+        /// The command that the reply answers.
         keyword: Keyword,
-        /// In what the last line, or the body as a whole, departs from the protocol.
+        /// How the last line, or the body as a whole, departed from the protocol.
         quirks: Quirks,
     },
     /// STLS was accepted (RFC 2595 section 4). Do the TLS handshake and nothing else. Then call
-    /// [`tls_established`](super::ClientConnection::tls_established) and start with an empty input. Until then, every poll
-    /// returns this event again, without quirks.
+    /// [`tls_established`](super::ClientConnection::tls_established) and start with an empty input. Until then, every
+    /// poll returns this event again, without quirks.
     #[non_exhaustive]
     StartTls {
-        /// In what the reply departs from the protocol.
+        /// How the reply departed from the protocol.
         quirks: Quirks,
     },
     /// The session is over: the greeting was negative, or QUIT was answered. Close the connection.
@@ -103,9 +104,10 @@ pub enum ClientEvent<'b> {
 }
 
 impl<'b> ClientEvent<'b> {
-    /// Whether this is the end of what the server has to say to what was sent last, so that it may wait for
-    /// the client now: the greeting, a challenge, a reply of one line, the [`End`](Self::End) of a longer
-    /// one, and the end of the session. With pipelining, the reply to the next command begins behind it.
+    /// Returns whether this event completes the server's answer to what was sent last, so that the server may now be
+    /// waiting for the client. This is true for the greeting, a challenge, a reply of one line, the
+    /// [`End`](Self::End) of a longer reply, and the end of the session. With pipelining, the reply to the next
+    /// command follows.
     #[must_use]
     pub const fn ends_reply(&self) -> bool {
         match self {
@@ -119,7 +121,7 @@ impl<'b> ClientEvent<'b> {
         }
     }
 
-    /// The first line of a reply, or the greeting.
+    /// Returns the first line of a reply, or the greeting.
     #[must_use]
     pub const fn reply(&self) -> Option<Reply<'b>> {
         match *self {
@@ -135,7 +137,7 @@ impl<'b> ClientEvent<'b> {
         }
     }
 
-    /// What a positive reply, or a line of a listing, says.
+    /// Returns the content of a positive reply or of a line of a listing.
     #[must_use]
     pub const fn entry(&self) -> Option<ReplyItem<'b>> {
         match *self {
@@ -152,7 +154,7 @@ impl<'b> ClientEvent<'b> {
         }
     }
 
-    /// In what the server has departed from the protocol.
+    /// Returns how the server departed from the protocol.
     #[must_use]
     pub const fn quirks(&self) -> Quirks {
         match *self {

@@ -1,4 +1,4 @@
-//! What the server said, kept for the report of a fault.
+//! An excerpt of what the server sent, for error reports.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -6,11 +6,11 @@ use core::fmt;
 use crate::command::Keyword;
 use crate::escaped::Escaped;
 
-/// The beginning of a line that the client could not make sense of.
+/// The beginning of a line that the client could not understand.
 ///
-/// These are the server's octets, to be escaped before they are shown: [`Display`](fmt::Display) writes them
-/// between quotation marks, in ASCII. Passwords and tokens that were sent for the login, and are repeated in
-/// the line, are replaced by `***`.
+/// These octets come from the server, so escape them before you show them. [`Display`](fmt::Display) writes them
+/// between quotation marks, in ASCII. If the line repeats a password or token that was sent for the login, `***`
+/// replaces it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Excerpt {
     during: Option<Keyword>,
@@ -19,29 +19,29 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// The most octets that are kept of a line.
+    /// The maximum number of octets that are kept of a line.
     pub const MAX: usize = 200;
 
-    /// Takes the beginning of a line without its line end. Secrets that it may repeat are not looked for.
+    /// Creates an excerpt from a line without its line end. Does not search the line for secrets.
     #[must_use]
     pub fn new(during: Option<Keyword>, line: &[u8]) -> Self {
         let octets = line.get(..Self::MAX).unwrap_or(line);
         Self { during, octets: octets.into(), cut: line.len() > Self::MAX }
     }
 
-    /// The command whose reply was awaited; `None` for the greeting, and while none was.
+    /// Returns the command whose reply was awaited. It is `None` for the greeting and if no reply was awaited.
     #[must_use]
     pub const fn during(&self) -> Option<Keyword> {
         self.during
     }
 
-    /// The line without its line end, of which no more than [`MAX`](Self::MAX) octets are kept.
+    /// Returns the line without its line end, cut to [`MAX`](Self::MAX) octets.
     #[must_use]
     pub const fn octets(&self) -> &[u8] {
         &self.octets
     }
 
-    /// Whether the line went on.
+    /// Returns whether the line was cut.
     #[must_use]
     pub const fn is_cut(&self) -> bool {
         self.cut

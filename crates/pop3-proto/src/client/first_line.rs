@@ -1,21 +1,21 @@
-//! How the first line of a body ends.
+//! The end of the first line of a body.
 
-/// Notices when the first line of a body ends in CR CR LF. A server that makes such line ends makes all
-/// of them so; the first one tells, and no more is looked at.
+/// Detects whether the first line of a body ends in CR CR LF. A server that sends such line ends uses them for all
+/// lines, so only the first line is checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstLine {
-    /// The last two octets of it; `None` behind its end.
+    /// The last two octets of the line, or `None` after its end.
     tail: Option<[u8; 2]>,
     doubled: bool,
 }
 
 impl FirstLine {
-    /// Before the first octet.
+    /// Creates a detector at the start of the body.
     pub(super) const fn new() -> Self {
         Self { tail: Some([0; 2]), doubled: false }
     }
 
-    /// Looks at the next octets of the body.
+    /// Checks the next octets of the body.
     pub(super) fn look(&mut self, data: &[u8]) {
         let Some([mut before, mut last]) = self.tail else { return };
         let end = memchr::memchr(b'\n', data);
@@ -29,7 +29,7 @@ impl FirstLine {
         self.tail = end.is_none().then_some([before, last]);
     }
 
-    /// Whether the line ended in CR CR LF.
+    /// Returns whether the line ended in CR CR LF.
     pub(super) const fn is_doubled(&self) -> bool {
         self.doubled
     }

@@ -1,5 +1,5 @@
-//! Lines at the front of the input. One is taken only when it was read and found good, so that a fault can
-//! be told with the line that it is in.
+//! Lines at the front of the input. A line is only consumed after it was parsed, so that an error can contain the
+//! line.
 
 use super::error::ProtocolError;
 use super::excerpt::Excerpt;
@@ -12,7 +12,7 @@ use crate::quirk::Quirk;
 pub(super) struct Line<'b> {
     /// Without its line end.
     pub(super) text: &'b [u8],
-    /// How it departs from one that ends in CRLF.
+    /// How its end differs from CRLF.
     pub(super) quirk: Option<Quirk>,
     /// With its line end.
     octets: usize,
@@ -29,7 +29,7 @@ impl Lines {
         Self { finder: LineFinder::new() }
     }
 
-    /// The line at the front of the input, if it is whole. The input keeps it.
+    /// Returns the line at the front of the input if it is complete. The input keeps it.
     pub(super) fn peek<'b>(
         &mut self,
         input: &Input<'b>,
@@ -45,7 +45,7 @@ impl Lines {
         }
     }
 
-    /// What is left in an input that has ended, as a line without its line end.
+    /// Returns the rest of an input that has ended, as a line without its line end.
     pub(super) fn peek_unended<'b>(input: &Input<'b>) -> Option<Line<'b>> {
         let rest = input.rest();
         let text = rest.strip_suffix(b"\r").unwrap_or(rest);
@@ -56,7 +56,7 @@ impl Lines {
         })
     }
 
-    /// Takes the line off the input.
+    /// Consumes the line.
     pub(super) fn take(&mut self, input: &mut Input<'_>, line: &Line<'_>) {
         input.take(line.octets);
         self.finder = LineFinder::new();

@@ -1,4 +1,4 @@
-//! What may be told of the server's words.
+//! Removing secrets from what the server sent.
 
 use alloc::vec::Vec;
 
@@ -14,8 +14,8 @@ impl ClientConnection {
         Excerpt::new(self.awaited(), &line)
     }
 
-    /// A text of the server's, where each password and token that was sent for the login and that it may
-    /// repeat is replaced by `***`.
+    /// Returns a text from the server in which `***` replaces each password and token that was sent for the login.
+    /// The client remembers these until the first reply after the login is complete.
     #[must_use]
     pub fn masked(&self, text: &[u8]) -> Vec<u8> {
         self.shown.mask(text, false)

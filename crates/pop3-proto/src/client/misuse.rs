@@ -1,4 +1,4 @@
-//! What goes wrong by the caller's fault.
+//! Errors that the caller causes.
 
 use core::fmt;
 
@@ -6,54 +6,55 @@ use super::awaited::Awaited;
 use super::state::ClientState;
 use crate::command::Keyword;
 
-/// Why a command was not sent. Nothing was written and nothing has changed.
+/// The reason why a command or a response was not sent. Nothing was written and nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The command can't be sent in this state.
     State(ClientState),
-    /// PASS, and the last command was not a USER with a positive reply.
+    /// PASS must follow immediately after a USER with a positive reply.
     Unnamed,
-    /// USER, PASS, APOP, or AUTH that shows a secret, on a channel that anybody can read.
+    /// USER, PASS, APOP, or an AUTH that reveals a secret, on an unprotected channel.
     Plaintext,
-    /// STLS, and TLS is there already.
+    /// STLS was sent although TLS is already established.
     AlreadyTls,
-    /// STLS behind UTF8 (RFC 6856 section 2.1).
+    /// STLS was sent after UTF8 (RFC 6856 section 2.1).
     AfterUtf8,
-    /// A name or password of USER, PASS or APOP outside ASCII, and the server has not announced
-    /// `UTF8 USER` (RFC 6856 section 2.2).
+    /// The name or password in USER, PASS or APOP is not ASCII, and the server has not announced `UTF8 USER` (RFC
+    /// 6856 section 2.2).
     NotAscii,
-    /// A name or password of USER, PASS or APOP that is neither ASCII nor UTF-8.
+    /// The name or password in USER, PASS or APOP is neither ASCII nor UTF-8.
     NotUtf8,
-    /// An answer to a challenge that can't be read. It can be cancelled.
+    /// The challenge can't be parsed, so it can only be cancelled.
     Unreadable,
-    /// As many commands are outstanding as may be. Poll until a reply is complete.
+    /// Too many commands are outstanding. Poll until a reply is complete.
     Window,
-    /// There are octets in the input that were not asked for. Poll first.
+    /// The input contains octets that no command asked for. Poll first.
     Unread,
-    /// The line has more than 255 octets, CRLF included (RFC 2449 section 4); or the answer to a
-    /// challenge has more than [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line).
+    /// The line has more than 255 octets including CRLF (RFC 2449 section 4), or the response to a challenge has more
+    /// than [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line).
     TooLong,
-    /// An extension whose line begins with the keyword of another [`Command`](crate::Command), see
-    /// [`Keyword::of_line`]: it would pass by the rules for that one.
+    /// The line of an extension begins with the keyword of another [`Command`](crate::Command), see
+    /// [`Keyword::of_line`]. Sent as an extension, it would bypass the rules for that command.
     Reserved,
 }
 
-/// A signal that does not fit the state of a [`ClientSession`](super::rules::ClientSession). Nothing has changed.
+/// An error: the signal does not fit the state of a [`ClientSession`](super::rules::ClientSession). Nothing was
+/// changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientMisuse {
-    /// The signal can't come in this state.
+    /// The signal is not possible in this state.
     State(ClientState),
-    /// The reply to this command decides on the state, and it is not there yet.
+    /// The reply to this command changes the state and has not arrived yet.
     Awaiting(Keyword),
-    /// PASS, and the last command was not a USER with a positive reply.
+    /// PASS must follow immediately after a USER with a positive reply.
     Unnamed,
-    /// USER, PASS, APOP, or AUTH that shows a secret, on a channel that anybody can read.
+    /// USER, PASS, APOP, or an AUTH that reveals a secret, on an unprotected channel.
     Plaintext,
-    /// STLS, and TLS is there already.
+    /// STLS was sent although TLS is already established.
     AlreadyTls,
-    /// STLS behind UTF8.
+    /// STLS was sent after UTF8 (RFC 6856 section 2.1).
     AfterUtf8,
 }
 

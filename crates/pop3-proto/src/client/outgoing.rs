@@ -1,13 +1,13 @@
-//! Commands on their way out.
+//! Commands to send.
 
 use super::rules::Signal;
 use crate::command::Command;
 use crate::sasl::{Base64, MechanismName};
 
-/// A command to be sent, and what who listens learns from it.
+/// A command to send, and whether it reveals a secret to anyone who can read the connection.
 ///
-/// Made of a [`Command`] by `From`, it shows what it carries: USER, PASS, APOP and AUTH don't go over a
-/// channel that anybody can read.
+/// If you create it from a [`Command`] with `From`, the client assumes that USER, PASS, APOP and AUTH reveal a
+/// secret, and does not send them on an unprotected channel.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -31,16 +31,15 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// AUTH with a mechanism in which neither a password nor a token is shown to who listens, and so may
-    /// go over any channel: the SCRAM family, CRAM-MD5, EXTERNAL, ANONYMOUS. It is the caller who knows
-    /// mechanisms. PLAIN, LOGIN, XOAUTH2, OAUTHBEARER, and all that is not known are sent as a
-    /// [`Command::Auth`].
+    /// Creates an AUTH with a mechanism that reveals neither a password nor a token, and so may be sent on any
+    /// channel: the SCRAM family, CRAM-MD5, EXTERNAL and ANONYMOUS. The caller must know the mechanism. Send PLAIN,
+    /// LOGIN, XOAUTH2, OAUTHBEARER and unknown mechanisms as a [`Command::Auth`].
     #[must_use]
     pub const fn sealed_auth(mechanism: MechanismName, initial: Option<Base64<'a>>) -> Self {
         Self { command: Command::Auth { mechanism, initial }, sealed: true }
     }
 
-    /// The command.
+    /// Returns the command.
     #[must_use]
     pub const fn command(&self) -> &Command<'a> {
         &self.command

@@ -5,17 +5,17 @@ use crate::command::{Command, Keyword, ReplyShape};
 use crate::number::MessageNumber;
 use crate::sasl::Base64;
 
-/// The most octets of a command, CRLF included (RFC 2449 section 4).
+/// The maximum length of a command in octets, including CRLF (RFC 2449 section 4).
 pub(super) const MAX_COMMAND: usize = 255;
 
-/// What is remembered of a command until its reply is complete. Arguments that are secret are not.
+/// What is kept of a command until its reply is complete. Secret arguments are not kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outstanding {
     pub(super) keyword: Keyword,
     pub(super) shape: ReplyShape,
     /// The argument of LIST or UIDL.
     pub(super) message: Option<MessageNumber>,
-    /// The octets of the line.
+    /// The length of the line in octets.
     pub(super) octets: usize,
     /// AUTH without an initial response, so that there must be a challenge before success.
     pub(super) bare_auth: bool,
@@ -47,8 +47,8 @@ impl Outstanding {
     }
 }
 
-/// How many octets the command's line has, CRLF included. Counted without writing it, so that no
-/// secret is copied.
+/// Returns the length of the command's line in octets, including CRLF. It is computed without writing the line, so
+/// that no secret is copied.
 pub(super) fn length(command: &Command<'_>) -> usize {
     let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log.saturating_add(1)) as usize;
     let arguments = match *command {
@@ -89,8 +89,8 @@ pub(super) fn length(command: &Command<'_>) -> usize {
     command.keyword().as_str().len().saturating_add(arguments).saturating_add(2)
 }
 
-/// Whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 where the
-/// server takes it.
+/// Checks whether the names and passwords of USER, PASS and APOP may be sent: ASCII always, UTF-8 if the server
+/// accepts it.
 pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> bool) -> Result<(), SendError> {
     let text = if let Command::User(name) | Command::Apop { name, .. } = *command {
         name.as_bytes()
@@ -107,7 +107,7 @@ pub(super) fn check_text(command: &Command<'_>, takes_utf8: impl FnOnce() -> boo
     }
 }
 
-/// Whether the line would be another command than an extension, and so pass by the rules for it.
+/// Returns whether the line begins with the keyword of a known command, and so would bypass its rules.
 fn is_reserved(line: &[u8]) -> bool {
     Keyword::of_line(line).is_some()
 }

@@ -1,43 +1,43 @@
-//! How long the server is waited for.
+//! How long the client waits for the server.
 
 use core::time::Duration;
 
 use super::config::ClientConfig;
 use crate::instant::Instant;
 
-/// The times that deadlines are reckoned from. What the caller spends between an event and its next poll,
-/// as in storing what it was given, is not the server's time and counts nowhere.
+/// The times from which deadlines are computed. The time between an event and the caller's next poll is not the
+/// server's fault and is not counted.
 #[derive(Debug)]
 pub(super) struct Patience {
-    /// Since when the reply, or the part of it that is due, is awaited.
+    /// When the client began to wait for the reply, or the part of it that is due.
     since: Instant,
-    /// When octets came last.
+    /// When octets last arrived.
     progress: Instant,
-    /// Since when octets are counted.
+    /// The start of the period in which octets are counted.
     counted_from: Instant,
-    /// How many came since then.
+    /// How many octets arrived in this period.
     octets: u64,
-    /// When the caller polled last.
+    /// When the caller last polled.
     polled: Instant,
-    /// The caller waits for the server: it has just sent what is to be answered, or was told to read.
+    /// The caller waits for the server: it has just sent something to be answered, or was told to read.
     waiting: bool,
 }
 
-/// What is due from the server, as far as time goes.
+/// What is due from the server, and which time limit applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// The greeting, a first line, or, before the login, a whole reply: all of it within this time.
+    /// The greeting, a first line, or, before the login, a whole reply. All of it must arrive within this time.
     Whole(Duration),
-    /// The lines or the body behind a first line.
+    /// The lines or the body after a first line.
     Rest,
 }
 
 /// What took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overdue {
-    /// The whole of it, or the next octet.
+    /// All of it, or the next octet.
     Silent,
-    /// So many octets as must come in a period.
+    /// The number of octets that must arrive in a period.
     Slow,
 }
 
@@ -46,7 +46,7 @@ impl Patience {
         Self { since: now, progress: now, counted_from: now, octets: 0, polled: now, waiting: true }
     }
 
-    /// Another reply, or another part of one, is due from now on.
+    /// Starts the time for another reply or another part of one.
     pub(super) const fn begin(&mut self, now: Instant) {
         self.since = now;
         self.progress = now;
@@ -54,12 +54,12 @@ impl Patience {
         self.octets = 0;
     }
 
-    /// The same, as something was sent just now.
+    /// Starts the time when something was just sent.
     pub(super) const fn sent(&mut self, now: Instant) {
         *self = Self::new(now);
     }
 
-    /// The caller polls.
+    /// Records that the caller polls.
     pub(super) fn polled(&mut self, now: Instant) {
         if !self.waiting {
             let busy = now.since(self.polled);
@@ -71,7 +71,7 @@ impl Patience {
         self.waiting = false;
     }
 
-    /// Octets came.
+    /// Records that octets arrived.
     pub(super) const fn came(&mut self, octets: usize, now: Instant, config: &ClientConfig) {
         self.progress = now;
         self.octets = self.octets.saturating_add(octets as u64);
@@ -81,12 +81,12 @@ impl Patience {
         }
     }
 
-    /// The caller is told to read.
+    /// Records that the caller is told to read.
     pub(super) const fn wait(&mut self) {
         self.waiting = true;
     }
 
-    /// When to give up, and why.
+    /// Returns when to give up, and why.
     pub(super) fn deadline(&self, due: Due, config: &ClientConfig) -> (Instant, Overdue) {
         match due {
             Due::Whole(timeout) => (self.since.after(timeout), Overdue::Silent),

@@ -1,4 +1,4 @@
-//! Reading what the server sends: each line once.
+//! Reads what the server sends. Each line is read once.
 
 mod body;
 mod greeting;
@@ -16,7 +16,7 @@ use crate::quirk::Quirk;
 use crate::quirks::Quirks;
 
 impl ClientConnection {
-    /// One event, without regard to time and earlier errors.
+    /// Returns the next event, without regard to time and earlier errors.
     pub(super) fn receive<'b>(&mut self, input: &mut Input<'b>) -> Result<ClientEvent<'b>, ProtocolError> {
         match self.session.state() {
             ClientState::Greeting => self.greeting(input),
@@ -35,8 +35,8 @@ impl ClientConnection {
         }
     }
 
-    /// The quirks found in what is read, and those of what was skipped before it. In strict mode the first
-    /// one is an error, and what is read must still be in the input.
+    /// Returns the quirks found in what is read, together with those of lines skipped before it. In strict mode the
+    /// first one is an error, and what is read must still be in the input.
     fn overlook<const N: usize>(&mut self, found: [Option<Quirk>; N]) -> Result<Quirks, ProtocolError> {
         let mut quirks = core::mem::take(&mut self.skipped);
         for quirk in found.into_iter().flatten() {
@@ -48,7 +48,7 @@ impl ClientConnection {
         Ok(quirks)
     }
 
-    /// The same for a line that is skipped: its quirks are told with what comes next.
+    /// Like [`overlook`](Self::overlook) for a line that is skipped: its quirks are reported with the next event.
     fn skip<const N: usize>(&mut self, found: [Option<Quirk>; N]) -> Result<(), ProtocolError> {
         self.skipped = self.overlook(found)?;
         Ok(())
@@ -57,7 +57,7 @@ impl ClientConnection {
     /// The reply to the oldest command is complete.
     fn complete(&mut self, ended_with: ReplyShape) {
         let answered = self.outstanding.pop_front();
-        // With the first reply behind the login all that the server may repeat of it is there.
+        // After the first reply following the login, the server no longer repeats secrets of it.
         let login = answered
             .is_some_and(|command| matches!(command.keyword, Keyword::Pass | Keyword::Apop | Keyword::Auth));
         if self.session.state() == ClientState::Transaction && !login {
@@ -68,7 +68,7 @@ impl ClientConnection {
     }
 }
 
-/// Behind the positive reply to STLS: no plaintext may be there.
+/// After the positive reply to STLS. No plaintext may follow it.
 fn handshake<'b>(input: &Input<'b>, quirks: Quirks) -> Result<ClientEvent<'b>, ProtocolError> {
     match (input.rest(), input.is_last()) {
         ([], false) => Ok(ClientEvent::StartTls { quirks }),
@@ -77,8 +77,8 @@ fn handshake<'b>(input: &Input<'b>, quirks: Quirks) -> Result<ClientEvent<'b>, P
     }
 }
 
-/// While the client has the word, within the exchange of a command or with none: nothing may come, but a server
-/// may say why it goes.
+/// While the server waits for the client, within the exchange of a command or between commands. Nothing may arrive,
+/// except a negative reply with which the server ends the session.
 fn idle<'b>(input: &Input<'b>, during: Option<Keyword>) -> Result<ClientEvent<'b>, ProtocolError> {
     let rest = input.rest();
     let (word, behind) = rest.split_at_checked(4).unwrap_or((rest, &[]));
@@ -92,7 +92,7 @@ fn idle<'b>(input: &Input<'b>, during: Option<Keyword>) -> Result<ClientEvent<'b
     }
 }
 
-/// A reply, or the greeting, is not whole.
+/// A reply or the greeting is not complete.
 fn wait<'b>(input: &Input<'b>, during: Option<Keyword>) -> Result<ClientEvent<'b>, ProtocolError> {
     match (input.is_last(), input.rest()) {
         (false, _) => Ok(ClientEvent::Read),

@@ -1,4 +1,4 @@
-//! The rules of the client: transitions of values.
+//! The rules of the client as a state machine.
 
 use super::misuse::ClientMisuse;
 use super::state::ClientState;
@@ -6,41 +6,41 @@ use crate::channel::Channel;
 use crate::command::Keyword;
 use crate::reply::Status;
 
-/// What happens to a [`ClientSession`].
+/// An event of a [`ClientSession`].
 ///
-/// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
+/// The caller creates these. A later version may add signals. If you never create one of those, nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal {
-    /// The greeting came.
+    /// The greeting arrived.
     Greeting(Status),
-    /// The caller wants to send this command. AUTH so sent counts as one that shows a secret.
+    /// The caller wants to send this command. AUTH counts as a command that reveals a secret.
     Send(Keyword),
-    /// The caller wants to send AUTH with a mechanism that shows no secret to who listens.
+    /// The caller wants to send AUTH with a mechanism that reveals no secret to anyone who can read the connection.
     SendSealedAuth,
-    /// A challenge of AUTH came.
+    /// A challenge of AUTH arrived.
     Challenge,
-    /// The caller wants to answer the challenge.
+    /// The caller wants to respond to the challenge.
     Respond,
     /// The caller wants to cancel the exchange instead.
     Cancel,
-    /// The first line of the reply to this command came.
+    /// The first line of the reply to this command arrived.
     Reply(Keyword, Status),
-    /// The caller has finished the TLS handshake.
+    /// The caller has completed the TLS handshake.
     TlsEstablished,
 }
 
-/// What is to be done after a [`Signal`].
+/// What the caller must do after a [`Signal`].
 ///
-/// A later version may add more. The default arm of a `match` closes the connection: what is to be done is not
-/// known, so that nothing may be sent or believed after it.
+/// A later version may add actions. In the default arm of a `match`, close the connection: after an unknown action,
+/// nothing may be sent or believed.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAction {
-    /// Nothing in particular.
+    /// Nothing special: continue the session.
     Continue,
-    /// Begin the TLS handshake, and let nothing else through.
+    /// Do the TLS handshake. Send and accept nothing else until it is complete.
     StartTls,
     /// Close the connection.
     Close,
@@ -48,9 +48,9 @@ pub enum ClientAction {
 
 /// The rules of the client, without octets and time.
 ///
-/// A signal that breaks the rules is refused and changes nothing. How many commands may be
-/// outstanding is not decided here, except that nothing goes behind USER, PASS, APOP, AUTH, STLS, UTF8
-/// and QUIT.
+/// A signal that breaks the rules is refused and changes nothing. The rules do not limit how many commands may be
+/// outstanding, with one exception: nothing may be sent after USER, PASS, APOP, AUTH, STLS, UTF8 or QUIT until it is
+/// answered.
 ///
 /// ```
 /// use pop3_proto::client::rules::{ClientSession, Signal};
@@ -69,16 +69,16 @@ pub struct ClientSession {
     channel: Channel,
     /// USER was accepted by the last reply, so PASS may follow.
     named: bool,
-    /// The command sent whose reply decides on the state; nothing goes behind it.
+    /// The command whose reply changes the state. Nothing may be sent after it until it is answered.
     awaiting: Option<Keyword>,
-    /// The exchange of AUTH was cancelled, so that it can't succeed any more.
+    /// The exchange of AUTH was cancelled, so it can no longer succeed.
     cancelled: bool,
-    /// UTF8 was sent, behind which there is no STLS (RFC 6856 section 2.1).
+    /// UTF8 was sent, so STLS is no longer allowed (RFC 6856 section 2.1).
     utf8: bool,
 }
 
 impl ClientSession {
-    /// A session that waits for the greeting.
+    /// Creates a session that waits for the greeting.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
         Self {
@@ -91,22 +91,22 @@ impl ClientSession {
         }
     }
 
-    /// Where the session is.
+    /// Returns the state.
     #[must_use]
     pub const fn state(&self) -> ClientState {
         self.state
     }
 
-    /// What carries the connection: as given at first, and TLS after STLS.
+    /// Returns how the connection is protected: as passed to [`new`](Self::new), or [`Channel::Tls`] after STLS.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// Applies the rules to a signal.
+    /// Applies a signal and returns what to do next.
     ///
     /// # Errors
-    /// When the signal breaks the rules; nothing has changed then.
+    /// Returns a [`ClientMisuse`] if the signal breaks the rules. Nothing is changed.
     pub fn step(&mut self, signal: Signal) -> Result<ClientAction, ClientMisuse> {
         let (next, action) = match signal {
             Signal::Greeting(status) => self.greeted(status)?,
@@ -117,7 +117,7 @@ impl ClientSession {
             Signal::Cancel => (self.responded(true)?, ClientAction::Continue),
             Signal::Reply(keyword, status) => self.replied(keyword, status)?,
             Signal::TlsEstablished if self.state == ClientState::Handshake => {
-                // What was learnt before TLS may be forged: a new session but for the greeting.
+                // What was learned before TLS may be forged: start a new session, without a greeting.
                 let session = Self { state: ClientState::Authorization, ..Self::new(Channel::Tls) };
                 (session, ClientAction::Continue)
             }
@@ -198,7 +198,7 @@ impl ClientSession {
         }
     }
 
-    /// What a reply changes.
+    /// Applies a reply.
     fn replied(self, keyword: Keyword, status: Status) -> Result<(Self, ClientAction), ClientMisuse> {
         use Keyword::{
             Apop, Auth, AuthList, Capa, Dele, Extension, Lang, Last, List, Noop, Pass, Quit, Retr, Rset,

@@ -15,17 +15,18 @@ use crate::instant::Instant;
 use crate::sasl::{Base64, MechanismName, SaslResponse};
 
 impl ClientConnection {
-    /// Appends a command to `out`, if it may be sent now.
+    /// Appends a command to `out` if the rules allow it now.
     ///
-    /// AUTH counts as showing a password or a token to who listens, unless it is an
-    /// [`Outgoing::sealed_auth`]. USER, PASS and APOP take UTF-8 only when the last CAPA announced
-    /// `UTF8 USER`.
+    /// If AUTH reveals a password or a token to anyone who can read the connection, it is only allowed on a protected
+    /// [`Channel`](crate::Channel). AUTH counts as such unless it is an [`Outgoing::sealed_auth`]. The names and
+    /// passwords of USER, PASS and APOP may only be UTF-8 if the last CAPA announced `UTF8 USER`.
     ///
-    /// Several commands may be outstanding after the login, if [`ClientConfig::pipelining`](super::ClientConfig::pipelining)
-    /// is set and the server announced PIPELINING in the last CAPA. Otherwise there is one at a time.
+    /// Several commands may be outstanding after the login, if
+    /// [`ClientConfig::pipelining`](super::ClientConfig::pipelining) is set and the server announced PIPELINING in
+    /// the last CAPA. Otherwise only one may be.
     ///
     /// # Errors
-    /// See [`SendError`]; nothing is written then, and nothing has changed.
+    /// Returns a [`SendError`] if the command can't be sent. Nothing is written and nothing is changed.
     pub fn send<'a>(
         &mut self,
         command: impl Into<Outgoing<'a>>,
@@ -34,7 +35,7 @@ impl ClientConnection {
     ) -> Result<(), SendError> {
         let outgoing = command.into();
         let (outstanding, session) = self.check(&outgoing)?;
-        // Behind another command, its reply is due when that of the other is complete.
+        // After another command, its reply is due when the reply to that one is complete.
         if self.outstanding.is_empty() {
             self.patience.sent(now);
         }
@@ -48,28 +49,33 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Whether [`send`](Self::send) would take the command now.
+    /// Checks whether [`send`](Self::send) would accept the command now.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send).
+    /// Returns the error that [`send`](Self::send) would return.
     pub fn can_send<'a>(&self, command: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         self.check(&command.into()).map(|_| ())
     }
 
-    /// Whether AUTH may have this initial response: the line has 255 octets at most, and the last CAPA
-    /// announced SASL, so that the server is known to follow RFC 5034 (sections 3 and 4).
+    /// Returns whether AUTH may be sent with this initial response. This requires that the line has at most 255
+    /// octets, and that the last CAPA announced SASL, which shows that the server follows RFC 5034 (sections 3 and
+    /// 4).
     #[must_use]
     pub fn takes_initial_response(&self, mechanism: MechanismName, initial: Base64<'_>) -> bool {
         let announced = self.capabilities.as_ref().is_some_and(Capabilities::has_sasl);
         announced && length(&Command::Auth { mechanism, initial: Some(initial) }) <= MAX_COMMAND
     }
 
-    /// Appends the answer to a challenge.
+    /// Appends the response to a challenge to `out`.
     ///
     /// # Errors
-    /// [`SendError::State`] when no challenge waits, [`SendError::Unreadable`] when it can't be read,
-    /// [`SendError::Unread`] when octets came behind it, [`SendError::TooLong`] when the answer's line
-    /// is longer than [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line). Nothing is written then, and nothing has changed.
+    /// Returns an error if the response can't be sent. Nothing is written and nothing is changed.
+    ///
+    /// - [`SendError::State`]: the server sent no challenge.
+    /// - [`SendError::Unreadable`]: the challenge could not be parsed. Call [`cancel`](Self::cancel).
+    /// - [`SendError::Unread`]: the input contains octets after the challenge.
+    /// - [`SendError::TooLong`]: the line of the response is longer than
+    ///   [`ClientConfig::max_sasl_line`](super::ClientConfig::max_sasl_line).
     pub fn respond(
         &mut self,
         response: Base64<'_>,
@@ -85,10 +91,10 @@ impl ClientConnection {
         self.answer(SaslResponse::Octets(response), Signal::Respond, now, out)
     }
 
-    /// Appends `*`, which cancels the exchange. The server answers it with a negative reply.
+    /// Appends `*` to `out`, which cancels the exchange. The server answers with a negative reply.
     ///
     /// # Errors
-    /// As [`respond`](Self::respond), but for the answer's own.
+    /// Returns [`SendError::State`] or [`SendError::Unread`] under the same conditions as [`respond`](Self::respond).
     pub fn cancel(&mut self, now: Instant, out: &mut BytesMut) -> Result<(), SendError> {
         self.answer(SaslResponse::Cancel, Signal::Cancel, now, out)
     }

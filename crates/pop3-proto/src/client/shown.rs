@@ -1,4 +1,4 @@
-//! The secrets that were shown to the server, so that they are not told when it repeats them.
+//! The secrets that were sent to the server, so that they are not reported if it repeats them.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,24 +7,24 @@ use crate::Secret;
 use crate::command::Command;
 use crate::sasl::Base64;
 
-/// How many secrets are kept, and how many octets of one. A login has fewer, but for long tokens.
+/// How many secrets are kept, and how many octets of each. A login has fewer, except for long tokens.
 const MAX_SECRETS: usize = 32;
 const MAX_OCTETS: usize = 4096;
 
-/// What stands for a secret.
+/// The replacement for a secret.
 const MASK: &[u8] = b"***";
 
-/// What was sent for the login. It is kept until the first reply behind the login is complete, as a server
-/// that repeats what it gets does so at once.
+/// What was sent for the login. It is kept until the first reply after the login is complete, because a server that
+/// repeats what it receives does so at once.
 #[derive(Default)]
 pub(super) struct Shown {
     secrets: Vec<Secret>,
-    /// There were too many, or too long ones: nothing of what the server says is told.
+    /// There were too many secrets, or one was too long. Nothing that the server sends is then reported.
     overflow: bool,
 }
 
 impl Shown {
-    /// Takes what is secret in a command.
+    /// Keeps the secret of a command.
     pub(super) fn command(&mut self, command: &Command<'_>) {
         if let Command::Pass(password) = command {
             self.add(password.expose());
@@ -36,8 +36,8 @@ impl Shown {
         }
     }
 
-    /// Takes a response of AUTH, and what is secret in it: what stands behind the last NUL, as in PLAIN, or
-    /// else the last word, as in CRAM-MD5, XOAUTH2 and OAUTHBEARER. Names are no secrets.
+    /// Keeps a response of AUTH and the secret in it. The secret is what follows the last NUL, as in PLAIN, or else
+    /// the last word, as in CRAM-MD5, XOAUTH2 and OAUTHBEARER. Names are not secret.
     pub(super) fn response(&mut self, text: Base64<'_>) {
         if text.expose().len() > MAX_OCTETS {
             self.overflow = true;
@@ -68,12 +68,12 @@ impl Shown {
         self.secrets.sort_by_key(|secret| usize::MAX.saturating_sub(secret.expose().len()));
     }
 
-    /// Forgets all.
+    /// Forgets all secrets.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The text with each secret masked. Of one that goes on, the end may be the beginning of a secret.
+    /// Returns the text with each secret masked. If the text is incomplete, its end may be the beginning of a secret.
     pub(super) fn mask(&self, text: &[u8], goes_on: bool) -> Vec<u8> {
         if self.overflow {
             return MASK.to_vec();

@@ -1,24 +1,24 @@
-//! Where a session is.
+//! The states of a session.
 
 use core::fmt;
 
-/// Where a session is (RFC 1939 section 3).
+/// The state of a session (RFC 1939 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
 pub enum ClientState {
-    /// The greeting has not come; nothing may be sent.
+    /// The greeting has not arrived. Nothing may be sent.
     Greeting,
     /// Before the login.
     Authorization,
-    /// STLS was accepted, and TLS is not established yet; nothing may be sent.
+    /// STLS was accepted, but TLS is not established yet. Nothing may be sent.
     Handshake,
-    /// A challenge of AUTH came, which is to be answered or cancelled; no command may be sent.
+    /// A challenge of AUTH arrived, and the client must respond or cancel. No command may be sent.
     Challenged,
     /// After the login.
     Transaction,
-    /// QUIT was sent; nothing may be sent behind it.
+    /// QUIT was sent. Nothing more may be sent.
     Closing,
-    /// The greeting was negative, QUIT was answered, or the connection failed.
+    /// The session has ended: the greeting was negative, QUIT was answered, or the connection failed.
     Closed,
 }
 

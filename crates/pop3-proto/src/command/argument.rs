@@ -1,54 +1,54 @@
-//! Arguments of commands: values that can't break a line.
+//! Arguments of commands. They contain no octets that could end a line.
 
 use core::fmt;
 
 use crate::escaped::Escaped;
 
-/// A mailbox name: one or more octets without controls, no space at either end.
+/// A mailbox name: one or more octets without control characters, and without a space at either end.
 ///
-/// The core knows no more of names; a server checks them before it uses them for anything.
+/// This crate checks nothing else. A server must validate a name before it uses it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name<'a>(&'a [u8]);
 
-/// A password: one or more octets without controls. Spaces belong to it wherever they stand.
+/// A password: one or more octets without control characters. All spaces are part of it.
 ///
-/// It is not shown by [`Debug`](fmt::Debug).
+/// [`Debug`](fmt::Debug) does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Password<'a>(&'a [u8]);
 
-/// A command that this crate does not know: its line, and the shape of its reply.
+/// A command that this crate does not know: its line and the shape of its reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'a> {
     line: &'a [u8],
     reply: ReplyShape,
 }
 
-/// What follows a positive reply's first line. A negative reply is always one line.
+/// What follows the first line of a positive reply. A negative reply is always one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these three and no more")]
 pub enum ReplyShape {
     /// Nothing.
     Line,
-    /// Lines of text up to a line with a single dot; each is handed out whole.
+    /// Lines of text up to a line with a single dot. Each line is returned as a whole.
     Lines,
-    /// A dot-stuffed body of any size and line length, handed out in pieces as it comes.
+    /// A dot-stuffed body with any size and line length. It is returned in pieces as it arrives.
     Body,
 }
 
-/// The attributes of XCLIENT, `name=value` between spaces: whom a proxy speaks for. They are the peer's
-/// own words: believe them only of a peer that is trusted.
+/// The attributes of XCLIENT, `name=value` separated by spaces. They tell which client a proxy speaks for. Believe
+/// them only if the peer is a trusted proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Xclient<'a>(&'a [u8]);
 
-/// Why octets are no argument.
+/// The reason why octets are not a valid argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ArgumentError {
-    /// There is no octet.
+    /// It is empty.
     Empty,
-    /// A control octet (0x00 to 0x1F, 0x7F), CR, LF and NUL among them.
+    /// It contains a control character (0x00 to 0x1F or 0x7F), such as CR, LF or NUL.
     Control,
-    /// A space at the beginning or the end of a name or an extension's line.
+    /// A name or the line of an extension begins or ends with a space.
     Space,
 }
 
@@ -56,12 +56,12 @@ impl<'a> Name<'a> {
     /// Reads a name.
     ///
     /// # Errors
-    /// When it is empty, holds a control octet, or begins or ends with a space.
+    /// Returns an error if it is empty, contains a control character, or begins or ends with a space.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ArgumentError> {
         check_trimmed(octets).map(|()| Self(octets))
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -72,12 +72,12 @@ impl<'a> Password<'a> {
     /// Reads a password.
     ///
     /// # Errors
-    /// When it is empty or holds a control octet.
+    /// Returns an error if it is empty or contains a control character.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ArgumentError> {
         check(octets).map(|()| Self(octets))
     }
 
-    /// The octets. Each call is a place to look at in a review.
+    /// Returns the octets of the password. Its name makes every use easy to find in a review.
     #[must_use]
     pub const fn expose(self) -> &'a [u8] {
         self.0
@@ -85,21 +85,22 @@ impl<'a> Password<'a> {
 }
 
 impl<'a> Xclient<'a> {
-    /// Takes the attributes as they stand in the line.
+    /// Reads the attributes as they appear in the line.
     ///
     /// # Errors
-    /// When there is none, or it holds a control octet, or begins or ends with a space.
+    /// Returns an error if there are none, or if they contain a control character or begin or end with a space.
     pub fn parse(attributes: &'a [u8]) -> Result<Self, ArgumentError> {
         check_trimmed(attributes).map(|()| Self(attributes))
     }
 
-    /// The attributes as they stand in the line.
+    /// Returns the attributes as they appear in the line.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The value of an attribute, whose name has no case; the first, if there are several.
+    /// Returns the value of an attribute, or of the first one if there are several with this name. Names are not
+    /// case-sensitive.
     #[must_use]
     pub fn attribute(self, name: &str) -> Option<&'a [u8]> {
         self.0.split(|&octet| octet == b' ').find_map(|word| {
@@ -110,10 +111,10 @@ impl<'a> Xclient<'a> {
 }
 
 impl<'a> Extension<'a> {
-    /// A command as it will stand in its line, without CRLF, and the shape of its reply.
+    /// Creates a command from its line without CRLF and the shape of its reply.
     ///
     /// # Errors
-    /// When the line is empty, holds a control octet, or begins or ends with a space.
+    /// Returns an error if the line is empty, contains a control character, or begins or ends with a space.
     ///
     /// ```
     /// use pop3_proto::{Extension, ReplyShape};
@@ -124,13 +125,13 @@ impl<'a> Extension<'a> {
         check_trimmed(line).map(|()| Self { line, reply })
     }
 
-    /// The line without CRLF.
+    /// Returns the line without CRLF.
     #[must_use]
     pub const fn line(self) -> &'a [u8] {
         self.line
     }
 
-    /// The shape of the reply.
+    /// Returns the shape of the reply.
     #[must_use]
     pub const fn reply_shape(self) -> ReplyShape {
         self.reply

@@ -8,35 +8,36 @@ use crate::apop::Digest;
 use crate::number::decimal;
 use crate::{Base64, LanguageRange, MechanismName, MessageNumber, SaslTextError, TextId};
 
-/// Why a line is no command. Each is due one negative reply and changes no state.
+/// The reason why a line is not a valid command. A server answers it with one negative reply and does not change its
+/// state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// There is nothing in the line.
+    /// The line is empty.
     Empty,
     /// No command has this keyword.
     Unknown,
     /// An argument is missing.
     Missing,
-    /// There is an argument too many.
+    /// There are too many arguments.
     Surplus,
-    /// A message number or a line count is no decimal number, is 0 where that names no message, or
-    /// is larger than any message number.
+    /// A message number or a line count is not a decimal number, is 0 where a message is expected, or is larger than
+    /// any message number.
     Number,
-    /// A control octet in the line (NUL, TAB, a CR that does not end it, …).
+    /// The line contains a control character, such as NUL, TAB, or a CR that does not end it.
     Control,
-    /// An octet of 0x80 and above where only ASCII may stand. Where that is depends on what the server
-    /// has announced: no line is refused so when it is read.
+    /// An octet of 0x80 or above where only ASCII is allowed. Where that is depends on what the server announced, so
+    /// [`Command::parse`](super::Command::parse) never returns this error.
     EightBit,
-    /// The digest of APOP is not 32 hexadecimal digits.
+    /// The digest of APOP does not consist of 32 hexadecimal digits.
     Digest,
-    /// The argument of AUTH is no name of a mechanism.
+    /// The argument of AUTH is not the name of a mechanism.
     Mechanism,
-    /// The initial response of AUTH, or a response within its exchange, is no base64.
+    /// The initial response of AUTH, or a later response, is not base64.
     Base64,
-    /// The argument of LANG is no language range.
+    /// The argument of LANG is not a language range.
     Language,
-    /// The line is longer than the limit; it was discarded.
+    /// The line was longer than the limit and was discarded.
     TooLong,
 }
 
@@ -153,7 +154,7 @@ fn apop(rest: &[u8]) -> Result<Command<'_>, CommandError> {
     Ok(Command::Apop { name: Name::parse(trim_spaces(left))?, digest })
 }
 
-/// Takes spaces off both ends, and nothing else: a CR or a TAB there is not to be overlooked.
+/// Removes spaces from both ends, and nothing else: a CR or a TAB there must cause an error.
 fn trim_spaces(mut octets: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = octets {
         octets = rest;
@@ -185,13 +186,13 @@ impl From<SaslTextError> for CommandError {
 }
 
 impl CommandError {
-    /// What is wrong, as the text of a reply. No octet of the line is repeated in it.
+    /// Returns the error as the text of a reply. It repeats no octets of the line.
     #[must_use]
     pub const fn text(self) -> &'static str {
         self.text_id().english()
     }
 
-    /// The id of the text.
+    /// Returns the id of the text.
     #[must_use]
     pub const fn text_id(self) -> TextId {
         match self {

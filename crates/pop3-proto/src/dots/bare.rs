@@ -2,16 +2,16 @@
 
 use super::{CR, LF};
 
-/// Octets compared in one step. The compiler makes vector instructions of the fixed length.
+/// The number of octets compared in one step. The compiler uses vector instructions for this fixed length.
 const LANES: usize = 64;
 
-/// How often a lane can count one before its octet is full.
+/// How often a lane can count one before its octet overflows.
 const ROUNDS: usize = u8::MAX as usize;
 
-/// How many LFs in `chunk` have no CR before them; `before` is the octet before the first.
+/// Returns how many LFs in `chunk` have no CR before them. `before` is the octet before the first.
 ///
-/// Lines are short, so that a search which stops at each LF is several times slower than this,
-/// which compares every octet and its neighbour without a branch.
+/// Lines are short, so a search that stops at each LF is several times slower than this function, which compares
+/// every octet with its neighbour without a branch.
 pub(super) fn count(before: u8, chunk: &[u8]) -> usize {
     let Some((&first, octets)) = chunk.split_first() else { return 0 };
     let mut count = usize::from(is_bare(before, first));
@@ -38,9 +38,9 @@ pub(super) fn count(before: u8, chunk: &[u8]) -> usize {
     count.wrapping_add(sum(&lanes))
 }
 
-/// Whether this is an LF without a CR before it.
+/// Returns whether this is an LF without a CR before it.
 const fn is_bare(before: u8, octet: u8) -> bool {
-    // No short circuit: all lanes shall be compared at once.
+    // No short circuit, so that all lanes are compared at once.
     (octet == LF) & (before != CR)
 }
 

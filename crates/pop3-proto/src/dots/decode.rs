@@ -7,16 +7,14 @@ use memchr::memmem;
 
 use super::{CR, DOT, LF};
 
-/// Gives back the content of a multi-line reply and finds its end (RFC 1939 section 3).
+/// Returns the content of a multi-line reply and finds its end (RFC 1939 section 3).
 ///
-/// Only `.` CRLF behind CRLF, or at the very start, ends the reply. One dot at the start of a line
-/// is taken away, whatever follows it. A bare LF is content and begins no line: `\n.\n` and
-/// `\n.\r\n` do not end the reply, so that no message can pretend to be over and speak in the
-/// server's place. The CRLF of the last line is content.
+/// Only `.` CRLF after CRLF, or at the very start, ends the reply. One dot at the start of a line is removed,
+/// whatever follows it. A bare LF is content and does not start a new line: `\n.\n` and `\n.\r\n` do not end the
+/// reply. A message therefore can't pretend to end early and inject replies. The CRLF of the last line is content.
 ///
-/// At most a dot and a CR are held back between two calls, and no octet is searched twice. Beside
-/// that, the state is a prepared search of about 300 octets, so that an unstuffer is better borrowed
-/// than moved.
+/// Between two calls, at most a dot and a CR are held back, and no octet is searched twice. The state also contains a
+/// prepared search of about 300 octets, so borrow an unstuffer rather than move it.
 ///
 /// ```
 /// use pop3_proto::dots::{Decoded, Unstuffer};
@@ -43,45 +41,45 @@ pub struct Unstuffer {
     finder: memmem::Finder<'static>,
 }
 
-/// What [`Unstuffer::decode`] found.
+/// The result of [`Unstuffer::decode`].
 #[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded<'b> {
-    /// Content, never empty. It may come with nothing consumed, when it was held back before.
+    /// Content, never empty. It may be returned although no octets were consumed, if it was held back before.
     Data(&'b [u8]),
-    /// The end is consumed; the octets behind it are untouched.
+    /// The end was consumed. The octets after it are untouched.
     End,
-    /// Everything is consumed, and the end is still to come.
+    /// All octets were consumed, and the end has not been reached.
     More,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Behind CRLF, or at the start.
+    /// After CRLF, or at the start.
     LineStart,
-    /// Behind a dot at the start of a line; the dot is held back.
+    /// After a dot at the start of a line. The dot is held back.
     Dot,
-    /// Behind a dot and a CR at the start of a line; both are held back.
+    /// After a dot and a CR at the start of a line. Both are held back.
     DotCr,
     /// In a line.
     Text,
-    /// In a line, behind a CR.
+    /// In a line, after a CR.
     Cr,
-    /// Behind the end.
+    /// After the end.
     End,
 }
 
 impl Unstuffer {
-    /// An unstuffer at the start of the content, behind the first line of the reply.
+    /// Creates an unstuffer for content that starts after the first line of a reply.
     #[must_use]
     pub fn new() -> Self {
         Self { state: State::LineStart, octets: 0, bare_dot: false, finder: memmem::Finder::new(b"\r\n.") }
     }
 
-    /// Takes octets from the front of `input`: says how many, and what they were.
+    /// Consumes octets from the front of `input`. Returns how many, and the result.
     ///
-    /// Call it again with what was not consumed until it answers [`Decoded::More`] or
-    /// [`Decoded::End`]. Behind the end, it consumes nothing and answers [`Decoded::End`].
+    /// Call it again with the octets that were not consumed until it returns [`Decoded::More`] or [`Decoded::End`].
+    /// After the end, it consumes nothing and returns [`Decoded::End`].
     pub fn decode<'b>(&mut self, input: &'b [u8]) -> (usize, Decoded<'b>) {
         match self.state {
             State::End => (0, Decoded::End),
@@ -112,7 +110,7 @@ impl Unstuffer {
                     self.stop(0, State::Cr, Decoded::Data(b"\r"))
                 }
             },
-            // The CRLF was cut, and a line with a dot begins behind it.
+            // The CRLF was split between pieces, and a line with a dot follows it.
             State::Cr if input.starts_with(b"\n.") => {
                 self.octets = self.octets.saturating_add(1);
                 let line_feed = input.get(..1).unwrap_or_default();
@@ -122,10 +120,9 @@ impl Unstuffer {
         }
     }
 
-    /// Appends the content that is at the front of `input` to `out`, as far as it goes.
+    /// Appends the content at the front of `input` to `out`, up to the end of the content.
     ///
-    /// Returns how many octets were consumed, and whether the end was reached. If not, all of
-    /// `input` was consumed.
+    /// Returns how many octets were consumed, and whether the end was reached. If not, all of `input` was consumed.
     pub fn decode_into(&mut self, input: &[u8], out: &mut BytesMut) -> (usize, bool) {
         let mut rest = input;
         loop {
@@ -139,26 +136,26 @@ impl Unstuffer {
         }
     }
 
-    /// Whether the end was reached. If the connection closes before, the content is cut off.
+    /// Returns whether the end was reached. If the connection closes before that, the content is incomplete.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.state == State::End
     }
 
-    /// How many octets of content were handed out.
+    /// Returns how many octets of content this unstuffer has returned so far.
     #[must_use]
     pub const fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Whether a line began with one dot and not with two, so that the other side has not stuffed it:
-    /// a dot of the content is lost, and a line with nothing else would have been taken for the end.
+    /// Returns whether a line began with a single dot, which means that the other side did not stuff it. A dot of the
+    /// content was then lost, and a line with only a dot would have ended the content.
     #[must_use]
     pub const fn found_bare_dot(&self) -> bool {
         self.bare_dot
     }
 
-    /// Hands out `input` up to the next line that begins with a dot; `skipped` octets stood before.
+    /// Returns `input` up to the next line that begins with a dot. `skipped` octets stood before.
     fn run<'b>(&mut self, skipped: usize, input: &'b [u8]) -> (usize, Decoded<'b>) {
         let found = self.finder.find(input).and_then(|at| input.get(..at.wrapping_add(2)));
         let run = found.unwrap_or(input);

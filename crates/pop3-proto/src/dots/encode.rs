@@ -7,15 +7,14 @@ use super::size::WireSize;
 use super::{CR, DOT, LF, bare};
 use crate::Octets;
 
-/// Makes the wire form of a message, or of any other multi-line reply (RFC 1939 section 3).
+/// Converts a message, or any other multi-line reply, to wire form (RFC 1939 section 3).
 ///
-/// It takes lines that end with LF, with CRLF, or with a mixture, and sends CRLF. A dot at the
-/// start of a line is doubled, and so is one at the very start of the message. A bare CR stays what
-/// it is. Because no bare LF leaves, a client that takes one for a line end cannot be fooled
-/// either.
+/// Lines in the input may end in LF, CRLF, or a mixture. Lines in the output end in CRLF. A dot at the start of a
+/// line or of the message is doubled. A bare CR is not changed. Because the output has no bare LF, a client that
+/// takes a bare LF for a line end can't be fooled.
 ///
-/// Give all pieces of the message to [`encode`](Self::encode) or [`slices`](Self::slices) (both
-/// may be used for the same message), then call [`finish`](Self::finish).
+/// Pass all pieces of the message to [`encode`](Self::encode) or [`slices`](Self::slices), then call
+/// [`finish`](Self::finish). Both may be used for the same message.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -34,7 +33,7 @@ pub struct Stuffer {
 }
 
 impl Stuffer {
-    /// A stuffer at the start of a message.
+    /// Creates a stuffer at the start of a message.
     #[must_use]
     pub const fn new() -> Self {
         Self { size: WireSize::new() }
@@ -58,12 +57,12 @@ impl Stuffer {
         }
     }
 
-    /// The wire form of the next piece of the message as slices, for a vectored write: parts of
+    /// Returns the wire form of the next piece of the message as slices, for a vectored write. They are parts of
     /// `chunk`, and a CR where one is missing. Nothing is copied.
     ///
-    /// The stuffer is behind the piece at once, whether or not the slices are taken. A message with
-    /// CRLF has one slice, and one more for each dot at the start of a line; a message with LF has
-    /// two slices a line, so that [`encode`](Self::encode) is the better choice for it.
+    /// The stuffer advances past the piece at once, whether or not you use the slices. A message with CRLF gives one
+    /// slice, and one more for each dot at the start of a line. A message with LF gives two slices per line, so
+    /// [`encode`](Self::encode) is the better choice for it.
     ///
     /// ```
     /// use pop3_proto::dots::Stuffer;
@@ -76,10 +75,10 @@ impl Stuffer {
         Slices::new(before, chunk, bare)
     }
 
-    /// Appends the end: CRLF if the last line has no end yet, then the line with the single dot.
+    /// Appends the end: CRLF if the last line has no line end, and then the line with a single dot.
     ///
-    /// A message without any octet gets no line: its wire form is `.` CRLF alone. When the message
-    /// ends with a bare CR, the CRLF comes behind it.
+    /// An empty message gets no CRLF: its wire form is only `.` CRLF. If the message ends in a bare CR, the CRLF is
+    /// added after it.
     pub fn finish(self, out: &mut BytesMut) {
         out.extend_from_slice(match self.size.before() {
             LF => b".\r\n",
@@ -87,17 +86,16 @@ impl Stuffer {
         });
     }
 
-    /// The octets in wire form so far: every line end counted as two, stuffed dots not counted.
+    /// Returns the octets in wire form so far. Every line end counts as two octets. Stuffed dots are not counted.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.size.octets()
     }
 
-    /// The octets in wire form if the message ended here: [`octets`](Self::octets), and two for the
-    /// line end that [`finish`](Self::finish) would add.
+    /// Returns the octets in wire form if the message ended here. This is [`octets`](Self::octets), plus two if
+    /// [`finish`](Self::finish) would add a line end.
     ///
-    /// At the end of a message this must be the size that was promised for it, see
-    /// [`wire_size`](super::wire_size).
+    /// At the end of a message, this must equal the announced size, see [`wire_size`](super::wire_size).
     #[must_use]
     pub const fn total(&self) -> Octets {
         self.size.finish()
@@ -110,11 +108,10 @@ impl Default for Stuffer {
     }
 }
 
-/// How much is encoded in one go: the octets are read more than once, and the later times they
-/// should come from the first-level cache.
+/// How much is encoded at once. The octets are read several times, and should stay in the first-level cache for that.
 const PIECE: usize = 16 * 1024;
 
-/// How much of a piece is looked at first: several lines.
+/// How much of a piece is examined first: several lines.
 const PROBE: usize = 512;
 
 /// Appends the wire form of `piece` line by line; `before` is the octet before it. Returns how many
@@ -141,24 +138,24 @@ fn encode_lines(mut before: u8, piece: &[u8], out: &mut BytesMut) -> usize {
     }
 }
 
-/// The wire form of a piece of a message, without a copy; made by [`Stuffer::slices`].
+/// The wire form of a piece of a message, without a copy. Created by [`Stuffer::slices`].
 ///
 /// No slice is empty.
 #[derive(Clone, Debug)]
 #[must_use = "the stuffer is behind the piece already: slices that are not sent are lost"]
 pub struct Slices<'c> {
-    /// What was not handed out yet.
+    /// What was not returned yet.
     rest: &'c [u8],
     /// The octet before `rest` on the wire.
     before: u8,
-    /// How many LFs in `rest` have no CR before them. Without any, only dots have to be found.
+    /// How many LFs in `rest` have no CR before them. If there are none, only dots must be found.
     bare: usize,
-    /// Whether a CR must be handed out before `rest`.
+    /// Whether a CR must be returned before `rest`.
     cr: bool,
     finder: Option<memmem::Finder<'static>>,
 }
 
-/// Where the wire form has an octet more than the stored form.
+/// A place where the wire form has an additional octet.
 enum Insertion {
     /// A CR before the LF at this index.
     Cr(usize),
@@ -204,12 +201,12 @@ impl<'c> Iterator for Slices<'c> {
 impl core::iter::FusedIterator for Slices<'_> {}
 
 impl<'c> Slices<'c> {
-    /// The slices of `chunk`, in which so many LFs have no CR before them.
+    /// Creates the slices of `chunk`, which has this many LFs without a CR before them.
     const fn new(before: u8, chunk: &'c [u8], bare: usize) -> Self {
         Self { rest: chunk, before, bare, cr: false, finder: None }
     }
 
-    /// Finds the next place in `rest` where the wire form has an octet more.
+    /// Finds the next place in `rest` where the wire form has an additional octet.
     #[inline]
     fn insertion(&mut self) -> Option<Insertion> {
         if self.before == LF && self.rest.first() == Some(&DOT) {
@@ -223,7 +220,7 @@ impl<'c> Slices<'c> {
         loop {
             let rest = self.rest.get(from..)?;
             let (line, behind) = match rest {
-                // Most often so: a CR was handed out just now.
+                // The most common case: a CR was just returned.
                 [LF, behind @ ..] => (&[][..], behind),
                 _ => {
                     let (line, behind) = rest.split_at_checked(memchr(LF, rest)?)?;

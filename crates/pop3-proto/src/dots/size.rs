@@ -3,12 +3,12 @@
 use super::{LF, bare};
 use crate::Octets;
 
-/// Counts the octets that a message in stored form has in wire form: the size that STAT, LIST and
-/// the first line of RETR have to say (RFC 1939 section 11).
+/// Counts the octets of a message in wire form, given its stored form. This is the size for STAT, LIST and the first
+/// line of RETR (RFC 1939 section 11).
 ///
-/// Every line end counts two, also the one that the wire form adds to a last line without an end.
-/// Stuffed dots and the final line with its single dot count nothing. The result is what
-/// [`Stuffer::total`](super::Stuffer::total) says for the same octets.
+/// Every line end counts as two octets, including the one that the wire form adds to a last line without an end.
+/// Stuffed dots and the final line with a single dot are not counted. The result is the same as that of
+/// [`Stuffer::total`](super::Stuffer::total).
 ///
 /// ```
 /// use pop3_proto::dots::WireSize;
@@ -19,13 +19,13 @@ use crate::Octets;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct WireSize {
-    /// The last octet, LF at the start of the message: all that has to be known of the past.
+    /// The last octet, or LF at the start of the message. Nothing else needs to be known about the octets before.
     before: u8,
     octets: Octets,
 }
 
 impl WireSize {
-    /// A count of nothing.
+    /// Creates a counter at the start of a message.
     #[must_use]
     pub const fn new() -> Self {
         Self { before: LF, octets: 0 }
@@ -36,7 +36,7 @@ impl WireSize {
         self.count(chunk);
     }
 
-    /// The size of the whole message.
+    /// Returns the size of the whole message.
     #[must_use]
     pub const fn finish(self) -> Octets {
         match self.before {
@@ -52,18 +52,18 @@ impl WireSize {
         bare
     }
 
-    /// Counts the next piece, in which so many LFs are known to have no CR before them.
+    /// Counts the next piece, which is known to have this many LFs without a CR before them.
     pub(super) fn add(&mut self, chunk: &[u8], bare: usize) {
         self.octets = self.octets.saturating_add(chunk.len() as Octets).saturating_add(bare as Octets);
         self.before = chunk.last().copied().unwrap_or(self.before);
     }
 
-    /// The last octet, LF at the start of the message.
+    /// Returns the last octet, or LF at the start of the message.
     pub(super) const fn before(&self) -> u8 {
         self.before
     }
 
-    /// What was counted so far, without the end of an unended line.
+    /// Returns the octets counted so far, without a line end for an unended line.
     pub(super) const fn octets(&self) -> Octets {
         self.octets
     }
@@ -75,7 +75,7 @@ impl Default for WireSize {
     }
 }
 
-/// The octets that a message in stored form has in wire form; see [`WireSize`].
+/// Returns the octets of a message in wire form, given its stored form. See [`WireSize`].
 ///
 /// ```
 /// use pop3_proto::dots::wire_size;

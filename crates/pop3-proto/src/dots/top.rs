@@ -1,15 +1,15 @@
-//! The beginning of a message, for TOP.
+//! The beginning of a message for TOP.
 
 use memchr::{memchr, memchr_iter};
 
 use super::{CR, LF};
 
-/// Cuts a message in stored form after its headers, the blank line and so many lines of the body:
-/// what TOP sends (RFC 1939 section 7).
+/// Cuts a message in stored form for TOP: after the headers, the blank line, and the requested number of lines of the
+/// body (RFC 1939 section 7).
 ///
-/// A line ends at LF; a line with nothing but its end, LF or CRLF, is blank. The first blank line
-/// ends the headers, also if it is the first line of all. A message without a blank line has only
-/// headers, and one with fewer lines than wanted is sent whole.
+/// A line ends in LF. A line that contains only its end, LF or CRLF, is blank. The first blank line ends the headers,
+/// even if it is the first line of the message. A message without a blank line has only headers. A message with fewer
+/// lines than requested is not cut.
 ///
 /// ```
 /// use pop3_proto::dots::TopCutter;
@@ -27,25 +27,24 @@ pub struct TopCutter {
 enum State {
     /// At the start of a header line.
     LineStart,
-    /// Behind a CR at the start of a header line.
+    /// After a CR at the start of a header line.
     LineStartCr,
     /// In a header line.
     Header,
-    /// Behind the blank line.
+    /// After the blank line.
     Body,
 }
 
 impl TopCutter {
-    /// A cutter that wants so many lines of the body.
+    /// Creates a cutter for this number of lines of the body.
     #[must_use]
     pub const fn new(lines: u64) -> Self {
         Self { state: State::LineStart, lines }
     }
 
-    /// Cuts the next piece of the message: returns the part of it that is wanted, and whether that
-    /// was the last.
+    /// Cuts the next piece of the message. Returns the part of it to send, and whether that was the last part.
     ///
-    /// When it was, the rest of the message need not be read; a further piece gives an empty slice.
+    /// After the last part, you need not read the rest of the message. For further pieces, the part is empty.
     pub fn cut<'c>(&mut self, chunk: &'c [u8]) -> (&'c [u8], bool) {
         let mut rest = chunk;
         loop {
@@ -68,7 +67,7 @@ impl TopCutter {
         }
     }
 
-    /// Counts lines of the body and returns what stands behind the last one that is wanted.
+    /// Counts lines of the body, and returns what follows the last requested one.
     fn body<'c>(&mut self, body: &'c [u8]) -> &'c [u8] {
         if self.lines == 0 {
             return body;

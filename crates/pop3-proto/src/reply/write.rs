@@ -11,9 +11,9 @@ pub(crate) const MAX_REPLY: usize = Reply::MAX_OCTETS;
 /// The most digits of a number.
 const MAX_DIGITS: usize = 20;
 
-/// Appends the first line of a reply. What is no printable ASCII, or with `utf8` a control character,
-/// becomes `?`, and what is beyond 512 octets is cut, so that no text can break a line or forge another,
-/// nor a response code.
+/// Appends the first line of a reply. Octets that are not printable ASCII (with `utf8`: control characters) become
+/// `?`, and the line is cut to 512 octets. A text therefore can't end the line, forge another one, or forge a
+/// response code.
 pub(crate) fn put_reply(
     out: &mut BytesMut,
     status: Status,
@@ -24,8 +24,8 @@ pub(crate) fn put_reply(
     put_filled_reply(out, status, code, text, &[], utf8);
 }
 
-/// The same with numbers where `{}` stands in the text. Nothing is allocated but room in `out`, as each
-/// RETR is answered by it.
+/// Like [`put_reply`], with numbers in place of `{}` in the text. Allocates nothing except space in `out`, because
+/// every RETR uses it.
 pub(crate) fn put_filled_reply(
     out: &mut BytesMut,
     status: Status,
@@ -66,7 +66,7 @@ pub(crate) fn put_filled_reply(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends at most so many octets of a text, see [`put_reply`].
+/// Appends a text, cut to this many octets, see [`put_reply`].
 pub(crate) fn put_text(out: &mut BytesMut, text: &str, mut room: usize, utf8: bool) {
     if text.len() <= room && text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return out.extend_from_slice(text.as_bytes());

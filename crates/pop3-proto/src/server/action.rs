@@ -1,4 +1,4 @@
-//! The actions that a session gives.
+//! The actions that a session returns.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,39 +10,41 @@ use super::listing::Listing;
 use super::vocabulary::{Close, Extent, Request};
 use crate::{MechanismName, Octets, Secret};
 
-/// What a session wants done. Each value holds all that is needed to do it, as it was when the client asked:
-/// who performs it does not look at the session again.
+/// What the caller of [`ServerSession`](super::rules::ServerSession) must do next.
 ///
-/// A later version may add actions, and fields to these: end the patterns with `..`. An action that is not known
-/// can't be skipped, as the client waits for its reply. The default arm of a `match` closes the connection after
-/// [`ServerSession::close`](super::rules::ServerSession::close).
+/// Each value holds everything that is needed to do it, as it was when the client sent the command. You need not look
+/// at the session again.
+///
+/// A later version may add actions and fields: end the patterns with `..`. An unknown action can't be skipped,
+/// because the client waits for its reply. In the default arm of a `match`, call
+/// [`ServerSession::close`](super::rules::ServerSession::close) and close the connection.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]
 pub enum ServerAction {
-    /// Nothing is to be sent.
+    /// Send nothing.
     Nothing,
     /// Send a line.
     Reply(Line),
-    /// Send a line that refuses a login.
+    /// Send a line that refuses a login, after a delay.
     #[non_exhaustive]
     Refuse {
         /// The line.
         reply: Line,
-        /// How long it is held back, counted from when the client has sent its last line.
+        /// How long to delay the line, counted from when the client sent its last line.
         delay: Duration,
-        /// Whether the connection ends with it.
+        /// Whether to close the connection after the line.
         last: bool,
     },
     /// Send the drop listing (STAT).
     #[non_exhaustive]
     DropListing {
-        /// Messages that are not deleted.
+        /// The number of messages that are not marked as deleted.
         messages: usize,
-        /// Their octets.
+        /// The size of these messages.
         octets: Octets,
     },
-    /// Send the line, all entries of the listing, and a dot.
+    /// Send the line, all entries of the listing, and a line with a dot.
     #[non_exhaustive]
     Listing {
         /// The line.
@@ -50,11 +52,11 @@ pub enum ServerAction {
         /// The entries.
         listing: Listing,
     },
-    /// Send the one entry of the listing behind `+OK`.
+    /// Send `+OK` followed by the single entry of the listing.
     Entry(Listing),
-    /// Send the highest message number accessed, 0 where there is none.
+    /// Send the highest message number accessed, or 0 if there is none.
     Last(u32),
-    /// Send the line, the capabilities, and a dot.
+    /// Send the line, the capabilities, and a line with a dot.
     #[non_exhaustive]
     Capabilities {
         /// The line.
@@ -62,7 +64,7 @@ pub enum ServerAction {
         /// The capabilities.
         announcement: Announcement,
     },
-    /// Send the line, the mechanisms that AUTH takes now, and a dot.
+    /// Send the line, the mechanisms that AUTH accepts now, and a line with a dot.
     #[non_exhaustive]
     Mechanisms {
         /// The line.
@@ -72,39 +74,39 @@ pub enum ServerAction {
     },
     /// Send a challenge of AUTH.
     Challenge(Secret),
-    /// Send the positive reply to LANG: the tag of this language, and the line's text behind it.
+    /// Send the positive reply to LANG: the tag of this language, followed by the text of the line.
     #[non_exhaustive]
     Language {
-        /// The language that was chosen.
+        /// The language that the client selected.
         language: Language,
         /// The line.
         line: Line,
     },
-    /// Send the line, the languages that LANG takes, and a dot.
+    /// Send the line, the languages that LANG accepts, and a line with a dot.
     #[non_exhaustive]
     Languages {
-        /// The line.
+        /// The line to send before, if any.
         line: Line,
         /// The languages.
         languages: Vec<Language>,
     },
-    /// Ask the store.
+    /// Pass the request to the store.
     Ask(Request),
-    /// Send the line; a message follows.
+    /// Send the line. The content of a message follows.
     #[non_exhaustive]
     BeginBody {
         /// The line.
         line: Line,
         /// The size of the whole message.
         octets: Octets,
-        /// How much of it follows.
+        /// How much of the message follows.
         extent: Extent,
     },
-    /// End the message.
+    /// Terminate the message.
     EndBody,
-    /// Send the line, forget all input, and begin TLS.
+    /// Send the line, discard all input, and begin TLS.
     StartTls(Line),
-    /// Send the line, if there is one, and close.
+    /// Send the line, if there is one, and close the connection.
     #[non_exhaustive]
     Close {
         /// Why the session ends.
@@ -115,7 +117,7 @@ pub enum ServerAction {
 }
 
 impl ServerAction {
-    /// The line that is sent first.
+    /// Returns the line that is sent first.
     pub(super) const fn line_mut(&mut self) -> Option<&mut Line> {
         match self {
             Self::Reply(line)

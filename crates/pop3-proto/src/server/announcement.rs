@@ -1,4 +1,4 @@
-//! What CAPA announces, as a value.
+//! The capabilities that CAPA announces.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -7,12 +7,12 @@ use super::config::{ServerConfig, Utf8};
 use crate::reply::MAX_REPLY;
 use crate::{Capability, Expire, LoginDelay, MechanismName};
 
-/// The list of capabilities of a session at a time (RFC 2449 section 5), see
+/// The capabilities that a session announces at one moment (RFC 2449 section 5). See
 /// [`ServerSession::announcement`](super::rules::ServerSession::announcement).
 #[derive(Clone, Debug)]
 pub struct Announcement {
     config: Arc<ServerConfig>,
-    /// The mechanisms, with spaces between them.
+    /// The mechanisms, separated by spaces.
     sasl: String,
     pub(super) user: bool,
     pub(super) stls: bool,
@@ -23,7 +23,7 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// What is announced always.
+    /// Creates the list of what is always announced.
     pub(super) const fn new(config: Arc<ServerConfig>) -> Self {
         Self {
             config,
@@ -52,8 +52,8 @@ impl Announcement {
         }
     }
 
-    /// The capabilities, in the order of the announcement. The operator's own texts stand there as they were
-    /// set: octets outside printable ASCII are not sent.
+    /// Returns the capabilities in the order in which they are announced. The texts from [`ServerConfig`] are
+    /// returned as they were set, although octets outside printable ASCII are not sent.
     pub fn capabilities(&self) -> impl Iterator<Item = Capability<'_>> {
         let always = [
             Capability::Top,

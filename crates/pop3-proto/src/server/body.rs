@@ -1,10 +1,10 @@
-//! A message on its way out.
+//! A message that is being sent.
 
 use super::vocabulary::Extent;
 use crate::Octets;
 use crate::dots::{Stuffer, TopCutter};
 
-/// What is under way, and what was told of it.
+/// The message that is being sent, and its announced size.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) stuffer: Stuffer,
@@ -23,7 +23,8 @@ impl Body {
         Self { stuffer: Stuffer::new(), top, enough: false, promised }
     }
 
-    /// Whether the message is not as long as was told. Of TOP that is known if it sent all.
+    /// Returns whether the message is not as long as it was announced. For TOP, this is only known if it sent the
+    /// whole message.
     pub(super) fn breaks_promise(&self) -> bool {
         !self.enough && self.stuffer.total() != self.promised
     }

@@ -1,30 +1,30 @@
-//! What PASS and APOP ask of the store.
+//! A login by USER and PASS, or by APOP.
 
 use alloc::vec::Vec;
 
 use crate::{Secret, apop};
 
-/// A login by USER and PASS, or by APOP: a name, and the proof that its owner is at the other end.
+/// A login by USER and PASS, or by APOP: a name, and the proof that the client is its owner.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
-    /// The name as the client gave it: not empty, octets without controls. Check it before it is used for
-    /// anything, as a part of a path above all.
+    /// The name as the client sent it. It is not empty and has no control characters. Validate it before use, above
+    /// all before you use it in a file path.
     pub name: Vec<u8>,
     /// The proof.
     pub proof: ClaimProof,
-    /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1). Without it, messages with UTF-8
-    /// in their headers are to be replaced by surrogates, or refused by
-    /// [`Rejection::utf8`](crate::Rejection::utf8), and the snapshot has the sizes of what is sent.
+    /// Whether the client has enabled UTF-8 with the command UTF8 (RFC 6856 section 2.1). If not, replace messages
+    /// with UTF-8 in their headers by surrogates, or refuse them with [`Rejection::utf8`](crate::Rejection::utf8).
+    /// The sizes in the snapshot are those of what is sent.
     pub utf8: bool,
 }
 
-/// How the owner of a name proves to be so without AUTH.
+/// How a client proves that it owns a name, without AUTH.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a store that knows one must not overlook the other")]
 pub enum ClaimProof {
-    /// By the password itself (PASS).
+    /// The password itself (PASS).
     Password(Secret),
-    /// By a digest that only who has the secret can compute (APOP).
+    /// A digest that can only be computed with the secret (APOP).
     Apop(apop::ApopProof),
 }

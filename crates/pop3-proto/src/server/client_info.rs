@@ -1,12 +1,12 @@
-//! What a proxy says of the client it speaks for.
+//! What a proxy tells about the client that it speaks for.
 
 use alloc::string::String;
 use core::net::IpAddr;
 
 use crate::Xclient;
 
-/// Whom a trusted proxy speaks for, from XCLIENT: no RFC has that command; it is what Dovecot and nginx
-/// say. What the proxy did not tell is `None`.
+/// The client that a trusted proxy speaks for, from the command XCLIENT. That command is in no RFC, but Dovecot and
+/// nginx use it. A value that the proxy did not send is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientInfo {
@@ -16,19 +16,17 @@ pub struct ClientInfo {
     pub port: Option<u16>,
     /// The proxy's name for the session (`SESSION`), printable ASCII.
     pub session: Option<String>,
-    /// The name under which the proxy has seen the client log in (`LOGIN`), printable ASCII. It proves
-    /// nothing.
+    /// The name with which the client logged in to the proxy (`LOGIN`), printable ASCII. It proves nothing.
     pub login: Option<String>,
     /// The name the client gave itself (`HELO`), printable ASCII.
     pub helo: Option<String>,
 }
 
-/// The most octets of a value.
+/// The maximum length of a value in octets.
 const MAX_VALUE: usize = 255;
 
 impl ClientInfo {
-    /// Reads the attributes; those that are not known are passed over. `None` when one that is known
-    /// can't be read.
+    /// Reads the attributes and ignores unknown ones. Returns `None` if a known one is invalid.
     pub(super) fn parse(attributes: Xclient<'_>) -> Option<Self> {
         let text = |name| match attributes.attribute(name) {
             None => Some(None),

@@ -1,4 +1,4 @@
-//! What the embedder decides for all sessions of a server.
+//! The settings that apply to all sessions of a server.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,38 +12,39 @@ use crate::capability::{Expire, LoginDelay};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// The text of the greeting. Default: `POP3 server ready`. It names no product and no version,
-    /// as nobody but an attacker acts upon them.
+    /// The text of the greeting. Default: `POP3 server ready`. The default names no product or version, because only
+    /// an attacker would use that information.
     pub greeting: String,
-    /// The argument of the capability IMPLEMENTATION (RFC 2449 section 6.9). Default: none, so that
-    /// it is not announced.
+    /// The argument of the capability IMPLEMENTATION (RFC 2449 section 6.9). Default: none, and the capability is not
+    /// announced.
     pub implementation: Option<String>,
-    /// Whether STLS is offered on a connection without TLS (RFC 2595 section 4). Default: no, as
-    /// the core can't know whether there is a certificate.
+    /// Whether STLS is offered on a connection without TLS (RFC 2595 section 4). Default: `false`, because this crate
+    /// does not know whether you have a certificate.
     pub starttls: bool,
-    /// What AUTH offers (RFC 5034), in the order of the announcement. Default: nothing, as the core knows
-    /// no mechanism. What holds on one connection only is set by
+    /// The mechanisms that AUTH offers (RFC 5034), in the order in which they are announced. Default: none, because
+    /// this crate implements no mechanisms. For mechanisms that depend on the connection, use
     /// [`ServerConnection::set_mechanisms`](super::ServerConnection::set_mechanisms).
     pub mechanisms: Vec<OfferedMechanism>,
-    /// Whether AUTH without argument lists the mechanisms. Default: yes. No RFC has it; Outlook asks so.
+    /// Whether AUTH without an argument lists the mechanisms. Default: `true`. This is in no RFC, but Outlook uses
+    /// it.
     pub auth_listing: bool,
-    /// What UTF8 offers (RFC 6856 section 2). Default: nothing, so that UTF8 is no command.
+    /// What the command UTF8 offers (RFC 6856 section 2). Default: nothing, and UTF8 is an unknown command.
     pub utf8: Option<Utf8>,
-    /// What LANG offers (RFC 6856 section 3); the first is what `LANG *` chooses. Default: nothing, so
-    /// that LANG is no command. Until LANG, all texts are English in ASCII.
+    /// The languages that LANG offers (RFC 6856 section 3). `LANG *` selects the first one. Default: none, and LANG
+    /// is an unknown command. Until the client sends LANG, all texts are English in ASCII.
     pub languages: Vec<Language>,
-    /// Whether LAST of RFC 1460 is answered. Default: no, as RFC 1939 has dropped it.
+    /// Whether LAST (RFC 1460) is answered. Default: `false`, because RFC 1939 removed the command.
     pub last: bool,
-    /// What LOGIN-DELAY announces before the login, and after it where the login brings no value of
-    /// its own. Default: none. Enforcing it is the backend's.
+    /// The LOGIN-DELAY to announce before the login, and after it if the login does not set a value for the user.
+    /// Default: none. The store must enforce it.
     pub login_delay: Option<LoginDelay>,
-    /// What EXPIRE announces, like `login_delay`. Default: none.
+    /// The EXPIRE to announce, before and after the login as for `login_delay`. Default: none.
     pub expire: Option<Expire>,
-    /// Whether messages that RETR sent whole are removed at QUIT although the client did not ask for
-    /// it (RFC 1939 section 8). Default: no. Announce `EXPIRE 0` with it.
+    /// Whether QUIT removes the messages that RETR sent completely, even if the client did not delete them (RFC 1939
+    /// section 8). Default: `false`. If you set this, announce `EXPIRE 0`.
     pub delete_retrieved: bool,
-    /// Further lines of CAPA. Default: none. Their tags begin with `X`, as no standard's does
-    /// (RFC 2449 section 9): a line whose tag does not, or has a dot, is left out. Octets outside
+    /// More lines for CAPA. Default: none. Each must begin with a tag that begins with `X`, because standard tags
+    /// never do (RFC 2449 section 9). A line with another tag, or with a dot in its tag, is left out. Octets outside
     /// printable ASCII are not sent.
     pub capabilities: Vec<String>,
     /// The limits.
@@ -54,59 +55,61 @@ pub struct ServerConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Utf8 {
-    /// Whether names and passwords of USER, PASS and APOP may be UTF-8, with or without the command
-    /// (RFC 6856 section 2.2). Without it they are ASCII.
+    /// Whether names and passwords in USER, PASS and APOP may be UTF-8, whether or not the client has sent UTF8 (RFC
+    /// 6856 section 2.2). If not, they must be ASCII.
     pub user: bool,
 }
 
-/// Limits of a server's session. All memory that a peer can occupy is bounded by them.
+/// The limits of a server's session. They bound all memory that a client can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most octets of a command line, CRLF included. Default: 1024. RFC 2449 section 4 demands
-    /// 255, passwords may be longer. A longer line is answered by one `-ERR` as soon as it is seen to be
-    /// longer, and discarded. The caller's input buffer must hold this many octets.
+    /// The maximum length of a command line in octets, including CRLF. Default: 1024. RFC 2449 section 4 requires
+    /// 255, but passwords may be longer. A longer line gets one `-ERR` as soon as the limit is exceeded, and is
+    /// discarded. The caller's input buffer must be able to hold this many octets.
     pub command_line: usize,
-    /// How many octets of a line that is too long are discarded beyond its limit; a line that does not end
-    /// by then ends the connection, with [`Close::EndlessLine`](super::Close::EndlessLine). Default: 64 KiB.
+    /// How many octets of a line are discarded after it exceeds its limit. If the line does not end within these, the
+    /// connection ends with [`Close::EndlessLine`](super::Close::EndlessLine). Default: 64 KiB.
     pub discarded_line: usize,
-    /// The most octets of a line within AUTH, CRLF included: of the command with its initial response,
-    /// and of each response. Default: 16 KiB, enough for tokens of 12,288 octets of base64 (RFC 5034
-    /// section 4 sets no bound). A longer line is discarded, and ends the exchange. The caller's input
-    /// buffer must be able to grow to it.
+    /// The maximum length of a line of AUTH in octets, including CRLF. It applies to the command with its initial
+    /// response and to each later response. Default: 16 KiB, enough for tokens with 12,288 octets of base64 (RFC 5034
+    /// section 4 sets no limit). A longer line is discarded and ends the exchange. The caller's input buffer must be
+    /// able to grow to this size.
     pub sasl_line: usize,
-    /// How many responses an exchange may have behind its initial one. Default: 8; no mechanism in use
-    /// needs more than 3.
+    /// How many responses an exchange may have after the initial one. Default: 8. No mechanism in use needs more than
+    /// 3.
     pub sasl_rounds: u32,
-    /// How many bad commands (unknown, malformed, in the wrong state) are answered before the login;
-    /// the connection is closed with the last. Default: 10. Clients that probe send a few, a web
-    /// browser that was led here sends more.
+    /// How many bad commands (unknown, malformed, or in the wrong state) are answered before the login. The
+    /// connection is closed after the reply to the last of them. Default: 10. Some clients send a few to find out
+    /// what the server supports. A web browser that was directed to this port sends more.
     pub bad_commands_before_login: u32,
-    /// How many bad commands in a row are answered after the login. Default: 20.
+    /// How many bad commands in a row are answered after the login. The connection is closed after the reply to the
+    /// last of them. Default: 20.
     pub bad_commands: u32,
     /// How many refused logins end the connection. Default: 3.
     pub failed_logins: u32,
-    /// How long the reply to the first refused login is held back, from when the client has sent it; each
-    /// further one is held back twice as long. Default: 1 second. A store that is done by then tells
-    /// nothing by the time it took.
+    /// How long the reply to the first refused login is delayed. Each further refusal doubles the delay. Default: 1
+    /// second. The delay starts when the client has sent its last line, so a store that decides within it reveals
+    /// nothing by the time it takes.
     pub failure_delay: Duration,
-    /// How long a connection may go without login, however busy it is. Default: 60 seconds. This
-    /// departs from RFC 1939 section 3, whose 10 minutes name no state, as all servers do.
+    /// How long a connection may last without a login, even if it is busy. Default: 60 seconds. RFC 1939 section 3
+    /// requires at least 10 minutes, without regard to the state, but servers in general allow less time before the
+    /// login.
     pub login_timeout: Duration,
-    /// The autologout timer after the login. Default: 10 minutes, the least that RFC 1939 section 3
-    /// allows. It starts anew with each command and with all output that the peer takes.
+    /// The autologout timer after the login. Default: 10 minutes, the minimum in RFC 1939 section 3. Each command and
+    /// all output that the peer accepts restart it.
     pub idle_timeout: Duration,
-    /// How long the store may take for each thing that is asked of it: a login or a step of AUTH, a message, the next
-    /// octets of a message, the removals. Default: 60 seconds. The core has no store and does not look at
-    /// this; who serves the connection gives the request up then. Before the login the connection ends
-    /// at `login_timeout` all the same.
+    /// How long the store may take for each request: a login or a step of AUTH, a message, the next octets of a
+    /// message, or the removal of messages. Default: 60 seconds. This crate does not use this value. The code that
+    /// serves the connection must give up the request after this time. Before the login, the connection still ends at
+    /// `login_timeout`.
     pub store_timeout: Duration,
-    /// How many octets of output are gathered before they have to be sent. Default: 32 KiB.
+    /// How many octets of output are collected before they must be sent. Default: 32 KiB.
     pub high_water: usize,
 }
 
 impl ServerConfig {
-    /// The defaults.
+    /// Returns the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -133,7 +136,7 @@ impl ServerConfig {
         self
     }
 
-    /// Adds to [`mechanisms`](Self::mechanisms).
+    /// Adds a mechanism to [`mechanisms`](Self::mechanisms).
     #[must_use]
     pub fn with_mechanism(mut self, mechanism: OfferedMechanism) -> Self {
         self.mechanisms.push(mechanism);
@@ -154,7 +157,7 @@ impl ServerConfig {
         self
     }
 
-    /// Adds to [`languages`](Self::languages).
+    /// Adds a language to [`languages`](Self::languages).
     #[must_use]
     pub fn with_language(mut self, language: Language) -> Self {
         self.languages.push(language);
@@ -225,7 +228,7 @@ impl Default for ServerConfig {
 }
 
 impl Utf8 {
-    /// UTF-8 in messages, and in names and passwords if `user` says so.
+    /// Creates an offer of UTF-8 in messages, and in names and passwords if `user` is true.
     #[must_use]
     pub const fn new(user: bool) -> Self {
         Self { user }
@@ -233,7 +236,7 @@ impl Utf8 {
 }
 
 impl Limits {
-    /// The defaults.
+    /// Returns the default limits.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -252,7 +255,7 @@ impl Limits {
         }
     }
 
-    /// Sets [`command_line`](Self::command_line), at least 255.
+    /// Sets [`command_line`](Self::command_line). Values below 255 become 255.
     #[must_use]
     pub fn with_command_line(mut self, octets: usize) -> Self {
         self.command_line = octets.max(255);
@@ -266,7 +269,7 @@ impl Limits {
         self
     }
 
-    /// Sets [`sasl_line`](Self::sasl_line), at least 255.
+    /// Sets [`sasl_line`](Self::sasl_line). Values below 255 become 255.
     #[must_use]
     pub fn with_sasl_line(mut self, octets: usize) -> Self {
         self.sasl_line = octets.max(255);

@@ -22,16 +22,18 @@ use crate::apop::Timestamp;
 use crate::line::LineFinder;
 use crate::{Channel, Input, Instant, Rejection};
 
-/// A server's side of a connection.
+/// The server side of a connection: reads commands, writes replies, and applies the rules of the protocol.
 ///
-/// Call [`poll`](Self::poll) with what was received; do what the [`ServerStep`] says; call it again. The
-/// output is in `out` whenever a step says that it is to be sent; the caller removes what it has
-/// sent.
+/// The caller does the I/O. Pass the received octets to [`poll`](Self::poll), do what the returned [`ServerStep`]
+/// says, and call `poll` again. Replies are appended to `out`. The step says when to send them. Remove from `out`
+/// what you have sent.
+///
+/// See the [module](super) for an example.
 #[derive(Debug)]
 pub struct ServerConnection {
     session: ServerSession,
     finder: LineFinder,
-    /// How many octets of a line that is too long may still be thrown away before the connection ends.
+    /// How many more octets of a line that is too long may be discarded before the connection ends.
     skipping: Option<usize>,
     greeted: bool,
     listing: Option<Listing>,
@@ -40,37 +42,39 @@ pub struct ServerConnection {
     times: Times,
 }
 
-/// The one thing that moves the connection on.
+/// What the caller must do next.
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum ServerStep {
-    /// Send all of `out`, if there is any, then receive octets, and poll.
+    /// Send all of `out`, if there is any. Then receive octets and poll.
     Read,
-    /// Send all of `out`, then poll with the same input.
+    /// Send all of `out`. Then poll with the same input.
     Flush,
-    /// Ask the store, and give its [`Answer`]. `out` may be sent now or with what follows.
+    /// Pass the request to the store and its [`Answer`] to [`answer`](ServerConnection::answer). `out` may be sent
+    /// now or together with later replies.
     Ask(Request),
-    /// An answer is owed, or the rest of a message.
+    /// A request is still open. Call [`answer`](ServerConnection::answer), or [`body`](ServerConnection::body) for
+    /// the rest of a message, and then poll.
     Wait,
-    /// Wait until then, and poll. `out` may be sent now or later; nothing more is read before.
+    /// Wait until this time, and then poll. `out` may be sent now or later. No more input is read before then.
     Pause(Instant),
-    /// Send all of `out`, throw away whatever was received and not consumed, do the TLS handshake,
-    /// and call [`ServerConnection::tls_established`]. If the handshake fails, close.
+    /// Send all of `out`, discard all octets that were received but not consumed, and do the TLS handshake. Then call
+    /// [`ServerConnection::tls_established`]. If the handshake fails, close the connection.
     StartTls,
-    /// Send all of `out`, and close. If the reason is [`Close::TimedOut`] or [`Close::PeerClosed`],
-    /// close at once.
+    /// Send all of `out` and close the connection. If the reason is [`Close::TimedOut`] or [`Close::PeerClosed`],
+    /// close it at once.
     Close(Close),
 }
 
-/// Whether more of a message is wanted.
+/// Whether more octets of a message are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "it is a yes or a no with a name")]
 pub enum Wanted {
-    /// Give the next octets, or [`Answer::EndOfMessage`] where there are none.
+    /// Give the next octets, or [`Answer::EndOfMessage`] if there are no more.
     More,
-    /// TOP has all its lines: give [`Answer::EndOfMessage`].
+    /// TOP has all its lines. Give [`Answer::EndOfMessage`].
     Enough,
 }
 
@@ -82,10 +86,10 @@ struct Refusal {
 }
 
 impl ServerConnection {
-    /// A connection that was just opened; for implicit TLS, one whose handshake is complete.
+    /// Creates a connection that was just opened. With implicit TLS, create it when the handshake is complete.
     ///
-    /// `timestamp` is for APOP, and new for each connection: see
-    /// [`Timestamp::from_random`]. Without it, or without the feature `md5`, APOP is refused.
+    /// `timestamp` is for APOP. It must be new for each connection, see [`Timestamp::from_random`]. Without it, or
+    /// without the feature `md5`, the server refuses APOP.
     #[must_use]
     pub fn new(
         config: Arc<ServerConfig>,
@@ -105,23 +109,23 @@ impl ServerConnection {
         }
     }
 
-    /// Sets what AUTH offers on this connection from here on: what depends on the connection, as channel
-    /// binding, is known only when it stands. TLS begun by STLS brings back what the settings say.
+    /// Sets the mechanisms that AUTH offers on this connection from now on. Use it for mechanisms that depend on the
+    /// connection, such as those with channel binding. After STLS the connection offers those of the [`ServerConfig`]
+    /// again.
     pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
         self.session.set_mechanisms(mechanisms);
     }
 
-    /// Sets whether the peer is a proxy that may say by XCLIENT for whom it speaks. Default: no. Say so
-    /// before the first poll, as the greeting tells the proxy.
+    /// Sets whether the peer is a proxy that may use XCLIENT to tell which client it speaks for. Default: `false`.
+    /// Call this before the first poll, because the greeting announces XCLIENT to the proxy.
     pub const fn set_trusted_proxy(&mut self, trusted: bool) {
         self.session.set_trusted_proxy(trusted);
     }
 
-    /// Takes commands from the input and appends replies to `out`, until something else has to
-    /// happen first.
+    /// Reads commands from the input and appends replies to `out`, until the caller has to do something.
     ///
-    /// Several commands are answered by one call, as far as `out` stays below the high-water mark,
-    /// so that a burst of commands is answered by one write.
+    /// One call answers several commands as long as `out` is below [`Limits::high_water`](super::Limits::high_water).
+    /// A burst of commands is therefore answered with one write.
     pub fn poll(&mut self, now: Instant, input: &mut Input<'_>, out: &mut BytesMut) -> ServerStep {
         if !self.greeted {
             self.greeted = true;
@@ -183,12 +187,12 @@ impl ServerConnection {
         }
     }
 
-    /// Gives the store's answer to the open request. Poll afterwards.
+    /// Passes the store's answer to the open request. Call [`poll`](Self::poll) afterwards.
     ///
     /// # Errors
-    /// [`ServerMisuse`] when the answer fits no open request; nothing is changed.
+    /// Returns [`ServerMisuse`] if the answer does not fit an open request. Nothing is changed.
     pub fn answer(&mut self, answer: Answer, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
-        // A message that is not as long as LIST has told is broken: no terminator may follow.
+        // A message whose size differs from LIST is broken: no terminator may follow.
         let breaks = || self.body.as_ref().is_some_and(Body::breaks_promise);
         let answer = if matches!(answer, Answer::EndOfMessage) && breaks() {
             Answer::Unavailable(Rejection::plain("the message has changed"))
@@ -202,10 +206,10 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Appends octets of the open message, given in stored form: lines may end in LF or CRLF.
+    /// Appends octets of the open message. They are in stored form: lines may end in LF or CRLF.
     ///
     /// # Errors
-    /// [`ServerMisuse`] when no message is open; nothing is changed.
+    /// Returns [`ServerMisuse`] if no message is open. Nothing is changed.
     pub fn body(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<Wanted, ServerMisuse> {
         let body = self.body.as_mut().ok_or(ServerMisuse)?;
         let (chunk, done) = match &mut body.top {
@@ -217,10 +221,10 @@ impl ServerConnection {
         Ok(if done { Wanted::Enough } else { Wanted::More })
     }
 
-    /// Notes that the TLS handshake is complete: what was learnt before is forgotten.
+    /// Reports that the TLS handshake is complete. The server forgets what it learned from the client before.
     ///
     /// # Errors
-    /// [`ServerMisuse`] when no [`ServerStep::StartTls`] was given; nothing is changed.
+    /// Returns [`ServerMisuse`] if [`poll`](Self::poll) did not return [`ServerStep::StartTls`]. Nothing is changed.
     pub fn tls_established(&mut self, now: Instant) -> Result<(), ServerMisuse> {
         let ServerAction::Nothing = self.session.step(ServerEvent::TlsEstablished)? else {
             return Err(ServerMisuse);
@@ -231,35 +235,34 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Notes that the peer has taken octets of the output, which keeps the autologout timer from
-    /// running out while a long message is on its way.
+    /// Reports that the peer has accepted octets of the output. This restarts the autologout timer, so that it does
+    /// not run out while a long message is being sent.
     pub const fn wrote(&mut self, now: Instant) {
         self.times.progress = now;
     }
 
-    /// Ends the session for a reason of the caller's: nothing is removed. A commit that was asked
-    /// for goes on in the store, but its reply will not be sent.
+    /// Ends the session for a reason of the caller's own. No messages are removed. If the store was already asked to
+    /// remove messages, it continues, but the reply is not sent.
     pub fn close(&mut self, why: Close) {
         self.refusal = None;
         self.body = None;
         self.session.close(why);
     }
 
-    /// When to poll, whether octets have come or not: the time at which the connection is closed if
-    /// nothing happens. It holds for reading, for writing and for the TLS handshake, not for the
-    /// store.
+    /// Returns when to call [`poll`](Self::poll) even if nothing was received. At that time, the connection is closed
+    /// if nothing has happened. The deadline applies to reading, writing and the TLS handshake, but not to the store.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.session.deadline(self.times)
     }
 
-    /// The session underneath: its state, snapshot, marks and totals.
+    /// Returns the session: its state, snapshot, marks and totals.
     #[must_use]
     pub const fn session(&self) -> &ServerSession {
         &self.session
     }
 
-    /// Does what the session wants, as far as it is octets. `asked` is when the client said what led to it.
+    /// Performs an action as far as it concerns octets. `asked` is when the client sent what led to it.
     fn perform(
         &mut self,
         action: ServerAction,
@@ -313,7 +316,7 @@ impl ServerConnection {
             }
             ServerAction::StartTls(line) => {
                 write::put_line(&line, out);
-                // What was sent behind STLS came in clear text: it must not be believed after the handshake.
+                // Input after STLS arrived in clear text: it must not be believed after the handshake.
                 if let Some(input) = input {
                     input.take_all();
                 }
@@ -344,7 +347,7 @@ impl ServerConnection {
         }
     }
 
-    /// At 0 there would never be room for a reply.
+    /// The high-water mark, at least 1: with 0 there would never be room for a reply.
     fn high_water(&self) -> usize {
         self.session.limits().high_water.max(1)
     }

@@ -10,7 +10,7 @@ use crate::TextId;
 use crate::{Base64, MechanismName, Rejection, ResponseCode, SaslResponse, Secret};
 
 impl ServerSession {
-    /// AUTH before the login.
+    /// Handles AUTH before the login.
     pub(super) fn auth(&mut self, mechanism: MechanismName, initial: Option<Base64<'_>>) -> ServerAction {
         if let Err(line) = self.offers_mechanism(mechanism) {
             return self.bad(line);
@@ -22,7 +22,7 @@ impl ServerSession {
         }))
     }
 
-    /// AUTH without argument.
+    /// Handles AUTH without an argument.
     pub(super) fn list_mechanisms(&mut self) -> ServerAction {
         match self.offers_auth_list() {
             Ok(names) => ServerAction::Mechanisms { line: Line::positive(TextId::Mechanisms), names },
@@ -30,7 +30,7 @@ impl ServerSession {
         }
     }
 
-    /// A line where a response is due.
+    /// Handles a line during AUTH.
     pub(super) fn response(&mut self, response: SaslResponse<'_>) -> Result<ServerAction, ServerMisuse> {
         let ServerState::Responding { responses } = self.state else { return Err(ServerMisuse) };
         Ok(match response {
@@ -45,19 +45,19 @@ impl ServerSession {
         })
     }
 
-    /// Ends the exchange without the mechanism.
+    /// Tells the mechanism that the exchange is over.
     pub(super) fn cancel(&mut self, why: TextId) -> ServerAction {
         self.state = ServerState::Cancelling { why };
         ServerAction::Ask(Request::Sasl(SaslRequest::Cancel))
     }
 
-    /// The exchange goes on.
+    /// Sends a challenge and continues the exchange.
     pub(super) fn challenge(&mut self, responses: u32, challenge: Secret) -> ServerAction {
         self.state = ServerState::Responding { responses };
         ServerAction::Challenge(challenge)
     }
 
-    /// The request has led to nothing: all is as it was before.
+    /// Ends a request without a decision about credentials, and restores the state before it.
     pub(super) fn abandon(&mut self, rejection: Rejection) -> ServerAction {
         let line = if let ServerState::Cancelling { why } = self.state {
             Line::negative(why)

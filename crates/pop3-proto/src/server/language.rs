@@ -1,4 +1,4 @@
-//! The languages of the replies' texts (RFC 6856 section 3).
+//! Translations of the texts in replies (RFC 6856 section 3).
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -6,9 +6,10 @@ use alloc::sync::Arc;
 
 use crate::TextId;
 
-/// A language that LANG offers: a tag, and translations of the texts of the replies.
+/// A language that LANG offers: a tag, and translations of the texts in replies.
 ///
-/// A translation may be built in or loaded at run time. What has none stays English. Cloning is cheap.
+/// Translations can be compiled in or loaded at run time. A text without a translation stays English. Cloning is
+/// cheap.
 ///
 /// ```
 /// use pop3_proto::TextId;
@@ -34,8 +35,8 @@ struct Translations {
 }
 
 impl Language {
-    /// A language of one's own, without translations: a tag (RFC 5646), as `de`, and the language's name in itself,
-    /// as `Deutsch`.
+    /// Creates a language without translations, from its tag (RFC 5646) such as `de` and its name in the language
+    /// itself such as `Deutsch`.
     #[must_use]
     pub fn new(tag: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
         Self(Arc::new(Translations {
@@ -46,26 +47,26 @@ impl Language {
         }))
     }
 
-    /// English, as all replies are without LANG.
+    /// Returns English, the language of all replies before LANG. It has no translations.
     #[must_use]
     pub fn english() -> Self {
         Self::new("en", "English")
     }
 
-    /// German.
+    /// Returns German, with its built-in translations.
     #[must_use]
     pub fn german() -> Self {
         GERMAN.iter().fold(Self::new("de", "Deutsch"), |german, &(id, text)| german.with_text(id, text))
     }
 
-    /// Sets the translation of a text. It has a `{}` for each number, in the order of the English text.
+    /// Sets the translation of a text. It must have a `{}` for each number, in the order of the English text.
     #[must_use]
     pub fn with_text(mut self, id: TextId, translation: impl Into<Cow<'static, str>>) -> Self {
         Arc::make_mut(&mut self.0).texts.insert(id, translation.into());
         self
     }
 
-    /// Sets the translation of a text that the store gives in a [`Rejection`](crate::Rejection).
+    /// Sets the translation of a text that the store uses in a [`Rejection`](crate::Rejection).
     #[must_use]
     pub fn with_own_text(
         mut self,
@@ -76,19 +77,19 @@ impl Language {
         self
     }
 
-    /// The tag (RFC 5646).
+    /// Returns the tag (RFC 5646).
     #[must_use]
     pub fn tag(&self) -> &str {
         &self.0.tag
     }
 
-    /// The language's name in itself.
+    /// Returns the name of the language in the language itself.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.0.description
     }
 
-    /// The translation of a text, if there is one.
+    /// Returns the translation of a text, if there is one.
     #[must_use]
     pub fn text(&self, id: TextId) -> Option<&str> {
         self.0.texts.get(&id).map(|text| &**text)

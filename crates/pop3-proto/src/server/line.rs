@@ -5,21 +5,21 @@ use core::fmt;
 
 use crate::{CommandError, Rejection, ResponseCode, Status, TextId};
 
-/// The first line of a reply, with all that is needed to write it.
+/// The first line of a reply, before it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// Positive or negative.
+    /// Whether the reply is positive or negative.
     pub status: Status,
     /// The response code.
     pub code: Option<ResponseCode<'static>>,
-    /// Which text it is, unless it is a store's own.
+    /// The id of the text, or `None` if the store supplied the text.
     pub id: Option<TextId>,
-    /// The text. Where there are numbers, they stand in the places of `{}`.
+    /// The text. Each `{}` stands for one of the [`numbers`](Self::numbers).
     pub text: Cow<'static, str>,
-    /// The numbers of the text.
+    /// The numbers in the text.
     pub numbers: Numbers,
-    /// Whether the text may be UTF-8, as the client has chosen a language (RFC 6856 section 3).
+    /// Whether the text may be UTF-8, because the client has selected a language (RFC 6856 section 3).
     pub utf8: bool,
 }
 
@@ -27,16 +27,16 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Numbers {
-    /// None: a `{}` of the text stands for itself.
+    /// No numbers: `{}` in the text has no special meaning.
     None,
-    /// One.
+    /// One number.
     One([u64; 1]),
-    /// Two.
+    /// Two numbers.
     Two([u64; 2]),
 }
 
 impl Numbers {
-    /// The numbers, in their order.
+    /// Returns the numbers in order.
     #[must_use]
     pub const fn as_slice(&self) -> &[u64] {
         match self {
@@ -85,7 +85,7 @@ impl From<Rejection> for Line {
     }
 }
 
-/// The line as it is meant, for logs and tests: what can't be sent in it is still there.
+/// Shows the line for logs and tests. Octets that can't be sent in a reply are not removed.
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.status == Status::Positive { "+OK " } else { "-ERR " })?;

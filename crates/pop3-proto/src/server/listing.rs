@@ -1,11 +1,12 @@
-//! Listings, as values: what LIST and UIDL have to send.
+//! The content of replies to LIST and UIDL.
 
 use alloc::sync::Arc;
 
 use super::vocabulary::Column;
 use crate::{Marks, MessageNumber, Octets, Snapshot, UniqueId};
 
-/// Lines of LIST or UIDL: the messages that were there, and not deleted, when the client asked.
+/// The lines of a reply to LIST or UIDL. They contain the messages that were in the maildrop and not marked as
+/// deleted when the client sent the command.
 #[derive(Clone, Debug)]
 pub struct Listing {
     column: Column,
@@ -15,7 +16,7 @@ pub struct Listing {
     end: usize,
 }
 
-/// A line of a listing.
+/// A line of a [`Listing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "LIST and UIDL are the two listings of the protocol")]
 pub enum ListingEntry<'a> {
@@ -43,13 +44,13 @@ impl Listing {
         Self { next, end: next.saturating_add(1), ..Self::all(column, maildrop, marks) }
     }
 
-    /// The column that is listed.
+    /// Returns the column that is listed.
     #[must_use]
     pub const fn column(&self) -> Column {
         self.column
     }
 
-    /// The next line. Nothing is allocated for it.
+    /// Returns the next line, or `None` after the last. Does not allocate.
     pub fn next_entry(&mut self) -> Option<ListingEntry<'_>> {
         let message = loop {
             if self.next >= self.end {

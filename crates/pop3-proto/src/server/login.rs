@@ -1,4 +1,4 @@
-//! The rules of the login without AUTH, and what follows from its verdict.
+//! The rules for a login without AUTH, and the effects of accepting or refusing a login.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -98,7 +98,7 @@ impl ServerSession {
     }
 
     pub(super) fn reject(&mut self, rejection: Rejection) -> ServerAction {
-        // A name that USER has given is still good behind AUTH (RFC 5034 section 4); PASS has used it up.
+        // After AUTH, the name from USER is still valid (RFC 5034 section 4); PASS has used it up.
         self.state = ServerState::Authorization;
         let wanted = rejection.delay();
         // Only credentials that were refused count as a failure; IN-USE and faults of the system do not.

@@ -1,34 +1,35 @@
-//! What AUTH offers, and what of an exchange is not the core's.
+//! The mechanisms that AUTH offers, and the requests of a SASL exchange.
 
 use crate::{Channel, MechanismName, Secret};
 
-/// A mechanism that AUTH offers (RFC 5034), by its name only: what is said in it is the embedder's.
+/// A SASL mechanism that AUTH offers (RFC 5034). This type holds only its name and requirements: the store implements
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct OfferedMechanism {
-    /// The name.
+    /// The name of the mechanism.
     pub name: MechanismName,
-    /// Where it may be used.
+    /// What the channel must provide.
     pub needs: Needs,
 }
 
-/// What a mechanism needs of the channel. Where the channel has it not, the mechanism is neither
-/// announced nor taken.
+/// What a mechanism needs from the channel. If the channel does not provide it, the mechanism is neither announced
+/// nor accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a table over all of them must not compile when there is a new one"
 )]
 pub enum Needs {
-    /// Nothing: no secret travels, and nothing of TLS is used.
+    /// Nothing: no secret is sent, and the mechanism does not use TLS.
     Nothing,
-    /// A password or a token travels: [`Channel::carries_secrets`].
+    /// Privacy, because a password or a token is sent. See [`Channel::carries_secrets`].
     Privacy,
-    /// TLS itself is a part of it: channel binding, a client's certificate.
+    /// TLS, because the mechanism uses it: for channel binding or a client certificate.
     Tls,
 }
 
-/// What a session asks of who leads the exchange of a mechanism. Nothing of it is shown by `Debug`.
+/// A request to the code that implements a SASL mechanism. `Debug` does not show the contents.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 5034 has these three: begin, respond, cancel")]
 pub enum SaslRequest {
@@ -38,33 +39,33 @@ pub enum SaslRequest {
     /// [`Reject`](super::Answer::Reject), [`Abandon`](super::Answer::Abandon).
     #[non_exhaustive]
     Begin {
-        /// The mechanism, one of those that are offered.
+        /// The mechanism, one of those offered.
         mechanism: MechanismName,
-        /// The first response, if it came with the command; it may be empty. Without it, a mechanism in
-        /// which the client speaks first begins with an empty challenge; with it, a mechanism in which
-        /// the server speaks first is abandoned (RFC 5034 section 4).
+        /// The initial response, if the client sent one with the command. It may be empty. Without it, a mechanism in
+        /// which the client speaks first begins with an empty challenge. With it, a mechanism in which the server
+        /// speaks first must answer [`Abandon`](super::Answer::Abandon) (RFC 5034 section 4).
         initial: Option<Secret>,
     },
-    /// The response to the challenge.
+    /// The client's response to the challenge.
     ///
     /// Answers: as for [`Begin`](Self::Begin).
     Respond(Secret),
-    /// The exchange is over: the client has cancelled it, or its line could not be read. The core knows
-    /// what to say.
+    /// The exchange is over: the client cancelled it, or sent a line that could not be parsed. The session chooses
+    /// the text of the reply.
     ///
-    /// Answers: [`Abandon`](super::Answer::Abandon); or [`Reject`](super::Answer::Reject), where the
-    /// credentials were found to be wrong before, as with a bearer token.
+    /// Answer [`Abandon`](super::Answer::Abandon). If the credentials were already found to be wrong, as with a
+    /// bearer token, answer [`Reject`](super::Answer::Reject).
     Cancel,
 }
 
 impl OfferedMechanism {
-    /// A mechanism and what it needs.
+    /// Creates an offer of a mechanism with its requirements.
     #[must_use]
     pub const fn new(name: MechanismName, needs: Needs) -> Self {
         Self { name, needs }
     }
 
-    /// Whether it may be used on this channel.
+    /// Returns whether the mechanism may be used on this channel.
     #[must_use]
     pub const fn works_on(&self, channel: Channel) -> bool {
         match self.needs {

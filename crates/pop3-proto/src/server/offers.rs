@@ -1,11 +1,12 @@
-//! What a session offers now: one answer each, which announces a command and decides whether it is taken.
+//! What a session offers at the moment. One function per command decides both whether it is announced and whether it
+//! is accepted.
 //!
-//! CAPA, the greeting and AUTH without argument announce what these functions allow, and the rule table
-//! takes what they allow, so that the two can't differ. `Err` is the reply to a client that asks all the same.
+//! CAPA, the greeting and AUTH without an argument announce what these functions allow, and the rules accept what
+//! they allow, so the two can't differ. `Err` is the reply to a client that sends the command anyway.
 //!
-//! What is offered before the login is announced after it as well, though it comes too late then
-//! (RFC 5034 section 3, RFC 6856 section 2); but not STLS, which means that it may be used now
-//! (RFC 2595 section 4).
+//! Commands that are offered before the login are also announced after it, although it is too late to use them (RFC
+//! 5034 section 3, RFC 6856 section 2). The exception is STLS, whose announcement means that it can be used now (RFC
+//! 2595 section 4).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -57,12 +58,12 @@ impl ServerSession {
         }
     }
 
-    /// The mechanisms that AUTH takes on this channel, in the order of the announcement.
+    /// Returns the mechanisms that AUTH accepts on this channel, in the order in which they are announced.
     pub fn mechanisms(&self) -> impl Iterator<Item = &OfferedMechanism> {
         self.mechanisms.iter().filter(|offered| self.offers_mechanism(offered.name).is_ok())
     }
 
-    /// AUTH without argument. No RFC has it.
+    /// AUTH without an argument, which is in no RFC.
     pub(super) fn offers_auth_list(&self) -> Result<Vec<MechanismName>, Line> {
         if self.config.auth_listing && !self.mechanisms.is_empty() {
             Ok(self.mechanisms().map(|offered| offered.name).collect())
@@ -84,7 +85,7 @@ impl ServerSession {
         }
     }
 
-    /// LAST of RFC 1460. It is announced nowhere.
+    /// LAST of RFC 1460. It is never announced.
     pub(super) fn offers_last(&self) -> Result<(), Line> {
         if self.config.last { Ok(()) } else { Err(CommandError::Unknown.into()) }
     }
@@ -94,15 +95,15 @@ impl ServerSession {
         if self.trusted_proxy { Ok(()) } else { Err(CommandError::Unknown.into()) }
     }
 
-    /// Whether a line may be an AUTH that is taken, with an argument that other commands have not.
+    /// Returns whether the server accepts AUTH now, whose argument may be longer than those of other commands.
     pub(super) fn offers_auth(&self) -> bool {
         !self.is_logged_in() && self.mechanisms().next().is_some()
     }
 
-    /// What CAPA announces.
+    /// Returns what CAPA announces now.
     #[must_use]
     pub fn announcement(&self) -> Announcement {
-        // Before the login the largest value of all users is told (RFC 2449 sections 6.5 and 6.7).
+        // Before the login the largest value of all users is announced (RFC 2449 sections 6.5 and 6.7).
         let before_login = !self.is_logged_in();
         let mut login_delay = self.account.login_delay.or(self.config.login_delay);
         let mut expire = self.account.expire.or(self.config.expire);

@@ -1,4 +1,4 @@
-//! The rule table of the server: what each command and each answer does in each state.
+//! The rules of the server: what each command and each answer does in each state.
 
 use alloc::sync::Arc;
 
@@ -39,7 +39,7 @@ impl ServerSession {
         }
     }
 
-    /// A line that can't be read.
+    /// Handles a line that can't be parsed.
     pub(super) fn malformed(
         &mut self,
         keyword: Option<Keyword>,
@@ -154,7 +154,7 @@ impl ServerSession {
                 Answer::Abandon(rejection),
             ) => Ok(self.abandon(rejection)),
             (ServerState::Proxying, Answer::Proxied) => {
-                // Once: what comes behind it may be the client's own words.
+                // Only once: what follows may come from the client itself.
                 self.trusted_proxy = false;
                 self.state = ServerState::Authorization;
                 Ok(ServerAction::Reply(Line::positive(TextId::Proxied)))
@@ -237,7 +237,7 @@ impl ServerSession {
         ServerAction::Last(self.marks.highest().map_or(0, MessageNumber::number))
     }
 
-    /// RFC 6856 section 3.2. Before the login nothing is known of the user, so that nothing is told.
+    /// RFC 6856 section 3.2. The reply does not depend on the user, so it reveals nothing before the login.
     fn lang(&mut self, range: Option<LanguageRange<'_>>) -> ServerAction {
         let languages = match self.offers_lang() {
             Ok(languages) => languages,
@@ -261,7 +261,7 @@ impl ServerSession {
         ServerAction::Language { language: found, line: Line::positive(TextId::LanguageChanged) }
     }
 
-    /// A text with the number of messages that are not deleted, and of their octets.
+    /// Returns a line with the number and the size of the messages that are not deleted.
     pub(super) fn counted(&self, text: TextId) -> Line {
         let (messages, octets) = self.present();
         Line::positive(text).with_numbers(Numbers::Two([messages as u64, octets]))

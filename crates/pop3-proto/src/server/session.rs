@@ -1,4 +1,4 @@
-//! The rules of the server: states, and what each event does in each.
+//! The state of a session on the server.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -13,10 +13,10 @@ use super::vocabulary::{Accepted, Close, ServerEvent, ServerMisuse};
 use crate::apop::{self, Timestamp};
 use crate::{Channel, Marks, Octets, Snapshot};
 
-/// A session: the states of RFC 1939, without octets and without time.
+/// The rules of a session: the states of RFC 1939, without octets and without time.
 ///
-/// [`step`](Self::step) is all there is to it. `rules.rs`, its source, is the table of what each
-/// command does in each state.
+/// Pass each event to [`step`](Self::step), and perform the [`ServerAction`] that it returns. The source file
+/// `rules.rs` contains the table of what each command does in each state.
 #[derive(Debug)]
 pub struct ServerSession {
     pub(super) config: Arc<ServerConfig>,
@@ -27,9 +27,9 @@ pub struct ServerSession {
     pub(super) utf8: bool,
     pub(super) language: Option<Language>,
     pub(super) state: ServerState,
-    /// What USER gave, until PASS uses it up.
+    /// The name from USER, until PASS uses it.
     pub(super) name: Option<Vec<u8>>,
-    /// What the login brought; the snapshot stands beside it.
+    /// The values of the login, without its snapshot.
     pub(super) account: Accepted,
     pub(super) maildrop: Arc<Snapshot>,
     pub(super) marks: Arc<Marks>,
@@ -42,29 +42,29 @@ pub struct ServerSession {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionTotals {
-    /// Messages sent whole by RETR.
+    /// Messages that were sent completely by RETR.
     pub retrieved: u64,
-    /// Their octets in wire form.
+    /// The octets of these messages in wire form.
     pub retrieved_octets: Octets,
-    /// Replies to TOP sent whole.
+    /// Replies to TOP that were sent completely.
     pub topped: u64,
-    /// Their octets in wire form.
+    /// The octets of these replies in wire form.
     pub topped_octets: Octets,
-    /// Messages that were marked when QUIT came and are removed.
+    /// Messages that were marked as deleted at QUIT and are removed.
     pub removed: usize,
-    /// The octets of the messages that were marked when QUIT came, in wire form.
+    /// The octets of the messages that were marked as deleted at QUIT, in wire form.
     pub removed_octets: Octets,
-    /// Messages that were marked when QUIT came and could not be removed.
+    /// Messages that were marked as deleted at QUIT but could not be removed.
     pub not_removed: usize,
-    /// Messages that were marked when QUIT came, where the store has not told in time whether they are removed.
+    /// Messages that were marked as deleted at QUIT, if the store did not report in time whether it removed them.
     pub unconfirmed: usize,
     /// Logins that were refused.
     pub failed_logins: u32,
 }
 
 impl ServerSession {
-    /// A session that begins in AUTHORIZATION. `timestamp` is what the greeting carries for APOP.
-    /// Without it, or without the feature `md5`, APOP is refused.
+    /// Creates a session in the AUTHORIZATION state. `timestamp` is the APOP timestamp in the greeting. Without it,
+    /// or without the feature `md5`, the session refuses APOP.
     #[must_use]
     pub fn new(config: Arc<ServerConfig>, channel: Channel, timestamp: Option<Timestamp>) -> Self {
         Self {
@@ -86,11 +86,11 @@ impl ServerSession {
         }
     }
 
-    /// Does what the event does in the present state.
+    /// Applies an event and returns what to do next.
     ///
     /// # Errors
-    /// [`ServerMisuse`] when the event does not fit the state, as an answer without a request or a
-    /// command while one is awaited. Nothing is changed then.
+    /// Returns [`ServerMisuse`] if the event does not fit the state, such as an answer without a request or a command
+    /// while an answer is awaited. Nothing is changed.
     pub fn step(&mut self, event: ServerEvent<'_>) -> Result<ServerAction, ServerMisuse> {
         let action = match event {
             ServerEvent::Command(command) => self.command(command),
@@ -105,105 +105,105 @@ impl ServerSession {
         }
     }
 
-    /// Sets what AUTH offers on this connection from here on. TLS begun by STLS brings back what the
-    /// settings say.
+    /// Sets the mechanisms that AUTH offers on this connection from now on. After STLS the session offers those of
+    /// the [`ServerConfig`] again.
     pub fn set_mechanisms(&mut self, mechanisms: Vec<OfferedMechanism>) {
         self.mechanisms = mechanisms;
     }
 
-    /// Sets whether the peer is a proxy that may say by XCLIENT for whom it speaks. Default: no.
+    /// Sets whether the peer is a proxy that may use XCLIENT to tell which client it speaks for. Default: `false`.
     pub const fn set_trusted_proxy(&mut self, trusted: bool) {
         self.trusted_proxy = trusted;
     }
 
-    /// Ends the session at once, for a reason that lies outside the rules: a timer, a lost
-    /// connection. Nothing is removed.
+    /// Ends the session at once, for a reason outside the rules such as a timer or a lost connection. No messages are
+    /// removed.
     pub fn close(&mut self, why: Close) {
         if self.closed().is_none() {
             self.state = ServerState::Closed(why);
         }
     }
 
-    /// The state.
+    /// Returns the state.
     #[must_use]
     pub const fn state(&self) -> ServerState {
         self.state
     }
 
-    /// The name that USER has given and that PASS waits for. Only in AUTHORIZATION, and through an exchange of
-    /// AUTH: if that fails, AUTH was not issued (RFC 5034 section 4).
+    /// Returns the name from USER that waits for PASS. It is only set in the AUTHORIZATION state. It remains set
+    /// during an exchange of AUTH, because a failed AUTH counts as not issued (RFC 5034 section 4).
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
         self.name.as_deref()
     }
 
-    /// Why the session ended, if it did.
+    /// Returns why the session ended, or `None` if it has not.
     #[must_use]
     pub const fn closed(&self) -> Option<Close> {
         if let ServerState::Closed(why) = self.state { Some(why) } else { None }
     }
 
-    /// Whether the login lies behind.
+    /// Returns whether the user is logged in and the session has not ended.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
         self.state.is_logged_in()
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// The limits that hold now: behind the login the user's own, where there are any.
+    /// Returns the limits that apply now: after the login, the user's own if there are any.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         self.account.limits.as_deref().unwrap_or(&self.config.limits)
     }
 
-    /// What carries the connection.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.channel
     }
 
-    /// Whether the client has asked for UTF-8 (RFC 6856 section 2.1).
+    /// Returns whether the client has enabled UTF-8 with the command UTF8 (RFC 6856 section 2.1).
     #[must_use]
     pub const fn is_utf8(&self) -> bool {
         self.utf8
     }
 
-    /// The language that the client has chosen by LANG; with it the texts of replies may be UTF-8.
+    /// Returns the language that the client selected with LANG. If there is one, the texts of replies may be UTF-8.
     #[must_use]
     pub const fn language(&self) -> Option<&Language> {
         self.language.as_ref()
     }
 
-    /// Whether the peer is a proxy that is trusted.
+    /// Returns whether the peer is a trusted proxy that may use XCLIENT.
     #[must_use]
     pub const fn is_trusted_proxy(&self) -> bool {
         self.trusted_proxy
     }
 
-    /// The snapshot, empty before the login.
+    /// Returns the snapshot of the maildrop. It is empty before the login.
     #[must_use]
     pub fn maildrop(&self) -> &Snapshot {
         &self.maildrop
     }
 
-    /// The marks.
+    /// Returns the marks of the messages: which are deleted and which were retrieved.
     #[must_use]
     pub fn marks(&self) -> &Marks {
         &self.marks
     }
 
-    /// What the session did so far.
+    /// Returns what the session did so far.
     #[must_use]
     pub const fn totals(&self) -> SessionTotals {
         self.totals
     }
 
-    /// Messages that are not deleted, and their octets.
+    /// Returns the number of messages that are not marked as deleted, and their size in octets.
     #[must_use]
     pub fn present(&self) -> (usize, Octets) {
         let (deleted, octets) = self.marks.deleted();
@@ -223,7 +223,7 @@ impl ServerSession {
         *sum = sum.saturating_add(octets);
     }
 
-    /// Answers a bad command, and closes after too many.
+    /// Answers a bad command. Closes the session after too many.
     pub(super) fn bad(&mut self, line: impl Into<Line>) -> ServerAction {
         let line = line.into();
         let limit = if self.is_logged_in() {
@@ -243,7 +243,7 @@ impl ServerSession {
         if self.state != ServerState::StartingTls {
             return Err(ServerMisuse);
         }
-        // What was learnt in clear text is forgotten; what was done wrong is not.
+        // What was learned in clear text is forgotten, but errors and refused logins still count.
         self.channel = Channel::Tls;
         self.state = ServerState::Authorization;
         self.mechanisms = self.config.mechanisms.clone();
@@ -254,7 +254,7 @@ impl ServerSession {
     }
 }
 
-/// Puts the text of an action into this language.
+/// Translates the text of an action into this language.
 fn translated(mut action: ServerAction, language: &Language) -> ServerAction {
     if let Some(line) = action.line_mut() {
         line.utf8 = true;

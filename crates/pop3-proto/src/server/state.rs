@@ -3,64 +3,64 @@
 use super::vocabulary::{Close, Extent};
 use crate::{MessageNumber, TextId};
 
-/// The state of a session, with what belongs to it.
+/// The state of a session, with its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a table over all states must not compile when there is a new one"
 )]
 pub enum ServerState {
-    /// AUTHORIZATION (RFC 1939 section 4). Whether PASS may follow is told by
-    /// [`ServerSession::name`](super::rules::ServerSession::name).
+    /// AUTHORIZATION (RFC 1939 section 4). [`ServerSession::name`](super::rules::ServerSession::name) tells whether
+    /// PASS may follow.
     Authorization,
-    /// A name and its proof were given to the store; its answer is awaited.
+    /// The store is checking a name and its proof.
     Authenticating,
-    /// A step of a SASL exchange was given to who leads it; its answer is awaited.
+    /// The store is doing a step of a SASL exchange.
     Exchanging {
         /// How many responses to challenges the client has sent.
         responses: u32,
     },
-    /// A challenge of AUTH was sent; the client's response is awaited (RFC 5034 section 4).
+    /// A challenge of AUTH was sent, and the client's response is awaited (RFC 5034 section 4).
     Responding {
         /// How many responses to challenges the client has sent.
         responses: u32,
     },
-    /// The end of a SASL exchange was told to who leads it; its answer is awaited.
+    /// The store was told that the SASL exchange is over, and its answer is awaited.
     Cancelling {
-        /// What the client will be told.
+        /// The text of the reply to the client.
         why: TextId,
     },
-    /// What a proxy said was given to the embedder; its answer is awaited.
+    /// The store is deciding about the data of a proxy.
     Proxying,
-    /// STLS was answered; the TLS handshake is awaited.
+    /// STLS was answered, and the TLS handshake is awaited.
     StartingTls,
     /// TRANSACTION (RFC 1939 section 5).
     Transaction,
-    /// A message was asked of the store; its answer is awaited.
+    /// The store is opening a message.
     Fetching {
         /// The message.
         message: MessageNumber,
-        /// How much of it.
+        /// How much of it the client asked for.
         extent: Extent,
     },
     /// A message is being sent.
     Sending {
         /// The message.
         message: MessageNumber,
-        /// How much of it.
+        /// How much of it the client asked for.
         extent: Extent,
     },
-    /// UPDATE: the removals were given to the store; its answer is awaited (RFC 1939 section 6).
+    /// UPDATE: the store is removing messages (RFC 1939 section 6).
     Committing {
-        /// How many messages are to be removed.
+        /// How many messages it must remove.
         count: usize,
     },
-    /// The end.
+    /// The session has ended.
     Closed(Close),
 }
 
 impl ServerState {
-    /// Whether the login lies behind, and the session is not over.
+    /// Returns whether the user is logged in and the session has not ended.
     #[must_use]
     pub const fn is_logged_in(self) -> bool {
         matches!(

@@ -1,45 +1,45 @@
-//! The rules of time: when a connection is closed, how long a refusal is held back, and how that ends.
+//! The rules of time: when a connection is closed, and how long a refusal is delayed.
 //!
-//! They read no clock. The connection notes when something has happened, and asks.
+//! They read no clock. The connection records when something happens, and asks these functions.
 
 use core::time::Duration;
 
 use super::session::ServerSession;
 use crate::Instant;
 
-/// The most doublings of the delay. It is over long before: by the limit of refusals, or by the timer.
+/// The maximum number of doublings of the delay. The limit of refusals or the timer ends the connection long before.
 const MAX_DOUBLINGS: u32 = 16;
 
 /// When things have happened on a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
-    /// The connection was opened.
+    /// When the connection was opened.
     pub(super) opened: Instant,
-    /// Octets have moved for the last time, or the store has answered.
+    /// When octets were last sent or received, or the store last answered.
     pub(super) progress: Instant,
 }
 
-/// What becomes of a reply that is held back.
+/// What to do with a delayed reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
-    /// It waits until then.
+    /// Wait until then.
     Waits(Instant),
-    /// It is sent.
+    /// Send it.
     Due,
-    /// The connection ends before it is due. It is not sent early, or the wait could be had for less.
+    /// The connection ends before the reply is due. It is not sent early, because that would shorten the delay.
     Lost,
 }
 
 impl ServerSession {
-    /// How long the reply to a refusal is held back, counted from when the client has asked: twice as long
-    /// with each refusal that counts, and no shorter than the store wants.
+    /// Returns how long the reply to a refusal is delayed, counted from when the client sent its last line. The delay
+    /// doubles with each refusal that counts, and is at least as long as the store wants.
     pub(super) fn refusal_delay(&self, failures: u32, wanted: Duration) -> Duration {
         let Some(doublings) = failures.checked_sub(1) else { return wanted };
         let delay = self.config.limits.failure_delay;
         delay.saturating_mul(1 << doublings.min(MAX_DOUBLINGS)).max(wanted)
     }
 
-    /// What becomes of a reply that is held back until then.
+    /// Decides what to do with a reply that is delayed until then.
     pub(super) fn held(&self, until: Instant, times: Times, now: Instant) -> Held {
         let end = self.login_deadline(times);
         match (now < until, now < end) {
@@ -49,7 +49,7 @@ impl ServerSession {
         }
     }
 
-    /// When the connection is closed if nothing happens.
+    /// Returns when the connection is closed if nothing happens.
     pub(super) fn deadline(&self, times: Times) -> Instant {
         let limits = self.limits();
         if self.is_logged_in() {
@@ -62,7 +62,7 @@ impl ServerSession {
         }
     }
 
-    /// When a connection without a login is closed, whatever it waits for.
+    /// Returns when a connection without a login is closed, even if it is busy.
     fn login_deadline(&self, times: Times) -> Instant {
         times.opened.after(self.config.limits.login_timeout)
     }

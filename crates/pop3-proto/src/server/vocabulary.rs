@@ -1,4 +1,4 @@
-//! The events that a session takes, the requests that it makes, and how it ends.
+//! Events, requests and answers of a session, and the reasons why it ends.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -13,26 +13,26 @@ use crate::{
     Command, CommandError, Deletions, Keyword, MessageNumber, Rejection, SaslResponse, Secret, Snapshot,
 };
 
-/// What happens to a session.
+/// An event of a session.
 ///
-/// The caller makes these. A later version may add more; a caller that never makes one of them loses nothing.
+/// The caller creates these. A later version may add events. If you never create one of those, nothing changes.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerEvent<'a> {
     /// The client sent a command.
     Command(Command<'a>),
-    /// The client answered a challenge of AUTH, or cancelled.
+    /// The client answered a challenge of AUTH or cancelled the exchange.
     Sasl(SaslResponse<'a>),
-    /// The client sent a line that is no command, or no response where a response is due.
+    /// The client sent a line that is not a command, or not a response during AUTH.
     Malformed {
-        /// The keyword that the line begins with, if it is that of a command.
+        /// The keyword at the start of the line, if it is the keyword of a command.
         keyword: Option<Keyword>,
-        /// What is wrong with the line.
+        /// The error in the line.
         error: CommandError,
     },
-    /// The store answered the request that is open.
+    /// The store answered the open request.
     Answer(Answer),
-    /// The TLS handshake that STLS began is complete.
+    /// The TLS handshake after STLS is complete.
     TlsEstablished,
 }
 
@@ -46,159 +46,157 @@ pub enum Column {
     UniqueId,
 }
 
-/// What a session asks of the store. It waits for the [`Answer`].
+/// A request to the store. The session waits for the [`Answer`].
 ///
-/// A later version may add requests, and fields to these. The default arm of a `match` answers with
-/// [`decline`](Self::decline): the client is told that it can't be done, and the session goes on.
+/// A later version may add requests and fields. In the default arm of a `match`, answer with
+/// [`decline`](Self::decline): the client gets a negative reply, and the session continues.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Request {
-    /// Check the name and its proof, lock the maildrop, make the snapshot.
+    /// Check the name and its proof, lock the maildrop, and make the snapshot.
     ///
     /// Answers: [`Accept`](Answer::Accept), [`Reject`](Answer::Reject), [`TakeOver`](Answer::TakeOver).
     Authenticate(Claim),
-    /// Lead a step of a SASL exchange. Where it succeeds, lock the maildrop and make the snapshot.
+    /// Do one step of a SASL exchange. If the login succeeds, lock the maildrop and make the snapshot.
     ///
     /// Answers: see [`SaslRequest`].
     Sasl(SaslRequest),
-    /// A trusted proxy tells for whom it speaks.
+    /// Decide whether to believe a trusted proxy that tells which client it speaks for.
     ///
     /// Answers: [`Proxied`](Answer::Proxied), [`Abandon`](Answer::Abandon).
     Proxied(ClientInfo),
-    /// Give the content of a message, in stored form (any line ends).
+    /// Supply the content of a message in stored form, with any line ends.
     ///
-    /// Answers: [`Message`](Answer::Message), then octets by
-    /// [`ServerConnection::body`](super::ServerConnection::body), then
-    /// [`EndOfMessage`](Answer::EndOfMessage); or [`Unavailable`](Answer::Unavailable) at any time.
+    /// Answer [`Message`](Answer::Message), then pass the octets to
+    /// [`ServerConnection::body`](super::ServerConnection::body), then answer [`EndOfMessage`](Answer::EndOfMessage).
+    /// Answer [`Unavailable`](Answer::Unavailable) at any time if that fails.
     #[non_exhaustive]
     Fetch {
         /// The message.
         message: MessageNumber,
-        /// How much of it will be used. More may be given: the core cuts.
+        /// How much of the message is needed. You may supply more: the connection ignores the rest.
         extent: Extent,
     },
-    /// Remove these messages for good, and release the maildrop: the next login may come as soon as
-    /// the answer's reply has left.
+    /// Remove these messages permanently, and release the maildrop. The client may log in again as soon as the reply
+    /// is sent.
     ///
-    /// Answers: [`Committed`](Answer::Committed); [`Unavailable`](Answer::Unavailable) when it is not known how it
-    /// went.
+    /// Answers: [`Committed`](Answer::Committed), or [`Unavailable`](Answer::Unavailable) if the outcome is unknown.
     Commit(Deletions),
 }
 
 /// The answer to a [`Request`].
 ///
-/// The caller makes these. A later version may add more, and fields to [`Committed`](Self::Committed): make that
-/// one with [`committed`](Self::committed).
+/// The caller creates these. A later version may add answers, and fields to [`Committed`](Self::Committed): create
+/// that one with [`committed`](Self::committed).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Answer {
-    /// The credentials are right, the maildrop is locked: here is the snapshot.
+    /// The credentials are correct and the maildrop is locked. Contains the snapshot.
     Accept(Accepted),
-    /// The credentials are right, and somebody else goes on with the connection from here, as a relay to another
-    /// server: nothing is said, and the session ends with [`Close::TakenOver`]. The first thing that the client
-    /// is to be told is the reply to its login.
+    /// The credentials are correct, and other code continues the connection from here, such as a relay to another
+    /// server. Nothing is sent, and the session ends with [`Close::TakenOver`]. The other code must first send the
+    /// reply to the login.
     TakeOver,
-    /// No login. Codes: [`Rejection::credentials`], [`Rejection::in_use`] (only when the
-    /// credentials are right), [`Rejection::login_delay`], [`Rejection::temporary`],
-    /// [`Rejection::permanent`].
+    /// The login is refused. Use [`Rejection::credentials`], [`Rejection::in_use`] (only if the credentials are
+    /// correct), [`Rejection::login_delay`], [`Rejection::temporary`] or [`Rejection::permanent`].
     Reject(Rejection),
-    /// The exchange goes on with this challenge; it may be empty.
+    /// The exchange continues with this challenge, which may be empty.
     Challenge(Secret),
-    /// The request has led to nothing, and says nothing about any credentials: a response that the
-    /// mechanism can't read, an initial response where there can be none. This counts as a bad command
-    /// and not as a refused login. A code `[AUTH]` is not sent.
+    /// The request failed without a decision about credentials. For example, the mechanism can't parse a response, or
+    /// does not allow an initial response. This counts as a bad command and not as a refused login. A code `[AUTH]`
+    /// is not sent.
     Abandon(Rejection),
     /// The proxy is believed.
     Proxied,
-    /// The message is there: its octets follow.
+    /// The message is available, and its octets follow.
     Message,
     /// All octets of the message were given.
     EndOfMessage,
-    /// The message can't be had, or its rest can't. Before [`Message`](Self::Message) this is a
-    /// negative reply; behind it the connection is closed, as nothing else tells the client.
+    /// The message, or the rest of it, is not available. Before [`Message`](Self::Message), this sends a negative
+    /// reply. After it, this closes the connection, because there is no other way to tell the client.
     ///
-    /// Of a commit: nobody knows what was removed. QUIT gets this negative reply.
+    /// For [`Request::Commit`], it means that the outcome of the removal is unknown. QUIT gets this negative reply.
     Unavailable(Rejection),
-    /// The commit is over. Made by [`committed`](Self::committed).
+    /// The removal is finished. Created by [`committed`](Self::committed).
     #[non_exhaustive]
     Committed {
-        /// How many messages are still there although they should be removed. One that was gone
-        /// already counts as removed.
+        /// How many messages should have been removed but are still there. A message that was already gone counts as
+        /// removed.
         failed: usize,
     },
 }
 
-/// The acceptance of a login.
+/// An accepted login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
     /// The snapshot of the maildrop.
     pub maildrop: Snapshot,
-    /// The user's own LOGIN-DELAY.
+    /// The LOGIN-DELAY of this user. Default: none.
     pub login_delay: Option<LoginDelay>,
-    /// The user's own EXPIRE.
+    /// The EXPIRE of this user. Default: none.
     pub expire: Option<Expire>,
-    /// Whose maildrop it is, printable, for a log: where a token or a certificate tells the name and
-    /// the client did not. Default: none, which means the one that the credentials name.
+    /// The name of the user in printable form, for a log. Set it if a token or a certificate contains the name and
+    /// the client did not send it. Default: none, which means the name in the credentials.
     pub user: Option<String>,
-    /// The user's own limits, which hold from the login on in place of all those in
-    /// [`ServerConfig::limits`](super::ServerConfig). Those that concern the login have no effect. Default: none.
+    /// The limits of this user. After the login, they replace all of [`ServerConfig::limits`](super::ServerConfig).
+    /// Limits that concern the login have no effect. Default: none.
     pub limits: Option<Box<Limits>>,
 }
 
-/// How much of a message is wanted.
+/// How much of a message the client asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RETR and TOP are the two ways to read a message")]
 pub enum Extent {
-    /// All of it (RETR).
+    /// The whole message (RETR).
     Whole,
-    /// The header, the blank line, and so many lines of the body (TOP).
+    /// The header, the blank line, and the first lines of the body (TOP).
     Top {
-        /// The number of lines.
+        /// The number of lines of the body.
         lines: u64,
     },
 }
 
-/// Why a session ends.
+/// The reason why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Close {
-    /// The client said QUIT, and was answered.
+    /// The client sent QUIT and got its reply.
     Quit,
-    /// A timer ran out. Nothing is removed, nothing is said (RFC 1939 section 3).
+    /// A timer ran out. No messages are removed and nothing is sent (RFC 1939 section 3).
     TimedOut,
-    /// The client closed the connection, or it was lost. Nothing is removed.
+    /// The client closed the connection, or the connection was lost. No messages are removed.
     PeerClosed,
-    /// Too many bad commands. Nothing is removed.
+    /// The client sent too many bad commands. No messages are removed.
     BadCommands,
-    /// A line that is too long, and did not end within [`Limits::discarded_line`](super::Limits) octets
-    /// more. Nothing is removed.
+    /// A line was too long and did not end within another [`Limits::discarded_line`](super::Limits) octets. No
+    /// messages are removed.
     EndlessLine,
-    /// Too many refused logins.
+    /// Too many logins were refused.
     FailedLogins,
-    /// A message ended too soon, too late or in a fault after its first octets were sent; the
-    /// client must see no terminator. Nothing is removed.
+    /// A message was too short, too long, or could not be read to its end after its first octets were sent. It is not
+    /// terminated, so that the client does not take it for complete. No messages are removed.
     BrokenMessage,
-    /// The embedder stops the server. Nothing is removed.
+    /// The application stops the server. No messages are removed.
     Stopped,
-    /// Somebody else goes on with the connection, behind a good login.
+    /// Other code continues the connection after a successful login.
     TakenOver,
-    /// The TLS handshake failed, or took too long. Nothing is removed.
+    /// The TLS handshake failed or took too long. No messages are removed.
     Handshake,
-    /// The embedder does not serve this client.
+    /// The application does not serve this client.
     Refused,
-    /// The embedder ended this session, as it needed its place for another. Nothing is removed.
+    /// The application ended this session to make room for another one. No messages are removed.
     Evicted,
 }
 
-/// A call that does not fit the state. Nothing was changed by it.
+/// An error: the call does not fit the state of the session. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerMisuse;
 
 impl Request {
-    /// The answer of a store that can't do what is asked, or does not know the request. It is a negative reply,
-    /// nothing is deleted by it, and nobody is logged in.
+    /// Returns the answer of a store that can't fulfil the request or does not know it. The client gets a negative
+    /// reply, no messages are deleted, and nobody is logged in.
     ///
     /// ```
     /// use pop3_proto::server::{Answer, Request};
@@ -225,8 +223,8 @@ impl Request {
 }
 
 impl Answer {
-    /// The commit is over, and so many messages are still there although they should be removed. One that was
-    /// gone already counts as removed.
+    /// Creates the answer to [`Request::Commit`]. `failed` is how many messages should have been removed but are
+    /// still there. A message that was already gone counts as removed.
     #[must_use]
     pub const fn committed(failed: usize) -> Self {
         Self::Committed { failed }
@@ -234,7 +232,7 @@ impl Answer {
 }
 
 impl Accepted {
-    /// The snapshot, and nothing that differs from what holds for all users.
+    /// Creates an acceptance with this snapshot and without values of the user's own.
     #[must_use]
     pub const fn new(maildrop: Snapshot) -> Self {
         Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
@@ -261,7 +259,7 @@ impl Accepted {
         self
     }
 
-    /// Sets the user's own [`limits`](Self::limits): take the server's and change what differs.
+    /// Sets the user's own [`limits`](Self::limits). Start with those of the server and change what differs.
     ///
     /// ```
     /// use core::time::Duration;

@@ -1,4 +1,4 @@
-//! The octets of replies that are more than a line.
+//! Writes replies.
 
 use bytes::BytesMut;
 
@@ -11,13 +11,13 @@ use crate::number::put_decimal;
 use crate::reply::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 use crate::{Capability, MechanismName, MessageNumber, Octets, Rejection, Secret, Status, encode_base64};
 
-/// The first line of a reply.
+/// Appends the first line of a reply.
 pub(super) fn put_line(line: &Line, out: &mut BytesMut) {
     put_filled_reply(out, line.status, line.code, &line.text, line.numbers.as_slice(), line.utf8);
 }
 
-/// Appends the greeting of a connection that is not taken: a negative line with the rejection's code and
-/// text. Send it, and close. It is written as all replies are, so that a text can't pass for a code.
+/// Appends the greeting for a connection that is refused: a negative reply with the code and text of the rejection.
+/// Send it and close the connection. The text can't be mistaken for a response code.
 ///
 /// ```
 /// use pop3_proto::{Rejection, server::turn_away};
@@ -30,10 +30,10 @@ pub fn turn_away(rejection: &Rejection, out: &mut BytesMut) {
     put_reply(out, Status::Negative, rejection.code(), rejection.text(), false);
 }
 
-/// The greeting, with the timestamp of APOP at its end if there is one.
+/// Appends the greeting, with the timestamp of APOP at its end if there is one.
 pub(super) fn greeting(text: &str, timestamp: Option<&Timestamp>, xclient: bool, out: &mut BytesMut) {
     let timestamp = timestamp.map_or("", Timestamp::as_str);
-    // Dovecot tells its proxies so that it will believe them.
+    // As Dovecot announces to its proxies that it will believe them.
     let status: &[u8] = if xclient { b"+OK [XCLIENT] " } else { b"+OK " };
     out.extend_from_slice(status);
     let room =
@@ -59,7 +59,7 @@ pub(super) fn drop_listing(messages: usize, octets: Octets, out: &mut BytesMut) 
     out.extend_from_slice(b"\r\n");
 }
 
-/// The reply to LAST.
+/// Appends the reply to LAST.
 pub(super) fn last(highest: u32, out: &mut BytesMut) {
     out.extend_from_slice(b"+OK ");
     put_decimal(out, highest.into());
@@ -126,7 +126,7 @@ pub(super) fn capabilities(announcement: &Announcement, out: &mut BytesMut) {
     out.extend_from_slice(b".\r\n");
 }
 
-/// The mechanisms, one a line: the reply to AUTH without argument.
+/// Appends the mechanisms, one per line: the reply to AUTH without an argument.
 pub(super) fn mechanisms(names: &[MechanismName], out: &mut BytesMut) {
     for name in names {
         out.extend_from_slice(name.as_str().as_bytes());
@@ -166,7 +166,7 @@ fn per_user(differs: bool, out: &mut BytesMut) {
     out.extend_from_slice(if differs { b" USER\r\n" } else { b"\r\n" });
 }
 
-/// A line of the operator's: printable ASCII within 512 octets, or none if nothing is left of it.
+/// Appends a line whose text the operator has set: printable ASCII within 512 octets, or nothing if no text remains.
 fn operators(tag: &str, text: &[u8], out: &mut BytesMut) {
     let room = MAX_REPLY.saturating_sub(2).saturating_sub(tag.len());
     let text = text.trim_ascii_start().iter().copied();

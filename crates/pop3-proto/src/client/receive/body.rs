@@ -33,7 +33,7 @@ impl ClientConnection {
                 }
             }
             Decoded::End => {
-                // Told at the end, so that a body is told the same in whatever pieces it comes.
+                // Reported at the end, so that the events of a body do not depend on its pieces.
                 let bare_dot = self.unstuffer.found_bare_dot().then_some(Quirk::UnstuffedDot);
                 let doubled = self.first_line.is_doubled().then_some(Quirk::DoubledCarriageReturn);
                 let quirks = self.overlook([bare_dot, doubled])?;

@@ -40,7 +40,7 @@ impl ClientConnection {
                     .map_or_else(ProtocolError::out_of_step, ProtocolError::OtherProtocol));
             };
             let quirks = self.overlook([line.quirk, reply.quirk])?;
-            // Whether it is the end is told by the state.
+            // The state tells whether this is the end.
             let _ = self
                 .session
                 .step(Signal::Greeting(reply.status))

@@ -14,7 +14,7 @@ use crate::number::MessageNumber;
 use crate::quirk::Quirk;
 
 impl ClientConnection {
-    /// The next line that says something; `progress` is how far the listing has come.
+    /// Returns the next line that has a meaning. `progress` is how far the listing has come.
     pub(super) fn line<'b>(
         &mut self,
         command: Outstanding,
@@ -73,7 +73,7 @@ impl ClientConnection {
         }
     }
 
-    /// The line that ends a listing.
+    /// Handles the line that ends a listing.
     fn end_of_lines<'b>(
         &mut self,
         command: &Outstanding,
@@ -98,7 +98,7 @@ impl ClientConnection {
         Ok(ClientEvent::End { keyword, quirks })
     }
 
-    /// Counts a message of a listing, and says what is odd about its number behind the one before.
+    /// Counts a message of a listing, and returns what is wrong with the order of its number, if anything.
     fn order(&self, progress: &mut Progress, message: MessageNumber) -> Option<Quirk> {
         let order = match message.number().checked_sub(progress.number) {
             None => Some(Quirk::UnorderedListing),
@@ -112,14 +112,14 @@ impl ClientConnection {
         order
     }
 
-    /// Whether STLS is announced where TLS is there.
+    /// Returns whether STLS is announced although TLS is established.
     fn late_stls(&self, entry: &ReplyItem<'_>) -> Option<Quirk> {
         let late =
             matches!(entry, ReplyItem::Capability(Capability::Stls)) && self.session.channel().is_tls();
         late.then_some(Quirk::StlsWithinTls)
     }
 
-    /// Keeps a line of CAPA, as it was read.
+    /// Keeps a parsed line of CAPA.
     fn gather(&mut self, text: &[u8], capability: Capability<'_>) -> Result<(), ProtocolError> {
         if self.gathered.octets().saturating_add(text.len()) > self.config.max_capability_octets {
             return Err(ProtocolError::TooManyEntries);

@@ -85,7 +85,7 @@ impl ClientConnection {
         }
     }
 
-    /// The line at the front of the input, where a reply is due.
+    /// Returns the line at the front of the input, which must be a reply.
     fn status_line<'b>(
         &mut self,
         command: &Outstanding,
@@ -100,7 +100,7 @@ impl ClientConnection {
         })
     }
 
-    /// A challenge, or what stands for one.
+    /// Handles a challenge, or a line that stands for one.
     fn challenge<'b>(
         &mut self,
         challenge: Challenge<'b>,
@@ -122,15 +122,15 @@ impl ClientConnection {
         Ok(ClientEvent::Challenge { challenge, quirks })
     }
 
-    /// Whether an empty line before this reply may be overlooked: one, after the login, and not where
-    /// it may be the rest of a body whose end was mistaken.
+    /// Returns whether an empty line before this reply may be skipped. Only one may be, only after the login, and not
+    /// after a body, because it may belong to a body whose end was misread.
     fn overlooks_empty_line(&self) -> bool {
         self.session.state() != ClientState::Authorization
             && !self.after_body
             && matches!(self.reading, Reading::Status { empty_lines: 0 })
     }
 
-    /// What is odd in that the server gives this reply to this command.
+    /// Returns the departure from the protocol if this reply is unusual for this command.
     fn oddity(&self, command: &Outstanding, reply: &Reply<'_>) -> Option<Quirk> {
         let announced = |known| self.capabilities.as_ref().is_some_and(|list| list.has(known));
         let unannounced = |known| self.listed_after_login && reply.is_positive() && !announced(known);

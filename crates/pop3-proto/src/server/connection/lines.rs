@@ -1,4 +1,4 @@
-//! Lines out of the input, and what becomes of those that are too long.
+//! Takes lines from the input, and discards those that are too long.
 
 use super::super::state::ServerState;
 use super::super::vocabulary::ServerEvent;
@@ -7,7 +7,7 @@ use crate::line::{Found, Skipped};
 use crate::{Command, CommandError, Input, Keyword, SaslResponse};
 
 impl ServerConnection {
-    /// The next line of the input as an event.
+    /// Returns the next line of the input as an event.
     pub(super) fn next_event<'b>(&mut self, input: &mut Input<'b>) -> Option<ServerEvent<'b>> {
         if let Some(left) = self.skipping {
             // Answered already, when it was seen to be too long.
@@ -41,7 +41,7 @@ impl ServerConnection {
         }
     }
 
-    /// The most octets of the line that begins the input.
+    /// Returns the maximum length of the line at the start of the input.
     fn line_limit(&self, responding: bool, input: &[u8]) -> usize {
         let limits = self.session.limits();
         // AUTH has an argument that other commands have not, where there is a mechanism for it.
