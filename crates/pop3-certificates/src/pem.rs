@@ -18,7 +18,7 @@ pub struct CertificateError {
 /// Reads all certificates of a PEM file, in the order of the file.
 ///
 /// # Errors
-/// When the file can't be read, or has no certificate.
+/// Returns an error if the file can't be read, or has no certificate.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -32,7 +32,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifi
 /// Reads a chain, the own certificate first, and its private key.
 ///
 /// # Errors
-/// When one of the files can't be read, or the two do not belong together.
+/// Returns an error if one of the files can't be read, or the two do not belong together.
 pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let certificates = certificates(chain)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::new(key, &error))?;
@@ -48,7 +48,7 @@ impl CertificateError {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
     }
 
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -18,11 +18,11 @@ pub struct Check {
 }
 
 impl Check {
-    /// What the settings and the URL say. Where the URL names no user, and there is none without a name either, nobody
-    /// is logged in. This may block, as [`Dial::new`] and [`Login::new`] do.
+    /// What the settings and the URL say. Where the URL names no user, and there is none without a name either,
+    /// nobody is logged in. This may block, as [`Dial::new`] and [`Login::new`] do.
     ///
     /// # Errors
-    /// When a setting or a file that it names can't be used, or the secret can't be had.
+    /// Returns an error if a setting or a file that it names can't be used, or the secret can't be had.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let dial = Dial::new(settings, url)?;
         let login = Login::new(settings, url, dial.place())?;

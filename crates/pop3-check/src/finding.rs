@@ -67,7 +67,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// A word for it that stays the same, such as `no-stls`: all findings of a kind have the same.
+    /// Returns a word for it that stays the same, such as `no-stls`: all findings of a kind have the same.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

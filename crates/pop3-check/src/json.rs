@@ -9,8 +9,8 @@ use crate::report::{Announced, CheckReport};
 use crate::text::mechanisms;
 
 impl CheckReport {
-    /// The report as an object in JSON, in one line without its end. Each key is always there, and `null` where nothing
-    /// is known:
+    /// Returns the report as an object in JSON, in one line without its end. Each key is always there, and `null`
+    /// where nothing is known:
     ///
     /// - `server`, `greeting`, `login`, `warning`: texts; `offers_apop`: a boolean.
     /// - `before_tls`, `before_login`, `after_login`: `null` where it was not asked, or an object with `lines` and

@@ -57,7 +57,7 @@ pub struct CheckReport {
 }
 
 impl Announced {
-    /// The capabilities, as far as they are known.
+    /// Returns the capabilities, as far as they are known.
     #[must_use]
     pub const fn capabilities(&self) -> Option<&Capabilities> {
         match self {

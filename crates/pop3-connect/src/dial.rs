@@ -35,7 +35,7 @@ impl Dial {
     /// this machine. To find out where the server is, the name is looked up, which blocks.
     ///
     /// # Errors
-    /// Fails if the trusted certificates cannot be read, or if the host is neither a name nor an address.
+    /// Returns an error if the trusted certificates cannot be read, or if the host is neither a name nor an address.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let mut hosts = vec![url.host().to_owned()];
@@ -118,7 +118,7 @@ impl Dial {
     /// What is dialled, one after the other: where the host was looked up already, what was found then.
     ///
     /// # Errors
-    /// When the host has to be looked up, which blocks, and is not found.
+    /// Returns an error if the host has to be looked up, which blocks, and is not found.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let look_up = |host: &String| (host.as_str(), self.port).to_socket_addrs();
         let found: Vec<_> = self.hosts.iter().map(look_up).collect::<io::Result<_>>()?;
@@ -158,7 +158,7 @@ impl Dial {
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// Fails if there is no connection. Nothing but STLS was sent.
+    /// Returns an error if there is no connection. Nothing but STLS was sent.
     pub async fn connect<T: Transport>(
         &self,
         connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, ClientError>,

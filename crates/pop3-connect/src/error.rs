@@ -67,8 +67,8 @@ impl ConnectError {
         self.kind
     }
 
-    /// Whether the server does not offer the way to log in. Then it helps to see what it does offer, before and within
-    /// TLS.
+    /// Returns whether the server does not offer the way to log in. Then it helps to see what it does offer, before
+    /// and within TLS.
     #[must_use]
     pub const fn is_unoffered(&self) -> bool {
         self.unoffered

@@ -32,7 +32,7 @@ impl Login {
     /// the server](crate::Dial::place) to show to people. Returns `None` if there is no user to log in.
     ///
     /// # Errors
-    /// Fails if the settings cannot be met, or if a secret cannot be read.
+    /// Returns an error if the settings cannot be met, or if a secret cannot be read.
     pub fn new(settings: &Settings, url: &Url, place: &str) -> Result<Option<Self>, ConnectError> {
         let way = Way::of(settings, url)?;
         let kind = way.kind(settings);

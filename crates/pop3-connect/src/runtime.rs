@@ -43,7 +43,7 @@ impl Dial {
     /// runtime is running, or [`connect`](Self::connect) yourself.
     ///
     /// # Errors
-    /// When there is no connection. Nothing but STLS was sent then.
+    /// Returns an error if there is no connection. Nothing but STLS was sent then.
     pub fn run<S: ClientTask>(&self, runtime: ClientRuntime, session: S) -> Result<S::Output, ClientError> {
         match runtime {
             #[cfg(feature = "tokio")]

@@ -10,10 +10,11 @@ use crate::source::MAX;
 const MAX_TOKEN: usize = 11 * 1024;
 
 impl Settings {
-    /// The password. `whose` says to people, as `user@host:port`, whose it is.
+    /// Returns the password. `whose` says to people, as `user@host:port`, whose it is.
     ///
     /// # Errors
-    /// When its place can't be read, it can't be sent, or there is none; the message holds no password.
+    /// Returns an error if its place can't be read, it can't be sent, or there is none; the message holds no
+    /// password.
     pub fn read_password(&self, whose: &str) -> Result<Secret<Vec<u8>>, ConnectError> {
         let Some(source) = &self.password else {
             return Err(ConnectError::settings(format!(

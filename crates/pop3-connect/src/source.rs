@@ -118,11 +118,11 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The first line of the input without its CR and LF. Nothing is kept of what was read but that: so
-/// the input should have no buffer of its own.
+/// Returns the first line of the input without its CR and LF. Nothing is kept of what was read but that: so the input
+/// should have no buffer of its own.
 ///
 /// # Errors
-/// When the input can't be read, or the line is longer than 4,096 octets.
+/// Returns an error if the input can't be read, or the line is longer than 4,096 octets.
 pub fn first_line(input: &mut impl Read) -> io::Result<Secret<Vec<u8>>> {
     short_line(input, MAX)
 }

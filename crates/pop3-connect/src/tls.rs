@@ -11,15 +11,15 @@ use crate::naming::Naming;
 use crate::settings::Settings;
 
 impl Settings {
-    /// The TLS of the account: it believes the authorities that this system knows, those in
+    /// Returns the TLS of the account: it believes the authorities that this system knows, those in
     /// [`ca_file`](Self::ca_file), and the certificates themselves that are in it; or those only that have a
     /// [`tls_fingerprint`](Self::tls_fingerprint). It shows the certificate in [`client_cert`](Self::client_cert).
     ///
     /// It is of rustls 0.23, which is [`pop3_driver::tls::rustls`].
     ///
     /// # Errors
-    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
-    /// at all.
+    /// Returns an error if a file can't be read, has no certificate, or does not belong to the other, or nobody is
+    /// believed at all.
     pub fn tls_config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         let whom = Whom::new()
             .with_ca_file(self.ca_file.clone())

@@ -20,7 +20,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// system says.
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>>;
 
-    /// The absolute path of something that exists, without links, `.` and `..`.
+    /// Returns the absolute path of something that exists, without links, `.` and `..`.
     ///
     /// # Errors
     /// `NotFound` when there is nothing under this path, and what the system says.
@@ -38,7 +38,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// What the system says.
     fn temporary(&self) -> io::Result<Box<dyn File>>;
 
-    /// The time of the wall clock. It may jump.
+    /// Returns the time of the wall clock. It may jump.
     fn now(&self) -> SystemTime;
 
     /// Lets time go by. Blocks the thread.

@@ -148,13 +148,13 @@ impl Faults {
         self.plan.lock().without_links = true;
     }
 
-    /// Whether the fault that was asked for last has happened.
+    /// Returns whether the fault that was asked for last has happened.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.plan.lock().has_failed
     }
 
-    /// The changes that were made since faults were asked for last, or since the beginning.
+    /// Returns the changes that were made since faults were asked for last, or since the beginning.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         self.plan.lock().changes.clone()

@@ -39,8 +39,8 @@ pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
     /// What the system says.
     fn unlock(&self, lock: Lock) -> io::Result<()>;
 
-    /// Whether the two kinds of locks are apart. Where they are the same, as on NFS, whoever takes both would wait for
-    /// himself. `false` if it can't be told.
+    /// Returns whether the two kinds of locks are apart. Where they are the same, as on NFS, whoever takes both would
+    /// wait for himself. `false` if it can't be told.
     fn has_separate_locks(&self) -> bool;
 }
 

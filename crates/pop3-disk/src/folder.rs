@@ -87,7 +87,7 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// Whether [`Folder::link`] failed because the file system has no links, or no more for this file.
+/// Returns whether [`Folder::link`] failed because the file system has no links, or no more for this file.
 #[must_use]
 pub fn is_without_links(error: &io::Error) -> bool {
     let without = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::MLINK];

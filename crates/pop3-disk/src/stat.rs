@@ -42,19 +42,19 @@ impl Stat {
         Self { kind: FileKind::File, device: 0, inode: 0, links: 1, len, modified: 0, changed: 0 }
     }
 
-    /// Whether it is a regular file.
+    /// Returns whether it is a regular file.
     #[must_use]
     pub const fn is_file(&self) -> bool {
         matches!(self.kind, FileKind::File)
     }
 
-    /// Whether both are the same file, whatever its name and content.
+    /// Returns whether both are the same file, whatever its name and content.
     #[must_use]
     pub const fn same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }
 
-    /// Whether both are the same file with the same content. The name and the rights may differ.
+    /// Returns whether both are the same file with the same content. The name and the rights may differ.
     #[must_use]
     pub const fn same_content(&self, other: &Self) -> bool {
         self.same_file(other) && self.len == other.len && self.modified == other.modified

@@ -30,7 +30,7 @@ const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::N
 pub struct System;
 
 impl System {
-    /// The system as a shared object, as those who use a disk take it.
+    /// Returns the system as a shared object, as those who use a disk take it.
     #[must_use]
     pub fn shared() -> Arc<dyn Disk> {
         Arc::new(Self)

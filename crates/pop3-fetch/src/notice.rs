@@ -79,7 +79,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Whether it is only for information, and nothing went wrong.
+    /// Returns whether it is only for information, and nothing went wrong.
     #[must_use]
     pub const fn is_harmless(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::SizesAreEstimates { .. })

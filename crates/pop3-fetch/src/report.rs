@@ -32,13 +32,13 @@ impl FetchReport {
         self.failed == 0 && self.not_deleted == 0
     }
 
-    /// Whether there is anything to tell of.
+    /// Returns whether there is anything to tell of.
     #[must_use]
     pub const fn is_begun(&self) -> bool {
         self.fetched > 0 || self.known > 0 || self.too_large > 0 || !self.is_well()
     }
 
-    /// Whether each message of the maildrop was recognised: none failed and none was skipped.
+    /// Returns whether each message of the maildrop was recognised: none failed and none was skipped.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_well() && self.too_large == 0 && self.left == 0

@@ -26,7 +26,7 @@ impl<'o> Linter<'o> {
     /// Reads a transcript or a capture, whichever it is, to its end. It may be called again, for another recording.
     ///
     /// # Errors
-    /// When it can't be read to its end, or it contains no session.
+    /// Returns an error if it can't be read to its end, or it contains no session.
     pub fn read(&mut self, mut input: impl Read + Send) -> Result<(), LintError> {
         let mut begin = Vec::new();
         // As many octets as tell what it is.

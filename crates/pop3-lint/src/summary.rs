@@ -20,7 +20,7 @@ pub struct LintSummary {
 }
 
 impl LintSummary {
-    /// How many violations of this level there are.
+    /// Returns how many violations of this level there are.
     #[must_use]
     pub fn violations(&self, level: Severity) -> u64 {
         self.rules.iter().filter(|(rule, _)| rule.level() == level).map(|(_, count)| count).sum()

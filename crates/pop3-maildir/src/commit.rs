@@ -24,32 +24,32 @@ pub struct CommitReport {
 }
 
 impl CommitReport {
-    /// Whether all marked messages are gone for good. If not, QUIT is answered with `-ERR`
-    /// (RFC 1939 section 6).
+    /// Returns whether all marked messages are gone for good. If not, QUIT is answered with `-ERR` (RFC 1939 section
+    /// 6).
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.unsynced.is_none()
     }
 
-    /// How many messages were removed.
+    /// Returns how many messages were removed.
     #[must_use]
     pub const fn removed(&self) -> usize {
         self.removed
     }
 
-    /// How many marked messages somebody else had removed before.
+    /// Returns how many marked messages somebody else had removed before.
     #[must_use]
     pub const fn gone(&self) -> usize {
         self.gone
     }
 
-    /// How many messages were moved to `cur` as seen.
+    /// Returns how many messages were moved to `cur` as seen.
     #[must_use]
     pub const fn seen(&self) -> usize {
         self.seen
     }
 
-    /// The marked messages that are still there, ascending, and why.
+    /// Returns the marked messages that are still there, ascending, and why.
     #[must_use]
     pub fn failures(&self) -> &[CommitFailure] {
         &self.failures

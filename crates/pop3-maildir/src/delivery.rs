@@ -54,7 +54,7 @@ impl Delivery {
     /// Opens a Maildir. With `create` it is made if it is missing, but not the directory above it.
     ///
     /// # Errors
-    /// When there is no Maildir, or the system refuses.
+    /// Returns an error if there is no Maildir, or the system refuses.
     pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
         Self::open_on(System::shared(), path, create)
     }
@@ -62,7 +62,7 @@ impl Delivery {
     /// Opens a Maildir on a disk other than the system's, as tests have it.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
         let path = path.as_ref();
         let open = || {
@@ -80,8 +80,8 @@ impl Delivery {
         Ok(Self { folders: Arc::new(folders), lf: false, label: None })
     }
 
-    /// Whether each CRLF is stored as LF, which other programs expect in a Maildir. Default `false`:
-    /// what is written is stored.
+    /// Sets whether each CRLF is stored as LF, which other programs expect in a Maildir. Default `false`: what is
+    /// written is stored.
     #[must_use]
     pub const fn with_lf(mut self, lf: bool) -> Self {
         self.lf = lf;
@@ -100,7 +100,7 @@ impl Delivery {
     /// Begins a message: a new file under `tmp`, for the owner only.
     ///
     /// # Errors
-    /// When the file can't be made.
+    /// Returns an error if the file can't be made.
     pub fn begin(&self) -> Result<Delivering, DeliveryError> {
         let Folders { disk, tmp, .. } = &*self.folders;
         let name = unique::base(disk.now(), None, self.label);
@@ -112,22 +112,22 @@ impl Delivery {
         Ok(Delivering { folders: Arc::clone(&self.folders), name, body: Some(body), unfinished: true })
     }
 
-    /// Removes files in `tmp` that nobody touched for so long, say [`ABANDONED`](Self::ABANDONED):
-    /// what deliveries left that were killed. Returns how many.
+    /// Removes files in `tmp` that nobody touched for so long, say [`ABANDONED`](Self::ABANDONED): what deliveries
+    /// left that were killed. Returns how many.
     ///
     /// # Errors
-    /// When `tmp` can't be read. A file that can't be removed is left.
+    /// Returns an error if `tmp` can't be read. A file that can't be removed is left.
     pub fn clean_tmp(&self, age: Duration) -> Result<usize, DeliveryError> {
         let now = self.folders.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let limit = i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX);
         self.clean(|_, modified| modified < limit)
     }
 
-    /// Removes files in `tmp` that deliveries with this [label](Self::with_label) left, whatever their age.
-    /// No such delivery may be going on. Returns how many.
+    /// Removes files in `tmp` that deliveries with this [label](Self::with_label) left, whatever their age. No such
+    /// delivery may be going on. Returns how many.
     ///
     /// # Errors
-    /// When `tmp` can't be read. A file that can't be removed is left.
+    /// Returns an error if `tmp` can't be read. A file that can't be removed is left.
     pub fn clean_labelled(&self, label: u64) -> Result<usize, DeliveryError> {
         self.clean(|name, _| unique::is_labelled(name, label))
     }
@@ -178,21 +178,21 @@ impl Delivering {
         path(&self.folders, "tmp", &self.name)
     }
 
-    /// Brings the message to the disk, moves it to `new`, and brings that to the disk too. When this
-    /// returns, the message outlasts a loss of power, and may be deleted elsewhere.
+    /// Brings the message to the disk, moves it to `new`, and brings that to the disk too. When this returns, the
+    /// message outlasts a loss of power, and may be deleted elsewhere.
     ///
     /// # Errors
-    /// When a step failed, an earlier write included. Nothing is delivered then.
+    /// Returns an error if a step failed, an earlier write included. Nothing is delivered then.
     pub fn finish(mut self) -> Result<Delivered, DeliveryError> {
         self.deliver()
     }
 
-    /// Does what [`finish`](Self::finish) does, and lets the caller decide what becomes of the file under
-    /// `tmp` when that fails: it stays until this value is dropped, or for good if it is
-    /// [left](Self::leave). After a success nothing is left to do.
+    /// Does what [`finish`](Self::finish) does, and lets the caller decide what becomes of the file under `tmp` when
+    /// that fails: it stays until this value is dropped, or for good if it is [left](Self::leave). After a success
+    /// nothing is left to do.
     ///
     /// # Errors
-    /// As [`finish`](Self::finish).
+    /// Returns the same errors as [`finish`](Self::finish).
     pub fn deliver(&mut self) -> Result<Delivered, DeliveryError> {
         let written = match self.body.take() {
             Some(Body::AsIs(file)) => Ok(file),
@@ -216,11 +216,11 @@ impl Delivering {
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
     }
 
-    /// Brings what was written so far to the disk, out of sight still. A CR that came last waits for its next
-    /// octet. The name under `tmp` is not brought there.
+    /// Brings what was written so far to the disk, out of sight still. A CR that came last waits for its next octet.
+    /// The name under `tmp` is not brought there.
     ///
     /// # Errors
-    /// When a step failed, an earlier write included.
+    /// Returns an error if a step failed, an earlier write included.
     pub fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         let synced = match &self.body {
@@ -317,14 +317,13 @@ impl DeliveryError {
         Self { action, path: path.to_path_buf(), source }
     }
 
-    /// The file or directory.
+    /// Returns the file or directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The kind of the system's error: `StorageFull` and `QuotaExceeded` will meet the next message
-    /// too.
+    /// Returns the kind of the system's error: `StorageFull` and `QuotaExceeded` will meet the next message too.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()

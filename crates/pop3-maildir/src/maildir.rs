@@ -119,10 +119,10 @@ impl Maildir {
         .map_err(|error| OpenError::new(path, error))
     }
 
-    /// The snapshot: sizes and unique-ids in the order of delivery.
+    /// Returns the snapshot: sizes and unique-ids in the order of delivery.
     ///
-    /// The unique-id of a message is a hash of its file name without the flags. It stays the same
-    /// when flags change or the file moves from `new` to `cur`, and tells nothing about the host.
+    /// The unique-id of a message is a hash of its file name without the flags. It stays the same when flags change
+    /// or the file moves from `new` to `cur`, and tells nothing about the host.
     #[must_use]
     pub const fn maildrop(&self) -> &Snapshot {
         &self.maildrop
@@ -141,7 +141,7 @@ impl Maildir {
         self.summary
     }
 
-    /// The files that are no messages of the snapshot, at most 100 of them.
+    /// Returns the files that are no messages of the snapshot, at most 100 of them.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped.first
@@ -156,11 +156,11 @@ impl Maildir {
 
     /// Opens a message of the snapshot.
     ///
-    /// A message whose name changed meanwhile is found under its new name. That is noted, so the
-    /// value has to be mutable.
+    /// A message whose name changed meanwhile is found under its new name. That is noted, so the value has to be
+    /// mutable.
     ///
     /// # Errors
-    /// When the message is not there any more, or not the same; see [`MessageError`].
+    /// Returns an error if the message is not there any more, or not the same; see [`MessageError`].
     pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let disk = self.root.shared_disk();
         self.patience.insist(&*disk, || self.try_message(number))
@@ -194,13 +194,12 @@ impl Maildir {
         }
     }
 
-    /// The messages that somebody has read and that nobody has touched since a point in time: for
-    /// policies that remove such mail at QUIT (RFC 1939 section 8). Ascending.
+    /// Returns the messages that somebody has read and that nobody has touched since a point in time: for policies
+    /// that remove such mail at QUIT (RFC 1939 section 8). Ascending.
     ///
-    /// Read are those with the flag S, and those among `retrieved`. A message counts from when it was
-    /// delivered, written, renamed or got another flag, whatever was last; so it is kept rather for too
-    /// long, after a backup was restored, say. What is found here is not removed by that: hand it to
-    /// [`remove`](Self::remove).
+    /// Read are those with the flag S, and those among `retrieved`. A message counts from when it was delivered,
+    /// written, renamed or got another flag, whatever was last; so it is kept rather for too long, after a backup was
+    /// restored, say. What is found here is not removed by that: hand it to [`remove`](Self::remove).
     #[must_use]
     pub fn expired(
         &self,
@@ -230,8 +229,8 @@ impl Maildir {
         self.remove(deletions.iter(), deletions.retrieved())
     }
 
-    /// The same as [`commit`](Self::commit), for callers who have numbers: the messages to remove,
-    /// and those that were sent whole.
+    /// Returns the same as [`commit`](Self::commit), for callers who have numbers: the messages to remove, and those
+    /// that were sent whole.
     #[must_use = "QUIT has to say whether all was removed"]
     pub fn remove(
         self,

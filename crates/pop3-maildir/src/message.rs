@@ -45,7 +45,7 @@ impl MessageFile {
         Self { front: Cursor::new(octets), ..self }
     }
 
-    /// The length of the stored file in octets. The wire form is longer when lines end in LF.
+    /// Returns the length of the stored file in octets. The wire form is longer when lines end in LF.
     #[must_use]
     pub const fn stored_len(&self) -> u64 {
         self.stat.len

@@ -18,7 +18,7 @@ impl MaildirFolder {
     /// message may be met twice, but is not missed.
     pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];
 
-    /// The folder's name inside the Maildir.
+    /// Returns the folder's name inside the Maildir.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

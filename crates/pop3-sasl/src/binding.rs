@@ -24,7 +24,7 @@ impl BindingKind {
         [Self::TlsExporter, Self::TlsServerEndPoint].into_iter().find(|kind| kind.name().as_bytes() == name)
     }
 
-    /// The registered name.
+    /// Returns the registered name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,14 +74,14 @@ impl ChannelBindings {
         self
     }
 
-    /// Whether nothing is known.
+    /// Returns whether nothing is known.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.exporter.is_none() && self.server_end_point.is_none()
     }
 
-    /// The type that a client uses: the exporter where it is known, as it names the connection and
-    /// not only the server.
+    /// Returns the type that a client uses: the exporter where it is known, as it names the connection and not only
+    /// the server.
     #[must_use]
     pub const fn preferred(&self) -> Option<BindingKind> {
         match (&self.exporter, &self.server_end_point) {
@@ -91,7 +91,7 @@ impl ChannelBindings {
         }
     }
 
-    /// The octets of a type, where they are known.
+    /// Returns the octets of a type, where they are known.
     #[must_use]
     pub const fn octets(&self, kind: BindingKind) -> Option<&Secret> {
         match kind {

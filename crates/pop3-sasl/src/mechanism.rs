@@ -70,7 +70,7 @@ impl Mechanism {
         Self::ALL.iter().copied().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// The registered name, in upper case.
+    /// Returns the registered name, in upper case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -90,54 +90,53 @@ impl Mechanism {
         }
     }
 
-    /// Whether it can be used: all can, but CRAM-MD5 needs the feature `md5`.
+    /// Returns whether it can be used: all can, but CRAM-MD5 needs the feature `md5`.
     #[must_use]
     pub const fn is_available(self) -> bool {
         cram_md5::AVAILABLE || !matches!(self, Self::CramMd5)
     }
 
-    /// Whether a password or a token itself travels, so that the channel must hide it and the server
-    /// must be the right one.
+    /// Returns whether a password or a token itself travels, so that the channel must hide it and the server must be
+    /// the right one.
     #[must_use]
     pub const fn exposes_secret(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::XOAuth2 | Self::OAuthBearer)
     }
 
-    /// Whether the client speaks first, so that a client may send an initial response
-    /// (RFC 4422 section 3.3).
+    /// Returns whether the client speaks first, so that a client may send an initial response (RFC 4422 section 3.3).
     #[must_use]
     pub const fn is_client_first(self) -> bool {
         !matches!(self, Self::Login | Self::CramMd5)
     }
 
-    /// Whether a server takes an initial response. LOGIN has none by its draft, but some clients send
-    /// the name so.
+    /// Returns whether a server takes an initial response. LOGIN has none by its draft, but some clients send the
+    /// name so.
     #[must_use]
     pub const fn takes_initial_response(self) -> bool {
         !matches!(self, Self::CramMd5)
     }
 
-    /// Whether it is a -PLUS form, which only works where both sides know the TLS connection's
+    /// Returns whether it is a -PLUS form, which only works where both sides know the TLS connection's
     /// [`ChannelBindings`](crate::ChannelBindings).
     #[must_use]
     pub const fn needs_channel_binding(self) -> bool {
         matches!(self, Self::ScramSha512Plus | Self::ScramSha256Plus | Self::ScramSha1Plus)
     }
 
-    /// Whether TLS itself is a part of it: channel binding, or a client's certificate.
+    /// Returns whether TLS itself is a part of it: channel binding, or a client's certificate.
     #[must_use]
     pub const fn needs_tls(self) -> bool {
         self.needs_channel_binding() || matches!(self, Self::External)
     }
 
-    /// Whether the server proves that it knows the user's key, so that a success is none before the
-    /// client has seen the proof (RFC 5034 section 4).
+    /// Returns whether the server proves that it knows the user's key, so that a success is none before the client
+    /// has seen the proof (RFC 5034 section 4).
     #[must_use]
     pub const fn is_mutual(self) -> bool {
         self.scram_hash().is_some()
     }
 
-    /// The hash, when it is of the SCRAM family.
+    /// Returns the hash, when it is of the SCRAM family.
     #[must_use]
     pub const fn scram_hash(self) -> Option<Hash> {
         match self {

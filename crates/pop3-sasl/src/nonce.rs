@@ -34,7 +34,7 @@ impl Nonce {
         plain.then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -51,7 +51,7 @@ pub enum SaslprepError {
 /// ```
 ///
 /// # Errors
-/// When the string has no prepared form.
+/// Returns an error if the string has no prepared form.
 pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepError> {
     if text.is_empty() {
         return Err(SaslprepError::Empty);

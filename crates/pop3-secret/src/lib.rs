@@ -75,19 +75,19 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
-    /// Whether the value has exactly these octets. The time taken tells at most the lengths.
+    /// Returns whether the value has exactly these octets. The time taken tells at most the lengths.
     #[must_use]
     pub fn same_octets(&self, other: &[u8]) -> bool {
         self.0.as_ref().ct_eq(other).into()
     }
 
-    /// How many octets there are.
+    /// Returns how many octets there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.as_ref().len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_empty()

@@ -25,7 +25,7 @@ impl<'a> Census<'a> {
         Self::count_all(Cow::Borrowed(keys))
     }
 
-    /// The census of these unique-ids, in the order of the listing.
+    /// Returns the census of these unique-ids, in the order of the listing.
     pub fn of_uids(uids: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Census<'static> {
         Census::count_all(uids.into_iter().map(|uid| Key::of_uid(uid.as_ref())).collect())
     }
@@ -37,13 +37,13 @@ impl<'a> Census<'a> {
         Self { keys, order, distinct }
     }
 
-    /// How many messages are listed.
+    /// Returns how many messages are listed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether none is listed.
+    /// Returns whether none is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -56,14 +56,14 @@ impl<'a> Census<'a> {
         Some(Id { key, occurrence: self.occurrence(place).0 })
     }
 
-    /// How many messages are listed under the key.
+    /// Returns how many messages are listed under the key.
     #[must_use]
     pub fn count(&self, key: Key) -> u32 {
         u32::try_from(self.places(key).len()).unwrap_or(u32::MAX)
     }
 
-    /// Which of the messages under its key the one at this place is, the first being 0, and how many
-    /// there are.
+    /// Returns which of the messages under its key the one at this place is, the first being 0, and how many there
+    /// are.
     #[must_use]
     pub fn occurrence(&self, place: usize) -> (u32, u32) {
         match self.keys.get(place) {

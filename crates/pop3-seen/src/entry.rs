@@ -48,8 +48,8 @@ pub enum Absence {
 /// A number of days since 1970.
 pub type Day = u32;
 
-/// The day of a time in seconds since 1970, as a clock tells it; `None` where the clock can't be right, as on a machine
-/// that has none of its own and has not asked for the time yet.
+/// Returns the day of a time in seconds since 1970, as a clock tells it; `None` where the clock can't be right, as on
+/// a machine that has none of its own and has not asked for the time yet.
 #[must_use]
 pub fn day(seconds: u64) -> Option<Day> {
     /// A day before this was written: 1 January 2024.
@@ -64,21 +64,21 @@ impl SeenEntry {
         Self { size, total, digest: None, absence: Absence::Never, deleting: false }
     }
 
-    /// Whether the server's size is the same, as far as it said one then.
+    /// Returns whether the server's size is the same, as far as it said one then.
     #[must_use]
     pub fn has_size(&self, listed: Option<u64>) -> bool {
         self.size == 0 || listed == Some(self.size)
     }
 
-    /// Whether what is listed now under the same unique-id, with this size, need not be fetched again. What came back
-    /// with another size may be another message: a server may give a unique-id a second time.
+    /// Returns whether what is listed now under the same unique-id, with this size, need not be fetched again. What
+    /// came back with another size may be another message: a server may give a unique-id a second time.
     #[must_use]
     pub fn is_same(&self, listed: Option<u64>) -> bool {
         self.has_size(listed) || !matches!(self.absence, Absence::Since(_))
     }
 
-    /// Whether what is listed now under the same unique-id, with this size, may be deleted without being fetched
-    /// again: each listing has had it, and its size is the same.
+    /// Returns whether what is listed now under the same unique-id, with this size, may be deleted without being
+    /// fetched again: each listing has had it, and its size is the same.
     #[must_use]
     pub fn may_be_deleted(&self, listed: Option<u64>) -> bool {
         self.has_size(listed) && self.absence == Absence::Never

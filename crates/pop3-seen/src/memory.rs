@@ -58,13 +58,13 @@ impl Memory {
         self.entries.get(&id).copied().map(SeenEntry::from)
     }
 
-    /// How many messages are remembered.
+    /// Returns how many messages are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Returns whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -101,8 +101,8 @@ impl Memory {
         self.change(id, |entry| entry.deleting = true);
     }
 
-    /// The session in which DELE was sent ended well: those messages are gone, and forgotten at once,
-    /// as a server may give their unique-ids again. Returns whether anything changed.
+    /// The session in which DELE was sent ended well: those messages are gone, and forgotten at once, as a
+    /// server may give their unique-ids again. Returns whether anything changed.
     pub fn deleted(&mut self) -> bool {
         let keys = self.keys(|_, entry| entry.deleting);
         keys.iter().for_each(|&key| self.remove_deleting(key));

@@ -47,15 +47,15 @@ impl<S: Storage> Seen<S> {
     /// where the clock can't be right.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn compare(&mut self, census: &Census<'_>, today: Option<Day>) -> Result<(), S::Error> {
         let forgetting = Forgetting { today, after: Day::MAX };
         let changed = self.memory.reconcile(census, forgetting);
         self.replace_if(changed)
     }
 
-    /// Whether the message at this place of the listing is to be fetched: it is not in the book, or has come back with
-    /// another size. `size` is what LIST says, if it does.
+    /// Returns whether the message at this place of the listing is to be fetched: it is not in the book, or has come
+    /// back with another size. `size` is what LIST says, if it does.
     pub fn is_new(&self, census: &Census<'_>, place: usize, size: Option<u64>) -> bool {
         let known = census.id(place).and_then(|id| self.memory.known(id));
         known.is_none_or(|entry| !entry.is_same(size))
@@ -64,7 +64,7 @@ impl<S: Storage> Seen<S> {
     /// Notes that these messages are stored. Call it when they are on the disk, or are certain to be found there.
     ///
     /// # Errors
-    /// When the storage fails; then they are not noted.
+    /// Returns an error if the storage fails; then they are not noted.
     pub fn stored(&mut self, messages: &[(Id, SeenEntry)]) -> Result<(), S::Error> {
         self.catch_up()?;
         let notes: Vec<Note> = messages.iter().map(|&(id, entry)| Note::Stored(id, entry)).collect();
@@ -78,7 +78,7 @@ impl<S: Storage> Seen<S> {
     /// These messages were not stored after all, and will be new again.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn not_stored(&mut self, ids: &[Id]) -> Result<(), S::Error> {
         for &id in ids {
             self.memory.remove(id);
@@ -89,7 +89,7 @@ impl<S: Storage> Seen<S> {
     /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
     ///
     /// # Errors
-    /// When the storage fails; then end the session without QUIT.
+    /// Returns an error if the storage fails; then end the session without QUIT.
     pub fn deleting(&mut self, ids: &[Id]) -> Result<(), S::Error> {
         self.catch_up()?;
         if ids.is_empty() {
@@ -107,20 +107,20 @@ impl<S: Storage> Seen<S> {
     /// unique-id again.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn deleted(&mut self) -> Result<(), S::Error> {
         let changed = self.memory.deleted();
         self.replace_if(changed)
     }
 
-    /// Takes note of what is not listed any more, and forgets what has not been listed for long. Call it at the end of
-    /// a session that went well, with the listing that it began with.
+    /// Takes note of what is not listed any more, and forgets what has not been listed for long. Call it at the end
+    /// of a session that went well, with the listing that it began with.
     ///
     /// `met` is asked about messages that are known by their content, and not by a unique-id: whether it was met, or
     /// `None` where it may be there unseen.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn forget(
         &mut self,
         census: &Census<'_>,
@@ -134,7 +134,7 @@ impl<S: Storage> Seen<S> {
     /// Has the storage write all anew.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn replace(&mut self) -> Result<(), S::Error> {
         self.is_behind = true;
         let mut notes = self.memory.iter().map(|(id, entry)| Note::Stored(id, entry));

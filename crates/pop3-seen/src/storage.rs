@@ -25,14 +25,14 @@ pub trait Storage {
     /// have the message deleted then.
     ///
     /// # Errors
-    /// When they could not be kept. None of them may be there then.
+    /// Returns an error if they could not be kept. None of them may be there then.
     fn append(&mut self, notes: &[Note]) -> Result<(), Self::Error>;
 
     /// Puts these notes in the place of all that are there, in one step: a crash must leave the old ones or the new
     /// ones. Each message has one note.
     ///
     /// # Errors
-    /// When that failed. The old ones, or the new ones, must be there then.
+    /// Returns an error if that failed. The old ones, or the new ones, must be there then.
     fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> Result<(), Self::Error>;
 }
 

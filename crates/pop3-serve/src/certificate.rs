@@ -30,17 +30,16 @@ impl ReloadableCertificate {
     /// Reads the chain and the key from PEM files.
     ///
     /// # Errors
-    /// When they can't be read, or do not belong together; the message names the file.
+    /// Returns an error if they can't be read, or do not belong together; the message names the file.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, ServeError> {
         let certified = certified_key(cert, key)?;
         Self::new(Some((cert.to_owned(), key.to_owned())), certified)
     }
 
-    /// Makes a certificate that nobody knows, for this machine: `localhost`, `hostname`, and the
-    /// loopback addresses.
+    /// Makes a certificate that nobody knows, for this machine: `localhost`, `hostname`, and the loopback addresses.
     ///
     /// # Errors
-    /// When that fails.
+    /// Returns an error if that fails.
     #[cfg(feature = "self-signed")]
     pub fn self_signed(hostname: &str) -> Result<Self, ServeError> {
         let failed = |error: &dyn core::fmt::Display| {
@@ -74,7 +73,7 @@ impl ReloadableCertificate {
     /// served. A client with an invalid certificate is not (RFC 8314 section 4.2). The file is read once.
     ///
     /// # Errors
-    /// When the file can't be read, or has no authority.
+    /// Returns an error if the file can't be read, or has no authority.
     pub fn with_client_authorities(self, path: &Path) -> Result<Self, ServeError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(path)? {
@@ -95,14 +94,14 @@ impl ReloadableCertificate {
         self.asks_clients
     }
 
-    /// The settings of the server's TLS. They stay the same when the certificate is read again.
+    /// Returns the settings of the server's TLS. They stay the same when the certificate is read again.
     ///
     /// They are those of rustls 0.23, which is [`pop3_driver::tls::rustls`].
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
 
-    /// The chain as it is now, the server's own certificate first.
+    /// Returns the chain as it is now, the server's own certificate first.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.current.get().cert.clone()
     }
@@ -110,7 +109,7 @@ impl ReloadableCertificate {
     /// Reads the files again; a certificate that was made on the spot stays.
     ///
     /// # Errors
-    /// As [`from_files`](Self::from_files); the old certificate is kept then.
+    /// Returns the same errors as [`from_files`](Self::from_files); the old certificate is kept then.
     pub fn reload(&self) -> Result<(), ServeError> {
         if let Some((cert, key)) = &self.files {
             let certified = Arc::new(certified_key(cert, key)?);

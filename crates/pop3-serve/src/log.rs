@@ -67,7 +67,7 @@ pub struct Log(Arc<Queue>);
 /// `colours` marks levels in text as a terminal shows them.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// Returns an error if the system gives no thread.
 pub fn start(out: impl Write + Send + 'static, format: Format, colours: bool) -> io::Result<(Lines, Log)> {
     let queue = Arc::new(Queue::new(MOST));
     let written = Arc::clone(&queue);

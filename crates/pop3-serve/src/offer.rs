@@ -61,10 +61,10 @@ impl MechanismPolicy {
         Ok(offer)
     }
 
-    /// The mechanisms, strongest first.
+    /// Returns the mechanisms, strongest first.
     ///
-    /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a
-    /// client takes the strongest one, and does not try another when its user has no keys for it.
+    /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a client takes the
+    /// strongest one, and does not try another when its user has no keys for it.
     pub fn mechanisms(&self, profile: &Profile) -> Vec<Mechanism> {
         let named = |mechanism| self.list.as_ref().map(|list| has(list, mechanism));
         let offered = |&mechanism: &Mechanism| {

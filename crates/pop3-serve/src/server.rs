@@ -38,7 +38,7 @@ impl Server {
     /// Logs a warning for each unwise setting.
     ///
     /// # Errors
-    /// Fails if a setting cannot be used, an address cannot be bound, or the system provides no threads.
+    /// Returns an error if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
@@ -83,7 +83,7 @@ impl Server {
     /// Serves on a runtime of its own. Blocks until the switch is stopped and the busy sessions have ended.
     ///
     /// # Errors
-    /// Fails if the runtime cannot be started, or if a listener fails permanently.
+    /// Returns an error if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
         self.listeners.serve(runtime, self.policy, &self.role, stop)
@@ -93,7 +93,7 @@ impl Server {
     /// and sessions are tasks of that runtime: if you drop the future, they continue until the switch is stopped.
     ///
     /// # Errors
-    /// Fails if a listener fails permanently.
+    /// Returns an error if a listener fails permanently.
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);

@@ -48,17 +48,18 @@ impl LoggedIn {
 /// The [`Gatekeeper`](crate::Gatekeeper) checks credentials against what it finds here, so that an implementation never
 /// sees a password. All it has to do is to find users by their names.
 pub trait Users: fmt::Debug + Send + Sync + 'static {
-    /// The user of this name, `None` where there is none. Names that differ in case are different names.
+    /// Returns the user of this name, `None` where there is none. Names that differ in case are different names.
     ///
     /// # Errors
-    /// When that can't be told now. The client is told to try again later, and nothing counts as a failed login.
+    /// Returns an error if that can't be told now. The client is told to try again later, and nothing counts as a
+    /// failed login.
     fn find(&self, name: &UserName) -> io::Result<Option<Arc<User>>>;
 
-    /// The users who own this certificate, by [`User::with_form`] and `{CERT}`. Default: nobody, and a certificate is
-    /// that of the user whose name stands in it.
+    /// Returns the users who own this certificate, by [`User::with_form`] and `{CERT}`. Default: nobody, and a
+    /// certificate is that of the user whose name stands in it.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
+    /// Returns the same errors as [`find`](Self::find).
     fn owners(&self, certificate: &Fingerprint) -> io::Result<Vec<UserName>> {
         let _ = certificate;
         Ok(Vec::new())
@@ -67,9 +68,9 @@ pub trait Users: fmt::Debug + Send + Sync + 'static {
     /// What all users have in common. It is asked for with each connection, and must not block.
     fn profile(&self) -> Arc<Profile>;
 
-    /// Whether [`find`](Self::find) and [`owners`](Self::owners) may block, as on a disk or a network: then the threads
-    /// that compute hashes call them, one for each processor, and not those that serve connections. An answer that takes
-    /// a second is a second in which such a thread does nothing else. Default: yes.
+    /// Returns whether [`find`](Self::find) and [`owners`](Self::owners) may block, as on a disk or a network: then
+    /// the threads that compute hashes call them, one for each processor, and not those that serve connections. An
+    /// answer that takes a second is a second in which such a thread does nothing else. Default: yes.
     fn may_block(&self) -> bool {
         true
     }

@@ -84,19 +84,19 @@ impl HeaderScan {
         }
     }
 
-    /// Whether the blank line was met. A message may end without one: then all of it is header.
+    /// Returns whether the blank line was met. A message may end without one: then all of it is header.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.place == Place::Behind
     }
 
-    /// How many octets the header has so far, the blank line included.
+    /// Returns how many octets the header has so far, the blank line included.
     #[must_use]
     pub const fn octets(&self) -> usize {
         self.octets
     }
 
-    /// Whether an octet of the header is not ASCII.
+    /// Returns whether an octet of the header is not ASCII.
     #[must_use]
     pub const fn needs_utf8(&self) -> bool {
         self.eight_bit

@@ -1,6 +1,6 @@
 //! Errors with their causes.
 
-/// An error and what caused it, in one line. What an error repeats of its cause is shown once.
+/// Returns the text of an error and its causes in one line. What an error repeats of its cause is shown once.
 ///
 /// The text is not [escaped](crate::Printable).
 #[must_use]

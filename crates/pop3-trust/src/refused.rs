@@ -80,7 +80,7 @@ impl Refused {
         Self { certificate: certificate.clone().into_owned(), host: host.to_owned(), now, reason }
     }
 
-    /// The refusal by which a handshake failed, if it did so by one.
+    /// Returns the refusal by which a handshake failed, if it did so by one.
     #[must_use]
     pub fn find(error: &io::Error) -> Option<&Self> {
         let cause = error.get_ref()?.downcast_ref::<Error>()?;
@@ -90,7 +90,7 @@ impl Refused {
         other.downcast_ref()
     }
 
-    /// The certificate, as the server showed it.
+    /// Returns the certificate, as the server showed it.
     #[must_use]
     pub const fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate

@@ -50,10 +50,11 @@ impl Whom {
         self
     }
 
-    /// The settings of TLS. The files are read now.
+    /// Returns the settings of TLS. The files are read now.
     ///
     /// # Errors
-    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed at all.
+    /// Returns an error if a file can't be read, has no certificate, or does not belong to the other, or nobody is
+    /// believed at all.
     pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let config = self.believing()?;
         let Some((cert, key)) = &self.own else { return Ok(config) };
@@ -84,10 +85,10 @@ impl Whom {
     }
 }
 
-/// A client's TLS that believes certificates of these authorities, or these themselves, and no others.
+/// Returns a client's TLS that believes certificates of these authorities, or these themselves, and no others.
 ///
 /// # Errors
-/// When rustls refuses them.
+/// Returns an error if rustls refuses them.
 pub fn only(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(chain);

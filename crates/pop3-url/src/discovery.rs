@@ -60,7 +60,7 @@ impl SrvService {
     /// Both, the better one first.
     pub const ALL: &'static [Self] = &[Self::Pop3s, Self::Pop3];
 
-    /// The labels before the domain.
+    /// Returns the labels before the domain.
     #[must_use]
     pub const fn labels(self) -> &'static str {
         match self {
@@ -69,9 +69,9 @@ impl SrvService {
         }
     }
 
-    /// The name to ask SRV records for; `None` where the domain is no host name in ASCII (letters,
-    /// digits and hyphens in labels of 1 to 63 octets, 240 octets in all). International domains are
-    /// given in their ASCII form (`xn--`).
+    /// Returns the name to ask SRV records for; `None` where the domain is no host name in ASCII (letters, digits and
+    /// hyphens in labels of 1 to 63 octets, 240 octets in all). International domains are given in their ASCII form
+    /// (`xn--`).
     #[must_use]
     pub fn query(self, domain: &str) -> Option<String> {
         let domain = domain.strip_suffix('.').unwrap_or(domain);
@@ -79,13 +79,12 @@ impl SrvService {
     }
 }
 
-/// The servers that the records name, in the order in which to try them.
+/// Returns the servers that the records name, in the order in which to try them.
 ///
-/// Services with TLS from the first octet come first, whatever the priorities (RFC 8314 section 5.1);
-/// within a service the order is that of RFC 2782: by priority, and by chance within a priority, in
-/// proportion to the weights. `random` is asked for a number from 0 to its argument, all equally likely.
-/// Targets that are no host names are left out. No candidates, though there were records, means that the
-/// domain says it has no POP3 (RFC 6186 section 3.4).
+/// Services with TLS from the first octet come first, whatever the priorities (RFC 8314 section 5.1); within a
+/// service the order is that of RFC 2782: by priority, and by chance within a priority, in proportion to the weights.
+/// `random` is asked for a number from 0 to its argument, all equally likely. Targets that are no host names are left
+/// out. No candidates, though there were records, means that the domain says it has no POP3 (RFC 6186 section 3.4).
 #[must_use]
 pub fn candidates(
     domain: &str,
@@ -128,8 +127,8 @@ pub fn candidates(
     found
 }
 
-/// The names to log in with, in the order in which to try them: the whole address, then its local part
-/// (RFC 6186 section 4). The second only when the server refused the credentials, not on other faults.
+/// Returns the names to log in with, in the order in which to try them: the whole address, then its local part (RFC
+/// 6186 section 4). The second only when the server refused the credentials, not on other faults.
 ///
 /// ```
 /// let names: Vec<_> = pop3_url::discovery::user_names("a@b@example.org").collect();
@@ -140,7 +139,7 @@ pub fn user_names(address: &str) -> impl Iterator<Item = &str> {
     core::iter::once(address).chain(local)
 }
 
-/// The domain of a mail address, for [`SrvService::query`].
+/// Returns the domain of a mail address, for [`SrvService::query`].
 #[must_use]
 pub fn domain_of(address: &str) -> Option<&str> {
     address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())

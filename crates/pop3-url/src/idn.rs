@@ -24,12 +24,12 @@ impl fmt::Display for NoHostName {
 
 impl core::error::Error for NoHostName {}
 
-/// The URL with its host in ASCII: a name outside ASCII, as it is or percent-encoded in UTF-8 (RFC 3986
+/// Returns the URL with its host in ASCII: a name outside ASCII, as it is or percent-encoded in UTF-8 (RFC 3986
 /// section 3.2.2), becomes A-labels (`xn--…`). Whatever else is wrong with the URL is left as it is.
 ///
 /// # Errors
-/// When the host is no name that may stand in DNS. The message does not repeat the URL, which may hold a
-/// password.
+/// Returns an error if the host is no name that may stand in DNS. The message does not repeat the URL, which may hold
+/// a password.
 pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     let Some((scheme, rest)) = url.split_once("://") else { return Ok(url.into()) };
     let (server, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -50,7 +50,7 @@ pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     }
 }
 
-/// The host for people: A-labels are shown as what they stand for, if that leads back to them.
+/// Returns the host for people: A-labels are shown as what they stand for, if that leads back to them.
 #[must_use]
 pub fn to_text(host: &str) -> String {
     let (text, result) = idna::domain_to_unicode(host);

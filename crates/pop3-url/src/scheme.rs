@@ -15,19 +15,19 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Whether TLS begins with the first octet.
+    /// Returns whether TLS begins with the first octet.
     #[must_use]
     pub const fn implicit_tls(self) -> bool {
         matches!(self, Self::Pops | Self::Pop3s)
     }
 
-    /// The port where the URL names none: 110, or 995 with implicit TLS.
+    /// Returns the port where the URL names none: 110, or 995 with implicit TLS.
     #[must_use]
     pub const fn default_port(self) -> u16 {
         if self.implicit_tls() { 995 } else { 110 }
     }
 
-    /// The name, without `://`.
+    /// Returns the name, without `://`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

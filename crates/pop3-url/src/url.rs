@@ -78,7 +78,7 @@ impl Url {
     /// Reads a URL. Scheme, host, `AUTH` and the mechanism are read without regard to case.
     ///
     /// # Errors
-    /// When it is no POP URL; see [`UrlError`].
+    /// Returns an error if it is no POP URL; see [`UrlError`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         let scheme = Scheme::parse(scheme).ok_or(UrlError::Scheme)?;
@@ -102,7 +102,7 @@ impl Url {
     /// The URL of a server: a name in ASCII, an IPv4 address, or an IPv6 address without brackets.
     ///
     /// # Errors
-    /// [`UrlError::Host`] when it is none of these.
+    /// Returns [`UrlError::Host`] if it is none of these.
     pub fn new(scheme: Scheme, host: &str) -> Result<Self, UrlError> {
         let host = match host.parse::<Ipv6Addr>() {
             Ok(address) => ipv6_text(address),
@@ -126,20 +126,20 @@ impl Url {
         Ok(self)
     }
 
-    /// The same URL with this port.
+    /// Returns the same URL with this port.
     #[must_use]
     pub fn with_port(mut self, port: NonZeroU16) -> Self {
         self.port = Some(port).filter(|port| port.get() != self.scheme.default_port());
         self
     }
 
-    /// The scheme.
+    /// Returns the scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The user's name as the server is to see it, if the URL has one.
+    /// Returns the user's name as the server is to see it, if the URL has one.
     #[must_use]
     pub fn user(&self) -> Option<&[u8]> {
         self.user.as_deref()
@@ -151,13 +151,13 @@ impl Url {
         &self.auth
     }
 
-    /// The host: a name in small letters, or an address; an IPv6 address without brackets.
+    /// Returns the host: a name in small letters, or an address; an IPv6 address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, or the default of the scheme.
+    /// Returns the port, or the default of the scheme.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.map_or(self.scheme.default_port(), NonZeroU16::get)

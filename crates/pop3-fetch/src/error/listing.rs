@@ -39,8 +39,8 @@ pub enum ListingError {
 }
 
 impl ListingError {
-    /// Whether the server has promised what it refuses now, or says that the fault will pass: then it may work later,
-    /// unchanged.
+    /// Returns whether the server has promised what it refuses now, or says that the fault will pass: then it may
+    /// work later, unchanged.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {

@@ -47,8 +47,8 @@ impl Fetch {
     /// [`account`](crate::account) makes it; a state file of another account is refused.
     ///
     /// # Errors
-    /// [`FetchError::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
-    /// output; [`FetchError::Running`] when another process has one of the two.
+    /// Returns [`FetchError::Unusable`] if target or state file can't be used, or messages are to be deleted that go
+    /// to standard output, or [`FetchError::Running`] if another process has one of the two.
     pub fn open(
         target: &Target,
         state: &Path,
@@ -61,7 +61,7 @@ impl Fetch {
     /// [Opens](Self::open) target and state file on a disk other than the system's, as tests have it.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_on(
         disk: &Arc<dyn Disk>,
         target: &Target,
@@ -87,7 +87,8 @@ impl Fetch {
     /// the run; the next one delivers the message again. The call may block, as writing files does.
     ///
     /// # Errors
-    /// [`FetchError::Unusable`] when the state file can't be used; [`FetchError::Running`] when another process has it.
+    /// Returns [`FetchError::Unusable`] if the state file can't be used, or [`FetchError::Running`] if another
+    /// process has it.
     pub fn deliver_to(
         deliver: impl FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send + 'static,
         state: &Path,
@@ -115,14 +116,14 @@ impl Fetch {
         self
     }
 
-    /// Whether replies and commands got out of step in an earlier run. Then turn
+    /// Returns whether replies and commands got out of step in an earlier run. Then turn
     /// [pipelining](pop3_proto::client::ClientConfig::pipelining) off in the client's options before it connects.
     #[must_use]
     pub const fn lost_synchronisation(&self) -> bool {
         self.inbox.traits().lost_synchronisation
     }
 
-    /// The figures of the last run, as far as it came.
+    /// Returns the figures of the last run, as far as it came.
     #[must_use]
     pub const fn report(&self) -> &FetchReport {
         &self.report
@@ -133,11 +134,11 @@ impl Fetch {
     /// What turned out wrong with single messages is told [as it happens](Self::on_event), and counted in the
     /// [report](Self::report), which has the figures after an error too.
     ///
-    /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
-    /// is remembered, and the next run goes on from there.
+    /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then is
+    /// remembered, and the next run goes on from there.
     ///
     /// # Errors
-    /// When the run ends before its time. The next one goes on from there.
+    /// Returns an error if the run ends before its time. The next one goes on from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<FetchReport, FetchError> {
         self.report = FetchReport::default();
         self.inbox.begin_run()?;

@@ -13,8 +13,8 @@ use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
 use crate::{FetchError, Target};
 
-/// The text by which a state file knows its account: user, host, and port. The two standard ports lead
-/// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
+/// Returns the text by which a state file knows its account: user, host, and port. The two standard ports lead to the
+/// same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
 pub fn account(url: &Url, user: &[u8]) -> String {
     let (user, host) = (user.escape_ascii(), url.host());
     match url.port() {
@@ -23,11 +23,11 @@ pub fn account(url: &Url, user: &[u8]) -> String {
     }
 }
 
-/// The default state file: one for each account and target, in `$XDG_STATE_HOME/pop3` or
+/// Returns the default state file: one for each account and target, in `$XDG_STATE_HOME/pop3` or
 /// `~/.local/state/pop3`. A file under the name that an earlier version gave it gets its new one.
 ///
 /// # Errors
-/// When there is no home, or the file can't be renamed.
+/// Returns an error if there is no home, or the file can't be renamed.
 pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, FetchError> {
     // A path that is not absolute is to be ignored (XDG Base Directory Specification).
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -27,7 +27,7 @@ pub struct FetchedMessage<'a> {
 }
 
 impl FetchedMessage<'_> {
-    /// How many octets it has.
+    /// Returns how many octets it has.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.octets

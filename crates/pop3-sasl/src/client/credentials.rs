@@ -81,23 +81,23 @@ impl Credentials {
         self
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The password.
+    /// Returns the password.
     #[must_use]
     pub const fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
-    /// Whether the mechanism can be used with these, whatever the channel.
+    /// Returns whether the mechanism can be used with these, whatever the channel.
     ///
     /// # Errors
-    /// When something is missing, or can't be said in the mechanism's messages, or the mechanism is not
-    /// [available](Mechanism::is_available).
+    /// Returns an error if something is missing, or can't be said in the mechanism's messages, or the mechanism is
+    /// not [available](Mechanism::is_available).
     pub fn suit(&self, mechanism: Mechanism) -> Result<(), Unusable> {
         if !mechanism.is_available() {
             return Err(Unusable::NotBuilt);

@@ -109,7 +109,7 @@ impl Denial {
         Self::ALL.into_iter().find(|denial| denial.name() == word).unwrap_or(Self::Other)
     }
 
-    /// The word that stands for it.
+    /// Returns the word that stands for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

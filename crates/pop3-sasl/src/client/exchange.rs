@@ -53,11 +53,11 @@ enum State {
 const MAX_CHALLENGE: usize = 8192;
 
 impl ClientExchange {
-    /// Makes the first message. For SCRAM the password is prepared here; what takes time is done when the
-    /// salt comes, see [`respond`](Self::respond).
+    /// Makes the first message. For SCRAM the password is prepared here; what takes time is done when the salt comes,
+    /// see [`respond`](Self::respond).
     ///
     /// # Errors
-    /// Fails if the credentials or the connection do not suit the mechanism, or if it is not
+    /// Returns an error if the credentials or the connection do not suit the mechanism, or if it is not
     /// [available](Mechanism::is_available).
     pub fn new(
         mechanism: Mechanism,
@@ -125,7 +125,8 @@ impl ClientExchange {
     /// ms for each 10,000. A busy event loop should compute it on another thread.
     ///
     /// # Errors
-    /// Fails if the server does not follow the mechanism, or does not prove what it must. The exchange is then over.
+    /// Returns an error if the server does not follow the mechanism, or does not prove what it must. The exchange is
+    /// then over.
     pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, ExchangeError> {
         let state = mem::replace(&mut self.state, State::Over);
         if challenge.len() > MAX_CHALLENGE {
@@ -169,8 +170,8 @@ impl ClientExchange {
     /// Checks whether a success that the server announced can be believed (RFC 5034 section 4).
     ///
     /// # Errors
-    /// Fails if the server has not proved that it knows the keys of the user, or cannot have seen the credentials.
-    /// Close the connection.
+    /// Returns an error if the server has not proved that it knows the keys of the user, or cannot have seen the
+    /// credentials. Close the connection.
     pub const fn finish(&self) -> Result<(), ExchangeError> {
         if self.first.is_some() {
             return Err(ExchangeError::Premature);

@@ -26,24 +26,23 @@ impl ClientSetup {
         }
     }
 
-    /// The bindings of the connection. Default: none. Give them for mechanisms without -PLUS, too: they
-    /// then tell the server that it could have been bound (RFC 5802 section 6).
+    /// Sets the bindings of the connection. Default: none. Give them for mechanisms without -PLUS, too: they then
+    /// tell the server that it could have been bound (RFC 5802 section 6).
     #[must_use]
     pub fn with_bindings(mut self, bindings: ChannelBindings) -> Self {
         self.bindings = bindings;
         self
     }
 
-    /// Whether the server offers any -PLUS mechanism, see [`offers_plus`](super::offers_plus).
-    /// Default: no.
+    /// Sets whether the server offers any -PLUS mechanism, see [`offers_plus`](super::offers_plus). Default: no.
     #[must_use]
     pub const fn with_plus_offered(mut self, offered: bool) -> Self {
         self.plus_offered = offered;
         self
     }
 
-    /// How many iterations a server may ask for. Default: [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
-    /// Fewer make the password easy to find out for who has listened; more are work without end.
+    /// Sets how many iterations a server may ask for. Default: [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`]. Fewer make
+    /// the password easy to find out for who has listened; more are work without end.
     #[must_use]
     pub const fn with_iterations(mut self, iterations: RangeInclusive<u32>) -> Self {
         self.iterations = iterations;

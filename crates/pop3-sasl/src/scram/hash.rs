@@ -25,7 +25,7 @@ impl Hash {
     /// All of them, weakest first.
     pub const ALL: &'static [Self] = &[Self::Sha1, Self::Sha256, Self::Sha512];
 
-    /// The mechanism's name without -PLUS, with which the text form of [`Keys`](super::Keys) begins.
+    /// Returns the mechanism's name without -PLUS, with which the text form of [`Keys`](super::Keys) begins.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Hash {
         }
     }
 
-    /// How many octets its result has.
+    /// Returns how many octets its result has.
     #[must_use]
     pub const fn octets(self) -> usize {
         match self {

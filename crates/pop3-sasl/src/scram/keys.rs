@@ -56,7 +56,7 @@ impl Keys {
     /// ```
     ///
     /// # Errors
-    /// When the password, the salt or the number is not acceptable.
+    /// Returns an error if the password, the salt or the number is not acceptable.
     pub fn derive(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Result<Self, KeysError> {
         check(salt, iterations)?;
         let password = prepared_password(password).ok_or(KeysError::Password)?;
@@ -68,7 +68,7 @@ impl Keys {
     /// Keys that came from elsewhere.
     ///
     /// # Errors
-    /// When the salt, the number or the length of a key is not acceptable.
+    /// Returns an error if the salt, the number or the length of a key is not acceptable.
     pub fn new(
         hash: Hash,
         salt: impl Into<Secret>,
@@ -88,7 +88,7 @@ impl Keys {
     /// `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>`, the last three in base64.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// Returns an error if it is anything else.
     pub fn parse(text: &[u8]) -> Result<Self, KeysError> {
         if text.len() > MAX_TEXT {
             return Err(KeysError::Syntax);
@@ -127,8 +127,8 @@ impl Keys {
         ])
     }
 
-    /// Whether this is the password, for PLAIN and the like. It takes as long as
-    /// [`derive`](Self::derive); beyond that the time does not tell what is wrong.
+    /// Returns whether this is the password, for PLAIN and the like. It takes as long as [`derive`](Self::derive);
+    /// beyond that the time does not tell what is wrong.
     #[must_use]
     pub fn verify_password(&self, password: &[u8]) -> bool {
         let Some(password) = prepared_password(password) else { return false };
@@ -181,7 +181,7 @@ impl Keys {
         }
     }
 
-    /// The hash they are for.
+    /// Returns the hash they are for.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
@@ -193,7 +193,7 @@ impl Keys {
         self.iterations
     }
 
-    /// The salt.
+    /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
         self.salt.expose()

@@ -17,23 +17,23 @@ pub struct CramMd5 {
 }
 
 impl CramMd5 {
-    /// The user, prepared by SASLprep.
+    /// Returns the user, prepared by SASLprep.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The challenge, angle brackets included.
+    /// Returns the challenge, angle brackets included.
     #[must_use]
     pub fn challenge(&self) -> &str {
         &self.challenge
     }
 
-    /// Whether the client has this password.
+    /// Returns whether the client has this password.
     ///
-    /// It may have used it as it is, as RFC 2195 has it and as most clients do, or prepared by SASLprep,
-    /// as the later drafts have it: both are right. The time taken does not tell where it is wrong. Without
-    /// the feature `md5` no password is right.
+    /// It may have used it as it is, as RFC 2195 has it and as most clients do, or prepared by SASLprep, as the later
+    /// drafts have it: both are right. The time taken does not tell where it is wrong. Without the feature `md5` no
+    /// password is right.
     #[must_use]
     pub fn prove(&self, password: &[u8]) -> bool {
         let made = |key: &[u8]| {

@@ -94,7 +94,7 @@ impl ServerExchange {
     /// [available](Mechanism::is_available).
     ///
     /// # Errors
-    /// Fails if the exchange has already begun.
+    /// Returns an error if the exchange has already begun.
     pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<ExchangeStep, ExchangeMisuse> {
         match self.state {
             State::New => {}
@@ -119,7 +119,7 @@ impl ServerExchange {
     /// Continues with the decoded response of the client to a challenge.
     ///
     /// # Errors
-    /// Fails if it is not the client's turn.
+    /// Returns an error if it is not the client's turn.
     pub fn respond(&mut self, response: &[u8]) -> Result<ExchangeStep, ExchangeMisuse> {
         let awaited = match mem::replace(&mut self.state, State::Over) {
             State::Client(awaited) => awaited,
@@ -146,11 +146,11 @@ impl ServerExchange {
         Ok(self.conclude(outcome))
     }
 
-    /// Ends the exchange because the client sent `*` or the connection is closing. A client may also do this after
-    /// it was told that its token is refused; it is still refused.
+    /// Ends the exchange because the client sent `*` or the connection is closing. A client may also do this after it
+    /// was told that its token is refused; it is still refused.
     ///
     /// # Errors
-    /// Fails if the exchange is over.
+    /// Returns an error if the exchange is over.
     pub fn cancel(&mut self) -> Result<ExchangeStep, ExchangeMisuse> {
         match mem::replace(&mut self.state, State::Over) {
             State::Over => Err(ExchangeMisuse::Over),
@@ -162,7 +162,7 @@ impl ServerExchange {
     /// Continues with the answer to the question.
     ///
     /// # Errors
-    /// Fails if there is no question, or if the answer does not match it.
+    /// Returns an error if there is no question, or if the answer does not match it.
     pub fn answer(&mut self, answer: Decision) -> Result<ExchangeStep, ExchangeMisuse> {
         let asked = match mem::replace(&mut self.state, State::Over) {
             State::Caller(asked) => asked,

@@ -43,7 +43,7 @@ pub enum ExchangeMisuse {
 }
 
 impl Failure {
-    /// Whether it counts as a failed login: reply code `[AUTH]`, and a delay.
+    /// Returns whether it counts as a failed login: reply code `[AUTH]`, and a delay.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::Refused)

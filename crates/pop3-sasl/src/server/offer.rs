@@ -42,7 +42,7 @@ impl Offer {
         self.plus_offered = false;
     }
 
-    /// The mechanisms of these that the connection allows, in their order; they count as offered. EXTERNAL
+    /// Returns the mechanisms of these that the connection allows, in their order; they count as offered. EXTERNAL
     /// needs a certificate, -PLUS needs bindings that no failed exchange has used, and what is not
     /// [available](Mechanism::is_available) is never offered.
     ///

@@ -37,40 +37,38 @@ impl ServerSetup {
         }
     }
 
-    /// The iterations that users who do not exist seem to have: those with which keys are usually made.
-    /// Default: 4096.
+    /// Sets the iterations that users who do not exist seem to have: those with which keys are usually made. Default:
+    /// 4096.
     #[must_use]
     pub const fn with_decoy_iterations(mut self, iterations: u32) -> Self {
         self.decoy_iterations = iterations;
         self
     }
 
-    /// The bindings of the connection, for -PLUS mechanisms. Default: none.
+    /// Sets the bindings of the connection, for -PLUS mechanisms. Default: none.
     #[must_use]
     pub fn with_bindings(mut self, bindings: ChannelBindings) -> Self {
         self.bindings = bindings;
         self
     }
 
-    /// Whether this connection was told of a -PLUS mechanism. Then a client that could bind, but saw
-    /// none offered, was shown a list that somebody had changed: it is refused (RFC 5802 section 6).
-    /// Default: no.
+    /// Sets whether this connection was told of a -PLUS mechanism. Then a client that could bind, but saw none
+    /// offered, was shown a list that somebody had changed: it is refused (RFC 5802 section 6). Default: no.
     #[must_use]
     pub const fn with_plus_offered(mut self, offered: bool) -> Self {
         self.plus_offered = offered;
         self
     }
 
-    /// The server's own host names. A client of OAUTHBEARER that means another host is refused
-    /// (RFC 7628 section 3.2). The first one is put into the challenge of CRAM-MD5. Default: none, and
-    /// any is taken.
+    /// Sets the server's own host names. A client of OAUTHBEARER that means another host is refused (RFC 7628 section
+    /// 3.2). The first one is put into the challenge of CRAM-MD5. Default: none, and any is taken.
     #[must_use]
     pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The ports at which the server is known, like the hosts. Default: none, and any is taken.
+    /// Sets the ports at which the server is known, like the hosts. Default: none, and any is taken.
     #[must_use]
     pub fn with_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.ports = ports.into_iter().collect();

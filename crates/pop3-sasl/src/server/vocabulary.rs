@@ -110,7 +110,7 @@ impl Identity {
         Self { mechanism, name, authorization }
     }
 
-    /// The user whose maildrop is to be opened.
+    /// Returns the user whose maildrop is to be opened.
     #[must_use]
     pub fn acts_as(&self) -> Option<&str> {
         self.authorization.as_deref().or(self.name.as_deref())

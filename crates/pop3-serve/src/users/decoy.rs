@@ -20,7 +20,7 @@ pub struct DecoyKey(Secret<Vec<u8>>);
 const OCTETS: usize = 32;
 
 impl DecoyKey {
-    /// The usual place of the key: beside the users file.
+    /// Returns the usual place of the key: beside the users file.
     pub fn default_path(users: &Path) -> PathBuf {
         let mut path = OsString::from(users);
         path.push(".decoy-key");
@@ -30,7 +30,7 @@ impl DecoyKey {
     /// A key for this process only.
     ///
     /// # Errors
-    /// When the system has no random octets.
+    /// Returns an error if the system has no random octets.
     pub fn random() -> Result<Self, ServeError> {
         let mut octets = vec![0; OCTETS];
         getrandom::fill(&mut octets)
@@ -38,12 +38,13 @@ impl DecoyKey {
         Ok(Self(Secret::new(octets)))
     }
 
-    /// Reads the key, or makes it where there is none. The file is the owner's alone, and appears whole
-    /// or not at all; where two programs make it at once, both take the one that was first.
+    /// Reads the key, or makes it where there is none. The file is the owner's alone, and appears whole or not at
+    /// all; where two programs make it at once, both take the one that was first.
     ///
     /// # Errors
-    /// When there is a file that is no key or can't be read. The kind is [`NotMade`](ServeErrorKind::NotMade) when there is
-    /// none, and none can be written: a server without a key makes one for its process.
+    /// Returns an error if there is a file that is no key or can't be read. The kind is
+    /// [`NotMade`](ServeErrorKind::NotMade) when there is none, and none can be written: a server without a key makes
+    /// one for its process.
     pub fn load_or_make(path: &Path) -> Result<Self, ServeError> {
         if let Some(key) = Self::load(path)? {
             return Ok(key);

@@ -22,7 +22,7 @@ impl UsersFile {
     /// Reads the users file.
     ///
     /// # Errors
-    /// When it can't be read, or a line can't be; the message names the file and the line.
+    /// Returns an error if it can't be read, or a line can't be; the message names the file and the line.
     pub fn load(path: &Path) -> Result<Self, ServeError> {
         let table = RwLock::new(Arc::new(read(path)?));
         Ok(Self { path: path.to_owned(), table })
@@ -31,7 +31,7 @@ impl UsersFile {
     /// Reads the file again and tells how many users it has. Sessions that are open stay open.
     ///
     /// # Errors
-    /// As [`load`](Self::load); the old users are kept then.
+    /// Returns the same errors as [`load`](Self::load); the old users are kept then.
     pub fn reload(&self) -> Result<usize, ServeError> {
         let table = Arc::new(read(&self.path)?);
         let count = table.len();

@@ -37,8 +37,8 @@ pub enum BadPassword {
 }
 
 impl PasswordForm {
-    /// Makes the form of this password, with a salt of its own: what stands behind the name in a
-    /// [users file](crate#the-users-file), and what [`User::with_form`](crate::User::with_form) takes.
+    /// Makes the form of this password, with a salt of its own: what stands behind the name in a [users
+    /// file](crate#the-users-file), and what [`User::with_form`](crate::User::with_form) takes.
     ///
     /// ```
     /// let form = pop3_serve::PasswordForm::Argon2id.make(b"secret")?;
@@ -47,7 +47,7 @@ impl PasswordForm {
     /// ```
     ///
     /// # Errors
-    /// When the password can't be kept so.
+    /// Returns an error if the password can't be kept so.
     pub fn make(self, password: &[u8]) -> Result<Secret<String>, BadPassword> {
         if password.is_empty() {
             return Err(BadPassword::Empty);

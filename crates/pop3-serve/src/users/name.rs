@@ -40,7 +40,7 @@ impl UserName {
         good.then(|| Self(prepared.into_owned()))
     }
 
-    /// The name as a text.
+    /// Returns the name as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

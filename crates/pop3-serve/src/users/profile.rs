@@ -62,19 +62,19 @@ impl Profile {
         }
     }
 
-    /// Whether the check of a password takes long, for any name.
+    /// Returns whether the check of a password takes long, for any name.
     #[must_use]
     pub const fn computes_hashes(&self) -> bool {
         self.decoy.is_some()
     }
 
-    /// Whether a look-up of keys for this hash computes some.
+    /// Returns whether a look-up of keys for this hash computes some.
     #[must_use]
     pub fn makes_keys(&self, hash: Hash) -> bool {
         self.scram(hash).made
     }
 
-    /// How many users have a password, and how many of them can log in by SCRAM with this hash.
+    /// Returns how many users have a password, and how many of them can log in by SCRAM with this hash.
     #[must_use]
     pub fn scram_users(&self, hash: Hash) -> (usize, usize) {
         (self.with_password, self.scram(hash).able)

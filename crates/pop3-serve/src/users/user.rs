@@ -58,11 +58,11 @@ impl User {
         Self::default()
     }
 
-    /// Adds one form, as it stands behind the name in a [users file](crate#the-users-file): a password, a hash of one,
-    /// keys, a certificate, a setting.
+    /// Adds one form, as it stands behind the name in a [users file](crate#the-users-file): a password, a hash of
+    /// one, keys, a certificate, a setting.
     ///
     /// # Errors
-    /// When the form can't be read, or there is one of that kind already.
+    /// Returns an error if the form can't be read, or there is one of that kind already.
     pub fn with_form(mut self, form: &[u8]) -> Result<Self, BadForm> {
         self.add(Form::parse(form).map_err(BadForm)?).map_err(BadForm)?;
         Ok(self)
@@ -102,7 +102,7 @@ impl User {
         Ok(())
     }
 
-    /// Whether the user can log in at all: by a password, tokens or certificates. Settings alone do not do.
+    /// Returns whether the user can log in at all: by a password, tokens or certificates. Settings alone do not do.
     #[must_use]
     pub fn can_log_in(&self) -> bool {
         self.has_password() || self.token || !self.certificates.is_empty()
