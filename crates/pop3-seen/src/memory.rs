@@ -101,7 +101,7 @@ impl Memory {
         self.change(id, |entry| entry.deleting = true);
     }
 
-    /// The session in which DELE was sent ended well: those messages are gone, and forgotten at once, as a
+    /// Records that the session in which DELE was sent ended well: those messages are gone, and forgotten at once, as a
     /// server may give their unique-ids again. Returns whether anything changed.
     pub fn deleted(&mut self) -> bool {
         let keys = self.keys(|_, entry| entry.deleting);

@@ -26,7 +26,7 @@ const MOST_LEFT: usize = 32;
 /// The most octets that are read of what the command prints; the rest is thrown away.
 const MAX_OUTPUT: u64 = 1_024;
 
-/// A shell command that checks tokens.
+/// A shell command that checks OAuth 2.0 tokens.
 #[derive(Debug)]
 pub struct TokenCommand {
     command: String,
@@ -68,15 +68,15 @@ pub(super) enum Fault {
 }
 
 impl TokenCommand {
-    /// The command, which `/bin/sh` runs for each token, and is killed after so long.
+    /// Creates a checker. `/bin/sh` runs the command for each token and kills it after `timeout`.
     ///
-    /// It reads the token from standard input, and `POP3_MECHANISM`, `POP3_USER` and `POP3_PEER` from its environment.
-    /// It may print the user's name, and ends with 0 for a good token, 1 for a bad one.
+    /// The command reads the token from standard input, and `POP3_MECHANISM`, `POP3_USER` and `POP3_PEER` from its
+    /// environment. It may print the user's name. It exits with 0 for a valid token and with 1 for an invalid one.
     pub fn new(command: impl Into<String>, timeout: Duration) -> Self {
         Self { command: command.into(), timeout, hidden: Vec::new(), open: Arc::default() }
     }
 
-    /// The command does not get this variable of the environment, as it may hold a secret.
+    /// Removes a variable from the environment of the command, for example because it contains a secret.
     #[must_use]
     pub fn hiding(mut self, variable: impl Into<String>) -> Self {
         self.hidden.push(variable.into());

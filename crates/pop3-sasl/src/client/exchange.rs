@@ -53,8 +53,8 @@ enum State {
 const MAX_CHALLENGE: usize = 8192;
 
 impl ClientExchange {
-    /// Makes the first message. For SCRAM the password is prepared here; what takes time is done when the salt comes,
-    /// see [`respond`](Self::respond).
+    /// Creates an exchange and its first message. For SCRAM, this also prepares the password. The slow computation
+    /// follows in [`respond`](Self::respond), when the salt is known.
     ///
     /// # Errors
     /// Returns an error if the credentials or the connection do not suit the mechanism, or if it is not
@@ -101,7 +101,7 @@ impl ClientExchange {
         Ok(Self { mechanism, first, state })
     }
 
-    /// Its mechanism.
+    /// Returns the mechanism.
     #[must_use]
     pub const fn mechanism(&self) -> Mechanism {
         self.mechanism
@@ -114,7 +114,7 @@ impl ClientExchange {
         self.first.as_ref()
     }
 
-    /// Like [`initial`](Self::initial), and marks the message as sent.
+    /// Returns the same message as [`initial`](Self::initial) and marks it as sent.
     pub const fn take_initial(&mut self) -> Option<Secret> {
         self.first.take()
     }
@@ -187,8 +187,8 @@ impl ClientExchange {
         }
     }
 
-    /// What the server said about the token that it refused: JSON, as it came (RFC 7628 section 3.2.2).
-    /// At most 8,192 octets that may be anything.
+    /// Returns the server's explanation for refusing the token: unchecked JSON of at most 8,192 octets (RFC 7628
+    /// section 3.2.2).
     #[must_use]
     pub fn failure_details(&self) -> Option<&[u8]> {
         if let State::TokenRefused(details) = &self.state { Some(details) } else { None }

@@ -16,8 +16,8 @@ use crate::{Mechanism, Secret, text};
 /// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). See the [crate] for an
 /// example.
 ///
-/// Each call returns the next [`ExchangeStep`]. A call at the wrong time is a [`ExchangeMisuse`] and changes nothing. After
-/// [`ExchangeStep::Done`] or [`ExchangeStep::Fail`] the exchange is over.
+/// Each call returns the next [`ExchangeStep`]. A call at the wrong time returns an [`ExchangeMisuse`] and changes
+/// nothing. After [`ExchangeStep::Done`] or [`ExchangeStep::Fail`], the exchange is over.
 #[derive(Debug)]
 pub struct ServerExchange {
     mechanism: Mechanism,
@@ -72,7 +72,7 @@ impl ServerExchange {
         Self { mechanism, setup, state: State::New }
     }
 
-    /// Its mechanism.
+    /// Returns the mechanism.
     #[must_use]
     pub const fn mechanism(&self) -> Mechanism {
         self.mechanism
@@ -89,8 +89,8 @@ impl ServerExchange {
         }
     }
 
-    /// Starts the exchange. `initial` is the decoded initial response, if the client sent one; it is `Some` of
-    /// nothing for `=` (RFC 5034 section 4). The exchange fails immediately if the mechanism is not
+    /// Starts the exchange. `initial` is the decoded initial response, if the client sent one. It is an empty slice
+    /// if the client sent `=` (RFC 5034 section 4). The exchange fails immediately if the mechanism is not
     /// [available](Mechanism::is_available).
     ///
     /// # Errors
@@ -146,8 +146,8 @@ impl ServerExchange {
         Ok(self.conclude(outcome))
     }
 
-    /// Ends the exchange because the client sent `*` or the connection is closing. A client may also do this after it
-    /// was told that its token is refused; it is still refused.
+    /// Ends the exchange, because the client sent `*` or the connection is closing. A client may also cancel after it
+    /// was told that its token is refused; the result is then still a refusal.
     ///
     /// # Errors
     /// Returns an error if the exchange is over.
@@ -159,7 +159,7 @@ impl ServerExchange {
         }
     }
 
-    /// Continues with the answer to the question.
+    /// Continues with the answer to the [`Question`](super::Question).
     ///
     /// # Errors
     /// Returns an error if there is no question, or if the answer does not match it.
