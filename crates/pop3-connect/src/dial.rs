@@ -31,8 +31,8 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Creates it from the settings and the URL. If neither mentions TLS, STLS is required, except for a server on
-    /// this machine. To find out where the server is, the name is looked up, which blocks.
+    /// Creates a value from the settings and the URL. If neither specifies TLS, STLS is required, except for a server
+    /// on this machine. To find out where the server is, this looks up the host name, which blocks.
     ///
     /// # Errors
     /// Returns an error if the trusted certificates cannot be read, or if the host is neither a name nor an address.
@@ -89,7 +89,7 @@ impl Dial {
         Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
     }
 
-    /// Creates it for a server with a known address.
+    /// Creates a value for a server with a known address.
     #[must_use]
     pub fn to(address: SocketAddr, security: Security, options: ClientOptions) -> Self {
         Self {
@@ -103,22 +103,23 @@ impl Dial {
         }
     }
 
-    /// Returns host and port to show to people. An internationalized name is shown in its own letters.
+    /// Returns the host and port in a form for people. An internationalized name is shown in its own script.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// How the connection is protected.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn security(&self) -> &Security {
         &self.security
     }
 
-    /// What is dialled, one after the other: where the host was looked up already, what was found then.
+    /// Returns the addresses to try, in this order. If the host was already looked up, these are the addresses found
+    /// then.
     ///
     /// # Errors
-    /// Returns an error if the host has to be looked up, which blocks, and is not found.
+    /// Returns an error if the host has to be looked up, which blocks, and cannot be found.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let look_up = |host: &String| (host.as_str(), self.port).to_socket_addrs();
         let found: Vec<_> = self.hosts.iter().map(look_up).collect::<io::Result<_>>()?;
@@ -131,7 +132,7 @@ impl Dial {
         Self { security, ..self.clone() }
     }
 
-    /// Sets whether commands are sent before earlier ones are answered, if the server allows it (RFC 2449 section
+    /// Sets whether to send commands before earlier ones are answered, if the server allows it (RFC 2449 section
     /// 6.6). Default: `true`.
     #[must_use]
     pub const fn with_pipelining(mut self, pipelining: bool) -> Self {
@@ -139,26 +140,26 @@ impl Dial {
         self
     }
 
-    /// Sets the switch that ends connecting and the session.
+    /// Sets a switch that aborts connecting and ends the session.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.options.stop = Some(stop);
         self
     }
 
-    /// Tells [`explain`](Self::explain) which credentials the login uses.
+    /// Records which credentials the login uses, so that [`explain`](Self::explain) can name them.
     #[must_use]
     pub fn for_login(self, login: &Login) -> Self {
         Self { kind: login.kind(), ..self }
     }
 
-    /// Connects with the `connect` of an adapter, such as `pop3_tokio::connect`. Tries the addresses one after the
-    /// other until one answers.
+    /// Connects with the `connect` function of an adapter, such as `pop3_tokio::connect`. Tries the addresses one
+    /// after the other until one answers.
     ///
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// Returns an error if there is no connection. Nothing but STLS was sent.
+    /// Returns an error if no connection can be established. At most STLS was sent.
     pub async fn connect<T: Transport>(
         &self,
         connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, ClientError>,

@@ -12,7 +12,7 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::{refused, tls as tls_words};
 
 impl Dial {
-    /// What the error means to people.
+    /// Explains a client error to people.
     #[must_use]
     pub fn explain(&self, error: &client::ClientError) -> ConnectError {
         self.meaning(error).with_retry(error.advice())

@@ -11,7 +11,7 @@ use crate::naming::Naming;
 use crate::settings::Settings;
 use crate::way::Way;
 
-/// A way to log in, with all that it takes.
+/// A login method with the credentials that it needs.
 #[derive(Clone, Debug)]
 pub struct Login {
     way: Way,
@@ -28,8 +28,8 @@ pub struct Login {
 }
 
 impl Login {
-    /// Creates it from the settings and the URL. Reads only the secret that the login uses. `place` is the [name of
-    /// the server](crate::Dial::place) to show to people. Returns `None` if there is no user to log in.
+    /// Creates a login from the settings and the URL. Reads only the secret that the login uses. `place` is the [name
+    /// of the server](crate::Dial::place) in messages to people. Returns `None` if there is no user to log in.
     ///
     /// # Errors
     /// Returns an error if the settings cannot be met, or if a secret cannot be read.
@@ -84,13 +84,13 @@ impl Login {
         }))
     }
 
-    /// Whose maildrop it is, as far as the client says so.
+    /// Returns the user name, as far as the client sends one.
     #[must_use]
     pub fn user(&self) -> &[u8] {
         &self.user
     }
 
-    /// What a server may refuse.
+    /// Returns the kind of credentials.
     #[must_use]
     pub const fn kind(&self) -> CredentialKind {
         self.kind
@@ -110,8 +110,8 @@ impl Login {
         self.choose(client).await
     }
 
-    /// What a person has to know of a login that was successful by this method, if anything: the server's words about
-    /// binding do not hold.
+    /// Returns a warning about a successful login if the server's statements about channel binding contradict each
+    /// other.
     #[must_use]
     pub fn warning<T: Transport>(&self, client: &Client<T>, method: LoginMethod) -> Option<String> {
         let LoginMethod::Auth(mechanism) = method else { return None };

@@ -10,11 +10,11 @@ use pop3_driver::client::ClientError;
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 use crate::dial::Dial;
 
-/// What drives a session, as far as the features of this crate bring it.
+/// The runtime that drives a session. Each variant needs the feature of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientRuntime {
-    /// tokio, on this thread.
+    /// tokio, on the current thread.
     #[cfg(feature = "tokio")]
     Tokio,
     /// async-std.
@@ -28,22 +28,22 @@ pub enum ClientRuntime {
     Threads,
 }
 
-/// What is done with a client, whatever its transport.
+/// What to do with a client, on any transport.
 pub trait ClientTask: Send {
-    /// What comes of it.
+    /// The result of the task.
     type Output: Send;
 
-    /// Does it. The client is connected, and not logged in.
+    /// Runs the task. The client is connected, but not logged in.
     fn run<T: Transport>(self, client: Client<T>) -> impl Future<Output = Self::Output> + Send;
 }
 
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 impl Dial {
-    /// Connects, and has the session run, on this runtime. It blocks until the session has ended: call it where no
-    /// runtime is running, or [`connect`](Self::connect) yourself.
+    /// Connects and runs the task on this runtime. Blocks until the session has ended. Do not call it from within a
+    /// runtime; use [`connect`](Self::connect) there.
     ///
     /// # Errors
-    /// Returns an error if there is no connection. Nothing but STLS was sent then.
+    /// Returns an error if no connection can be established. At most STLS was sent.
     pub fn run<S: ClientTask>(&self, runtime: ClientRuntime, session: S) -> Result<S::Output, ClientError> {
         match runtime {
             #[cfg(feature = "tokio")]

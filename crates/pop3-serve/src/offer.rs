@@ -86,7 +86,8 @@ impl MechanismPolicy {
         Mechanism::ALL.iter().copied().filter(offered).collect()
     }
 
-    /// Returns a warning, as one line for the log, if some users cannot use a configured mechanism.
+    /// Returns a warning as one line for the log, if some users have no keys for a SCRAM mechanism that is
+    /// configured, or that would otherwise be offered by default.
     pub fn advice(&self, profile: &Profile) -> Option<String> {
         let lacking = |hash: &Hash| {
             let (all, able) = profile.scram_users(*hash);
