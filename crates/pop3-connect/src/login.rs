@@ -110,8 +110,8 @@ impl Login {
         self.choose(client).await
     }
 
-    /// Returns a warning about a successful login if the server's statements about channel binding contradict each
-    /// other.
+    /// Returns a warning for the user after a successful login, or `None`. It warns if the server offers a -PLUS
+    /// mechanism but refuses the client's type of channel binding, so that the login is not bound to TLS.
     #[must_use]
     pub fn warning<T: Transport>(&self, client: &Client<T>, method: LoginMethod) -> Option<String> {
         let LoginMethod::Auth(mechanism) = method else { return None };
