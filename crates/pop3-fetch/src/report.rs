@@ -40,7 +40,7 @@ impl FetchReport {
         self.fetched > 0 || self.known > 0 || self.too_large > 0 || !self.is_well()
     }
 
-    /// Returns whether every message in the maildrop was processed: none failed and none was skipped.
+    /// Returns whether the run left nothing out: no message failed, was skipped, or was left to the next run.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_well() && self.too_large == 0 && self.left == 0
