@@ -8,17 +8,17 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that can't be used, and why.
+/// A file that cannot be used, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateError {
     path: PathBuf,
     text: String,
 }
 
-/// Reads all certificates of a PEM file, in the order of the file.
+/// Reads all certificates of a PEM file, in their order.
 ///
 /// # Errors
-/// Returns an error if the file can't be read, or has no certificate.
+/// Returns an error if the file cannot be read or contains no certificate.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -29,10 +29,10 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifi
     Ok(chain)
 }
 
-/// Reads a chain, the own certificate first, and its private key.
+/// Reads a certificate chain, which starts with the own certificate, and its private key.
 ///
 /// # Errors
-/// Returns an error if one of the files can't be read, or the two do not belong together.
+/// Returns an error if a file cannot be read, or if certificate and key do not belong together.
 pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let certificates = certificates(chain)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::new(key, &error))?;
@@ -43,12 +43,12 @@ pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, Certifica
 }
 
 impl CertificateError {
-    /// The file can't be used for this reason.
+    /// Creates an error for a file and a reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
     }
 
-    /// Returns the file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
