@@ -11,8 +11,8 @@
 //!
 //! [`Url`] names the account (RFC 2384). [`Settings`] say how to reach the server and how to log in. [`Dial`]
 //! connects. [`Login`] holds the login method and the secret. [`Dial::explain`] turns an [error of the
-//! client](pop3_driver::client::ClientError) into an [`ConnectError`]: its text says what happened, at which server, and what to
-//! do, and its [kind](ConnectError::kind) is for programs.
+//! client](pop3_driver::client::ClientError) into a [`ConnectError`]. Its text says what happened, at which server, and
+//! what to do. Its [kind](ConnectError::kind) is for programs.
 //!
 //! ```
 //! use pop3_connect::{Dial, Login, Settings, Source, Url};

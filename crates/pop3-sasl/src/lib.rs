@@ -83,7 +83,7 @@
 //! No feature is on by default.
 //!
 //! - `md5`: CRAM-MD5. Without it, no server [offers](server::Offer) and no client chooses CRAM-MD5, although the crate
-//!   knows its name. [`Mechanism::is_available`] tells whether a mechanism can be used.
+//!   knows its name. [`Mechanism::is_available`] returns whether a mechanism can be used.
 #![no_std]
 #![cfg_attr(
     not(test),

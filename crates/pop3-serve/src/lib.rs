@@ -6,7 +6,7 @@
 //!
 //! # Example
 //!
-//! [`Server::bind`] takes a [`ServeConfig`] and the [`Users`]. [`Server::run`] serves on a runtime that it starts itself;
+//! [`Server::bind`] takes a [`ServeConfig`] and the [`Users`]. [`Server::run`] starts a runtime and serves on it.
 //! [`Server::serve`] serves on the current tokio runtime. Both return when the [`Stop`] is stopped.
 //!
 //! ```

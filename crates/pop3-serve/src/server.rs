@@ -74,7 +74,7 @@ impl Server {
         self.listeners.addresses()
     }
 
-    /// Returns the mechanisms that AUTH offers, and what is unwise about the users in this respect.
+    /// Returns the mechanisms that AUTH offers.
     #[must_use]
     pub const fn offer(&self) -> &MechanismPolicy {
         &self.offer

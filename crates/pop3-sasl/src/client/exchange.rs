@@ -119,14 +119,14 @@ impl ClientExchange {
         self.first.take()
     }
 
-    /// Returns the answer to a challenge. Both are decoded.
+    /// Returns the response to a challenge. Both are without base64.
     ///
-    /// With SCRAM, the time for the answer to the first challenge depends on the iterations of the server: about 10
-    /// ms for each 10,000. A busy event loop should compute it on another thread.
+    /// With SCRAM, the response to the first challenge takes time, depending on the iterations of the server: about
+    /// 10 ms for each 10,000. In an event loop, compute it on another thread.
     ///
     /// # Errors
-    /// Returns an error if the server does not follow the mechanism, or does not prove what it must. The exchange is
-    /// then over.
+    /// Returns an error if the server violates the mechanism or does not prove what it must. The exchange is then
+    /// over.
     pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, ExchangeError> {
         let state = mem::replace(&mut self.state, State::Over);
         if challenge.len() > MAX_CHALLENGE {
