@@ -16,7 +16,23 @@ use crate::login::Login;
 use crate::naming::{Naming, as_fields};
 use crate::settings::{Rate, Settings, TlsMode};
 
-/// A server, how to reach it, and how to protect the connection. See the [crate] for an example.
+/// A server, how to reach it, and how to protect the connection.
+///
+/// ```no_run
+/// use pop3_connect::{Dial, Login, Settings, Source, Url};
+///
+/// # async fn run() -> Result<(), Box<dyn core::error::Error>> {
+/// let url = Url::parse("pop3s://fred@mail.example")?;
+/// let settings = Settings::new().with_password(Source::file("/home/fred/.pop3-password"));
+/// let dial = Dial::new(&settings, &url)?;
+/// let login = Login::new(&settings, &url, dial.place())?.ok_or("the URL names no user")?;
+/// let dial = dial.for_login(&login);
+///
+/// let mut client = dial.connect(pop3_tokio::connect).await.map_err(|error| dial.explain(&error))?;
+/// login.log_in(&mut client).await.map_err(|error| dial.explain(&error))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dial {
     place: String,

@@ -96,7 +96,20 @@ use told::Told;
 /// The function that receives the events.
 type Sink<'s> = &'s mut dyn FnMut(ObserverEvent<'_>);
 
-/// Watches one connection and reports its events and violations. See the [crate] for an example.
+/// Watches one connection and reports its events and violations. The [crate] has a longer example.
+///
+/// ```
+/// use pop3_observer::{Observer, ObserverConfig, ObserverEvent};
+///
+/// let mut observer = Observer::new(ObserverConfig::new());
+/// let mut violations = Vec::new();
+/// observer.server(b"+ok ready\r\n", &mut |event| {
+///     if let ObserverEvent::Violation(violation) = event {
+///         violations.push(violation.to_string());
+///     }
+/// });
+/// assert_eq!(violations, ["server MUST 1939-3.09: a status indicator that is not in upper case"]);
+/// ```
 #[derive(Debug)]
 pub struct Observer {
     config: ObserverConfig,

@@ -72,7 +72,7 @@ impl fmt::Display for Severity {
 
 macro_rules! rules {
     ($($name:ident $side:ident $level:ident $row:literal $text:literal;)*) => {
-        /// A rule. `row` is the requirement in `docs/conformance.md` that it stands for.
+        /// A rule of the protocol. Each rule corresponds to a requirement in `docs/conformance.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Rule {
@@ -83,13 +83,13 @@ macro_rules! rules {
             /// All rules, those of the client first.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Who can break it.
+            /// Returns the side that can violate the rule.
             #[must_use]
             pub const fn side(self) -> Side {
                 match self { $(Self::$name => Side::$side,)* }
             }
 
-            /// How much it binds.
+            /// Returns how binding the rule is.
             #[must_use]
             pub const fn level(self) -> Severity {
                 match self { $(Self::$name => Severity::$level,)* }

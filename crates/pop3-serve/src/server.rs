@@ -22,8 +22,31 @@ use crate::policy::Policy;
 use crate::store::MailStore;
 use crate::users::{DecoyKey, Users};
 
-/// A server whose addresses are bound. Clients can connect, and are served once it [runs](Self::run). See the
-/// [crate] for an example.
+/// A POP3 server whose listeners are bound. Clients can connect, and are served once it [runs](Self::run).
+///
+/// ```no_run
+/// # #[cfg(feature = "tokio")]
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// use pop3_serve::{ReloadableCertificate, ServeConfig, Server, ServerRuntime, Stop, UsersFile};
+///
+/// let users = UsersFile::load(Path::new("/etc/pop3/users"))?;
+/// let certificate =
+///     ReloadableCertificate::from_files(Path::new("/etc/pop3/cert.pem"), Path::new("/etc/pop3/key.pem"))?;
+/// let config = ServeConfig::new("/srv/mail")
+///     .with_certificate(Arc::new(certificate))
+///     .listen("0.0.0.0:110".parse()?)
+///     .listen_tls("0.0.0.0:995".parse()?);
+/// Server::bind(config, Arc::new(users))?.run(ServerRuntime::Tokio, &Stop::new())?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
+/// ```
+///
+/// The [crate] has an example with users in memory.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,

@@ -10,8 +10,8 @@ use super::{ClientSetup, Credentials, ExchangeError, Unusable};
 use crate::saslprep::StringKind;
 use crate::{Mechanism, Secret, cram_md5, text};
 
-/// One exchange on the client, from the first message to the verdict of the server (RFC 4422 section 3). See the
-/// [crate] for an example.
+/// One exchange on the client, from the first message to the reply of the server (RFC 4422 section 3). The [crate]
+/// has an example with SCRAM.
 ///
 /// [`initial`](Self::initial) is the message that can be sent with the command. If you send it, take it with
 /// [`take_initial`](Self::take_initial). Otherwise it answers the first, empty challenge of the server. Pass each
@@ -19,6 +19,24 @@ use crate::{Mechanism, Secret, cram_md5, text};
 /// announces success, call [`finish`](Self::finish), and close the connection if it fails.
 ///
 /// The exchange does not check whether the connection may carry a secret: see [`Policy`](super::Policy).
+///
+/// ```
+/// use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
+/// use pop3_sasl::{Mechanism, Nonce};
+///
+/// let fred = Credentials::new("fred").with_password("secret");
+/// // Take the octets of the nonce from a random source.
+/// let setup = ClientSetup::new(Nonce::from_random([1; 18]));
+/// let mut exchange = ClientExchange::new(Mechanism::Plain, &fred, &setup)?;
+///
+/// // Send `AUTH PLAIN AGZyZWQAc2VjcmV0`.
+/// let initial = exchange.take_initial().ok_or("the server speaks first")?;
+/// assert_eq!(initial.expose(), b"\0fred\0secret");
+///
+/// // The server replied `+OK`.
+/// exchange.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ClientExchange {
     mechanism: Mechanism,

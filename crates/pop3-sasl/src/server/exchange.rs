@@ -13,11 +13,30 @@ use super::{
 use crate::scram::message::MAX_MESSAGE;
 use crate::{Mechanism, Secret, text};
 
-/// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). See the [crate] for an
-/// example.
+/// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). The [crate] has an example
+/// with SCRAM.
 ///
 /// Each call returns the next [`ExchangeStep`]. A call at the wrong time returns an [`ExchangeMisuse`] and changes
 /// nothing. After [`ExchangeStep::Done`] or [`ExchangeStep::Fail`], the exchange is over.
+///
+/// ```
+/// use pop3_sasl::server::{Decision, ExchangeStep, Question, ServerExchange, ServerSetup};
+/// use pop3_sasl::{Mechanism, Nonce};
+///
+/// // Take the octets of the nonce from a random source.
+/// let setup = ServerSetup::new(Nonce::from_random([2; 18]), "a secret of the server");
+/// let mut exchange = ServerExchange::new(Mechanism::Plain, setup);
+///
+/// // The client sent `AUTH PLAIN AGZyZWQAc2VjcmV0`.
+/// let mut step = exchange.begin(Some(b"\0fred\0secret"))?;
+/// if let ExchangeStep::Ask(Question::Password { name, password, .. }) = &step {
+///     let is_right = name == "fred" && password.same_octets(b"secret");
+///     step = exchange.answer(if is_right { Decision::Granted } else { Decision::Refused })?;
+/// }
+/// let ExchangeStep::Done(identity) = step else { return Err("refused".into()) };
+/// assert_eq!(identity.acts_as(), Some("fred"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ServerExchange {
     mechanism: Mechanism,
