@@ -100,7 +100,6 @@ type Sink<'s> = &'s mut dyn FnMut(ObserverEvent<'_>);
 ///
 /// ```
 /// use pop3_observer::{Observer, ObserverConfig, ObserverEvent};
-///
 /// let mut observer = Observer::new(ObserverConfig::new());
 /// let mut violations = Vec::new();
 /// observer.server(b"+ok ready\r\n", &mut |event| {

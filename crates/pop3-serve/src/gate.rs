@@ -108,8 +108,7 @@ impl Gatekeeper {
     /// future cancels the check, which then counts as a failed login.
     ///
     /// # Errors
-    /// Returns the reply for the client, and how long to delay it. An unknown name and a wrong secret give the same
-    /// reply.
+    /// Returns the reply for the client, and how long to delay it. The reply does not reveal whether the user exists.
     pub async fn check(
         &self,
         credentials: &Arc<LoginAttempt>,
