@@ -97,7 +97,7 @@ impl ClientTask for Before {
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         let list = client.capabilities().await.ok().flatten();
-        // Nothing depends on how this connection ends.
+        // The end of this connection does not matter.
         let _ = client.quit().await;
         list
     }
@@ -116,7 +116,7 @@ impl ClientTask for Looker<'_> {
         let Self { report, login } = self;
         report.look(&mut client, login).await?;
         match client.quit().await {
-            // Nothing was marked, so that nothing depends on how the session ends.
+            // No message was marked, so the end of the session does not matter.
             Err(error) if is_hang_up(&error) => {
                 report.find(Finding::HangUpAtQuit);
                 Ok(())
@@ -185,7 +185,7 @@ fn is_hang_up(error: &client::ClientError) -> bool {
     if let client::ClientError::Protocol(fault) = error {
         return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
     }
-    // Within TLS an end that was not announced is told as one of the network.
+    // Within TLS, an unannounced end is reported as a network error.
     let client::ClientError::Network(error) = error else { return false };
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }

@@ -82,7 +82,7 @@ impl Dial {
                 if loopback.is_empty() {
                     Security::StartTls(connector()?)
                 } else {
-                    // The addresses that were looked at are dialled, not the name: it could mean another by then.
+                    // Connect to the addresses that were checked. The name could resolve differently by then.
                     hosts = loopback.iter().map(ToString::to_string).collect();
                     Security::TrustedPlaintext
                 }
@@ -187,7 +187,7 @@ impl Dial {
                 Some(stop) => stop.race(connecting).await.unwrap_or(Err(ClientError::Stopped)),
                 None => connecting.await,
             };
-            // Only where nobody answers, the next address may be the right one.
+            // Try the next address only if nobody answers at this one.
             if !matches!(result, Err(ClientError::Network(_))) {
                 break;
             }

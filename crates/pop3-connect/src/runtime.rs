@@ -54,7 +54,7 @@ impl Dial {
                     .map_err(ClientError::Network)?;
                 let result = runtime
                     .block_on(async { Ok(session.run(self.connect(pop3_tokio::connect).await?).await) });
-                // A name that is still looked up is of no interest any more.
+                // A pending name look-up no longer matters.
                 runtime.shutdown_background();
                 result
             }
@@ -70,7 +70,7 @@ impl Dial {
             }),
             #[cfg(feature = "threads")]
             ClientRuntime::Threads => pop3_std::wait(async {
-                // In a thread of its own, as nothing ends a call that connects.
+                // Use a separate thread, because a blocking connect cannot be cancelled.
                 let connect = async |host: &str, port, security, options| {
                     let host = host.to_owned();
                     smol::unblock(move || pop3_std::connect(&host, port, security, options)).await

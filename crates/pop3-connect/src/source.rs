@@ -185,7 +185,7 @@ fn ask_command(
     });
     let process = Arc::new(Mutex::new(Process::NotYet));
     let (sender, line) = mpsc::channel();
-    // Whoever throws the switch while the command begins waits until it can be told to end.
+    // If the switch is stopped while the command starts, wait until the command can be signalled.
     let on_stop = stop.map(|stop| {
         let (process, sender) = (Arc::clone(&process), sender.clone());
         stop.on_stop(move || {
@@ -199,7 +199,7 @@ fn ask_command(
                 Process::Unwanted | Process::Over => {}
             }
             drop(process);
-            // What the command has started may live on and hold the output open. Nobody waits for that.
+            // Processes started by the command may live on and hold the output open. Do not wait for them.
             let _ = sender.send(Err(io::Error::other("interrupted")));
         })
     });
@@ -220,7 +220,7 @@ fn ask_command(
     let Some(mut stdout) = child.stdout.take() else { return Err(failed("has no output".to_owned())) };
     let read = move || {
         let line = short_line(&mut stdout, max);
-        // Let the command end by itself, whatever else it prints.
+        // Let the command end normally, whatever else it prints.
         let _ = io::copy(&mut stdout, &mut io::sink());
         let _ = sender.send(line);
     };
@@ -231,7 +231,7 @@ fn ask_command(
             Err(error)
         }
     };
-    // Its number is its own until it was waited for.
+    // Its process ID is not reused before it was waited for.
     let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     *process.lock().unwrap_or_else(PoisonError::into_inner) = Process::Over;
     drop(on_stop);

@@ -196,7 +196,7 @@ fn search(
         found[start..].iter().take_while(move |candidate| candidate.index == number.index())
     };
 
-    // Other names of a removed file: without them it would come back at the next login.
+    // Remove the other names of a removed file, too. Otherwise it would return at the next login.
     for number in linked.drain(..) {
         let Some(entry) = entries.get(number.index()) else { continue };
         for candidate in names_of(number) {

@@ -211,7 +211,7 @@ impl Delivering {
             }
             return Err(self.error("deliver", error));
         }
-        // From here the name under `tmp` is none of ours.
+        // From here on, the name in `tmp` is not ours.
         self.unfinished = false;
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
     }

@@ -249,7 +249,7 @@ impl Observer {
         while !rest.is_empty() && self.is_clear(Side::Client, rest, sink) {
             let mut lines = core::mem::take(&mut self.client_lines);
             rest = lines.feed(rest, self.config.max_line, |line| self.client_line(line, sink));
-            // What came before TLS does not go on within it.
+            // A line from before TLS does not continue within it.
             if matches!(self.stage, Stage::Opaque { .. } | Stage::GaveUp) {
                 lines.clear();
             }

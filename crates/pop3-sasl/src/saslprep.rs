@@ -59,7 +59,7 @@ pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepErr
         let controls = text.bytes().any(|octet| octet.is_ascii_control());
         return if controls { Err(SaslprepError::Prohibited) } else { Ok(Cow::Borrowed(text)) };
     }
-    // Before anything is mapped: what a later Unicode makes of such a character may be another name.
+    // Check before mapping: a later version of Unicode may map such a character differently.
     if kind == StringKind::Stored && text.chars().any(is_unassigned) {
         return Err(SaslprepError::Unassigned);
     }
@@ -68,7 +68,7 @@ pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepErr
         .chars()
         .map(|character| if tables::contains(tables::SPACES, character) { ' ' } else { character })
         .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character));
-    // The form KC makes at most 11 times as many octets; so nothing is left behind by a move.
+    // Form KC needs at most 11 times as many octets, so the buffer never grows and leaves no copies.
     let mut prepared = String::with_capacity(text.len().saturating_mul(11));
     form_kc(mapped, &mut prepared);
     match check(&prepared, kind) {
@@ -128,7 +128,7 @@ fn check(prepared: &str, kind: StringKind) -> Result<(), SaslprepError> {
     if !is_one_way(prepared) {
         return Err(SaslprepError::Bidirectional);
     }
-    // No normalization makes such a character; this is to hold whatever the tables of a later one say.
+    // Current normalization never produces such a character. The check protects against later tables.
     if kind == StringKind::Stored && any(tables::UNASSIGNED) {
         return Err(SaslprepError::Unassigned);
     }

@@ -123,7 +123,7 @@ impl Memory {
         for key in keys {
             let totals = self.of(key).map(|(_, entry)| entry.total);
             match totals.max().unwrap_or_default() {
-                // By content: the listing tells nothing. What is met again was not deleted.
+                // By content: the listing says nothing. A message that is seen again was not deleted.
                 0 => changed |= self.change_all(key, |_, entry| entry.deleting = false),
                 total => changed |= self.reconcile_key(key, total, census.count(key), forgetting),
             }
@@ -141,7 +141,7 @@ impl Memory {
                 self.remove_deleting(key);
                 total = total.saturating_sub(deleting);
             }
-            // Where none is listed they are gone, unless the whole listing is wrong.
+            // If none is listed, they are gone, unless the whole listing is wrong.
             self.change_all(key, |_, entry| {
                 if entry.deleting && listed == 0 {
                     entry.absence = forgetting.since();
@@ -153,8 +153,8 @@ impl Memory {
         let known = self.of(key).filter(|(id, _)| id.occurrence < total).count();
         let known = u32::try_from(known).unwrap_or(u32::MAX);
         if 0 < listed && listed < total && known < total {
-            // Some are gone by other hands, and it can't be told whether those are left that were
-            // not fetched. Rather one is fetched twice than one not at all.
+            // Another program removed some, and it is unknown whether the remaining ones were
+            // fetched. It is better to fetch one twice than not at all.
             self.of(key).map(|(id, _)| id).collect::<Vec<_>>().into_iter().for_each(|id| self.remove(id));
             return true;
         }

@@ -227,7 +227,7 @@ mod tests {
         certificate.reload().unwrap();
         assert_ne!(certificate.chain(), before);
         handshake(certificate.config(), believing(&cert), "localhost").unwrap();
-        // Who asks for certificates of clients serves those without, and reads its own again as well.
+        // A server that requests client certificates still serves clients without one, and can reload its own.
         let asking =
             ReloadableCertificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
         let before = asking.chain();

@@ -115,10 +115,10 @@ impl Gatekeeper {
         peer: &Peer,
         until: Instant,
     ) -> Result<LoggedIn, Rejection> {
-        // The try was counted when the keys were asked for.
+        // The attempt was counted when the keys were requested.
         let counted = credentials.is_proved();
         let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
-        // The wait is not slept here, where it would hold up others: it holds the answer back.
+        // Do not sleep here, which would delay others. The reply is delayed instead.
         let turn = Turn { client: client(peer, &attempt), until };
         match self.user(credentials, peer, turn).await {
             Ok(user) => {
@@ -180,7 +180,7 @@ impl Gatekeeper {
         let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
             warn!(session = %peer.session, peer = %address, "login not checked: too many from this address");
-            // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
+            // Delay the reply. Otherwise one connection could cause any number of refusals, each with a log line.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
         })
@@ -205,7 +205,7 @@ impl Gatekeeper {
                 };
                 self.ask(turn, false, prove).await?
             }
-            // The user may be gone meanwhile.
+            // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
             Proof::Token(_) => return self.token(credentials, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer, turn).await,
@@ -213,7 +213,7 @@ impl Gatekeeper {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
                 return self.anonymous(turn).await;
             }
-            // A kind of proof that is not known proves nothing.
+            // An unknown kind of proof proves nothing.
             _ => None,
         };
         user.ok_or(Refused::Credentials(WRONG))
@@ -295,7 +295,7 @@ impl Gatekeeper {
         let ask = move || {
             let Proof::Token(token) = &credentials.proof else { return Ok(Verdict::Bad) };
             let mechanism = mechanism(&credentials);
-            // Asked for unknown users too, so that they cost the same.
+            // Do this for unknown users, too, so that they take the same time.
             let name = name.as_ref().map_or("", UserName::as_str);
             command.ask(&Question { mechanism, name, peer, token })
         };

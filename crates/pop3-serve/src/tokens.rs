@@ -167,7 +167,7 @@ impl Talk {
             let _ = stdout.by_ref().take(MAX_OUTPUT).read_to_end(&mut text);
             let _ = io::copy(&mut stdout, &mut io::sink());
         }
-        // It stays a zombie, so that its number can't become another's before somebody kills it.
+        // It stays a zombie, so that its process ID cannot be reused before it is killed.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = self.sender.send(text);
     }
@@ -233,7 +233,7 @@ mod tests {
         let pids = fs::read_to_string(pids).unwrap();
         let begun = Instant::now();
         for pid in pids.split_whitespace() {
-            // A killed process takes a moment to die, and who adopts a child one more to reap it.
+            // A killed process takes a moment to die, and its new parent takes a moment to reap it.
             let alive = || {
                 let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 !state.is_empty() && !state.contains(") Z ")

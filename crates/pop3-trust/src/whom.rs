@@ -65,7 +65,7 @@ impl Whom {
 
     fn believing(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let mut roots = RootCertStore::empty();
-        // Where there are fingerprints, no authority is asked.
+        // With fingerprints, authorities do not matter.
         if self.fingerprints.is_empty() {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }

@@ -40,7 +40,7 @@ pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     }
     let ascii = unescape(host)
         .and_then(|host| if host.is_ascii() { Some(host) } else { idna::domain_to_ascii_strict(&host).ok() });
-    // What was decoded must not become another part of the URL.
+    // Decoded characters must not become another part of the URL.
     let plain = |host: &String| {
         host.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
     };

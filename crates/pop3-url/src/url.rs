@@ -82,7 +82,7 @@ impl Url {
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         let scheme = Scheme::parse(scheme).ok_or(UrlError::Scheme)?;
-        // A slash, question mark or number sign ends what names the server, whatever stands before.
+        // A slash, question mark or number sign ends the authority part, whatever precedes it.
         let (server, path) = match rest.find(['/', '?', '#']) {
             Some(end) => rest.split_at_checked(end).ok_or(UrlError::Path)?,
             None => (rest, ""),

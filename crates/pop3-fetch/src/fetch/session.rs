@@ -171,7 +171,7 @@ impl Fetch {
         match fetched {
             Ok(()) => {}
             Err(FetchError::Client(client::ClientError::Stopped)) if client.is_quiet() && !owes => {
-                // It makes no difference how that ends.
+                // The result does not matter.
                 let _ = client.quit().await;
                 return Err(client::ClientError::Stopped.into());
             }
@@ -222,7 +222,7 @@ impl Fetch {
     fn lost(&mut self, ended: FetchError) -> FetchError {
         if ended.is_out_of_step() {
             let traits = Traits { lost_synchronisation: true, ..self.inbox.traits() };
-            // What went wrong before is more to the point than a note that can't be written.
+            // The earlier error is more useful than one about writing this note.
             let _ = self.inbox.set_traits(traits);
         }
         ended
@@ -252,7 +252,7 @@ impl Fetch {
                 Ok(())
             }
             Err(client::ClientError::Refused(refusal)) => {
-                // Which are gone is seen from the next listing.
+                // The next listing shows which messages are gone.
                 self.report.not_deleted += marked.len() as u64;
                 self.notice(&Notice::QuitRefused { refusal });
                 Ok(())

@@ -92,7 +92,7 @@ impl ClientExchange {
             Mechanism::CramMd5 => {
                 let name = credentials.typed_name()?.to_string();
                 let typed = credentials.typed_password()?;
-                // By draft-ietf-sasl-crammd5; a password that can't be prepared goes as it is.
+                // As in draft-ietf-sasl-crammd5. A password that SASLprep rejects is used unchanged.
                 let password =
                     text::prepared(typed, StringKind::Stored).unwrap_or_else(|| Secret::from(typed));
                 (None, State::CramMd5 { name, password })
@@ -158,7 +158,7 @@ impl ClientExchange {
             return Ok(first);
         }
         let (state, response) = match state {
-            // What the prompts say differs and is ignored: the first is for the name.
+            // The texts of the prompts vary and are ignored. The first one asks for the name.
             State::LoginName { name, password } => (State::LoginPassword { password }, Secret::from(name)),
             State::LoginPassword { password } => (State::Sent, password),
             State::CramMd5 { name, password } => (State::Sent, named_digest(&name, &password, challenge)?),

@@ -201,7 +201,7 @@ impl Keys {
     /// Whether a client's proof for this text is right (RFC 5802 section 3).
     pub(crate) fn verify_proof(&self, text: &[u8], proof: &[u8]) -> bool {
         let mut client = self.hash.hmac(self.stored.expose(), &[text]);
-        // One that is shorter would leave a part of the signature as it is.
+        // A shorter proof would leave a part of the signature unchanged.
         let whole = proof.len() == client.len();
         client.expose_mut().iter_mut().zip(proof).for_each(|(octet, proof)| *octet ^= proof);
         self.stored.same_octets(self.hash.digest(client.expose()).expose()) & whole & !self.fake

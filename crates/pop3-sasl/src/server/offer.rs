@@ -117,9 +117,9 @@ mod tests {
         assert!(!offer.failed(Mechanism::ScramSha256) && offer.select(plus) == plus);
         assert!(offer.failed(Mechanism::ScramSha256Plus));
         assert!(offer.select(plus).is_empty() && !offer.failed(Mechanism::ScramSha256Plus));
-        // It was offered all the same: a client that saw none was shown another list.
+        // The mechanism was offered. A client that did not see it was shown a different list.
         assert!(offer.plus_offered);
-        // The same connection, announced again for whom a proxy speaks for.
+        // The same connection, after a proxy named another client.
         offer.carried_by(bound(), false);
         assert!(offer.select(plus).is_empty() && !offer.plus_offered);
     }

@@ -59,7 +59,7 @@ impl PasswordForm {
         }
         let (hash, iterations) = match self {
             Self::Argon2id => {
-                // Prepared where that is possible, so that it does not matter how a client writes it.
+                // Prepare it if possible, so that clients may encode it in different ways.
                 let prepared = prepared(password).ok();
                 let octets = prepared.as_ref().map_or(password, |text| text.expose().as_bytes());
                 return Ok(Secret::new(generate_hash(octets)));

@@ -27,7 +27,7 @@ impl UserName {
     pub fn parse(octets: &[u8]) -> Option<Self> {
         // What has no form that fits is not prepared at all.
         let text = str::from_utf8(octets).ok().filter(|text| text.len() <= 2 * Self::MAX_OCTETS)?;
-        // Checked behind the preparation, which makes slashes and dots out of other characters.
+        // Check after the preparation, which can turn other characters into slashes and dots.
         let prepared = prepare(text, StringKind::Stored).ok()?;
         let allowed = |character: char| {
             !character.is_ascii()

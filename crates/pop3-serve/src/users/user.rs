@@ -179,7 +179,7 @@ impl Verifier {
                 }
                 right
             }
-            // What keys can't be made of costs the same as a wrong password.
+            // If no keys can be made, it must cost the same as a wrong password.
             Self::Keys(keys) => match password.for_keys() {
                 Some(octets) => keys.verify_password(octets),
                 None => {
