@@ -1,4 +1,4 @@
-//! async-std as a runtime.
+//! The runtime async-std.
 
 use core::future::Future;
 use core::net::SocketAddr;
@@ -10,7 +10,7 @@ use async_std::task::{self, JoinHandle};
 
 use crate::runtime::Runtime;
 
-/// async-std.
+/// The runtime async-std.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct AsyncStd;

@@ -9,12 +9,12 @@ use crate::runtime::Runtime;
 use crate::socket::Socket;
 use crate::{connect, connect_in_tls, connect_over};
 
-/// A client over TCP on a [`Runtime`]. [`Client::builder`](client::Client::builder) makes one.
+/// A client over TCP on a [`Runtime`]. Create it with [`Client::builder`](client::Client::builder).
 ///
-/// It is the client of [`client`]; over a stream of your own it is a `client::Client<Socket<R, S>>`.
+/// This is the client of [`client`]. Over a stream of your own, the type is `client::Client<Socket<R, S>>`.
 pub type Client<R> = client::Client<Socket<R>>;
 
-/// The builder of clients: see [`Client::builder`](client::Client::builder).
+/// The builder of clients; see [`Client::builder`](client::Client::builder).
 pub type Builder<R> = pop3_builder::Builder<Socket<R>>;
 
 impl<R: Runtime> Buildable for Socket<R> {

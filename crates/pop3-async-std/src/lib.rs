@@ -1,14 +1,14 @@
-//! POP3 over the futures-io traits, for async-std and smol: a client that connects, a server that
-//! listens, both with rustls.
+//! POP3 on async-std and smol: a client and a server, both with rustls.
 //!
-//! All is written once against [`futures_io`]; a [`Runtime`] adds what those traits do not have:
-//! connecting, listening, sleeping, spawning. The features `async-std` (default) and `smol` bring
-//! one each. async-std itself is discontinued; its users are served, others better take smol.
+//! The code is written once against the traits of [`futures_io`]. A [`Runtime`] adds what these traits lack:
+//! connecting, listening, sleeping and spawning. The features `async-std` (on by default) and `smol` provide one
+//! runtime each. async-std is discontinued. This crate still supports it, but prefer smol for new programs.
 //!
 //! # A client
 //!
-//! The builder connects to port 995 in TLS, believes the certificate authorities that the system trusts, and logs in by
-//! the strongest way that the server offers. This fetches all messages into files; with smol it is `Client::<Smol>`:
+//! The builder connects to port 995 with TLS, trusts the certificate authorities of the system, and logs in with the
+//! strongest method that the server offers. This program saves all messages to files. With smol, write
+//! `Client::<Smol>`:
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "async-std", feature = "trust"))]
@@ -30,15 +30,15 @@
 //! # }
 //! ```
 //!
-//! The [`Builder`] has the rest: other ports, STLS, certificates, tokens, timeouts, streams of your own. Passwords go
-//! out in clear only where you say so by name. What can be done with the client is told at
-//! [`client::Client`].
+//! Use the [`Builder`] to set everything else: other ports, STLS, certificates, tokens, timeouts, streams of your
+//! own. The client sends a password without TLS only if you call [`trusted_plaintext`](Builder::trusted_plaintext) or
+//! choose [`Security::TrustedPlaintext`]. [`client::Client`] documents the methods of the client.
 //!
 //! # A server
 //!
-//! A [`Service`](server::Service) decides who is let in, and gives each session its store. This one has its mail in
-//! memory, and takes passwords in clear from this machine only. [`store::Store`] and [`backend::Backend`] say how to
-//! serve mail from elsewhere.
+//! A [`Service`](server::Service) decides which clients to serve, and provides the store of each session. This one
+//! keeps its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from
+//! elsewhere, implement [`store::Store`] or [`backend::Backend`].
 //!
 //! ```no_run
 //! # #[cfg(feature = "async-std")]
@@ -78,28 +78,28 @@
 //! # }
 //! ```
 //!
-//! For TLS, give [`tls::Role::Server`] a [`tls::server_config`].
+//! For TLS, pass a [`tls::Role::Server`] with a [`tls::server_config`].
 //!
 //! # One dependency
 //!
-//! A program needs no other crate of this workspace for a client or a server:
+//! A program needs no other crate of this workspace for a client or a server. This crate re-exports what you need:
 //!
-//! | here | what it is |
+//! | here | contents |
 //! |---|---|
 //! | [`Runtime`], `AsyncStd`, `Smol`, [`Client`], [`Builder`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Pool`], [`Writer`] | what this crate adds to the driver |
 //! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
-//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, maildrops, capabilities, rejections, the settings of a server |
+//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
 //!
 //! # Features
 //!
-//! All are on by default, but for `smol`.
+//! All except `smol` are on by default.
 //!
-//! - `trust`: the builder believes the authorities that the system trusts, and takes PEM files and fingerprints. It
-//!   turns `ring` on.
-//! - `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features). With `rustls` and without
-//!   `trust`, give the builder a rustls configuration; without `rustls` it offers no TLS.
+//! - `trust`: the builder trusts the certificate authorities of the system, and accepts PEM files and fingerprints.
+//!   It enables `ring`.
+//! - `rustls`, `ring`, `proxy` and `md5`: see [`pop3_driver`](pop3_driver#features). With `rustls` but without
+//!   `trust`, pass a rustls configuration to the builder. Without `rustls`, the builder offers no TLS.
 
 #[cfg(feature = "async-std")]
 mod async_std;
@@ -132,7 +132,7 @@ pub use runtime::Runtime;
 pub use socket::Socket;
 pub use writer::Writer;
 
-/// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
+/// Connects to a server, does the TLS handshake as requested, and waits for the greeting.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.

@@ -1,4 +1,4 @@
-//! A server on a listener.
+//! Servers on a listener.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -13,13 +13,16 @@ use pop3_driver::{Clock, Stop, store};
 use crate::runtime::Runtime;
 use crate::socket::Socket;
 
-/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
-/// grace period. A session that blocks its thread is left behind a second later.
+/// Serves connections until the switch is stopped. Then waits for busy sessions until the grace period of the switch
+/// ends. A session that blocks its thread is left behind one second later.
 ///
-/// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
-/// [`Role::None`] there is none. Dropping the future ends the listening; connections go on.
+/// `role` is the server side of TLS. `entrance` tells whether TLS starts with STLS or with the first octet. With
+/// [`Role::None`] there is no TLS.
 ///
-/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// If the future is dropped, the server accepts no more connections. Open connections continue.
+///
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed. Use
+/// [`serve_or_hand_over`] to take it over.
 pub async fn serve<R: Runtime, S: Service>(
     listener: R::Listener,
     entrance: Entrance,
@@ -31,9 +34,9 @@ pub async fn serve<R: Runtime, S: Service>(
         .await;
 }
 
-/// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
-/// to the end of the grace period.
+/// Like [`serve`], but `take_over` continues with a connection whose login was answered with
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver), for example to relay it to another server. Its
+/// future counts as a session until the grace period ends.
 pub async fn serve_or_hand_over<R, S, H, F>(
     listener: R::Listener,
     entrance: Entrance,
@@ -54,20 +57,20 @@ pub async fn serve_or_hand_over<R, S, H, F>(
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                // Out of descriptors, or the like: give running sessions time to end.
+                // Perhaps no file descriptors are left. Give running sessions time to end.
                 service.accept_failed(&error);
                 R::sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
         let socket = Socket::<R>::over(stream, role.clone(), clock);
-        // Here, and not in the task: no more than one is open that has no place.
+        // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
         let admitted = admitted.among(&open);
         let (service, stop, take_over) = (Arc::clone(&service), stop.clone(), Arc::clone(&take_over));
-        // It goes on when its handle is dropped.
+        // The task continues when its handle is dropped.
         drop(R::spawn(async move { admitted.serve_or_hand_over(&*service, &stop, &*take_over).await }));
     }
     drop(listener);
@@ -81,7 +84,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub struct Pool<R>(PhantomData<fn() -> R>);
 
 impl<R> Pool<R> {
-    /// The pool.
+    /// Creates a pool.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)

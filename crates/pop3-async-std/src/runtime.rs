@@ -1,4 +1,4 @@
-//! What the futures-io traits do not have.
+//! What a runtime adds to the futures-io traits.
 
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
@@ -11,31 +11,31 @@ use futures_io::{AsyncRead, AsyncWrite};
 use pop3_driver::{Clock, timed_out};
 use pop3_proto::Instant;
 
-/// A runtime: async-std, smol, or another with futures-io sockets.
+/// A runtime: async-std, smol, or another one with futures-io sockets.
 pub trait Runtime: Send + Sync + Sized + 'static {
     /// A TCP connection.
     type Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin + core::fmt::Debug + 'static;
     /// A TCP listener.
     type Listener: Send + Sync + 'static;
-    /// A task. It goes on when this is dropped.
+    /// A task. It continues when this handle is dropped.
     type Task: Future<Output = ()> + Send + Unpin + 'static;
 
-    /// Connects by TCP. Small writes leave at once (TCP_NODELAY).
+    /// Connects to a server over TCP. Small writes are sent immediately (TCP_NODELAY).
     fn connect(host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Waits for a connection, and returns it with the client's and the own address. Small writes
-    /// leave at once (TCP_NODELAY).
+    /// Waits for a connection. Returns it with the address of the client and the local address. Small writes are sent
+    /// immediately (TCP_NODELAY).
     fn accept(
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr, SocketAddr)>> + Send;
 
-    /// Sleeps.
+    /// Sleeps for this time.
     fn sleep(span: Duration) -> impl Future<Output = ()> + Send;
 
     /// Starts a task.
     fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self::Task;
 
-    /// Runs a call on a thread where it may block, to its end, even if the future is dropped.
+    /// Runs a call on a thread where it may block. The call runs to completion even if the future is dropped.
     fn unblock<T: Send + 'static>(
         call: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> + Send;

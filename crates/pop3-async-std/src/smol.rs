@@ -1,4 +1,4 @@
-//! smol as a runtime.
+//! The runtime smol.
 
 use core::future::Future;
 use core::net::SocketAddr;
@@ -12,12 +12,12 @@ use smol::{Task, Timer};
 
 use crate::runtime::Runtime;
 
-/// smol, with its global executor.
+/// The runtime smol, with its global executor.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Smol;
 
-/// A task of smol's that goes on when this is dropped.
+/// A smol task that continues when this handle is dropped.
 #[derive(Debug)]
 pub struct SmolTask(Option<Task<()>>);
 

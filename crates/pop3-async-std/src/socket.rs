@@ -1,4 +1,4 @@
-//! A stream of futures-io, in clear or in TLS, as a transport.
+//! A futures-io stream as a transport, with or without TLS.
 
 mod stream;
 
@@ -14,9 +14,11 @@ use pop3_proto::Instant;
 use crate::runtime::{Runtime, within};
 use stream::Stream;
 
-/// A stream, before or after the TLS handshake: a TCP connection of the runtime's, or whatever else reads and writes.
+/// A stream as a [`Transport`], before or after the TLS handshake: a TCP connection of the runtime, or any other
+/// stream.
 ///
-/// All deadlines hold on it, whatever the stream is: it is dropped where it is pending. Their timers are the runtime's.
+/// All deadlines are kept on every kind of stream: a read or write that is late is dropped. The timers are those of
+/// the runtime.
 #[derive(Debug)]
 pub struct Socket<R: Runtime, S = <R as Runtime>::Stream> {
     stream: Stream<S>,
@@ -28,14 +30,16 @@ pub struct Socket<R: Runtime, S = <R as Runtime>::Stream> {
 }
 
 impl<R: Runtime, S> Socket<R, S> {
-    /// Any stream in clear. `role` is its side in a handshake.
+    /// Creates a socket from any stream without TLS. `role` is its role in a TLS handshake.
     pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
         Self { stream: Stream::Plain(stream), tls: None, is_tls: false, role, clock, runtime: PhantomData }
     }
 
-    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
-    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
-    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    /// Creates a socket from a stream that is already in TLS, for example from another library than rustls.
+    ///
+    /// The client and the server trust the stream as if it were their own TLS, and send and accept passwords on it:
+    /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
+    /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
     pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
         Self {
             stream: Stream::Plain(stream),
@@ -55,7 +59,7 @@ impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match within::<R, _>(self.clock, deadline, self.stream.read(buffer)).await {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }

@@ -1,4 +1,4 @@
-//! The future of an adapter's connection.
+//! The future of a client that is connecting.
 
 use core::fmt;
 use core::future::Future;
@@ -7,14 +7,14 @@ use core::task::{Context, Poll};
 
 use pop3_driver::client::ClientError;
 
-/// A client that is being connected. Dropping it closes the connection.
+/// A client that is connecting. Dropping the future closes the connection.
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Connecting<C> {
     future: Pin<Box<dyn Future<Output = Result<C, ClientError>> + Send>>,
 }
 
 impl<C> Connecting<C> {
-    /// The future that connects: for adapters.
+    /// Creates the future, for adapters.
     pub fn new(future: impl Future<Output = Result<C, ClientError>> + Send + 'static) -> Self {
         Self { future: Box::pin(future) }
     }

@@ -10,20 +10,20 @@ pub(crate) enum Fault {
     /// The crate is built without rustls.
     #[cfg(not(feature = "rustls"))]
     NoTls,
-    /// Nobody is known who could be believed.
+    /// No certificate authority is configured.
     #[cfg(all(feature = "rustls", not(feature = "trust")))]
     NoTrust,
-    /// A rustls configuration, and settings that it would have to contain.
+    /// A rustls configuration together with settings that it replaces.
     #[cfg(feature = "trust")]
     TwoConfigs,
-    /// Settings of TLS for a connection without TLS, or with TLS of another's.
+    /// TLS settings for a connection without TLS, or with TLS from another library.
     #[cfg(feature = "rustls")]
     UnusedTls,
-    /// The stream is in TLS, and the builder was told how to protect it.
+    /// The stream is already in TLS, but the builder has settings for its protection.
     ProtectedTwice,
-    /// The login has to be bound to TLS, and its method can't be.
+    /// The login must be bound to TLS, but the method does not support it.
     CannotBind,
-    /// A method was chosen, and there is nobody to log in.
+    /// A method was chosen without credentials.
     Nobody,
 }
 

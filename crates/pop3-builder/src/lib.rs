@@ -1,15 +1,15 @@
 //! The [`Builder`] of clients that the adapters `pop3-tokio`, `pop3-async-std` and `pop3-std` share.
 //!
-//! Programs use it as `Client::builder` of their adapter, and do not name this crate. A new adapter implements
-//! [`Adapter`], and [`Over`] for the streams that it can use.
+//! Programs use it as `Client::builder` of their adapter and do not name this crate. A new adapter implements
+//! [`Adapter`], and [`Over`] for the streams that it supports.
 //!
-//! The builder collects a [`Plan`]. The adapter turns it into a [`Prepared`] connection, connects in its own way, and
-//! lets [`Prepared::finish`] log in. Nothing in here opens a socket.
+//! The builder collects a [`Plan`]. The adapter turns the plan into a [`Prepared`] connection, connects in its own
+//! way, and calls [`Prepared::finish`] to log in. This crate opens no sockets.
 //!
 //! # Features
 //!
-//! - `rustls`: TLS, with a rustls configuration of the caller's.
-//! - `trust`: the authorities that the system trusts, PEM files and fingerprints.
+//! - `rustls`: TLS, with a rustls configuration from the caller.
+//! - `trust`: the certificate authorities of the system, PEM files and fingerprints.
 
 mod builder;
 mod connecting;
@@ -26,6 +26,6 @@ pub use prepared::Prepared;
 /// PEM files and fingerprints.
 #[cfg(feature = "trust")]
 pub use pop3_certificates as certificates;
-/// Whom a client believes, and why it refused a certificate.
+/// Which certificates a client trusts, and why it refused one.
 #[cfg(feature = "trust")]
 pub use pop3_trust as trust;

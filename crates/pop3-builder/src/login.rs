@@ -10,7 +10,7 @@ use crate::fault::Fault;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Login {
     pub(crate) credentials: Option<Credentials>,
-    /// Whether the endpoint is to be added to the credentials.
+    /// Whether to add the endpoint to the credentials.
     pub(crate) needs_endpoint: bool,
     pub(crate) method: Option<LoginMethod>,
     pub(crate) policy: LoginPolicy,
@@ -33,7 +33,7 @@ impl Login {
         Ok(Self { credentials: self.credentials.map(endpoint), ..self })
     }
 
-    /// Logs in, if there is anybody.
+    /// Logs in if there are credentials.
     pub(crate) async fn log_in<T: Transport>(&self, client: &mut Client<T>) -> Result<(), ClientError> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
         let parts = || -> Result<_, Unusable> {

@@ -1,4 +1,4 @@
-//! What a builder has collected.
+//! The settings that a builder has collected.
 
 #[cfg(feature = "trust")]
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::login::Login;
 use crate::prepared::Prepared;
 
-/// What a [`Builder`](crate::Builder) has collected: for adapters.
+/// The settings that a [`Builder`](crate::Builder) has collected, for adapters.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) host: String,
@@ -29,7 +29,7 @@ pub struct Plan {
     pub(crate) login: Login,
 }
 
-/// How the connection is to be protected.
+/// How to protect the connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Protection {
     /// TLS from the first octet.
@@ -76,20 +76,20 @@ impl Plan {
         }
     }
 
-    /// Completes the settings of a connection. It reads files, and so it may block for a moment.
+    /// Checks and completes the settings of a connection. This reads files, so it may block for a moment.
     ///
     /// # Errors
-    /// [`ClientError::Settings`] when a file can't be read, or settings do not fit together.
+    /// Returns [`ClientError::Settings`] if a file cannot be read or settings contradict each other.
     pub fn prepare(self) -> Result<Prepared, ClientError> {
         let port = self.port.unwrap_or_else(|| self.default_port());
         let security = self.security()?;
         self.complete(port, security)
     }
 
-    /// The same for a stream that another library has put into TLS.
+    /// Like [`prepare`](Self::prepare), for a stream that is already in TLS from another library.
     ///
     /// # Errors
-    /// [`ClientError::Settings`] when the builder was told how to protect the connection, too.
+    /// Also returns [`ClientError::Settings`] if the builder has settings for the protection of the connection.
     pub fn prepare_in_tls(self) -> Result<Prepared, ClientError> {
         if !matches!(self.protection, Protection::Implicit) {
             return Err(Fault::ProtectedTwice.into());
@@ -147,7 +147,7 @@ impl Plan {
         Connector::new(self.tls.config()?, name).map_err(|error| ClientError::Settings(Box::new(error)))
     }
 
-    /// Settings of TLS that nobody looks at would be a mistake.
+    /// Refuses TLS settings that would have no effect.
     fn without_tls(&self) -> Result<(), ClientError> {
         let Tls { name, config, .. } = &self.tls;
         if name.is_some() || config.is_some() || self.tls.has_trust() {

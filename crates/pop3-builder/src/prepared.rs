@@ -1,4 +1,4 @@
-//! A connection whose settings are complete.
+//! Settings that are ready to connect.
 
 use core::future::Future;
 
@@ -7,7 +7,7 @@ use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 
 use crate::login::Login;
 
-/// All that an adapter needs to connect: settings that fit together, with the files read.
+/// The checked and complete settings of a connection, with all files read. An adapter connects with them.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub(crate) host: String,
@@ -18,35 +18,35 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The host to connect to.
+    /// Returns the host to connect to.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port to connect to.
+    /// Returns the port to connect to.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// How the connection is protected.
+    /// Returns how the connection is protected.
     #[must_use]
     pub fn security(&self) -> Security {
         self.security.clone()
     }
 
-    /// The settings of the client.
+    /// Returns the options of the client.
     #[must_use]
     pub fn options(&self) -> ClientOptions {
         self.options.clone()
     }
 
-    /// Waits for the connection, and logs in. The switch of [`ClientOptions::stop`] ends the wait; once it is thrown, the future
-    /// is not polled any more.
+    /// Waits for the connection and logs in. The switch of [`ClientOptions::stop`] ends the wait. Once it is stopped,
+    /// the future is no longer polled.
     ///
     /// # Errors
-    /// Those of the connection and of the login. The connection is closed then.
+    /// Returns the errors of the connection and of the login. The connection is then closed.
     pub async fn finish<T: Transport>(
         &self,
         connecting: impl Future<Output = Result<Client<T>, ClientError>>,

@@ -4,7 +4,7 @@
 //! Use this crate to configure TLS for a POP3 server or client from files. To decide which certificates a client
 //! trusts, see `pop3-trust`.
 //!
-//! - [`certificates`] reads a certificate chain or a list of authorities.
+//! - [`chain`] reads a certificate chain or a list of authorities, and [`private_key`] a private key.
 //! - [`certified_key`] reads a chain with its private key.
 //! - [`Fingerprint`] is the SHA-256 of one certificate.
 //!
@@ -32,4 +32,4 @@ mod fingerprint;
 mod pem;
 
 pub use fingerprint::{Fingerprint, NoFingerprint};
-pub use pem::{CertificateError, certificates, certified_key};
+pub use pem::{CertificateError, certified_key, chain, private_key};

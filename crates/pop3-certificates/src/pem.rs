@@ -8,18 +8,18 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that cannot be used, and the reason.
+/// A file that can't be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateError {
     path: PathBuf,
     text: String,
 }
 
-/// Reads all certificates of a PEM file, in their order.
+/// Reads all certificates of a PEM file, in their order: the chain of a server, or a list of authorities.
 ///
 /// # Errors
 /// Returns an error if the file cannot be read or contains no certificate.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| CertificateError::new(path, &error))?;
@@ -29,26 +29,34 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifi
     Ok(chain)
 }
 
-/// Reads a certificate chain, which starts with the own certificate, and its private key.
+/// Reads the first private key of a PEM file.
 ///
 /// # Errors
-/// Returns an error if a file cannot be read, or if certificate and key do not belong together.
-pub fn certified_key(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let certificates = certificates(chain)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| CertificateError::new(key, &error))?;
-    CertifiedKey::from_der(certificates, private, &provider()).map_err(|error| {
-        let text = format!("the certificate {} and the key {}: {error}", chain.display(), key.display());
+/// Returns an error if the file cannot be read or contains no private key.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| CertificateError::new(path, &error))
+}
+
+/// Reads a certificate chain and the private key of its first certificate.
+///
+/// # Errors
+/// Returns an error if a file cannot be read, or if the key does not belong to the certificate.
+pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
+    let private = private_key(key)?;
+    CertifiedKey::from_der(chain(certificates)?, private, &provider()).map_err(|error| {
+        let text =
+            format!("the certificate {} and the key {}: {error}", certificates.display(), key.display());
         CertificateError { path: key.to_owned(), text }
     })
 }
 
 impl CertificateError {
-    /// Creates an error for a file and a reason.
+    /// The file can't be used for this reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
     }
 
-    /// Returns the path of the file.
+    /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -78,11 +86,13 @@ mod tests {
         fs::write(file("key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(file("empty"), "").unwrap();
         fs::write(file("other"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        assert_eq!(certificates(&file("cert")).unwrap().len(), 2);
+        assert_eq!(chain(&file("cert")).unwrap().len(), 2);
         certified_key(&file("cert"), &file("key")).unwrap();
+        private_key(&file("key")).unwrap();
         for (error, name, why) in [
-            (certificates(&file("none")).unwrap_err(), "none", "No such file"),
-            (certificates(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (chain(&file("none")).unwrap_err(), "none", "No such file"),
+            (chain(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (private_key(&file("cert")).unwrap_err(), "cert", "can't be used"),
             (certified_key(&file("cert"), &file("empty")).unwrap_err(), "empty", "can't be used"),
             (certified_key(&file("cert"), &file("other")).unwrap_err(), "other", "and the key"),
         ] {

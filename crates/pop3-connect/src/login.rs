@@ -84,7 +84,7 @@ impl Login {
         }))
     }
 
-    /// Returns the user name, as far as the client sends one.
+    /// Returns the user name. It may be empty for a certificate or an anonymous login.
     #[must_use]
     pub fn user(&self) -> &[u8] {
         &self.user

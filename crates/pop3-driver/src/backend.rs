@@ -1,4 +1,4 @@
-//! An asynchronous mail store, one value for each session.
+//! Mail stores with `async` calls, one value for each session.
 
 mod context;
 mod credentials;
@@ -184,8 +184,8 @@ pub trait StoredMessage: Send {
     /// the snapshot promised, or the driver closes the connection.
     ///
     /// # Errors
-    /// Fails if the rest cannot be read. The driver then closes the connection, so that the client sees that the
-    /// message is incomplete.
+    /// Returns an error if the rest cannot be read. The driver then closes the connection, so that the client sees
+    /// that the message is incomplete.
     fn chunk(&mut self) -> impl Future<Output = io::Result<&[u8]>> + Send;
 }
 

@@ -98,7 +98,7 @@ impl ReadBuffer {
 
     /// Room for more, never empty unless all of the buffer is taken by octets not consumed.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        // What is moved is a part of a line, and it is moved once: there is always room for a large read.
+        // Only a part of a line is moved, and only once: there is always room for a large read.
         if self.start > 0 {
             self.octets.copy_within(self.start..self.end, 0);
             let moved = self.end - self.start;

@@ -80,8 +80,8 @@ use crate::transport::Transport;
 /// You may drop the future of a call before it is ready, for example in a timeout or a `select!`, unless its
 /// documentation says otherwise. The command may have been sent or not, and the server may have executed it or not.
 /// The next call first sends the rest of the command and discards the replies that are still due.
-/// [`drain`](Self::drain) does only that. It takes at most [`ClientOptions::drain_timeout`]. To skip the rest of a large
-/// message, it can be faster to connect again.
+/// [`drain`](Self::drain) does only that. It takes at most [`ClientOptions::drain_timeout`]. To skip the rest of a
+/// large message, it can be faster to connect again.
 ///
 /// What a dropped call means depends on the command:
 ///
@@ -91,7 +91,8 @@ use crate::transport::Transport;
 /// - After a dropped [`login`](Self::login) or [`login_apop`](Self::login_apop), the user may be logged in or not.
 ///   Call [`drain`](Self::drain), then [`is_logged_in`](Self::is_logged_in).
 /// - An AUTH exchange cannot be resumed. After a dropped [`authenticate`](Self::authenticate), or a dropped
-///   [`login_with`](Self::login_with) that had started an exchange, every call fails with [`ClientError::Interrupted`].
+///   [`login_with`](Self::login_with) that had started an exchange, every call fails with
+///   [`ClientError::Interrupted`].
 /// - [`open`](Self::open) and [`quit`](Self::quit) own the connection. They close it when they are dropped.
 ///
 /// # Deleting
@@ -120,24 +121,24 @@ pub struct Client<T> {
     drain_timeout: Duration,
     /// A quirk that this crate finds is an error.
     strict: bool,
-    /// CAPA is sent.
+    /// The client may send CAPA.
     asks_capabilities: bool,
     /// The server did not answer CAPA, so there is no point in asking again before the login.
     without_capabilities: bool,
-    /// A secret goes along with AUTH.
+    /// AUTH sends the secret in the initial response.
     initial_response: bool,
     /// How the user has logged in.
     login_method: Option<LoginMethod>,
-    /// The bindings of the TLS connection have served an exchange.
+    /// An exchange has used the bindings of the TLS connection.
     bound: bool,
     /// The most iterations of SCRAM that the server may ask for.
     max_iterations: u32,
-    /// What LIST told of the sizes.
+    /// The sizes of the messages, as LIST reported them.
     sizes: Sizes,
     /// While connecting: the deadline for it. After a stop: the time until which the connection may be used.
     limit: Option<Instant>,
     stop: Option<Stop>,
-    /// The switch was seen thrown, and the limit is set.
+    /// The client has noticed the stop and set the limit.
     stopping: bool,
 }
 
@@ -253,7 +254,8 @@ impl<T: Transport> Client<T> {
     /// Sends a command that this crate does not know. Returns the text of the positive reply and the data after it:
     /// a body, or lines with CRLF after each.
     ///
-    /// The data is kept in memory. To limit it, set [`ClientConfig::max_body`](pop3_proto::client::ClientConfig::max_body).
+    /// The data is kept in memory. To limit it, set
+    /// [`ClientConfig::max_body`](pop3_proto::client::ClientConfig::max_body).
     ///
     /// The future may be dropped: see [above](Client#dropping-a-call).
     ///
@@ -272,8 +274,8 @@ impl<T: Transport> Client<T> {
     /// If the future is dropped, the connection is closed, and it is unknown whether anything was removed.
     ///
     /// # Errors
-    /// Returns [`ClientError::Refused`] if the server could not remove all of them. After any other error it is unknown
-    /// which messages were removed. Compare the unique-ids in the next session.
+    /// Returns [`ClientError::Refused`] if the server could not remove all of them. After any other error it is
+    /// unknown which messages were removed. Compare the unique-ids in the next session.
     pub async fn quit(mut self) -> Result<(), ClientError> {
         let result = self.call(&Command::Quit, |_| Ok(())).await;
         let deadline = self.transport.now().after(CLOSE_TIMEOUT);
@@ -287,7 +289,7 @@ impl<T: Transport> Client<T> {
         &self.greeting
     }
 
-    /// Whether the greeting has a timestamp for APOP.
+    /// Returns whether the greeting has a timestamp for APOP.
     #[must_use]
     pub fn offers_apop(&self) -> bool {
         self.connection.greeting_timestamp().is_some()
@@ -299,7 +301,7 @@ impl<T: Transport> Client<T> {
         self.connection.capabilities()
     }
 
-    /// Whether the server is known to have this capability.
+    /// Returns whether the server is known to have this capability.
     #[must_use]
     pub fn has(&self, capability: Capability<'_>) -> bool {
         self.known_capabilities().is_some_and(|list| list.has(capability))
@@ -333,14 +335,14 @@ impl<T: Transport> Client<T> {
         self.input.filled().get(self.taken..).unwrap_or_default()
     }
 
-    /// Whether the server has accepted a login.
+    /// Returns whether the server has accepted a login.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
         matches!(self.connection.state(), ClientState::Transaction)
     }
 
-    /// How the user has logged in. `None` before a login, and where the call that logged in was dropped before its
-    /// end.
+    /// Returns how the user has logged in. Returns `None` before the login, or if the call that logged in was dropped
+    /// before it was ready.
     #[must_use]
     pub const fn login_method(&self) -> Option<LoginMethod> {
         self.login_method
@@ -359,5 +361,5 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// How long the end of a connection may take.
+/// The time that closing a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,8 +1,8 @@
 //! A POP3 client and a POP3 server for any runtime.
 //!
 //! [`pop3_proto`] decides what to send and what a reply means. This crate adds the loops around it: it reads, writes,
-//! keeps deadlines, checks logins through SASL, and calls your mail store. It depends on no runtime and opens no socket.
-//! An adapter supplies the connection.
+//! keeps deadlines, checks logins through SASL, and calls your mail store. It depends on no runtime and opens no
+//! socket. An adapter supplies the connection.
 //!
 //! # Which crate to use
 //!
@@ -20,7 +20,8 @@
 //!
 //! - [`client::Client`] is the client: one method for each command.
 //! - [`server::Service`] is the policy of a server. It decides which connections are served, and with which store.
-//! - [`store::Store`] is a mail store whose calls block, for example on files or SQLite. One value serves all sessions.
+//! - [`store::Store`] is a mail store whose calls block, for example on files or SQLite. One value serves all
+//!   sessions.
 //! - [`backend::Backend`] is a mail store whose calls are `async`. Each session has its own value.
 //! - [`memory::MemoryStore`] is a store in memory for tests and examples. It supports every login method.
 //! - [`Transport`] is one connection: octets in, octets out, a clock and a timer. An adapter implements it.
@@ -171,14 +172,14 @@
 //! - **No message is lost.** A client deletes only at [`quit`](client::Client::quit), and a server only when it has
 //!   received QUIT (RFC 1939 section 6).
 //! - **Nothing received before TLS is believed after it.** The driver discards it (RFC 2595 section 4).
-//! - **Passwords need TLS.** Without it, a client sends none and a server accepts none, unless the caller declares the
-//!   connection trusted ([`client::Security::TrustedPlaintext`], [`server::Welcome::trusted`]).
+//! - **Passwords need TLS.** Without it, a client sends none and a server accepts none, unless the caller declares
+//!   the connection trusted ([`client::Security::TrustedPlaintext`], [`server::Welcome::trusted`]).
 //! - **Waiting for a peer has a deadline**, and what a peer sends is limited. The limits are settings: see
 //!   [`client::ClientOptions`], [`pop3_proto::client::ClientConfig`] and [`pop3_proto::server::Limits`].
 //! - **Futures can be dropped.** The documentation of each call says what a dropped call means; see
 //!   [`Client`](client::Client#dropping-a-call).
-//! - **A future is `Send`** if the transport and the store are. It is pending only while one of them is. The same code
-//!   therefore serves blocking sockets, where [`wait`] runs it.
+//! - **A future is `Send`** if the transport and the store are. It is pending only while one of them is. The same
+//!   code therefore serves blocking sockets, where [`wait`] runs it.
 //!
 //! # RFCs
 //!

@@ -4,7 +4,7 @@ use core::fmt;
 
 use pop3_sasl::Mechanism;
 
-/// By which commands a user has logged in: a client of ours, or a server's.
+/// The commands with which a user has logged in.
 ///
 /// `Display` shows `USER and PASS`, `APOP`, or the name of the mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub enum LoginMethod {
 }
 
 impl LoginMethod {
-    /// One word for it, as for a log: `USER`, `APOP`, or the name of the mechanism.
+    /// Returns one word for logs: `USER`, `APOP`, or the name of the mechanism.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -79,7 +79,7 @@ impl MemoryStore {
         self.shared().acting.push((prepared(name), prepared(other)));
     }
 
-    /// Lets everyone open the maildrop of this user, with ANONYMOUS.
+    /// Lets every client open the maildrop of this user, with ANONYMOUS.
     pub fn let_in_anybody(&self, name: &str) {
         self.shared().anonymous = Some(prepared(name));
     }

@@ -45,13 +45,14 @@ use sasl::Exchanges;
 use switches::Switches;
 use welcoming::welcome;
 
-/// When TLS begins on a listener's connections.
+/// When TLS starts on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "POP3 has these two ways to begin")]
 pub enum Entrance {
-    /// With the first octet (port 995, RFC 8314 section 3.3). Also for a transport that is in TLS already.
+    /// TLS starts with the first octet (port 995, RFC 8314 section 3.3). Also use this for a transport that is
+    /// already in TLS.
     Implicit,
-    /// With STLS (RFC 2595 section 4) if the [`Service`] offers it, or never. Port 110.
+    /// TLS starts with STLS (RFC 2595 section 4) if the [`Service`] offers it. Otherwise there is no TLS (port 110).
     Plain,
 }
 
@@ -69,11 +70,11 @@ pub async fn serve<T: Transport, S: Service>(
     }
 }
 
-/// Who the client was, and how its session went.
+/// The client of a connection that has ended, and how its session went.
 struct Served<T, B> {
     peer: Peer,
     report: SessionReport,
-    /// The connection, where somebody else goes on with it.
+    /// The connection, if something else continues with it.
     taken: Option<TakenOver<T, B>>,
 }
 
@@ -169,7 +170,7 @@ async fn serve_to_end<T: Transport, S: Service>(
                     }
                 };
                 let backend = if link.secured(transport.tls()) {
-                    // It was for the client that XCLIENT named in clear text.
+                    // The earlier backend was for the client that XCLIENT named in clear text.
                     match welcome(service, link.peer(), &mut transport, &switches).await {
                         Ok(welcome) => Some(welcome.backend),
                         Err(unwelcome) => {
@@ -186,7 +187,7 @@ async fn serve_to_end<T: Transport, S: Service>(
         }
     };
     let duration = transport.now().since(opened);
-    // Where another connection has the place already, there is no farewell; nor is it waited for beyond the cut.
+    // If another connection has taken the place, close without a farewell. After the cut, do not wait for the close.
     let deadline = transport.now().after(CLOSE_TIMEOUT);
     let _ = end.before(transport.close(deadline)).await;
     (link.into_peer(), SessionReport::new(ended, duration)).into()
@@ -220,7 +221,7 @@ async fn say<T: Transport>(transport: &mut T, rejection: &Rejection) {
 /// Creates a timestamp for APOP (RFC 1939 section 7) from random octets of the system.
 ///
 /// # Errors
-/// Fails if the system has no source of random octets.
+/// Returns an error if the system has no source of random octets.
 pub fn timestamp(host: &str) -> io::Result<Timestamp> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;

@@ -61,7 +61,7 @@ struct State {
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// How far the end has come.
+/// The stage of a stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     #[default]
@@ -70,7 +70,7 @@ enum Stage {
     Stopped,
     /// The grace period is over: no session waits for anything.
     Cut,
-    /// Sessions have had the time to tell of their end.
+    /// Sessions have had time to report their end.
     LeftBehind,
 }
 
@@ -214,7 +214,7 @@ impl Stop {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // No code of others runs while the lock is held, so that the state is whole even then.
+        // No foreign code runs while the lock is held, so the state is consistent even after a panic.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

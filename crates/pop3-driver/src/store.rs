@@ -148,7 +148,7 @@ pub trait BlockingPool: Clone + Send + Sync + 'static {
     /// completion.
     ///
     /// # Errors
-    /// Fails if the pool is shut down.
+    /// Returns an error if the pool is shut down.
     fn run<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> T + Send + 'static,

@@ -94,7 +94,7 @@ use crate::tls::TlsInfo;
 /// }
 /// ```
 pub trait Transport: Send + Sized {
-    /// The current time. All deadlines are on this clock.
+    /// Returns the current time. All deadlines are on this clock.
     fn now(&self) -> Instant;
 
     /// Receives at least one octet. Returns 0 when the peer has closed its side.
@@ -109,9 +109,9 @@ pub trait Transport: Send + Sized {
 
     /// Receives octets while something else is awaited, as [`read`](Self::read) does.
     ///
-    /// The server uses this to notice while the store works that the client has left. The default receives nothing
-    /// and waits for the deadline. It is meant for transports whose reads block: a blocking read would delay the store,
-    /// so such a server does not notice.
+    /// The server uses this to detect that the client has left while the store is still working. The default receives
+    /// nothing and waits for the deadline. It is meant for transports whose reads block: a blocking read would delay
+    /// the store. On such a transport, the server does not detect this.
     fn read_ahead(
         &mut self,
         buffer: &mut [u8],
@@ -143,17 +143,17 @@ pub trait Transport: Send + Sized {
     /// client. It must discard everything that it received before (RFC 2595 section 4).
     fn secure(self, deadline: Instant) -> impl Future<Output = io::Result<Self>> + Send;
 
-    /// The result of the handshake, if the connection is in TLS.
+    /// Returns the result of the handshake, if the connection is in TLS.
     fn tls(&self) -> Option<TlsInfo>;
 
-    /// Whether the connection is in TLS.
+    /// Returns whether the connection is in TLS.
     fn is_tls(&self) -> bool;
 
     /// Runs a long computation, such as the hashes of SCRAM, where it does not delay other connections. If the future
     /// is dropped, the computation may still run to its end. The default runs it immediately, on this thread.
     ///
     /// # Errors
-    /// Fails when the runtime is shut down.
+    /// Returns an error if the runtime is shut down.
     fn compute<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,
@@ -169,26 +169,26 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Starts a clock.
     #[must_use]
     pub fn start() -> Self {
         Self { epoch: StdInstant::now() }
     }
 
-    /// The time.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Instant {
         Instant::new(self.epoch.elapsed())
     }
 
-    /// The time left until then, zero if it has passed.
+    /// Returns the time left until the deadline, zero if it has passed.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Duration {
         deadline.since(self.now())
     }
 }
 
-/// The error of a call whose deadline has passed.
+/// Returns the error for a call whose deadline has passed.
 #[must_use]
 pub fn timed_out() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "timed out")

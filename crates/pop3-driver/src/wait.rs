@@ -11,11 +11,11 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 thread_local! {
-    /// Whether [`wait`] runs on this thread, and when it is to look at its future again.
+    /// Whether [`wait`] runs on this thread, and when it must poll its future again.
     static ALARM: Cell<Option<Alarm>> = const { Cell::new(None) };
 }
 
-/// When a future is to be looked at again, though nobody has woken it.
+/// When to poll a future again even if nothing has woken it.
 #[derive(Clone, Copy)]
 struct Alarm(Option<Instant>);
 
@@ -36,7 +36,7 @@ pub fn wait<F: Future>(future: F) -> F::Output {
         ALARM.set(Some(Alarm(None)));
         match (future.as_mut().poll(&mut context), ALARM.get()) {
             (Poll::Ready(output), _) => return output,
-            // Whatever else parks this thread within the future may have used up the token.
+            // Other code in the future may have parked this thread and used up the token.
             (Poll::Pending, _) if unpark.woken.swap(false, Ordering::AcqRel) => {}
             (Poll::Pending, Some(Alarm(Some(at)))) => {
                 thread::park_timeout(at.saturating_duration_since(Instant::now()));

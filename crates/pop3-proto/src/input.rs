@@ -11,7 +11,7 @@
 ///
 /// let mut received = b"USER mrose\r\nPA".to_vec();
 /// let input = Input::new(&received);
-/// // Pass `&mut input` to `Connection::poll` here.
+/// // Pass `&mut input` to `ServerConnection::poll` here.
 /// let consumed = input.consumed();
 /// received.drain(..consumed);
 /// ```

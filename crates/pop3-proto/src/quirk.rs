@@ -4,7 +4,7 @@ use core::fmt;
 
 /// A departure of a server from the protocol that a lenient reader understands all the same.
 ///
-/// A client tells each with the event that it is about ([`client::Event::quirks`](crate::client::ClientEvent::quirks)), or
+/// A client tells each with the event that it is about ([`ClientEvent::quirks`](crate::client::ClientEvent::quirks)), or
 /// refuses it when it is strict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

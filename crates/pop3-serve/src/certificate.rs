@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use pop3_certificates::{certificates, certified_key};
+use pop3_certificates::{certified_key, chain};
 use pop3_driver::tls::{client_verifier, harden_server, provider};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -77,7 +77,7 @@ impl ReloadableCertificate {
     /// Returns an error if the file cannot be read or contains no certificate.
     pub fn with_client_authorities(self, path: &Path) -> Result<Self, ServeError> {
         let mut roots = RootCertStore::empty();
-        for certificate in certificates(path)? {
+        for certificate in chain(path)? {
             roots.add(certificate).map_err(|error| pop3_certificates::CertificateError::new(path, &error))?;
         }
         let verifier =
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn believing(path: &Path) -> Arc<ClientConfig> {
-        client_for(certificates(path).unwrap())
+        client_for(chain(path).unwrap())
     }
 
     /// Lets both sides talk until the handshake is done.

@@ -9,11 +9,11 @@ use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::{ClientError, connect, connect_in_tls, connect_over};
 
-/// The builder of clients: see [`Client::builder`].
+/// The builder of clients; see [`Client::builder`].
 pub type Builder = pop3_builder::Builder<Client>;
 
 impl Client {
-    /// Begins to build a client of this host: a DNS name, or an IP address.
+    /// Creates a builder for a client of this host, which is a DNS name or an IP address.
     ///
     /// ```no_run
     /// # fn example() -> Result<(), pop3_std::ClientError> {

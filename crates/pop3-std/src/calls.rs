@@ -1,4 +1,4 @@
-//! A client that blocks.
+//! The blocking client.
 
 use pop3_driver::client::{
     Client as Calls, Credentials, LoginPolicy, Mechanism, OfferedLanguage, Receiver, Refusal,
@@ -11,10 +11,10 @@ use pop3_proto::{Capabilities, Capability, Channel, Extension, LanguageRange, Me
 
 use crate::{ClientError, ClientOptions, IncomingMessage, Security, Socket};
 
-/// A connection to a server, after its greeting, with calls that block.
+/// A connection to a server, after its greeting, with blocking calls.
 ///
-/// It is [`pop3_driver::client::Client`] without futures. Its calls say only what is different; what they do,
-/// and how they fail, is told there. Nothing needs to be `Send`.
+/// This is [`pop3_driver::client::Client`] without futures. The methods are documented there in full; here is only
+/// what is different. Nothing needs to be `Send`.
 ///
 /// ```no_run
 /// use std::io::{BufRead as _, Write as _};
@@ -38,7 +38,7 @@ pub struct Client<T = Socket> {
 }
 
 impl Client {
-    /// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
+    /// Connects to a server, does the TLS handshake as requested, and waits for the greeting.
     ///
     /// # Errors
     /// See [`ClientError`]. No name and no password was sent.
@@ -64,10 +64,11 @@ impl<T> From<Client<T>> for Calls<T> {
     }
 }
 
-/// Each call is that of the same name in the driver, see there for what is not said here.
+/// Each method does the same as the method with that name in [`pop3_driver::client::Client`], and fails with the same
+/// errors.
 #[expect(clippy::missing_errors_doc, reason = "each call fails as the one that it waits for, which says how")]
 impl<T: Transport> Client<T> {
-    /// Logs in by the best way that the server and the credentials have.
+    /// Logs in with the best method that the server and the credentials support.
     pub fn login_with(
         &mut self,
         credentials: &Credentials,
@@ -76,18 +77,18 @@ impl<T: Transport> Client<T> {
         wait(self.calls.login_with(credentials, policy))
     }
 
-    /// Logs in by USER and PASS.
+    /// Logs in with USER and PASS.
     pub fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), ClientError> {
         wait(self.calls.login(name, password))
     }
 
-    /// Logs in by APOP. Needs the feature `md5`, which is on by default; without it the error is
-    /// [`ClientError::Unusable`], and nothing is sent.
+    /// Logs in with APOP. Needs the feature `md5`, which is on by default. Without it, the call fails with
+    /// [`ClientError::Unusable`] and sends nothing.
     pub fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), ClientError> {
         wait(self.calls.login_apop(name, secret))
     }
 
-    /// Logs in by AUTH with this mechanism.
+    /// Logs in with AUTH and this mechanism.
     pub fn authenticate(
         &mut self,
         mechanism: Mechanism,
@@ -101,73 +102,73 @@ impl<T: Transport> Client<T> {
         wait(self.calls.capabilities())
     }
 
-    /// Enters UTF8 mode, if the server announces it.
+    /// Enters UTF8 mode if the server announces it. Returns whether the mode is on.
     pub fn utf8(&mut self) -> Result<bool, ClientError> {
         wait(self.calls.utf8())
     }
 
-    /// Chooses the language of the texts of replies.
+    /// Chooses the language for the texts of replies. Returns the tag of the language that the server has chosen.
     pub fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, ClientError> {
         wait(self.calls.lang(range))
     }
 
-    /// The languages that the server has.
+    /// Returns the languages that the server supports.
     pub fn languages(&mut self) -> Result<Vec<OfferedLanguage>, ClientError> {
         wait(self.calls.languages())
     }
 
-    /// How many messages there are, and how many octets (STAT).
+    /// Returns the number of messages and their total size in octets, as the server counts them (STAT).
     pub fn stat(&mut self) -> Result<DropListing, ClientError> {
         wait(self.calls.stat())
     }
 
-    /// The sizes of all messages by the server's count (LIST).
+    /// Returns the size of each message in octets, as the server counts it (LIST).
     pub fn list(&mut self) -> Result<Vec<(MessageNumber, Octets)>, ClientError> {
         wait(self.calls.list())
     }
 
-    /// Hands over the size of each message as its line of LIST comes.
+    /// Calls a function with the size of each message, as each line of LIST arrives.
     pub fn list_each(&mut self, take: impl FnMut(MessageNumber, Octets)) -> Result<(), ClientError> {
         wait(self.calls.list_each(take))
     }
 
-    /// The size of one message by the server's count (`LIST n`).
+    /// Returns the size of one message in octets, as the server counts it (`LIST n`).
     pub fn list_one(&mut self, message: MessageNumber) -> Result<Octets, ClientError> {
         wait(self.calls.list_one(message))
     }
 
-    /// The unique-ids of all messages (UIDL).
+    /// Returns the unique-ids of all messages (UIDL).
     pub fn uidl(&mut self) -> Result<Vec<(MessageNumber, Vec<u8>)>, ClientError> {
         wait(self.calls.uidl())
     }
 
-    /// Hands over the unique-id of each message as its line of UIDL comes.
+    /// Calls a function with the unique-id of each message, as each line of UIDL arrives.
     pub fn uidl_each(&mut self, take: impl FnMut(MessageNumber, &[u8])) -> Result<(), ClientError> {
         wait(self.calls.uidl_each(take))
     }
 
-    /// The unique-id of one message (`UIDL n`).
+    /// Returns the unique-id of one message (`UIDL n`).
     pub fn uidl_one(&mut self, message: MessageNumber) -> Result<Vec<u8>, ClientError> {
         wait(self.calls.uidl_one(message))
     }
 
-    /// The highest message number accessed (LAST of RFC 1460).
+    /// Returns the highest message number accessed (LAST, RFC 1460).
     pub fn last(&mut self) -> Result<Option<MessageNumber>, ClientError> {
         wait(self.calls.last())
     }
 
-    /// Fetches a message (RETR), to be read as it comes.
+    /// Fetches a message (RETR) piece by piece.
     pub fn message(&mut self, message: MessageNumber) -> Result<IncomingMessage<'_, T>, ClientError> {
         wait(self.calls.message(message)).map(IncomingMessage::new)
     }
 
-    /// Fetches the header of a message and this many lines of its body (TOP), to be read as it comes.
+    /// Fetches the header of a message and this many lines of its body (TOP) piece by piece.
     pub fn top(&mut self, message: MessageNumber, lines: u64) -> Result<IncomingMessage<'_, T>, ClientError> {
         wait(self.calls.top(message, lines)).map(IncomingMessage::new)
     }
 
-    /// Fetches a message (RETR) into a receiver, such as anything that is [`Write`](std::io::Write), and returns how
-    /// many octets it has.
+    /// Fetches a message (RETR), passes it to a receiver, and returns its size in octets. Every
+    /// [`Write`](std::io::Write) is a receiver.
     pub fn retr(
         &mut self,
         message: MessageNumber,
@@ -176,7 +177,7 @@ impl<T: Transport> Client<T> {
         wait(self.calls.retr(message, receiver))
     }
 
-    /// Fetches messages in the order given, in a pipeline if the server has one.
+    /// Fetches messages in the given order, with pipelining if the server supports it.
     pub fn retr_all(
         &mut self,
         messages: &[MessageNumber],
@@ -185,12 +186,12 @@ impl<T: Transport> Client<T> {
         wait(self.calls.retr_all(messages, receiver))
     }
 
-    /// Marks a message as deleted (DELE). It is removed by [`quit`](Self::quit).
+    /// Marks a message as deleted (DELE). The server removes it at [`quit`](Self::quit).
     pub fn dele(&mut self, message: MessageNumber) -> Result<(), ClientError> {
         wait(self.calls.dele(message))
     }
 
-    /// Marks messages as deleted (DELE), and returns those that the server refused to mark.
+    /// Marks messages as deleted (DELE). Returns the messages that the server refused to mark.
     pub fn dele_all(
         &mut self,
         messages: &[MessageNumber],
@@ -198,95 +199,95 @@ impl<T: Transport> Client<T> {
         wait(self.calls.dele_all(messages))
     }
 
-    /// Does nothing, but starts the server's autologout timer anew (NOOP).
+    /// Does nothing except restart the autologout timer of the server (NOOP).
     pub fn noop(&mut self) -> Result<(), ClientError> {
         wait(self.calls.noop())
     }
 
-    /// Removes all marks (RSET).
+    /// Removes all deletion marks (RSET).
     pub fn rset(&mut self) -> Result<(), ClientError> {
         wait(self.calls.rset())
     }
 
-    /// Sends a command that this crate does not know.
+    /// Sends a command that this crate does not know. Returns the text of the positive reply and the data after it.
     pub fn extension(&mut self, command: Extension<'_>) -> Result<(Vec<u8>, Vec<u8>), ClientError> {
         wait(self.calls.extension(command))
     }
 
-    /// Takes what is left of a message that was dropped. Each call does this first.
+    /// Discards the rest of a message that was dropped. Each call does this first.
     pub fn drain(&mut self) -> Result<(), ClientError> {
         wait(self.calls.drain())
     }
 
-    /// Ends the session (QUIT): the messages marked as deleted are removed, and the connection is closed.
+    /// Ends the session (QUIT). The server removes the messages marked as deleted, and the connection is closed.
     ///
-    /// Some servers remove what they have begun to send as well. If a message could not be stored and must not be
-    /// lost, drop the client instead.
+    /// Some servers also remove messages that they have started to send. If a message could not be stored and must
+    /// not be lost, drop the client instead.
     pub fn quit(self) -> Result<(), ClientError> {
         wait(self.calls.quit())
     }
 
-    /// The text of the greeting: the server's octets, to be escaped before they are shown.
+    /// Returns the text of the greeting as the server sent it. Escape it before you show it.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         self.calls.greeting()
     }
 
-    /// Whether the greeting has a timestamp for APOP.
+    /// Returns whether the greeting has a timestamp for APOP.
     #[must_use]
     pub fn offers_apop(&self) -> bool {
         self.calls.offers_apop()
     }
 
-    /// The list of the last [`capabilities`](Self::capabilities), or of the login.
+    /// Returns the capabilities that the last [`capabilities`](Self::capabilities) or the login received.
     #[must_use]
     pub const fn known_capabilities(&self) -> Option<&Capabilities> {
         self.calls.known_capabilities()
     }
 
-    /// Whether the server is known to have this capability.
+    /// Returns whether the server is known to have this capability.
     #[must_use]
     pub fn has(&self, capability: Capability<'_>) -> bool {
         self.calls.has(capability)
     }
 
-    /// Whether the server has accepted a login.
+    /// Returns whether the server has accepted a login.
     #[must_use]
     pub const fn is_logged_in(&self) -> bool {
         self.calls.is_logged_in()
     }
 
-    /// How the user has logged in.
+    /// Returns how the user has logged in.
     #[must_use]
     pub const fn login_method(&self) -> Option<LoginMethod> {
         self.calls.login_method()
     }
 
-    /// In what the server has departed from the protocol so far, each once.
+    /// Returns the ways in which the server has departed from the protocol so far, each once.
     #[must_use]
     pub fn quirks(&self) -> &[Quirk] {
         self.calls.quirks()
     }
 
-    /// Whether nothing is due from the server, and nothing has come that was not asked for.
+    /// Returns whether no reply is due and no unexpected octets have arrived.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.calls.is_quiet()
     }
 
-    /// What has come that is not taken up yet.
+    /// Returns the received octets that are not consumed yet.
     #[must_use]
     pub fn surplus(&self) -> Excerpt {
         self.calls.surplus()
     }
 
-    /// What carries the connection.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn channel(&self) -> Channel {
         self.calls.channel()
     }
 
-    /// What TLS has agreed on, if the connection is in TLS.
+    /// Returns the result of the TLS handshake, if the connection is in TLS.
     #[must_use]
     pub fn tls(&self) -> Option<TlsInfo> {
         self.calls.tls()

@@ -1,13 +1,12 @@
-//! POP3 over blocking std sockets: a client that connects, a server with a thread for each
-//! connection, both with rustls.
+//! POP3 on blocking sockets of the standard library: a client, and a server with one thread for each connection, both
+//! with rustls.
 //!
-//! No runtime is needed: the futures of [`pop3_driver`] are run by its
-//! [`wait`], on sockets that block.
+//! This needs no runtime: [`wait`] runs the futures of [`pop3_driver`] on sockets that block.
 //!
 //! # A client
 //!
-//! The builder connects to port 995 in TLS, believes the certificate authorities that the system trusts, and logs in by
-//! the strongest way that the server offers. This fetches all messages into files:
+//! The builder connects to port 995 with TLS, trusts the certificate authorities of the system, and logs in with the
+//! strongest method that the server offers. This program saves all messages to files:
 //!
 //! ```no_run
 //! # #[cfg(feature = "trust")]
@@ -27,14 +26,15 @@
 //! # }
 //! ```
 //!
-//! The [`Builder`] has the rest: other ports, STLS, certificates, tokens, timeouts, streams of your own. Passwords go
-//! out in clear only where you say so by name. [`Client`] is [`client::Client`] with calls that block.
+//! Use the [`Builder`] to set everything else: other ports, STLS, certificates, tokens, timeouts, streams of your
+//! own. The client sends a password without TLS only if you call [`trusted_plaintext`](Builder::trusted_plaintext) or
+//! choose [`Security::TrustedPlaintext`]. [`Client`] is [`client::Client`] with blocking calls.
 //!
 //! # A server
 //!
-//! A [`Service`](server::Service) decides who is let in, and gives each session its store. This one has its mail in
-//! memory, and takes passwords in clear from this machine only. [`store::Store`] and [`backend::Backend`] say how to
-//! serve mail from elsewhere.
+//! A [`Service`](server::Service) decides which clients to serve, and provides the store of each session. This one
+//! keeps its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from
+//! elsewhere, implement [`store::Store`] or [`backend::Backend`].
 //!
 //! ```no_run
 //! # mod example {
@@ -71,17 +71,17 @@
 //! # }
 //! ```
 //!
-//! For TLS, give [`tls::Role::Server`] a [`tls::server_config`].
+//! For TLS, pass a [`tls::Role::Server`] with a [`tls::server_config`].
 //!
 //! # One dependency
 //!
-//! A program needs no other crate of this workspace for a client or a server:
+//! A program needs no other crate of this workspace for a client or a server. This crate re-exports what you need:
 //!
-//! | here | what it is |
+//! | here | contents |
 //! |---|---|
 //! | [`Client`], [`Builder`], [`IncomingMessage`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
 //! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
-//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, maildrops, capabilities, rejections, the settings of a server |
+//! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
 //!
@@ -89,10 +89,10 @@
 //!
 //! All are on by default.
 //!
-//! - `trust`: the builder believes the authorities that the system trusts, and takes PEM files and fingerprints. It
-//!   turns `ring` on.
-//! - `rustls`, `ring`, `proxy` and `md5` are those of [`pop3_driver`](pop3_driver#features). With `rustls` and without
-//!   `trust`, give the builder a rustls configuration; without `rustls` it offers no TLS.
+//! - `trust`: the builder trusts the certificate authorities of the system, and accepts PEM files and fingerprints.
+//!   It enables `ring`.
+//! - `rustls`, `ring`, `proxy` and `md5`: see [`pop3_driver`](pop3_driver#features). With `rustls` but without
+//!   `trust`, pass a rustls configuration to the builder. Without `rustls`, the builder offers no TLS.
 
 mod builder;
 mod calls;
@@ -128,10 +128,10 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use pop3_driver::client::Client as Calls;
 use pop3_proto::Instant;
 
-/// Connects to a server, does the TLS handshake as asked for, and waits for the greeting.
+/// Connects to a server, does the TLS handshake as requested, and waits for the greeting.
 ///
-/// The client is that of the driver, whose futures [`wait`] runs: for code that is written once for several
-/// runtimes. [`Client::connect`] makes one whose calls block.
+/// Returns the client of the driver, whose futures you run with [`wait`]. It is meant for code that works with
+/// several runtimes. [`Client::connect`] returns a client with blocking calls.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.

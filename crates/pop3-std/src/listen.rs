@@ -1,4 +1,4 @@
-//! A server on a listener, with a thread for each connection.
+//! Servers on a listener, with one thread for each connection.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -18,17 +18,18 @@ use pop3_proto::Rejection;
 use crate::socket::Socket;
 use crate::stream::{Stream as _, Tcp, Unblock};
 
-/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
-/// grace period. A thread that is still blocked by a store a second later is left behind: its connection is shut, and
-/// the service is told of its end.
+/// Serves connections until the switch is stopped. Then waits for busy sessions until the grace period of the switch
+/// ends. A thread that is still blocked by a store one second later is left behind: its connection is shut down, and
+/// the service is told that it has ended.
 ///
-/// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
-/// [`Role::None`] there is none.
+/// `role` is the server side of TLS. `entrance` tells whether TLS starts with STLS or with the first octet. With
+/// [`Role::None`] there is no TLS.
 ///
-/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed. Use
+/// [`serve_or_hand_over`] to take it over.
 ///
 /// # Errors
-/// When the listener has no address.
+/// Returns an error if the listener has no local address.
 pub fn serve<S: Service>(
     listener: &TcpListener,
     entrance: Entrance,
@@ -39,12 +40,12 @@ pub fn serve<S: Service>(
     serve_or_hand_over(listener, entrance, role, service, stop, async |taken| drop(taken))
 }
 
-/// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. It runs on the thread of the session,
-/// and counts as one.
+/// Like [`serve`], but `take_over` continues with a connection whose login was answered with
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver), for example to relay it to another server. It
+/// runs on the thread of the session and counts as a session.
 ///
 /// # Errors
-/// When the listener has no address.
+/// Returns an error if the listener has no local address.
 pub fn serve_or_hand_over<S, H, F>(
     listener: &TcpListener,
     entrance: Entrance,
@@ -60,7 +61,7 @@ where
 {
     let clock = Clock::start();
     let knock = knock_at(listener.local_addr()?);
-    // The listener blocks; a connection of our own gets it to look at the switch.
+    // The listener blocks. Connect to it, so that it checks the switch.
     let _unblock = stop.on_stop(move || drop(TcpStream::connect_timeout(&knock, ACCEPT_RETRY)));
     let (open, take_over) = (Sessions::new(), Arc::new(take_over));
     while !stop.is_stopped() {
@@ -72,7 +73,7 @@ where
             let (peer, stream) = (Peer::new(address, stream.local_addr()?), Tcp::from(stream));
             let unblock = stream.unblock()?;
             let socket = Socket::new(stream, role.clone(), clock)?;
-            // Here, and not in the thread: no more than one is open that has no place.
+            // Admit here and not in the thread, so that no connection is open without a place.
             let Some(admitted) = wait(admit(socket, entrance, peer, &**service)) else { return Ok(()) };
             let admitted = admitted.among(&open);
             let (give, take) = sync_channel::<Admitted<Socket>>(1);
@@ -82,7 +83,7 @@ where
                     session(admitted, unblock, &*own, &stop, &*take_over);
                 }
             };
-            // The thread gets the connection only once it is there: without a thread, its client is told so.
+            // Pass the connection only after the thread has started. If it does not start, the client is turned away.
             match thread::Builder::new().name(format!("pop3 {address}")).spawn(session) {
                 Ok(_) => {
                     let _ = give.send(admitted);
@@ -98,7 +99,7 @@ where
         match begun {
             Ok(()) => {}
             Err(error) if is_of_one_connection(&error) => {}
-            // Out of descriptors or threads: give running sessions time to end.
+            // No file descriptors or threads are left. Give running sessions time to end.
             Err(error) => {
                 service.accept_failed(&error);
                 thread::sleep(ACCEPT_RETRY);
@@ -128,7 +129,7 @@ pub(crate) fn session<T: Transport, S: Service, F: Future<Output = ()>>(
             }
         }
     };
-    // Reading blocks; the end of input gets the session to look at the switch. It still can write.
+    // Reads block. Ending the input makes the session check the switch. It can still write.
     let _unblock = stop.on_stop(shut(Shutdown::Read));
     let _cut = admitted.end().on_stop(shut(Shutdown::Both));
     wait(admitted.serve_or_hand_over(service, stop, take_over));

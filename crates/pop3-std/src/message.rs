@@ -1,4 +1,4 @@
-//! A message that is read.
+//! One message, read piece by piece.
 
 use core::fmt;
 use std::io::{self, BufRead, Read};
@@ -10,11 +10,13 @@ use pop3_proto::{MessageNumber, Octets};
 
 use crate::{ClientError, Socket};
 
-/// A message on its way, to be read as it comes: in wire form without dot-stuffing, its lines end in CRLF.
+/// A message that is being received. It implements [`Read`] and [`BufRead`]. The octets are in wire form without
+/// dot-stuffing: lines end in CRLF.
 ///
-/// Reading gives 0 only behind the terminator; a message that breaks off is an error, in which the client's
-/// [`ClientError`] can be found by [`io::Error::downcast`]. A message may be dropped at any time: the next call throws
-/// away what is left.
+/// A read returns 0 only after the terminator of the message. If the message is incomplete, the read fails. Use
+/// [`io::Error::downcast`] to get the [`ClientError`].
+///
+/// You may drop a message at any time. The next call of the client discards the rest.
 pub struct IncomingMessage<'c, T = Socket>(Coming<'c, T>);
 
 impl<'c, T: Transport> IncomingMessage<'c, T> {
@@ -22,40 +24,40 @@ impl<'c, T: Transport> IncomingMessage<'c, T> {
         Self(coming)
     }
 
-    /// Its number.
+    /// Returns the message number.
     #[must_use]
     pub const fn number(&self) -> MessageNumber {
         self.0.number()
     }
 
-    /// How many octets it has as the server says: a hint.
+    /// Returns the size in octets that the server announced. It is a hint.
     #[must_use]
     pub const fn size(&self) -> Option<Octets> {
         self.0.size()
     }
 
-    /// How many octets have come so far. Those that are buffered count.
+    /// Returns the number of octets received so far, including those in the buffer.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.0.octets()
     }
 
-    /// Whether all of it has come: the terminator was seen.
+    /// Returns whether the message is complete, which means that its terminator was received.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.0.is_complete()
     }
 
-    /// The next octets, never empty; `None` when the message is complete, and ever after. They are borrowed from
-    /// the buffer that they were received in.
+    /// Returns the next octets, which are never empty. They are borrowed from the receive buffer. Returns `None` from
+    /// the end of the message on.
     ///
     /// # Errors
-    /// What was handed out is not the whole message then. See [`ClientError`].
+    /// See [`ClientError`]. After an error, the octets returned so far are not the whole message.
     pub fn chunk(&mut self) -> Result<Option<&[u8]>, ClientError> {
         wait(self.0.chunk())
     }
 
-    /// Hands over what is left of the message, and returns how many octets it has in all.
+    /// Passes the rest of the message to a receiver. Returns the size of the whole message in octets.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -90,7 +92,7 @@ impl<T> fmt::Debug for IncomingMessage<'_, T> {
     }
 }
 
-/// The same error for who reads. It is of no kind that would have a reader try again.
+/// Converts an error for a reader. The kind is not one that makes the reader try again.
 fn failed(error: ClientError) -> io::Error {
     let kind = if let ClientError::Network(error) = &error
         && error.kind() != io::ErrorKind::Interrupted

@@ -1,4 +1,4 @@
-//! A client, or one connection of a server, over a stream that is there already.
+//! Clients and server connections over existing streams.
 
 use std::io;
 
@@ -11,8 +11,10 @@ use crate::listen::session;
 use crate::socket::Socket;
 use crate::stream::Stream;
 
-/// Makes a client of a stream that is connected to a server: through a SOCKS proxy, by a Unix socket, in memory. It
-/// does the TLS handshake as asked for, and waits for the greeting. The [`Stream`] says which deadlines hold on it.
+/// Creates a client from a stream that is already connected to a server, for example through a SOCKS proxy, over a
+/// Unix socket, or in memory. Does the TLS handshake as requested and waits for the greeting.
+///
+/// The implementation of [`Stream`] determines which deadlines are kept.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.
@@ -24,8 +26,8 @@ pub fn connect_over<S: Stream>(
     open(Socket::over(stream, security.role(), Clock::start()), &security, options)
 }
 
-/// The same of a stream that is in TLS already, by another library than rustls, say: see [`Socket::in_tls`] for what
-/// the caller answers for.
+/// Like [`connect_over`], for a stream that is already in TLS, for example from another library than rustls. See
+/// [`Socket::in_tls`] for what the caller is responsible for.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.
@@ -47,16 +49,15 @@ fn open<S: Stream>(
     wait(Client::open(socket, security, options, deadline))
 }
 
-/// Serves one connection, which came over any stream, to its end, on this thread: for accept loops of one's own. The
-/// service is asked whether it has a place for it, as it is by [`serve`](crate::serve).
+/// Serves one connection over any stream on this thread until it ends, for accept loops of your own. Like
+/// [`serve`](crate::serve), it first asks the service whether it accepts the connection.
 ///
-/// A stream without an address is that of a [`Peer::without_address`]. Where the stream has nothing that
-/// [unblocks](Stream::unblock) it, neither the end of the server nor a service that needs the place ends a session that
-/// waits for its client.
+/// If the stream has no address, use [`Peer::without_address`]. If the stream cannot be [unblocked](Stream::unblock),
+/// a session that waits for its client cannot be ended by a stop of the server or by the service.
 ///
 /// # Errors
-/// When the system has no descriptor left for what unblocks the stream. The connection is closed then, and the service
-/// knows nothing of it.
+/// Returns an error if the system has no file descriptor left to unblock the stream. The connection is then closed,
+/// and the service is not told about it.
 pub fn serve_connection<S: Stream, V: Service>(
     stream: S,
     peer: Peer,
@@ -70,10 +71,10 @@ pub fn serve_connection<S: Stream, V: Service>(
     Ok(())
 }
 
-/// The same of a stream that is in TLS already: see [`Socket::in_tls`].
+/// Like [`serve_connection`], for a stream that is already in TLS; see [`Socket::in_tls`].
 ///
 /// # Errors
-/// As [`serve_connection`].
+/// Returns an error for the same reason as [`serve_connection`].
 pub fn serve_connection_in_tls<S: Stream, V: Service>(
     stream: S,
     tls: Option<TlsInfo>,

@@ -1,4 +1,4 @@
-//! A stream, in clear or in TLS, as a transport that blocks.
+//! A blocking stream as a transport, with or without TLS.
 
 #[cfg(not(feature = "rustls"))]
 mod no_tls;
@@ -21,15 +21,15 @@ use timed::Timed;
 #[cfg(feature = "rustls")]
 use tls::Tls;
 
-/// A blocking stream, before or after the TLS handshake: a TCP connection, a Unix socket, or any other [`Stream`], which
-/// says which deadlines hold on it.
+/// A blocking stream as a [`Transport`], before or after the TLS handshake: a TCP connection, a Unix socket, or any
+/// other [`Stream`]. The stream determines which deadlines are kept.
 ///
-/// Its futures are never pending: they block until they are done or their deadline has come. Only a pause is
-/// pending within [`wait`](crate::wait), so that it can be ended from outside.
+/// The futures of a socket block until they are done or their deadline has passed; they are never pending. The
+/// exception is a pause within [`wait`](crate::wait), so that it can be interrupted.
 #[derive(Debug)]
 pub struct Socket<S = Tcp> {
     timed: Timed<S>,
-    /// TLS of ours.
+    /// TLS with rustls.
     tls: Option<Box<Tls>>,
     info: Option<TlsInfo>,
     /// Whether the stream itself is in TLS.
@@ -37,16 +37,16 @@ pub struct Socket<S = Tcp> {
     role: Role,
 }
 
-/// How often a read that blocks looks at the switch, and who waits looks whether the peer is gone. The system has no
-/// other way to wake it that leaves the connection as it is.
+/// How often a blocking read checks the switch, and a waiting session checks whether the peer has left. The system
+/// has no other way to wake it that leaves the connection intact.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Socket {
-    /// A TCP connection in clear. `role` is its side in a handshake. Small writes leave at once
-    /// (TCP_NODELAY). The stream may be shared with who wants to shut it down.
+    /// Creates a socket from a TCP connection without TLS. `role` is its role in a TLS handshake. Small writes are
+    /// sent immediately (TCP_NODELAY). You may share the stream, for example to shut it down from elsewhere.
     ///
     /// # Errors
-    /// When the system refuses that.
+    /// Returns an error if the system refuses to set TCP_NODELAY.
     pub fn new(stream: impl Into<Tcp>, role: Role, clock: Clock) -> io::Result<Self> {
         let stream = stream.into();
         stream.as_ref().set_nodelay(true)?;
@@ -55,21 +55,23 @@ impl Socket {
 }
 
 impl<S: Stream> Socket<S> {
-    /// Any stream in clear. `role` is its side in a handshake.
+    /// Creates a socket from any stream without TLS. `role` is its role in a TLS handshake.
     pub fn over(stream: S, role: Role, clock: Clock) -> Self {
         Self { timed: Timed::new(stream, clock), tls: None, info: None, carried: false, role }
     }
 
-    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
-    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
-    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    /// Creates a socket from a stream that is already in TLS, for example from another library than rustls.
+    ///
+    /// The client and the server trust the stream as if it were their own TLS, and send and accept passwords on it:
+    /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
+    /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
     pub fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
         Self { info: tls, carried: true, ..Self::over(stream, Role::None, clock) }
     }
 
-    /// Has the first read that is under way or begins when the switch is thrown end with
-    /// [`io::ErrorKind::Interrupted`]; later reads are not disturbed. Without time-outs of the [`Stream`], the switch is
-    /// looked at before a read only.
+    /// Sets a switch that interrupts one read. When the switch is stopped, the current read, or else the next one,
+    /// fails with [`io::ErrorKind::Interrupted`]. Later reads are not affected. If the [`Stream`] has no timeouts,
+    /// the socket checks the switch only before a read.
     #[must_use]
     pub fn with_stop(mut self, stop: Option<Stop>) -> Self {
         self.timed.stop = stop;
@@ -89,7 +91,7 @@ impl<S: Stream> Transport for Socket<S> {
             None => self.timed.read(buffer),
         };
         match received {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             received => received,
         }

@@ -1,4 +1,4 @@
-//! What a blocking transport needs of a stream.
+//! Streams for blocking transports.
 
 mod carried;
 mod tcp;
@@ -14,58 +14,61 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-/// A stream that blocks, for a [`Socket`](crate::Socket).
+/// A blocking stream, for a [`Socket`](crate::Socket).
 ///
-/// What blocks can be ended only by the system: by a time-out that the stream sets, or by shutting it down from another
-/// thread. Deadlines hold as far as a stream has the one, and the end of a server as far as it has the other. Each
-/// implementation says what does not hold on it.
+/// Only the system can end a blocking call: with a timeout that the stream sets, or when another thread shuts the
+/// stream down. Deadlines are kept only if the stream has timeouts. A server can end a session that waits only if its
+/// stream can be shut down. Each implementation documents what it lacks.
 pub trait Stream: Read + Write + Send {
-    /// From now on no read blocks longer: it fails with [`io::ErrorKind::WouldBlock`] or
-    /// [`io::ErrorKind::TimedOut`]. The time is never zero.
+    /// Sets the maximum time for which a read may block. Later reads fail after this time with
+    /// [`io::ErrorKind::WouldBlock`] or [`io::ErrorKind::TimedOut`]. The time is never zero.
     ///
     /// # Errors
-    /// When the system refuses that.
+    /// Returns an error if the system refuses the timeout.
     fn limit_reads(&mut self, time: Duration) -> io::Result<()>;
 
-    /// The same for writes.
+    /// Sets the maximum time for which a write may block, like [`limit_reads`](Self::limit_reads).
     ///
     /// # Errors
-    /// When the system refuses that.
+    /// Returns an error if the system refuses the timeout.
     fn limit_writes(&mut self, time: Duration) -> io::Result<()>;
 
-    /// Ends the own side: the peer reads to the end.
+    /// Closes this side of the stream. The peer reads the end of the stream.
     ///
     /// # Errors
-    /// When the peer is gone already.
+    /// Returns an error if the peer has already left.
     fn end(&mut self) -> io::Result<()>;
 
-    /// Whether the peer has ended its side and nothing is left to be read, found without blocking and without reading.
-    /// Default: `false`, as for a stream that can't tell. A store then does not learn that its client has left.
+    /// Returns whether the peer has closed its side and there is nothing left to read. Must not block and must not
+    /// read. Default: `false`, for streams that cannot detect this. A store is then not told when its client has
+    /// left.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// Returns an error if the connection is lost.
     fn has_ended(&mut self) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// What unblocks the stream from another thread; `None` where nothing can.
+    /// Returns a handle that unblocks the stream from another thread, or `None` if that is not possible.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// Returns an error if the system has no file descriptor left.
     fn unblock(&self) -> io::Result<Option<Unblock>>;
 }
 
-/// What unblocks a stream from another thread: it shuts down the side that is given to it. Clones do the same.
+/// A handle that unblocks a stream from another thread by shutting down one or both of its sides. All clones act on
+/// the same stream.
 #[derive(Clone)]
 pub struct Unblock(Arc<dyn Fn(Shutdown) + Send + Sync>);
 
 impl Unblock {
-    /// Whoever reads, or writes, is to be unblocked by this, and to see an end or a fault.
+    /// Creates a handle from a function that shuts down the stream. Blocked reads or writes must then return the end
+    /// of the stream or an error.
     pub fn new(shut: impl Fn(Shutdown) + Send + Sync + 'static) -> Self {
         Self(Arc::new(shut))
     }
 
-    /// Unblocks.
+    /// Shuts down these sides of the stream.
     pub fn shut(&self, how: Shutdown) {
         (self.0)(how);
     }
@@ -77,7 +80,8 @@ impl fmt::Debug for Unblock {
     }
 }
 
-/// All deadlines hold. It can't be told without reading that the peer is gone. What unblocks it is another descriptor.
+/// All deadlines are kept. The stream cannot detect without reading that the peer has left. Unblocking it needs
+/// another file descriptor.
 #[cfg(unix)]
 impl Stream for std::os::unix::net::UnixStream {
     fn limit_reads(&mut self, time: Duration) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! A pool that gives each call a thread of its own.
+//! A pool that runs each call on its own thread.
 
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
@@ -8,16 +8,16 @@ use std::thread;
 
 use pop3_driver::store;
 
-/// A thread for each call, so that a store that hangs can be given up: the deadline of calls
-/// ([`Limits::store_timeout`](pop3_proto::server::Limits)) and the end of a session hold with it. With
-/// [`Pool`](crate::Pool), which makes the call on the session's own thread, they do not.
+/// A pool that runs each call on a new thread, so that the session can give up a store that hangs. The deadline for
+/// calls ([`Limits::store_timeout`](pop3_proto::server::Limits)) and the end of a session therefore work. With
+/// [`Pool`](crate::Pool), which runs the call on the thread of the session, they do not.
 ///
-/// It costs a thread for each login, message and QUIT: some ten microseconds.
+/// The cost is one thread for each login, message and QUIT, about ten microseconds each.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Threads;
 
-/// What a thread has found, and who waits for it.
+/// The result of a thread, and the waker that waits for it.
 struct Place<T> {
     found: Option<T>,
     /// Whether the thread has ended.
@@ -29,7 +29,7 @@ struct Place<T> {
 struct Ending<T>(Arc<Mutex<Place<T>>>);
 
 impl Threads {
-    /// The pool.
+    /// Creates the pool.
     #[must_use]
     pub const fn new() -> Self {
         Self

@@ -9,12 +9,12 @@ use tokio::task::spawn_blocking;
 use crate::socket::Socket;
 use crate::{connect, connect_in_tls, connect_over};
 
-/// A client over TCP. [`Client::builder`](client::Client::builder) makes one.
+/// A client over TCP. Create it with [`Client::builder`](client::Client::builder).
 ///
-/// It is the client of [`client`]; over a stream of your own it is a `client::Client<Socket<S>>`.
+/// This is the client of [`client`]. Over a stream of your own, the type is `client::Client<Socket<S>>`.
 pub type Client = client::Client<Socket>;
 
-/// The builder of clients: see [`Client::builder`](client::Client::builder).
+/// The builder of clients; see [`Client::builder`](client::Client::builder).
 pub type Builder = pop3_builder::Builder<Socket>;
 
 impl Buildable for Socket {
@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Over<S> for Socket {
     }
 }
 
-/// Reads files where that holds up nobody.
+/// Reads files without blocking the runtime.
 async fn off_the_loop(
     prepare: impl FnOnce() -> Result<Prepared, ClientError> + Send + 'static,
 ) -> Result<Prepared, ClientError> {

@@ -1,4 +1,4 @@
-//! A server on a listener.
+//! Servers on a listener.
 
 use core::time::Duration;
 use std::io;
@@ -12,15 +12,18 @@ use tokio::task::JoinSet;
 
 use crate::socket::Socket;
 
-/// Serves connections until the switch is thrown, then waits for those that are busy, up to the end of the switch's
-/// grace period. A session that blocks its thread is left behind a second later.
+/// Serves connections until the switch is stopped. Then waits for busy sessions until the grace period of the switch
+/// ends. A session that blocks its thread is left behind one second later.
 ///
-/// `role` is the server's side of TLS: for STLS, or for implicit TLS, as `entrance` says; with
-/// [`Role::None`] there is none. Dropping the future ends all connections at once; calls that run in
-/// the blocking pool, as a commit, still come to their end. A runtime that is dropped waits for them, however long:
-/// see [`Runtime::shutdown_timeout`](tokio::runtime::Runtime::shutdown_timeout).
+/// `role` is the server side of TLS. `entrance` tells whether TLS starts with STLS or with the first octet. With
+/// [`Role::None`] there is no TLS.
 ///
-/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed; see [`serve_or_hand_over`].
+/// If the future is dropped, all connections end immediately. Calls in the blocking pool, such as a commit, still run
+/// to completion. Dropping the runtime waits for them without a limit; see
+/// [`Runtime::shutdown_timeout`](tokio::runtime::Runtime::shutdown_timeout).
+///
+/// A connection that is to be [taken over](pop3_driver::backend::Admission::TakeOver) is closed. Use
+/// [`serve_or_hand_over`] to take it over.
 pub async fn serve<S: Service>(
     listener: TcpListener,
     entrance: Entrance,
@@ -31,9 +34,9 @@ pub async fn serve<S: Service>(
     serve_or_hand_over(listener, entrance, role, service, stop, async |taken| drop(taken)).await;
 }
 
-/// Does the same, and goes on by `take_over` with a connection whose login was answered by
-/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver): for a relay to another server. Its future counts as a session, up
-/// to the end of the grace period.
+/// Like [`serve`], but `take_over` continues with a connection whose login was answered with
+/// [`Admission::TakeOver`](pop3_driver::backend::Admission::TakeOver), for example to relay it to another server. Its
+/// future counts as a session until the grace period ends.
 pub async fn serve_or_hand_over<S, H, F>(
     listener: TcpListener,
     entrance: Entrance,
@@ -55,7 +58,7 @@ pub async fn serve_or_hand_over<S, H, F>(
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                // Out of descriptors, or the like: give running sessions time to end.
+                // Perhaps no file descriptors are left. Give running sessions time to end.
                 service.accept_failed(&error);
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
@@ -64,7 +67,7 @@ pub async fn serve_or_hand_over<S, H, F>(
         let (Ok(local), Ok(socket)) = (stream.local_addr(), Socket::new(stream, role.clone(), clock)) else {
             continue; // The client is gone already.
         };
-        // Here, and not in the task: no more than one is open that has no place.
+        // Admit here and not in the task, so that no connection is open without a place.
         let Some(admitted) = admit(socket, entrance, Peer::new(address, local), &*service).await else {
             continue;
         };
@@ -85,7 +88,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub struct Pool;
 
 impl Pool {
-    /// The pool of the runtime that is in force where it is used.
+    /// Creates a pool that uses the current runtime at the time of each call.
     #[must_use]
     pub const fn new() -> Self {
         Self

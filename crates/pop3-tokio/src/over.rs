@@ -1,4 +1,4 @@
-//! A client, or one connection of a server, over a stream that is there already.
+//! Clients and server connections over existing streams.
 
 use pop3_driver::client::{Client, ClientError, ClientOptions, Security};
 use pop3_driver::server::{Entrance, Peer, Service};
@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::socket::Socket;
 
-/// Makes a client of a stream that is connected to a server: through a SOCKS proxy, by a Unix socket, in memory. It
-/// does the TLS handshake as asked for, and waits for the greeting.
+/// Creates a client from a stream that is already connected to a server, for example through a SOCKS proxy, over a
+/// Unix socket, or in memory. Does the TLS handshake as requested and waits for the greeting.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.
@@ -26,8 +26,8 @@ where
     Client::open(socket, &security, options, deadline).await
 }
 
-/// The same of a stream that is in TLS already, by another library than rustls, say: see [`Socket::in_tls`] for what
-/// the caller answers for.
+/// Like [`connect_over`], for a stream that is already in TLS, for example from another library than rustls. See
+/// [`Socket::in_tls`] for what the caller is responsible for.
 ///
 /// # Errors
 /// See [`ClientError`]. No name and no password was sent.
@@ -44,10 +44,10 @@ where
     Client::open(socket, &Security::Plaintext, options, deadline).await
 }
 
-/// Serves one connection, which came over any stream, to its end: for accept loops of one's own. The service is asked
-/// whether it has a place for it, as it is by [`serve`](crate::serve).
+/// Serves one connection over any stream until it ends, for accept loops of your own. Like [`serve`](crate::serve),
+/// it first asks the service whether it accepts the connection.
 ///
-/// A stream without an address is that of a [`Peer::without_address`]. For a stream that is in TLS already, give a
+/// If the stream has no address, use [`Peer::without_address`]. For a stream that is already in TLS, pass a
 /// [`Socket::in_tls`] to [`pop3_driver::server::serve`].
 pub async fn serve_connection<S, V>(
     stream: S,

@@ -1,4 +1,4 @@
-//! A stream of tokio's, in clear or in TLS, as a transport.
+//! A tokio stream as a transport, with or without TLS.
 
 mod stream;
 mod timer;
@@ -15,11 +15,11 @@ use tokio::time::sleep;
 use stream::Stream;
 use timer::Timer;
 
-/// A stream of tokio's, before or after the TLS handshake: a TCP connection, a Unix socket, one end of
-/// [`tokio::io::duplex`], or whatever else reads and writes.
+/// A tokio stream as a [`Transport`], before or after the TLS handshake: a TCP connection, a Unix socket, one end of
+/// [`tokio::io::duplex`], or any other stream.
 ///
-/// All deadlines hold on it, whatever the stream is: what is pending is given up. Their timer belongs to the runtime in
-/// which something was pending first, as a socket of tokio's does.
+/// All deadlines are kept on every kind of stream: a read or write that is late is abandoned. Like a tokio socket,
+/// the timer belongs to the runtime in which the first operation was pending.
 #[derive(Debug)]
 pub struct Socket<S = TcpStream> {
     stream: Stream<S>,
@@ -31,11 +31,11 @@ pub struct Socket<S = TcpStream> {
 }
 
 impl Socket {
-    /// A TCP connection in clear. `role` is its side in a handshake. Small writes leave at once
-    /// (TCP_NODELAY).
+    /// Creates a socket from a TCP connection without TLS. `role` is its role in a TLS handshake. Small writes are
+    /// sent immediately (TCP_NODELAY).
     ///
     /// # Errors
-    /// When the system refuses that.
+    /// Returns an error if the system refuses to set TCP_NODELAY.
     pub fn new(stream: TcpStream, role: Role, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self::over(stream, role, clock))
@@ -43,15 +43,17 @@ impl Socket {
 }
 
 impl<S> Socket<S> {
-    /// Any stream in clear. `role` is its side in a handshake.
+    /// Creates a socket from any stream without TLS. `role` is its role in a TLS handshake.
     pub const fn over(stream: S, role: Role, clock: Clock) -> Self {
         let stream = Stream::Plain(stream);
         Self { stream, tls: None, is_tls: false, role, clock, timer: Timer::new() }
     }
 
-    /// A stream that is in TLS already, by another library than rustls, say. What is sent on it is taken to be as safe
-    /// as TLS makes it, passwords included: the caller has verified the peer. `tls` is what was agreed on, as far as it
-    /// is known; without channel bindings -PLUS mechanisms are not used, and without certificates EXTERNAL is not.
+    /// Creates a socket from a stream that is already in TLS, for example from another library than rustls.
+    ///
+    /// The client and the server trust the stream as if it were their own TLS, and send and accept passwords on it:
+    /// the caller must have verified the peer. `tls` is the result of the handshake, as far as it is known. Without
+    /// channel bindings, -PLUS mechanisms are not used. Without certificates, EXTERNAL is not used.
     pub const fn in_tls(stream: S, tls: Option<TlsInfo>, clock: Clock) -> Self {
         let stream = Stream::Plain(stream);
         Self { stream, tls, is_tls: true, role: Role::None, clock, timer: Timer::new() }
@@ -65,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for Socket<S> {
 
     async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         match self.timer.within(self.clock, deadline, self.stream.read(buffer)).await {
-            // The end without close_notify.
+            // The end of the stream without close_notify.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             result => result,
         }

@@ -1,13 +1,13 @@
-//! A writer of tokio's as a receiver of messages.
+//! A writer as a receiver of messages.
 
 use std::io;
 
 use pop3_driver::client::Receiver;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-/// Writes messages to anything that is [`AsyncWrite`]: a file, another connection.
+/// Writes messages to any [`AsyncWrite`], such as a file or another connection.
 ///
-/// It is flushed at the end of each message. Nothing is read from the server while the writer takes nothing.
+/// It flushes the writer at the end of each message. While the writer is not ready, nothing is read from the server.
 ///
 /// ```no_run
 /// use pop3_driver::client::Client;
@@ -25,12 +25,12 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 pub struct Writer<W>(W);
 
 impl<W> Writer<W> {
-    /// A receiver that writes here.
+    /// Creates a receiver that writes to this writer.
     pub const fn new(writer: W) -> Self {
         Self(writer)
     }
 
-    /// The writer.
+    /// Returns the writer.
     pub fn into_inner(self) -> W {
         self.0
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pop3_certificates::{Fingerprint, certificates, certified_key};
+use pop3_certificates::{Fingerprint, certified_key, chain};
 use pop3_driver::tls::{client_config, client_config_with};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
@@ -71,7 +71,7 @@ impl Whom {
         }
         let mut named = Vec::new();
         if let Some(path) = &self.ca_file {
-            named = certificates(path)?;
+            named = chain(path)?;
             for certificate in &named {
                 let added = roots.add(certificate.clone());
                 added.map_err(|error| pop3_certificates::CertificateError::new(path, &error))?;

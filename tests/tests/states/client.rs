@@ -88,8 +88,8 @@ fn signal(mut session: ClientSession, signal: Signal) -> String {
 pub(crate) fn tables(out: &mut String) {
     use Signal::{Cancel, Challenge, Greeting, Reply, Respond, Send, SendSealedAuth, TlsEstablished};
     out.push_str(
-        "## Client\n\nThese are the rules of `pop3_proto::client::Session`. `→` leads to the next state if it changes. `–` is a\n\
-         misuse: nothing is sent, and nothing changes.\n\n\
+        "## Client\n\nThese are the rules of `pop3_proto::client::rules::ClientSession`. `→` leads to the next state if it\n\
+         changes. `–` is a misuse: nothing is sent, and nothing changes.\n\n\
          ### What may be sent\n\n\
          The table has three columns for the state Authorization: on a plaintext channel, on a channel that may carry\n\
          passwords, and on the latter after a positive reply to USER (\"named\").\n\n",

@@ -283,7 +283,7 @@ fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
 pub(crate) fn tables(out: &mut String) {
     out.push_str(
         "## Server\n\n\
-         These are the rules of `pop3_proto::server::Session`. The tables use this session:\n\n\
+         These are the rules of `pop3_proto::server::rules::ServerSession`. The tables use this session:\n\n\
          - The maildrop has three messages, and the second is marked as deleted.\n\
          - STLS is offered, LAST is not, and the greeting has a timestamp.\n\
          - AUTH offers PLAIN, CRAM-MD5, and, under TLS, EXTERNAL.\n\

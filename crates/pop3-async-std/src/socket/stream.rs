@@ -1,4 +1,4 @@
-//! A stream, or TLS on it; and a socket as a stream of futures-io, for whoever goes on with it behind POP3.
+//! A stream with or without TLS, and a socket as a futures-io stream for a relay.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -89,7 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     }
 }
 
-/// For a relay, that goes on with a connection [taken over](pop3_driver::server::TakenOver). No deadline holds here.
+/// For a relay that continues with a connection that was [taken over](pop3_driver::server::TakenOver). There are no
+/// deadlines here.
 impl<R: Runtime, S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<R, S> {
     fn poll_read(
         self: Pin<&mut Self>,

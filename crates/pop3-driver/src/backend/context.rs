@@ -1,4 +1,4 @@
-//! What a call of the store can learn of who waits for it.
+//! What a store can find out about the caller of a call.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use crate::stop::Stop;
 
-/// Who waits for a call of the store, and for how long. Clones are the same.
+/// Tells a store whether the session still waits for its answer, and until when. Clones share their state.
 ///
-/// The driver gives one to each call. A store that works for long looks at it from time to time, and gives up when
-/// [nobody waits any more](Self::is_gone): its answer goes nowhere.
+/// The driver passes a context to each call of the store. A store that works for a long time should check
+/// [`is_gone`](Self::is_gone) regularly and give up when it returns `true`: nobody receives the answer any more.
 ///
 /// ```
 /// use pop3_driver::backend::Context;
@@ -36,18 +36,18 @@ pub struct Context {
 struct Shared {
     gone: Stop,
     finished: AtomicBool,
-    /// `None`: there is none.
+    /// The deadline, if there is one.
     deadline: Mutex<Option<Instant>>,
 }
 
 impl Context {
-    /// Somebody who waits until then: for tests of a store, and for callers without a session.
+    /// Creates a context with this deadline, for tests of a store and for callers without a session.
     #[must_use]
     pub fn new(deadline: Instant) -> Self {
         Self::with(Some(deadline))
     }
 
-    /// Somebody who waits for ever.
+    /// Creates a context without a deadline.
     #[must_use]
     pub fn unbounded() -> Self {
         Self::with(None)
@@ -58,46 +58,51 @@ impl Context {
         Self { shared: Arc::new(Shared { gone, finished, deadline: Mutex::new(deadline) }) }
     }
 
-    /// When the session gives the call up, by the clock of the system; `None`: never. The context of
-    /// a message lives as long as the message is read, and its deadline moves with each
-    /// [`chunk`](super::StoredMessage::chunk).
+    /// Returns the time at which the session gives up this call, or `None` if it never does. The time is on the
+    /// system's monotonic clock.
+    ///
+    /// The context of a message is valid as long as the message is read. Each [`chunk`](super::StoredMessage::chunk)
+    /// sets its deadline anew.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         *self.shared.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time left until the [deadline](Self::deadline); none when it has passed.
+    /// Returns the time left until the [deadline](Self::deadline), zero if it has passed, or `None` if there is no
+    /// deadline.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
         Some(self.deadline()?.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether nobody waits for the answer any more: the connection is lost, the deadline has passed, the session
-    /// has ended, or a server that stops has ended it.
+    /// Returns whether the session no longer waits for the answer: the connection is lost, the deadline has passed,
+    /// the session has ended, or a [`Stop`](crate::Stop) has cut it.
     ///
-    /// Stop looking for an answer then, but never leave a commit half done for it: what was begun to be removed is
-    /// to be removed, or all of it kept.
+    /// If so, stop looking for an answer. But never leave a commit half done: once it has started to remove messages,
+    /// it must remove them all or keep them all.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.shared.gone.is_stopped() || self.left().is_some_and(|left| left.is_zero())
     }
 
-    /// Whether the client has ended its side of the connection, before the call or while the store works. Most clients that do so are
-    /// gone, but not all: one may send its last commands, end its side, and still read all replies.
+    /// Returns whether the client has closed its side of the connection, before the call or during it. Most such
+    /// clients have left, but not all: a client may send its last commands, close its side, and still read all
+    /// replies.
     ///
-    /// It is noticed only where the transport can tell: not while a call blocks the thread that would read.
+    /// Not every transport can detect this. A server does not notice it while a call blocks the thread that would
+    /// read.
     #[must_use]
     pub fn has_finished(&self) -> bool {
         self.shared.finished.load(Ordering::Relaxed)
     }
 
-    /// Waits until nobody waits for the answer any more. The deadline does not wake it: the driver drops whatever
-    /// awaits this then.
+    /// Waits until the session no longer waits for the answer. This does not end at the deadline, because the driver
+    /// then drops the future that awaits this.
     pub async fn gone(&self) {
         self.shared.gone.stopped().await;
     }
 
-    /// Throws this when whoever waits has gone.
+    /// Marks the context as gone.
     pub(crate) fn go(&self) {
         self.shared.gone.stop();
     }

@@ -1,4 +1,4 @@
-//! What a client brings to log in.
+//! The credentials of a login.
 
 use pop3_proto::server::{Claim, ClaimProof};
 use pop3_proto::{Secret, apop};
@@ -6,59 +6,59 @@ use pop3_sasl::Mechanism;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::server::CramMd5;
 
-/// A name, and the proof that its owner is at the other end, however it came: by PASS, by APOP, or by a
-/// mechanism of AUTH.
+/// A name and the proof of a client that wants to log in, with PASS, APOP or an AUTH mechanism.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoginAttempt {
-    /// The name, prepared by SASLprep if it came as UTF-8: octets without controls. Check it before it is
-    /// used for anything, as a part of a path above all.
+    /// The user name, without control characters. A name in UTF-8 is prepared with SASLprep. Check the name before
+    /// you use it, especially as part of a path.
     ///
-    /// It is never empty, but for two proofs that tell the name themselves: a bearer token and a
-    /// certificate.
+    /// The name may be empty only with a bearer token or a certificate, because these proofs name the user
+    /// themselves.
     pub name: Vec<u8>,
-    /// Whose maildrop is to be opened, if that is not the one of `name` (RFC 4422 section 3.4.1).
+    /// The user whose maildrop the client wants to open, if it is not `name` (RFC 4422 section 3.4.1).
     pub authorization: Option<Vec<u8>>,
-    /// The mechanism of AUTH in which they came; `None` from PASS and APOP.
+    /// The AUTH mechanism, or `None` for PASS and APOP.
     pub mechanism: Option<Mechanism>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8, see [`Claim::utf8`].
+    /// Whether the client has asked for UTF-8; see [`Claim::utf8`].
     pub utf8: bool,
 }
 
-/// How the owner of a name proves to be so.
+/// How the client proves that it is the user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Proof {
-    /// By the password itself (PASS, PLAIN, LOGIN).
+    /// The password itself (PASS, PLAIN, LOGIN).
     Password(Secret),
-    /// By a digest that only who has the secret can compute (APOP).
+    /// A digest that requires knowledge of the secret (APOP).
     Apop(apop::ApopProof),
-    /// By a keyed digest that only who has the secret can compute (CRAM-MD5, RFC 2195).
+    /// A keyed digest that requires knowledge of the secret (CRAM-MD5, RFC 2195).
     CramMd5(CramMd5),
-    /// By a bearer token (OAUTHBEARER, RFC 7628, and XOAUTH2).
+    /// A bearer token (OAUTHBEARER, RFC 7628, and XOAUTH2).
     Token(Secret),
-    /// By the client's certificate, which TLS has verified (EXTERNAL). Which name it stands for is the
-    /// backend's to know.
+    /// The certificate of the client, which TLS has verified (EXTERNAL). The backend decides which user it stands
+    /// for.
     Certificate,
-    /// By nothing (ANONYMOUS, RFC 4505). The name is `anonymous`.
+    /// Nothing (ANONYMOUS, RFC 4505). The name is `anonymous`.
     Anonymous {
-        /// What the client says about itself; it may be empty.
+        /// What the client says about itself. It may be empty.
         trace: String,
     },
-    /// By the keys that the backend has given for this name (SCRAM, RFC 5802): it is proved already.
+    /// The SCRAM exchange with the keys that the backend returned for this name (RFC 5802). The driver has already
+    /// verified it.
     Scram,
 }
 
 impl LoginAttempt {
-    /// A name with its proof, for the name's own maildrop, without UTF-8.
+    /// Creates an attempt to open the user's own maildrop, without UTF-8.
     #[must_use]
     pub fn new(name: impl Into<Vec<u8>>, proof: Proof) -> Self {
         Self { name: name.into(), authorization: None, mechanism: None, proof, utf8: false }
     }
 
-    /// Sets [`authorization`](Self::authorization); what is the same as the name counts as none.
+    /// Sets [`authorization`](Self::authorization). A value equal to the name counts as `None`.
     #[must_use]
     pub fn with_authorization(mut self, other: Option<Vec<u8>>) -> Self {
         self.authorization = other.filter(|other| *other != self.name);
@@ -91,7 +91,7 @@ impl LoginAttempt {
         }
         if let Proof::Password(password) = &mut self.proof
             && !password.expose().is_ascii()
-            // One in another charset is as it was set.
+            // A password in another charset remains as it is.
             && let Some(prepared) = own(password.expose())
         {
             *password = Secret::new(prepared);
@@ -99,14 +99,14 @@ impl LoginAttempt {
         Some(self)
     }
 
-    /// Whose maildrop is to be opened.
+    /// Returns the name of the user whose maildrop the client wants to open.
     #[must_use]
     pub fn maildrop(&self) -> &[u8] {
         self.authorization.as_deref().unwrap_or(&self.name)
     }
 
-    /// Whether the proof is right for a secret that is kept in clear. The time taken does not tell
-    /// where it is wrong. A proof that is none of a secret, as a token, is never right here.
+    /// Returns whether the proof matches a secret that the store keeps in clear text. The time this takes does not
+    /// depend on where they differ. Returns `false` for a proof that does not use a secret, such as a token.
     #[must_use]
     pub fn prove(&self, secret: &[u8]) -> bool {
         match &self.proof {
@@ -117,13 +117,13 @@ impl LoginAttempt {
         }
     }
 
-    /// Whether nothing is left to be verified, as the exchange was one of keys that the backend gave.
+    /// Returns whether the driver has already verified the proof, which is the case for SCRAM.
     #[must_use]
     pub const fn is_proved(&self) -> bool {
         matches!(self.proof, Proof::Scram)
     }
 
-    /// The password, where it was sent: for stores that keep only hashes.
+    /// Returns the password if the client sent it, for stores that keep only hashes.
     #[must_use]
     pub const fn password(&self) -> Option<&Secret> {
         match &self.proof {

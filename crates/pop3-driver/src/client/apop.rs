@@ -20,17 +20,20 @@ pub(super) const DIGEST: Option<Compute> = Some(Digest::new);
 pub(super) const DIGEST: Option<Compute> = None;
 
 impl<T: Transport> Client<T> {
-    /// Logs in by APOP, and asks for the capabilities. MD5 is weak: use it only where nothing better
-    /// is offered, and knowing that a false server can learn the password in time.
+    /// Logs in with APOP and asks for the capabilities again.
     ///
-    /// It needs the feature `md5`, which is on by default.
+    /// MD5 is weak. Use APOP only if the server offers nothing better. A false server can find out the password with
+    /// enough time.
     ///
-    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
-    /// behind [`drain`](Self::drain).
+    /// Needs the feature `md5`, which is on by default.
+    ///
+    /// The future may be dropped: see [there](Client#dropping-a-call). Call [`drain`](Self::drain) to find out
+    /// whether the user is logged in.
     ///
     /// # Errors
-    /// [`ClientError::NoTimestamp`] when the greeting had none; [`ClientError::Unusable`] with [`NotBuilt`](Unusable::NotBuilt)
-    /// without the feature `md5`: nothing was sent then. Else as [`login`](Self::login).
+    /// Returns [`ClientError::NoTimestamp`] if the greeting had no timestamp, and [`ClientError::Unusable`] with
+    /// [`NotBuilt`](Unusable::NotBuilt) without the feature `md5`. Nothing was sent in these cases. Otherwise as
+    /// [`login`](Self::login).
     pub async fn login_apop(&mut self, name: &[u8], secret: &[u8]) -> Result<(), ClientError> {
         let digest = DIGEST.ok_or(ClientError::Unusable(Unusable::NotBuilt))?;
         let utf8 = self.takes_utf8(&[name, secret]).await?;

@@ -25,11 +25,11 @@ pub(super) enum Attempt {
 struct Failure {
     error: ClientError,
     shown: Shown,
-    /// The line of AUTH had an initial response, and nothing was sent behind it.
+    /// The AUTH line had an initial response, and nothing was sent after it.
     inline: bool,
 }
 
-/// What an exchange has told the server so far.
+/// What the server has learned from an exchange so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// The name of the mechanism.
@@ -51,30 +51,42 @@ enum Said {
 }
 
 impl<T: Transport> Client<T> {
-    /// Logs in with AUTH and this mechanism (RFC 5034 section 4), whether or not the server has announced it, and
-    /// asks for the capabilities again.
+    /// Logs in with AUTH and this mechanism (RFC 5034 section 4), and asks for the capabilities again. It does not
+    /// matter whether the server has announced the mechanism.
     ///
-    /// A password or token is sent once at most: PLAIN, XOAUTH2 and OAUTHBEARER send it behind the server's
-    /// empty challenge, unless [`ClientOptions::initial_response`](super::ClientOptions::initial_response) wants it in
-    /// the line of AUTH. The other mechanisms have no secret in their first message. It goes along where
-    /// the line has 255 octets at most and the server has announced the mechanism; when that is refused
-    /// without a response code, it is tried once more in two lines, but not in strict mode. A server that
-    /// asks for an initial response that it has got is sent it again
-    /// ([`Quirk::InitialResponseIgnored`]), but not in strict mode either. With SCRAM, the keys
-    /// are derived by [`Transport::compute`], which holds up no other connection where the runtime has threads for it.
+    /// # The initial response
     ///
-    /// Do not drop the future: once the exchange has begun, all later calls would fail with [`ClientError::Interrupted`].
+    /// PLAIN, XOAUTH2 and OAUTHBEARER send the password or token only after the empty challenge of the server. To
+    /// send it in the AUTH line instead, set
+    /// [`ClientOptions::initial_response`](super::ClientOptions::initial_response). A refused password or token is
+    /// never sent again.
+    ///
+    /// The first message of the other mechanisms contains no secret. The client sends it in the AUTH line if the
+    /// server has announced the mechanism and the line has at most 255 octets. If the server refuses this without a
+    /// response code, the client tries once more with two lines.
+    ///
+    /// If the server ignores an initial response and asks for it with an empty challenge, the client sends it again
+    /// ([`Quirk::InitialResponseIgnored`]). In strict mode, the client neither tries again nor sends it again.
+    ///
+    /// With SCRAM, [`Transport::compute`] derives the keys. If the runtime has threads for it, this delays no other
+    /// connection.
+    ///
+    /// # Dropping
+    ///
+    /// Do not drop the future: once the exchange has begun, all later calls would fail with
+    /// [`ClientError::Interrupted`].
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when the server refuses, with what it said of a token in
-    /// [`details`](Refusal::details), whether it offers the mechanism in
-    /// [`unoffered`](Refusal::unoffered), and whether it has seen the credentials in
-    /// [`before_credentials`](Refusal::before_credentials). [`ClientError::Unsendable`] with
-    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
-    /// passwords, and [`ClientError::Unusable`] when the credentials do not suit the mechanism: nothing was
-    /// sent. [`ClientError::Exchange`] and [`ClientError::UnreadableChallenge`] when the
-    /// exchange was cancelled; the connection can be used on. [`ClientError::ServerNotVerified`] when a
-    /// success is not to be believed.
+    /// - [`ClientError::Refused`] if the server refuses the login. [`details`](Refusal::details) contains what it
+    ///   said about a token, [`unoffered`](Refusal::unoffered) whether the mechanism is missing from its list, and
+    ///   [`before_credentials`](Refusal::before_credentials) whether it refused before it received the credentials.
+    /// - [`ClientError::Unsendable`] with [`Plaintext`](pop3_proto::client::SendError::Plaintext) if the connection
+    ///   must not carry passwords. Nothing was sent.
+    /// - [`ClientError::Unusable`] if the credentials do not suit the mechanism. Nothing was sent.
+    /// - [`ClientError::Exchange`] and [`ClientError::UnreadableChallenge`] if the client cancelled the exchange. The
+    ///   connection can still be used.
+    /// - [`ClientError::ServerNotVerified`] if the server announced success but cannot be trusted. The connection was
+    ///   closed.
     pub async fn authenticate(
         &mut self,
         mechanism: Mechanism,
@@ -120,7 +132,7 @@ impl<T: Transport> Client<T> {
                 self.remember(Quirk::InitialResponseRefused);
                 Ok(())
             }
-            // It is not the form, or the server has had enough: the first refusal tells more.
+            // The form was not the reason, or the server has given up. The first refusal says more.
             Err(second)
                 if second.shown == Shown::Nothing
                     && matches!(
@@ -135,7 +147,7 @@ impl<T: Transport> Client<T> {
                 let ClientError::Refused(refusal) = second.error else {
                     return Err(Attempt::Failed(first.error));
                 };
-                // Else the server would have said if it were the credentials, and takes neither form.
+                // If the credentials were wrong, the server would have said so. It accepts neither form.
                 let shown =
                     if refusal.blames_credentials() == Some(false) { Shown::Nothing } else { first.shown };
                 Err(judged(mechanism, Failure { shown, ..first }))
@@ -200,7 +212,7 @@ impl<T: Transport> Client<T> {
         }
         loop {
             let said = self.listen().await?;
-            // An empty challenge is due in no mechanism behind its first message.
+            // No mechanism has an empty challenge after its first message.
             let ignored = match &said {
                 Said::Challenge(octets) => octets.expose().is_empty(),
                 Said::Words => true,
@@ -226,7 +238,7 @@ impl<T: Transport> Client<T> {
                     answer.map_err(ClientError::Exchange)
                 }
                 Said::Challenge(octets) => exchange.respond(octets.expose()).map_err(ClientError::Exchange),
-                // Where the mechanism wants an empty challenge, or does not look at it.
+                // The mechanism expects an empty challenge or ignores it.
                 Said::Words if exchange.initial().is_some() || mechanism == Mechanism::Login => {
                     exchange.respond(b"").map_err(ClientError::Exchange)
                 }
@@ -251,7 +263,7 @@ impl<T: Transport> Client<T> {
         let setup = ClientSetup::new(Nonce::from_random(random))
             .with_plus_offered(offers_plus(self.mechanisms()))
             .with_iterations(MIN_ITERATIONS..=self.max_iterations);
-        // To say that the server offered no -PLUS, its list must be known.
+        // The client may claim that the server offers no -PLUS only if it knows the list.
         let tells = mechanism.needs_channel_binding() || self.known_capabilities().is_some();
         Ok(if tells { setup.with_bindings(self.bindings()) } else { setup })
     }
@@ -313,7 +325,7 @@ impl<T: Transport> Client<T> {
         if let Some(tracer) = &self.tracer {
             tracer.tell(super::Trace::Sent("*"));
         }
-        // If the server does not take it well, the connection is of no use, which each later call tells.
+        // If this fails, the connection can no longer be used, and each later call reports it.
         let _ = self.listen().await;
         reason
     }
@@ -336,8 +348,8 @@ impl Shown {
     }
 }
 
-/// What may follow the failure. Nothing does where the credentials may be to blame, or the server says
-/// that it has another trouble.
+/// Classifies a failure. Nothing else is tried if the credentials may be wrong, or if the server reports another
+/// problem.
 fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
     let Failure { error, shown, .. } = failure;
     if shown == Shown::Credentials {
@@ -351,7 +363,7 @@ fn judged(mechanism: Mechanism, failure: Failure) -> Attempt {
         } else if lasting && shown == Shown::Nothing {
             Attempt::TurnedDown(refusal)
         } else {
-            // Behind the user's name it may be the user, or the flag for channel binding.
+            // After the user name, the reason may be the user or the flag for channel binding.
             Attempt::Failed(ClientError::Refused(refusal))
         };
     }

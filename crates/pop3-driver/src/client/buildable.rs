@@ -3,22 +3,23 @@
 use super::Client;
 use crate::transport::Transport;
 
-/// A transport for which an adapter has a builder of clients. Adapters implement it for their sockets.
+/// A transport for which an adapter has a builder of clients. Adapters implement this trait for their sockets.
 ///
-/// An adapter's `Client` is this crate's [`Client`] over the adapter's socket. This trait lets `Client::builder` hang
-/// on it, while what a builder needs stays out of this crate: sockets, certificate authorities, files.
+/// The `Client` of an adapter is the [`Client`] of this crate over the socket of the adapter. This trait provides
+/// `Client::builder` without making this crate depend on what a builder needs: sockets, certificate authorities,
+/// files.
 pub trait Buildable: Transport {
-    /// The builder.
+    /// The type of the builder.
     type Builder;
 
-    /// A builder for a client of this host.
+    /// Creates a builder for a client of this host.
     fn builder(host: &str) -> Self::Builder;
 }
 
 impl<T: Buildable> Client<T> {
-    /// Begins to build a client of this host: a DNS name, or an IP address.
+    /// Creates a builder for a client of this host, which is a DNS name or an IP address.
     ///
-    /// The builder is that of the adapter, whose front page has an example.
+    /// The type of the builder depends on the adapter. Its front page has an example.
     #[must_use]
     pub fn builder(host: &str) -> T::Builder {
         T::builder(host)

@@ -120,7 +120,7 @@ impl<T: Transport> Client<T> {
 
     pub(super) fn check_sent(&mut self, sent: Result<(), SendError>) -> Result<(), ClientError> {
         if sent == Err(SendError::Unread) {
-            // Something came that no command asked for: the core says what it is.
+            // Unexpected octets have arrived. The protocol crate reports what they are.
             self.next(&mut |_| Ok(()))?;
         }
         sent.map_err(ClientError::Unsendable)

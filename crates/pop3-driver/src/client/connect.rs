@@ -63,8 +63,8 @@ pub struct ClientOptions {
     pub drain_timeout: Duration,
 }
 
-/// How long a [stopped](ClientOptions::stop) session may wait for outstanding replies, and use the connection, for example
-/// for QUIT.
+/// The time that a [stopped](ClientOptions::stop) client has to wait for outstanding replies and to send further
+/// commands, for example QUIT.
 pub const GRACE: Duration = Duration::from_secs(3);
 
 impl ClientOptions {
@@ -143,7 +143,7 @@ impl Security {
     }
 }
 
-/// How much is read at a time.
+/// The maximum number of octets read at a time.
 const BUFFER: usize = 64 * 1024;
 
 impl<T: Transport> Client<T> {
@@ -152,7 +152,8 @@ impl<T: Transport> Client<T> {
     ///
     /// Dropping the future closes the connection.
     ///
-    /// If the transport is already in TLS, request no handshake. The client then trusts that it is in TLS.
+    /// If the transport is already in TLS, pass [`Security::Plaintext`]. The client then relies on the TLS of the
+    /// transport and sends passwords.
     ///
     /// # Errors
     /// See [`ClientError`]. No name and no password was sent.
@@ -167,7 +168,7 @@ impl<T: Transport> Client<T> {
             Security::Implicit(_) => {
                 (handshake(transport, deadline, options.stop.as_ref()).await?, Channel::Tls)
             }
-            // Whoever made the transport has seen to its TLS.
+            // The creator of the transport is responsible for its TLS.
             Security::TrustedPlaintext | Security::Plaintext if transport.is_tls() => {
                 (transport, Channel::Tls)
             }
@@ -177,7 +178,7 @@ impl<T: Transport> Client<T> {
             Security::TrustedPlaintext => (transport, Channel::TrustedPlaintext),
         };
         let now = transport.now();
-        // The core says what took too long, where it can.
+        // The protocol crate reports what took too long, if it can.
         let greeting_timeout = options.config.greeting_timeout.min(deadline.since(now));
         let config = options.config.with_greeting_timeout(greeting_timeout);
         let input = ReadBuffer::new(BUFFER.max(config.min_buffer()));
@@ -227,7 +228,7 @@ impl<T: Transport> Client<T> {
         self.call(&Command::Stls, |_| Ok(())).await?;
         let size = self.input.size();
         self.transport = handshake(self.transport, deadline, self.stop.as_ref()).await?;
-        // What came in clear text is thrown away; the core has refused anything behind the reply.
+        // Discard what was received in clear text. The protocol crate has already refused anything after the reply.
         self.input = ReadBuffer::new(size);
         self.connection.tls_established(self.transport.now()).map_err(|_| ClientError::Internal)?;
         self.trace_tls();
@@ -243,7 +244,7 @@ async fn handshake<T: Transport>(
 ) -> Result<T, ClientError> {
     let secured = unless(stop, Box::pin(transport.secure(deadline))).await.ok_or(ClientError::Stopped)?;
     secured.map_err(|error| {
-        // A socket that blocks was woken by the switch.
+        // The switch has woken a blocking socket.
         if error.kind() == io::ErrorKind::Interrupted && stop.is_some_and(Stop::is_stopped) {
             ClientError::Stopped
         } else if error.kind() == io::ErrorKind::TimedOut {

@@ -1,20 +1,19 @@
-//! What is left of a call that was dropped.
+//! Finishing a call that was dropped.
 
 use super::parts::Part;
 use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// Takes what is left of a call that was dropped before its end: what it had begun to send is sent, and
-    /// the replies that are still to come are thrown away. Each call does this first, so there is no need to;
-    /// it is for choosing when.
+    /// Finishes a dropped call: sends the rest of the command and discards the replies that are still due. Each call
+    /// does this first. Call `drain` only to choose when it happens.
     ///
-    /// The future may be dropped; the next call goes on.
+    /// The future may be dropped. The next call then continues.
     ///
     /// # Errors
-    /// [`ClientError::Interrupted`] when that takes longer than
-    /// [`ClientOptions::drain_timeout`](super::ClientOptions::drain_timeout), or an exchange of AUTH was dropped: the
-    /// connection is of no use then. Else see [`ClientError`].
+    /// Returns [`ClientError::Interrupted`] if this takes longer than
+    /// [`ClientOptions::drain_timeout`](super::ClientOptions::drain_timeout), or if an AUTH exchange was dropped. The
+    /// connection can no longer be used then. For other errors, see [`ClientError`].
     pub async fn drain(&mut self) -> Result<(), ClientError> {
         self.draining = None;
         if self.lost {
@@ -27,7 +26,7 @@ impl<T: Transport> Client<T> {
             self.lost = true;
             return Err(ClientError::Interrupted);
         }
-        // Nobody has waited since the call was dropped.
+        // No call has waited since the dropped one, so the deadlines start again.
         let now = self.transport.now();
         self.connection.resume(now);
         self.draining = Some(now.after(self.drain_timeout));

@@ -1,4 +1,4 @@
-//! What can go wrong for a client.
+//! The errors of a client.
 
 use core::fmt;
 use std::io;
@@ -67,12 +67,12 @@ pub enum ClientError {
 pub struct Refusal {
     /// The command that was refused; `None` for the greeting.
     pub keyword: Option<Keyword>,
-    /// The mechanism, where it was a login by AUTH that was refused.
+    /// The mechanism, if a login with AUTH was refused.
     pub mechanism: Option<Mechanism>,
     /// The text of the reply as the server sent it. Escape it before you show it.
     pub text: Vec<u8>,
-    /// What the server said before the reply about a token that it refused: JSON as received (RFC 7628 section
-    /// 3.2.2). Secrets of this session are masked as `***`. Escape it before you show it.
+    /// The explanation that the server sent before its reply when it refused a token: JSON as received (RFC 7628
+    /// section 3.2.2). Secrets of this session are masked as `***`. Escape it before you show it.
     pub details: Option<Vec<u8>>,
     /// Whether the server has announced AUTH-RESP-CODE. Such a server uses `[AUTH]` if, and only if, it refuses the
     /// credentials (RFC 3206 section 6).
@@ -115,7 +115,7 @@ impl Refusal {
         (!reply.is_positive()).then(|| Self::new(Some(keyword), reply))
     }
 
-    /// The response code, if there is one.
+    /// Returns the response code, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<ResponseCode<'_>> {
         ResponseCode::of_text(&self.text)
@@ -188,7 +188,7 @@ impl core::error::Error for ClientError {
         match self {
             Self::Settings(error) => Some(&**error),
             Self::Network(error) | Self::Tls(error) | Self::NotTls(error) | Self::Store(error) => Some(error),
-            // These are shown as they are.
+            // `Display` already shows these errors themselves.
             Self::Protocol(error) => error.source(),
             Self::Unsendable(error) => error.source(),
             Self::Argument(error) => error.source(),

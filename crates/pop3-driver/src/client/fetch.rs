@@ -8,15 +8,15 @@ use super::{Client, ClientError, Receiver, Refusal};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// Fetches messages in the order given. If the server has announced PIPELINING, commands are
-    /// sent ahead as far as the window allows, so that a round trip is not paid for each message.
+    /// Fetches messages in the given order. If the server has announced PIPELINING, the client sends commands ahead
+    /// as far as the window allows. This saves a round trip for each message.
     ///
-    /// The future may be dropped: the messages whose [`end`](Receiver::end) was called are complete, and the
-    /// next call throws away the rest of what was asked for.
+    /// The future may be dropped. The messages whose [`end`](Receiver::end) was called are complete. The next call
+    /// discards the rest of the replies.
     ///
     /// # Errors
-    /// [`ClientError::Store`] when the receiver fails; the same holds then. After any error the messages whose
-    /// [`end`](Receiver::end) was called are complete. See [`ClientError`].
+    /// Returns [`ClientError::Store`] if the receiver fails. For other errors, see [`ClientError`]. After any error,
+    /// the messages whose [`end`](Receiver::end) was called are complete.
     pub async fn retr_all(
         &mut self,
         messages: &[MessageNumber],
@@ -51,14 +51,13 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// Marks messages as deleted (DELE), in a pipeline if the server has one. Returns those that the
+    /// Marks messages as deleted (DELE), with pipelining if the server supports it. Returns the messages that the
     /// server refused to mark.
     ///
-    /// The future may be dropped: any of the messages may be marked then. [`rset`](Self::rset) takes all marks
-    /// away.
+    /// The future may be dropped. Any of the messages may then be marked. [`rset`](Self::rset) removes all marks.
     ///
     /// # Errors
-    /// See [`ClientError`]. On any error no message is deleted, as there is no QUIT.
+    /// See [`ClientError`]. After an error no message is deleted, because the client has not sent QUIT.
     pub async fn dele_all(
         &mut self,
         messages: &[MessageNumber],

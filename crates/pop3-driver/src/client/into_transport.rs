@@ -1,4 +1,4 @@
-//! Going on with the connection behind the client's back.
+//! Returning the connection of a client.
 
 use pop3_proto::client::ProtocolError;
 
@@ -6,15 +6,14 @@ use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// Gives the connection to somebody who goes on with it: a relay that has logged in, and lets another client speak
-    /// from here on. The session is where it was: nothing is sent, and nothing is closed.
+    /// Returns the connection, for example for a relay that has logged in and now forwards the commands of another
+    /// client. The session continues: the client sends nothing and closes nothing.
     ///
-    /// What is left of a call that was dropped is [drained](Self::drain) first. If the future is dropped, the
-    /// connection is closed.
+    /// The client first [finishes](Self::drain) a dropped call. If the future is dropped, the connection is closed.
     ///
     /// # Errors
-    /// [`ClientError::Protocol`] when something has come that nobody asked for: commands and replies would be out of step
-    /// for whoever goes on. Else as [`drain`](Self::drain).
+    /// Returns [`ClientError::Protocol`] if unexpected octets have arrived. Commands and replies would then be out of
+    /// step. Otherwise as [`drain`](Self::drain).
     pub async fn into_transport(mut self) -> Result<T, ClientError> {
         self.drain().await?;
         if !self.untaken().is_empty() {

@@ -6,25 +6,26 @@ use pop3_proto::{Capability, Command, LanguageRange};
 use super::{Client, ClientError};
 use crate::transport::Transport;
 
-/// A language that the server has for the texts of its replies.
+/// A language in which the server can send the texts of its replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OfferedLanguage {
-    /// Its tag, as `de-AT`.
+    /// The language tag, such as `de-AT`.
     pub tag: String,
-    /// Its name, as a rule in itself. What is no UTF-8 is replaced.
+    /// The name of the language, usually in that language. Octets that are not UTF-8 are replaced.
     pub description: String,
 }
 
 impl<T: Transport> Client<T> {
-    /// Enters UTF8 mode, if the server announces it: messages may then come with UTF-8 in their headers.
-    /// It is for before the login and behind STLS. Says whether the mode is on: a server that does not
-    /// have it, or refuses, serves its messages otherwise, and nothing is lost for the session.
+    /// Enters UTF8 mode if the server announces it (RFC 6856 section 2.1). Messages may then have UTF-8 in their
+    /// headers. Returns whether the mode is on. If it is not, the session continues without it.
+    ///
+    /// Call this before the login, and after STLS.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`ClientError::Unsendable`] after the login; else see [`ClientError`].
+    /// Returns [`ClientError::Unsendable`] after the login. For other errors, see [`ClientError`].
     pub async fn utf8(&mut self) -> Result<bool, ClientError> {
         self.learn_capabilities().await?;
         if !self.has(Capability::Utf8 { user: true }) && !self.has(Capability::Utf8 { user: false }) {
@@ -37,13 +38,14 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Chooses the language of the texts of replies, and returns the tag of the one that the server has
-    /// chosen: the range's own, if the server does not tell.
+    /// Chooses the language for the texts of replies (LANG, RFC 6856 section 3). Returns the tag of the language that
+    /// the server has chosen, or the requested range if the server does not name one.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when the server has no such language; see [`ClientError`].
+    /// Returns [`ClientError::Refused`] if the server does not have such a language. For other errors, see
+    /// [`ClientError`].
     pub async fn lang(&mut self, range: LanguageRange<'_>) -> Result<String, ClientError> {
         let text = self.call_for_text(&Command::Lang(Some(range)), |_| Ok(())).await?;
         let word = text.split(u8::is_ascii_whitespace).next().unwrap_or_default();
@@ -51,12 +53,13 @@ impl<T: Transport> Client<T> {
         Ok(tag.to_owned())
     }
 
-    /// The languages that the server has.
+    /// Returns the languages that the server supports (LANG, RFC 6856 section 3).
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when it does not tell; see [`ClientError`].
+    /// Returns [`ClientError::Refused`] if the server does not list its languages. For other errors, see
+    /// [`ClientError`].
     pub async fn languages(&mut self) -> Result<Vec<OfferedLanguage>, ClientError> {
         self.listing(&Command::Lang(None), |entry| {
             let ReplyItem::Language(listing) = entry else { return None };

@@ -8,10 +8,10 @@ use super::{Client, ClientError};
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// The sizes of all messages by the server's count: hints (LIST).
+    /// Returns the size of each message in octets, as the server counts it (LIST, RFC 1939 section 5). The sizes are
+    /// hints.
     ///
-    /// This takes 16 octets of memory for each message; [`list_each`](Self::list_each) leaves that to
-    /// the caller.
+    /// This needs 16 octets of memory for each message. [`list_each`](Self::list_each) does not keep the list.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
@@ -23,11 +23,11 @@ impl<T: Transport> Client<T> {
         Ok(sizes)
     }
 
-    /// Hands over the size of each message as its line of LIST comes: the server's count, a hint.
+    /// Calls a function with the size of each message, as each line of LIST arrives. The sizes are as the server
+    /// counts them, and only hints.
     ///
-    /// The numbers need not be in order, and one may come twice. What was handed over is the whole
-    /// listing only when this returns without error. The client itself keeps 4 octets for each
-    /// message, to notice sizes that are wrong.
+    /// The numbers may be out of order or repeated. The listing is complete only if this returns without an error.
+    /// The client keeps 4 octets for each message, to detect wrong sizes.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
@@ -50,11 +50,11 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// The unique-ids of all messages (UIDL).
+    /// Returns the unique-ids of all messages (UIDL, RFC 1939 section 7).
     ///
-    /// They are the server's octets: compare them, but don't make paths of them. A server may give
-    /// two messages the same. This takes about 100 octets of memory for each message;
-    /// [`uidl_each`](Self::uidl_each) leaves that to the caller.
+    /// The octets come from the server. Compare them, but do not use them in paths. A server may give the same
+    /// unique-id to two messages. This needs about 100 octets of memory for each message.
+    /// [`uidl_each`](Self::uidl_each) does not keep the list.
     ///
     /// The future may be dropped: see [there](Client#dropping-a-call).
     ///
@@ -66,19 +66,17 @@ impl<T: Transport> Client<T> {
         Ok(uids)
     }
 
-    /// Hands over the unique-id of each message as its line of UIDL comes, without keeping any. A
-    /// maildrop of a million messages is listed in the memory that the caller needs for what it wants
-    /// to know of them.
+    /// Calls a function with the unique-id of each message, as each line of UIDL arrives. The client keeps none of
+    /// them, so even a maildrop with a million messages needs only the memory that the caller uses.
     ///
-    /// The numbers need not be in order, and one may come twice. What was handed over is the whole
-    /// listing only when this returns without error.
+    /// The numbers may be out of order or repeated. The listing is complete only if this returns without an error.
     ///
     /// ```
     /// use std::collections::HashSet;
     /// use pop3_driver::{Transport, client::{Client, ClientError}};
     /// use pop3_proto::MessageNumber;
     ///
-    /// /// The messages that are new, by the unique-ids of those that are known.
+    /// /// Returns the messages whose unique-ids are not known yet.
     /// async fn new<T: Transport>(
     ///     client: &mut Client<T>,
     ///     known: &HashSet<Vec<u8>>,

@@ -101,9 +101,9 @@ impl<T: Transport> Client<T> {
     /// [`ClientError::Interrupted`].
     ///
     /// # Errors
-    /// [`ClientError::Unsendable`] with [`Plaintext`](SendError::Plaintext) on a connection that must not
-    /// carry passwords, and [`ClientError::NoLogin`] when there is no way; nothing secret was sent then. Else
-    /// as [`authenticate`](Self::authenticate) and [`login`](Self::login).
+    /// Returns [`ClientError::Unsendable`] with [`Plaintext`](SendError::Plaintext) if the connection must not carry
+    /// passwords, and [`ClientError::NoLogin`] if there is no way to log in. No secret was sent in these cases.
+    /// Otherwise as [`authenticate`](Self::authenticate) and [`login`](Self::login).
     pub async fn login_with(
         &mut self,
         credentials: &Credentials,
@@ -190,36 +190,39 @@ impl<T: Transport> Client<T> {
                 self.capabilities().await?;
                 Ok(LoginMethod::Auth(mechanism))
             }
-            // One who is in between gets no further by this than to a proof.
+            // Try nothing weaker, so that an attacker in between gets no more than a proof.
             Err(Attempt::TurnedDown(refusal)) => Err(ClientError::Refused(refusal)),
             Err(Attempt::Unbound(error) | Attempt::Failed(error)) => Err(error),
         }
     }
 
-    /// Logs in by USER and PASS, and asks for the capabilities again, as they may differ afterwards.
+    /// Logs in with USER and PASS (RFC 1939 section 7), and asks for the capabilities again, because they may change
+    /// at the login.
     ///
-    /// A name or password outside ASCII is sent, prepared by SASLprep, only to a server that announces
-    /// `UTF8 USER` (RFC 6856 section 2.2).
+    /// A name or password that is not ASCII is sent only if the server announces `UTF8 USER` (RFC 6856 section 2.2).
+    /// It is first prepared with SASLprep.
     ///
-    /// The future may be dropped: see [there](Client#dropping-a-call). Whether the user is logged in is known
-    /// behind [`drain`](Self::drain).
+    /// The future may be dropped: see [there](Client#dropping-a-call). Call [`drain`](Self::drain) to find out
+    /// whether the user is logged in.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when the server refuses; what its
-    /// [`code`](super::Refusal::code) says tells why. [`ClientError::Unsendable`] with
-    /// [`Plaintext`](pop3_proto::client::SendError::Plaintext) on a connection that must not carry
-    /// passwords, and with [`NotAscii`](pop3_proto::client::SendError::NotAscii): nothing was sent.
+    /// - [`ClientError::Refused`] if the server refuses the login. The [`code`](super::Refusal::code) tells why.
+    /// - [`ClientError::Unsendable`] with [`Plaintext`](pop3_proto::client::SendError::Plaintext) if the connection
+    ///   must not carry passwords, or with [`NotAscii`](pop3_proto::client::SendError::NotAscii) if the server does
+    ///   not accept UTF-8. Nothing was sent.
+    ///
+    /// For other errors, see [`ClientError`].
     pub async fn login(&mut self, name: &[u8], password: &[u8]) -> Result<(), ClientError> {
         let utf8 = self.takes_utf8(&[name, password]).await?;
         let name = prepared(name, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Name))?;
         let password =
             prepared(password, StringKind::Query, utf8).ok_or(ClientError::Unusable(Unusable::Password))?;
         let (user, pass) = (Command::User(Name::parse(&name)?), Command::Pass(Password::parse(&password)?));
-        // The password is looked at before the name is sent.
+        // Check the password before the name is sent.
         self.fits(&password)?;
         match self.call(&user, |_| Ok(())).await {
             Err(ClientError::Refused(refusal)) => {
-                // Where it hangs up at that, what it has said is told all the same.
+                // Report the refusal even if the server closes the connection here.
                 let _ = self.learn_capabilities().await;
                 let unoffered = self.known_capabilities().is_some() && !self.has(Capability::User);
                 return Err(ClientError::Refused(Refusal { unoffered, ..refusal }));

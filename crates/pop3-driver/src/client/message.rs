@@ -1,4 +1,4 @@
-//! One message, taken as it comes.
+//! One message, received piece by piece.
 
 use core::fmt;
 
@@ -9,14 +9,12 @@ use super::parts::{Part, Piece};
 use super::{Client, ClientError, Receiver};
 use crate::transport::Transport;
 
-/// A message on its way: what follows the positive reply to RETR or TOP.
+/// A message that is being received, after the positive reply to RETR or TOP.
 ///
-/// Its octets come in pieces, in wire form without dot-stuffing: lines end in CRLF. A piece is borrowed from
-/// the buffer that it was received in, and nothing is read before the next one is asked for, so that a slow
-/// reader slows the server down.
+/// The octets come in pieces, in wire form without dot-stuffing: lines end in CRLF. Each piece is borrowed from the
+/// receive buffer. The client reads nothing until you ask for the next piece, so a slow reader slows the server down.
 ///
-/// A message may be dropped at any time. What is left of it is thrown away by the next call, as of a call that
-/// was dropped.
+/// You may drop a message at any time. The next call then discards the rest of it, as after a dropped call.
 ///
 /// ```
 /// # use pop3_driver::client::{Client, ClientError};
@@ -27,7 +25,7 @@ use crate::transport::Transport;
 /// while let Some(octets) = message.chunk().await? {
 ///     print!("{}", octets.escape_ascii());
 /// }
-/// // Here, and not before, the message is known to be complete.
+/// // Only now is the message known to be complete.
 /// # Ok(())
 /// # }
 /// ```
@@ -35,7 +33,7 @@ pub struct IncomingMessage<'c, T> {
     client: &'c mut Client<T>,
     number: MessageNumber,
     size: Option<Octets>,
-    /// It is the whole message, whose size LIST may have told.
+    /// Whether this is the whole message, so that its size can be compared with LIST.
     whole: bool,
     octets: Octets,
     piece: Option<Piece>,
@@ -45,19 +43,20 @@ pub struct IncomingMessage<'c, T> {
 }
 
 impl<T: Transport> Client<T> {
-    /// Fetches a message (RETR), to be taken as it comes.
+    /// Fetches a message (RETR) piece by piece.
     ///
-    /// The future may be dropped, and so may the [`IncomingMessage`]: the next call throws away what is left.
+    /// The future and the [`IncomingMessage`] may be dropped. The next call discards the rest.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] when the server does not give the message; see [`ClientError`].
+    /// Returns [`ClientError::Refused`] if the server refuses to send the message. For other errors, see
+    /// [`ClientError`].
     pub async fn message(&mut self, message: MessageNumber) -> Result<IncomingMessage<'_, T>, ClientError> {
         self.open_message(Command::Retr(message), message, true).await
     }
 
-    /// Fetches the header of a message and this many lines of its body (TOP), to be taken as it comes.
+    /// Fetches the header of a message and this many lines of its body (TOP) piece by piece.
     ///
-    /// The future may be dropped, and so may the [`IncomingMessage`]: the next call throws away what is left.
+    /// The future and the [`IncomingMessage`] may be dropped. The next call discards the rest.
     ///
     /// # Errors
     /// As [`message`](Self::message).
@@ -69,13 +68,14 @@ impl<T: Transport> Client<T> {
         self.open_message(Command::Top { message, lines }, message, false).await
     }
 
-    /// Fetches a message (RETR) into a receiver, and returns how many octets it has.
+    /// Fetches a message (RETR), passes it to a receiver, and returns its size in octets.
     ///
-    /// What the receiver got is the whole message only when this returns without error. The future may be
-    /// dropped: the next call throws away what is left.
+    /// The receiver has the whole message only if this returns without an error. The future may be dropped. The next
+    /// call discards the rest of the message.
     ///
     /// # Errors
-    /// [`ClientError::Store`] when the receiver fails; the next call throws away what is left. See [`ClientError`].
+    /// Returns [`ClientError::Store`] if the receiver fails. The next call discards the rest of the message. For
+    /// other errors, see [`ClientError`].
     pub async fn retr(
         &mut self,
         message: MessageNumber,
@@ -133,37 +133,37 @@ impl<T: Transport> Client<T> {
 }
 
 impl<T: Transport> IncomingMessage<'_, T> {
-    /// Its number.
+    /// Returns the message number.
     #[must_use]
     pub const fn number(&self) -> MessageNumber {
         self.number
     }
 
-    /// How many octets it has as the server says: in LIST, if that was asked for, or else in the reply to
-    /// RETR; `None` for TOP. It may be wrong, and is no amount of memory to set aside.
+    /// Returns the size in octets that the server announced: in LIST if the client asked for it, otherwise in the
+    /// reply to RETR. Returns `None` for TOP. The size may be wrong: do not allocate memory according to it.
     #[must_use]
     pub const fn size(&self) -> Option<Octets> {
         self.size
     }
 
-    /// How many octets have come so far.
+    /// Returns the number of octets received so far.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.octets
     }
 
-    /// Whether all of it has come: the terminator was seen.
+    /// Returns whether the message is complete, which means that its terminator was received.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The next octets, never empty; `None` when the message is complete, and ever after.
+    /// Returns the next octets, which are never empty. Returns `None` from the end of the message on.
     ///
-    /// The future may be dropped: no octet is lost, and the message goes on with the next call.
+    /// The future may be dropped. No octet is lost, and the next call continues.
     ///
     /// # Errors
-    /// What was handed out is not the whole message then. See [`ClientError`].
+    /// See [`ClientError`]. After an error, the octets returned so far are not the whole message.
     pub async fn chunk(&mut self) -> Result<Option<&[u8]>, ClientError> {
         if !self.fetch().await? {
             return Ok(None);
@@ -173,10 +173,10 @@ impl<T: Transport> IncomingMessage<'_, T> {
         Ok(self.client.octets(&piece).get(from..))
     }
 
-    /// The octets that are to be [consumed](Self::consume) next; empty when the message is complete. Called
-    /// again, it gives the same octets. It is [`chunk`](Self::chunk) for who takes less than all of them.
+    /// Returns the octets to be [consumed](Self::consume) next, or none if the message is complete. A second call
+    /// returns the same octets. Use this instead of [`chunk`](Self::chunk) to consume only a part of them.
     ///
-    /// The future may be dropped: no octet is lost.
+    /// The future may be dropped. No octet is lost.
     ///
     /// # Errors
     /// As [`chunk`](Self::chunk).
@@ -186,7 +186,7 @@ impl<T: Transport> IncomingMessage<'_, T> {
         Ok(self.client.octets(piece).get(self.consumed..).unwrap_or_default())
     }
 
-    /// Consumes octets of what [`fill`](Self::fill) gave: no more than it gave.
+    /// Consumes some of the octets that [`fill`](Self::fill) returned, at most all of them.
     pub fn consume(&mut self, octets: usize) {
         let Some(piece) = &self.piece else { return };
         self.consumed = self.consumed.saturating_add(octets);
@@ -196,12 +196,13 @@ impl<T: Transport> IncomingMessage<'_, T> {
         }
     }
 
-    /// Hands over what is left of the message, and returns how many octets it has in all.
+    /// Passes the rest of the message to a receiver. Returns the size of the whole message in octets.
     ///
-    /// The future may be dropped: the next call of the client throws away what is left.
+    /// The future may be dropped. The next call of the client discards the rest of the message.
     ///
     /// # Errors
-    /// [`ClientError::Store`] when the receiver fails; the next call throws away what is left. See [`ClientError`].
+    /// Returns [`ClientError::Store`] if the receiver fails. The next call discards the rest of the message. For
+    /// other errors, see [`ClientError`].
     pub async fn forward(mut self, receiver: &mut (impl Receiver + ?Sized)) -> Result<Octets, ClientError> {
         receiver.begin(self.number, self.size).await.map_err(ClientError::Store)?;
         while let Some(octets) = self.chunk().await? {

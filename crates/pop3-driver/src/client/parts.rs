@@ -11,7 +11,7 @@ use crate::transport::Transport;
 
 /// A part of a reply.
 pub(super) enum Part {
-    /// Nothing that matters here; there may be more.
+    /// Nothing of interest. There may be more.
     Nothing,
     /// Octets are needed.
     Starved,
@@ -19,28 +19,28 @@ pub(super) enum Part {
     Refused(Refusal),
     /// The whole reply: it is positive, and nothing follows.
     Accepted,
-    /// The first line of a positive reply. What follows has so many octets, if the line tells.
+    /// The first line of a positive reply, with the size of the body if the line contains it.
     Begun(Option<Octets>),
-    /// Octets of what follows.
+    /// Octets of the body.
     Data(Piece),
-    /// What follows is complete.
+    /// The body is complete.
     End,
 }
 
-/// Where octets of a body are, until the next part is asked for.
+/// Where octets of a body are until the next part is requested.
 pub(super) enum Piece {
     /// In the input.
     Input(Range<usize>),
-    /// In a place of their own: they were held back, and have left the input.
+    /// In a buffer of their own, because they have left the input.
     Held,
 }
 
 impl<T: Transport> Client<T> {
-    /// What has come of the reply to the oldest command.
+    /// Returns the next part of the reply to the oldest command.
     pub(super) fn part(&mut self) -> Result<Part, ClientError> {
         let (part, consumed) = self.poll(Part::of)?;
         if let Part::Data(_) = part {
-            // They stay where they are until they are dealt with.
+            // The octets stay in the input until they are processed.
             self.taken = consumed;
             return Ok(part);
         }

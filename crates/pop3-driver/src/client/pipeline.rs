@@ -10,23 +10,23 @@ use super::parts::{Part, Piece};
 use super::{Client, ClientError};
 use crate::transport::Transport;
 
-/// Commands that are sent as far ahead as the window allows.
+/// Commands that are sent ahead as far as the window allows.
 pub(super) struct Pipeline<'c, T, I: Iterator> {
     client: &'c mut Client<T>,
     commands: Peekable<I>,
-    /// Those that are not answered.
+    /// The commands without a complete reply.
     sent: VecDeque<I::Item>,
 }
 
 impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> {
-    /// A pipeline behind all that went before.
+    /// Creates a pipeline. Earlier replies are received first.
     pub(super) async fn new(client: &'c mut Client<T>, commands: I) -> Result<Self, ClientError> {
         client.drain().await?;
         Ok(Self { client, commands: commands.peekable(), sent: VecDeque::new() })
     }
 
-    /// The next part of a reply that says something, with the command that it answers, and how many are sent
-    /// behind that one. `None` when all are answered. Told to end, it sends no more.
+    /// Returns the next part of a reply, with its command and the number of commands sent after that one. Returns
+    /// `None` when all are answered. After a stop, it sends no more commands.
     pub(super) async fn next(&mut self) -> Result<Option<(Command<'static>, Part, usize)>, ClientError> {
         loop {
             let part = match self.sent.front() {
@@ -38,7 +38,7 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
                 Part::Nothing => continue,
                 Part::Begun(_) | Part::Data(_) => self.sent.front().copied(),
                 Part::Refused(_) | Part::Accepted | Part::End => self.sent.pop_front(),
-                // While octets are awaited is the time to send as much as fits.
+                // Send as many commands as fit before waiting for octets.
                 Part::Starved => {
                     self.fill()?;
                     if self.sent.is_empty() {
@@ -59,12 +59,12 @@ impl<'c, T: Transport, I: Iterator<Item = Command<'static>>> Pipeline<'c, T, I> 
         }
     }
 
-    /// The client, for all that is not a part.
+    /// Returns the client.
     pub(super) const fn client(&mut self) -> &mut Client<T> {
         self.client
     }
 
-    /// The octets of a piece.
+    /// Returns the octets of a piece.
     pub(super) fn octets(&self, piece: &Piece) -> &[u8] {
         self.client.octets(piece)
     }

@@ -1,4 +1,4 @@
-//! One look at what has come from the server.
+//! Polls the protocol for received events.
 
 use pop3_proto::client::ClientEvent;
 use pop3_proto::{Input, Quirk};
@@ -9,15 +9,15 @@ use crate::transport::Transport;
 
 /// Where the octets of an event are.
 pub(super) struct Origin<'c> {
-    /// What has come and was not consumed. Most events are a part of it.
+    /// The received octets that are not consumed. Most events are a part of them.
     pub(super) input: &'c ReadBuffer,
-    /// For octets that are not in the input, where they have to outlive the event.
+    /// Octets that are not in the input but must outlive the event.
     pub(super) held: &'c mut Vec<u8>,
 }
 
 impl<T: Transport> Client<T> {
-    /// Polls once, and has the event looked at. Returns what the look has given, and how many octets at the front
-    /// of the input the event has taken: they are still there, to be consumed by the caller.
+    /// Polls once and passes the event to a function. Returns its result and the number of octets at the front of the
+    /// input that belong to the event. The caller must consume them.
     pub(super) fn poll<R>(
         &mut self,
         look: impl FnOnce(ClientEvent<'_>, Origin<'_>) -> R,
@@ -40,12 +40,12 @@ impl<T: Transport> Client<T> {
         Ok((looked, input.consumed()))
     }
 
-    /// Gives up the octets of the last event, where somebody still needed them.
+    /// Consumes the octets of the last event, if the caller still borrowed them.
     pub(super) fn release(&mut self) {
         self.input.consume(core::mem::take(&mut self.taken));
     }
 
-    /// Notes a departure of the server's, each once.
+    /// Records a quirk of the server, each once.
     pub(super) fn remember(&mut self, quirk: Quirk) {
         remember(&mut self.quirks, quirk);
     }

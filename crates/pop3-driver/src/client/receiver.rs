@@ -1,4 +1,4 @@
-//! What takes messages.
+//! Receivers of messages.
 
 mod from_fn;
 mod progress;
@@ -13,16 +13,16 @@ use pop3_proto::{MessageNumber, Octets};
 
 use super::Refusal;
 
-/// Takes messages as they come, one after the other.
+/// Receives the content of messages, one message after the other.
 ///
-/// Everything that is [`Write`] is a receiver of the octets: a `Vec<u8>`, a file, the standard output. As
-/// these block, async code uses the adapters for the writers of its runtime: `pop3_tokio::Writer`,
-/// `pop3_async_std::Writer`. Closures are made receivers by [`from_fn`] and [`from_async_fn`].
+/// Every type that implements [`Write`] is a receiver: a `Vec<u8>`, a file, the standard output. These writers block.
+/// Async code uses the adapters for the writers of its runtime: `pop3_tokio::Writer` and `pop3_async_std::Writer`.
+/// [`from_fn`] and [`from_async_fn`] turn a closure into a receiver.
 ///
-/// What it takes may be slow: the time that a receiver needs is not counted as the server's. But the server
-/// counts it, and may close a connection on which nothing is read, often after ten minutes.
+/// A receiver may be slow: its time does not count towards the deadlines of the server. But the server has a timeout
+/// of its own. It may close a connection on which nothing is read, often after ten minutes.
 ///
-/// The trait asks for no `Send`. The future of a call is `Send` if the receiver and its futures are.
+/// The trait does not require `Send`. The future of a call is `Send` if the receiver and its futures are.
 ///
 /// ```
 /// use std::io;
@@ -52,11 +52,11 @@ use super::Refusal;
 /// }
 /// ```
 pub trait Receiver {
-    /// The content of a message follows. `size` is what the server has said of its octets, in LIST or else in
-    /// the reply to RETR: a hint, which may be wrong, and anything up to [`u64::MAX`].
+    /// Called before the content of a message. `size` is the size in octets that the server announced, in LIST or
+    /// else in the reply to RETR. It is a hint: it may be wrong, and may be as large as [`u64::MAX`].
     ///
     /// # Errors
-    /// When it can't be stored.
+    /// Returns an error if the message cannot be stored.
     fn begin(
         &mut self,
         message: MessageNumber,
@@ -66,33 +66,34 @@ pub trait Receiver {
         ready(Ok(()))
     }
 
-    /// Octets of the message, in wire form without dot-stuffing: its lines end in CRLF.
+    /// Called with the next octets of the message, in wire form without dot-stuffing: lines end in CRLF.
     ///
     /// # Errors
-    /// When they can't be stored.
+    /// Returns an error if they cannot be stored.
     fn data(&mut self, octets: &[u8]) -> impl Future<Output = io::Result<()>>;
 
-    /// The message is complete: its terminator has come. So many commands behind the one that fetched it have
-    /// been sent: with none, nothing else can have been taken for the message but what follows later.
+    /// Called when the message is complete, after its terminator was received. `outstanding` is the number of
+    /// commands that were sent after the one that fetched this message. If it is zero, the octets cannot come from
+    /// the reply to a later command.
     ///
     /// # Errors
-    /// When it can't be stored.
+    /// Returns an error if the message cannot be stored.
     fn end(&mut self, outstanding: usize) -> impl Future<Output = io::Result<()>> {
         let _ = outstanding;
         ready(Ok(()))
     }
 
-    /// The server does not give this message. The next one follows. Only
-    /// [`retr_all`](super::Client::retr_all) calls this; of a single message the call itself tells. Unless it
-    /// is implemented, it fails.
+    /// Called when the server refuses to send this message. The next message follows. Only
+    /// [`retr_all`](super::Client::retr_all) calls this; for a single message, the call itself fails. The default
+    /// returns an error.
     ///
     /// # Errors
-    /// When that can't be noted.
+    /// Returns an error if the refusal cannot be recorded.
     fn refused(&mut self, message: MessageNumber, refusal: Refusal) -> impl Future<Output = io::Result<()>> {
         ready(Err(io::Error::other(format!("message {message} was not delivered: {refusal}"))))
     }
 
-    /// Has a function called with each piece of a message, and once at its beginning.
+    /// Calls a function at the beginning of each message and with each piece of it.
     ///
     /// ```
     /// use pop3_driver::client::{Client, ClientError, Receiver as _};

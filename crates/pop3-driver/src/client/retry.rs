@@ -1,4 +1,4 @@
-//! What to do about an error.
+//! Advice after an error.
 
 use std::io;
 
@@ -8,38 +8,44 @@ use pop3_sasl::client::{Denial, ExchangeError, Unusable};
 
 use super::{ClientError, Refusal};
 
-/// Whether a call that failed is worth another attempt, always over a new connection.
+/// Whether to try again after an error. Another attempt always needs a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
-    /// At once: the connection was lost, and there is no sign that the next one will be. If that fails in the
-    /// same way, it is better to wait, as for [`Later`](Self::Later).
+    /// Immediately. The connection was lost, and nothing suggests that this will happen again. If the next attempt
+    /// fails in the same way, wait as for [`Later`](Self::Later).
     Now,
-    /// After a while, with the same credentials: the server, the network or the local disk has a trouble that
-    /// passes.
+    /// After a while, with the same credentials. The server, the network or the local disk has a temporary problem.
     Later,
-    /// With other credentials, which a person has to give: the server refuses these.
+    /// With other credentials. The server refuses these, so the user must provide new ones.
     OtherCredentials,
-    /// Not before a person has done something about the settings, the server, or the caller's code.
+    /// Not before someone changes the settings, the server, or the code of the caller.
     Never,
 }
 
 impl ClientError {
-    /// What to do about it.
+    /// Returns whether to try again, and how:
     ///
-    /// | error | advice |
-    /// |---|---|
-    /// | [`Network`](Self::Network) | [`Now`](Retry::Now) when a connection broke, [`Later`](Retry::Later) when there was none or it was silent |
-    /// | [`Tls`](Self::Tls) | [`Never`](Retry::Never) when the peers do not agree, as about a certificate; else [`Later`](Retry::Later) |
-    /// | [`Refused`](Self::Refused) | as the response code says. Without one: a greeting [`Later`](Retry::Later), a login that the server has looked at with [`OtherCredentials`](Retry::OtherCredentials), anything else [`Never`](Retry::Never) |
-    /// | [`Protocol`](Self::Protocol) | [`Now`](Retry::Now) when the connection ended, [`Later`](Retry::Later) when the server was too slow or lost step, [`Never`](Retry::Never) when it speaks otherwise than is understood |
-    /// | [`Exchange`](Self::Exchange) | [`OtherCredentials`](Retry::OtherCredentials) when the server denies these, [`Later`](Retry::Later) when it lacks resources; else [`Never`](Retry::Never), as somebody may be in between |
-    /// | [`Unusable`](Self::Unusable) | [`OtherCredentials`](Retry::OtherCredentials), but for a missing binding or a missing feature |
-    /// | [`Store`](Self::Store) | [`Later`](Retry::Later) |
-    /// | [`Interrupted`](Self::Interrupted) | [`Now`](Retry::Now) |
-    /// | all others | [`Never`](Retry::Never) |
+    /// - [`Network`](Self::Network): [`Now`](Retry::Now) if an open connection broke; [`Later`](Retry::Later) if it
+    ///   could not be opened or timed out.
+    /// - [`Tls`](Self::Tls): [`Never`](Retry::Never) if the peers do not agree, for example about a certificate;
+    ///   otherwise [`Later`](Retry::Later).
+    /// - [`Refused`](Self::Refused): as the response code says. Without one: [`Later`](Retry::Later) for a greeting,
+    ///   [`OtherCredentials`](Retry::OtherCredentials) for a login if the server has checked the credentials (but
+    ///   [`Later`](Retry::Later) if it has announced AUTH-RESP-CODE), otherwise [`Never`](Retry::Never).
+    /// - [`Protocol`](Self::Protocol): [`Now`](Retry::Now) if the server closed the connection during a command,
+    ///   [`Later`](Retry::Later) if it was too slow or out of step, [`Never`](Retry::Never) if the client does not
+    ///   understand it.
+    /// - [`Exchange`](Self::Exchange): [`OtherCredentials`](Retry::OtherCredentials) if the server refuses these,
+    ///   [`Later`](Retry::Later) if it lacks resources; otherwise [`Never`](Retry::Never), because there may be an
+    ///   attacker in between.
+    /// - [`Unusable`](Self::Unusable): [`OtherCredentials`](Retry::OtherCredentials), or [`Never`](Retry::Never) if a
+    ///   channel binding or a feature is missing.
+    /// - [`Store`](Self::Store): [`Later`](Retry::Later).
+    /// - [`Interrupted`](Self::Interrupted): [`Now`](Retry::Now).
+    /// - All others: [`Never`](Retry::Never).
     ///
-    /// It tells nothing of how long to wait. Messages that were complete before the error are complete.
+    /// The advice does not say how long to wait. Messages that were complete before the error remain complete.
     #[must_use]
     pub fn advice(&self) -> Retry {
         match self {
@@ -66,8 +72,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the connection is of no use any more. Otherwise the client can be used on: nothing was sent, or
-    /// the server has answered.
+    /// Returns whether the connection can no longer be used. If `false`, you can continue to use the client: either
+    /// nothing was sent, or the server has answered.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         match self {
@@ -116,7 +122,7 @@ fn of_refusal(refusal: &Refusal) -> Retry {
         (Advice::Unknown, Some(Keyword::User | Keyword::Pass | Keyword::Apop | Keyword::Auth))
             if !refusal.unoffered && !refusal.before_credentials =>
         {
-            // With AUTH-RESP-CODE the server would have said that it is the credentials.
+            // With AUTH-RESP-CODE, the server would have said if the credentials were wrong.
             if refusal.auth_resp_code { Retry::Later } else { Retry::OtherCredentials }
         }
         _ => Retry::Never,

@@ -1,4 +1,4 @@
-//! What LIST told of the sizes.
+//! The sizes of the messages, as LIST reported them.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const MAX_OTHERS: usize = 4_096;
 impl Sizes {
     pub(super) fn insert(&mut self, message: MessageNumber, octets: Octets) {
         let index = message.index();
-        // A number takes room only if there are about as many messages.
+        // Grow the table for a number only if there are about as many messages.
         let is_near = index <= self.small.len().saturating_mul(2).saturating_add(1_024);
         let small = u32::try_from(octets).ok().filter(|&octets| octets != ABSENT);
         if is_near && index >= self.small.len() {
@@ -54,7 +54,7 @@ impl Sizes {
         }
     }
 
-    /// Whether LIST has told another size.
+    /// Returns whether LIST reported another size.
     pub(super) fn is_wrong(&self, message: MessageNumber, octets: Octets) -> bool {
         self.get(message).is_some_and(|listed| listed != octets)
     }

@@ -1,4 +1,4 @@
-//! Watching the dialogue.
+//! Tracing the dialogue with the server.
 
 use core::fmt;
 use std::sync::Arc;
@@ -7,40 +7,40 @@ use bytes::BytesMut;
 use pop3_proto::client::{ClientEvent, ReplyItem};
 use pop3_proto::{Command, Keyword};
 
-/// Something that was sent or received. Secrets are not in it.
+/// One event of the dialogue. It contains no secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trace<'a> {
-    /// A command was sent; the arguments of PASS and APOP, the initial response of AUTH, and the answers
-    /// to challenges are masked.
+    /// A command was sent. The arguments of PASS and APOP, the initial response of AUTH, and the responses to
+    /// challenges are masked.
     Sent(&'a str),
-    /// A challenge of AUTH was received. What it says is not told.
+    /// An AUTH challenge was received. Its content is not included.
     Challenge,
-    /// The text of a first line was received: the server's octets.
+    /// The first line of a reply was received.
     Received {
         /// Whether the reply is positive.
         positive: bool,
-        /// What is behind the status indicator.
+        /// The text after the status indicator, as the server sent it.
         text: &'a [u8],
     },
-    /// A line of an extension's reply was received: the server's octets.
+    /// A line of the reply to an extension command was received, as the server sent it.
     Line(&'a [u8]),
     /// A line of a listing was received.
     Entry(ReplyItem<'a>),
-    /// So many octets of a body were received, dot-stuffing not counted.
+    /// This number of octets of a body was received, without dot-stuffing.
     Data(usize),
-    /// What followed a first line is complete.
+    /// The data after a first line is complete.
     End,
     /// TLS was established.
     Tls,
 }
 
-/// Something that is told of each [`Trace`].
+/// A function that is called with each [`Trace`].
 #[derive(Clone)]
 pub struct Tracer(Arc<dyn Fn(Trace<'_>) + Send + Sync>);
 
 impl Tracer {
-    /// Has the function called.
+    /// Creates a tracer that calls this function.
     pub fn new(watch: impl Fn(Trace<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(watch))
     }

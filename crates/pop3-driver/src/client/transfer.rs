@@ -1,4 +1,4 @@
-//! Octets to the server and from it, each within its deadline.
+//! Sends and receives octets with deadlines.
 
 use std::io;
 
@@ -19,7 +19,7 @@ impl<T: Transport> Client<T> {
 
     /// Sends the output, which may hold a password, and leaves no trace of it.
     async fn send(&mut self) -> Result<(), ClientError> {
-        // Who was stopped before has the grace to send, and not more.
+        // A client that was stopped may only send within the grace period.
         self.is_stopping();
         while !self.out.is_empty() {
             let deadline = self.deadline();
@@ -35,7 +35,7 @@ impl<T: Transport> Client<T> {
             self.out[..sent].zeroize();
             self.out.advance(sent);
         }
-        // With nothing left in it, the buffer goes back to its beginning.
+        // An empty buffer starts again at its beginning.
         self.out.clear();
         if self.unflushed {
             let deadline = self.deadline();
@@ -54,15 +54,15 @@ impl<T: Transport> Client<T> {
         let deadline = self.deadline();
         let stop = self.stop.as_ref().filter(|_| !self.stopping);
         let Some(read) = unless(stop, self.transport.read(self.input.room(), deadline)).await else {
-            // Who is stopped looks at the clock and reads on.
+            // A stopped client checks the clock and continues to read.
             return Ok(());
         };
         match read {
             Ok(0) => self.input_ended = true,
             Ok(octets) => self.input.add(octets),
-            // A socket that blocks was woken by the switch.
+            // The switch has woken a blocking socket.
             Err(error) if error.kind() == io::ErrorKind::Interrupted && self.is_stopping() => {}
-            // The core looks at the clock and says what took too long, unless the limit came first.
+            // The protocol crate checks the clock and reports what took too long, unless the limit came first.
             Err(error)
                 if error.kind() == io::ErrorKind::TimedOut
                     && !self.stopping
@@ -73,7 +73,7 @@ impl<T: Transport> Client<T> {
         Ok(())
     }
 
-    /// What it means that the transport has failed.
+    /// Converts an error of the transport.
     fn broken(&mut self, error: io::Error) -> ClientError {
         let timed_out = error.kind() == io::ErrorKind::TimedOut;
         if timed_out && self.stopping {
@@ -87,13 +87,13 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Until when octets may be under way.
+    /// Returns the deadline for reads and writes.
     fn deadline(&self) -> Instant {
         let core = self.connection.deadline().unwrap_or_else(|| self.transport.now());
         [self.limit, self.draining].into_iter().flatten().fold(core, Instant::min)
     }
 
-    /// Whether the switch is thrown. The first time that this is seen, the grace begins.
+    /// Returns whether the switch was stopped. When it first notices this, the grace period starts.
     pub(super) fn is_stopping(&mut self) -> bool {
         if !self.stopping && self.stop.as_ref().is_some_and(Stop::is_stopped) {
             self.stopping = true;

@@ -1,4 +1,4 @@
-//! Connections that were let in, and are to be served.
+//! Connections that the service has accepted.
 
 use core::fmt;
 use core::future::Future;
@@ -23,7 +23,7 @@ pub struct Admitted<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,
     pub(super) peer: Peer,
-    /// Thrown by the service when this connection is to end.
+    /// Stopped by the service to end this connection.
     pub(super) end: Stop,
     pub(super) opened: Instant,
     /// A handshake that fails takes the transport and its clock along.
@@ -32,9 +32,10 @@ pub struct Admitted<T> {
     pub(super) entered: Option<Entered>,
 }
 
-/// Asks the service whether it has a place for a connection. If it has none, the client is told so, the connection
-/// is closed, and the service is told how it ended. This does not wait, because nothing was sent on the connection
-/// before.
+/// Asks the service whether it accepts a connection. Returns `None` if it does not: the client was told why, the
+/// connection is closed, and the service was told how it ended.
+///
+/// This does not wait, because nothing was sent on the connection before.
 pub async fn admit<T: Transport, S: Service>(
     transport: T,
     entrance: Entrance,
@@ -63,14 +64,14 @@ pub async fn admit<T: Transport, S: Service>(
 }
 
 impl<T: Transport> Admitted<T> {
-    /// The switch with which the service ends this connection; see [`Service::accept`]. If reads block, shut down
-    /// the socket when it is stopped.
+    /// Returns the switch with which the service ends this connection; see [`Service::accept`]. If reads block, shut
+    /// down the socket when it is stopped.
     #[must_use]
     pub const fn end(&self) -> &Stop {
         &self.end
     }
 
-    /// Counts this connection among these sessions, until it is served or dropped.
+    /// Adds this connection to these sessions until it is served or dropped.
     pub fn among(mut self, sessions: &Sessions) -> Self {
         self.entered = Some(sessions.enter(&self.peer, self.begun));
         self
@@ -102,17 +103,17 @@ impl<T: Transport> Admitted<T> {
     ) {
         let (begun, end) = (self.begun, self.end.clone());
         let telling = Telling::new(service, &self.peer, begun, self.entered.take());
-        // What ends one session ends all of them.
+        // The cut of the server also ends this session.
         let _cut = stop.on_cut({
             let end = end.clone();
             move || end.stop()
         });
-        // Apart from what holds it: each future around it would have room for it twice.
+        // Box the future. Otherwise each future around it would reserve space for it twice.
         let serving = Box::pin(serve_to_end(self, service, stop));
         let served = caught(async {
             let Served { peer, mut report, taken } = serving.await;
             if let Some(taken) = taken {
-                // A relay that takes apart what it gets drops the peer, and is served all the same.
+                // Keep the place even if the relay drops the peer.
                 let _place = taken.peer.place.clone();
                 let _ = end.before(take_over(taken)).await;
                 report.duration = begun.elapsed();
@@ -125,10 +126,10 @@ impl<T: Transport> Admitted<T> {
         }
     }
 
-    /// Turns the connection away after all: its client is told why, and the service how it ended. For accept loops
-    /// that cannot start a thread.
+    /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.
+    /// Use it in accept loops that cannot start a thread.
     pub async fn turn_away<S: Service>(mut self, service: &S, rejection: &Rejection) {
-        // Before the peer, to be dropped after it: its place is free when the service is told.
+        // Declared before the peer and so dropped after it: the place is free when the service is told.
         let telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
         let Self { transport, entrance, peer, begun, .. } = self;
         turn_away(transport, entrance, rejection).await;

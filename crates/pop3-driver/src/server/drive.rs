@@ -1,4 +1,4 @@
-//! The loop between a connection of the core, a transport and a backend.
+//! The loop that joins a protocol connection, a transport and a backend.
 
 mod asking;
 mod calls;
@@ -21,7 +21,7 @@ use crate::stop::Stop;
 use crate::tls::TlsInfo;
 use crate::transport::Transport;
 
-/// A session that is served.
+/// A running session.
 pub(super) struct Session<B> {
     connection: ServerConnection,
     backend: B,
@@ -32,30 +32,30 @@ pub(super) struct Session<B> {
     user: Option<String>,
     method: Option<LoginMethod>,
     fault: Option<io::Error>,
-    /// Whether what was not sent yet tells of a login for which there was no time.
+    /// Whether the unsent output is the reply to a login that ran out of time.
     farewell: bool,
 }
 
-/// Where the loop stops.
+/// Why the loop has stopped.
 pub(super) enum End<B> {
-    /// The session is over and its backend is dropped: the maildrop is free.
+    /// The session is over and its backend is dropped, so the maildrop is released.
     Closed(Ended),
-    /// The handshake is due. The session can be had back only by [`Suspended::resume`]; the buffer
-    /// of what came in clear text is gone.
+    /// TLS must start. Only [`Suspended::resume`] returns the session. Everything received in clear text is
+    /// discarded.
     StartTls(Suspended<B>),
-    /// A proxy has told whom it speaks for. The session goes on by [`Session::proxied`].
+    /// A proxy has named its client with XCLIENT. [`Session::proxied`] continues the session.
     Proxied(Box<Session<B>>, ClientInfo),
-    /// Somebody else goes on with the connection: the backend, and what was received and not read.
+    /// The connection is taken over, with its backend and the octets that were received but not read.
     TakenOver(Ended, B, Vec<u8>),
 }
 
-/// What is left of a session.
+/// The result of a session.
 pub(super) struct Ended {
     pub(super) connection: ServerConnection,
     pub(super) user: Option<String>,
     pub(super) method: Option<LoginMethod>,
     pub(super) fault: Option<io::Error>,
-    /// Whether a panic has ended it.
+    /// Whether a panic ended it.
     pub(super) panicked: bool,
 }
 
@@ -67,9 +67,9 @@ pub(super) struct Suspended<B> {
 }
 
 impl<B: Backend> Suspended<B> {
-    /// Goes on within TLS: with this backend, or with the one that it had.
+    /// Continues in TLS with this backend, or with the earlier one.
     pub(super) fn resume(mut self, backend: Option<B>, tls: Option<&TlsInfo>, now: Instant) -> Session<B> {
-        // The connection has asked for the handshake, so that this is no misuse.
+        // This is no misuse, because the connection has requested the handshake.
         let _ = self.connection.tls_established(now);
         if let Some(backend) = backend {
             self.backend = backend;
@@ -80,20 +80,20 @@ impl<B: Backend> Suspended<B> {
         Session::new(self.connection, self.backend, self.exchanges, tls)
     }
 
-    /// What is left when the handshake has failed.
+    /// Returns the result after a failed handshake.
     pub(super) fn failed(self, failure: Failure) -> Ended {
         let (close, fault) = failure.of_handshake();
         self.closed(close, fault)
     }
 
-    /// What is left when it does not go on.
+    /// Returns the result if the session does not continue.
     pub(super) fn closed(mut self, close: Close, fault: Option<io::Error>) -> Ended {
         self.connection.close(close);
         Ended { connection: self.connection, user: None, method: None, fault, panicked: false }
     }
 }
 
-/// Why the loop does not go on by itself.
+/// Why the loop pauses.
 enum Pause {
     Over,
     StartTls,
@@ -101,13 +101,13 @@ enum Pause {
     TakenOver,
 }
 
-/// Why the loop can't go on.
+/// Why the loop cannot continue.
 enum Fault {
-    /// Of the network.
+    /// An error of the network.
     Network(io::Error),
-    /// The core refused a call of the loop. It is a bug to see this.
+    /// The protocol crate refused a call of the loop, which is a bug.
     Misuse,
-    /// The backend has panicked, or the loop.
+    /// The backend or the loop panicked.
     Panicked,
     /// The session was ended from outside.
     Ended,
@@ -125,11 +125,11 @@ impl From<ServerMisuse> for Fault {
     }
 }
 
-/// What a buffer may keep while nothing is under way.
+/// The maximum capacity that an idle buffer keeps.
 const IDLE_CAPACITY: usize = 4096;
 
 impl<B: Backend> Session<B> {
-    /// A session on a connection that is in this TLS, or in none.
+    /// Creates a session on a connection in this TLS, or without TLS.
     pub(super) fn new(
         mut connection: ServerConnection,
         backend: B,
@@ -153,13 +153,13 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    /// Serves until the session is over or TLS is due.
+    /// Serves until the session is over, taken over, or needs TLS or the backend of another client.
     pub(super) async fn drive<T: Transport>(mut self, transport: &mut T, switches: &Switches<'_>) -> End<B> {
         let run = caught(switches.end.before(Box::pin(self.run(transport, switches)))).await;
         let mut result = run.map_or(Err(Fault::Panicked), |run| run.unwrap_or(Err(Fault::Ended)));
         let panicked = matches!(result, Err(Fault::Panicked));
         if switches.end.is_stopped() && !panicked {
-            // Where reading blocks, throwing the switch shows as the end of input or as a fault.
+            // If reads block, stopping the switch looks like the end of the input or an error.
             result = Err(Fault::Ended);
         }
         match result {
@@ -204,7 +204,7 @@ impl<B: Backend> Session<B> {
         (backend, Ended { connection, user, method, fault, panicked })
     }
 
-    /// Goes on for the client that the proxy speaks for: with the backend for it, or without any.
+    /// Continues for the client that the proxy has named, with its backend, or with none if it is not welcome.
     pub(super) fn proxied(&mut self, backend: Result<B, Unwelcome>, tls: Option<&TlsInfo>, now: Instant) {
         let (answer, refused) = match backend {
             Ok(backend) => {
@@ -222,15 +222,15 @@ impl<B: Backend> Session<B> {
                 (Answer::Abandon(rejection), Some(close))
             }
         };
-        // The connection has asked, so that this is no misuse.
+        // This is no misuse, because the connection has asked.
         let _ = self.connection.answer(answer, now, &mut self.out);
         if let Some(close) = refused {
-            // It must not go on as if the proxy itself were the client.
+            // Do not continue as if the proxy itself were the client.
             self.connection.close(close);
         }
     }
 
-    /// Returns why it does not go on.
+    /// Runs the loop, and returns why it pauses.
     async fn run<T: Transport>(
         &mut self,
         transport: &mut T,
@@ -239,7 +239,7 @@ impl<B: Backend> Session<B> {
         let stop = switches.stop;
         loop {
             if switches.end.is_stopped() {
-                // Commands that have come already are not begun, nor is anything sent.
+                // Execute no more received commands, and send nothing.
                 return Err(Fault::Ended);
             }
             if stop.is_stopped() {
@@ -289,7 +289,7 @@ impl<B: Backend> Session<B> {
                 ServerStep::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
                     return Ok(Pause::Over);
                 }
-                // All was sent before the login was checked.
+                // All output was sent before the login was checked.
                 ServerStep::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
                 ServerStep::Close(_) => {
                     self.send(transport, 0).await?;
@@ -311,7 +311,7 @@ impl<B: Backend> Session<B> {
     }
 
     async fn receive<T: Transport>(&mut self, transport: &mut T, stop: &Stop) -> Result<(), Fault> {
-        // All was sent, so that nothing is moved by this look at the size of the allocation.
+        // The output is empty, so checking its capacity moves nothing.
         if self.out.try_reclaim(IDLE_CAPACITY + 1) {
             self.out = BytesMut::new();
         }
@@ -322,11 +322,11 @@ impl<B: Backend> Session<B> {
         let deadline = self.connection.deadline();
         match stop.race(transport.read(self.input.room(), deadline)).await {
             None => self.connection.close(Close::Stopped),
-            // Where reading blocks, throwing the switch shows as the end of input.
+            // If reads block, stopping the switch looks like the end of the input.
             Some(Ok(0)) if stop.is_stopped() => self.connection.close(Close::Stopped),
             Some(Ok(0)) => self.input_ended = true,
             Some(Ok(octets)) => self.input.add(octets),
-            // The core looks at the clock and closes.
+            // The protocol crate checks the clock and closes the connection.
             Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut && transport.now() >= deadline => {}
             Some(Err(error)) => return Err(error.into()),
         }

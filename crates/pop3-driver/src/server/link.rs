@@ -1,4 +1,4 @@
-//! What is trusted about a connection.
+//! The facts about a connection that the server trusts.
 
 use pop3_proto::Channel;
 use pop3_proto::server::ClientInfo;
@@ -7,52 +7,50 @@ use super::Place;
 use super::peer::Peer;
 use crate::tls::TlsInfo;
 
-/// What is trusted about a connection: who is at its other end, and what carries it.
+/// The facts about a connection that the server trusts: the peer, and how the connection is protected.
 ///
-/// All that depends on it (the policy's [`Peer`], the channel, the certificate, the channel bindings) is
-/// derived by one function, anew with each thing that is learnt, so that nothing of it survives what
-/// replaced it.
+/// Everything that depends on them (the [`Peer`] for the policy, the channel, the certificate, the channel bindings)
+/// is derived by one function. It runs again after each change, so nothing outdated remains.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// Who is at the other end of the socket, as its PROXY header tells it. The header comes before any
-    /// octet of a session, from a network that the operator has named, and nowhere else: so it holds as
-    /// long as the socket does.
+    /// The peer of the socket, as the PROXY header names it. The header comes before the session, and only from
+    /// addresses that the operator has named, so it is valid as long as the socket.
     socket: Peer,
-    /// Whom a proxy speaks for by XCLIENT, within what carries the connection now.
+    /// The client that a proxy has named with XCLIENT, since TLS last started.
     client: Option<ClientInfo>,
-    /// Whether XCLIENT was ever believed. From then on a handshake may be that of the proxy or that of its
-    /// client, and no one can tell which.
+    /// Whether XCLIENT was ever accepted. After that, a TLS handshake may be with the proxy or with its client, and
+    /// the server cannot tell which.
     proxied: bool,
-    /// Whether the connection is in TLS, and what that has agreed on.
+    /// Whether the connection is in TLS, and the result of the handshake.
     secured: bool,
     tls: Option<TlsInfo>,
-    /// What follows from the above.
+    /// The peer derived from the above.
     peer: Peer,
 }
 
 impl Link {
-    /// A socket on which nothing has come yet but a PROXY header.
+    /// Creates a link for a socket on which at most a PROXY header was received.
     pub(super) fn new(socket: Peer) -> Self {
         let peer = socket.clone();
         Self { socket, client: None, proxied: false, secured: false, tls: None, peer }
     }
 
-    /// Who the session is with: for the policy, its limits and its log.
+    /// Returns the peer of the session, for the policy, its limits and its log.
     pub(super) const fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Who the session was with, without the place that the service keeps for the connection.
+    /// Returns the peer of the session without its place.
     pub(super) fn into_peer(self) -> Peer {
         Peer { place: Place::none(), ..self.peer }
     }
 
-    /// TLS that can be taken for the client's own.
+    /// Returns the result of the TLS handshake if it was with the client itself.
     pub(super) const fn tls(&self) -> Option<&TlsInfo> {
         self.peer.tls.as_ref()
     }
 
-    /// What carries the session; `trusted` says whether it may carry passwords without TLS.
+    /// Returns how the session is protected. `trusted` tells whether it may carry passwords without TLS.
     pub(super) const fn channel(&self, trusted: bool) -> Channel {
         match (self.secured, trusted) {
             (true, _) => Channel::Tls,
@@ -61,15 +59,15 @@ impl Link {
         }
     }
 
-    /// A trusted proxy has told whom it speaks for.
+    /// Records the client that a trusted proxy has named.
     pub(super) fn speaks_for(&mut self, client: ClientInfo) {
         self.client = Some(client);
         self.proxied = true;
         self.derive();
     }
 
-    /// TLS has begun. What was said before it is forgotten (RFC 2595 section 4). Returns whether the peer is
-    /// another one by that.
+    /// Records that TLS has started. Forgets everything said before it (RFC 2595 section 4). Returns whether this
+    /// changes the peer.
     pub(super) fn secured(&mut self, tls: Option<TlsInfo>) -> bool {
         let forgotten = self.client.take().is_some();
         self.secured = true;

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, and how a log tells its session from others.
+//! The peer of a connection, and the number of its session.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -12,40 +12,40 @@ use super::proxy::Header;
 use super::proxy::Proxy;
 use crate::tls::TlsInfo;
 
-/// Who is at the other end.
+/// The peer of a connection, and what is known about it.
 ///
-/// Connections that do not come over a network have no address: those over a Unix socket, within memory, or
-/// over a stream of the caller's. A policy that counts or slows down by address has to say what it does with
-/// them; see [`ip`](Self::ip).
+/// A connection that does not come over a network has no address, for example one over a Unix socket, in memory, or
+/// over a stream of your own. If you count or delay connections by address, decide what to do with these; see
+/// [`ip`](Self::ip).
 ///
-/// `Display` shows the client's address, or `-` where there is none.
+/// `Display` shows the address of the client, or `-` if there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peer {
-    /// The session that this connection is for. It stays the same whatever else changes here.
+    /// The number of the session. It never changes for a connection.
     pub session: SessionId,
-    /// The client's address, if it has one: as a proxy has told it, where there is one.
+    /// The address of the client, if it has one. Behind a proxy, the address that the proxy reported.
     pub address: Option<SocketAddr>,
-    /// The address that the client has connected to, if there is one: the server's own, or the proxy's.
+    /// The address that the client has connected to, if there is one: an address of this server or of the proxy.
     pub local: Option<SocketAddr>,
-    /// The proxy that the client came through, if one has said so.
+    /// The proxy through which the client came, if it has identified itself.
     pub proxy: Option<Proxy>,
-    /// What TLS has agreed on, once it has. Behind a proxy that has said XCLIENT, or whose header says that
-    /// TLS ends at it, there are no certificates, no name and no channel bindings: they are not the client's.
+    /// The result of the TLS handshake, once TLS is in use. If TLS ends at the proxy, or after XCLIENT, there are no
+    /// certificates, no server name and no channel bindings, because they do not belong to the client.
     pub tls: Option<TlsInfo>,
-    /// What [`Service::accept`](super::Service::accept) has given to this connection.
+    /// The place that [`Service::accept`](super::Service::accept) returned for this connection.
     pub place: Place,
 }
 
 impl Peer {
-    /// A peer on a network, without TLS, and a new session. An IPv4 address in the form of IPv6
-    /// (`::ffff:192.0.2.1`) is taken as the IPv4 address that it is.
+    /// Creates a peer on a network, without TLS, with a new session number. An IPv4-mapped IPv6 address
+    /// (`::ffff:192.0.2.1`) becomes the IPv4 address.
     #[must_use]
     pub fn new(address: SocketAddr, local: SocketAddr) -> Self {
         Self { address: Some(canonical(address)), local: Some(canonical(local)), ..Self::without_address() }
     }
 
-    /// A peer that has no address, without TLS, and a new session.
+    /// Creates a peer without an address and without TLS, with a new session number.
     #[must_use]
     pub fn without_address() -> Self {
         Self {
@@ -58,14 +58,14 @@ impl Peer {
         }
     }
 
-    /// The client's IP address, if it has one.
+    /// Returns the IP address of the client, if it has one.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.map(|address| address.ip())
     }
 
-    /// Takes over what the header of a proxy tells. The header of a proxy that speaks for itself, as for a check of
-    /// health, changes no address.
+    /// Applies the header of a proxy. If the proxy speaks for itself, for example in a health check, the addresses do
+    /// not change.
     #[cfg(feature = "proxy")]
     pub(super) fn came_through(&mut self, header: &Header) {
         self.proxy = Some(Proxy::new(self.address, header.tls));
@@ -75,13 +75,13 @@ impl Peer {
         }
     }
 
-    /// Takes over what a trusted proxy has told by XCLIENT; what it has not told stays.
+    /// Applies what a trusted proxy reported with XCLIENT. The rest does not change.
     pub(super) fn speaks_for(&mut self, client: &ClientInfo) {
         let Some(address) = client.address else { return };
         if self.proxy.is_none() {
             self.proxy = Some(Proxy::new(self.address, false));
         }
-        // The port that is known is the proxy's own.
+        // Do not use the known port: it belongs to the proxy.
         self.address = Some(canonical(SocketAddr::new(address, client.port.unwrap_or_default())));
     }
 }
@@ -105,8 +105,8 @@ const fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The number of a session, from 1 on. No other session of this process has or had the same one; another
-/// process, or the same program after a restart, begins anew.
+/// The number of a session, counted from 1. It is unique within this process, but starts again at 1 when the program
+/// is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(u64);
 
@@ -116,7 +116,7 @@ impl SessionId {
         Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0

@@ -1,4 +1,4 @@
-//! What a service keeps of a connection.
+//! The value that a service attaches to a connection.
 
 use core::any::Any;
 use core::fmt;
@@ -13,19 +13,19 @@ use std::sync::Arc;
 pub struct Place(Option<Arc<dyn Any + Send + Sync>>);
 
 impl Place {
-    /// A place that nothing is kept in.
+    /// Creates a place without a value.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// A place that keeps this value.
+    /// Creates a place with this value.
     #[must_use]
     pub fn new<T: Any + Send + Sync>(value: Arc<T>) -> Self {
         Self(Some(value))
     }
 
-    /// The value, if there is one and it is of this type.
+    /// Returns the value if there is one and it has this type.
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.as_ref().and_then(|value| Arc::clone(value).downcast().ok())
@@ -33,7 +33,7 @@ impl Place {
 }
 
 impl PartialEq for Place {
-    /// Whether both keep the same value, or none.
+    /// Returns whether both share the same value, or have none.
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,

@@ -1,4 +1,4 @@
-//! The proxy that a client came through.
+//! The proxy in front of a client.
 
 #[cfg(feature = "proxy")]
 mod header;
@@ -8,20 +8,20 @@ pub(super) use header::Header;
 
 use core::net::SocketAddr;
 
-/// The proxy that a client came through.
+/// The proxy through which a client came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proxy {
-    /// The proxy's own address, if it has one.
+    /// The address of the proxy, if it has one.
     pub address: Option<SocketAddr>,
-    /// Whether the proxy says that the client speaks TLS with it (version 2 only). How the octets travel
-    /// between the proxy and this server is another matter.
+    /// Whether the proxy reports that the client uses TLS to it (PROXY version 2 only). This says nothing about how
+    /// the connection between the proxy and this server is protected.
     pub tls: bool,
 }
 
 impl Proxy {
-    /// A proxy at this address, and whether it speaks TLS with the client: for tests of a
-    /// [`Service`](super::Service).
+    /// Creates a proxy with this address, and with the information whether the client uses TLS to it. Use it in tests
+    /// of a [`Service`](super::Service).
     #[must_use]
     pub const fn new(address: Option<SocketAddr>, tls: bool) -> Self {
         Self { address, tls }

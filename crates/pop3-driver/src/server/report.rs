@@ -1,4 +1,4 @@
-//! How a session went.
+//! The report on a connection.
 
 use core::time::Duration;
 use std::io;
@@ -10,24 +10,25 @@ use super::drive::Ended;
 use super::switches::Failure;
 use crate::login_method::LoginMethod;
 
-/// How a connection went, for a log. It holds no secret.
+/// A report on a connection, for a log. It contains no secrets.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SessionReport {
-    /// Whose maildrop was opened, as the store or the client has said it; `None` without login. It may hold any
-    /// character: quote it where it is shown.
+    /// The user whose maildrop was opened, as the store or the client named it, or `None` without a login. It may
+    /// contain any character: escape it before you show it.
     pub user: Option<String>,
-    /// How that user has logged in; `None` without login.
+    /// How the user has logged in, or `None` without a login.
     pub method: Option<LoginMethod>,
     /// Why the connection ended.
     pub close: Close,
-    /// The fault of the network, the handshake or the store that ended it, if one did.
+    /// The error of the network, the handshake or the store that ended the connection, if any.
     pub error: Option<io::Error>,
-    /// Whether a panic has ended it, of the store, of the service or of this crate: a bug. Other sessions go on.
+    /// Whether a panic in the store, the service or this crate ended the connection. This is a bug. Other sessions
+    /// continue.
     pub panicked: bool,
-    /// What was done.
+    /// What the session did, in numbers.
     pub totals: SessionTotals,
-    /// How long it took, from the accepted connection on.
+    /// The duration of the connection since it was accepted.
     pub duration: Duration,
 }
 

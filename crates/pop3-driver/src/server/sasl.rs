@@ -27,7 +27,7 @@ pub(super) struct Exchanges {
 /// What an exchange's step comes to.
 pub(super) struct Outcome {
     pub(super) answer: Answer,
-    /// The name of who has logged in.
+    /// The name of the user who has logged in.
     pub(super) user: Option<Vec<u8>>,
     /// The mechanism in which that was.
     pub(super) mechanism: Option<MechanismName>,
@@ -91,7 +91,7 @@ impl Exchanges {
     }
 
     fn begin(&self, name: MechanismName) -> Result<Open, Rejection> {
-        // The core has asked for one of those that were offered.
+        // The protocol crate only requests mechanisms that were offered.
         let mechanism = Mechanism::parse(name.as_str().as_bytes());
         let mechanism = mechanism.ok_or_else(|| Rejection::plain("this mechanism is not available"))?;
         let setup = self.settings.setup();

@@ -15,8 +15,51 @@ use super::sasl::Sasl;
 use crate::backend::Backend;
 use crate::stop::Stop;
 
-/// The policy of a server: which connections it accepts, with which settings, and with which store. See the
-/// [crate](crate#a-client-and-a-server) for an example.
+/// The policy of a server: which connections it accepts, with which settings, and with which store. One value serves
+/// all connections.
+///
+/// # Example
+///
+/// A service that accepts at most 100 connections at a time. The [crate](crate#a-client-and-a-server) shows how to
+/// serve a connection with it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pop3_driver::Stop;
+/// use pop3_driver::memory::MemoryStore;
+/// use pop3_driver::server::{Peer, Place, Service, SessionReport, Welcome};
+/// use pop3_driver::store::{Blocking, Inline};
+/// use pop3_proto::Rejection;
+/// use pop3_proto::server::ServerConfig;
+///
+/// struct Mail {
+///     store: Arc<MemoryStore>,
+///     config: Arc<ServerConfig>,
+///     /// Each open connection holds a clone.
+///     open: Arc<()>,
+/// }
+///
+/// impl Service for Mail {
+///     type Backend = Blocking<MemoryStore, Inline>;
+///
+///     fn accept(&self, _: &Peer, _: &Stop) -> Result<Place, Rejection> {
+///         if Arc::strong_count(&self.open) > 100 {
+///             return Err(Rejection::temporary("too many connections"));
+///         }
+///         // The driver drops the place when the connection is closed.
+///         Ok(Place::new(Arc::clone(&self.open)))
+///     }
+///
+///     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+///         let backend = Blocking::new(Arc::clone(&self.store), Inline::default(), peer.clone());
+///         Ok(Welcome::new(Arc::clone(&self.config), backend))
+///     }
+///
+///     fn ended(&self, peer: &Peer, report: &SessionReport) {
+///         println!("{peer}: {} after {:?}", report.close, report.duration);
+///     }
+/// }
+/// ```
 pub trait Service: Send + Sync + 'static {
     /// The store of a session.
     type Backend: Backend;
@@ -32,7 +75,7 @@ pub trait Service: Send + Sync + 'static {
     /// This is called on the thread that accepts connections and must not block.
     ///
     /// # Errors
-    /// Returns what the client is told: use [`Rejection::temporary`] for a limit.
+    /// Returns the rejection that the client is told. Use [`Rejection::temporary`] for a limit.
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
         let _ = (peer, end);
         Ok(Place::default())
@@ -47,8 +90,8 @@ pub trait Service: Send + Sync + 'static {
 
     /// Returns whether this peer is a proxy that starts each connection with a header of the PROXY protocol (version
     /// 1 or 2), in clear text before anything else. Default: `false`. Return `true` only for addresses of your own
-    /// proxies, because whoever is trusted here can claim any address. A connection from such an address without a
-    /// valid header is closed.
+    /// proxies, because a trusted peer can claim any address. A connection from such an address without a valid
+    /// header is closed.
     ///
     /// Needs the feature `proxy`, which is on by default.
     #[cfg(feature = "proxy")]
@@ -70,7 +113,7 @@ pub trait Service: Send + Sync + 'static {
     /// temporary fault. It also gives up when the server or `end` is stopped.
     ///
     /// # Errors
-    /// Returns what the client is told, if it can be told: use [`Rejection::temporary`] for a limit.
+    /// Returns the rejection that the client is told if possible. Use [`Rejection::temporary`] for a limit.
     fn connect(&self, peer: &Peer) -> impl Future<Output = Result<Welcome<Self::Backend>, Rejection>> + Send;
 
     /// Called when a connection has ended. Its maildrop and its place are already released.
@@ -87,7 +130,7 @@ pub trait Service: Send + Sync + 'static {
     fn ended(&self, peer: &Peer, report: &SessionReport);
 }
 
-/// How a connection is to be served.
+/// The settings and the store with which a connection is served.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Welcome<B> {

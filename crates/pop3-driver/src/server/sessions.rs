@@ -43,7 +43,7 @@ pub(super) struct Entered {
 }
 
 impl Sessions {
-    /// No session.
+    /// Creates an empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -59,15 +59,15 @@ impl Sessions {
         Entered { sessions: self.clone(), id }
     }
 
-    /// How many are open.
+    /// Returns the number of open sessions.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().entries.len()
     }
 
-    /// Waits until all sessions have ended, but not much longer than the grace period once the switch is stopped.
-    /// The service is told about each session that is left behind, and is not told again when that session ends
-    /// later. Returns how many sessions were left behind.
+    /// Waits until all sessions have ended. Once the switch is stopped, it waits at most one second longer than the
+    /// grace period. Sessions that are still open then are left behind: the service is told about each of them now,
+    /// and is not told again when the session ends later. Returns the number of sessions left behind.
     pub async fn ended<S: Service>(&self, service: &S, stop: &Stop) -> usize {
         if stop.before_left_behind(self.none_left()).await.is_some() {
             return 0;
@@ -83,7 +83,7 @@ impl Sessions {
         };
         for (peer, begun) in &left {
             let report = SessionReport::left_behind(begun.elapsed());
-            // A panic of the service's is its own affair: there are others to tell of.
+            // If the service panics, continue with the other sessions.
             let _ = caught(async { service.ended(peer, &report) }).await;
         }
         left.len()

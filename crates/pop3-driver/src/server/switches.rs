@@ -1,4 +1,4 @@
-//! What ends a session from outside.
+//! The switches that end a session from outside.
 
 use core::future::Future;
 use std::io;
@@ -10,24 +10,24 @@ use crate::stop::Stop;
 /// The two switches of a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switches<'s> {
-    /// Stops the server: sessions that are busy finish what they do.
+    /// Stops the server. Busy sessions finish their work.
     pub(super) stop: &'s Stop,
-    /// Ends this session, whatever it does: thrown by the service, and by the cut of the stop.
+    /// Ends this session immediately. Stopped by the service, and at the cut of the server.
     pub(super) end: &'s Stop,
 }
 
-/// Why something was not done.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server was stopped.
     Stopped,
-    /// The session was ended from outside: how that is told.
+    /// The session was ended from outside, with the close and the error for the report.
     Ended(Close, Option<io::Error>),
     Fault(io::Error),
 }
 
 impl Failure {
-    /// How the connection ends by it, and with which error; `what` has failed.
+    /// Returns the close and the error for the report. `what` names the operation that failed.
     pub(super) fn outcome(self, what: &str) -> (Close, Option<io::Error>) {
         match self {
             Self::Stopped => (Close::Stopped, None),
@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// The same for a TLS handshake.
+    /// Like `outcome`, for a TLS handshake.
     pub(super) fn of_handshake(self) -> (Close, Option<io::Error>) {
         match (matches!(self, Self::Fault(_)), self.outcome("TLS handshake")) {
             (true, (_, error)) => (Close::Handshake, error),
@@ -50,7 +50,7 @@ impl Failure {
 }
 
 impl Switches<'_> {
-    /// What is told of a session that was ended from outside.
+    /// Returns the close and the error for the report on a session that was ended from outside.
     pub(super) fn ended(&self) -> (Close, Option<io::Error>) {
         if self.stop.is_cut() {
             let busy = "still busy when the grace period of the shutdown ended";
@@ -60,7 +60,7 @@ impl Switches<'_> {
         }
     }
 
-    /// Awaits the result, but not beyond the throw of a switch.
+    /// Awaits the result, or until a switch is stopped.
     pub(super) async fn race<T>(&self, result: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
         let raced = self.end.before(self.stop.race(result)).await;
         match raced.flatten() {
@@ -69,10 +69,10 @@ impl Switches<'_> {
                 Err(Failure::Ended(close, why))
             }
             Some(Ok(done)) => Ok(done),
-            // Where reading blocks, throwing the switch shows as the end of input.
+            // If reads block, stopping the switch looks like the end of the input.
             Some(Err(_)) | None if self.stop.is_stopped() => Err(Failure::Stopped),
             Some(Err(error)) => Err(Failure::Fault(error)),
-            // A race is lost to a switch only.
+            // Only a switch can win the race.
             None => Err(Failure::Stopped),
         }
     }

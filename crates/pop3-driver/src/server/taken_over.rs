@@ -10,36 +10,37 @@ use super::drive::Ended;
 use crate::login_method::LoginMethod;
 use crate::stop::Stop;
 
-/// A connection after a login that was answered with [`Admission::TakeOver`](crate::backend::Admission): for a relay
-/// that has logged in to another server and now forwards the session.
+/// A connection after a login that the backend answered with
+/// [`Admission::TakeOver`](crate::backend::Admission::TakeOver), for example for a relay that has logged in to
+/// another server and now forwards the session.
 ///
-/// All output was sent. The client still waits for the reply to its login. You must send that reply, either as it
-/// came from the other server or in your own words.
+/// All earlier output was sent. The client still waits for the reply to its login. You must send that reply: either
+/// forward the reply of the other server, or write your own.
 #[non_exhaustive]
 pub struct TakenOver<T, B> {
     /// The connection, in TLS if it was in TLS.
     pub transport: T,
-    /// What was received behind the login and not looked at: commands of a client that does not wait for replies.
+    /// Octets that the client sent after the login and that were not read: commands of a client that does not wait
+    /// for replies.
     pub unread: Vec<u8>,
-    /// The backend that has answered. It may have the connection to the other server.
+    /// The backend that answered the login. It may own the connection to the other server.
     pub backend: B,
-    /// Who is at the other end, with the [`Place`](super::Place) of the connection, which is kept until the future
-    /// of whoever goes on is done.
+    /// The peer. It keeps the [`Place`](super::Place) of the connection until the future that took over is done.
     pub peer: Peer,
-    /// Whom the client has logged in as, as it has said it; it may hold any character.
+    /// The user name as the client sent it. It may contain any character.
     pub user: Option<String>,
-    /// How that user has logged in.
+    /// How the user has logged in.
     pub method: Option<LoginMethod>,
-    /// What carries the connection.
+    /// How the connection is protected.
     pub channel: Channel,
-    /// Whether the client has asked for UTF8 (RFC 6856 section 2.1).
+    /// Whether the client has requested UTF8 (RFC 6856 section 2.1).
     pub utf8: bool,
-    /// The language that the client has chosen by LANG.
+    /// The language that the client has chosen with LANG.
     pub language: Option<Language>,
-    /// How many logins were refused before.
+    /// The number of logins that were refused before this one.
     pub failed_logins: u32,
-    /// Thrown when this connection is to end at once: its place was given to another, or the grace period of a
-    /// shutdown is over. The future of whoever goes on is dropped then.
+    /// Stopped when this connection must end immediately: the service has ended it, or the grace period of a shutdown
+    /// is over. The future that took over is then dropped.
     pub end: Stop,
 }
 

@@ -1,4 +1,4 @@
-//! Telling the service how a connection has ended: once for each, however it ends.
+//! Tells the service once how a connection has ended, however it ends.
 
 use core::fmt;
 use core::panic::AssertUnwindSafe;
@@ -14,25 +14,25 @@ use super::report::SessionReport;
 use super::service::Service;
 use super::sessions::Entered;
 
-/// What is still to be told. Dropped before, it tells that the connection was dropped.
+/// The pending report on a connection. If it is dropped, it reports that the connection was dropped.
 pub(super) struct Telling<'s, S: Service> {
     service: &'s S,
-    /// Who the client is, as far as it was known at first.
+    /// The client as it was known at the start.
     peer: Peer,
     begun: Instant,
     due: bool,
-    /// The entry among the sessions of a listener, which may have told already.
+    /// The entry in the sessions of a listener, which may already have reported the end.
     entered: Option<Entered>,
 }
 
 impl<'s, S: Service> Telling<'s, S> {
-    /// Of a connection that begins, which may be among the sessions of a listener.
+    /// Creates the report of a new connection, which may be in the sessions of a listener.
     pub(super) fn new(service: &'s S, peer: &Peer, begun: Instant, entered: Option<Entered>) -> Self {
         let peer = Peer { place: Place::none(), ..peer.clone() };
         Self { service, peer, begun, due: true, entered }
     }
 
-    /// It will be told by another.
+    /// Cancels the report, because something else will make it.
     pub(super) fn leave(mut self) {
         self.due = false;
     }
@@ -43,7 +43,7 @@ impl<'s, S: Service> Telling<'s, S> {
         }
     }
 
-    /// The same of a peer that was not known better.
+    /// Like `tell`, for the client as it was known at the start.
     pub(super) fn tell_of_start(self, report: &SessionReport) {
         let peer = self.peer.clone();
         self.tell(&peer, report);
@@ -55,12 +55,12 @@ impl<'s, S: Service> Telling<'s, S> {
         }
     }
 
-    /// Whether it is to be told, which it is once.
+    /// Returns whether the report is still due.
     fn is_due(&mut self) -> bool {
         core::mem::take(&mut self.due) && self.entered.as_ref().is_none_or(Entered::tell)
     }
 
-    /// There is nobody to tell of a panic but the service.
+    /// Calls the service. A panic of this call can only be reported to the service itself.
     fn tell_now(&self, report: &SessionReport) {
         let _ = catch_unwind(AssertUnwindSafe(|| self.service.ended(&self.peer, report)));
     }

@@ -15,7 +15,7 @@ pub(super) struct Unwelcome {
 }
 
 impl Unwelcome {
-    /// What a client is told that has to be told something, how its connection ends, and with which error.
+    /// Returns the rejection for the client (a default if there is none), and the close and the error for the report.
     pub(super) fn into_parts(self) -> (Rejection, Close, Option<io::Error>) {
         let rejection = self.rejection.unwrap_or_else(|| Rejection::temporary("the server is shutting down"));
         (rejection, self.close, self.error)

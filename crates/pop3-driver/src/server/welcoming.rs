@@ -1,4 +1,4 @@
-//! Asking the service how a connection is to be served.
+//! Asks the service how to serve a connection.
 
 use core::future::{Future as _, poll_fn};
 use core::pin::pin;
@@ -15,7 +15,7 @@ use super::switches::Switches;
 use super::unwelcome::Unwelcome;
 use crate::transport::Transport;
 
-/// How long [`Service::connect`] may take for its answer.
+/// The time that [`Service::connect`] may take. After that, the client is told that there is a temporary fault.
 pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks the service, and no longer than it may take.

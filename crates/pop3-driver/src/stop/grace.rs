@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use super::{Stage, Stop};
 
-/// How long sessions that were cut have to tell of their end, before nobody waits for them any more.
+/// How long sessions may take to report their end after the cut. After that, they are left behind.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Stop {
-    /// Somebody waits for a stage that time leads to.
+    /// Records that a later stage is awaited.
     pub(super) fn want_time(&self) {
         self.lock().wanted = true;
         self.keep_time();
@@ -34,7 +34,7 @@ impl Stop {
             stop.advance(Stage::LeftBehind);
         };
         if thread::Builder::new().name("pop3 grace".into()).spawn(count).is_err() {
-            // Without a thread there is no grace.
+            // If the thread cannot start, skip the grace period.
             self.advance(Stage::Cut);
             self.advance(Stage::LeftBehind);
         }

@@ -1,4 +1,4 @@
-//! A maildrop whose calls are made in a pool.
+//! Maildrops whose calls run in a pool.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,11 @@ use crate::backend::{Context, StoredMessage};
 /// The most octets that are read of a message at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// The maildrop of one session, whose calls are made in a pool: for a [`Backend`](crate::backend::Backend) that awaits the
-/// check of the credentials, and then opens a maildrop that blocks.
+/// The maildrop of one session, whose blocking calls run in a pool. Use it in a [`Backend`](crate::backend::Backend)
+/// that checks credentials with `async` code and then opens a blocking [`Maildrop`].
 ///
-/// A future of it may be dropped at any time; the call in the pool still runs to its end. Until then the maildrop is
-/// busy, and stays locked: other calls are refused, and nothing is removed.
+/// The futures may be dropped at any time. The call in the pool still runs to completion. Until then the maildrop
+/// stays locked, other calls are refused, and nothing is removed.
 #[derive(Debug)]
 pub struct Pooled<M, P> {
     pub(super) pool: P,
@@ -25,18 +25,18 @@ pub struct Pooled<M, P> {
 }
 
 impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
-    /// No maildrop yet.
+    /// Creates a value without an open maildrop.
     pub fn new(pool: P) -> Self {
         Self { pool, maildrop: Arc::new(Mutex::new(None)) }
     }
 
-    /// Opens the maildrop by this call. If the future is dropped, what the call opens is dropped, too.
+    /// Opens the maildrop with this call. If the future is dropped, whatever the call opens is dropped as well.
     ///
     /// # Errors
-    /// What the client is told.
+    /// Returns the rejection that the client is told.
     ///
     /// # Panics
-    /// When the call does.
+    /// Panics if the call panics.
     pub async fn open(
         &mut self,
         open: impl FnOnce() -> Result<(Accepted, M), Rejection> + Send + 'static,
@@ -46,13 +46,13 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         Ok(accepted)
     }
 
-    /// See [`Backend::fetch`](crate::backend::Backend::fetch).
+    /// Opens a message of the maildrop; see [`Backend::fetch`](crate::backend::Backend::fetch).
     ///
     /// # Errors
-    /// What the client is told.
+    /// Returns the rejection that the client is told.
     ///
     /// # Panics
-    /// When the maildrop does.
+    /// Panics if the maildrop panics.
     pub async fn fetch(
         &mut self,
         message: MessageNumber,
@@ -61,7 +61,7 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     ) -> Result<Chunks<M::Message, P>, Rejection> {
         let mut maildrop = self.take().ok_or_else(fault)?;
         let (place, context) = (Arc::clone(&self.maildrop), context.clone());
-        // Opening, the first octets and, for a small message, the end: one visit to the pool.
+        // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
             let first = maildrop.fetch(message, extent, &context).map(|reader| {
                 let mut source = Source { reader, chunk: Vec::new(), ended: false };
@@ -70,16 +70,16 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
             put(&place, maildrop);
             first
         };
-        // Nothing was sent yet: a fault at the very beginning can still be told.
+        // Nothing was sent yet, so an error at the beginning can still be reported.
         let source = run(&self.pool, call).await.map_err(|_| fault())??.map_err(|_| fault())?;
         Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
     }
 
-    /// See [`Backend::commit`](crate::backend::Backend::commit). Where an earlier call still has the maildrop, nothing is
-    /// removed.
+    /// Removes messages and releases the maildrop; see [`Backend::commit`](crate::backend::Backend::commit). Removes
+    /// nothing if an earlier call is still using the maildrop.
     ///
     /// # Panics
-    /// When the maildrop does.
+    /// Panics if the maildrop panics.
     pub async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
         let marked = deletions.len();
         let Some(maildrop) = self.take() else { return marked };
@@ -96,7 +96,7 @@ fn put<M>(place: &Mutex<Option<M>>, maildrop: M) {
     *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(maildrop);
 }
 
-/// A message that is read in a pool, chunk by chunk.
+/// A message that is read chunk by chunk in a pool.
 #[derive(Debug)]
 pub struct Chunks<R, P> {
     source: Option<Source<R>>,

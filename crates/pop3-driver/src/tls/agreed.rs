@@ -8,8 +8,8 @@ use super::end_point;
 use super::info::{Certificate, TlsInfo};
 
 impl TlsInfo {
-    /// What a client's connection has agreed on, once the handshake is done. `server_name` is the name that it asked
-    /// for; see [`Connector::server_name`](super::Connector::server_name).
+    /// Returns the result of a client's handshake, or `None` before it is done. `server_name` is the name that the
+    /// client asked for; see [`Connector::server_name`](super::Connector::server_name).
     #[must_use]
     pub fn of_client(connection: &ClientConnection, server_name: Option<String>) -> Option<Self> {
         let info = Self { server_name, ..Self::of(connection)? };

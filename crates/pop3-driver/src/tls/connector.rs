@@ -1,11 +1,11 @@
-//! A client's side of TLS.
+//! The client side of TLS.
 
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 
-/// A client's TLS for one server: the settings, and the name that the certificate must have.
+/// The TLS settings of a client for one server, with the name that the certificate of the server must have.
 #[derive(Clone, Debug)]
 pub struct Connector {
     config: Arc<ClientConfig>,
@@ -13,28 +13,29 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// TLS with the server of this name: a DNS name, or an IP address.
+    /// Creates a connector for the server with this name, which is a DNS name or an IP address.
     ///
     /// # Errors
-    /// When it is neither.
+    /// Returns an error if the name is neither.
     pub fn new(config: Arc<ClientConfig>, name: &str) -> Result<Self, InvalidDnsNameError> {
         let name = ServerName::try_from(name)?.to_owned();
         Ok(Self { config, name })
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> ServerName<'static> {
         self.name.clone()
     }
 
-    /// The name that the server is told (SNI), if the settings have it told, and it is no IP address.
+    /// Returns the name that is sent to the server (SNI). Returns `None` for an IP address, or if the settings
+    /// disable SNI.
     #[must_use]
     pub fn server_name(&self) -> Option<String> {
         match &self.name {

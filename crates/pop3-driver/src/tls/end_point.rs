@@ -25,7 +25,7 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 /// `[0]` of RSASSA-PSS-params, which holds the hash (RFC 4055 section 3.1).
 const PSS_HASH: u8 = 0xa0;
 
-// Object identifiers without the number that tells the members of a family apart.
+// Object identifiers without the last number, which distinguishes the members of a family.
 const PKCS1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
 const ECDSA_SHA1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01];
 const ECDSA_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
@@ -75,7 +75,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
-        // A certificate of more than 16 MiB is none.
+        // Refuse certificates of more than 16 MiB.
         0x81..=0x83 => {
             let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (octets.iter().fold(0, |length, &octet| length << 8 | usize::from(octet)), rest)

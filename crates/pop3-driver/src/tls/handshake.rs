@@ -1,4 +1,4 @@
-//! What one handshake of a server leaves behind beside the connection.
+//! The TLS handshake of a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,10 +8,11 @@ use rustls::sign::CertifiedKey;
 
 use super::TlsInfo;
 
-/// The server's side of one handshake: for adapters.
+/// One TLS handshake of a server, for adapters.
 ///
-/// rustls does not tell which certificate it has sent, and `tls-server-end-point` is the hash of just
-/// that one. So each handshake has settings of its own, which note what is chosen; all else is shared.
+/// Channel binding with `tls-server-end-point` needs the certificate that the server has sent, but rustls does not
+/// report which one it chose. Each handshake therefore has its own copy of the settings that records the choice. The
+/// copies share everything else.
 #[derive(Debug)]
 pub struct ServerHandshake {
     config: Arc<ServerConfig>,
@@ -19,7 +20,7 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// A handshake with these settings.
+    /// Creates a handshake with these settings.
     #[must_use]
     pub fn new(config: &ServerConfig) -> Self {
         let mut config = config.clone();
@@ -28,13 +29,13 @@ impl ServerHandshake {
         Self { config: Arc::new(config), chosen }
     }
 
-    /// The settings for the connection.
+    /// Returns the settings for the connection.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
 
-    /// What was agreed on, once the handshake is done.
+    /// Returns the result of the handshake, or `None` before it is done.
     #[must_use]
     pub fn finish(self, connection: &ServerConnection) -> Option<TlsInfo> {
         let chosen = self.chosen.last.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -52,7 +53,7 @@ struct Chosen {
 impl ResolvesServerCert for Chosen {
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let chosen = self.inner.resolve(client_hello);
-        // A second ClientHello is asked anew.
+        // After a HelloRetryRequest, the second ClientHello is resolved again.
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&chosen);
         chosen
     }

@@ -1,4 +1,4 @@
-//! What a handshake has agreed on, whoever did it.
+//! The result of a TLS handshake.
 
 use core::fmt;
 use core::ops::Deref;
@@ -6,32 +6,32 @@ use std::sync::Arc;
 
 use pop3_sasl::ChannelBindings;
 
-/// What a handshake has agreed on.
+/// The result of a TLS handshake.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// The version, as `TLSv1_3`.
+    /// The protocol version, such as `TLSv1_3`.
     pub version: String,
-    /// The cipher suite, as `TLS13_AES_256_GCM_SHA384`.
+    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
     pub cipher: String,
-    /// The name of the server that the client asked for (SNI, RFC 6066 section 3): as a client has sent it to a
-    /// server, in lower case, and unverified; as a client of ours asks for it. `None` where there was none, as for
-    /// servers that are called by their IP address.
+    /// The server name that the client asked for (SNI, RFC 6066 section 3). On a server it is in lower case and not
+    /// verified. It is `None` if the client sent none, which is usual for a server named by its IP address.
     pub server_name: Option<String>,
-    /// The peer's certificate and its chain: a client sees the server's; a server sees the client's,
-    /// where it asks for one (`server_config_with_client_ca`) and the client has one. Both are
-    /// verified.
+    /// The verified certificate chain of the peer, starting with its own certificate. A client sees the chain of the
+    /// server. A server sees the chain of the client, if it asks for one (`server_config_with_client_ca`) and the
+    /// client has one.
     pub certificates: Vec<Certificate>,
-    /// What SASL can tie a login to (RFC 9266, RFC 5929).
+    /// The channel bindings, to which SASL can bind a login (RFC 9266, RFC 5929).
     pub bindings: ChannelBindings,
 }
 
-/// An X.509 certificate in DER, as it came over the network. Clones share it.
+/// An X.509 certificate in DER, as received. Clones share the octets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Certificate(Arc<[u8]>);
 
 impl TlsInfo {
-    /// What a TLS that is not this crate's has agreed on: the version and the cipher suite, as it names them.
+    /// Creates the result of a handshake that another TLS library did, with its names of the version and the cipher
+    /// suite.
     #[must_use]
     pub fn new(version: impl Into<String>, cipher: impl Into<String>) -> Self {
         Self {
@@ -49,8 +49,8 @@ impl TlsInfo {
         Self { server_name: Some(server_name.into()), ..self }
     }
 
-    /// Sets [`certificates`](Self::certificates), which have to be verified: EXTERNAL logs in whoever has shown the
-    /// right one.
+    /// Sets [`certificates`](Self::certificates). They must be verified, because EXTERNAL logs in a client by its
+    /// certificate.
     #[must_use]
     pub fn with_certificates(self, certificates: Vec<Certificate>) -> Self {
         Self { certificates, ..self }
@@ -62,13 +62,13 @@ impl TlsInfo {
         Self { bindings, ..self }
     }
 
-    /// The same without what tells who is at the other end: TLS with somebody who speaks for another.
+    /// Removes what identifies the peer, for TLS with a proxy that acts for another client.
     pub(crate) fn of_nobody(self) -> Self {
         Self::new(self.version, self.cipher)
     }
 }
 
-/// The channel bindings are not compared: the rest tells connections apart as far as a log does.
+/// Compares everything except the channel bindings.
 impl PartialEq for TlsInfo {
     fn eq(&self, other: &Self) -> bool {
         (&self.version, &self.cipher, &self.server_name, &self.certificates)
@@ -85,13 +85,13 @@ impl fmt::Display for TlsInfo {
 }
 
 impl Certificate {
-    /// A certificate of these octets of DER, which are not looked at.
+    /// Creates a certificate from DER. The octets are not checked.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Self {
         Self(der.into())
     }
 
-    /// Its octets.
+    /// Returns the certificate in DER.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.0

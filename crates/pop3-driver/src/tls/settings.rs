@@ -1,4 +1,4 @@
-//! Settings of rustls that mail wants.
+//! Settings of rustls for mail.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::ALPN;
 
-/// A server's TLS with one certificate chain and its key.
+/// Creates the TLS settings of a server with this certificate chain and its key.
 ///
 /// # Errors
-/// When the key does not fit the certificate, or is of a kind that is not known. Without the feature `ring`, when this process has installed no rustls crypto provider; so do the other settings here.
+/// Returns an error if the key does not match the certificate or has an unknown type. Without the feature `ring`,
+/// this and the following functions also return an error if the process has not installed a rustls crypto provider.
 pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -24,12 +25,14 @@ pub fn server_config(
     Ok(harden_server(config))
 }
 
-/// The same for a server that asks clients for a certificate of these authorities. A client without one
-/// is served all the same; one with a certificate that is not good is not (RFC 8314 section 4.2). The
-/// certificate alone logs nobody in: it is what EXTERNAL goes by.
+/// Like [`server_config`], for a server that asks its clients for a certificate of these authorities. Clients without
+/// a certificate are served too. The handshake fails if a client has a certificate that is not valid (RFC 8314
+/// section 4.2).
+///
+/// The certificate by itself does not log a client in. EXTERNAL uses it to check the user.
 ///
 /// # Errors
-/// As [`server_config`]; and when no authority is given.
+/// Returns an error for the same reasons as [`server_config`], or if there is no authority.
 pub fn server_config_with_client_ca(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -41,11 +44,11 @@ pub fn server_config_with_client_ca(
     Ok(harden_server(config))
 }
 
-/// Who verifies the certificates of clients, for a rustls configuration of one's own: those of these
-/// authorities are good, and none is needed.
+/// Creates a verifier of client certificates, for a rustls configuration of your own. It accepts certificates of
+/// these authorities, and clients without a certificate.
 ///
 /// # Errors
-/// When no authority is given.
+/// Returns an error if there is no authority.
 pub fn client_verifier(authorities: RootCertStore) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
     WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), chosen()?)
         .allow_unauthenticated()
@@ -53,8 +56,7 @@ pub fn client_verifier(authorities: RootCertStore) -> Result<Arc<dyn ClientCertV
         .map_err(|error| rustls::Error::General(error.to_string()))
 }
 
-/// Gives a server's rustls configuration, however it was made, what mail wants: ALPN `pop3`, no
-/// early data.
+/// Adapts the rustls configuration of a server to mail: sets ALPN to `pop3` and disables early data.
 #[must_use]
 pub fn harden_server(mut config: ServerConfig) -> Arc<ServerConfig> {
     config.alpn_protocols = vec![ALPN.to_vec()];
@@ -62,27 +64,28 @@ pub fn harden_server(mut config: ServerConfig) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// A client's TLS that believes certificates of these authorities, for the name that was dialled.
+/// Creates the TLS settings of a client that trusts these authorities. The certificate must match the name that the
+/// client connects to.
 ///
 /// # Errors
-/// When rustls refuses the settings.
+/// Returns an error if rustls refuses the settings.
 pub fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(chosen()?).with_safe_default_protocol_versions()?;
     Ok(harden_client(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// A client's TLS that leaves it to the caller which certificates are believed, and for which names.
+/// Creates the TLS settings of a client with a verifier of your own. It decides which certificates to trust, and for
+/// which names.
 ///
 /// # Errors
-/// When rustls refuses the settings.
+/// Returns an error if rustls refuses the settings.
 pub fn client_config_with(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<ClientConfig>, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(chosen()?).with_safe_default_protocol_versions()?;
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     Ok(harden_client(builder.with_no_client_auth()))
 }
 
-/// Gives a client's rustls configuration, however it was made, what mail wants: ALPN `pop3`, no early
-/// data.
+/// Adapts the rustls configuration of a client to mail: sets ALPN to `pop3` and disables early data.
 #[must_use]
 pub fn harden_client(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.alpn_protocols = vec![ALPN.to_vec()];
@@ -90,7 +93,7 @@ pub fn harden_client(mut config: ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-/// The cryptography that is used: that which the process has installed, or ring's.
+/// Returns the crypto provider that is used: the one that the process has installed, or else ring.
 #[cfg(feature = "ring")]
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {

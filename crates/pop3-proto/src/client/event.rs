@@ -12,7 +12,7 @@ use crate::reply::Reply;
 /// What the server sent. Octets are borrowed from the input.
 ///
 /// A command is answered by one [`Reply`](Self::Reply); when its `follows` is not
-/// [`ReplyShape::Line`], [`ReplyItem`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
+/// [`ReplyShape::Line`], [`Entry`](Self::Entry), [`Line`](Self::Line) or [`Data`](Self::Data) come
 /// behind it, as many as there are, and then [`End`](Self::End). The exception is the positive reply
 /// to STLS, which is [`StartTls`](Self::StartTls). Before the reply to AUTH, any number of
 /// [`Challenge`](Self::Challenge)s may come, each of which is due an answer.

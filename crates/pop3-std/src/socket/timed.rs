@@ -14,7 +14,7 @@ pub(super) struct Timed<S> {
     pub(super) stream: S,
     pub(super) clock: Clock,
     pub(super) deadline: Instant,
-    /// A read ends when this is thrown, once.
+    /// The switch that interrupts one read.
     pub(super) stop: Option<Stop>,
 }
 
@@ -48,7 +48,7 @@ impl<S: Stream> Read for Timed<S> {
             self.stream.limit_reads(if looks { LOOK } else { left })?;
             match self.stream.read(buffer) {
                 Err(error) if looks && waited_in_vain(&error) => {}
-                // A signal of the process's: with a time-out set, the system does not read on by itself.
+                // A signal interrupted the read. With a timeout set, the system does not restart it.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result.map_err(waited),
             }

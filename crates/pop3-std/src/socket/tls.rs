@@ -47,14 +47,14 @@ impl Tls {
             }
             self.0.read_tls(timed)?;
             let processed = self.0.process_new_packets();
-            // An alert, an answer to a change of keys: it may be due even after an error.
+            // Send an alert or the answer to a key update. This may be due even after an error.
             self.flush(timed)?;
             processed.map_err(io::Error::other)?;
         }
     }
 
     pub(super) fn send<S: Stream>(&mut self, timed: &mut Timed<S>, octets: &[u8]) -> io::Result<usize> {
-        // There is room for more only behind what has left.
+        // There is room for more only after earlier output was sent.
         self.flush(timed)?;
         self.0.writer().write(octets)
     }
@@ -84,7 +84,7 @@ fn complete<D, S: Stream>(tls: &mut ConnectionCommon<D>, timed: &mut Timed<S>) -
         }
         let octets = tls.read_tls(timed)?;
         if let Err(error) = tls.process_new_packets() {
-            // The peer is told by an alert, if it is still there.
+            // Send the alert to the peer, if it is still there.
             let _ = give(tls, timed);
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }

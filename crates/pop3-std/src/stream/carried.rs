@@ -1,15 +1,15 @@
-//! Streams that are carried by a TCP connection.
+//! Streams over a TCP connection.
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
 
 use super::{Stream, Tcp, Unblock};
 
-/// A stream that is carried by a TCP connection, as the TLS of another library is.
+/// A stream that runs over a TCP connection, such as TLS from another library.
 ///
-/// Deadlines hold on it: the time-outs are those of the connection, which the stream has to pass on as errors and to
-/// bear, so that it can be read on behind one. At the end the connection is shut down, without a close_notify of the
-/// stream's: for that, implement [`Stream`] for a type of your own.
+/// Deadlines are kept with the timeouts of the connection. The stream must report a timeout as an error and remain
+/// usable after it. At the end the connection is shut down, without a close_notify from the stream. If you need one,
+/// implement [`Stream`] for a type of your own.
 #[derive(Debug)]
 pub struct Carried<S> {
     stream: S,
@@ -17,13 +17,13 @@ pub struct Carried<S> {
 }
 
 impl<S> Carried<S> {
-    /// A stream on this connection: give another handle of the connection that the stream has, by
+    /// Creates a stream over this connection. Pass another handle of the connection that the stream uses, from
     /// [`TcpStream::try_clone`](std::net::TcpStream::try_clone) or by sharing a [`Tcp`].
     pub fn new(stream: S, tcp: impl Into<Tcp>) -> Self {
         Self { stream, tcp: tcp.into() }
     }
 
-    /// The stream.
+    /// Returns the inner stream.
     pub fn into_inner(self) -> S {
         self.stream
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::{Stream, Unblock};
 
-/// A TCP connection that is shared with whoever unblocks it, which so needs no other descriptor. All deadlines hold.
+/// A shared TCP connection. All deadlines are kept. It can be unblocked without another file descriptor, because the
+/// handle that unblocks it shares the connection.
 #[derive(Clone, Debug)]
 pub struct Tcp(Arc<TcpStream>);
 
@@ -68,7 +69,7 @@ impl Stream for Tcp {
     }
 }
 
-/// All deadlines hold. What unblocks it is another descriptor; see [`Tcp`].
+/// All deadlines are kept. Unblocking it needs another file descriptor; [`Tcp`] does not.
 impl Stream for TcpStream {
     fn limit_reads(&mut self, time: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(time))

@@ -1,17 +1,18 @@
-//! Streams that have no time-outs.
+//! Streams without timeouts.
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
 
 use super::{Stream, Unblock};
 
-/// A stream without time-outs, as a pair in memory.
+/// A stream without timeouts, such as a pair in memory.
 ///
-/// **Deadlines do not hold on it while it blocks.** They are looked at between two reads or writes only: a peer that
-/// neither sends nor takes anything holds up its session, its thread, and the end of a server that waits for it, for as
-/// long as the stream blocks. Where there is a way to unblock the stream from another thread, give it: the end of a
-/// server, and a session that is to make room, are then as quick as on a socket. Nothing tells a store that its client
-/// has left.
+/// **Deadlines are not kept while the stream blocks.** They are checked only between reads and writes. A peer that
+/// neither sends nor receives holds up its session, the thread of the session, and the shutdown of the server, for as
+/// long as the stream blocks.
+///
+/// If the stream can be unblocked from another thread, use [`with_unblock`](Self::with_unblock). The server can then
+/// end a session as quickly as on a socket. A store is never told that its client has left.
 #[derive(Debug)]
 pub struct Untimed<S> {
     stream: S,
@@ -19,18 +20,18 @@ pub struct Untimed<S> {
 }
 
 impl<S> Untimed<S> {
-    /// A stream that nothing unblocks.
+    /// Creates a stream that cannot be unblocked.
     pub const fn new(stream: S) -> Self {
         Self { stream, unblock: None }
     }
 
-    /// The same with a way to unblock it from another thread.
+    /// Sets the handle that unblocks the stream from another thread.
     #[must_use]
     pub fn with_unblock(self, unblock: Unblock) -> Self {
         Self { unblock: Some(unblock), ..self }
     }
 
-    /// The stream.
+    /// Returns the inner stream.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -61,7 +62,7 @@ impl<S: Read + Write + Send> Stream for Untimed<S> {
         Ok(())
     }
 
-    /// The end of the own side is that of the stream, when it is dropped.
+    /// Does nothing: this side is closed when the stream is dropped.
     fn end(&mut self) -> io::Result<()> {
         self.stream.flush()
     }

@@ -1,4 +1,4 @@
-//! A stream, or TLS on it; and a socket as a stream of tokio's, for whoever goes on with it behind POP3.
+//! A stream with or without TLS, and a socket as a tokio stream for a relay.
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -88,8 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     }
 }
 
-/// For a relay, that goes on with a connection [taken over](pop3_driver::server::TakenOver): by
-/// [`tokio::io::copy_bidirectional`], for example. No deadline holds here.
+/// For a relay that continues with a connection that was [taken over](pop3_driver::server::TakenOver), for example
+/// with [`tokio::io::copy_bidirectional`]. There are no deadlines here.
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -10,12 +10,12 @@ use pop3_driver::{Clock, timed_out};
 use pop3_proto::Instant;
 use tokio::time::{self, Sleep, sleep_until};
 
-/// Ends what is pending beyond its deadline.
+/// Ends an operation that is pending at its deadline.
 ///
-/// To arm a timer of tokio's may wake the thread that waits for the next one. Each read and write of a session has a
-/// deadline, mostly later than the one before, and hardly any is reached. So this timer is armed only where something is
-/// pending, and anew only for a deadline that is earlier. When it fires for one that is past, it is armed for the
-/// deadline that holds.
+/// Arming a tokio timer may wake the thread that waits for the next timer. Each read and write of a session has a
+/// deadline. Most deadlines are later than the one before, and few are reached. This timer is therefore armed only if
+/// an operation is pending, and again only for an earlier deadline. When it fires too early, it is armed for the
+/// current deadline.
 #[derive(Debug)]
 pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
 

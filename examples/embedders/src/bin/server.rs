@@ -12,14 +12,12 @@ use std::sync::Arc;
 use clap::Parser;
 use pop3_tokio::Stop;
 use pop3_tokio::backend::{Admission, Backend, Context, LoginAttempt};
-use pop3_tokio::certificates as pem;
+use pop3_tokio::certificates;
 use pop3_tokio::proto::server::{Accepted, Extent, ServerConfig};
 use pop3_tokio::proto::{Deletions, MessageNumber, Octets, Rejection, Snapshot, UniqueId, dots};
 use pop3_tokio::sasl::Mechanism;
 use pop3_tokio::sasl::scram::{Hash, Keys};
 use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
-use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
-use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_tokio::tls::{Role, server_config};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -247,9 +245,7 @@ async fn main() -> ExitCode {
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
         Some((chain, key)) => {
-            let private = PrivateKeyDer::from_pem_file(&key)
-                .map_err(|error| pem::CertificateError::new(&key, &error))?;
-            Role::Server(server_config(pem::certificates(&chain)?, private)?)
+            Role::Server(server_config(certificates::chain(&chain)?, certificates::private_key(&key)?)?)
         }
         None => Role::None,
     };

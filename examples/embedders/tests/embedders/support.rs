@@ -40,7 +40,7 @@ impl Folder {
     }
 
     fn role(&self) -> Role {
-        let chain = pop3_tokio::certificates::certificates(&self.path("cert.pem")).unwrap();
+        let chain = pop3_tokio::certificates::chain(&self.path("cert.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).unwrap();
         Role::Server(server_config(chain, key).unwrap())
     }

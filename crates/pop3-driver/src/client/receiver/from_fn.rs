@@ -5,15 +5,15 @@ use std::io;
 
 use super::Receiver;
 
-/// A function that takes the octets: see [`from_fn`].
+/// A receiver that calls a function; see [`from_fn`].
 #[derive(Clone, Copy, Debug)]
 pub struct FromFn<F>(F);
 
-/// A function whose futures take the octets: see [`from_async_fn`].
+/// A receiver that calls an async function; see [`from_async_fn`].
 #[derive(Clone, Copy, Debug)]
 pub struct FromAsyncFn<F>(F);
 
-/// A receiver that calls this function with the octets of a message.
+/// Creates a receiver that calls this function with the octets of a message.
 ///
 /// ```
 /// # use pop3_driver::client::{Client, ClientError, from_fn};
@@ -33,7 +33,8 @@ pub const fn from_fn<F: FnMut(&[u8]) -> io::Result<()>>(take: F) -> FromFn<F> {
     FromFn(take)
 }
 
-/// A receiver that calls this async function with the octets of a message, and awaits it before it reads on.
+/// Creates a receiver that calls this async function with the octets of a message. The client reads on only after the
+/// function has finished.
 pub const fn from_async_fn<F: AsyncFnMut(&[u8]) -> io::Result<()>>(take: F) -> FromAsyncFn<F> {
     FromAsyncFn(take)
 }

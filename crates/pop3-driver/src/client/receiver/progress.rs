@@ -1,4 +1,4 @@
-//! How far a message has come.
+//! The progress of a message.
 
 use std::io;
 
@@ -6,20 +6,19 @@ use pop3_proto::{MessageNumber, Octets};
 
 use super::{Receiver, Refusal};
 
-/// How far a message has come.
+/// How much of a message has been received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Which one.
+    /// The number of the message.
     pub message: MessageNumber,
-    /// How many octets have come, in wire form without dot-stuffing.
+    /// The octets received so far, in wire form without dot-stuffing.
     pub octets: Octets,
-    /// How many there will be, as the server has said. It may be wrong.
+    /// The size that the server announced. It may be wrong.
     pub size: Option<Octets>,
 }
 
-/// A receiver that tells how far each message has come: see
-/// [`with_progress`](Receiver::with_progress).
+/// A receiver that reports the progress of each message; see [`with_progress`](Receiver::with_progress).
 #[derive(Clone, Debug)]
 pub struct WithProgress<R, F> {
     receiver: R,
@@ -33,7 +32,7 @@ impl<R, F> WithProgress<R, F> {
         Self { receiver, show, progress }
     }
 
-    /// The receiver.
+    /// Returns the inner receiver.
     pub fn into_inner(self) -> R {
         self.receiver
     }

@@ -1,4 +1,4 @@
-//! Calls of the store: for no longer than they may take, and with an eye on the client meanwhile.
+//! Calls of the store, with a deadline and while the client is watched.
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -13,18 +13,18 @@ use crate::backend::{Backend, Context};
 use crate::buffer::ReadBuffer;
 use crate::transport::Transport;
 
-/// What a call is told of who waits for it. When this is dropped, nobody waits any more.
+/// The context of a call. Dropping it marks the context as gone.
 pub(super) struct Asked {
     pub(super) context: Context,
 }
 
 impl Asked {
-    /// For a call that may take until then.
+    /// Creates the context of a call with this deadline.
     pub(super) fn until(deadline: Instant, now: Instant) -> Self {
         Self { context: Context::new(StdInstant::now() + deadline.since(now)) }
     }
 
-    /// It may go on until then.
+    /// Moves the deadline.
     pub(super) fn extend(&self, deadline: Instant, now: Instant) {
         self.context.extend(StdInstant::now() + deadline.since(now));
     }
@@ -39,19 +39,19 @@ impl Drop for Asked {
 /// Why a call has no answer.
 #[derive(Debug)]
 pub(super) enum Unanswered {
-    /// It takes too long.
+    /// The call was too late.
     Late,
-    /// The connection is lost, so that nobody wants one.
+    /// The connection was lost, so the answer is no longer needed.
     Lost(io::Error),
 }
 
-/// What is watched while the store works: the time, and the connection.
+/// What the session watches while the store works: the time and the connection.
 pub(super) struct Watch<'s, T> {
     transport: &'s mut T,
     input: &'s mut ReadBuffer,
     input_ended: &'s mut bool,
     deadline: Instant,
-    /// Whether the call is awaited although the connection is lost.
+    /// Whether the call is awaited even if the connection is lost.
     whole: bool,
 }
 
@@ -65,12 +65,12 @@ impl<'s, T: Transport> Watch<'s, T> {
         Self { transport, input, input_ended, deadline, whole: false }
     }
 
-    /// Has the call awaited although the connection is lost.
+    /// Awaits the call even if the connection is lost.
     pub(super) fn whole(self) -> Self {
         Self { whole: true, ..self }
     }
 
-    /// Awaits the call. What the client sends meanwhile is kept, as far as there is room.
+    /// Awaits the call. Meanwhile, stores what the client sends, as far as there is room.
     pub(super) async fn over<R>(
         self,
         call: impl Future<Output = R>,
@@ -93,7 +93,7 @@ impl<'s, T: Transport> Watch<'s, T> {
                     None
                 };
                 let mut watched = pin!(watched);
-                // The call first: most are done at once, and then the connection is not looked at.
+                // Poll the call first: most calls are ready immediately, and then the connection need not be read.
                 let seen = poll_fn(|task| match call.as_mut().poll(task) {
                     Poll::Ready(answer) => Poll::Ready(Ok(answer)),
                     Poll::Pending => watched.as_mut().poll(task).map(Err),
@@ -122,7 +122,7 @@ impl<'s, T: Transport> Watch<'s, T> {
 }
 
 impl<B: Backend> Session<B> {
-    /// What a call of the backend needs.
+    /// Returns what a call of the backend needs.
     pub(super) fn ask<'s, T: Transport>(
         &'s mut self,
         transport: &'s mut T,
@@ -133,18 +133,18 @@ impl<B: Backend> Session<B> {
         (Asked::until(deadline, now), watch, &mut self.backend)
     }
 
-    /// When a call of the store is given up that begins now.
+    /// Returns the deadline for a call of the store that starts now.
     pub(super) fn store_deadline(&self, now: Instant) -> Instant {
         let session = self.connection.session();
         let deadline = now.after(session.limits().store_timeout);
-        // Without a login the connection ends in time, whatever it waits for.
+        // Before the login, the login deadline applies too.
         if session.is_logged_in() { deadline } else { deadline.min(self.connection.deadline()) }
     }
 
-    /// What the client is told where there is no answer, and what the report says.
+    /// Returns the rejection for the client if the store gave no answer, and sets the error for the report.
     ///
     /// # Errors
-    /// When there is nobody to tell.
+    /// Returns an error if the client can no longer be told.
     pub(super) fn late(&mut self, unanswered: Unanswered, what: &str) -> Result<Rejection, Fault> {
         match unanswered {
             Unanswered::Lost(error) => Err(error.into()),

@@ -1,4 +1,4 @@
-//! Logins and the commit: what is asked of the backend, and what its answer comes to.
+//! The calls of the backend for logins and the commit, and their answers.
 
 use pop3_proto::server::{Answer, Claim, SaslRequest};
 use pop3_proto::{Deletions, Instant, Rejection};
@@ -58,7 +58,7 @@ impl<B: Backend> Session<B> {
         self.conclude(answer, user, mechanism.map(LoginMethod::Auth), transport.now())
     }
 
-    /// Gives the answer to a login, and notes who has come in.
+    /// Passes on the answer to a login and records the user.
     fn conclude(
         &mut self,
         answer: Answer,

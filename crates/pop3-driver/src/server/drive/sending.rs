@@ -1,4 +1,4 @@
-//! What leaves: messages and all other output, in pieces that suit TLS.
+//! Sends messages and all other output, in pieces that suit TLS.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::{Fault, Session};
 use crate::backend::{Backend, StoredMessage as _};
 use crate::transport::Transport;
 
-/// How much of a message is encoded between two looks at the amount of output.
+/// The amount of a message that is encoded before the output is checked.
 const PIECE: usize = 32 * 1024;
 
 /// The most octets in a TLS record.
@@ -25,7 +25,7 @@ const WRITE: usize = 4 * RECORD;
 const TERMINATOR: usize = 5;
 
 impl<B: Backend> Session<B> {
-    /// Answers a request for a message, with the message.
+    /// Answers a request for a message and sends the message.
     pub(super) async fn fetch<T: Transport>(
         &mut self,
         message: MessageNumber,
@@ -42,7 +42,7 @@ impl<B: Backend> Session<B> {
             Ok(Err(rejection)) => Answer::Unavailable(rejection),
             Err(unanswered) => {
                 let rejection = self.late(unanswered, "opening a message")?;
-                // It goes on.
+                // The session continues.
                 self.fault = None;
                 Answer::Unavailable(rejection)
             }
@@ -50,7 +50,7 @@ impl<B: Backend> Session<B> {
         Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
     }
 
-    /// Sends a message as far as it is wanted, and returns how it ended.
+    /// Sends the requested part of a message, and returns how it ended.
     async fn body<T: Transport>(
         &mut self,
         content: &mut B::Message,
@@ -80,20 +80,20 @@ impl<B: Backend> Session<B> {
                     return Ok(Answer::EndOfMessage);
                 }
                 if self.out.len() >= PIECE {
-                    // The last CRLF stays behind, to leave together with the dot if that follows.
+                    // Keep the last CRLF, to send it together with the dot if that follows.
                     send(&mut self.connection, &mut self.out, transport, TERMINATOR).await?;
                 }
             }
         }
     }
 
-    /// Sends the output but for so many octets at its end.
+    /// Sends the output except for this number of octets at its end.
     pub(super) async fn send<T: Transport>(&mut self, transport: &mut T, keep: usize) -> Result<(), Fault> {
         send(&mut self.connection, &mut self.out, transport, keep).await
     }
 }
 
-/// Sends the output but for so many octets at its end.
+/// Sends the output except for this number of octets at its end.
 async fn send<T: Transport>(
     connection: &mut ServerConnection,
     out: &mut BytesMut,
@@ -104,7 +104,7 @@ async fn send<T: Transport>(
         let mut piece = out.len() - keep;
         let over = piece % RECORD;
         if piece > RECORD && over < TERMINATOR && transport.is_tls() {
-            // A record begins with each write: begin one early, so that none ends within the terminator.
+            // Each write starts a new record. Start one early, so that none ends within the terminator.
             piece -= RECORD / 2;
         }
         let sent = transport.write(&out[..piece.min(WRITE)], connection.deadline()).await?;

@@ -21,7 +21,7 @@ const FIXED_V2: usize = 16;
 /// some hundred.
 const LONGEST_V2: usize = 4096;
 
-/// What a proxy tells of its client.
+/// What a proxy reports about its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) struct Header {
     /// The client's address and the one that it has connected to, where the header says them.
@@ -31,7 +31,7 @@ pub(in crate::server) struct Header {
 }
 
 impl Header {
-    /// Reads the header from the front of a connection, and nothing behind it.
+    /// Reads the header at the start of a connection, and nothing after it.
     pub(in crate::server) async fn read<T: Transport>(
         transport: &mut T,
         deadline: Instant,
@@ -121,7 +121,7 @@ fn parse(header: &[u8]) -> io::Result<(Addresses, bool)> {
         )),
         v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
     };
-    // The first octet of this field tells what the client did, and its lowest bit that it was TLS.
+    // The first octet of this field contains flags. The lowest bit means that the client used TLS.
     let tls = header.tlvs().filter_map(Result::ok).any(|field| {
         field.kind == v2::Type::SSL as u8 && field.value.first().is_some_and(|bits| bits & 1 == 1)
     });

@@ -1,4 +1,4 @@
-//! An exchange under way: what it asks is answered by the backend.
+//! Runs a SASL exchange and asks the backend for it.
 
 use pop3_proto::server::Answer;
 use pop3_proto::{MechanismName, Rejection};
@@ -7,16 +7,16 @@ use pop3_sasl::server::{self as sasl, ExchangeStep, Failure, Identity, Question,
 use super::Outcome;
 use crate::backend::{Admission, Backend, Context, LoginAttempt, Proof};
 
-/// An exchange under way.
+/// A running exchange.
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) exchange: ServerExchange,
     name: MechanismName,
-    /// Whose keys the backend was asked for.
+    /// The user whose keys the backend was asked for.
     keys_of: Option<String>,
-    /// What the backend has said, once it has let the client in.
+    /// The answer of the backend, if it accepted the client.
     admission: Option<Admission>,
-    /// Why the backend has refused, while the client is still told of it.
+    /// The rejection of the backend, while the exchange still tells the client about it.
     rejection: Option<Rejection>,
 }
 
@@ -25,7 +25,7 @@ impl Open {
         Self { exchange, name, keys_of: None, admission: None, rejection: None }
     }
 
-    /// Goes from step to step until the client is to hear something.
+    /// Runs steps until there is something to send to the client.
     pub(super) async fn follow<B: Backend>(
         &mut self,
         mut step: ExchangeStep,
@@ -46,7 +46,7 @@ impl Open {
             };
             step = match self.exchange.answer(answer) {
                 Ok(step) => step,
-                // Keys for another hash than the one that was asked for: the backend's bug.
+                // The backend returned keys for another hash, which is a bug.
                 Err(_) => {
                     return Outcome::of(Answer::Reject(Rejection::temporary("the keys can't be used")));
                 }
@@ -57,7 +57,7 @@ impl Open {
     /// Asks the backend.
     ///
     /// # Errors
-    /// What is to be said at once: the exchange is over.
+    /// Returns the final answer if the exchange is over.
     async fn ask<B: Backend>(
         &mut self,
         question: Question,
@@ -89,7 +89,7 @@ impl Open {
                 self.admission = Some(admission);
                 Ok(sasl::Decision::Granted)
             }
-            // The client is told in the words of OAuth first (RFC 7628 section 3.2.2).
+            // First tell the client in the form that OAuth requires (RFC 7628 section 3.2.2).
             Err(rejection) if of_token && rejection.is_of_credentials() => {
                 self.rejection = Some(rejection);
                 Ok(sasl::Decision::Refused)
@@ -98,7 +98,7 @@ impl Open {
         }
     }
 
-    /// The client is who it says: the maildrop is open already, but after SCRAM.
+    /// Finishes a successful exchange. The maildrop is already open, except after SCRAM.
     async fn done<B: Backend>(
         &mut self,
         identity: Identity,
@@ -121,7 +121,7 @@ impl Open {
         }
     }
 
-    /// Asks the backend, but not on behalf of another whom the user may not act for.
+    /// Asks the backend for the login. Refuses it if the user may not act for the other user.
     async fn authenticate<B: Backend>(
         &self,
         credentials: LoginAttempt,
@@ -151,7 +151,7 @@ impl Open {
             }
             Failure::Binding(_) => Answer::Abandon(Rejection::plain("channel binding failed")),
             Failure::NotBuilt => Answer::Abandon(Rejection::plain("this mechanism is not available")),
-            // Malformed, or cancelled, of which the core knows more.
+            // Malformed or cancelled. The protocol crate knows which.
             _ => Answer::Abandon(Rejection::plain("malformed response")),
         }
     }

@@ -1,4 +1,4 @@
-//! What a server's exchanges have in common.
+//! The settings of SASL exchanges.
 
 use std::io;
 use std::sync::OnceLock;
@@ -7,28 +7,30 @@ use pop3_proto::Secret;
 use pop3_sasl::Nonce;
 use pop3_sasl::server::{ServerSetup, TokenRefusal};
 
-/// What a server's exchanges of SASL have in common. One value serves all connections.
+/// The settings of the SASL exchanges of a server. One value serves all connections.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Sasl {
-    /// What makes the salts of users who do not exist (RFC 5802 section 5.1). Default: random octets, new
-    /// with each process. Give a server 32 random octets that stay the same, or a restart changes the salts
-    /// of those users, and of nobody else.
+    /// The key from which the server derives salts for users that do not exist (RFC 5802 section 5.1). Default:
+    /// random octets, new for each process.
+    ///
+    /// Set it to 32 random octets that stay the same. Otherwise a restart changes the salts of these users but not
+    /// those of real users, and a client can tell them apart.
     pub decoy_key: Option<Secret<[u8; 32]>>,
-    /// The iterations that users who do not exist seem to have: those with which keys are usually made.
-    /// Default: 4096.
+    /// The number of iterations that the server announces for users that do not exist. Set it to the number with
+    /// which you usually create keys. Default: 4096.
     pub decoy_iterations: Option<u32>,
-    /// The server's own host names. A client of OAUTHBEARER that means another is refused (RFC 7628
-    /// section 3.2); the first stands in the challenges of CRAM-MD5. Default: none, and any is taken.
+    /// The host names of this server. It refuses OAUTHBEARER clients that name another host (RFC 7628 section 3.2).
+    /// The first name is used in the challenges of CRAM-MD5. Default: none, and any host is accepted.
     pub hosts: Vec<String>,
-    /// The ports at which the server is known, like the hosts. Default: none, and any is taken.
+    /// The ports of this server, checked like the hosts. Default: none, and any port is accepted.
     pub ports: Vec<u16>,
-    /// What a client is told whose token is refused. Default: that it is invalid.
+    /// What a client is told if its token is refused. Default: that the token is invalid.
     pub token_refusal: TokenRefusal,
 }
 
 impl Sasl {
-    /// The defaults.
+    /// Creates the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -48,14 +50,14 @@ impl Sasl {
         self
     }
 
-    /// Adds to [`hosts`](Self::hosts).
+    /// Adds a name to [`hosts`](Self::hosts).
     #[must_use]
     pub fn with_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
     }
 
-    /// Adds to [`ports`](Self::ports).
+    /// Adds a port to [`ports`](Self::ports).
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
         self.ports.push(port);

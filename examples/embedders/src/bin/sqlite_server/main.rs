@@ -14,13 +14,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use pop3_tokio::certificates as pem;
+use pop3_tokio::certificates;
 use pop3_tokio::proto::Rejection;
 use pop3_tokio::proto::server::ServerConfig;
 use pop3_tokio::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
-use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
-use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
 use pop3_tokio::tls::{Role, server_config};
 use pop3_tokio::{Pool, Stop};
 use tokio::net::TcpListener;
@@ -105,9 +103,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
         Task::User { name, password } => database.set_password(&name, &password),
         Task::Deliver { name, message } => database.deliver(&name, &message),
         Task::Serve { listen, certificate, key } => {
-            let private = PrivateKeyDer::from_pem_file(&key)
-                .map_err(|error| pem::CertificateError::new(&key, &error))?;
-            let role = Role::Server(server_config(pem::certificates(&certificate)?, private)?);
+            let chain = certificates::chain(&certificate)?;
+            let role = Role::Server(server_config(chain, certificates::private_key(&key)?)?);
             serve(database, TcpListener::bind(listen).await?, role).await
         }
     }
