@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that can't be used, and why.
+/// A file that cannot be used, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateError {
     path: PathBuf,
@@ -51,12 +51,12 @@ pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, Ce
 }
 
 impl CertificateError {
-    /// The file can't be used for this reason.
+    /// Creates an error for a file and a reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
