@@ -9,24 +9,24 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
-/// The text is no fingerprint.
+/// The text is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoFingerprint(());
 
 impl Fingerprint {
-    /// The fingerprint of this certificate, which is in DER.
+    /// Computes the fingerprint of a certificate in DER.
     #[must_use]
     pub fn of(certificate: &[u8]) -> Self {
         Self(Sha256::digest(certificate).into())
     }
 
-    /// The fingerprint with these octets.
+    /// Creates a fingerprint from its octets.
     #[must_use]
     pub const fn new(octets: [u8; 32]) -> Self {
         Self(octets)
     }
 
-    /// Its octets.
+    /// Returns the octets.
     #[must_use]
     pub const fn octets(&self) -> &[u8; 32] {
         &self.0

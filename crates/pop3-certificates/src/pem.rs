@@ -8,17 +8,17 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-/// A file that can't be used, and why.
+/// A file that cannot be used, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateError {
     path: PathBuf,
     text: String,
 }
 
-/// Reads all certificates of a PEM file, in the order of the file: a server's chain, or authorities.
+/// Reads all certificates of a PEM file, in their order: the chain of a server, or a list of authorities.
 ///
 /// # Errors
-/// Returns an error if the file can't be read or contains no certificate.
+/// Returns an error if the file cannot be read or contains no certificate.
 pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -32,15 +32,15 @@ pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateErr
 /// Reads the first private key of a PEM file.
 ///
 /// # Errors
-/// Returns an error if the file can't be read or contains no private key.
+/// Returns an error if the file cannot be read or contains no private key.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| CertificateError::new(path, &error))
 }
 
-/// Reads a chain, which begins with the certificate of its owner, and the private key of that certificate.
+/// Reads a certificate chain and the private key of its first certificate.
 ///
 /// # Errors
-/// Returns an error if one of the files can't be read, or if the key is not the one of the certificate.
+/// Returns an error if a file cannot be read, or if the key does not belong to the certificate.
 pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let private = private_key(key)?;
     CertifiedKey::from_der(chain(certificates)?, private, &provider()).map_err(|error| {
@@ -51,12 +51,12 @@ pub fn certified_key(certificates: &Path, key: &Path) -> Result<CertifiedKey, Ce
 }
 
 impl CertificateError {
-    /// The file can't be used for this reason.
+    /// Creates an error for a file and a reason.
     pub fn new(path: &Path, reason: &dyn fmt::Display) -> Self {
         Self { path: path.to_owned(), text: format!("{} can't be used: {reason}", path.display()) }
     }
 
-    /// The file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -10,7 +10,7 @@ use pop3_trust::Refused;
 use crate::finding::Finding;
 use crate::report::{Announced, CheckReport};
 
-/// One look at a server, prepared: the secret is read, and nothing was sent.
+/// A prepared check of a server. The secret has been read, but nothing has been sent.
 #[derive(Clone, Debug)]
 pub struct Check {
     dial: Dial,
@@ -18,11 +18,11 @@ pub struct Check {
 }
 
 impl Check {
-    /// What the settings and the URL say. Where the URL names no user, and there is none without a name either, nobody
-    /// is logged in. This may block, as [`Dial::new`] and [`Login::new`] do.
+    /// Prepares a check from the settings and the URL. If the URL names no user and the login method needs one, the
+    /// check does not log in. This may block, like [`Dial::new`] and [`Login::new`].
     ///
     /// # Errors
-    /// When a setting or a file that it names can't be used, or the secret can't be had.
+    /// Returns an error if a setting or a file named there cannot be used, or if the secret cannot be read.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let dial = Dial::new(settings, url)?;
         let login = Login::new(settings, url, dial.place())?;
@@ -30,8 +30,8 @@ impl Check {
         Ok(Self { dial, login })
     }
 
-    /// Looks, on this runtime. It blocks until it has ended: call it where no runtime is running. Whatever becomes of
-    /// it, the report has what was seen, and [`CheckReport::error`] says why it is not all.
+    /// Runs the check on this runtime. Blocks until it has ended, so do not call it from within a runtime. It always
+    /// returns a report of what was found. If the check could not be completed, [`CheckReport::error`] says why.
     #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
     #[must_use]
     pub fn run(&self, runtime: pop3_connect::ClientRuntime) -> CheckReport {
@@ -46,9 +46,10 @@ impl Check {
         self.end(report, looked.and_then(|result| result))
     }
 
-    /// Looks, by the `connect` of one of the adapters, such as `pop3_tokio::connect`; as [`run`](Self::run).
+    /// Runs the check with the `connect` function of an adapter, such as `pop3_tokio::connect`. Otherwise like
+    /// [`run`](Self::run).
     ///
-    /// The future may be dropped; then there is no report.
+    /// You may drop the future. There is then no report.
     pub async fn look<T: Transport>(
         &self,
         connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, client::ClientError>,
@@ -96,7 +97,7 @@ impl ClientTask for Before {
 
     async fn run<T: Transport>(self, mut client: Client<T>) -> Self::Output {
         let list = client.capabilities().await.ok().flatten();
-        // Nothing depends on how this connection ends.
+        // The end of this connection does not matter.
         let _ = client.quit().await;
         list
     }
@@ -115,7 +116,7 @@ impl ClientTask for Looker<'_> {
         let Self { report, login } = self;
         report.look(&mut client, login).await?;
         match client.quit().await {
-            // Nothing was marked, so that nothing depends on how the session ends.
+            // No message was marked, so the end of the session does not matter.
             Err(error) if is_hang_up(&error) => {
                 report.find(Finding::HangUpAtQuit);
                 Ok(())
@@ -184,7 +185,7 @@ fn is_hang_up(error: &client::ClientError) -> bool {
     if let client::ClientError::Protocol(fault) = error {
         return matches!(fault, Fault::Closed { .. } | Fault::Truncated { .. });
     }
-    // Within TLS an end that was not announced is told as one of the network.
+    // Within TLS, an unannounced end is reported as a network error.
     let client::ClientError::Network(error) = error else { return false };
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }

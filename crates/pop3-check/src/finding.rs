@@ -5,15 +5,16 @@ use core::fmt;
 use pop3_proto::{MessageNumber, Octets, Quirk};
 use pop3_text::Printable;
 
-/// Something odd about a server. `Display` is a sentence for people in one line; [`name`](Self::name) is for programs.
+/// Something unusual about a server. `Display` formats it as a sentence in one line. [`name`](Self::name) is for
+/// programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
     /// STLS is not announced before TLS (RFC 2595 section 4).
     NoStls,
-    /// Passwords are taken before TLS (RFC 8314 section 4.1).
+    /// The server accepts passwords before TLS (RFC 8314 section 4.1).
     PasswordsBeforeTls,
-    /// There is no CAPA (RFC 2449).
+    /// The server does not support CAPA (RFC 2449).
     NoCapabilities,
     /// STLS is announced within TLS (RFC 2595 section 4).
     StlsWithinTls,
@@ -21,53 +22,53 @@ pub enum Finding {
     NotAnnounced(&'static str),
     /// AUTH-RESP-CODE is announced without RESP-CODES (RFC 3206 section 6).
     NoResponseCodes,
-    /// CAPA is not answered after the login (RFC 2449 section 5).
+    /// The server does not answer CAPA after the login (RFC 2449 section 5).
     NoCapabilitiesAfterLogin,
-    /// This capability is announced before the login only (RFC 2449 section 5).
+    /// This capability is announced only before the login (RFC 2449 section 5).
     BeforeLoginOnly(Vec<u8>),
-    /// This capability is announced after the login only.
+    /// This capability is announced only after the login.
     AfterLoginOnly(Vec<u8>),
     /// STLS is announced after the login (RFC 2595 section 4).
     StlsAfterLogin,
-    /// STAT and a listing count different numbers of messages.
+    /// STAT and a listing report different numbers of messages.
     OtherCount {
-        /// What STAT says.
+        /// The number in STAT.
         stat: u32,
-        /// How many the listing has.
+        /// The number of listed messages.
         listed: usize,
         /// `LIST` or `UIDL`.
         listing: &'static str,
     },
-    /// STAT and LIST count different numbers of octets.
+    /// STAT and LIST report different numbers of octets.
     OtherOctets {
-        /// What STAT says.
+        /// The number in STAT.
         stat: Octets,
         /// The sum of the sizes in LIST.
         list: Octets,
     },
-    /// This unique-id is given twice (RFC 1939 section 7).
+    /// Two messages have this unique-id (RFC 1939 section 7).
     UniqueIdTwice(Vec<u8>),
-    /// The unique-id of a message is none (RFC 1939 section 7).
+    /// The unique-id of a message is invalid (RFC 1939 section 7).
     BadUniqueId {
         /// The message.
         message: MessageNumber,
-        /// What stands in the place of the unique-id.
+        /// The text that the server sent as the unique-id.
         text: Vec<u8>,
     },
-    /// There are more bad unique-ids, which are not listed.
+    /// There are more invalid unique-ids, which are not reported individually.
     More,
-    /// LIST is refused in these words.
+    /// The server refuses LIST with this text.
     NoList(Vec<u8>),
-    /// UIDL is refused in these words.
+    /// The server refuses UIDL with this text.
     NoUidl(Vec<u8>),
-    /// The connection is closed at QUIT, which is not answered (RFC 1939 section 6).
+    /// The server closes the connection at QUIT without an answer (RFC 1939 section 6).
     HangUpAtQuit,
-    /// A departure from the protocol that the client overlooks.
+    /// A violation of the protocol that the client tolerates.
     Quirk(Quirk),
 }
 
 impl Finding {
-    /// A word for it that stays the same, such as `no-stls`: all findings of a kind have the same.
+    /// Returns a stable identifier of the kind of finding, such as `no-stls`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

@@ -9,12 +9,12 @@ use crate::report::{Announced, CheckReport};
 use crate::text::mechanisms;
 
 impl CheckReport {
-    /// The report as an object in JSON, in one line without its end. Each key is always there, and `null` where nothing
-    /// is known:
+    /// Returns the report as a JSON object in one line without a line end. Every key is always present. Unknown
+    /// values are `null`:
     ///
-    /// - `server`, `greeting`, `login`, `warning`: texts; `offers_apop`: a boolean.
-    /// - `before_tls`, `before_login`, `after_login`: `null` where it was not asked, or an object with `lines` and
-    ///   `mechanisms`, two lists, which are `null` where there is no answer.
+    /// - `server`, `greeting`, `login`, `warning`: strings; `offers_apop`: a boolean.
+    /// - `before_tls`, `before_login`, `after_login`: `null` if the capabilities were not requested. Otherwise an
+    ///   object with the lists `lines` and `mechanisms`, which are `null` if the server did not answer.
     /// - `tls`: an object with `version`, `cipher` and `certificate`, a list of lines that describe it;
     ///   `refused_certificate`: such a list.
     /// - `maildrop`: an object with `messages` and `octets`.

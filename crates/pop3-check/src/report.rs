@@ -8,56 +8,57 @@ use pop3_proto::listing::DropListing;
 
 use crate::finding::Finding;
 
-/// What a server announces at one time (RFC 2449).
+/// The capabilities that a server announces at one point of a session (RFC 2449).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Announced {
-    /// It was not asked.
+    /// The check did not ask for them.
     #[default]
     NotAsked,
-    /// It does not answer CAPA, or is not to be asked.
+    /// The server does not answer CAPA, or the settings forbid CAPA.
     Unknown,
-    /// These capabilities.
+    /// The capabilities.
     Known(Capabilities),
 }
 
-/// What was seen of a server. A field that says nothing was not come to: then there is an [`error`](Self::error).
+/// The result of a check. If the check ended early, the fields that it did not reach are empty, and there is an
+/// [`error`](Self::error).
 ///
-/// `Display` shows it as a page: a title of 18 columns on each line, and what belongs to it. Text of the server's is
-/// escaped there and in [JSON](Self::json), and as it came in the fields.
+/// `Display` formats the report as a page of text, with labels of 18 columns. Text from the server is escaped there
+/// and in [JSON](Self::json), but unchanged in the fields.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// The server for people: host and port.
+    /// The host and port of the server, in a form for people.
     pub server: String,
-    /// What it announces before TLS that begins by STLS; not asked where TLS does not begin so.
+    /// The capabilities before STLS. [`Announced::NotAsked`] if STLS is not used.
     pub before_tls: Announced,
-    /// The text of its greeting, as it came.
+    /// The text of the greeting, unchanged.
     pub greeting: Option<Vec<u8>>,
-    /// Whether the greeting has the timestamp that APOP needs.
+    /// Whether the greeting contains the timestamp that APOP needs.
     pub offers_apop: bool,
-    /// What TLS has agreed on. `None` where there is no TLS.
+    /// The parameters of TLS. `None` without TLS.
     pub tls: Option<TlsInfo>,
-    /// The certificate in DER for which TLS was given up.
+    /// The server certificate in DER, if it was rejected.
     pub refused_certificate: Option<Vec<u8>>,
-    /// What it announces before the login, and within TLS where there is TLS.
+    /// The capabilities before the login, within TLS if TLS is used.
     pub before_login: Announced,
-    /// How the login went. `None` where nobody is to be logged in.
+    /// The login method that was used. `None` if the check did not log in.
     pub login: Option<LoginMethod>,
-    /// What a person has to know of a login that was successful, if anything: a sentence.
+    /// A warning for the user about a successful login: one sentence.
     pub warning: Option<String>,
-    /// What it announces after the login.
+    /// The capabilities after the login.
     pub after_login: Announced,
-    /// The figures of the maildrop.
+    /// The numbers of the maildrop.
     pub maildrop: Option<DropListing>,
-    /// What is odd about it, in the order in which it was found.
+    /// The findings, in the order in which they were made.
     pub findings: Vec<Finding>,
-    /// Why the check went no further. `None` where it came to its end.
+    /// Why the check ended early. `None` if it was completed.
     pub error: Option<ConnectError>,
 }
 
 impl Announced {
-    /// The capabilities, as far as they are known.
+    /// Returns the capabilities, if they are known.
     #[must_use]
     pub const fn capabilities(&self) -> Option<&Capabilities> {
         match self {

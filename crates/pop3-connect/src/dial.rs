@@ -16,7 +16,23 @@ use crate::login::Login;
 use crate::naming::{Naming, as_fields};
 use crate::settings::{Rate, Settings, TlsMode};
 
-/// A server, how to reach it, and how to protect the connection. See the [crate] for an example.
+/// A server, how to reach it, and how to protect the connection.
+///
+/// ```no_run
+/// use pop3_connect::{Dial, Login, Settings, Source, Url};
+///
+/// # async fn run() -> Result<(), Box<dyn core::error::Error>> {
+/// let url = Url::parse("pop3s://fred@mail.example")?;
+/// let settings = Settings::new().with_password(Source::file("/home/fred/.pop3-password"));
+/// let dial = Dial::new(&settings, &url)?;
+/// let login = Login::new(&settings, &url, dial.place())?.ok_or("the URL names no user")?;
+/// let dial = dial.for_login(&login);
+///
+/// let mut client = dial.connect(pop3_tokio::connect).await.map_err(|error| dial.explain(&error))?;
+/// login.log_in(&mut client).await.map_err(|error| dial.explain(&error))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dial {
     place: String,
@@ -31,11 +47,11 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Creates it from the settings and the URL. If neither mentions TLS, STLS is required, except for a server on
-    /// this machine. To find out where the server is, the name is looked up, which blocks.
+    /// Creates a value from the settings and the URL. If neither specifies TLS, STLS is required, except for a server
+    /// on this machine. To find out where the server is, this looks up the host name, which blocks.
     ///
     /// # Errors
-    /// Fails if the trusted certificates cannot be read, or if the host is neither a name nor an address.
+    /// Returns an error if the trusted certificates cannot be read, or if the host is neither a name nor an address.
     pub fn new(settings: &Settings, url: &Url) -> Result<Self, ConnectError> {
         let place = format!("{}:{}", pop3_url::idn::to_text(url.host()), url.port());
         let mut hosts = vec![url.host().to_owned()];
@@ -66,7 +82,7 @@ impl Dial {
                 if loopback.is_empty() {
                     Security::StartTls(connector()?)
                 } else {
-                    // The addresses that were looked at are dialled, not the name: it could mean another by then.
+                    // Connect to the addresses that were checked. The name could resolve differently by then.
                     hosts = loopback.iter().map(ToString::to_string).collect();
                     Security::TrustedPlaintext
                 }
@@ -89,7 +105,7 @@ impl Dial {
         Ok(Self { place, hosts, port: url.port(), security, options, kind, naming })
     }
 
-    /// Creates it for a server with a known address.
+    /// Creates a value for a server with a known address.
     #[must_use]
     pub fn to(address: SocketAddr, security: Security, options: ClientOptions) -> Self {
         Self {
@@ -103,22 +119,23 @@ impl Dial {
         }
     }
 
-    /// Returns host and port to show to people. An internationalized name is shown in its own letters.
+    /// Returns the host and port in a form for people. An internationalized name is shown in its own script.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// How the connection is protected.
+    /// Returns how the connection is protected.
     #[must_use]
     pub const fn security(&self) -> &Security {
         &self.security
     }
 
-    /// What is dialled, one after the other: where the host was looked up already, what was found then.
+    /// Returns the addresses to try, in this order. If the host was already looked up, these are the addresses found
+    /// then.
     ///
     /// # Errors
-    /// When the host has to be looked up, which blocks, and is not found.
+    /// Returns an error if the host has to be looked up, which blocks, and cannot be found.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let look_up = |host: &String| (host.as_str(), self.port).to_socket_addrs();
         let found: Vec<_> = self.hosts.iter().map(look_up).collect::<io::Result<_>>()?;
@@ -131,7 +148,7 @@ impl Dial {
         Self { security, ..self.clone() }
     }
 
-    /// Sets whether commands are sent before earlier ones are answered, if the server allows it (RFC 2449 section
+    /// Sets whether to send commands before earlier ones are answered, if the server allows it (RFC 2449 section
     /// 6.6). Default: `true`.
     #[must_use]
     pub const fn with_pipelining(mut self, pipelining: bool) -> Self {
@@ -139,26 +156,26 @@ impl Dial {
         self
     }
 
-    /// Sets the switch that ends connecting and the session.
+    /// Sets a switch that aborts connecting and ends the session.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.options.stop = Some(stop);
         self
     }
 
-    /// Tells [`explain`](Self::explain) which credentials the login uses.
+    /// Records which credentials the login uses, so that [`explain`](Self::explain) can name them.
     #[must_use]
     pub fn for_login(self, login: &Login) -> Self {
         Self { kind: login.kind(), ..self }
     }
 
-    /// Connects with the `connect` of an adapter, such as `pop3_tokio::connect`. Tries the addresses one after the
-    /// other until one answers.
+    /// Connects with the `connect` function of an adapter, such as `pop3_tokio::connect`. Tries the addresses one
+    /// after the other until one answers.
     ///
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// Fails if there is no connection. Nothing but STLS was sent.
+    /// Returns an error if no connection can be established. At most STLS was sent.
     pub async fn connect<T: Transport>(
         &self,
         connect: impl AsyncFn(&str, u16, Security, ClientOptions) -> Result<Client<T>, ClientError>,
@@ -170,7 +187,7 @@ impl Dial {
                 Some(stop) => stop.race(connecting).await.unwrap_or(Err(ClientError::Stopped)),
                 None => connecting.await,
             };
-            // Only where nobody answers, the next address may be the right one.
+            // Try the next address only if nobody answers at this one.
             if !matches!(result, Err(ClientError::Network(_))) {
                 break;
             }

@@ -5,10 +5,11 @@ use core::fmt;
 use pop3_driver::client::Retry;
 use pop3_text::Printable;
 
-/// What went wrong: a text for people, and a kind for programs.
+/// An error with a text for people and a kind for programs.
 ///
-/// The text says what happened, to which server or file, and what to do. It is one line, whatever the server or the
-/// settings contain, and holds no secret. What the error came from is told in it, so there is no source.
+/// The text says what happened, which server or file is affected, and what to do. It is always one line, even if text
+/// from the server or the settings contains line breaks, and it contains no secret. It includes the cause, so there
+/// is no `source`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
@@ -17,19 +18,19 @@ pub struct ConnectError {
     text: String,
 }
 
-/// Where the fault is.
+/// The category of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// In the settings, the URL, or a file or command that they name. Nothing was sent.
+    /// The settings, the URL, or a file or command named there are wrong. Nothing was sent.
     Settings,
-    /// There is no connection, or no TLS on it, or it broke.
+    /// No connection or no TLS session could be established, or the connection broke.
     Connection,
-    /// The login was refused, or is not to be believed.
+    /// The login was refused, or the server did not prove its identity.
     Login,
-    /// The server does not speak POP3 as agreed, or refuses what it has to do.
+    /// The server violates the protocol, or refuses a necessary command.
     Protocol,
-    /// The server refuses for now: what is right may well work later, unchanged.
+    /// The server refuses temporarily. The same attempt may succeed later.
     Later,
 }
 
@@ -55,27 +56,27 @@ impl ConnectError {
         Self { retry, ..self }
     }
 
-    /// An error in what a [`Source`](crate::Source) of the caller's gives. `text` says what happened and what to do.
+    /// Creates an error for a custom [`Source`](crate::Source). `text` should say what happened and what to do.
     #[must_use]
     pub fn of_source(text: impl Into<String>) -> Self {
         Self::settings(text)
     }
 
-    /// Where the fault is.
+    /// Returns the category of the error.
     #[must_use]
     pub const fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
-    /// Whether the server does not offer the way to log in. Then it helps to see what it does offer, before and within
-    /// TLS.
+    /// Returns whether the server does not offer the requested login method. If so, show the user what it offers,
+    /// with and without TLS.
     #[must_use]
     pub const fn is_unoffered(&self) -> bool {
         self.unoffered
     }
 
-    /// Whether, and how, trying again may help. Where the error is one of the client's, as
-    /// [that](pop3_driver::client::ClientError::advice) says.
+    /// Returns whether and how to try again. For an error of the client, this is its [own
+    /// advice](pop3_driver::client::ClientError::advice).
     #[must_use]
     pub const fn advice(&self) -> Retry {
         self.retry

@@ -12,7 +12,7 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::{refused, tls as tls_words};
 
 impl Dial {
-    /// What the error means to people.
+    /// Explains a client error to people.
     #[must_use]
     pub fn explain(&self, error: &client::ClientError) -> ConnectError {
         self.meaning(error).with_retry(error.advice())
@@ -25,7 +25,7 @@ impl Dial {
         match error {
             client::ClientError::Refused(refusal) => {
                 let text = Printable::new(&refusal.text);
-                // Whatever was refused: what the server says will pass is to be tried again as it is.
+                // Whatever was refused: if the server calls it temporary, try again without changes.
                 let passing = refusal.advice() == Advice::RetryLater;
                 let kind = |lasting| if passing { ConnectErrorKind::Later } else { lasting };
                 match refusal.keyword {
@@ -160,7 +160,7 @@ impl Dial {
                 )
             }
             client::ClientError::Protocol(fault) => {
-                // For people what the server said is shown in its own letters, not in ASCII.
+                // Show people the text of the server in its own script, not in ASCII.
                 let line = fault.excerpt().map(|line| format!(": {}", shown(line))).unwrap_or_default();
                 ConnectError::new(ConnectErrorKind::Protocol, format!("{place}: {fault:#}{line}"))
             }

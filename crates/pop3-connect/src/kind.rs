@@ -1,16 +1,16 @@
 //! What a login shows.
 
-/// What a login shows, and a server may refuse.
+/// The kind of credentials that a login uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialKind {
-    /// A password, or a proof of it.
+    /// A password, or a proof that the client knows it.
     #[default]
     Password,
     /// An OAuth 2.0 token.
     Token,
-    /// A certificate, in the TLS handshake.
+    /// A client certificate, sent in the TLS handshake.
     Certificate,
-    /// Nothing: ANONYMOUS.
+    /// No credentials (ANONYMOUS).
     Nothing,
 }

@@ -4,15 +4,15 @@
 //! # When to use it
 //!
 //! Use this crate for a program whose users configure their accounts, such as a mail client. It chooses TLS and the
-//! login method, asks for the password when it is needed, and turns errors into sentences that tell users what to
-//! do. If your program knows its server, the `connect` of `pop3-tokio`, `pop3-async-std` or `pop3-std` is simpler.
+//! login method, asks for the password when it is needed, and turns errors into sentences that tell users what to do.
+//! If your program knows its server, the `connect` of `pop3-tokio`, `pop3-async-std` or `pop3-std` is simpler.
 //!
 //! # Example
 //!
 //! [`Url`] names the account (RFC 2384). [`Settings`] say how to reach the server and how to log in. [`Dial`]
 //! connects. [`Login`] holds the login method and the secret. [`Dial::explain`] turns an [error of the
-//! client](pop3_driver::client::ClientError) into an [`ConnectError`]: its text says what happened, at which server, and what to
-//! do, and its [kind](ConnectError::kind) is for programs.
+//! client](pop3_driver::client::ClientError) into a [`ConnectError`]. Its text says what happened, at which server,
+//! and what to do. Its [kind](ConnectError::kind) is for programs.
 //!
 //! ```
 //! use pop3_connect::{Dial, Login, Settings, Source, Url};

@@ -11,7 +11,7 @@ use crate::naming::Naming;
 use crate::settings::Settings;
 use crate::way::Way;
 
-/// A way to log in, with all that it takes.
+/// A login method with the credentials that it needs.
 #[derive(Clone, Debug)]
 pub struct Login {
     way: Way,
@@ -28,11 +28,11 @@ pub struct Login {
 }
 
 impl Login {
-    /// Creates it from the settings and the URL. Reads only the secret that the login uses. `place` is the [name of
-    /// the server](crate::Dial::place) to show to people. Returns `None` if there is no user to log in.
+    /// Creates a login from the settings and the URL. Reads only the secret that the login uses. `place` is the [name
+    /// of the server](crate::Dial::place) in messages to people. Returns `None` if there is no user to log in.
     ///
     /// # Errors
-    /// Fails if the settings cannot be met, or if a secret cannot be read.
+    /// Returns an error if the settings cannot be met, or if a secret cannot be read.
     pub fn new(settings: &Settings, url: &Url, place: &str) -> Result<Option<Self>, ConnectError> {
         let way = Way::of(settings, url)?;
         let kind = way.kind(settings);
@@ -84,13 +84,13 @@ impl Login {
         }))
     }
 
-    /// Whose maildrop it is, as far as the client says so.
+    /// Returns the user name. It may be empty for a certificate or an anonymous login.
     #[must_use]
     pub fn user(&self) -> &[u8] {
         &self.user
     }
 
-    /// What a server may refuse.
+    /// Returns the kind of credentials.
     #[must_use]
     pub const fn kind(&self) -> CredentialKind {
         self.kind
@@ -110,8 +110,8 @@ impl Login {
         self.choose(client).await
     }
 
-    /// What a person has to know of a login that was successful by this method, if anything: the server's words about
-    /// binding do not hold.
+    /// Returns a warning for the user after a successful login, or `None`. It warns if the server offers a -PLUS
+    /// mechanism but refuses the client's type of channel binding, so that the login is not bound to TLS.
     #[must_use]
     pub fn warning<T: Transport>(&self, client: &Client<T>, method: LoginMethod) -> Option<String> {
         let LoginMethod::Auth(mechanism) = method else { return None };

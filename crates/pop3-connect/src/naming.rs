@@ -1,10 +1,12 @@
 //! How texts for people name a setting.
 
-/// How texts for people name a setting, and its value where they advise one. The keys are the fields of
-/// [`Settings`](crate::Settings), such as `tls`, `min_rate` or `auth`; the values are as a person would write them:
-/// `implicit`, `starttls` and `off` for `tls`; `user` or the name of a mechanism in lower case for `auth`.
+/// A function that formats a setting in messages to people, with a value if the message recommends one. The keys are
+/// the fields of [`Settings`](crate::Settings), such as `tls`, `min_rate` or `auth`. The values are those that a
+/// person would write: `implicit`, `starttls` and `off` for `tls`; `user` or the name of a mechanism in lower case
+/// for `auth`.
 ///
-/// The default is as in a file of settings: `tls=implicit`. A program with options says `--tls implicit`, a panel "Security: SSL/TLS".
+/// The default is the form of a settings file: `tls=implicit`. A command-line program may use `--tls implicit`, a web
+/// panel "Security: SSL/TLS".
 pub type Naming = fn(key: &str, value: Option<&str>) -> String;
 
 /// As in a file of settings: `tls=implicit`.

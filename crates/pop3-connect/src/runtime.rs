@@ -10,11 +10,11 @@ use pop3_driver::client::ClientError;
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 use crate::dial::Dial;
 
-/// What drives a session, as far as the features of this crate bring it.
+/// The runtime that drives a session. Each variant needs the feature of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientRuntime {
-    /// tokio, on this thread.
+    /// tokio, on the current thread.
     #[cfg(feature = "tokio")]
     Tokio,
     /// async-std.
@@ -28,22 +28,22 @@ pub enum ClientRuntime {
     Threads,
 }
 
-/// What is done with a client, whatever its transport.
+/// What to do with a client, on any transport.
 pub trait ClientTask: Send {
-    /// What comes of it.
+    /// The result of the task.
     type Output: Send;
 
-    /// Does it. The client is connected, and not logged in.
+    /// Runs the task. The client is connected, but not logged in.
     fn run<T: Transport>(self, client: Client<T>) -> impl Future<Output = Self::Output> + Send;
 }
 
 #[cfg(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads"))]
 impl Dial {
-    /// Connects, and has the session run, on this runtime. It blocks until the session has ended: call it where no
-    /// runtime is running, or [`connect`](Self::connect) yourself.
+    /// Connects and runs the task on this runtime. Blocks until the session has ended. Do not call it from within a
+    /// runtime; use [`connect`](Self::connect) there.
     ///
     /// # Errors
-    /// When there is no connection. Nothing but STLS was sent then.
+    /// Returns an error if no connection can be established. At most STLS was sent.
     pub fn run<S: ClientTask>(&self, runtime: ClientRuntime, session: S) -> Result<S::Output, ClientError> {
         match runtime {
             #[cfg(feature = "tokio")]
@@ -54,7 +54,7 @@ impl Dial {
                     .map_err(ClientError::Network)?;
                 let result = runtime
                     .block_on(async { Ok(session.run(self.connect(pop3_tokio::connect).await?).await) });
-                // A name that is still looked up is of no interest any more.
+                // A pending name look-up no longer matters.
                 runtime.shutdown_background();
                 result
             }
@@ -70,7 +70,7 @@ impl Dial {
             }),
             #[cfg(feature = "threads")]
             ClientRuntime::Threads => pop3_std::wait(async {
-                // In a thread of its own, as nothing ends a call that connects.
+                // Use a separate thread, because a blocking connect cannot be cancelled.
                 let connect = async |host: &str, port, security, options| {
                     let host = host.to_owned();
                     smol::unblock(move || pop3_std::connect(&host, port, security, options)).await

@@ -10,10 +10,11 @@ use crate::source::MAX;
 const MAX_TOKEN: usize = 11 * 1024;
 
 impl Settings {
-    /// The password. `whose` says to people, as `user@host:port`, whose it is.
+    /// Reads the password. `whose` identifies its owner to people, as `user@host:port`.
     ///
     /// # Errors
-    /// When its place can't be read, it can't be sent, or there is none; the message holds no password.
+    /// Returns an error if the password cannot be read or sent, or if there is none. The message contains no
+    /// password.
     pub fn read_password(&self, whose: &str) -> Result<Secret<Vec<u8>>, ConnectError> {
         let Some(source) = &self.password else {
             return Err(ConnectError::settings(format!(

@@ -11,37 +11,37 @@ use crate::naming::{Naming, as_fields};
 use crate::source::Source;
 use crate::way::Way;
 
-/// How TLS begins.
+/// How TLS starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsMode {
     /// TLS from the first octet (RFC 8314 section 3.3).
     Implicit,
-    /// Required by STLS, before anything else is said (RFC 2595).
+    /// TLS after STLS, which is the first command (RFC 2595). It is required.
     StartTls,
-    /// None: for a line that nobody else can read.
+    /// No TLS. Use it only if nobody can read the connection.
     Off,
 }
 
-/// The least rate at which listings and messages must come.
+/// The minimum rate at which listings and messages must arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rate {
-    /// So many octets. 0 takes any rate.
+    /// The number of octets. 0 accepts any rate.
     pub octets: u64,
-    /// In this time.
+    /// The period in which they must arrive.
     pub period: Duration,
 }
 
 impl Rate {
-    /// So many octets in this time.
+    /// Creates a rate of this many octets in each period.
     #[must_use]
     pub const fn new(octets: u64, period: Duration) -> Self {
         Self { octets, period }
     }
 
-    /// 1000 octets a minute, or in the timeout, where that is longer: who is patient with silence is so with a slow
-    /// line.
+    /// Creates a rate of 1,000 octets per minute, or per timeout if that is longer. A long timeout thus also
+    /// tolerates a slow connection.
     #[must_use]
     pub fn patient_for(timeout: Duration) -> Self {
         Self { octets: 1000, period: timeout.max(Duration::from_secs(60)) }
@@ -62,46 +62,47 @@ impl FromStr for Rate {
     }
 }
 
-/// How a server is reached, and how to log in. The URL has the rest: the host, the port and the user.
+/// How to reach a server and how to log in. The URL adds the host, the port and the user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How TLS begins. Default: as the URL says; where it says nothing, by STLS, or without TLS where all addresses of
-    /// the host are on this machine and no [fingerprint](Self::tls_fingerprint) is given.
+    /// How TLS starts. Default: as the URL specifies. If it does not, STLS is used, or no TLS if all addresses of the
+    /// host are on this machine and no [fingerprint](Self::tls_fingerprint) is given.
     pub tls: Option<TlsMode>,
-    /// A file with certificates in PEM that are believed too: authorities, and servers' own. Default: none.
+    /// A PEM file with additional trusted certificates, of authorities or of servers. Default: none.
     pub ca_file: Option<PathBuf>,
-    /// If there is one, the certificate with this fingerprint is believed, and no other, whatever its names, dates and
-    /// issuer. Default: none.
+    /// The fingerprints of trusted certificates. If there is any, only these certificates are trusted, and their
+    /// names, dates and issuers are ignored. Default: none.
     pub tls_fingerprint: Vec<Fingerprint>,
-    /// The file with the certificate in PEM, and its chain, that is shown in the TLS handshake. Default: none.
+    /// The PEM file with the client certificate and its chain, for the TLS handshake. Default: none.
     pub client_cert: Option<PathBuf>,
-    /// The file with its private key, in PEM. Default: none.
+    /// The PEM file with the private key of the client certificate. Default: none.
     pub client_key: Option<PathBuf>,
-    /// The way to log in. Default: [`Way::Auto`].
+    /// The login method. Default: [`Way::Auto`].
     pub auth: Way,
-    /// Where the password comes from. Default: none.
+    /// The source of the password. Default: none.
     pub password: Option<Source>,
-    /// Where the OAuth 2.0 token comes from. With [`Way::Auto`] it is preferred to the password. Default: none.
+    /// The source of the OAuth 2.0 token. With [`Way::Auto`], a token is preferred over a password. Default: none.
     pub token: Option<Source>,
-    /// Log in only by a mechanism that is bound to the TLS connection (RFC 5929, RFC 9266). Default: no.
+    /// Whether to use only mechanisms that are bound to the TLS connection (RFC 5929, RFC 9266). Default: no.
     pub require_binding: bool,
-    /// Ask for UTF8 mode before the login, where the server has it (RFC 6856). Default: no.
+    /// Whether to enable UTF8 mode before the login, if the server supports it (RFC 6856). Default: no.
     pub utf8: bool,
-    /// Refuse servers that depart from the protocol, in whatever way. Default: no.
+    /// Whether to reject any violation of the protocol by the server. Default: no.
     pub strict: bool,
-    /// Ask for the capabilities. Some old servers hang up on CAPA. Default: yes.
+    /// Whether to ask for the capabilities. Some old servers close the connection after CAPA. Default: yes.
     pub capabilities: bool,
-    /// Send the password or token in the line of AUTH, which saves a round trip; some servers refuse that. Default: no.
+    /// Whether to send the password or token in the AUTH line. This saves a round trip, but some servers refuse it.
+    /// Default: no.
     pub initial_response: bool,
-    /// How long connecting and the first line of a reply may take as a whole, and a listing or a message may stand
-    /// still. Default: 60 s.
+    /// The maximum time for connecting, for the first line of a reply, and for a pause within a listing or a message.
+    /// Default: 60 s.
     pub timeout: Duration,
-    /// The least rate of listings and messages. Default: [`Rate::patient_for`] the timeout.
+    /// The minimum rate of listings and messages. Default: [`Rate::patient_for`] the timeout.
     pub min_rate: Option<Rate>,
-    /// A switch that ends connecting, the session, and a command that is asked for a secret. Default: none.
+    /// A switch that aborts connecting, the session, and a command that provides a secret. Default: none.
     pub stop: Option<Stop>,
-    /// How texts for people name a setting. Default: `tls=implicit`.
+    /// How messages to people name a setting. Default: `tls=implicit`.
     pub naming: Naming,
 }
 
@@ -144,7 +145,7 @@ macro_rules! setters {
 }
 
 impl Settings {
-    /// The defaults.
+    /// Creates the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

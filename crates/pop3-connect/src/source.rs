@@ -17,8 +17,7 @@ use crate::error::ConnectError;
 /// The longest password that is read, in octets.
 pub(crate) const MAX: usize = 4_096;
 
-/// Where a password or a token comes from. It is read when a [`Login`](crate::Login) is made that takes it, and not
-/// before.
+/// The source of a password or a token. It is read only when a [`Login`](crate::Login) that needs it is created.
 #[derive(Clone)]
 pub struct Source(Place);
 
@@ -33,28 +32,30 @@ enum Place {
 type Ask = Arc<dyn Fn(&str) -> Result<Secret<Vec<u8>>, ConnectError> + Send + Sync>;
 
 impl Source {
-    /// These octets.
+    /// Uses these octets.
     pub fn given(octets: impl Into<Secret<Vec<u8>>>) -> Self {
         Self::given_by("the settings", octets)
     }
 
-    /// These octets; `place` says in errors where they were.
+    /// Uses these octets. `place` says in error messages where they came from.
     pub fn given_by(place: impl Into<String>, octets: impl Into<Secret<Vec<u8>>>) -> Self {
         Self(Place::Given { octets: octets.into(), place: place.into() })
     }
 
-    /// The first line of this file, without its line end.
+    /// Reads the first line of this file, without its line end.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Place::File(path.into()))
     }
 
-    /// The first line that this command of `/bin/sh` prints, without its line end. The command has to end well. It gets
-    /// SIGTERM when the [switch](crate::Settings::stop) is thrown, and what it has started is not waited for then.
+    /// Runs a command with `/bin/sh` and reads the first line that it prints, without its line end. The command must
+    /// exit successfully. If the [switch](crate::Settings::stop) is stopped, the command receives SIGTERM. Processes
+    /// that it has started are not waited for.
     pub fn command(line: impl Into<String>) -> Self {
         Self(Place::Command { line: line.into(), hidden: Vec::new() })
     }
 
-    /// A [command](Self::command) does not get this variable of the environment, as it may hold a secret.
+    /// Removes a variable from the environment of a [command](Self::command), for example because it contains a
+    /// secret.
     #[must_use]
     pub fn hiding(mut self, variable: impl Into<String>) -> Self {
         if let Place::Command { hidden, .. } = &mut self.0 {
@@ -63,9 +64,9 @@ impl Source {
         self
     }
 
-    /// What the function returns, such as what a person types. It is told whose secret is wanted: `user@host:port`,
-    /// escaped. It is the last resort: with [`Way::Auto`](crate::Way::Auto) a certificate is preferred to it. `place`
-    /// says in errors where the secret was.
+    /// Calls a function, for example to prompt the user. Its argument identifies the owner of the secret, as
+    /// `user@host:port`, escaped. `place` says in error messages where the secret came from. This source is the last
+    /// resort: [`Way::Auto`](crate::Way::Auto) prefers a certificate.
     pub fn asked(
         place: impl Into<String>,
         ask: impl Fn(&str) -> Result<Secret<Vec<u8>>, ConnectError> + Send + Sync + 'static,
@@ -118,11 +119,11 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The first line of the input without its CR and LF. Nothing is kept of what was read but that: so
-/// the input should have no buffer of its own.
+/// Reads the first line of the input and returns it without CR and LF. No other copy of the input is kept, so pass an
+/// unbuffered reader.
 ///
 /// # Errors
-/// When the input can't be read, or the line is longer than 4,096 octets.
+/// Returns an error if the input cannot be read, or if the line has more than 4,096 octets.
 pub fn first_line(input: &mut impl Read) -> io::Result<Secret<Vec<u8>>> {
     short_line(input, MAX)
 }
@@ -184,7 +185,7 @@ fn ask_command(
     });
     let process = Arc::new(Mutex::new(Process::NotYet));
     let (sender, line) = mpsc::channel();
-    // Whoever throws the switch while the command begins waits until it can be told to end.
+    // If the switch is stopped while the command starts, wait until the command can be signalled.
     let on_stop = stop.map(|stop| {
         let (process, sender) = (Arc::clone(&process), sender.clone());
         stop.on_stop(move || {
@@ -198,7 +199,7 @@ fn ask_command(
                 Process::Unwanted | Process::Over => {}
             }
             drop(process);
-            // What the command has started may live on and hold the output open. Nobody waits for that.
+            // Processes started by the command may live on and hold the output open. Do not wait for them.
             let _ = sender.send(Err(io::Error::other("interrupted")));
         })
     });
@@ -219,7 +220,7 @@ fn ask_command(
     let Some(mut stdout) = child.stdout.take() else { return Err(failed("has no output".to_owned())) };
     let read = move || {
         let line = short_line(&mut stdout, max);
-        // Let the command end by itself, whatever else it prints.
+        // Let the command end normally, whatever else it prints.
         let _ = io::copy(&mut stdout, &mut io::sink());
         let _ = sender.send(line);
     };
@@ -230,7 +231,7 @@ fn ask_command(
             Err(error)
         }
     };
-    // Its number is its own until it was waited for.
+    // Its process ID is not reused before it was waited for.
     let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     *process.lock().unwrap_or_else(PoisonError::into_inner) = Process::Over;
     drop(on_stop);

@@ -11,15 +11,16 @@ use crate::naming::Naming;
 use crate::settings::Settings;
 
 impl Settings {
-    /// The TLS of the account: it believes the authorities that this system knows, those in
-    /// [`ca_file`](Self::ca_file), and the certificates themselves that are in it; or those only that have a
-    /// [`tls_fingerprint`](Self::tls_fingerprint). It shows the certificate in [`client_cert`](Self::client_cert).
+    /// Creates the TLS configuration. It trusts the authorities of the system and the certificates in
+    /// [`ca_file`](Self::ca_file), both as authorities and as server certificates. With a
+    /// [`tls_fingerprint`](Self::tls_fingerprint), it trusts only the matching certificates. It uses the client
+    /// certificate in [`client_cert`](Self::client_cert).
     ///
-    /// It is of rustls 0.23, which is [`pop3_driver::tls::rustls`].
+    /// The type is that of rustls 0.23, re-exported as [`pop3_driver::tls::rustls`].
     ///
     /// # Errors
-    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed
-    /// at all.
+    /// Returns an error if a file cannot be read or contains no certificate, if certificate and key do not belong
+    /// together, or if no certificate would be trusted at all.
     pub fn tls_config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         let whom = Whom::new()
             .with_ca_file(self.ca_file.clone())

@@ -4,11 +4,11 @@ use core::str::FromStr;
 
 use pop3_sasl::Mechanism;
 
-/// The way to log in.
+/// The login method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Way {
-    /// What the URL says, or else the strongest that both sides have.
+    /// The method in the URL, or else the strongest one that both sides support.
     #[default]
     Auto,
     /// USER and PASS.

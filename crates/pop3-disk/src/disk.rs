@@ -11,46 +11,47 @@ use std::time::SystemTime;
 use crate::file::File;
 use crate::folder::Folder;
 
-/// The files of a machine, and its clock.
+/// A file system and a clock.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Opens a directory. Links in the path are followed.
     ///
     /// # Errors
-    /// `NotFound` when there is nothing under this path, `NotADirectory` when it is something else, and what the
-    /// system says.
+    /// Returns `NotFound` if the path does not exist, `NotADirectory` if it is not a directory, or another error of
+    /// the system.
     fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>>;
 
-    /// The absolute path of something that exists, without links, `.` and `..`.
+    /// Returns the absolute path of an existing file or directory, without links, `.` and `..`.
     ///
     /// # Errors
-    /// `NotFound` when there is nothing under this path, and what the system says.
+    /// Returns `NotFound` if the path does not exist, or another error of the system.
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Where a symbolic link leads.
+    /// Returns the target of a symbolic link.
     ///
     /// # Errors
-    /// `NotFound` when there is nothing under this path, `InvalidInput` when it is no link, and what the system says.
+    /// Returns `NotFound` if the path does not exist, `InvalidInput` if it is not a link, or another error of the
+    /// system.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Makes a file without a name, to be read and written, that goes with the value or the process.
+    /// Creates a file without a name, for reading and writing. It disappears when the value is dropped or the process
+    /// ends.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn temporary(&self) -> io::Result<Box<dyn File>>;
 
-    /// The time of the wall clock. It may jump.
+    /// Returns the time of the system clock. It may jump.
     fn now(&self) -> SystemTime;
 
-    /// Lets time go by. Blocks the thread.
+    /// Waits for this time. Blocks the thread.
     fn pause(&self, time: Duration);
 
-    /// Opens a directory, and makes it first if it is missing, with all directories above it that are. What is made is
-    /// durable when this returns.
+    /// Opens a directory. Creates it and its parent directories if they are missing, and makes them durable.
     ///
-    /// `mode` are the rights of those that are made, as of chmod(2); the umask is taken from them.
+    /// `mode` sets the permissions of new directories, as in chmod(2). The umask applies.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn make_folders(&self, path: &Path, mode: u32) -> io::Result<Arc<dyn Folder>> {
         match self.open_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -69,10 +70,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
         self.open_folder(path)
     }
 
-    /// Opens the directory that a path lies in; gives the last name of the path too.
+    /// Opens the parent directory of a path, and returns it with the last name of the path.
     ///
     /// # Errors
-    /// `IsADirectory` when the path has no last name, as `/` and `..`, and as [`open_folder`](Self::open_folder).
+    /// Returns `IsADirectory` if the path has no last name, such as `/` and `..`, or an error of
+    /// [`open_folder`](Self::open_folder).
     fn open_parent<'p>(&self, path: &'p Path) -> io::Result<(Arc<dyn Folder>, &'p [u8])> {
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         Ok((self.open_folder(folder_path(path.parent().unwrap_or(path)))?, name.as_bytes()))

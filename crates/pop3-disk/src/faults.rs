@@ -15,14 +15,14 @@ use crate::folder::Folder;
 use crate::open::Open;
 use crate::stat::Stat;
 
-/// A disk on which any change can be made to fail, or be the one at which the process is killed.
+/// A disk that can make any change fail, or simulate that the process is killed at that change.
 ///
-/// Changes are counted, whatever file they are made on: making, emptying, writing, cutting, moving, linking and
-/// removing a file, making a directory, and bringing something to the disk. A write that fails has written half of its
-/// octets. What only looks never fails.
+/// It counts the changes to all files: creating, truncating, writing, resizing, moving, linking and removing a file,
+/// creating a directory, and syncing. A write that fails has written half of its octets. Operations that only read
+/// never fail.
 ///
-/// To sync counts as a change and can fail, but is not carried out: no test loses power, and none waits for a disk.
-/// Values of this type are handles to the same faults.
+/// A sync counts as a change and can fail, but it is not carried out, so that tests need not wait for the disk.
+/// Clones share the same faults.
 ///
 /// ```
 /// use std::io::Write as _;
@@ -45,36 +45,36 @@ pub struct Faults {
     plan: Plan,
 }
 
-/// A change on the disk.
+/// A change on a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// What was done.
+    /// The kind of change.
     pub what: What,
-    /// The file or directory, under the name that it was opened by; of a move the new name. Empty for a
+    /// The file or directory, under the name with which it was opened. For a move, the new name. Empty for a
     /// [temporary](Disk::temporary) file.
     pub path: PathBuf,
 }
 
-/// What changes on the disk.
+/// A kind of change on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum What {
-    /// A file was opened that was to be made or emptied.
+    /// A file was opened in a mode that creates or truncates it.
     Make,
-    /// A directory was made.
+    /// A directory was created.
     MakeFolder,
     /// Octets were written.
     Write,
-    /// A file got another length.
+    /// The length of a file was set.
     SetLen,
-    /// A file got another name.
+    /// A file was moved.
     Rename,
-    /// A file got one more name.
+    /// A link to a file was created.
     Link,
     /// A name was removed.
     Unlink,
-    /// A file or directory was brought to the disk.
+    /// A file or directory was synced.
     Sync,
 }
 
@@ -110,51 +110,51 @@ struct RefusedChange {
 }
 
 impl Faults {
-    /// A disk with the files of another one. Nothing fails yet.
+    /// Creates a disk with the files of another one. At first, nothing fails.
     #[must_use]
     pub fn over(inner: Arc<dyn Disk>) -> Self {
         Self { inner, plan: Plan::default() }
     }
 
-    /// This disk as a shared object, as those who use a disk take it.
+    /// Returns the disk as a shared trait object.
     #[must_use]
     pub fn shared(&self) -> Arc<dyn Disk> {
         Arc::new(self.clone())
     }
 
-    /// The change with this number from now on fails, and so do all behind it, as if the process had been killed at
-    /// it. The first one has the number 1.
+    /// Makes the change with this number fail, and all later ones, as if the process had been killed. The next change
+    /// has the number 1.
     pub fn end_at(&self, change: u64) {
         self.plan.set(change, Fault::End);
     }
 
-    /// The change with this number from now on fails, and none behind it. The first one has the number 1.
+    /// Makes only the change with this number fail. The next change has the number 1.
     pub fn fail_at(&self, change: u64, kind: io::ErrorKind) {
         self.plan.set(change, Fault::Once(kind));
     }
 
-    /// Nothing fails from now on.
+    /// Removes all faults: from now on, every change succeeds.
     pub fn calm(&self) {
         self.plan.set(0, Fault::End);
     }
 
-    /// From now on there is no [`Folder::rename_new`], as on old kernels and some file systems.
+    /// Makes [`Folder::rename_new`] unsupported, as on old kernels and some file systems.
     pub fn without_rename_new(&self) {
         self.plan.lock().without_rename_new = true;
     }
 
-    /// From now on there is no [`Folder::link`], as on FAT.
+    /// Makes [`Folder::link`] unsupported, as on FAT.
     pub fn without_links(&self) {
         self.plan.lock().without_links = true;
     }
 
-    /// Whether the fault that was asked for last has happened.
+    /// Returns whether the fault that was set last has occurred.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.plan.lock().has_failed
     }
 
-    /// The changes that were made since faults were asked for last, or since the beginning.
+    /// Returns the changes since a fault was last set or removed, or since the disk was created.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         self.plan.lock().changes.clone()

@@ -5,52 +5,53 @@ use std::io::{self, Read, Seek, Write};
 
 use crate::stat::Stat;
 
-/// An open file. It is closed when the value is dropped, and its locks are free then.
+/// An open file. Dropping it closes the file and releases its locks.
 pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
-    /// What this file is.
+    /// Returns the metadata of the file.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn stat(&self) -> io::Result<Stat>;
 
-    /// Brings content and length to the disk. When this returns, they outlast a loss of power; the name does only after
-    /// [`Folder::sync`](crate::Folder::sync).
+    /// Syncs content and length to the disk. When this returns, they survive a power failure. The name survives only
+    /// after [`Folder::sync`](crate::Folder::sync).
     ///
     /// # Errors
-    /// What the system says. It is not known then what is on the disk, and a second call may succeed without having
-    /// written it.
+    /// Returns an error of the system. It is then unknown what is on the disk, and a second call may succeed although
+    /// the data was not written.
     fn sync(&self) -> io::Result<()>;
 
-    /// Cuts the file, or fills it up with zeros.
+    /// Sets the length of the file. Truncates it, or extends it with zeros.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn set_len(&self, octets: u64) -> io::Result<()>;
 
-    /// Takes an exclusive lock; `false` when somebody else has it. Never waits.
+    /// Tries to take an exclusive lock, without waiting. Returns `false` if another process has it.
     ///
     /// # Errors
-    /// `Unsupported` when the file system has no such lock, and what the system says.
+    /// Returns `Unsupported` if the file system does not support the lock, or another error of the system.
     fn try_lock(&self, lock: Lock) -> io::Result<bool>;
 
-    /// Gives the lock back. Closing the file does so too, but not while a process that was just started has a copy.
+    /// Releases the lock. Closing the file also releases it, but not while a child process that was just started
+    /// holds a copy of the descriptor.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn unlock(&self, lock: Lock) -> io::Result<()>;
 
-    /// Whether the two kinds of locks are apart. Where they are the same, as on NFS, whoever takes both would wait for
-    /// himself. `false` if it can't be told.
+    /// Returns whether the two kinds of locks are independent. If not, as on NFS, a process that takes both blocks
+    /// itself. Returns `false` if this is unknown.
     fn has_separate_locks(&self) -> bool;
 }
 
-/// A kind of lock. Programs that share a file must take the same.
+/// A kind of lock. All programs that share a file must use the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lock {
-    /// That of flock(2), which belongs to the open file.
+    /// A lock of flock(2), which belongs to the open file.
     Whole,
-    /// That of fcntl(2) over all octets, which belongs to the process: it is lost when the process closes *any*
+    /// A lock of fcntl(2) on the whole file, which belongs to the process. It is lost when the process closes *any*
     /// descriptor of the file. The file must be open for writing.
     Records,
 }

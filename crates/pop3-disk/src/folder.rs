@@ -11,83 +11,85 @@ use crate::file::File;
 use crate::open::Open;
 use crate::stat::Stat;
 
-/// An open directory: whatever its path leads to by now, the names are looked up in here.
+/// An open directory. It stays the same directory, even if its path changes.
 ///
-/// All names are octets without `/` and NUL, and never empty.
+/// Names are octets without `/` and NUL, and are never empty.
 pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// Opens a file.
     ///
     /// # Errors
-    /// `NotFound` when there is none and none is to be made, `AlreadyExists` when a new one is to be made, and what the
-    /// system says.
+    /// Returns `NotFound` if the file does not exist and should not be created, `AlreadyExists` if a new file was
+    /// requested but the name exists, or another error of the system.
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>>;
 
-    /// Opens a directory in this one. A link is not followed.
+    /// Opens a subdirectory. A link is not followed.
     ///
     /// # Errors
-    /// `NotFound` when there is none, and what the system says.
+    /// Returns `NotFound` if it does not exist, or another error of the system.
     fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>>;
 
-    /// Makes a directory. `mode` are its rights, as of chmod(2); the umask is taken from them.
+    /// Creates a subdirectory. `mode` sets its permissions, as in chmod(2). The umask applies.
     ///
     /// # Errors
-    /// `AlreadyExists` when the name is taken, and what the system says.
+    /// Returns `AlreadyExists` if the name exists, or another error of the system.
     fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()>;
 
-    /// What a name stands for, `None` when there is no such name. A link is not followed.
+    /// Returns the metadata of a name, or `None` if it does not exist. A link is not followed.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>>;
 
-    /// What this directory itself is.
+    /// Returns the metadata of this directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns an error of the system.
     fn stat_self(&self) -> io::Result<Stat>;
 
-    /// Calls `each` with every name, in no order, except `.` and `..`. A name that is made, changed or removed
-    /// meanwhile may be met or not.
+    /// Calls `each` with every name except `.` and `..`, in no particular order. A name that is created, changed or
+    /// removed at the same time may be included or not.
     ///
     /// # Errors
-    /// What the system says; names may have been met before.
+    /// Returns an error of the system. `each` may have been called before.
     fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()>;
 
-    /// Moves a file to another name in one step. What has that name is replaced.
+    /// Moves a file to another name atomically. Replaces an existing file.
     ///
     /// # Errors
-    /// `NotFound` when the old name is missing, `CrossesDevices` when `to` is on another disk, and what the system
-    /// says.
+    /// Returns `NotFound` if the old name does not exist, `CrossesDevices` if `to` is on another file system, or
+    /// another error of the system.
     fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()>;
 
-    /// Moves a file to a name that nothing has, in one step.
+    /// Moves a file to a name that does not exist yet, atomically.
     ///
     /// # Errors
-    /// `AlreadyExists` when the new name is taken, `Unsupported` when the system has no such call, and else as
-    /// [`rename`](Self::rename).
+    /// Returns `AlreadyExists` if the new name exists, `Unsupported` if the system does not support this, or an error
+    /// as for [`rename`](Self::rename).
     fn rename_new(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()>;
 
-    /// Gives a file one more name.
+    /// Creates another name for a file (a hard link).
     ///
     /// # Errors
-    /// `AlreadyExists` when the new name is taken. On a file system without links `Unsupported` or what the system says
-    /// for it, see [`is_without_links`]. Else as [`rename`](Self::rename).
+    /// Returns `AlreadyExists` if the new name exists. On a file system without links, it returns `Unsupported` or
+    /// another error of the system; see [`is_without_links`]. Otherwise, it returns an error as for
+    /// [`rename`](Self::rename).
     fn link(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()>;
 
-    /// Removes the name of a file, and with the last one the file.
+    /// Removes a name of a file. Removing the last name removes the file.
     ///
     /// # Errors
-    /// `NotFound` when there is no such name, and what the system says.
+    /// Returns `NotFound` if the name does not exist, or another error of the system.
     fn unlink(&self, name: &[u8]) -> io::Result<()>;
 
-    /// Brings the names in this directory to the disk. When this returns, they outlast a loss of power.
+    /// Syncs the names in this directory to the disk. When this returns, they survive a power failure.
     ///
     /// # Errors
-    /// What the system says. It is not known then which names are on the disk.
+    /// Returns an error of the system. It is then unknown which names are on the disk.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// Whether [`Folder::link`] failed because the file system has no links, or no more for this file.
+/// Returns whether an error of [`Folder::link`] means that the file system does not support links, or no more links
+/// to this file.
 #[must_use]
 pub fn is_without_links(error: &io::Error) -> bool {
     let without = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::MLINK];

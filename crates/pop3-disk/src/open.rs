@@ -1,6 +1,6 @@
 //! How a file is opened.
 
-/// How a file is opened. Links are not followed, and opening never waits, for the other end of a FIFO, say.
+/// How to open a file. Links are not followed, and opening never blocks, for example on a FIFO.
 ///
 /// ```
 /// use pop3_disk::Open;
@@ -36,40 +36,40 @@ impl Open {
         Self { access, make: Make::Never, truncate: false }
     }
 
-    /// For reading.
+    /// Opens the file for reading.
     pub const fn reading() -> Self {
         Self::with(Access::Read)
     }
 
-    /// For writing, from the first octet on.
+    /// Opens the file for writing from its start.
     pub const fn writing() -> Self {
         Self::with(Access::Write)
     }
 
-    /// For reading and writing.
+    /// Opens the file for reading and writing.
     pub const fn reading_and_writing() -> Self {
         Self::with(Access::ReadAndWrite)
     }
 
-    /// For writing behind the last octet, wherever that is at each write.
+    /// Opens the file for appending. Each write goes to the current end.
     pub const fn appending() -> Self {
         Self::with(Access::Append)
     }
 
-    /// Makes the file if it is missing. `mode` are its rights, as of chmod(2); the umask is taken from them.
+    /// Creates the file if it is missing. `mode` sets its permissions, as in chmod(2). The umask applies.
     pub const fn make(mut self, mode: u32) -> Self {
         self.make = Make::IfMissing(mode);
         self
     }
 
-    /// Makes a new file, and fails when the name is taken. `mode` are its rights, as of chmod(2); the umask is taken
-    /// from them.
+    /// Creates a new file. Opening fails if the name exists. `mode` sets the permissions, as in chmod(2). The umask
+    /// applies.
     pub const fn make_new(mut self, mode: u32) -> Self {
         self.make = Make::New(mode);
         self
     }
 
-    /// Empties the file.
+    /// Truncates the file.
     pub const fn emptied(mut self) -> Self {
         self.truncate = true;
         self

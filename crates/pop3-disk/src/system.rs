@@ -24,13 +24,13 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 /// What keeps the opening of a file from waiting, and from leading elsewhere.
 const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// The files and the clock of the operating system.
+/// The file system and the clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct System;
 
 impl System {
-    /// The system as a shared object, as those who use a disk take it.
+    /// Returns the operating system as a shared trait object.
     #[must_use]
     pub fn shared() -> Arc<dyn Disk> {
         Arc::new(Self)

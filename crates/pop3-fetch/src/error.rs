@@ -81,7 +81,7 @@ impl core::error::Error for FetchError {
 
 impl From<client::ClientError> for FetchError {
     fn from(error: client::ClientError) -> Self {
-        // What a receiver of ours has said is no fault of the server's.
+        // An error of our own receiver is not an error of the server.
         if let client::ClientError::Store(error) = error { Self::Store(error) } else { Self::Client(error) }
     }
 }

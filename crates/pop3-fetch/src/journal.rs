@@ -126,7 +126,7 @@ impl Journal {
         let traits = log.traits();
         let file = StateFile::open(disk, spot, header, traits, log.tail).map_err(failed)?;
         let mut journal = Self { seen: Seen::new(log.memory, file), _lock: lock };
-        // A new file gets its header, a torn end goes, and so does an old form.
+        // Write the header of a new file, or remove a torn end or an old format.
         if is_new || log.torn || log.is_old || old_target != target {
             journal.seen.replace().map_err(failed)?;
         }

@@ -9,9 +9,9 @@
 //!
 //! # Example
 //!
-//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes
-//! them to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run:
-//! it lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
+//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes them
+//! to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run: it
+//! lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
 //! that](FetchOptions::with_delete), and ends the session.
 //!
 //! ```
@@ -81,10 +81,10 @@
 //!   [recognised](RecognisedBy). Messages that are missing from a listing are remembered for
 //!   [weeks](FetchOptions::with_forget_after).
 //! - **It leaves the process alone.** The library prints nothing, installs no signal handlers, and never exits. It
-//!   reports [events](Fetch::on_event) and [errors](FetchError) to the caller. A [`Stop`](pop3_driver::Stop) ends a run
-//!   early.
-//! - **Files are written with blocking calls**, between the reads of the session. On a runtime with other tasks,
-//!   give the fetch its own thread.
+//!   reports [events](Fetch::on_event) and [errors](FetchError) to the caller. A [`Stop`](pop3_driver::Stop) ends a
+//!   run early.
+//! - **Files are written with blocking calls**, between the reads of the session. On a runtime with other tasks, give
+//!   the fetch its own thread.
 //! - **It needs a Unix.**
 //!
 //! # RFCs

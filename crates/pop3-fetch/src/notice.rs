@@ -6,80 +6,79 @@ use pop3_driver::client::Refusal;
 use pop3_proto::{MessageNumber, Octets};
 use pop3_text::Printable;
 
-/// What a fetch tells while it runs. Nothing depends on whether anybody listens.
+/// An event during a run. You may ignore all events.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FetchEvent<'a> {
-    /// The listing has come: so many messages will be fetched, and so many octets, by the server's count.
+    /// The listing is complete, and the run will fetch these messages.
     Planned {
-        /// How many messages.
+        /// The number of messages.
         messages: usize,
-        /// How many octets they have together, as the server says.
+        /// Their total size, as listed by the server.
         octets: Octets,
     },
-    /// So many octets more of messages have come.
+    /// This many more octets of messages have arrived.
     Octets(Octets),
-    /// One message more has come, or was refused.
+    /// Another message has arrived or was refused.
     Message,
-    /// No more messages will come.
+    /// No more messages will arrive.
     Finished,
-    /// Something that the user may want to know.
+    /// A notice for the user.
     Notice(&'a Notice),
 }
 
-/// Something that the user may want to know. [`Display`](fmt::Display) says it in one line, in which the text of the
-/// server is escaped.
+/// A notice for the user. [`Display`](fmt::Display) formats it as one line and escapes the text of the server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A message is skipped: it is larger than [wanted](crate::FetchOptions::with_max_size).
+    /// A message was skipped because it exceeds the [maximum size](crate::FetchOptions::with_max_size).
     TooLarge {
         /// The message.
         message: MessageNumber,
-        /// Its size, by the server's count.
+        /// Its size, as listed by the server.
         octets: Octets,
     },
-    /// A complete message has another size than the listing says: the server's sizes are estimates, here and from
+    /// The size of a complete message differs from the listing. The run treats the server's sizes as estimates from
     /// now on.
     SizesAreEstimates {
         /// The message.
         message: MessageNumber,
-        /// What the listing says.
+        /// The listed size.
         listed: Octets,
-        /// What came.
+        /// The actual size.
         octets: Octets,
     },
-    /// The server does not give a message.
+    /// The server refused to send a message.
     Refused {
         /// The message.
         message: MessageNumber,
-        /// What the server says.
+        /// The reply of the server.
         refusal: Refusal,
     },
-    /// A message came empty, which the listing does not say of it. It stays on the server.
+    /// A message arrived empty, but the listing says that it is not. It stays on the server.
     Empty {
         /// The message.
         message: MessageNumber,
     },
-    /// A message is stored, and the server does not delete it.
+    /// A message is stored, but the server refused to delete it.
     NotDeleted {
         /// The message.
         message: MessageNumber,
-        /// What the server says.
+        /// The reply of the server.
         refusal: Refusal,
     },
-    /// The server refused QUIT. Which messages are deleted is seen from the next listing.
+    /// The server refused QUIT. The next listing shows which messages are deleted.
     QuitRefused {
-        /// What the server says.
+        /// The reply of the server.
         refusal: Refusal,
     },
-    /// The session ends without QUIT, at which the server might remove what it sent and the target does not have.
+    /// The session ends without QUIT, because the server might remove messages at QUIT that were sent but not stored.
     /// Nothing is deleted.
     NoQuit,
 }
 
 impl Notice {
-    /// Whether it is only for information, and nothing went wrong.
+    /// Returns whether the notice is only informational, and nothing went wrong.
     #[must_use]
     pub const fn is_harmless(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::SizesAreEstimates { .. })

@@ -51,7 +51,7 @@ impl Default for FetchOptions {
 }
 
 impl FetchOptions {
-    /// All new messages; nothing is deleted.
+    /// Creates the default options: fetch all new messages and delete none.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

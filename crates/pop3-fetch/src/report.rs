@@ -6,39 +6,41 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FetchReport {
-    /// New messages that are stored.
+    /// The number of new messages that were stored.
     pub fetched: u64,
-    /// Their octets, as the server has them, with CRLF.
+    /// The total size of these messages in octets, in the form of the server, with CRLF.
     pub octets: u64,
-    /// Messages that an earlier run has fetched.
+    /// The number of messages that an earlier run has already fetched.
     pub known: u64,
-    /// Messages that the server did not send, or did not send correctly.
+    /// The number of messages that the server did not send, or did not send correctly.
     pub failed: u64,
-    /// Messages that were skipped because they are larger than [wanted](crate::FetchOptions::with_max_size).
+    /// The number of messages that were skipped because they exceed the [maximum
+    /// size](crate::FetchOptions::with_max_size).
     pub too_large: u64,
-    /// Messages left to the next run, because of the [limit](crate::FetchOptions::with_limit) or because this run ended
-    /// early.
+    /// The number of messages left to the next run, because of the [limit](crate::FetchOptions::with_limit) or
+    /// because this run ended early.
     pub left: u64,
-    /// Messages whose deletion the server has confirmed.
+    /// The number of messages whose deletion the server has confirmed.
     pub deleted: u64,
-    /// Messages to be deleted whose deletion the server has not confirmed.
+    /// The number of messages that should be deleted, but whose deletion the server has not confirmed.
     pub not_deleted: u64,
 }
 
 impl FetchReport {
-    /// Returns whether everything that was wanted was done. Messages skipped on purpose do not count.
+    /// Returns whether the run did everything that was requested. Messages skipped on purpose do not count as
+    /// failures.
     #[must_use]
     pub const fn is_well(&self) -> bool {
         self.failed == 0 && self.not_deleted == 0
     }
 
-    /// Whether there is anything to tell of.
+    /// Returns whether there is anything to report.
     #[must_use]
     pub const fn is_begun(&self) -> bool {
         self.fetched > 0 || self.known > 0 || self.too_large > 0 || !self.is_well()
     }
 
-    /// Whether each message of the maildrop was recognised: none failed and none was skipped.
+    /// Returns whether the run left nothing out: no message failed, was skipped, or was left to the next run.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_well() && self.too_large == 0 && self.left == 0

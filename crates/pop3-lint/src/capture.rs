@@ -129,7 +129,7 @@ impl Connections<'_, '_> {
             Linktype(276) => SlicedPacket::from_ip(packet.get(20..).unwrap_or_default()),
             _ => SlicedPacket::from_ip(packet),
         };
-        // What is no whole TCP segment is no concern here; if it should have been one, it is missing.
+        // Ignore anything that is not a complete TCP segment. If it should have been one, it will be missing.
         let Ok(sliced) = sliced else { return };
         let (Some(net), Some(TransportSlice::Tcp(tcp))) = (&sliced.net, &sliced.transport) else { return };
         let (from, to) = match net {
@@ -250,7 +250,7 @@ impl Connection {
 
     /// Tells the observer which sides have ended; `true` when nothing more can come.
     fn end(&mut self, side: Side, reset: bool) -> bool {
-        // Who was not let in has had no session.
+        // A client that was not let in has had no session.
         let Some(page) = self.page.as_mut().filter(|_| self.from_server.has_begun()) else { return false };
         if !self.held.is_empty() {
             return false;

@@ -3,18 +3,18 @@
 use core::fmt;
 use std::io;
 
-/// Why a recording was not read to its end. What was read before is reported all the same.
+/// Why a recording could not be read completely. The sessions before the error are still reported.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LintError {
-    /// Reading has failed.
+    /// The input could not be read.
     Io(io::Error),
-    /// It is no transcript and no capture, or is cut off; the text says where and how.
+    /// The input is truncated, or is neither a transcript nor a capture. The text says where and why.
     Unreadable(String),
-    /// There is no session in the capture: no connection to one of the [ports](crate::LintOptions::ports) that a server has
+    /// The capture contains no session: no connection to one of the [ports](crate::LintOptions::ports) that a server
     /// answered.
     NothingCaptured,
-    /// There is no session in the transcript: no line begins with `C:` or `S:`.
+    /// The transcript contains no session: no line begins with `C:` or `S:`.
     NothingSaid,
 }
 

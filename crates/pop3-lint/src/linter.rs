@@ -9,24 +9,25 @@ use crate::report::Report;
 use crate::summary::LintSummary;
 use crate::{capture, transcript};
 
-/// Reads recordings of sessions, and writes what is found in them as text: whole lines, without anything that could
-/// harm a terminal. The text of a session comes when the session has ended.
+/// Reads recorded sessions and writes its findings as lines of text, which are safe to display in a terminal. It
+/// writes the text of a session when the session has ended.
 pub struct Linter<'o> {
     options: LintOptions,
     report: Report<'o>,
 }
 
 impl<'o> Linter<'o> {
-    /// A linter that writes to `out`.
+    /// Creates a linter that passes its output to `out`.
     pub fn new(options: LintOptions, out: impl FnMut(&str) + 'o) -> Self {
         let report = Report::new(options.least, options.form, Box::new(out));
         Self { options, report }
     }
 
-    /// Reads a transcript or a capture, whichever it is, to its end. It may be called again, for another recording.
+    /// Reads a transcript or a capture to its end. It recognises the format. You may call it again for another
+    /// recording.
     ///
     /// # Errors
-    /// When it can't be read to its end, or it contains no session.
+    /// Returns an error if the input cannot be read to its end, or if it contains no session.
     pub fn read(&mut self, mut input: impl Read + Send) -> Result<(), LintError> {
         let mut begin = Vec::new();
         // As many octets as tell what it is.
@@ -47,7 +48,7 @@ impl<'o> Linter<'o> {
         }
     }
 
-    /// Writes the summary, if there was a session, and returns it.
+    /// Writes the summary, if there was any session, and returns it.
     pub fn finish(self) -> LintSummary {
         self.report.finish()
     }

@@ -4,32 +4,32 @@ use std::collections::BTreeSet;
 
 use pop3_observer::Severity;
 
-/// What to write, and what to look at.
+/// What to read and what to write.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LintOptions {
-    /// The least that is told of. All violations are counted. Default: everything.
+    /// The minimum severity of violations to write. All violations are counted. Default: everything is written.
     pub least: Severity,
-    /// What is written. Default: [`Form::Dialogue`].
+    /// The form of the output. Default: [`Form::Dialogue`].
     pub form: Form,
-    /// The server's ports in captures. Default: 110 and 1110.
+    /// The server ports in captures. Default: 110 and 1110.
     pub ports: BTreeSet<u16>,
 }
 
-/// What is written of sessions.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
-    /// All lines, and the violations below them.
+    /// All lines of a session, with the violations below them.
     Dialogue,
-    /// The violations.
+    /// Only the violations.
     Violations,
-    /// An object in JSON for each violation, and one for the summary, a line each.
+    /// A JSON object for each violation and one for the summary, each in one line.
     Json,
 }
 
 impl LintOptions {
-    /// The defaults.
+    /// Creates the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -47,7 +47,7 @@ impl LintOptions {
         Self { form, ..self }
     }
 
-    /// Adds one of the [`ports`](Self::ports).
+    /// Adds a port to [`ports`](Self::ports).
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
         self.ports.insert(port);

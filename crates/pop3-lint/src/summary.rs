@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use pop3_observer::{Rule, Severity, Side};
 use serde_json::json;
 
-/// What was found in all sessions.
+/// The totals of all sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintSummary {
-    /// How many sessions there were.
+    /// The number of sessions.
     pub sessions: u64,
-    /// How many of them could not be followed to their ends.
+    /// The number of sessions that could not be followed to their end.
     pub incomplete: u64,
-    /// How many commands were sent.
+    /// The number of commands.
     pub commands: u64,
-    /// How often each rule was broken, of those that were.
+    /// The number of violations of each rule that was violated.
     pub rules: BTreeMap<Rule, u64>,
 }
 
 impl LintSummary {
-    /// How many violations of this level there are.
+    /// Returns the number of violations with this severity.
     #[must_use]
     pub fn violations(&self, level: Severity) -> u64 {
         self.rules.iter().filter(|(rule, _)| rule.level() == level).map(|(_, count)| count).sum()

@@ -13,7 +13,7 @@ use crate::patience::Patience;
 use crate::scan::{self, Entry};
 use crate::unique;
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Debug, Default)]
 pub struct CommitReport {
     removed: usize,
@@ -24,65 +24,65 @@ pub struct CommitReport {
 }
 
 impl CommitReport {
-    /// Whether all marked messages are gone for good. If not, QUIT is answered with `-ERR`
-    /// (RFC 1939 section 6).
+    /// Returns whether all marked messages were removed permanently. If not, answer QUIT with `-ERR` (RFC 1939
+    /// section 6).
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.failures.is_empty() && self.unsynced.is_none()
     }
 
-    /// How many messages were removed.
+    /// Returns the number of messages that were removed.
     #[must_use]
     pub const fn removed(&self) -> usize {
         self.removed
     }
 
-    /// How many marked messages somebody else had removed before.
+    /// Returns the number of marked messages that another program had already removed.
     #[must_use]
     pub const fn gone(&self) -> usize {
         self.gone
     }
 
-    /// How many messages were moved to `cur` as seen.
+    /// Returns the number of messages that were moved to `cur` and marked as seen.
     #[must_use]
     pub const fn seen(&self) -> usize {
         self.seen
     }
 
-    /// The marked messages that are still there, ascending, and why.
+    /// Returns the marked messages that could not be removed, in ascending order, with the reasons.
     #[must_use]
     pub fn failures(&self) -> &[CommitFailure] {
         &self.failures
     }
 
-    /// Why it is not sure that the removals outlast a loss of power, if it is not.
+    /// Returns the error of the sync to disk, if there was one. The removals may then not survive a power failure.
     #[must_use]
     pub const fn unsynced(&self) -> Option<&io::Error> {
         self.unsynced.as_ref()
     }
 }
 
-/// A marked message that was not removed.
+/// A marked message that could not be removed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CommitFailure {
-    /// Its number in the session.
+    /// The number of the message in the session.
     pub number: MessageNumber,
-    /// Why it is still there.
+    /// Why it could not be removed.
     pub reason: CommitError,
 }
 
-/// Why a marked message was not removed.
+/// Why a marked message could not be removed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// Another file has taken its name, or its content was changed: not what the client had marked.
+    /// The file was replaced or its content has changed, so it is not the message that the client marked.
     Changed,
-    /// It got another name each time it was found.
+    /// The file was renamed each time it was found.
     Restless,
     /// The session has no such message.
     NoSuchMessage,
-    /// The system refused.
+    /// The system reported an error.
     Io(io::Error),
 }
 
@@ -196,7 +196,7 @@ fn search(
         found[start..].iter().take_while(move |candidate| candidate.index == number.index())
     };
 
-    // Other names of a removed file: without them it would come back at the next login.
+    // Remove the other names of a removed file, too. Otherwise it would return at the next login.
     for number in linked.drain(..) {
         let Some(entry) = entries.get(number.index()) else { continue };
         for candidate in names_of(number) {

@@ -3,54 +3,54 @@
 use core::time::Duration;
 use std::io;
 
-/// How a [`Maildir`](crate::Maildir) is opened and what happens at its commit.
+/// The settings for opening and committing a [`Maildir`](crate::Maildir).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MaildirConfig {
-    /// Make the Maildir when there is none. Default `false`: a missing Maildir is more often a
-    /// mistyped path or a disk that is not mounted than a new user.
+    /// Whether to create a missing Maildir. Default: `false`, because a missing Maildir is usually due to a mistyped
+    /// path or an unmounted disk, not to a new user.
     pub create: bool,
-    /// Remember counted sizes in the file `pop3.sizes`. Default `true`: else each login reads all
+    /// Whether to store the counted sizes in the file `pop3.sizes`. Default: `true`. Without it, each login reads all
     /// mail.
     pub size_cache: bool,
-    /// How long a file must have been left alone before its size is remembered. Default 2 s: a file
-    /// that changes again within the tick of the file system's clock looks the same as before, and
-    /// the slowest clock in use (FAT) ticks every 2 s. Such a message is counted again at the next
-    /// login.
+    /// How long a file must be unchanged before its size is stored. Default: 2 s. The file system's clock has a
+    /// limited resolution, and a change within one tick cannot be detected. The coarsest clock in use (FAT) has ticks
+    /// of 2 s. The size of a newer message is counted again at the next login.
     pub settle_time: Duration,
-    /// Believe `,W=n` in file names as the wire size, where the file's length allows it. Default
-    /// `false`: such fields are wrong often enough, after a mail was edited or a filter ran, and then
-    /// LIST would differ from what RETR sends. `,S=n` is never believed.
+    /// Whether to trust `,W=n` in file names as the wire size, if the length of the file permits it. Default:
+    /// `false`, because the value is often wrong after a message was edited or filtered, and LIST would then differ
+    /// from RETR. `,S=n` is never trusted.
     pub trusted_wire_sizes: bool,
-    /// What becomes of messages that need UTF8 (RFC 6856). Default: they are sent as they are, which is
-    /// right for a client that has asked for UTF8, and what most servers do for the others too.
+    /// How to handle messages that need UTF8 (RFC 6856). Default: they are sent unchanged. This is right for a client
+    /// that has enabled UTF8, and most servers do it for other clients, too.
     pub eight_bit_headers: EightBitHeaders,
-    /// Move messages that were sent whole and not deleted from `new` to `cur` with the flag S at the
-    /// commit. Default `false`: who reads the same mail by IMAP wants to see what is new.
+    /// Whether to move messages that were sent completely and not deleted from `new` to `cur` at the commit, with the
+    /// flag S. Default: `false`, so that IMAP users still see them as new.
     pub seen_flag: bool,
-    /// Called when the process or the system has no descriptor left (EMFILE, ENFILE): it is waited for, and the
-    /// call is made again, for a login up to 5 s, for a session up to 30 s. Default: nothing is done. It may be
-    /// called often.
+    /// A function that is called when the process or the system has no free file descriptor (EMFILE, ENFILE). The
+    /// call is then repeated for up to 5 s during a login, and for up to 30 s during a session. Default: does
+    /// nothing. It may be called often.
     pub on_shortage: fn(&io::Error),
 }
 
-/// What becomes of a message whose header is not ASCII (RFC 6856 section 2.1).
+/// How to handle a message whose header is not ASCII (RFC 6856 section 2.1).
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub enum EightBitHeaders {
-    /// It is sent as it is.
+    /// Sends it unchanged.
     #[default]
     Send,
-    /// It is listed, but can't be fetched: [`MessageError::NeedsUtf8`](crate::MessageError::NeedsUtf8).
+    /// Lists it, but refuses to send it: [`MessageError::NeedsUtf8`](crate::MessageError::NeedsUtf8).
     Refuse,
-    /// It is listed and sent with another header, which this makes of the header, blank line included;
-    /// [`pop3_surrogate::surrogate`] does. The same header must always become the same, and the
-    /// blank line must stay the first one. A header of more than 1 MiB is not converted, but refused.
+    /// Lists and sends it with a header that this function converts, for example [`pop3_surrogate::surrogate`]. The
+    /// header includes the blank line. The function must return the same result for the same header, and the first
+    /// blank line must be the end of the result. A header of more than 1 MiB is not converted; the message is
+    /// refused.
     Convert(fn(&[u8]) -> Vec<u8>),
 }
 
 impl MaildirConfig {
-    /// The defaults.
+    /// Creates the default settings.
     #[must_use]
     pub const fn new() -> Self {
         Self {

@@ -18,8 +18,8 @@ use crate::unique;
 /// Octets gathered before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// A Maildir that mail is delivered to. It takes no lock: deliveries and sessions don't disturb one
-/// another.
+/// A Maildir to which messages are delivered. It uses no lock: deliveries and sessions do not interfere with each
+/// other.
 ///
 /// ```
 /// use std::io::Write;
@@ -48,21 +48,21 @@ struct Folders {
 }
 
 impl Delivery {
-    /// The age at which a file in `tmp` has been given up, as maildir(5) says: 36 hours.
+    /// The age at which a file in `tmp` counts as abandoned: 36 hours, as in maildir(5).
     pub const ABANDONED: Duration = Duration::from_secs(36 * 60 * 60);
 
-    /// Opens a Maildir. With `create` it is made if it is missing, but not the directory above it.
+    /// Opens a Maildir. With `create`, a missing Maildir is created, but not its parent directory.
     ///
     /// # Errors
-    /// When there is no Maildir, or the system refuses.
+    /// Returns an error if there is no Maildir, or if the system reports an error.
     pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
         Self::open_on(System::shared(), path, create)
     }
 
-    /// Opens a Maildir on a disk other than the system's, as tests have it.
+    /// Opens a Maildir on another [`Disk`], for example in tests.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>, create: bool) -> Result<Self, DeliveryError> {
         let path = path.as_ref();
         let open = || {
@@ -80,27 +80,27 @@ impl Delivery {
         Ok(Self { folders: Arc::new(folders), lf: false, label: None })
     }
 
-    /// Whether each CRLF is stored as LF, which other programs expect in a Maildir. Default `false`:
-    /// what is written is stored.
+    /// Sets whether to store each CRLF as LF, which other programs expect in a Maildir. Default: `false`; the octets
+    /// are stored unchanged.
     #[must_use]
     pub const fn with_lf(mut self, lf: bool) -> Self {
         self.lf = lf;
         self
     }
 
-    /// Puts this number into the names of messages, instead of a random one for each, so that
-    /// [`clean_labelled`](Self::clean_labelled) finds what a delivery left that was killed. Two processes
-    /// that deliver at the same time must not have the same label.
+    /// Uses this number in the names of messages instead of a random one. [`clean_labelled`](Self::clean_labelled)
+    /// can then find the files of an interrupted delivery. Two processes that deliver at the same time must not use
+    /// the same label.
     #[must_use]
     pub const fn with_label(mut self, label: u64) -> Self {
         self.label = Some(label);
         self
     }
 
-    /// Begins a message: a new file under `tmp`, for the owner only.
+    /// Starts to deliver a message. Creates a file in `tmp` that only the owner can read.
     ///
     /// # Errors
-    /// When the file can't be made.
+    /// Returns an error if the file cannot be created.
     pub fn begin(&self) -> Result<Delivering, DeliveryError> {
         let Folders { disk, tmp, .. } = &*self.folders;
         let name = unique::base(disk.now(), None, self.label);
@@ -112,22 +112,22 @@ impl Delivery {
         Ok(Delivering { folders: Arc::clone(&self.folders), name, body: Some(body), unfinished: true })
     }
 
-    /// Removes files in `tmp` that nobody touched for so long, say [`ABANDONED`](Self::ABANDONED):
-    /// what deliveries left that were killed. Returns how many.
+    /// Removes files in `tmp` that were not changed for this time, for example [`ABANDONED`](Self::ABANDONED).
+    /// Interrupted deliveries leave such files. Returns the number of removed files.
     ///
     /// # Errors
-    /// When `tmp` can't be read. A file that can't be removed is left.
+    /// Returns an error if `tmp` cannot be read. A file that cannot be removed is skipped.
     pub fn clean_tmp(&self, age: Duration) -> Result<usize, DeliveryError> {
         let now = self.folders.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let limit = i64::try_from(now.saturating_sub(age).as_nanos()).unwrap_or(i64::MAX);
         self.clean(|_, modified| modified < limit)
     }
 
-    /// Removes files in `tmp` that deliveries with this [label](Self::with_label) left, whatever their age.
-    /// No such delivery may be going on. Returns how many.
+    /// Removes all files in `tmp` with this [label](Self::with_label), whatever their age. Do not call it during a
+    /// delivery with the same label. Returns the number of removed files.
     ///
     /// # Errors
-    /// When `tmp` can't be read. A file that can't be removed is left.
+    /// Returns an error if `tmp` cannot be read. A file that cannot be removed is skipped.
     pub fn clean_labelled(&self, label: u64) -> Result<usize, DeliveryError> {
         self.clean(|name, _| unique::is_labelled(name, label))
     }
@@ -152,10 +152,10 @@ impl Delivery {
     }
 }
 
-/// A message that is being delivered: write it, then [`finish`](Self::finish).
+/// A message that is being delivered. Write it, then call [`finish`](Self::finish).
 ///
-/// Dropped without that, it leaves nothing. When the process is killed, the file under `tmp` stays,
-/// which no reader looks at.
+/// If you drop it instead, the message is discarded. If the process is killed, a file remains in `tmp`, which mail
+/// readers ignore.
 #[derive(Debug)]
 pub struct Delivering {
     folders: Arc<Folders>,
@@ -172,27 +172,27 @@ enum Body {
 }
 
 impl Delivering {
-    /// Where the message is written meanwhile.
+    /// Returns the path of the temporary file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         path(&self.folders, "tmp", &self.name)
     }
 
-    /// Brings the message to the disk, moves it to `new`, and brings that to the disk too. When this
-    /// returns, the message outlasts a loss of power, and may be deleted elsewhere.
+    /// Syncs the message to the disk, moves it to `new`, and syncs the directory. When this returns, the message
+    /// survives a power failure and may be deleted elsewhere.
     ///
     /// # Errors
-    /// When a step failed, an earlier write included. Nothing is delivered then.
+    /// Returns an error if a step failed, including an earlier write. The message is then not delivered.
     pub fn finish(mut self) -> Result<Delivered, DeliveryError> {
         self.deliver()
     }
 
-    /// Does what [`finish`](Self::finish) does, and lets the caller decide what becomes of the file under
-    /// `tmp` when that fails: it stays until this value is dropped, or for good if it is
-    /// [left](Self::leave). After a success nothing is left to do.
+    /// Does the same as [`finish`](Self::finish), but keeps the file in `tmp` after an error until this value is
+    /// dropped. To keep the file permanently, call [`leave`](Self::leave). After a success, there is nothing left to
+    /// do.
     ///
     /// # Errors
-    /// As [`finish`](Self::finish).
+    /// Returns the same errors as [`finish`](Self::finish).
     pub fn deliver(&mut self) -> Result<Delivered, DeliveryError> {
         let written = match self.body.take() {
             Some(Body::AsIs(file)) => Ok(file),
@@ -211,16 +211,16 @@ impl Delivering {
             }
             return Err(self.error("deliver", error));
         }
-        // From here the name under `tmp` is none of ours.
+        // From here on, the name in `tmp` is not ours.
         self.unfinished = false;
         Ok(Delivered { path: path(&self.folders, "new", &self.name) })
     }
 
-    /// Brings what was written so far to the disk, out of sight still. A CR that came last waits for its next
-    /// octet. The name under `tmp` is not brought there.
+    /// Syncs the octets written so far to the disk. The message stays invisible. A final CR is not written until the
+    /// next octet is known. The name in `tmp` is not synced.
     ///
     /// # Errors
-    /// When a step failed, an earlier write included.
+    /// Returns an error if a step failed, including an earlier write.
     pub fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         let synced = match &self.body {
@@ -231,7 +231,7 @@ impl Delivering {
         self.checked(synced)
     }
 
-    /// Leaves the file under `tmp` where it is, as a process would that is killed.
+    /// Leaves the file in `tmp`, as if the process had been killed.
     pub fn leave(mut self) {
         self.unfinished = false;
     }
@@ -297,14 +297,14 @@ pub struct Delivered {
 }
 
 impl Delivered {
-    /// Where the message lies, until a mail reader moves it.
+    /// Returns the path of the message. A mail reader may move it later.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Why a message was not delivered, or the Maildir not opened.
+/// Why a message could not be delivered, or a Maildir could not be opened.
 #[derive(Debug)]
 pub struct DeliveryError {
     action: &'static str,
@@ -317,14 +317,13 @@ impl DeliveryError {
         Self { action, path: path.to_path_buf(), source }
     }
 
-    /// The file or directory.
+    /// Returns the file or directory that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The kind of the system's error: `StorageFull` and `QuotaExceeded` will meet the next message
-    /// too.
+    /// Returns the kind of the system error. `StorageFull` and `QuotaExceeded` will affect the next message, too.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()

@@ -22,7 +22,7 @@ impl store::Maildrop for Maildir {
 
     fn commit(self, deletions: &Deletions, _: &Context) -> usize {
         let report = Self::commit(self, deletions);
-        // Removals that may come back after a loss of power were not for good.
+        // Removals that a power failure may undo are not permanent.
         report.failures().len().max(usize::from(!report.is_complete()))
     }
 }

@@ -6,34 +6,33 @@ use std::path::{Path, PathBuf};
 
 use pop3_proto::MessageNumber;
 
-/// Why a Maildir was not opened.
+/// Why a Maildir could not be opened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another session has the maildrop: `-ERR [IN-USE]` (RFC 2449 section 8.1.2).
+    /// Another session has locked the maildrop: `-ERR [IN-USE]` (RFC 2449 section 8.1.2).
     Locked {
         /// The Maildir.
         path: PathBuf,
     },
-    /// There is no Maildir: no directory, or one without `new` and `cur`. A server may take this
-    /// for an empty maildrop, or set [`MaildirConfig::with_create`](crate::MaildirConfig::with_create).
+    /// There is no Maildir: the directory or its `new` and `cur` are missing. A server may treat this as an empty
+    /// maildrop, or use [`MaildirConfig::with_create`](crate::MaildirConfig::with_create).
     Missing {
         /// The Maildir.
         path: PathBuf,
     },
-    /// The process may not do what it has to. It will not get better by itself: `-ERR [SYS/PERM]`
-    /// (RFC 3206 section 4).
+    /// The process lacks a permission. A later attempt will also fail: `-ERR [SYS/PERM]` (RFC 3206 section 4).
     Denied {
         /// The Maildir.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Anything else: `-ERR [SYS/TEMP]` (RFC 3206 section 4).
+    /// Any other error: `-ERR [SYS/TEMP]` (RFC 3206 section 4).
     Io {
         /// The Maildir.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -72,33 +71,33 @@ impl core::error::Error for OpenError {
     }
 }
 
-/// Why a message was not opened. The session goes on: `-ERR` for this message.
+/// Why a message could not be opened. Answer this command with `-ERR`; the session continues.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// The snapshot has no message of this number.
+    /// The snapshot has no message with this number.
     NoSuchMessage(MessageNumber),
-    /// The file is not there any more, under no name.
+    /// The file no longer exists, under any name.
     Vanished {
-        /// Where it was last.
+        /// Its last known path.
         path: PathBuf,
     },
-    /// The file is not the one of the snapshot any more: other content or another file.
+    /// The file or its content has changed since the snapshot.
     Changed {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
     },
-    /// The header is not ASCII, and the client has not asked for UTF8: `-ERR [UTF8]` (RFC 6856 section 5).
-    /// See [`EightBitHeaders`](crate::EightBitHeaders).
+    /// The header is not ASCII, and the client has not enabled UTF8: `-ERR [UTF8]` (RFC 6856 section 5). See
+    /// [`EightBitHeaders`](crate::EightBitHeaders).
     NeedsUtf8 {
         /// The file.
         path: PathBuf,
     },
-    /// The system refused.
+    /// The system reported an error.
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

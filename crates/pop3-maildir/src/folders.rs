@@ -146,7 +146,7 @@ impl Changed {
     pub(crate) fn rest_of_tick(self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let age = |&changed: &i64| now.checked_sub(u128::try_from(changed).ok()?);
-        // A change in the future is another machine's clock, which waiting does not help.
+        // A change in the future is due to another machine's clock. Waiting does not help.
         let ages = self.0.iter().filter_map(age).map(|age| u64::try_from(age).unwrap_or(u64::MAX));
         Self::TICK.saturating_sub(Duration::from_nanos(ages.min().unwrap_or(u64::MAX)))
     }

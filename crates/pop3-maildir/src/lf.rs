@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-/// A writer that turns each CRLF into LF, which is how mail lies in a Maildir.
+/// A writer that converts each CRLF to LF, the usual line end in a Maildir.
 ///
-/// A CR without LF stays, wherever the pieces are cut. What was a bare LF can't be told from a line
-/// end afterwards: who needs every octet back stores the wire form as it is.
+/// It keeps a CR without LF, however the octets are split into pieces. Afterwards, bare LFs cannot be distinguished
+/// from line ends. To preserve every octet, store the message without this conversion.
 ///
 /// ```
 /// use std::io::Write;
@@ -24,15 +24,15 @@ pub struct CrlfToLf<W> {
 }
 
 impl<W: Write> CrlfToLf<W> {
-    /// Writes to `inner`.
+    /// Creates a writer that writes to `inner`.
     pub const fn new(inner: W) -> Self {
         Self { inner, held: false }
     }
 
-    /// Writes a CR that came last, and gives the writer below back, not flushed.
+    /// Writes a pending CR, and returns the inner writer without flushing it.
     ///
     /// # Errors
-    /// What the writer below says.
+    /// Returns the error of the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         if self.held {
             self.inner.write_all(b"\r")?;

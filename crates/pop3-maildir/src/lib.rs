@@ -1,14 +1,14 @@
 //! Maildirs for POP3: the mail store of a server, and crash-safe delivery for a program that fetches mail.
 //!
-//! - [`Maildir`] is the side of the server. It locks a Maildir, takes a snapshot of `new` and `cur` with the exact sizes
-//!   on the wire and stable unique-ids, opens messages, and at QUIT removes the messages marked as deleted.
-//! - [`Delivery`] is the side of the program that fetches. It writes a message in `tmp`, syncs it to the disk, and moves
-//!   it to `new`.
+//! - [`Maildir`] is the side of the server. It locks a Maildir, takes a snapshot of `new` and `cur` with the exact
+//!   sizes on the wire and stable unique-ids, opens messages, and at QUIT removes the messages marked as deleted.
+//! - [`Delivery`] is the side of the program that fetches. It writes a message in `tmp`, syncs it to the disk, and
+//!   moves it to `new`.
 //!
 //! # Which crate to use
 //!
-//! For a complete server over Maildirs, use `pop3-serve`. For a complete program that fetches mail into a Maildir, use
-//! `pop3-fetch`. Use this crate if you write the server or the program yourself.
+//! For a complete server over Maildirs, use `pop3-serve`. For a complete program that fetches mail into a Maildir,
+//! use `pop3-fetch`. Use this crate if you write the server or the program yourself.
 //!
 //! # Example: a server over a Maildir
 //!
@@ -89,9 +89,9 @@
 //! - **One session at a time.** The lock of a Maildir is released when the session or its process ends (RFC 1939
 //!   section 4).
 //! - **Unique-ids are stable** across sessions and changes of flags (RFC 1939 section 7).
-//! - **The owner of a Maildir cannot harm the server.** Users may change their files during a session. The worst result
-//!   is an error message for them. Only regular files are opened, links are not followed, and nothing is opened that
-//!   could block.
+//! - **The owner of a Maildir cannot harm the server.** Users may change their files during a session. The worst
+//!   result is an error message for them. Only regular files are opened, links are not followed, and nothing is
+//!   opened that could block.
 //! - **Clients see no paths.** Errors become [`Rejection`](pop3_proto::Rejection)s without file names.
 //! - **Calls block** on the file system. In an `async` server, run them in a thread pool; see
 //!   [`Blocking`](pop3_driver::store::Blocking).

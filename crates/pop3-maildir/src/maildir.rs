@@ -19,15 +19,15 @@ use crate::scan::{self, Entry, Skipped, SkippedFiles};
 use crate::snapshot::Scan;
 use crate::substitute;
 
-/// A Maildir that this session has for itself, and what it held when it was opened.
+/// A locked Maildir with a snapshot of its messages.
 ///
-/// The lock goes with this value: it is free when the value is dropped, committed, or the process
-/// dies. Nothing is removed but by [`commit`](Self::commit).
+/// The lock is released when the value is dropped or committed, or when the process ends. Only
+/// [`commit`](Self::commit) and [`remove`](Self::remove) remove messages.
 ///
-/// All calls block on the file system, so an async server makes them on threads for such work.
+/// All calls block on the file system. In an async server, run them on threads for blocking work.
 ///
-/// While no call is made, a Maildir holds two descriptors: its directory and the lock. A message that is being
-/// read holds one more, until its end was read.
+/// Between calls, a Maildir holds two file descriptors: its directory and the lock. A message that is being read
+/// holds another one until its end.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -61,39 +61,39 @@ pub struct Maildir {
     _lock: Lock,
 }
 
-/// What opening a Maildir took, for the log.
+/// Statistics about opening a Maildir, for a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaildirSummary {
-    /// Messages in the snapshot.
+    /// The number of messages in the snapshot.
     pub messages: usize,
-    /// Files that had to be read to count their size. The sizes of the others were known.
+    /// The number of files that were read to count their size. The sizes of the others were known.
     pub measured: usize,
-    /// Files in `new` and `cur` that are no messages of the snapshot.
+    /// The number of files in `new` and `cur` that are not in the snapshot.
     pub skipped: usize,
 }
 
 impl Maildir {
-    /// Locks the Maildir and makes the snapshot, with the default [`MaildirConfig`].
+    /// Locks the Maildir and creates the snapshot, with the default [`MaildirConfig`].
     ///
     /// # Errors
-    /// See [`OpenError`]. The lock is free again then.
+    /// Returns an [`OpenError`]. The lock is then released.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_with(path, &MaildirConfig::default())
     }
 
-    /// Locks the Maildir and makes the snapshot.
+    /// Locks the Maildir and creates the snapshot.
     ///
     /// # Errors
-    /// See [`OpenError`]. The lock is free again then.
+    /// Returns an [`OpenError`]. The lock is then released.
     pub fn open_with(path: impl AsRef<Path>, config: &MaildirConfig) -> Result<Self, OpenError> {
         Self::open_on(&System::shared(), path, config)
     }
 
-    /// Locks the Maildir and makes the snapshot, on a disk other than the system's, as tests have it.
+    /// Locks a Maildir on another [`Disk`] and creates the snapshot, for example in tests.
     ///
     /// # Errors
-    /// See [`OpenError`]. The lock is free again then.
+    /// Returns an [`OpenError`]. The lock is then released.
     pub fn open_on(
         disk: &Arc<dyn Disk>,
         path: impl AsRef<Path>,
@@ -119,36 +119,36 @@ impl Maildir {
         .map_err(|error| OpenError::new(path, error))
     }
 
-    /// The snapshot: sizes and unique-ids in the order of delivery.
+    /// Returns the snapshot: the sizes and unique-ids in the order of delivery.
     ///
-    /// The unique-id of a message is a hash of its file name without the flags. It stays the same
-    /// when flags change or the file moves from `new` to `cur`, and tells nothing about the host.
+    /// The unique-id of a message is a hash of its file name without the flags. It stays the same when flags change
+    /// or the file moves from `new` to `cur`, and it reveals nothing about the host.
     #[must_use]
     pub const fn maildrop(&self) -> &Snapshot {
         &self.maildrop
     }
 
-    /// Hands the snapshot out, to give it to the session without a copy. The other calls don't need
-    /// it, but [`maildrop`](Self::maildrop) is empty afterwards.
+    /// Takes the snapshot, to pass it to the session without a copy. The other calls do not need it, but
+    /// [`maildrop`](Self::maildrop) returns an empty snapshot afterwards.
     #[must_use]
     pub fn take_maildrop(&mut self) -> Snapshot {
         core::mem::take(&mut self.maildrop)
     }
 
-    /// What opening took.
+    /// Returns statistics about the opening.
     #[must_use]
     pub const fn summary(&self) -> MaildirSummary {
         self.summary
     }
 
-    /// The files that are no messages of the snapshot, at most 100 of them.
+    /// Returns the files that are not in the snapshot, at most 100 of them.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped.first
     }
 
-    /// Why the sizes could not be remembered for the next login, if so. The session is as good as
-    /// any.
+    /// Returns the error that prevented the sizes from being stored for the next login, if there was one. The session
+    /// is not affected.
     #[must_use]
     pub const fn cache_error(&self) -> Option<&io::Error> {
         self.cache_error.as_ref()
@@ -156,11 +156,11 @@ impl Maildir {
 
     /// Opens a message of the snapshot.
     ///
-    /// A message whose name changed meanwhile is found under its new name. That is noted, so the
-    /// value has to be mutable.
+    /// A message that was renamed is found under its new name. The new name is recorded, which is why this needs
+    /// `&mut self`.
     ///
     /// # Errors
-    /// When the message is not there any more, or not the same; see [`MessageError`].
+    /// Returns a [`MessageError`] if the message no longer exists or has changed.
     pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let disk = self.root.shared_disk();
         self.patience.insist(&*disk, || self.try_message(number))
@@ -194,13 +194,12 @@ impl Maildir {
         }
     }
 
-    /// The messages that somebody has read and that nobody has touched since a point in time: for
-    /// policies that remove such mail at QUIT (RFC 1939 section 8). Ascending.
+    /// Returns the messages that were read and then not changed since a point in time, in ascending order. Use it for
+    /// a policy that removes such messages at QUIT (RFC 1939 section 8).
     ///
-    /// Read are those with the flag S, and those among `retrieved`. A message counts from when it was
-    /// delivered, written, renamed or got another flag, whatever was last; so it is kept rather for too
-    /// long, after a backup was restored, say. What is found here is not removed by that: hand it to
-    /// [`remove`](Self::remove).
+    /// Messages with the flag S and messages in `retrieved` count as read. The time of a message is the latest of its
+    /// delivery, change, renaming or change of flags. After a restore from a backup, for example, messages may be
+    /// kept longer than necessary. This does not remove anything: pass the result to [`remove`](Self::remove).
     #[must_use]
     pub fn expired(
         &self,
@@ -220,18 +219,18 @@ impl Maildir {
         numbers.filter_map(|(index, _)| MessageNumber::new(u32::try_from(index + 1).ok()?)).collect()
     }
 
-    /// Removes the messages that the session marked, and no other, then frees the lock.
+    /// Removes the messages that the session marked, and releases the lock.
     ///
-    /// A message that is gone already counts as removed. One that is not the file of the snapshot
-    /// any more stays and is reported. When this returns, the removals are on disk, the lock is free,
-    /// and QUIT may be answered: `+OK` if [`CommitReport::is_complete`] (RFC 1939 section 6).
+    /// A message that no longer exists counts as removed. A file that has changed since the snapshot is kept and
+    /// reported. When this returns, the removals are on the disk, and you may answer QUIT: with `+OK` if
+    /// [`CommitReport::is_complete`] (RFC 1939 section 6).
     #[must_use = "QUIT has to say whether all was removed"]
     pub fn commit(self, deletions: &Deletions) -> CommitReport {
         self.remove(deletions.iter(), deletions.retrieved())
     }
 
-    /// The same as [`commit`](Self::commit), for callers who have numbers: the messages to remove,
-    /// and those that were sent whole.
+    /// Does the same as [`commit`](Self::commit), but takes message numbers: the messages to remove, and those that
+    /// were sent completely.
     #[must_use = "QUIT has to say whether all was removed"]
     pub fn remove(
         self,

@@ -4,11 +4,11 @@ use std::io::{self, Cursor, Read};
 
 use pop3_disk::{File, Stat};
 
-/// A message that is being read: exactly the octets that were counted for the snapshot (with another
-/// header, where that was asked for), or an error.
+/// A reader for a message. It returns exactly the octets that were counted for the snapshot, with a converted header
+/// if configured, or an error.
 ///
-/// An error in the middle means that the file is not what the scan listing promised. The peer must
-/// not take what it got for a whole message: end the connection without the final line.
+/// An error in the middle means that the file has changed since the snapshot. The client must not mistake the part
+/// for a complete message: close the connection without sending the final line.
 #[derive(Debug)]
 pub struct MessageFile {
     /// Closed when all was read: who sends the last octets to a slow client needs no descriptor for it.
@@ -45,7 +45,7 @@ impl MessageFile {
         Self { front: Cursor::new(octets), ..self }
     }
 
-    /// The length of the stored file in octets. The wire form is longer when lines end in LF.
+    /// Returns the length of the stored file in octets. The wire form is longer if lines end with LF.
     #[must_use]
     pub const fn stored_len(&self) -> u64 {
         self.stat.len

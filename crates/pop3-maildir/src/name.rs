@@ -3,13 +3,13 @@
 //! A name is `base:2,flags`. The base is given at delivery and stays; the flags change. Everything
 //! that has to stay the same over sessions is made from the base.
 
-/// Which of the two folders of a Maildir a message lies in.
+/// The folder of a Maildir that contains a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MaildirFolder {
-    /// `new`: delivered, not yet seen by a mail reader.
+    /// `new`: delivered messages that no mail reader has seen.
     New,
-    /// `cur`: taken in by a mail reader.
+    /// `cur`: messages that a mail reader has seen.
     Cur,
 }
 
@@ -18,7 +18,7 @@ impl MaildirFolder {
     /// message may be met twice, but is not missed.
     pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];
 
-    /// The folder's name inside the Maildir.
+    /// Returns the name of the folder inside the Maildir.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

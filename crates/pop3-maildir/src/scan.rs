@@ -67,15 +67,15 @@ impl Entry {
     }
 }
 
-/// A file in `new` or `cur` that is no message of the snapshot, for the log.
+/// A file in `new` or `cur` that is not in the snapshot, for a log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Skipped {
-    /// Where it lies.
+    /// The folder that contains it.
     pub folder: MaildirFolder,
-    /// Its name, which may be anything: write it to a log in escaped form only.
+    /// Its name. It may contain anything: escape it in a log.
     pub name: OsString,
-    /// Why it was left out.
+    /// Why it was skipped.
     pub reason: SkipReason,
 }
 
@@ -83,17 +83,17 @@ pub struct Skipped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// A symbolic link. Its target is never looked at.
+    /// It is a symbolic link. Links are not followed.
     Link,
-    /// A directory, FIFO, socket or device.
+    /// It is a directory, FIFO, socket or device.
     NotAFile,
-    /// The process may not read it, or the disk could not.
+    /// It cannot be read, because of its permissions or a disk error.
     Unreadable,
-    /// It changed or went away while it was read.
+    /// It changed or disappeared while it was read.
     Changed,
-    /// Another file's name differs in the flags only, and this one could not be renamed.
+    /// Its name differs from another file's name only in the flags, and it could not be renamed.
     Duplicate,
-    /// More messages than a maildrop can have.
+    /// The maildrop has reached the maximum number of messages.
     Full,
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn store<'e>(
     if written.is_err() {
         root.unlink(TEMPORARY).ok();
     }
-    // Not synced: what a loss of power leaves half written fails to parse and is counted again.
+    // Not synced: a file damaged by a power failure cannot be parsed, and the sizes are counted again.
     written
 }
 

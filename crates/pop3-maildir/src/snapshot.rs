@@ -69,7 +69,7 @@ impl Scan {
             }
             let mut size = count.map(|count| count.wire).or_else(|| hint(config, &entry));
             if let Some(count) = count.filter(|count| count.eight_bit) {
-                // What can't be converted now is listed with its own size, and found out when it is fetched.
+                // A message that cannot be converted now is listed with its own size. Fetching it reports the error.
                 entry.eight_bit = true;
                 let other = substitute::wire_size(folders, &entry, count.wire, config.eight_bit_headers)?;
                 size = other.or(size);
@@ -135,7 +135,7 @@ fn measure(
             } else if is_this_file_only(&error) {
                 break Some(SkipReason::Unreadable);
             } else {
-                // Too many open files, no memory: a message must not seem to be gone for that.
+                // Too many open files or no memory: the message must not appear to be gone because of that.
                 return Err(error);
             }
         };
@@ -149,7 +149,7 @@ fn measure(
 
 /// The size that the name tells, if that is to be believed and can be true.
 fn hint(config: &MaildirConfig, entry: &Entry) -> Option<Octets> {
-    // A size tells nothing about the header.
+    // The size says nothing about the header.
     let enough = matches!(config.eight_bit_headers, EightBitHeaders::Send);
     let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&entry.name))?;
     hint.filter(|&size| sizes::plausible(size, entry.stat.len))

@@ -28,7 +28,7 @@ pub(crate) fn wire_size(
     let EightBitHeaders::Convert(convert) = headers else { return Ok(None) };
     let (file, stat) = match folders.open_message(entry.folder, &entry.name) {
         Ok(opened) => opened,
-        // It went away just now: to fetch it will fail.
+        // It has just disappeared: fetching it will fail.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };

@@ -65,7 +65,7 @@ pub(crate) fn rename(from: &dyn Folder, old: &[u8], to: &dyn Folder, new: &[u8])
     match from.link(old, to, new) {
         Ok(()) => match from.unlink(old) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                // Under two names it would be two messages.
+                // With two names, it would be two messages.
                 to.unlink(new).ok();
                 Err(error)
             }

@@ -2,12 +2,12 @@
 
 use pop3_proto::Keyword;
 
-/// A command that is answered: its number on this connection, from 1, and its keyword.
+/// A command that a reply belongs to: its number on this connection, from 1, and its keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Asked {
-    /// Which of the client's commands it is, from 1; 0 when that can't be told.
+    /// The number of the command on this connection, from 1, or 0 if it is unknown.
     pub number: u64,
-    /// The keyword, `None` when it is none that this crate knows.
+    /// The keyword, or `None` if this crate does not know it.
     pub keyword: Option<Keyword>,
 }

@@ -81,7 +81,7 @@ impl Assembler {
     /// is thrown away.
     pub(crate) fn end_early(&mut self, least: u64, then: impl FnOnce(Line<'_>)) {
         if self.octets >= least {
-            // Nobody knows how it ends.
+            // It is unknown how the line ends.
             self.finish(true, true, then);
             self.skipping = true;
         }
@@ -100,7 +100,7 @@ impl Assembler {
     }
 
     fn finish(&mut self, crlf: bool, early: bool, then: impl FnOnce(Line<'_>)) {
-        // Of a line that was cut, the end of what is kept is no line end.
+        // If a line was cut, the end of the kept part is not a line end.
         let whole = self.octets <= count(&self.kept).saturating_add(1);
         let text = match self.kept.strip_suffix(b"\r") {
             Some(text) if crlf && whole => text,

@@ -2,7 +2,7 @@
 
 use pop3_proto::Channel;
 
-/// The settings of an [`Observer`](crate::Observer): what it may keep, and what it cannot see itself.
+/// The settings of an [`Observer`](crate::Observer): its limits, and facts that it cannot see itself.
 ///
 /// ```
 /// use pop3_observer::ObserverConfig;
@@ -13,24 +13,24 @@ use pop3_proto::Channel;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObserverConfig {
-    /// What carries the connection at first. Default: [`Channel::Plaintext`], where passwords and
-    /// tokens are remarked upon.
+    /// What carries the connection at the start. Default: [`Channel::Plaintext`], where passwords and tokens are
+    /// violations of good practice.
     pub channel: Channel,
-    /// Whether the octets of messages are told as they come. Default: `false`, they are counted.
+    /// Whether to report the octets of messages. Default: `false`; they are only counted.
     pub data: bool,
-    /// How many octets of a line are kept; of a longer line the rest is counted and not seen.
-    /// Default: 16,384, which holds a token as responses of AUTH carry it.
+    /// The maximum number of octets kept of a line. The rest of a longer line is only counted. Default: 16,384, which
+    /// is enough for a token in an AUTH response.
     pub max_line: usize,
-    /// How many commands may be under way. Default: 16,384. With more the observer gives up, as it
-    /// could not tell any longer which reply is whose.
+    /// The maximum number of outstanding commands. If there are more, the observer gives up, because it can no longer
+    /// match replies with commands. Default: 16,384.
     pub max_outstanding: usize,
-    /// Of how many messages sizes, unique-ids and marks are remembered. Default: 100,000. With more,
-    /// what needs all of them is not checked any longer.
+    /// The maximum number of messages whose sizes, unique-ids and marks are remembered. If there are more, rules that
+    /// need all of them are no longer checked. Default: 100,000.
     pub max_messages: usize,
 }
 
 impl ObserverConfig {
-    /// The defaults.
+    /// Creates the default settings.
     #[must_use]
     pub const fn new() -> Self {
         Self {

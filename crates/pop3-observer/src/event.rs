@@ -8,37 +8,37 @@ use pop3_proto::{CommandError, MechanismName, Reply, ReplyShape};
 use crate::asked::Asked;
 use crate::rule::{Side, Violation};
 
-/// What happened on the connection. Octets are borrowed for the call.
+/// An event on the connection. Octets are borrowed for the duration of the call.
 ///
-/// A command is answered by one [`Reply`](Self::Reply); where its `follows` is not
-/// [`ReplyShape::Line`], what follows is told, and then [`End`](Self::End). A violation comes behind
-/// the event that it is about.
+/// Each command is answered by one [`Reply`](Self::Reply). If its `follows` is not [`ReplyShape::Line`], the events
+/// for the following lines come next, and then [`End`](Self::End). A violation comes after the event that it is
+/// about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a caller that forgets a case must not compile")]
 pub enum ObserverEvent<'a> {
-    /// The first line of the server's.
+    /// The greeting of the server.
     Greeting {
         /// The line without its line end.
         line: &'a [u8],
-        /// The line read.
+        /// The parsed line.
         reply: Reply<'a>,
     },
-    /// A line of the client's that is a command, or should be one.
+    /// A line of the client that is a command, or should be one.
     Command(Sent<'a>),
-    /// A line of the client's within AUTH. Its octets are a secret and are not told.
+    /// A line of the client within AUTH. Its octets are secret and not reported.
     Response {
-        /// The AUTH it belongs to.
+        /// The AUTH command.
         asked: Asked,
-        /// How many octets it has.
+        /// The length in octets.
         octets: u64,
-        /// Whether it is `*`.
+        /// Whether the line is `*`, which cancels the exchange.
         cancels: bool,
     },
-    /// A challenge of the server's within AUTH. Its octets are not told.
+    /// A challenge of the server within AUTH. Its octets are not reported.
     Challenge {
-        /// The AUTH it belongs to.
+        /// The AUTH command.
         asked: Asked,
-        /// How many octets follow the plus sign and the space.
+        /// The number of octets after the plus sign and the space.
         octets: u64,
     },
     /// The first line of the reply to a command.
@@ -47,75 +47,74 @@ pub enum ObserverEvent<'a> {
         asked: Asked,
         /// The line without its line end.
         line: &'a [u8],
-        /// The line read.
+        /// The parsed line.
         reply: Reply<'a>,
-        /// What a positive reply to STAT, LAST, `LIST n` or `UIDL n` says, where it can be read.
+        /// The content of a positive reply to STAT, LAST, `LIST n` or `UIDL n`, if it can be parsed.
         entry: Option<ReplyItem<'a>>,
-        /// What follows until [`ObserverEvent::End`].
+        /// What follows before [`ObserverEvent::End`].
         follows: ReplyShape,
     },
-    /// A line behind the first one of a reply: of LIST, UIDL, CAPA and the like.
+    /// A line after the first line of a reply, for example of LIST, UIDL or CAPA.
     Line {
         /// The command.
         asked: Asked,
-        /// The line without its line end and un-stuffed.
+        /// The line without its line end and without dot-stuffing.
         line: &'a [u8],
-        /// The line read, where it can be.
+        /// The parsed line, if it can be parsed.
         entry: Option<ReplyItem<'a>>,
     },
-    /// Octets of a message, un-stuffed. Only with [`ObserverConfig::data`](crate::ObserverConfig::data).
+    /// Octets of a message, without dot-stuffing. Only with [`ObserverConfig::data`](crate::ObserverConfig::data).
     Data {
         /// The command.
         asked: Asked,
-        /// The octets, line ends included.
+        /// The octets, including line ends.
         octets: &'a [u8],
     },
-    /// What followed the first line is complete.
+    /// The end of a multi-line reply.
     End {
         /// The command.
         asked: Asked,
-        /// How many octets it had, un-stuffed, line ends included.
+        /// Its length in octets, including line ends, without dot-stuffing.
         octets: u64,
-        /// How many lines it had.
+        /// The number of its lines.
         lines: u64,
     },
-    /// A line of the server's that is no reply, or one that no command asked for.
+    /// A line of the server that is not a reply, or that answers no command.
     Stray {
         /// The line without its line end.
         line: &'a [u8],
     },
-    /// From here on the octets are not looked at, until
-    /// [`tls_established`](crate::Observer::tls_established): STLS was accepted, or the connection
-    /// began with TLS.
+    /// The octets are ignored from now on, until [`tls_established`](crate::Observer::tls_established) is called:
+    /// STLS was accepted, or the connection started with TLS.
     Opaque,
-    /// The caller said that what follows is what TLS carries.
+    /// The caller reported that TLS is established.
     Encrypted,
-    /// More commands are under way than may be remembered. Nothing is looked at any longer.
+    /// Too many commands are outstanding. The observer ignores everything from now on.
     GaveUp,
-    /// A side has ended its octets.
+    /// A side has closed its direction of the connection.
     Ended(Side),
-    /// A rule was broken.
+    /// A violation of a rule.
     Violation(Violation),
 }
 
-/// A command as it may be shown: without password, digest, initial response.
+/// A command in a form that is safe to display: without passwords, digests and initial responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent<'a> {
-    /// Which command it is.
+    /// The command.
     pub asked: Asked,
-    /// What may be shown of the line: all of it, or what stands before the secret. These are the
-    /// client's octets: escape them before they are shown.
+    /// The visible part of the line: all of it, or the part before the secret. The octets come from the client:
+    /// escape them before you display them.
     pub shown: &'a [u8],
-    /// Whether a secret stands behind that.
+    /// Whether a secret was removed from the end.
     pub redacted: bool,
-    /// How many octets the line has, line end included.
+    /// The length of the line in octets, including its line end.
     pub octets: u64,
-    /// Why it is no command.
+    /// Why the line is not a valid command, if it is not.
     pub error: Option<CommandError>,
-    /// The number of the message that it names.
+    /// The message number in the command.
     pub message: Option<u32>,
-    /// The mechanism that AUTH names.
+    /// The mechanism in the AUTH command.
     pub mechanism: Option<MechanismName>,
 }
 

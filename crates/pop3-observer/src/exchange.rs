@@ -82,7 +82,7 @@ impl Observer {
         }
         exchange.challenges = exchange.challenges.saturating_add(1);
         exchange.last = Said::Something;
-        // What was sent before its time is what the server takes as the response.
+        // The server takes what was sent too early as the response.
         exchange.clients_turn = !self.queue.take_second();
         self.exchange = Some(exchange);
     }

@@ -12,7 +12,7 @@ use crate::{Naming, Observer, Sink, Stage, announced, flag, words};
 impl Observer {
     pub(crate) fn client_line(&mut self, line: Line<'_>, sink: Sink<'_>) {
         match self.exchange {
-            // The client takes the login as done.
+            // The client considers the login complete.
             Some(exchange) if exchange.guessed && Command::parse(line.text).is_ok() => {
                 if let Some(front) = self.queue.front() {
                     self.settle(&front, true, sink);
@@ -141,7 +141,7 @@ impl Observer {
             flag(sink, about, Rule::Pipelined);
         }
         let Some(keyword) = asked.keyword.filter(|_| good) else { return };
-        // What is under way may change the state: then nothing can be said.
+        // Outstanding commands may change the state, so nothing is certain.
         let settled = !self.queue.has_login() && !self.queue.has_stls();
         if settled && !is_allowed(keyword, self.stage == Stage::Transaction) {
             flag(sink, about, Rule::CommandState);

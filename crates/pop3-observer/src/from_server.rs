@@ -193,7 +193,7 @@ impl Observer {
             (Keyword::Quit, _) if positive || command.good => {
                 self.stage = Stage::Closed;
                 self.quit_answered = true;
-                // What stands behind QUIT is not answered (RFC 1939 section 6).
+                // Commands after QUIT are not answered (RFC 1939 section 6).
                 self.queue.clear();
             }
             _ => {}

@@ -55,7 +55,7 @@ impl Observer {
             flag(sink, about, Rule::CodeUnannounced);
         }
         let keyword = about.and_then(|asked| asked.keyword);
-        // What a command that is not known does can't be judged.
+        // The effect of an unknown command cannot be judged.
         let known = about.is_none() || keyword.is_some();
         let login = keyword.is_some_and(|k| matches!(k, Keyword::Pass | Keyword::Apop | Keyword::Auth));
         let named = login || keyword == Some(Keyword::User);

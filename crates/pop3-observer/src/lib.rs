@@ -96,7 +96,19 @@ use told::Told;
 /// The function that receives the events.
 type Sink<'s> = &'s mut dyn FnMut(ObserverEvent<'_>);
 
-/// Watches one connection. See the [crate] for an example.
+/// Watches one connection and reports its events and violations. The [crate] has a longer example.
+///
+/// ```
+/// use pop3_observer::{Observer, ObserverConfig, ObserverEvent};
+/// let mut observer = Observer::new(ObserverConfig::new());
+/// let mut violations = Vec::new();
+/// observer.server(b"+ok ready\r\n", &mut |event| {
+///     if let ObserverEvent::Violation(violation) = event {
+///         violations.push(violation.to_string());
+///     }
+/// });
+/// assert_eq!(violations, ["server MUST 1939-3.09: a status indicator that is not in upper case"]);
+/// ```
 #[derive(Debug)]
 pub struct Observer {
     config: ObserverConfig,
@@ -196,7 +208,7 @@ enum Before {
 }
 
 impl Observer {
-    /// Watches a connection that has just been made.
+    /// Creates an observer for a new connection.
     #[must_use]
     pub fn new(config: ObserverConfig) -> Self {
         Self {
@@ -231,13 +243,13 @@ impl Observer {
         }
     }
 
-    /// Octets that the client sent.
+    /// Processes octets that the client sent. Calls `sink` for each event.
     pub fn client(&mut self, octets: &[u8], sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         let mut rest = octets;
         while !rest.is_empty() && self.is_clear(Side::Client, rest, sink) {
             let mut lines = core::mem::take(&mut self.client_lines);
             rest = lines.feed(rest, self.config.max_line, |line| self.client_line(line, sink));
-            // What came before TLS does not go on within it.
+            // A line from before TLS does not continue within it.
             if matches!(self.stage, Stage::Opaque { .. } | Stage::GaveUp) {
                 lines.clear();
             }
@@ -245,7 +257,7 @@ impl Observer {
         }
     }
 
-    /// Octets that the server sent.
+    /// Processes octets that the server sent. Calls `sink` for each event.
     pub fn server(&mut self, octets: &[u8], sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         let mut rest = octets;
         while !rest.is_empty() && self.is_clear(Side::Server, rest, sink) {
@@ -259,7 +271,7 @@ impl Observer {
         }
     }
 
-    /// The client sends no more.
+    /// Records that the client has closed its direction of the connection.
     pub fn client_end(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if core::mem::replace(&mut self.client_ended, true) {
             return;
@@ -275,7 +287,7 @@ impl Observer {
         }
     }
 
-    /// The server sends no more.
+    /// Records that the server has closed its direction of the connection.
     pub fn server_end(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if core::mem::replace(&mut self.server_ended, true) {
             return;
@@ -302,8 +314,8 @@ impl Observer {
         }
     }
 
-    /// From here on the caller gives the octets that TLS carries. What was learnt before is forgotten, as
-    /// both sides have to (RFC 2595 section 4).
+    /// Records that TLS is established. From now on, pass the octets inside TLS. The observer forgets what it learnt
+    /// before, as both sides must (RFC 2595 section 4).
     pub fn tls_established(&mut self, sink: &mut dyn FnMut(ObserverEvent<'_>)) {
         if self.stage == Stage::GaveUp {
             return;
@@ -321,8 +333,8 @@ impl Observer {
         sink(ObserverEvent::Encrypted);
     }
 
-    /// Tells what follows a positive reply to the last command, when that is one that this crate does not
-    /// know. Otherwise what follows is guessed.
+    /// Sets the shape of a positive reply to the last command. Use it for a command that this crate does not know.
+    /// Otherwise the observer guesses the shape.
     pub fn expect(&mut self, shape: ReplyShape) {
         if let Some(last) = self.queue.back_mut()
             && last.asked.keyword.is_none()

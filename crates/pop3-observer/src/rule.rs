@@ -4,40 +4,40 @@ use core::fmt;
 
 use crate::asked::Asked;
 
-/// Who of the two.
+/// A side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
 pub enum Side {
-    /// Who sends commands.
+    /// The client, which sends commands.
     Client,
-    /// Who answers.
+    /// The server, which answers them.
     Server,
 }
 
-/// How much a rule binds.
+/// How binding a rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the RFCs have these two, and the rest is practice")]
 pub enum Severity {
-    /// No RFC binds here, or not this side: a note on what works badly with others.
+    /// A note about a practice that causes problems with other software. No RFC forbids it to this side.
     Practice,
-    /// An RFC recommends it.
+    /// An RFC recommends the rule.
     Should,
-    /// An RFC demands it.
+    /// An RFC requires the rule.
     Must,
 }
 
-/// A rule that was broken.
+/// A violation of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which one.
+    /// The rule.
     pub rule: Rule,
-    /// The command it is about, if it is about one.
+    /// The command that the violation is about, if any.
     pub command: Option<Asked>,
 }
 
 impl Violation {
-    /// Who broke it.
+    /// Returns the side that violated the rule.
     #[must_use]
     pub const fn side(&self) -> Side {
         self.rule.side()
@@ -72,7 +72,7 @@ impl fmt::Display for Severity {
 
 macro_rules! rules {
     ($($name:ident $side:ident $level:ident $row:literal $text:literal;)*) => {
-        /// A rule. `row` is the requirement in `docs/conformance.md` that it stands for.
+        /// A rule of the protocol. Each rule corresponds to a requirement in `docs/conformance.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Rule {
@@ -83,13 +83,13 @@ macro_rules! rules {
             /// All rules, those of the client first.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Who can break it.
+            /// Returns the side that can violate the rule.
             #[must_use]
             pub const fn side(self) -> Side {
                 match self { $(Self::$name => Side::$side,)* }
             }
 
-            /// How much it binds.
+            /// Returns how binding the rule is.
             #[must_use]
             pub const fn level(self) -> Severity {
                 match self { $(Self::$name => Severity::$level,)* }

@@ -18,7 +18,7 @@ pub(crate) fn shown<'l>(
     parsed: Result<&Command<'_>, CommandError>,
     wary: bool,
 ) -> (&'l [u8], bool) {
-    // Whatever the client has in mind with `\tpass\tsecret`, it is not for other eyes.
+    // Whatever the client means by `\tpass\tsecret`, do not reveal it.
     let start = line.iter().position(u8::is_ascii_graphic).unwrap_or(line.len());
     let behind = |from: usize, good: fn(&u8) -> bool| {
         line.get(from..)
@@ -92,7 +92,7 @@ pub(crate) fn is_zero(line: &[u8]) -> bool {
 
 /// Whether not exactly one space stands between the words, or one at an end.
 pub(crate) fn is_spaced(line: &[u8], keyword: Option<Keyword>) -> bool {
-    // All behind `PASS ` is the password.
+    // Everything after `PASS ` is the password.
     if keyword == Some(Keyword::Pass) || line.is_empty() {
         return false;
     }

@@ -1,7 +1,7 @@
-//! The client's side of an exchange.
+//! The client side of an exchange.
 //!
-//! [`candidates`] tells which of the server's mechanisms to use, [`ClientExchange`] makes the messages of one.
-//! A success that the server announces counts only after [`ClientExchange::finish`] agrees.
+//! [`candidates`] selects which of the server's mechanisms to use. [`ClientExchange`] creates and processes the
+//! messages. When the server announces success, call [`ClientExchange::finish`] before you rely on it.
 
 mod choose;
 mod credentials;

@@ -65,25 +65,26 @@
 //!
 //! - **A client believes a success only if the mechanism allows it.** With SCRAM, the server must prove that it knows
 //!   the keys (RFC 5802 section 3): always call [`finish`](client::ClientExchange::finish).
-//! - **No input panics.** Messages have a maximum length, and every exchange ends after at most three client messages.
+//! - **No input panics.** Messages have a maximum length, and every exchange ends after at most three client
+//!   messages.
 //! - **A server exchange never blocks.** If it needs a key or a decision, it returns a [`Question`](server::Question)
 //!   and waits for the answer. You can ask a database in the meantime.
-//! - **You transport the messages.** The encoding as base64, the first line and the line `*` that cancels belong to the
-//!   protocol around SASL (RFC 5034 section 4 for POP3).
+//! - **You transport the messages.** The encoding as base64, the first line and the line `*` that cancels belong to
+//!   the protocol around SASL (RFC 5034 section 4 for POP3).
 //! - **There is no security layer.** Use TLS to encrypt the connection.
 //! - **You supply the randomness**: nonces, salts and channel bindings are arguments.
 //!
 //! # RFCs
 //!
-//! RFC 4422 (SASL), RFC 4013 (SASLprep, in [`saslprep`]), RFC 5802 and RFC 7677 (SCRAM), RFC 5929 and RFC 9266 (channel
-//! bindings), RFC 4616 (PLAIN), RFC 7628 (OAUTHBEARER), RFC 2195 (CRAM-MD5), RFC 4505 (ANONYMOUS).
+//! RFC 4422 (SASL), RFC 4013 (SASLprep, in [`saslprep`]), RFC 5802 and RFC 7677 (SCRAM), RFC 5929 and RFC 9266
+//! (channel bindings), RFC 4616 (PLAIN), RFC 7628 (OAUTHBEARER), RFC 2195 (CRAM-MD5), RFC 4505 (ANONYMOUS).
 //!
 //! # Features
 //!
 //! No feature is on by default.
 //!
-//! - `md5`: CRAM-MD5. Without it, no server [offers](server::Offer) and no client chooses CRAM-MD5, although the crate
-//!   knows its name. [`Mechanism::is_available`] tells whether a mechanism can be used.
+//! - `md5`: CRAM-MD5. Without it, no server [offers](server::Offer) and no client chooses CRAM-MD5, although the
+//!   crate knows its name. [`Mechanism::is_available`] returns whether a mechanism can be used.
 #![no_std]
 #![cfg_attr(
     not(test),

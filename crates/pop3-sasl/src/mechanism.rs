@@ -5,15 +5,15 @@ use core::fmt;
 use crate::cram_md5;
 use crate::scram::Hash;
 
-/// A SASL mechanism that this crate has in both roles.
+/// A SASL mechanism. This crate supports each of them for clients and servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
-    /// SCRAM-SHA-512-PLUS: as [`ScramSha512`](Self::ScramSha512), bound to the TLS connection.
+    /// SCRAM-SHA-512-PLUS: [`ScramSha512`](Self::ScramSha512) bound to the TLS connection.
     ScramSha512Plus,
-    /// SCRAM-SHA-256-PLUS: as [`ScramSha256`](Self::ScramSha256), bound to the TLS connection.
+    /// SCRAM-SHA-256-PLUS: [`ScramSha256`](Self::ScramSha256) bound to the TLS connection.
     ScramSha256Plus,
-    /// SCRAM-SHA-1-PLUS: as [`ScramSha1`](Self::ScramSha1), bound to the TLS connection.
+    /// SCRAM-SHA-1-PLUS: [`ScramSha1`](Self::ScramSha1) bound to the TLS connection.
     ScramSha1Plus,
     /// SCRAM-SHA-512: RFC 5802 with another hash.
     ScramSha512,
@@ -21,26 +21,26 @@ pub enum Mechanism {
     ScramSha256,
     /// SCRAM-SHA-1: RFC 5802.
     ScramSha1,
-    /// EXTERNAL: by the client's TLS certificate (RFC 4422 appendix A).
+    /// EXTERNAL: login with the client's TLS certificate (RFC 4422 appendix A).
     External,
-    /// OAUTHBEARER: by an OAuth 2.0 bearer token (RFC 7628).
+    /// OAUTHBEARER: login with an OAuth 2.0 bearer token (RFC 7628).
     OAuthBearer,
-    /// XOAUTH2: the older form of the same, by Google and Microsoft.
+    /// XOAUTH2: the older form of OAUTHBEARER, defined by Google and used by Microsoft, too.
     XOAuth2,
-    /// PLAIN: name and password (RFC 4616).
+    /// PLAIN: user name and password in one message (RFC 4616).
     Plain,
-    /// LOGIN: name and password, one by one (draft-murchison-sasl-login). Obsolete, and all that
-    /// some clients have.
+    /// LOGIN: user name and password in separate messages (draft-murchison-sasl-login). It is obsolete, but some
+    /// clients support nothing else.
     Login,
-    /// CRAM-MD5: RFC 2195. Obsolete (RFC 6151): who listens can try passwords at leisure, a false
-    /// server too, and our server must have the password in clear. Needs the feature `md5`.
+    /// CRAM-MD5: RFC 2195. It is obsolete (RFC 6151): an eavesdropper or a false server can guess passwords offline,
+    /// and the server must store the password in clear text. Needs the feature `md5`.
     CramMd5,
-    /// ANONYMOUS: RFC 4505.
+    /// ANONYMOUS: login without credentials (RFC 4505).
     Anonymous,
 }
 
 impl Mechanism {
-    /// All of them, in the order in which a client prefers them.
+    /// All mechanisms, in the order in which a client prefers them.
     pub const ALL: &'static [Self] = &[
         Self::ScramSha512Plus,
         Self::ScramSha256Plus,
@@ -57,8 +57,8 @@ impl Mechanism {
         Self::Anonymous,
     ];
 
-    /// Reads a name, without regard to case (RFC 5034 section 4). `None` when the mechanism is unknown or
-    /// the octets are no name.
+    /// Parses a name, ignoring case (RFC 5034 section 4). Returns `None` if it is not the name of a supported
+    /// mechanism.
     ///
     /// ```
     /// use pop3_sasl::Mechanism;
@@ -70,7 +70,7 @@ impl Mechanism {
         Self::ALL.iter().copied().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// The registered name, in upper case.
+    /// Returns the registered name, in upper case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -90,54 +90,54 @@ impl Mechanism {
         }
     }
 
-    /// Whether it can be used: all can, but CRAM-MD5 needs the feature `md5`.
+    /// Returns whether the mechanism can be used. CRAM-MD5 needs the feature `md5`; all others are always available.
     #[must_use]
     pub const fn is_available(self) -> bool {
         cram_md5::AVAILABLE || !matches!(self, Self::CramMd5)
     }
 
-    /// Whether a password or a token itself travels, so that the channel must hide it and the server
-    /// must be the right one.
+    /// Returns whether the mechanism sends the password or token itself. Use such a mechanism only on an encrypted
+    /// connection to a verified server.
     #[must_use]
     pub const fn exposes_secret(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::XOAuth2 | Self::OAuthBearer)
     }
 
-    /// Whether the client speaks first, so that a client may send an initial response
-    /// (RFC 4422 section 3.3).
+    /// Returns whether the client sends the first message, so that it may send an initial response (RFC 4422 section
+    /// 3.3).
     #[must_use]
     pub const fn is_client_first(self) -> bool {
         !matches!(self, Self::Login | Self::CramMd5)
     }
 
-    /// Whether a server takes an initial response. LOGIN has none by its draft, but some clients send
-    /// the name so.
+    /// Returns whether a server accepts an initial response. The draft of LOGIN has none, but some clients send the
+    /// user name in one, so this returns true for LOGIN.
     #[must_use]
     pub const fn takes_initial_response(self) -> bool {
         !matches!(self, Self::CramMd5)
     }
 
-    /// Whether it is a -PLUS form, which only works where both sides know the TLS connection's
-    /// [`ChannelBindings`](crate::ChannelBindings).
+    /// Returns whether this is a -PLUS mechanism. It works only if both sides know the
+    /// [`ChannelBindings`](crate::ChannelBindings) of the TLS connection.
     #[must_use]
     pub const fn needs_channel_binding(self) -> bool {
         matches!(self, Self::ScramSha512Plus | Self::ScramSha256Plus | Self::ScramSha1Plus)
     }
 
-    /// Whether TLS itself is a part of it: channel binding, or a client's certificate.
+    /// Returns whether the mechanism needs TLS, for channel binding or for a client certificate.
     #[must_use]
     pub const fn needs_tls(self) -> bool {
         self.needs_channel_binding() || matches!(self, Self::External)
     }
 
-    /// Whether the server proves that it knows the user's key, so that a success is none before the
-    /// client has seen the proof (RFC 5034 section 4).
+    /// Returns whether the server proves that it knows the user's key. If so, the client must verify the proof before
+    /// it accepts a success (RFC 5034 section 4).
     #[must_use]
     pub const fn is_mutual(self) -> bool {
         self.scram_hash().is_some()
     }
 
-    /// The hash, when it is of the SCRAM family.
+    /// Returns the hash function of a SCRAM mechanism, or `None` for other mechanisms.
     #[must_use]
     pub const fn scram_hash(self) -> Option<Hash> {
         match self {

@@ -5,8 +5,8 @@ use alloc::string::String;
 
 use base64ct::{Base64, Encoding};
 
-/// Random text that is used in one exchange only: the part of the nonce that one side of SCRAM adds
-/// (RFC 5802 section 5.1), or the local part of a challenge of CRAM-MD5 (RFC 2195 section 2).
+/// Random text for one exchange. One side of SCRAM adds it to the nonce (RFC 5802 section 5.1). CRAM-MD5 uses it as
+/// the local part of the challenge (RFC 2195 section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce(String);
 
@@ -14,14 +14,15 @@ pub struct Nonce(String);
 pub(crate) const MAX_NONCE: usize = 256;
 
 impl Nonce {
-    /// From 18 octets of a cryptographic source, new for each exchange. 144 bits do not repeat, and
-    /// are 24 characters without padding.
+    /// Creates a nonce from 18 octets of a cryptographic random source. Use new octets for each exchange. The text
+    /// has 24 characters.
     #[must_use]
     pub fn from_random(octets: [u8; 18]) -> Self {
         Self(Base64::encode_string(&octets))
     }
 
-    /// Text of one's own: 1 to 256 printable ASCII characters without comma and angle brackets.
+    /// Creates a nonce from your own text: 1 to 256 printable ASCII characters without commas and angle brackets.
+    /// Returns `None` for any other text.
     ///
     /// ```
     /// use pop3_sasl::Nonce;
@@ -34,7 +35,7 @@ impl Nonce {
         plain.then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
-//! SASLprep: names and passwords in a form that can be compared (RFC 4013, RFC 3454).
+//! SASLprep: brings names and passwords into a form that can be compared (RFC 4013, RFC 3454).
 //!
-//! Two strings that look the same and were typed on different keyboards become the same octets, and
-//! what has no business in a name is refused. ASCII without controls stays as it is.
+//! Strings that look the same but were typed on different keyboards become the same octets. Characters that do not
+//! belong in a name or password are rejected. ASCII without control characters stays unchanged.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -12,35 +12,34 @@ use zeroize::Zeroize as _;
 
 mod tables;
 
-/// What a string is prepared for, which decides about characters newer than Unicode 3.2
-/// (RFC 3454 section 7).
+/// How a string will be used. This decides how characters newer than Unicode 3.2 are handled (RFC 3454 section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 3454 has these two kinds")]
 pub enum StringKind {
-    /// It is kept, or keys are made from it: such characters are refused, as a later Unicode may
-    /// prepare them otherwise.
+    /// The string, or keys derived from it, will be stored. Newer characters are rejected, because a later version of
+    /// Unicode may prepare them differently.
     Stored,
-    /// It is compared with what is kept: such characters pass as they are, and match nothing.
+    /// The string will be compared with a stored one. Newer characters stay unchanged and match nothing.
     Query,
 }
 
-/// Why a string cannot be prepared. It does not tell which character it was, as that may be a part of a
-/// password.
+/// Why a string cannot be prepared. The error does not name the character, because it may be part of a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SaslprepError {
-    /// A control, private, unprintable or otherwise prohibited character (RFC 4013 section 2.3).
+    /// The string contains a character that is prohibited, for example a control or private use character (RFC 4013
+    /// section 2.3).
     Prohibited,
-    /// Right-to-left and left-to-right text are mixed, or right-to-left text does not begin and end
-    /// with such a character (RFC 3454 section 6).
+    /// The string mixes right-to-left and left-to-right text, or right-to-left text does not begin and end with a
+    /// right-to-left character (RFC 3454 section 6).
     Bidirectional,
-    /// A stored string has a character that Unicode 3.2 does not assign (RFC 4013 section 2.5).
+    /// A string to be stored contains a character that Unicode 3.2 does not assign (RFC 4013 section 2.5).
     Unassigned,
-    /// Nothing is left, or nothing was there.
+    /// The string is empty, or nothing remains of it.
     Empty,
 }
 
-/// Prepares a string. The result is never empty, and holds no control character.
+/// Prepares a string. The result is never empty and contains no control characters.
 ///
 /// ```
 /// use pop3_sasl::saslprep::{SaslprepError, StringKind, prepare};
@@ -51,7 +50,7 @@ pub enum SaslprepError {
 /// ```
 ///
 /// # Errors
-/// When the string has no prepared form.
+/// Returns an error if the string cannot be prepared.
 pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepError> {
     if text.is_empty() {
         return Err(SaslprepError::Empty);
@@ -60,7 +59,7 @@ pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepErr
         let controls = text.bytes().any(|octet| octet.is_ascii_control());
         return if controls { Err(SaslprepError::Prohibited) } else { Ok(Cow::Borrowed(text)) };
     }
-    // Before anything is mapped: what a later Unicode makes of such a character may be another name.
+    // Check before mapping: a later version of Unicode may map such a character differently.
     if kind == StringKind::Stored && text.chars().any(is_unassigned) {
         return Err(SaslprepError::Unassigned);
     }
@@ -69,7 +68,7 @@ pub fn prepare(text: &str, kind: StringKind) -> Result<Cow<'_, str>, SaslprepErr
         .chars()
         .map(|character| if tables::contains(tables::SPACES, character) { ' ' } else { character })
         .filter(|&character| !tables::contains(tables::MAPPED_TO_NOTHING, character));
-    // The form KC makes at most 11 times as many octets; so nothing is left behind by a move.
+    // Form KC needs at most 11 times as many octets, so the buffer never grows and leaves no copies.
     let mut prepared = String::with_capacity(text.len().saturating_mul(11));
     form_kc(mapped, &mut prepared);
     match check(&prepared, kind) {
@@ -129,7 +128,7 @@ fn check(prepared: &str, kind: StringKind) -> Result<(), SaslprepError> {
     if !is_one_way(prepared) {
         return Err(SaslprepError::Bidirectional);
     }
-    // No normalization makes such a character; this is to hold whatever the tables of a later one say.
+    // Current normalization never produces such a character. The check protects against later tables.
     if kind == StringKind::Stored && any(tables::UNASSIGNED) {
         return Err(SaslprepError::Unassigned);
     }

@@ -1,4 +1,4 @@
-//! SCRAM (RFC 5802, RFC 7677): what a server keeps instead of a password.
+//! The keys that a server stores for SCRAM instead of a password (RFC 5802, RFC 7677).
 
 mod hash;
 mod keys;

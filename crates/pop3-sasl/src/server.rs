@@ -1,9 +1,9 @@
-//! The server's side of an exchange.
+//! The server side of an exchange.
 //!
-//! [`ServerExchange`] is created for one `AUTH` command and is given what the client sends, already decoded.
-//! It never looks a user up: it asks the caller ([`Question`]) for stored keys, or whether a
-//! password, a digest, a token or a certificate is right, and waits for the [`Decision`], which may come
-//! as late as it likes. The clear password is asked for by CRAM-MD5 only.
+//! Create a [`ServerExchange`] for each `AUTH` command and pass it the decoded messages of the client. It does not
+//! look up users. Instead, it asks the caller a [`Question`]: for stored keys, or whether a password, a digest, a
+//! token or a certificate is right. It waits for the [`Decision`] as long as necessary. Only CRAM-MD5 needs the
+//! password in clear text.
 
 mod cram_md5;
 mod exchange;

@@ -54,18 +54,18 @@ impl<T: Zeroize> Secret<T> {
         Self(value)
     }
 
-    /// Returns the value. A review can look at each call of this method.
+    /// Returns the value. To review all uses of secrets, search for calls of this method.
     pub const fn expose(&self) -> &T {
         &self.0
     }
 
-    /// Returns the value so that it can be changed in place. A vector or a string that grows may leave a copy in
-    /// memory that is not zeroed.
+    /// Returns the value for changes in place. A vector or string that grows may leave a copy in memory that is not
+    /// zeroed.
     pub const fn expose_mut(&mut self) -> &mut T {
         &mut self.0
     }
 
-    /// Returns the value itself. The caller is then responsible for zeroing it.
+    /// Returns the value itself. The caller is responsible for zeroing it.
     pub fn into_inner(mut self) -> T
     where
         T: Default,
@@ -75,19 +75,19 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
-    /// Whether the value has exactly these octets. The time taken tells at most the lengths.
+    /// Compares the octets with others. The time reveals at most the lengths.
     #[must_use]
     pub fn same_octets(&self, other: &[u8]) -> bool {
         self.0.as_ref().ct_eq(other).into()
     }
 
-    /// How many octets there are.
+    /// Returns the number of octets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.as_ref().len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no octets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_empty()
@@ -95,7 +95,8 @@ impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
 }
 
 impl Secret {
-    /// Joins parts without moving them in between: what a growing vector leaves behind is not zeroed.
+    /// Joins parts into one value. Allocates the memory once, because a vector that grows leaves copies that are not
+    /// zeroed.
     #[must_use]
     pub fn join(parts: &[&[u8]]) -> Self {
         let length = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use crate::{Id, Key};
 
-/// A listing, by which messages are told apart: how often each key stands in it. It takes 4 octets for each message,
-/// beside the keys.
+/// The keys of a listing, with the number of times each key occurs. It distinguishes messages with the same key. It
+/// takes 4 octets for each message, in addition to the keys.
 ///
-/// A place is an index in the listing, the first being 0.
+/// A place is an index in the listing, starting at 0.
 #[derive(Clone, Debug)]
 pub struct Census<'a> {
     keys: Cow<'a, [Key]>,
@@ -19,13 +19,14 @@ pub struct Census<'a> {
 }
 
 impl<'a> Census<'a> {
-    /// The census of these keys, in the order of the listing. With more than `u32::MAX` keys it is wrong.
+    /// Creates a census of these keys, in the order of the listing. The result is wrong for more than `u32::MAX`
+    /// keys.
     #[must_use]
     pub fn new(keys: &'a [Key]) -> Self {
         Self::count_all(Cow::Borrowed(keys))
     }
 
-    /// The census of these unique-ids, in the order of the listing.
+    /// Creates a census of these unique-ids, in the order of the listing.
     pub fn of_uids(uids: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Census<'static> {
         Census::count_all(uids.into_iter().map(|uid| Key::of_uid(uid.as_ref())).collect())
     }
@@ -37,33 +38,33 @@ impl<'a> Census<'a> {
         Self { keys, order, distinct }
     }
 
-    /// How many messages are listed.
+    /// Returns the number of listed messages.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether none is listed.
+    /// Returns whether no message is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// What the message at this place is remembered by.
+    /// Returns the id of the message at this place.
     #[must_use]
     pub fn id(&self, place: usize) -> Option<Id> {
         let key = *self.keys.get(place)?;
         Some(Id { key, occurrence: self.occurrence(place).0 })
     }
 
-    /// How many messages are listed under the key.
+    /// Returns the number of listed messages with this key.
     #[must_use]
     pub fn count(&self, key: Key) -> u32 {
         u32::try_from(self.places(key).len()).unwrap_or(u32::MAX)
     }
 
-    /// Which of the messages under its key the one at this place is, the first being 0, and how many
-    /// there are.
+    /// Returns the position of the message at this place among those with the same key, starting at 0, and the number
+    /// of those messages.
     #[must_use]
     pub fn occurrence(&self, place: usize) -> (u32, u32) {
         match self.keys.get(place) {

@@ -4,52 +4,52 @@ use core::num::NonZeroU64;
 
 use crate::Key;
 
-/// One message among those that the server lists under one unique-id: the first is 0. A server
-/// should not give two messages one unique-id, but some do, and both are fetched.
+/// Identifies a message, even if the server lists several messages with the same unique-id. A server should not do
+/// so, but some do, and all of these messages must be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "it is these two")]
 pub struct Id {
-    /// Its unique-id, or its content.
+    /// The key of its unique-id or its content.
     pub key: Key,
-    /// Which one under the key, the first being 0.
+    /// Its position among the messages with this key, starting at 0.
     pub occurrence: u32,
 }
 
-/// What is known of a message that was stored.
+/// The record of a stored message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a storage has to keep all of it")]
 pub struct SeenEntry {
-    /// The size that LIST said, 0 where it said none.
+    /// The size that LIST reported, or 0 if it reported none.
     pub size: u64,
-    /// How many messages the server listed under the unique-id then; 0 where that is not known,
-    /// as the key is that of the content.
+    /// The number of messages with the same unique-id in the listing at that time. 0 if it is unknown because the key
+    /// is that of the content.
     pub total: u32,
     /// The [digest](Key::digest) of its content.
     pub digest: Option<NonZeroU64>,
-    /// Whether the server went on listing it.
+    /// Whether the server has listed it ever since.
     pub absence: Absence,
-    /// DELE was sent, and it is not known whether the session ended well.
+    /// Whether DELE was sent in a session whose end is unknown.
     pub deleting: bool,
 }
 
-/// Whether a message went on being listed after it was stored.
+/// Whether a stored message was missing from later listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a storage has to keep all of it")]
 pub enum Absence {
-    /// In every run so far.
+    /// Every listing so far contained it.
     Never,
-    /// Not any more, first noticed on this day.
+    /// Listings have not contained it since this day.
     Since(Day),
-    /// There was a run without it. What has the same unique-id now may be another message, so that
-    /// it is not deleted before it was compared.
+    /// At least one listing did not contain it. The message that now has this unique-id may be a different one, so
+    /// compare it before you delete it.
     Returned,
 }
 
-/// A number of days since 1970.
+/// The number of days since 1970-01-01.
 pub type Day = u32;
 
-/// The day of a time in seconds since 1970, as a clock tells it; `None` where the clock can't be right, as on a machine
-/// that has none of its own and has not asked for the time yet.
+/// Returns the day of a time in seconds since 1970. Returns `None` if the clock is obviously wrong, as on a machine
+/// without a battery-backed clock before it has synchronized the time.
 #[must_use]
 pub fn day(seconds: u64) -> Option<Day> {
     /// A day before this was written: 1 January 2024.
@@ -58,27 +58,28 @@ pub fn day(seconds: u64) -> Option<Day> {
 }
 
 impl SeenEntry {
-    /// An entry of which nothing else is known yet.
+    /// Creates an entry with nothing else known.
     #[must_use]
     pub const fn new(size: u64, total: u32) -> Self {
         Self { size, total, digest: None, absence: Absence::Never, deleting: false }
     }
 
-    /// Whether the server's size is the same, as far as it said one then.
+    /// Returns whether the listed size equals the recorded size. Also returns true if no size was recorded.
     #[must_use]
     pub fn has_size(&self, listed: Option<u64>) -> bool {
         self.size == 0 || listed == Some(self.size)
     }
 
-    /// Whether what is listed now under the same unique-id, with this size, need not be fetched again. What came back
-    /// with another size may be another message: a server may give a unique-id a second time.
+    /// Returns whether a message with the same unique-id and this listed size is known and need not be fetched again.
+    /// A message that was missing and returned with another size may be a different one, because a server may reuse a
+    /// unique-id.
     #[must_use]
     pub fn is_same(&self, listed: Option<u64>) -> bool {
         self.has_size(listed) || !matches!(self.absence, Absence::Since(_))
     }
 
-    /// Whether what is listed now under the same unique-id, with this size, may be deleted without being fetched
-    /// again: each listing has had it, and its size is the same.
+    /// Returns whether a message with the same unique-id and this listed size may be deleted without being fetched
+    /// again. This requires that each listing contained it and that its size is the same.
     #[must_use]
     pub fn may_be_deleted(&self, listed: Option<u64>) -> bool {
         self.has_size(listed) && self.absence == Absence::Never

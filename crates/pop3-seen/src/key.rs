@@ -5,35 +5,35 @@ use core::num::NonZeroU64;
 
 use sha2::{Digest, Sha256};
 
-/// What a message is remembered by: half of a SHA-256 of its unique-id, or of its content where the
-/// server gives no unique-ids. It has one size, whatever the server sends as a unique-id.
+/// The key of a message: half of the SHA-256 of its unique-id, or of its content if the server has no unique-ids. It
+/// always has 16 octets, whatever the server sends as a unique-id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key([u8; 16]);
 
 impl Key {
-    /// Stands where there is no key yet. No unique-id has this one.
+    /// A placeholder for a missing key. No unique-id has this key.
     pub const NONE: Self = Self([0; 16]);
 
-    /// The key of a unique-id, which may be any octets.
+    /// Returns the key of a unique-id, which may be any octets.
     #[must_use]
     pub fn of_uid(uid: &[u8]) -> Self {
         Self::finish(Sha256::new().chain_update(b"uid\0").chain_update(uid))
     }
 
-    /// Begins the key of a content, which is handed over piece by piece. It is never that of a unique-id.
+    /// Starts to compute the key of a content, piece by piece. It never equals the key of a unique-id.
     #[must_use]
     pub fn of_content() -> Content {
         Content(Sha256::new().chain_update(b"content\0"))
     }
 
-    /// Half of the key, never 0: enough to compare one message with one other.
+    /// Returns half of the key, never 0. This is enough to compare one message with one other.
     #[must_use]
     pub fn digest(self) -> NonZeroU64 {
         let half = self.0.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
         NonZeroU64::new(half).unwrap_or(NonZeroU64::MIN)
     }
 
-    /// Reads the 32 hexadecimal digits that [`Display`](fmt::Display) writes; `None` if it is something else.
+    /// Parses the 32 hexadecimal digits that [`Display`](fmt::Display) writes. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = <&[u8; 32]>::try_from(text.as_bytes()).ok()?;
@@ -64,17 +64,17 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The key of a content in the making.
+/// Computes the key of a content.
 #[derive(Clone)]
 pub struct Content(Sha256);
 
 impl Content {
-    /// The next piece.
+    /// Adds the next piece of the content.
     pub fn update(&mut self, octets: &[u8]) {
         self.0.update(octets);
     }
 
-    /// All was handed over.
+    /// Returns the key of the content.
     #[must_use]
     pub fn key(self) -> Key {
         Key::finish(self.0)

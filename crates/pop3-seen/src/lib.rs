@@ -10,17 +10,16 @@
 //!
 //! Pollers often make these mistakes. `Seen` handles them:
 //!
-//! - **A server reuses a unique-id.** RFC 1939 forbids this during the session of the first message, but many
-//!   servers do it later, or give two messages the same unique-id. `Seen` tells messages with the same unique-id
-//!   apart by their order ([`Id::occurrence`]). A message that returns after it was gone counts as the same only if
-//!   it has the same size ([`SeenEntry::is_same`]), and [may not be deleted](SeenEntry::may_be_deleted) before it is fetched
+//! - **A server reuses a unique-id.** RFC 1939 forbids this during the session of the first message, but many servers
+//!   do it later, or give two messages the same unique-id. `Seen` tells messages with the same unique-id apart by
+//!   their order ([`Id::occurrence`]). A message that returns after it was gone counts as the same only if it has the
+//!   same size ([`SeenEntry::is_same`]), and [may not be deleted](SeenEntry::may_be_deleted) before it is fetched
 //!   again.
 //! - **A broken server sends a short list**, and everything is fetched again when the list is complete again. `Seen`
 //!   remembers messages that are missing from the list for [some days](Forgetting::after), even if the clock is
 //!   wrong.
-//! - **DELE was sent, but QUIT was not answered.** A server deletes only at QUIT (RFC 1939 section 6), so the
-//!   outcome is unknown. `Seen` records the marks before QUIT, and the [next listing](Seen::compare) shows what
-//!   happened.
+//! - **DELE was sent, but QUIT was not answered.** A server deletes only at QUIT (RFC 1939 section 6), so the outcome
+//!   is unknown. `Seen` records the marks before QUIT, and the [next listing](Seen::compare) shows what happened.
 //! - **A message is recorded before it is stored**, and a crash in between loses it; or long after, and a crash
 //!   stores it twice. Call [`stored`](Seen::stored) when the message is on the disk, and only then send DELE.
 //! - **The unique-id is trusted** and used in a file name, a line or a query. It is 1 to 70 octets that the server

@@ -6,22 +6,22 @@ use alloc::vec::Vec;
 use crate::entry::Packed;
 use crate::{Absence, Census, Day, Id, Key, Note, SeenEntry};
 
-/// The messages that were stored and are on the server, or may come back: about 44 octets for each.
+/// The messages that were stored and are on the server or may return. It takes about 44 octets for each.
 ///
-/// These are the rules alone. [`Seen`](crate::Seen) has them together with a storage; notes that were read back make a
-/// memory ([`FromIterator`]).
+/// This type contains only the rules. [`Seen`](crate::Seen) combines it with a storage. To restore a memory, collect
+/// its notes ([`FromIterator`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     entries: BTreeMap<Id, Packed>,
 }
 
-/// When a run forgets what the server no longer lists.
+/// When to forget messages that the server no longer lists.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is these two")]
 pub struct Forgetting {
-    /// Today; `None` where the clock can't be right.
+    /// The current day, or `None` if the clock is obviously wrong.
     pub today: Option<Day>,
-    /// For how many days what is gone is remembered; with 0 it is forgotten at once.
+    /// The number of days for which a missing message is remembered. With 0, it is forgotten immediately.
     pub after: Day,
 }
 
@@ -52,36 +52,36 @@ impl Forgetting {
 }
 
 impl Memory {
-    /// What is known of a message, if it was stored.
+    /// Returns the entry of a message, if it was stored.
     #[must_use]
     pub fn known(&self, id: Id) -> Option<SeenEntry> {
         self.entries.get(&id).copied().map(SeenEntry::from)
     }
 
-    /// How many messages are remembered.
+    /// Returns the number of remembered messages.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Returns whether no message is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// All that is remembered, in the order of the ids.
+    /// Returns all remembered messages in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (Id, SeenEntry)> + '_ {
         self.entries.iter().map(|(&id, &entry)| (id, entry.into()))
     }
 
-    /// A message was stored; what was known of it does not count any more.
+    /// Adds a stored message. Replaces an earlier entry.
     pub fn insert(&mut self, id: Id, entry: SeenEntry) {
         self.entries.insert(id, entry.into());
     }
 
-    /// Many messages were stored; of two with one id the later one counts. Nodes are filled to the
-    /// brim, where one message after the other would leave half of each empty.
+    /// Adds many stored messages. If two have the same id, the later one is used. This takes less memory than adding
+    /// them one by one.
     pub fn extend(&mut self, entries: &mut Vec<(Id, SeenEntry)>) {
         let packed = entries.drain(..).map(|(id, entry)| (id, Packed::from(entry)));
         if packed.len() < self.entries.len() / 64 {
@@ -91,28 +91,28 @@ impl Memory {
         }
     }
 
-    /// A message was not stored after all.
+    /// Removes a message, because it was not stored after all.
     pub fn remove(&mut self, id: Id) {
         self.entries.remove(&id);
     }
 
-    /// DELE was sent for this message.
+    /// Records that DELE was sent for a message.
     pub fn deleting(&mut self, id: Id) {
         self.change(id, |entry| entry.deleting = true);
     }
 
-    /// The session in which DELE was sent ended well: those messages are gone, and forgotten at once,
-    /// as a server may give their unique-ids again. Returns whether anything changed.
+    /// Records that the session in which DELE was sent ended successfully. Its deleted messages are forgotten
+    /// immediately, because the server may reuse their unique-ids. Returns whether anything changed.
     pub fn deleted(&mut self) -> bool {
         let keys = self.keys(|_, entry| entry.deleting);
         keys.iter().for_each(|&key| self.remove_deleting(key));
         !keys.is_empty()
     }
 
-    /// Compares what is remembered with a new listing, and finds out by it whether the deletions of
-    /// a session whose end is not known took place. Returns whether anything changed.
+    /// Compares the memory with a new listing. If the end of an earlier session is unknown, the listing shows whether
+    /// its deletions took place. Returns whether anything changed.
     ///
-    /// A message that the server no longer lists stays in memory until [`prune`](Self::prune).
+    /// A message that the server no longer lists is remembered until [`prune`](Self::prune).
     pub fn reconcile(&mut self, census: &Census<'_>, forgetting: Forgetting) -> bool {
         let mut changed = false;
         // Most messages are listed as they were, and alone with their unique-id.
@@ -123,7 +123,7 @@ impl Memory {
         for key in keys {
             let totals = self.of(key).map(|(_, entry)| entry.total);
             match totals.max().unwrap_or_default() {
-                // By content: the listing tells nothing. What is met again was not deleted.
+                // By content: the listing says nothing. A message that is seen again was not deleted.
                 0 => changed |= self.change_all(key, |_, entry| entry.deleting = false),
                 total => changed |= self.reconcile_key(key, total, census.count(key), forgetting),
             }
@@ -141,7 +141,7 @@ impl Memory {
                 self.remove_deleting(key);
                 total = total.saturating_sub(deleting);
             }
-            // Where none is listed they are gone, unless the whole listing is wrong.
+            // If none is listed, they are gone, unless the whole listing is wrong.
             self.change_all(key, |_, entry| {
                 if entry.deleting && listed == 0 {
                     entry.absence = forgetting.since();
@@ -153,8 +153,8 @@ impl Memory {
         let known = self.of(key).filter(|(id, _)| id.occurrence < total).count();
         let known = u32::try_from(known).unwrap_or(u32::MAX);
         if 0 < listed && listed < total && known < total {
-            // Some are gone by other hands, and it can't be told whether those are left that were
-            // not fetched. Rather one is fetched twice than one not at all.
+            // Another program removed some, and it is unknown whether the remaining ones were
+            // fetched. It is better to fetch one twice than not at all.
             self.of(key).map(|(id, _)| id).collect::<Vec<_>>().into_iter().for_each(|id| self.remove(id));
             return true;
         }
@@ -169,9 +169,9 @@ impl Memory {
         changed
     }
 
-    /// Takes note of what the server no longer lists, and forgets what it has not listed for long.
-    /// `seen` tells whether a message that is remembered by its content was met, or may be there
-    /// unseen. Returns whether anything changed.
+    /// Records which messages the server no longer lists, and forgets those that have been missing for long. `seen`
+    /// tells for a message that is remembered by its content whether it was seen, or `None` if it may exist unseen.
+    /// Returns whether anything changed.
     pub fn prune(
         &mut self,
         census: &Census<'_>,

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use crate::{Census, Day, Forgetting, Id, Memory, Note, SeenEntry, Storage};
 
-/// The book of one account: which messages were stored, deleted, or may be forgotten.
+/// The record of one account: which messages were stored or deleted, and which to forget.
 ///
-/// Each change is in the [`Storage`] when the call returns. If that fails, the error is handed on; nothing is wrong
-/// then, and the call may be made again, or the book read anew.
+/// Each change is in the [`Storage`] when the call returns. If the storage fails, the call returns its error. The
+/// state remains valid: repeat the call, or restore the record from the storage.
 #[derive(Clone, Debug)]
 pub struct Seen<S> {
     memory: Memory,
@@ -17,54 +17,54 @@ pub struct Seen<S> {
 }
 
 impl<S: Storage> Seen<S> {
-    /// A book with what the storage has, or with nothing for a new account.
+    /// Creates a record with the memory that was read from the storage, or an empty one for a new account.
     pub const fn new(memory: Memory, storage: S) -> Self {
         Self { memory, storage, is_behind: false }
     }
 
-    /// What is remembered.
+    /// Returns the memory.
     pub const fn memory(&self) -> &Memory {
         &self.memory
     }
 
-    /// Where it is kept.
+    /// Returns the storage.
     pub const fn storage(&self) -> &S {
         &self.storage
     }
 
-    /// Where it is kept. What the notes say must stay as it is.
+    /// Returns the storage. Do not change its notes.
     pub const fn storage_mut(&mut self) -> &mut S {
         &mut self.storage
     }
 
-    /// Gives the storage back.
+    /// Returns the storage and drops the rest.
     pub fn into_storage(self) -> S {
         self.storage
     }
 
-    /// Compares the book with a new listing: call it before anything is asked of the book, or stored. It finds out
-    /// whether the deletions of a session whose end is not known took place. `today` is [the day](crate::day), `None`
-    /// where the clock can't be right.
+    /// Compares the record with a new listing. Call it before any other method in a session. If the end of the last
+    /// session is unknown, this finds out whether its deletions took place. `today` is [the day](crate::day), or
+    /// `None` if the clock is obviously wrong.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn compare(&mut self, census: &Census<'_>, today: Option<Day>) -> Result<(), S::Error> {
         let forgetting = Forgetting { today, after: Day::MAX };
         let changed = self.memory.reconcile(census, forgetting);
         self.replace_if(changed)
     }
 
-    /// Whether the message at this place of the listing is to be fetched: it is not in the book, or has come back with
-    /// another size. `size` is what LIST says, if it does.
+    /// Returns whether to fetch the message at this place of the listing. It is new if it is not recorded, or if it
+    /// returned with another size. `size` is its size in LIST, if known.
     pub fn is_new(&self, census: &Census<'_>, place: usize, size: Option<u64>) -> bool {
         let known = census.id(place).and_then(|id| self.memory.known(id));
         known.is_none_or(|entry| !entry.is_same(size))
     }
 
-    /// Notes that these messages are stored. Call it when they are on the disk, or are certain to be found there.
+    /// Records that messages are stored. Call it when they are on the disk, or are certain to be found there.
     ///
     /// # Errors
-    /// When the storage fails; then they are not noted.
+    /// Returns an error if the storage fails. The messages are then not recorded.
     pub fn stored(&mut self, messages: &[(Id, SeenEntry)]) -> Result<(), S::Error> {
         self.catch_up()?;
         let notes: Vec<Note> = messages.iter().map(|&(id, entry)| Note::Stored(id, entry)).collect();
@@ -75,10 +75,10 @@ impl<S: Storage> Seen<S> {
         Ok(())
     }
 
-    /// These messages were not stored after all, and will be new again.
+    /// Records that messages were not stored after all. They are new again.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn not_stored(&mut self, ids: &[Id]) -> Result<(), S::Error> {
         for &id in ids {
             self.memory.remove(id);
@@ -86,10 +86,10 @@ impl<S: Storage> Seen<S> {
         self.replace_if(!ids.is_empty())
     }
 
-    /// Notes for which messages DELE was answered with `+OK`. Call it before QUIT is sent.
+    /// Records the messages for which the server answered DELE with `+OK`. Call it before you send QUIT.
     ///
     /// # Errors
-    /// When the storage fails; then end the session without QUIT.
+    /// Returns an error if the storage fails. End the session without QUIT then.
     pub fn deleting(&mut self, ids: &[Id]) -> Result<(), S::Error> {
         self.catch_up()?;
         if ids.is_empty() {
@@ -103,24 +103,24 @@ impl<S: Storage> Seen<S> {
         Ok(())
     }
 
-    /// QUIT was answered with `+OK`: what was being deleted is gone, and forgotten at once, as a server may give its
-    /// unique-id again.
+    /// Records that the server answered QUIT with `+OK`. The deleted messages are forgotten immediately, because the
+    /// server may reuse their unique-ids.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn deleted(&mut self) -> Result<(), S::Error> {
         let changed = self.memory.deleted();
         self.replace_if(changed)
     }
 
-    /// Takes note of what is not listed any more, and forgets what has not been listed for long. Call it at the end of
-    /// a session that went well, with the listing that it began with.
+    /// Records which messages are no longer listed, and forgets those that have been missing for long. Call it at the
+    /// end of a successful session, with the listing from its start.
     ///
-    /// `met` is asked about messages that are known by their content, and not by a unique-id: whether it was met, or
-    /// `None` where it may be there unseen.
+    /// `met` is called for messages that are remembered by their content. It returns whether the message was seen in
+    /// this session, or `None` if it may exist unseen.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn forget(
         &mut self,
         census: &Census<'_>,
@@ -131,10 +131,10 @@ impl<S: Storage> Seen<S> {
         self.replace_if(changed)
     }
 
-    /// Has the storage write all anew.
+    /// Rewrites all notes in the storage.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// Returns an error if the storage fails.
     pub fn replace(&mut self) -> Result<(), S::Error> {
         self.is_behind = true;
         let mut notes = self.memory.iter().map(|(id, entry)| Note::Stored(id, entry));

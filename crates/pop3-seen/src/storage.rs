@@ -4,35 +4,35 @@ use core::convert::Infallible;
 
 use crate::{Id, SeenEntry};
 
-/// A line of the book.
+/// One change of the record of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a storage has to keep all of them")]
 pub enum Note {
-    /// A message was stored; what an earlier note says of it does not count any more.
+    /// A message was stored. This replaces earlier notes about it.
     Stored(Id, SeenEntry),
-    /// DELE was answered with `+OK` for a message that is stored.
+    /// DELE was answered with `+OK` for a stored message.
     Deleting(Id),
 }
 
-/// Keeps notes, in their order. The caller has one for each account: a file, a table, a value in a database.
+/// Stores notes in their order, for one account: in a file, a table, or a value in a database.
 ///
-/// What is read back [makes a memory](crate::Memory) of it.
+/// To restore the state, collect the notes into a [`Memory`](crate::Memory).
 pub trait Storage {
-    /// Why notes could not be kept.
+    /// The error of the storage.
     type Error;
 
-    /// Adds notes behind those that are there: all or none. They must be durable when this returns, as the caller may
-    /// have the message deleted then.
+    /// Appends all of the notes, or none. They must be durable when this returns, because the caller may delete the
+    /// message then.
     ///
     /// # Errors
-    /// When they could not be kept. None of them may be there then.
+    /// Returns an error if the notes could not be stored. None of them may be stored then.
     fn append(&mut self, notes: &[Note]) -> Result<(), Self::Error>;
 
-    /// Puts these notes in the place of all that are there, in one step: a crash must leave the old ones or the new
-    /// ones. Each message has one note.
+    /// Replaces all notes atomically: after a crash, either the old or the new notes exist. There is one note for
+    /// each message.
     ///
     /// # Errors
-    /// When that failed. The old ones, or the new ones, must be there then.
+    /// Returns an error if the notes could not be replaced. Either the old or the new notes must exist then.
     fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> Result<(), Self::Error>;
 }
 

@@ -7,7 +7,7 @@ use core::str::FromStr;
 
 use crate::{Absence, Day, Id, Key, Note, SeenEntry};
 
-/// The text is not what [`Display`](fmt::Display) writes of a [`Note`] or an [`Id`].
+/// The text is not a [`Note`] or an [`Id`] in the format of [`Display`](fmt::Display).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable(());
 

@@ -14,7 +14,7 @@ use rustls_pki_types::PrivateKeyDer;
 
 use crate::error::ServeError;
 
-/// A server's certificate, which can be read again while it is in use.
+/// A server certificate that can be reloaded while it is in use.
 #[derive(Debug)]
 pub struct ReloadableCertificate {
     files: Option<(PathBuf, PathBuf)>,
@@ -27,20 +27,20 @@ pub struct ReloadableCertificate {
 struct Current(RwLock<Arc<CertifiedKey>>);
 
 impl ReloadableCertificate {
-    /// Reads the chain and the key from PEM files.
+    /// Reads the certificate chain and the key from PEM files.
     ///
     /// # Errors
-    /// When they can't be read, or do not belong together; the message names the file.
+    /// Returns an error if the files cannot be read or do not belong together. The message names the file.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, ServeError> {
         let certified = certified_key(cert, key)?;
         Self::new(Some((cert.to_owned(), key.to_owned())), certified)
     }
 
-    /// Makes a certificate that nobody knows, for this machine: `localhost`, `hostname`, and the
-    /// loopback addresses.
+    /// Creates a self-signed certificate for `localhost`, `hostname` and the loopback addresses. Clients do not trust
+    /// it by default.
     ///
     /// # Errors
-    /// When that fails.
+    /// Returns an error if the certificate cannot be created.
     #[cfg(feature = "self-signed")]
     pub fn self_signed(hostname: &str) -> Result<Self, ServeError> {
         let failed = |error: &dyn core::fmt::Display| {
@@ -70,11 +70,11 @@ impl ReloadableCertificate {
         Ok(Self { files, current, config: harden_server(config), asks_clients: false })
     }
 
-    /// Asks clients for a certificate of the authorities in a PEM file. A client without a certificate is still
-    /// served. A client with an invalid certificate is not (RFC 8314 section 4.2). The file is read once.
+    /// Requests certificates from clients, issued by the authorities in a PEM file. A client without a certificate is
+    /// still served. A client with an invalid certificate is not (RFC 8314 section 4.2). The file is read only once.
     ///
     /// # Errors
-    /// When the file can't be read, or has no authority.
+    /// Returns an error if the file cannot be read or contains no certificate.
     pub fn with_client_authorities(self, path: &Path) -> Result<Self, ServeError> {
         let mut roots = RootCertStore::empty();
         for certificate in chain(path)? {
@@ -95,22 +95,22 @@ impl ReloadableCertificate {
         self.asks_clients
     }
 
-    /// The settings of the server's TLS. They stay the same when the certificate is read again.
+    /// Returns the TLS configuration of the server. It remains valid when the certificate is reloaded.
     ///
-    /// They are those of rustls 0.23, which is [`pop3_driver::tls::rustls`].
+    /// The type is that of rustls 0.23, re-exported as [`pop3_driver::tls::rustls`].
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
 
-    /// The chain as it is now, the server's own certificate first.
+    /// Returns the current certificate chain, the server's own certificate first.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.current.get().cert.clone()
     }
 
-    /// Reads the files again; a certificate that was made on the spot stays.
+    /// Reloads the files. A [self-signed](Self::self_signed) certificate stays unchanged.
     ///
     /// # Errors
-    /// As [`from_files`](Self::from_files); the old certificate is kept then.
+    /// Returns the same errors as [`from_files`](Self::from_files). The old certificate then stays in use.
     pub fn reload(&self) -> Result<(), ServeError> {
         if let Some((cert, key)) = &self.files {
             let certified = Arc::new(certified_key(cert, key)?);
@@ -227,7 +227,7 @@ mod tests {
         certificate.reload().unwrap();
         assert_ne!(certificate.chain(), before);
         handshake(certificate.config(), believing(&cert), "localhost").unwrap();
-        // Who asks for certificates of clients serves those without, and reads its own again as well.
+        // A server that requests client certificates still serves clients without one, and can reload its own.
         let asking =
             ReloadableCertificate::from_files(&cert, &key).unwrap().with_client_authorities(&cert).unwrap();
         let before = asking.chain();

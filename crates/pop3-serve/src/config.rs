@@ -14,77 +14,80 @@ use crate::certificate::ReloadableCertificate;
 use crate::tokens::TokenCommand;
 use crate::users::DecoyKey;
 
-/// The settings of a [`Server`](crate::Server). The fields are public: set what [`ServeConfig::new`] should not leave at
-/// its default.
+/// The settings of a [`Server`](crate::Server). All fields are public: create the settings with [`ServeConfig::new`]
+/// and change the fields you need.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServeConfig {
-    /// The folder of the maildrops: that of a user is the Maildir with the user's name in it.
+    /// The folder of the maildrops. A user's maildrop is the Maildir in this folder with the user's name.
     pub maildrops: PathBuf,
-    /// Where to listen, and whether TLS begins there with the first octet. Port 0 takes a free one. A listener on
-    /// an IPv6 address takes IPv6 only.
+    /// The addresses to listen on, and whether TLS starts immediately. For port 0, the system chooses a free port. A
+    /// listener on an IPv6 address accepts only IPv6.
     pub listeners: Vec<(Entrance, SocketAddr)>,
-    /// The certificate. Default: none, so that there is no TLS.
+    /// The TLS certificate. Default: none; then there is no TLS.
     pub certificate: Option<Arc<ReloadableCertificate>>,
-    /// The host in the greeting and in the timestamp of APOP. Default: none, and the greeting has no name.
+    /// The host name in the greeting and in the APOP timestamp. Default: none; then the greeting has no name.
     pub host: Option<String>,
-    /// The mechanisms of AUTH that are offered as far as the users and the connection allow it. Default: PLAIN,
-    /// LOGIN, those of SCRAM that every user can use, and those that [`certificate`](Self::certificate) and
-    /// [`tokens`](Self::tokens) make possible.
+    /// The mechanisms that AUTH offers, if the users and the connection permit them. Default: PLAIN, LOGIN, the SCRAM
+    /// mechanisms that every user can use, and those that [`certificate`](Self::certificate) and
+    /// [`tokens`](Self::tokens) enable.
     pub mechanisms: Option<Vec<Mechanism>>,
-    /// Whether -PLUS is offered over TLS, which binds a login to its connection. Default: no, as some clients
-    /// (mutt 2.2, neomutt) choose it and then can't.
+    /// Whether to offer -PLUS mechanisms over TLS, which bind a login to its connection. Default: no, because some
+    /// clients (mutt 2.2, neomutt) choose -PLUS although they cannot complete it.
     pub channel_binding: bool,
-    /// Whether APOP is offered. It works for users whose password is kept in clear. Default: no.
+    /// Whether to offer APOP. It works for users whose password is stored in clear text. Default: no.
     pub apop: bool,
-    /// Whether UTF8 and LANG are offered (RFC 6856). Who does not ask for UTF8 gets headers in ASCII. Default: no.
+    /// Whether to offer UTF8 and LANG (RFC 6856). A client that does not enable UTF8 receives headers in ASCII.
+    /// Default: no.
     pub utf8: bool,
-    /// Whether passwords are taken without TLS from peers that are not on this machine. Default: no.
+    /// Whether to accept passwords without TLS from other machines. Default: no.
     pub insecure_auth: bool,
-    /// What salts are made of for names that have none. Default: a key of this process, so that such salts change
-    /// with each start, which shows that they are made up.
+    /// The key for the SCRAM salts of users without keys. Default: a random key for this process. The salts then
+    /// change with each start, which reveals that they are not real.
     pub decoy_key: Option<Arc<DecoyKey>>,
-    /// What checks tokens, for OAUTHBEARER and XOAUTH2. Default: nothing, and they are not offered.
+    /// The command that checks tokens, for OAUTHBEARER and XOAUTH2. Default: none; then these mechanisms are not
+    /// offered.
     pub tokens: Option<Arc<TokenCommand>>,
-    /// Networks of proxies that begin each connection with a PROXY header, which names the client. Default: none.
+    /// Networks of proxies that start each connection with a PROXY header, which names the client. Default: none.
     pub proxies: Vec<IpNet>,
-    /// Networks of proxies that may tell by XCLIENT whom they speak for. Default: none.
+    /// Networks of proxies that may use XCLIENT to name the client. Default: none.
     pub xclient_proxies: Vec<IpNet>,
-    /// The least time between two logins of a user who has none of his own: announced, and those that come sooner
-    /// are refused (RFC 2449 section 6.5). Default: none.
+    /// The minimum time between two logins of a user who has no setting of their own. The server announces it and
+    /// refuses earlier logins (RFC 2449 section 6.5). Default: none.
     pub login_delay: Option<Duration>,
-    /// For how many days messages are kept, inner `None` for ever, for users who have no number of their own
-    /// (RFC 2449 section 6.7). Default: none, and nothing is announced.
+    /// The number of days for which messages are kept, for users without a setting of their own (RFC 2449 section
+    /// 6.7). `Some(None)` means forever. Default: `None`; then nothing is announced.
     pub expire: Option<Option<u32>>,
-    /// Whether what has expired is removed at QUIT: what was read and left alone for more days than that; with 0
-    /// days what was retrieved. Default: no.
+    /// Whether to remove expired messages at QUIT. A message expires when it has been read and then left unchanged
+    /// for more than that number of days. With 0 days, retrieved messages are removed. Default: no.
     pub enforce_expiry: bool,
-    /// What is announced as IMPLEMENTATION. Default: nothing, as it helps attackers only.
+    /// The text of the IMPLEMENTATION capability. Default: none, because it mainly helps attackers.
     pub implementation: Option<String>,
-    /// A session ends after so long without a command. Default: 10 minutes, the least that RFC 1939 allows.
+    /// The time without a command after which a session ends. Default: 10 minutes, the minimum that RFC 1939 allows.
     pub idle_timeout: Duration,
-    /// A connection ends that has not logged in after so long. Default: 60 seconds.
+    /// The time after which a connection without a login is closed. Default: 60 seconds.
     pub login_timeout: Duration,
-    /// How many connections there may be.
+    /// The maximum numbers of connections.
     pub limits: ConnectionLimits,
 }
 
-/// How many connections there may be at one time.
+/// The maximum numbers of simultaneous connections.
 ///
-/// A connection without a login gives up its place when there is none left, so that nobody is kept out by silence.
+/// If the server is full, a new connection takes the place of one that has not logged in. Idle connections therefore
+/// cannot block other clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
-    /// In all. Fewer are served where the process may not open so many files. Default: 1 000.
+    /// The maximum in total. It is reduced if the process may not open enough files. Default: 1,000.
     pub total: u32,
-    /// From one address; of IPv6 the /64 counts as one. Default: 100.
+    /// The maximum for one address. An IPv6 /64 network counts as one address. Default: 100.
     pub per_address: u32,
-    /// Of one user. Default: 10.
+    /// The maximum for one user. Default: 10.
     pub per_user: u32,
 }
 
 impl ServeConfig {
-    /// The defaults, for the Maildirs in this folder.
+    /// Creates the default settings for the Maildirs in this folder.
     pub fn new(maildrops: impl Into<PathBuf>) -> Self {
         let limits = server::Limits::new();
         Self {
@@ -111,14 +114,15 @@ impl ServeConfig {
         }
     }
 
-    /// Listens there for POP3 in clear text; with STLS where there is a [`certificate`](Self::certificate).
+    /// Adds a listener for connections in clear text. They can use STLS if there is a
+    /// [`certificate`](Self::certificate).
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listeners.push((Entrance::Plain, address));
         self
     }
 
-    /// Listens there for POP3 in TLS from the first octet.
+    /// Adds a listener for connections that use TLS from the first octet.
     #[must_use]
     pub fn listen_tls(mut self, address: SocketAddr) -> Self {
         self.listeners.push((Entrance::Implicit, address));
@@ -157,7 +161,7 @@ impl ServeConfig {
 }
 
 impl ConnectionLimits {
-    /// These many in all, from one address, of one user.
+    /// Creates limits: in total, for one address, and for one user.
     #[must_use]
     pub const fn new(total: u32, per_address: u32, per_user: u32) -> Self {
         Self { total, per_address, per_user }

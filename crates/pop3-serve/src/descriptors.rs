@@ -24,8 +24,9 @@ pub(super) fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Raises the limit of files that this process may have open as far as the system allows it, and returns it. `None`
-/// where there is none. A program that serves many connections calls it once, before [`Server::bind`](crate::Server).
+/// Raises the limit of open files of this process to the maximum that the system allows, and returns the new limit.
+/// Returns `None` if there is no limit. Call it before [`Server::bind`](crate::Server::bind) to serve many
+/// connections.
 pub fn raise() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {

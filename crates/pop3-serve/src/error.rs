@@ -4,31 +4,31 @@ use core::fmt;
 
 use pop3_sasl::Mechanism;
 
-/// Why a server can't be started, or has failed: what happened to which file or address, as text for the operator, and
-/// what kind of thing it is.
+/// Why a server cannot start, or has failed. It has a text for the operator, which names the file or address, and a
+/// [kind](Self::kind).
 ///
-/// The text may hold names of files, octet for octet. Escape it where it is shown.
+/// The text may contain file names octet for octet. Escape it before you display it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeError {
     kind: ServeErrorKind,
     text: String,
 }
 
-/// What kind of thing has failed.
+/// The kind of a [`ServeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeErrorKind {
-    /// A file, a folder or a setting can't be used. It works once the operator has changed that.
+    /// A file, a folder or a setting cannot be used. The operator must correct it.
     Unusable,
-    /// A file that is made where there is none can't be made, such as the key of [salts](crate::DecoyKey). The server
-    /// works without it, and the text says with what effect.
+    /// A file that should be created automatically, such as the [decoy key](crate::DecoyKey), cannot be created. The
+    /// server works without it. The text explains the effect.
     NotMade,
-    /// This mechanism of AUTH is to be offered, and what it checks credentials with is not set: the authorities of
-    /// clients' certificates for EXTERNAL, the checker of tokens for OAUTHBEARER and XOAUTH2.
+    /// A mechanism is configured, but the setting that it needs is missing: client authorities for EXTERNAL, or a
+    /// token command for OAUTHBEARER and XOAUTH2.
     Unsupported(Mechanism),
-    /// The system does not give what a server needs: threads, random octets.
+    /// The system does not provide threads or random octets.
     System,
-    /// An address can't be listened on, or a listener has failed.
+    /// The server cannot listen on an address, or a listener has failed.
     Network,
 }
 
@@ -45,7 +45,7 @@ impl ServeError {
         Self::new(ServeErrorKind::System, text)
     }
 
-    /// What kind of thing has failed.
+    /// Returns the kind of error.
     #[must_use]
     pub const fn kind(&self) -> ServeErrorKind {
         self.kind

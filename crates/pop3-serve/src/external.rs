@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(user(&address, "alice"), None);
         assert_eq!(user(&certificate(&["alice@example.org"], &["alice"]), ""), None);
         assert_eq!(user(&certificate(&["A@example.org"], &[]), ""), None);
-        // Several: whom the client names, or the only one that is a user.
+        // There are several: take the one that the client names, or the only one that is a user.
         let both = certificate(&["alice", "bob", "carol"], &[]);
         assert_eq!((user(&both, ""), user(&both, "bob").as_deref()), (None, Some("bob")));
         assert_eq!(user(&both, "carol"), None);

@@ -23,13 +23,13 @@ use crate::error::ServeError;
 use crate::throttle::{LONGEST_WAIT, TooMany};
 use crate::users::{DecoyKey, LoggedIn, UserName, Users, check};
 
-/// Checks credentials of all kinds, slows down who guesses, and logs what is refused.
+/// Checks all kinds of credentials, slows down guessing, and logs refused logins.
 ///
-/// What takes long is done by threads of its own, and awaited: no thread that others need waits for it. Wrong
-/// credentials are counted by the client's address, never by the user, so that nobody can lock a user out who comes from
-/// elsewhere. Of IPv6 a /64 counts as one address.
+/// Slow checks run on separate threads, so that they do not block other work. Failed logins are counted for each
+/// client address, never for each user, so that nobody can lock out a user from elsewhere. An IPv6 /64 network counts
+/// as one address.
 ///
-/// A [`Server`](crate::Server) has one. Take one of your own for a backend over another store.
+/// A [`Server`](crate::Server) has its own gatekeeper. Create one yourself for a backend with another mail store.
 #[derive(Debug)]
 pub struct Gatekeeper {
     users: Arc<dyn Users>,
@@ -66,12 +66,13 @@ impl From<Undone> for Refused {
 const ANONYMOUS: &[u8] = b"anonymous";
 
 impl Gatekeeper {
-    /// Starts the threads: one or two for each processor, and more where there are tokens to check.
+    /// Creates a gatekeeper and starts its threads: one or two for each processor, and more if there are tokens to
+    /// check.
     ///
-    /// `decoy_key` is what salts are made of for names that have none.
+    /// `decoy_key` is the key for the salts of users who have no SCRAM keys.
     ///
     /// # Errors
-    /// When the system gives no threads.
+    /// Returns an error if the system cannot start the threads.
     pub fn new(
         users: Arc<dyn Users>,
         decoy_key: Arc<DecoyKey>,
@@ -89,13 +90,13 @@ impl Gatekeeper {
         Ok(Self { users, decoy_key, hashes: start(hashes())?, tokens, brake: Brake::new() })
     }
 
-    /// Where the users come from.
+    /// Returns the source of the users.
     #[must_use]
     pub fn users(&self) -> &dyn Users {
         &*self.users
     }
 
-    /// Begins no check any more, and refuses those that wait for one.
+    /// Starts no further checks, and refuses those that are waiting.
     pub fn close(&self) {
         self.hashes.close();
         if let Some(tokens) = &self.tokens {
@@ -103,21 +104,21 @@ impl Gatekeeper {
         }
     }
 
-    /// The user whose credentials these are. A check whose turn has not come by `until` is given up. Dropping the future
-    /// gives up the turn, and counts as a failure.
+    /// Checks credentials and returns the user. A check that has not started by `until` is refused. Dropping the
+    /// future cancels the check, which then counts as a failed login.
     ///
     /// # Errors
-    /// What the client is told, and how long that is to be held back. Unknown names and wrong secrets look the same.
+    /// Returns the reply for the client, and how long to delay it. The reply does not reveal whether the user exists.
     pub async fn check(
         &self,
         credentials: &Arc<LoginAttempt>,
         peer: &Peer,
         until: Instant,
     ) -> Result<LoggedIn, Rejection> {
-        // The try was counted when the keys were asked for.
+        // The attempt was counted when the keys were requested.
         let counted = credentials.is_proved();
         let attempt = if counted { self.brake.resumed(ip(peer)) } else { self.attempt(peer)? };
-        // The wait is not slept here, where it would hold up others: it holds the answer back.
+        // Do not sleep here, which would delay others. The reply is delayed instead.
         let turn = Turn { client: client(peer, &attempt), until };
         match self.user(credentials, peer, turn).await {
             Ok(user) => {
@@ -142,11 +143,11 @@ impl Gatekeeper {
         }
     }
 
-    /// The SCRAM keys for this name, whether there is such a user or not. It counts as a try, whose outcome
-    /// [`check`](Self::check) or [`scram_refused`](Self::scram_refused) is told.
+    /// Returns the SCRAM keys for this name. If the user does not exist, it returns decoy keys. This starts an
+    /// attempt to log in: report its result with [`check`](Self::check) or [`scram_refused`](Self::scram_refused).
     ///
     /// # Errors
-    /// What the client is told where they can't be had now.
+    /// Returns the reply for the client if the keys are not available now.
     pub async fn scram_keys(
         &self,
         name: &str,
@@ -167,7 +168,7 @@ impl Gatekeeper {
         })
     }
 
-    /// The client has not proved that it knows the password of the keys. The answer is what it is told.
+    /// Records that the client failed to prove that it knows the password. Returns the reply for the client.
     pub fn scram_refused(&self, name: &str, peer: &Peer) -> Rejection {
         let address = ip(peer);
         let delay = self.brake.resumed(address).failed();
@@ -179,7 +180,7 @@ impl Gatekeeper {
         let address = ip(peer);
         self.brake.attempt(address).map_err(|TooMany| {
             warn!(session = %peer.session, peer = %address, "login not checked: too many from this address");
-            // Held back, or one connection could have as many refusals as it can ask for, each a line of the log.
+            // Delay the reply. Otherwise one connection could cause any number of refusals, each with a log line.
             let text = "too many logins from your address, try again later";
             Rejection::temporary(text).with_delay(LONGEST_WAIT)
         })
@@ -204,7 +205,7 @@ impl Gatekeeper {
                 };
                 self.ask(turn, false, prove).await?
             }
-            // The user may be gone meanwhile.
+            // The user may have been removed in the meantime.
             Proof::Scram => self.find(name, turn).await?,
             Proof::Token(_) => return self.token(credentials, peer, turn).await,
             Proof::Certificate => return self.certificate(name, peer, turn).await,
@@ -212,7 +213,7 @@ impl Gatekeeper {
                 info!(session = %peer.session, peer = %ip(peer), trace = trace.as_str(), "anonymous");
                 return self.anonymous(turn).await;
             }
-            // A kind of proof that is not known proves nothing.
+            // An unknown kind of proof proves nothing.
             _ => None,
         };
         user.ok_or(Refused::Credentials(WRONG))
@@ -294,7 +295,7 @@ impl Gatekeeper {
         let ask = move || {
             let Proof::Token(token) = &credentials.proof else { return Ok(Verdict::Bad) };
             let mechanism = mechanism(&credentials);
-            // Asked for unknown users too, so that they cost the same.
+            // Do this for unknown users, too, so that they take the same time.
             let name = name.as_ref().map_or("", UserName::as_str);
             command.ask(&Question { mechanism, name, peer, token })
         };

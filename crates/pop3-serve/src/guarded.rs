@@ -62,7 +62,7 @@ impl<P: BlockingPool> Backend for Guarded<P> {
     }
 
     fn may_act_for(&self, _user: &[u8], _other: &[u8]) -> bool {
-        // Nobody may. The gatekeeper says so, who counts it as a failure and logs it.
+        // Nobody is allowed. The gatekeeper refuses, counts the failure and logs it.
         true
     }
 

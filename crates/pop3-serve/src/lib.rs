@@ -6,7 +6,7 @@
 //!
 //! # Example
 //!
-//! [`Server::bind`] takes a [`ServeConfig`] and the [`Users`]. [`Server::run`] serves on a runtime that it starts itself;
+//! [`Server::bind`] takes a [`ServeConfig`] and the [`Users`]. [`Server::run`] starts a runtime and serves on it.
 //! [`Server::serve`] serves on the current tokio runtime. Both return when the [`Stop`] is stopped.
 //!
 //! ```
@@ -49,9 +49,9 @@
 //!
 //! # Users
 //!
-//! [`Users`] is the source of the users: a [`UsersFile`], a [`Table`] in memory, or your own database, which only
-//! has to find a [`User`] by name. The [`Gatekeeper`] checks all kinds of credentials, computes password hashes on
-//! its own threads, and slows down guessing.
+//! [`Users`] is the source of the users: a [`UsersFile`], a [`Table`] in memory, or your own database, which only has
+//! to find a [`User`] by name. The [`Gatekeeper`] checks all kinds of credentials, computes password hashes on its
+//! own threads, and slows down guessing.
 //!
 //! # The users file
 //!
@@ -83,8 +83,8 @@
 //!
 //! # Features
 //!
-//! `tokio` (on by default), `async-std`, `smol` and `threads` each add a [`ServerRuntime`]. A server needs at least one.
-//! `log` (on by default) adds the module [`log`]. `self-signed` adds [`ReloadableCertificate::self_signed`].
+//! `tokio` (on by default), `async-std`, `smol` and `threads` each add a [`ServerRuntime`]. A server needs at least
+//! one. `log` (on by default) adds the module [`log`]. `self-signed` adds [`ReloadableCertificate::self_signed`].
 //!
 //! The crate needs a Unix, because Maildirs do.
 #![cfg_attr(

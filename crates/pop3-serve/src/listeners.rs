@@ -16,11 +16,11 @@ use tracing::warn;
 use crate::error::{ServeError, ServeErrorKind};
 use crate::policy::{On, Policy};
 
-/// What drives the connections, as far as the features of this crate bring it.
+/// The runtime that serves the connections. Each variant needs the feature of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerRuntime {
-    /// tokio, on all processors.
+    /// tokio, with one worker for each processor.
     #[cfg(feature = "tokio")]
     Tokio,
     /// async-std.
@@ -29,7 +29,7 @@ pub enum ServerRuntime {
     /// smol.
     #[cfg(feature = "smol")]
     Smol,
-    /// Blocking sockets, and a thread for each connection.
+    /// Blocking sockets, with one thread for each connection.
     #[cfg(feature = "threads")]
     Threads,
 }
@@ -190,7 +190,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // What is left of old connections must not keep a new start waiting.
+    // Remaining old connections must not delay a restart.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

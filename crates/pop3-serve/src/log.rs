@@ -1,11 +1,10 @@
-//! Log lines that hold up nobody, and that no value can break.
+//! Writes log lines without blocking the server. No logged value can break the format of a line.
 //!
-//! A log decides nothing: who logs hands a line over and goes on. A thread of its own writes; what it can't
-//! write, or not in time, is dropped and counted, and how much that was is a line of the log as soon as there
-//! can be one.
+//! The thread that logs only puts a line into a queue. Another thread writes the lines. If a line cannot be written
+//! in time, it is dropped and counted. As soon as possible, a log line reports how many were dropped.
 //!
-//! [`start`] gives a layer for [`tracing_subscriber`], which the program puts into its subscriber, and a [`Log`] to wait
-//! for what is still to be written when the program ends:
+//! [`start`] returns a layer for [`tracing_subscriber`] and a [`Log`]. When the program ends, use the [`Log`] to wait
+//! for the remaining lines:
 //!
 //! ```
 //! use tracing_subscriber::layer::SubscriberExt as _;
@@ -41,33 +40,33 @@ const MOST: usize = 1024 * 1024;
 /// How long [`Log::flush`] waits for lines to be written.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// How a line is written.
+/// The format of the log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// Time, level, message, and `name=value` for each value; what is more than a plain word stands in quotes.
+    /// Time, level, message, and `name=value` for each value. Values that are not plain words are quoted.
     Text,
     /// A JSON object with `timestamp`, `level`, `message`, and the values.
     Json,
 }
 
-/// Makes lines of events, and hands them over.
+/// A [`tracing_subscriber`] layer that formats events as lines and puts them into the queue.
 pub struct Lines {
     queue: Arc<Queue>,
     format: Format,
     colours: bool,
 }
 
-/// The lines that wait to be written. All clones are the same.
+/// The queue of lines that wait to be written. Clones share the same queue.
 #[derive(Clone)]
 pub struct Log(Arc<Queue>);
 
-/// Starts a thread that writes lines, for as long as the process lives. At most a mebibyte of them waits for it.
+/// Starts a thread that writes the lines until the process ends. The queue holds at most one mebibyte.
 ///
-/// `colours` marks levels in text as a terminal shows them.
+/// `colours` colours the levels of text lines for a terminal.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// Returns an error if the system cannot start a thread.
 pub fn start(out: impl Write + Send + 'static, format: Format, colours: bool) -> io::Result<(Lines, Log)> {
     let queue = Arc::new(Queue::new(MOST));
     let written = Arc::clone(&queue);
@@ -79,7 +78,7 @@ pub fn start(out: impl Write + Send + 'static, format: Format, colours: bool) ->
 }
 
 impl Log {
-    /// Waits until all lines are written, but half a second at most. Call it before the process ends.
+    /// Waits until all lines are written, but at most half a second. Call it before the process ends.
     pub fn flush(&self) {
         self.0.flush(FLUSH);
     }

@@ -7,7 +7,7 @@ use crate::config::ServeConfig;
 use crate::error::{ServeError, ServeErrorKind};
 use crate::users::Profile;
 
-/// What the operator wants to be offered. The users file, and the connection, may narrow it.
+/// The mechanisms that the operator wants to offer. The users and the connection may reduce them.
 #[derive(Clone, Debug, Default)]
 pub struct MechanismPolicy {
     /// The list of the settings, if there is one.
@@ -61,10 +61,10 @@ impl MechanismPolicy {
         Ok(offer)
     }
 
-    /// The mechanisms, strongest first.
+    /// Returns the mechanisms that AUTH offers, strongest first.
     ///
-    /// A mechanism of SCRAM that is in no list is offered if all users with a password can use it: a
-    /// client takes the strongest one, and does not try another when its user has no keys for it.
+    /// A SCRAM mechanism that was not configured explicitly is offered only if every user with a password can use it.
+    /// A client uses the strongest mechanism and does not try another if its user has no keys.
     pub fn mechanisms(&self, profile: &Profile) -> Vec<Mechanism> {
         let named = |mechanism| self.list.as_ref().map(|list| has(list, mechanism));
         let offered = |&mechanism: &Mechanism| {
@@ -86,7 +86,8 @@ impl MechanismPolicy {
         Mechanism::ALL.iter().copied().filter(offered).collect()
     }
 
-    /// What users can't do as the file is, as one line for the log, if anything.
+    /// Returns a warning as one line for the log, if some users have no keys for a SCRAM mechanism that is
+    /// configured, or that would otherwise be offered by default.
     pub fn advice(&self, profile: &Profile) -> Option<String> {
         let lacking = |hash: &Hash| {
             let (all, able) = profile.scram_users(*hash);

@@ -111,7 +111,7 @@ impl Place {
 
     /// Begins the check of a login; `None` if the place is lost already, and nothing is to be checked any more.
     pub(crate) fn check(&self) -> Option<Check<'_>> {
-        // Not `then_some`: a check that is dropped takes the lock.
+        // Not `then_some`: dropping an unused check would take the lock.
         let has_place = self.places.now().begin_check(self.id);
         has_place.then(|| Check(self))
     }

@@ -54,7 +54,7 @@ impl<P: BlockingPool> Service for On<P> {
     }
 
     fn accept(&self, peer: &Peer, end: &Stop) -> Result<Place, Rejection> {
-        // Who has no address shares none with anybody, so that the limit of an address is not theirs either.
+        // A client without an address shares none, so the limit for an address does not apply.
         let shared = peer.ip().is_none() || self.expects_proxy(peer);
         let from = if shared { Caller::Proxy(ip(peer)) } else { Caller::Client(ip(peer)) };
         let place = self.policy.places.admit(from, end).map_err(|refusal| turned_away(peer, refusal))?;
@@ -75,7 +75,7 @@ impl<P: BlockingPool> Service for On<P> {
         }
         let login_timeout = policy.config.limits.login_timeout;
         let backend = Guarded::new(Arc::clone(&policy.store), self.pool.clone(), peer.clone(), login_timeout);
-        // A proxy that has taken the TLS off is on a network that the operator trusts.
+        // A proxy that terminates TLS is on a network that the operator trusts.
         let tls_at_proxy = peer.proxy.is_some_and(|proxy| proxy.tls);
         let trusted = policy.trust_all || tls_at_proxy || is_local(peer);
         let config = policy.store.config(&policy.config);

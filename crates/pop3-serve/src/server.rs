@@ -22,8 +22,31 @@ use crate::policy::Policy;
 use crate::store::MailStore;
 use crate::users::{DecoyKey, Users};
 
-/// A server whose addresses are bound. Clients can connect, and are served once it [runs](Self::run). See the
-/// [crate] for an example.
+/// A POP3 server whose listeners are bound. Clients can connect, and are served once it [runs](Self::run).
+///
+/// ```no_run
+/// # #[cfg(feature = "tokio")]
+/// # fn main() -> Result<(), Box<dyn core::error::Error>> {
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// use pop3_serve::{ReloadableCertificate, ServeConfig, Server, ServerRuntime, Stop, UsersFile};
+///
+/// let users = UsersFile::load(Path::new("/etc/pop3/users"))?;
+/// let certificate =
+///     ReloadableCertificate::from_files(Path::new("/etc/pop3/cert.pem"), Path::new("/etc/pop3/key.pem"))?;
+/// let config = ServeConfig::new("/srv/mail")
+///     .with_certificate(Arc::new(certificate))
+///     .listen("0.0.0.0:110".parse()?)
+///     .listen_tls("0.0.0.0:995".parse()?);
+/// Server::bind(config, Arc::new(users))?.run(ServerRuntime::Tokio, &Stop::new())?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "tokio"))]
+/// # fn main() {}
+/// ```
+///
+/// The [crate] has an example with users in memory.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
@@ -38,7 +61,7 @@ impl Server {
     /// Logs a warning for each unwise setting.
     ///
     /// # Errors
-    /// Fails if a setting cannot be used, an address cannot be bound, or the system provides no threads.
+    /// Returns an error if a setting cannot be used, an address cannot be bound, or the system provides no threads.
     pub fn bind(config: ServeConfig, users: Arc<dyn Users>) -> Result<Self, ServeError> {
         if !config.maildrops.is_dir() {
             let folder = config.maildrops.display();
@@ -74,7 +97,7 @@ impl Server {
         self.listeners.addresses()
     }
 
-    /// Returns the mechanisms that AUTH offers, and what is unwise about the users in this respect.
+    /// Returns the mechanisms that AUTH offers.
     #[must_use]
     pub const fn offer(&self) -> &MechanismPolicy {
         &self.offer
@@ -83,7 +106,7 @@ impl Server {
     /// Serves on a runtime of its own. Blocks until the switch is stopped and the busy sessions have ended.
     ///
     /// # Errors
-    /// Fails if the runtime cannot be started, or if a listener fails permanently.
+    /// Returns an error if the runtime cannot be started, or if a listener fails permanently.
     pub fn run(self, runtime: ServerRuntime, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);
         self.listeners.serve(runtime, self.policy, &self.role, stop)
@@ -93,7 +116,7 @@ impl Server {
     /// and sessions are tasks of that runtime: if you drop the future, they continue until the switch is stopped.
     ///
     /// # Errors
-    /// Fails if a listener fails permanently.
+    /// Returns an error if a listener fails permanently.
     #[cfg(feature = "tokio")]
     pub async fn serve(self, stop: &Stop) -> Result<(), ServeError> {
         let _close = close_on_stop(&self.policy, stop);

@@ -137,7 +137,7 @@ impl MailStore {
         self.check_delay(&user, own)?;
         let place = self.places.log_in(&user).map_err(|refusal| Rejection::temporary(refusal.to_string()))?;
         let expire = self.announced.expire_of(own).filter(|_| self.enforce_expiry);
-        // What was read is to be known later on, too.
+        // Messages that were read must be recognisable as read later on.
         let mut config = MaildirConfig::new()
             .with_seen_flag(expire.is_some_and(|days| days > 0))
             .with_on_shortage(descriptors::short);

@@ -26,7 +26,7 @@ const MOST_LEFT: usize = 32;
 /// The most octets that are read of what the command prints; the rest is thrown away.
 const MAX_OUTPUT: u64 = 1_024;
 
-/// A shell command that checks tokens.
+/// A shell command that checks OAuth 2.0 tokens.
 #[derive(Debug)]
 pub struct TokenCommand {
     command: String,
@@ -68,15 +68,15 @@ pub(super) enum Fault {
 }
 
 impl TokenCommand {
-    /// The command, which `/bin/sh` runs for each token, and is killed after so long.
+    /// Creates a checker. `/bin/sh` runs the command for each token and kills it after `timeout`.
     ///
-    /// It reads the token from standard input, and `POP3_MECHANISM`, `POP3_USER` and `POP3_PEER` from its environment.
-    /// It may print the user's name, and ends with 0 for a good token, 1 for a bad one.
+    /// The command reads the token from standard input, and `POP3_MECHANISM`, `POP3_USER` and `POP3_PEER` from its
+    /// environment. It may print the user's name. It exits with 0 for a valid token and with 1 for an invalid one.
     pub fn new(command: impl Into<String>, timeout: Duration) -> Self {
         Self { command: command.into(), timeout, hidden: Vec::new(), open: Arc::default() }
     }
 
-    /// The command does not get this variable of the environment, as it may hold a secret.
+    /// Removes a variable from the environment of the command, for example because it contains a secret.
     #[must_use]
     pub fn hiding(mut self, variable: impl Into<String>) -> Self {
         self.hidden.push(variable.into());
@@ -167,7 +167,7 @@ impl Talk {
             let _ = stdout.by_ref().take(MAX_OUTPUT).read_to_end(&mut text);
             let _ = io::copy(&mut stdout, &mut io::sink());
         }
-        // It stays a zombie, so that its number can't become another's before somebody kills it.
+        // It stays a zombie, so that its process ID cannot be reused before it is killed.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = self.sender.send(text);
     }
@@ -233,7 +233,7 @@ mod tests {
         let pids = fs::read_to_string(pids).unwrap();
         let begun = Instant::now();
         for pid in pids.split_whitespace() {
-            // A killed process takes a moment to die, and who adopts a child one more to reap it.
+            // A killed process takes a moment to die, and its new parent takes a moment to reap it.
             let alive = || {
                 let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 !state.is_empty() && !state.contains(") Z ")

@@ -26,14 +26,14 @@ pub(crate) use profile::soonest;
 pub use table::{Table, TableError};
 pub use user::{BadForm, User};
 
-/// Who has logged in.
+/// A user who has logged in.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoggedIn {
-    /// The name, which is that of the maildrop.
+    /// The name, which is also the name of the maildrop.
     pub name: UserName,
-    /// What was found for the name when the credentials were checked; `None` where nothing is known of whom others vouch
-    /// for: ANONYMOUS, or the owner of a certificate.
+    /// The user that was found when the credentials were checked. `None` if there is no record of the user, which is
+    /// possible with ANONYMOUS and client certificates.
     pub user: Option<Arc<User>>,
 }
 
@@ -43,33 +43,34 @@ impl LoggedIn {
     }
 }
 
-/// Where users come from: a [file](UsersFile), a [text in memory](Table), or a database that is asked each time.
+/// A source of users: a [file](UsersFile), a [table in memory](Table), or a database.
 ///
-/// The [`Gatekeeper`](crate::Gatekeeper) checks credentials against what it finds here, so that an implementation never
-/// sees a password. All it has to do is to find users by their names.
+/// An implementation only has to find users by name. It never sees a password: the [`Gatekeeper`](crate::Gatekeeper)
+/// checks the credentials against the user that was found.
 pub trait Users: fmt::Debug + Send + Sync + 'static {
-    /// The user of this name, `None` where there is none. Names that differ in case are different names.
+    /// Returns the user with this name, or `None` if there is none. Names are case-sensitive.
     ///
     /// # Errors
-    /// When that can't be told now. The client is told to try again later, and nothing counts as a failed login.
+    /// Returns an error if the user cannot be looked up now. The client is told to try again later, and no failed
+    /// login is counted.
     fn find(&self, name: &UserName) -> io::Result<Option<Arc<User>>>;
 
-    /// The users who own this certificate, by [`User::with_form`] and `{CERT}`. Default: nobody, and a certificate is
-    /// that of the user whose name stands in it.
+    /// Returns the users who own this certificate, according to [`User::with_form`] and `{CERT}`. The default
+    /// implementation returns no user. A certificate then belongs to the user whom it names.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
+    /// Returns the same errors as [`find`](Self::find).
     fn owners(&self, certificate: &Fingerprint) -> io::Result<Vec<UserName>> {
         let _ = certificate;
         Ok(Vec::new())
     }
 
-    /// What all users have in common. It is asked for with each connection, and must not block.
+    /// Returns the common properties of all users. It is called for each connection and must not block.
     fn profile(&self) -> Arc<Profile>;
 
-    /// Whether [`find`](Self::find) and [`owners`](Self::owners) may block, as on a disk or a network: then the threads
-    /// that compute hashes call them, one for each processor, and not those that serve connections. An answer that takes
-    /// a second is a second in which such a thread does nothing else. Default: yes.
+    /// Returns whether [`find`](Self::find) and [`owners`](Self::owners) may block, for example on a disk or a
+    /// network. If so, they run on the threads that compute hashes, not on those that serve connections. There is one
+    /// such thread for each processor, so slow look-ups delay other logins. Default: yes.
     fn may_block(&self) -> bool {
         true
     }

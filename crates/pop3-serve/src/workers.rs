@@ -234,7 +234,7 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, Queue> {
-        // No code of others runs while the lock is held, so that the state is whole even then.
+        // No foreign code runs while the lock is held, so the state is valid even after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,10 +6,10 @@ use std::fs;
 use ipnet::IpNet;
 use pop3_sasl::Mechanism;
 
-/// Reads a list of mechanisms with commas between, in letters of any case, or `none`.
+/// Parses a comma-separated list of mechanisms, ignoring case, or `none`.
 ///
 /// # Errors
-/// When a name is none of a mechanism; the text names all that are.
+/// Returns an error if a name is unknown. The text lists all known names.
 pub fn parse_mechanisms(text: &str) -> Result<Vec<Mechanism>, String> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(Vec::new());
@@ -23,10 +23,10 @@ pub fn parse_mechanisms(text: &str) -> Result<Vec<Mechanism>, String> {
     text.split(',').map(parse).collect()
 }
 
-/// Reads the words that are announced as IMPLEMENTATION (RFC 2449 section 6.9), without space around them.
+/// Parses the text for IMPLEMENTATION (RFC 2449 section 6.9) and removes the surrounding spaces.
 ///
 /// # Errors
-/// When there are none, or it has more than 200 octets, or others than printable ASCII.
+/// Returns an error if the text is empty, has more than 200 octets, or contains anything but printable ASCII.
 pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
     let good = text.len() <= 200 && text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
     if good && !text.trim().is_empty() {
@@ -36,20 +36,20 @@ pub fn parse_implementation(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Reads a network, or a single address.
+/// Parses a network or a single address.
 ///
 /// # Errors
-/// When it is neither.
+/// Returns an error if the text is neither.
 pub fn parse_network(text: &str) -> Result<IpNet, &'static str> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| "expected an address, or a network such as 192.0.2.0/24 or 2001:db8::/32")
 }
 
-/// Reads a host name that can stand in a greeting and in a msg-id (RFC 822): letters, digits, hyphens, dots; at most 200
-/// octets.
+/// Parses a host name that is valid in a greeting and in a msg-id (RFC 822): letters, digits, hyphens and dots, at
+/// most 200 octets.
 ///
 /// # Errors
-/// When it is none.
+/// Returns an error if the text is not such a name.
 pub fn parse_host(text: &str) -> Result<String, &'static str> {
     let good = text.len() <= 200
         && text.split('.').all(|label| {
@@ -62,7 +62,7 @@ pub fn parse_host(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The name of this machine, as far as it can stand in a greeting; `localhost` where the system tells none.
+/// Returns the name of this machine if it is valid in a greeting, and `localhost` otherwise.
 #[must_use]
 pub fn this_host() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

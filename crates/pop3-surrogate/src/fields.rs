@@ -24,12 +24,12 @@ const ADDRESSES: [&str; 13] = [
 /// The fields with parameters.
 const PARAMETERS: [&str; 2] = ["CONTENT-TYPE", "CONTENT-DISPOSITION"];
 
-/// A header in ASCII that says what this one says.
+/// Returns an ASCII header with the same meaning.
 ///
-/// Fields in ASCII stay as they are. In the others names and texts become encoded words (RFC 2047),
-/// parameters of MIME take the form of RFC 2231, and an address that is not ASCII becomes a text in
-/// front of `<internationalized-address@invalid>`. Octets that are no UTF-8 are marked as
-/// `unknown-8bit`. Line ends are LF or CRLF as in the header; a blank line at the end stays there.
+/// Fields in ASCII stay unchanged. In other fields, names and texts become encoded words (RFC 2047), and MIME
+/// parameters use the form of RFC 2231. An address outside ASCII becomes a text in front of
+/// `<internationalized-address@invalid>`. Octets that are not UTF-8 are marked as `unknown-8bit`. Line ends stay LF
+/// or CRLF. A blank line at the end stays, too.
 #[must_use]
 pub fn surrogate(header: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(header.len().saturating_mul(2));

@@ -61,13 +61,13 @@ enum Place {
 }
 
 impl HeaderScan {
-    /// At the front of a message.
+    /// Creates a scan at the start of a message.
     #[must_use]
     pub const fn new() -> Self {
         Self { octets: 0, eight_bit: false, place: Place::Start }
     }
 
-    /// Looks at the next octets. Those behind the header are not looked at.
+    /// Processes the next octets. Ignores octets after the header.
     pub fn update(&mut self, mut chunk: &[u8]) {
         while self.place != Place::Behind && !chunk.is_empty() {
             let line = memchr::memchr(b'\n', chunk).map_or(chunk.len(), |end| end.saturating_add(1));
@@ -84,19 +84,20 @@ impl HeaderScan {
         }
     }
 
-    /// Whether the blank line was met. A message may end without one: then all of it is header.
+    /// Returns whether the blank line after the header was found. In a message without a blank line, everything is
+    /// header.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.place == Place::Behind
     }
 
-    /// How many octets the header has so far, the blank line included.
+    /// Returns the number of octets of the header so far, including the blank line.
     #[must_use]
     pub const fn octets(&self) -> usize {
         self.octets
     }
 
-    /// Whether an octet of the header is not ASCII.
+    /// Returns whether the header contains an octet outside ASCII.
     #[must_use]
     pub const fn needs_utf8(&self) -> bool {
         self.eight_bit

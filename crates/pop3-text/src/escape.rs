@@ -5,8 +5,8 @@
 
 use core::fmt::{self, Write as _};
 
-/// Shows octets as one line of text: C0, DEL, C1, line separators, invisible and bidirectional
-/// controls, and what is no UTF-8 are written as escapes; a backslash is doubled.
+/// Displays octets as one line of text. Control characters (C0, DEL, C1), line separators, invisible and
+/// bidirectional controls, and invalid UTF-8 are escaped. A backslash is doubled.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a> {
     octets: &'a [u8],
@@ -14,15 +14,15 @@ pub struct Printable<'a> {
 }
 
 impl<'a> Printable<'a> {
-    /// The most characters that are shown of a text from the other side.
+    /// The maximum number of characters displayed of text from another party.
     pub const LIMIT: usize = 200;
 
-    /// Shows at most [`LIMIT`](Self::LIMIT) characters, and `...` for the rest.
+    /// Displays at most [`LIMIT`](Self::LIMIT) characters, followed by `...` if the text is longer.
     pub const fn new(octets: &'a [u8]) -> Self {
         Self { octets, limit: Self::LIMIT }
     }
 
-    /// Shows all. For text of our own in which a file name or an argument may stand.
+    /// Displays the whole text. Use it for your own text that contains a file name or an argument.
     pub const fn whole(octets: &'a [u8]) -> Self {
         Self { octets, limit: usize::MAX }
     }
@@ -74,7 +74,7 @@ fn put(
     }
 }
 
-/// Appends a character as it is shown.
+/// Appends a character, escaped if necessary.
 pub fn escape(text: &mut String, character: char, keep_backslash: bool) {
     match character {
         '\\' if !keep_backslash => text.push_str("\\\\"),

@@ -1,8 +1,7 @@
 //! Errors with their causes.
 
-/// An error and what caused it, in one line. What an error repeats of its cause is shown once.
-///
-/// The text is not [escaped](crate::Printable).
+/// Returns the text of an error and its causes in one line. Text that an error repeats from its cause appears only
+/// once.
 #[must_use]
 pub fn reasons(error: &dyn core::error::Error) -> String {
     let mut text = error.to_string();

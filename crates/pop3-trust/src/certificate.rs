@@ -7,7 +7,7 @@ use pop3_text::Printable;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer as _, GeneralName, X509Certificate};
 
-/// Subject, issuer, names, validity and fingerprint, a line each.
+/// Returns the subject, issuer, names, validity and fingerprint of a certificate, as one line each.
 #[must_use]
 pub fn describe(certificate: &CertificateDer<'_>) -> Vec<String> {
     let mut lines = Vec::new();

@@ -2,16 +2,16 @@
 
 use core::fmt;
 
-/// Why the settings of TLS can't be made.
+/// Why a TLS configuration cannot be created.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// A file can't be used; the text names it.
+    /// A file cannot be used. The text names it.
     File(pop3_certificates::CertificateError),
-    /// The system has no list of authorities, and nobody else was named: install one (`ca-certificates`), or name a
-    /// file.
+    /// No certificate would be trusted: the system has no list of authorities, and no file was given. Install a list
+    /// (`ca-certificates`), or name a file.
     Nobody,
-    /// What rustls says.
+    /// An error of rustls.
     Tls(rustls::Error),
 }
 

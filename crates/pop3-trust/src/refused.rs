@@ -11,7 +11,7 @@ use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
 
 use crate::certificate::{date, names};
 
-/// A server's certificate that is not believed. It is inside the error of the handshake.
+/// A server certificate that is not trusted. It is contained in the error of the handshake.
 pub struct Refused {
     certificate: CertificateDer<'static>,
     host: ServerName<'static>,
@@ -19,26 +19,26 @@ pub struct Refused {
     reason: Reason,
 }
 
-/// What is wrong with it.
+/// Why a certificate is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It has none of the fingerprints that were given.
+    /// It does not have one of the given fingerprints.
     Fingerprint,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time is yet to come.
+    /// It is not valid yet.
     NotYetValid,
-    /// It is for other hosts.
+    /// It was issued for other hosts.
     OtherNames,
-    /// Nobody knows who issued it.
+    /// Its issuer is unknown.
     UnknownIssuer,
-    /// Somebody with the issuer's name is known, and has not signed it: as where a certificate that was named
-    /// itself has been made anew.
+    /// An authority with the issuer's name is known, but it has not signed this certificate. This happens, for
+    /// example, if a certificate that is trusted directly was replaced by a new one.
     OtherIssuer,
-    /// It is that of an authority, and was not named itself.
+    /// It is the certificate of an authority, and is not trusted as a server certificate itself.
     Authority,
-    /// Anything else, in rustls's words.
+    /// Any other reason, with the text of rustls.
     Other(String),
 }
 
@@ -80,7 +80,7 @@ impl Refused {
         Self { certificate: certificate.clone().into_owned(), host: host.to_owned(), now, reason }
     }
 
-    /// The refusal by which a handshake failed, if it did so by one.
+    /// Returns the reason why a handshake failed, if the certificate was refused.
     #[must_use]
     pub fn find(error: &io::Error) -> Option<&Self> {
         let cause = error.get_ref()?.downcast_ref::<Error>()?;
@@ -90,19 +90,19 @@ impl Refused {
         other.downcast_ref()
     }
 
-    /// The certificate, as the server showed it.
+    /// Returns the certificate that the server presented.
     #[must_use]
     pub const fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// What is wrong with it.
+    /// Returns why it is not trusted.
     #[must_use]
     pub const fn reason(&self) -> &Reason {
         &self.reason
     }
 
-    /// By what people compare it.
+    /// Returns the fingerprint, by which people can compare certificates.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.certificate)

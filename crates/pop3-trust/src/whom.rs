@@ -12,8 +12,8 @@ use rustls_pki_types::CertificateDer;
 use crate::TrustError;
 use crate::trust::Trust;
 
-/// Whom a client believes, and the certificate that it shows. By default it believes the authorities that this system
-/// knows, and shows none.
+/// The certificates that a client trusts, and its own certificate. By default, it trusts the authorities of the
+/// system and has no certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Whom {
     ca_file: Option<PathBuf>,
@@ -22,38 +22,39 @@ pub struct Whom {
 }
 
 impl Whom {
-    /// The authorities of this system.
+    /// Creates the default setting: the authorities of the system.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Believes the authorities in this PEM file too, and the certificates themselves that are in it.
+    /// Also trusts the certificates in this PEM file, both as authorities and as server certificates.
     #[must_use]
     pub fn with_ca_file(mut self, path: Option<PathBuf>) -> Self {
         self.ca_file = path;
         self
     }
 
-    /// Believes those alone that have one of these fingerprints, whatever stands in them; all others too if there is
-    /// none.
+    /// Trusts only certificates with one of these fingerprints, and ignores their contents. An empty list has no
+    /// effect.
     #[must_use]
     pub fn with_fingerprints(mut self, fingerprints: Vec<Fingerprint>) -> Self {
         self.fingerprints = fingerprints;
         self
     }
 
-    /// Shows the chain in the first PEM file, with the key in the second one.
+    /// Sets the client certificate: the chain in the first PEM file, with the key in the second one.
     #[must_use]
     pub fn with_own(mut self, own: Option<(PathBuf, PathBuf)>) -> Self {
         self.own = own;
         self
     }
 
-    /// The settings of TLS. The files are read now.
+    /// Creates the TLS configuration. Reads the files now.
     ///
     /// # Errors
-    /// When a file can't be read, has no certificate, or does not belong to the other, or nobody is believed at all.
+    /// Returns an error if a file cannot be read or contains no certificate, if certificate and key do not belong
+    /// together, or if no certificate would be trusted at all.
     pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let config = self.believing()?;
         let Some((cert, key)) = &self.own else { return Ok(config) };
@@ -64,7 +65,7 @@ impl Whom {
 
     fn believing(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let mut roots = RootCertStore::empty();
-        // Where there are fingerprints, no authority is asked.
+        // With fingerprints, authorities do not matter.
         if self.fingerprints.is_empty() {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
@@ -84,10 +85,11 @@ impl Whom {
     }
 }
 
-/// A client's TLS that believes certificates of these authorities, or these themselves, and no others.
+/// Creates a client TLS configuration that trusts only these certificates, both as authorities and as server
+/// certificates.
 ///
 /// # Errors
-/// When rustls refuses them.
+/// Returns an error if rustls rejects the certificates.
 pub fn only(chain: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(chain);

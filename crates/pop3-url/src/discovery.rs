@@ -1,6 +1,5 @@
-//! Finding the server of a mail domain (RFC 6186, RFC 8314 section 5.1), as functions of names and
-//! records. The resolver is the caller's, and so is the choice of when to ask it: once, when an account
-//! is set up, not for each connection.
+//! Discovers the server of a mail domain (RFC 6186, RFC 8314 section 5.1). The functions work on names and SRV
+//! records. You do the DNS look-up. Do it once, when an account is set up, not for each connection.
 //!
 //! ```
 //! use pop3_url::discovery::{Record, SrvService, candidates};
@@ -16,27 +15,27 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A service that SRV records are asked for (RFC 6186 section 3.3).
+/// A service with SRV records (RFC 6186 section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6186 names these two")]
 pub enum SrvService {
     /// `_pop3s._tcp`: TLS from the first octet.
     Pop3s,
-    /// `_pop3._tcp`: clear text at first. Insist on STLS (RFC 8314 section 5.1).
+    /// `_pop3._tcp`: clear text at first. Require STLS (RFC 8314 section 5.1).
     Pop3,
 }
 
-/// A SRV record (RFC 2782).
+/// An SRV record (RFC 2782).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "RFC 2782 gives a record these four fields")]
 pub struct Record<'a> {
-    /// The lowest is tried first.
+    /// The priority. Lower values are tried first.
     pub priority: u16,
-    /// The share among those of the same priority.
+    /// The relative share among records with the same priority.
     pub weight: u16,
     /// The port.
     pub port: u16,
-    /// The host, with or without the dot of the root; `.` alone says that there is no such service.
+    /// The host, with or without the final dot. `.` alone means that the domain does not provide the service.
     pub target: &'a str,
 }
 
@@ -44,23 +43,23 @@ pub struct Record<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// How TLS begins there.
+    /// The service, which determines how TLS starts.
     pub service: SrvService,
-    /// The host, without the dot of the root. The name for SNI and for the certificate is this one only
-    /// if the answer was signed (DNSSEC) or a person agreed; see `foreign`.
+    /// The host, without the final dot. Use it for SNI and to verify the certificate only if the DNS answer was
+    /// signed (DNSSEC) or a person agreed; see `foreign`.
     pub host: String,
     /// The port.
     pub port: u16,
-    /// Whether the host lies outside the mail domain: whoever can forge answers of the DNS can name any
-    /// host here, so that without DNSSEC a person has to agree (RFC 6186 section 6).
+    /// Whether the host is outside the mail domain. An attacker who forges DNS answers can name any host. Without
+    /// DNSSEC, ask a person to confirm the host (RFC 6186 section 6).
     pub foreign: bool,
 }
 
 impl SrvService {
-    /// Both, the better one first.
+    /// Both services, the preferred one first.
     pub const ALL: &'static [Self] = &[Self::Pop3s, Self::Pop3];
 
-    /// The labels before the domain.
+    /// Returns the labels in front of the domain.
     #[must_use]
     pub const fn labels(self) -> &'static str {
         match self {
@@ -69,9 +68,9 @@ impl SrvService {
         }
     }
 
-    /// The name to ask SRV records for; `None` where the domain is no host name in ASCII (letters,
-    /// digits and hyphens in labels of 1 to 63 octets, 240 octets in all). International domains are
-    /// given in their ASCII form (`xn--`).
+    /// Returns the name for the SRV query. Returns `None` if the domain is not an ASCII host name: letters, digits
+    /// and hyphens in labels of 1 to 63 octets, 240 octets in total. Pass internationalized domains in their ASCII
+    /// form (`xn--`).
     #[must_use]
     pub fn query(self, domain: &str) -> Option<String> {
         let domain = domain.strip_suffix('.').unwrap_or(domain);
@@ -79,13 +78,13 @@ impl SrvService {
     }
 }
 
-/// The servers that the records name, in the order in which to try them.
+/// Returns the servers in the order in which to try them.
 ///
-/// Services with TLS from the first octet come first, whatever the priorities (RFC 8314 section 5.1);
-/// within a service the order is that of RFC 2782: by priority, and by chance within a priority, in
-/// proportion to the weights. `random` is asked for a number from 0 to its argument, all equally likely.
-/// Targets that are no host names are left out. No candidates, though there were records, means that the
-/// domain says it has no POP3 (RFC 6186 section 3.4).
+/// Services with TLS from the first octet come first, whatever their priority (RFC 8314 section 5.1). Within a
+/// service, the order is that of RFC 2782: by priority, and random among equal priorities, in proportion to the
+/// weights. `random` must return a uniformly distributed number from 0 to its argument. Targets that are not host
+/// names are ignored. If there are records but no candidates, the domain declares that it has no POP3 (RFC 6186
+/// section 3.4).
 #[must_use]
 pub fn candidates(
     domain: &str,
@@ -128,8 +127,8 @@ pub fn candidates(
     found
 }
 
-/// The names to log in with, in the order in which to try them: the whole address, then its local part
-/// (RFC 6186 section 4). The second only when the server refused the credentials, not on other faults.
+/// Returns the user names to try, in this order: the whole address, then its local part (RFC 6186 section 4). Try the
+/// second one only if the server refused the credentials, not after other errors.
 ///
 /// ```
 /// let names: Vec<_> = pop3_url::discovery::user_names("a@b@example.org").collect();
@@ -140,7 +139,7 @@ pub fn user_names(address: &str) -> impl Iterator<Item = &str> {
     core::iter::once(address).chain(local)
 }
 
-/// The domain of a mail address, for [`SrvService::query`].
+/// Returns the domain of a mail address, for use with [`SrvService::query`].
 #[must_use]
 pub fn domain_of(address: &str) -> Option<&str> {
     address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.is_empty())

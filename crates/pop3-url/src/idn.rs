@@ -1,4 +1,4 @@
-//! Internationalized host names (RFC 5890): A-labels for machines, U-labels for people.
+//! Converts internationalized host names (RFC 5890) between A-labels for programs and U-labels for people.
 
 use alloc::borrow::{Cow, ToOwned as _};
 use alloc::format;
@@ -8,7 +8,7 @@ use core::fmt;
 
 use crate::url::escaped_octet;
 
-/// The host of a URL is no name that may stand in DNS: it has characters that no host name may have, or is too long.
+/// The host of a URL is not a valid DNS name: it contains characters that are not allowed, or is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoHostName;
@@ -24,12 +24,12 @@ impl fmt::Display for NoHostName {
 
 impl core::error::Error for NoHostName {}
 
-/// The URL with its host in ASCII: a name outside ASCII, as it is or percent-encoded in UTF-8 (RFC 3986
-/// section 3.2.2), becomes A-labels (`xn--…`). Whatever else is wrong with the URL is left as it is.
+/// Returns the URL with its host in ASCII. A host outside ASCII, unencoded or percent-encoded in UTF-8 (RFC 3986
+/// section 3.2.2), is converted to A-labels (`xn--…`). Other errors in the URL stay unchanged.
 ///
 /// # Errors
-/// When the host is no name that may stand in DNS. The message does not repeat the URL, which may hold a
-/// password.
+/// Returns an error if the host is not a valid DNS name. The message does not contain the URL, because it may contain
+/// a password.
 pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     let Some((scheme, rest)) = url.split_once("://") else { return Ok(url.into()) };
     let (server, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -40,7 +40,7 @@ pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     }
     let ascii = unescape(host)
         .and_then(|host| if host.is_ascii() { Some(host) } else { idna::domain_to_ascii_strict(&host).ok() });
-    // What was decoded must not become another part of the URL.
+    // Decoded characters must not become another part of the URL.
     let plain = |host: &String| {
         host.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
     };
@@ -50,7 +50,8 @@ pub fn to_ascii(url: &str) -> Result<Cow<'_, str>, NoHostName> {
     }
 }
 
-/// The host for people: A-labels are shown as what they stand for, if that leads back to them.
+/// Returns the host in a form for people. A-labels are converted to Unicode if the result converts back to the same
+/// labels.
 #[must_use]
 pub fn to_text(host: &str) -> String {
     let (text, result) = idna::domain_to_unicode(host);

@@ -1,33 +1,33 @@
 //! The schemes of POP URLs.
 
-/// The scheme of a [`Url`](crate::Url): how the connection begins.
+/// The scheme of a [`Url`](crate::Url), which determines how the connection starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Scheme {
     /// `pop://` (RFC 2384): plain TCP first, port 110.
     Pop,
-    /// `pop3://`: the same under the name that curl and others use.
+    /// `pop3://`: the same as `pop://`, under the name that curl and others use.
     Pop3,
-    /// `pops://`: TLS from the first octet, port 995. Used in practice, in no RFC.
+    /// `pops://`: TLS from the first octet, port 995. It is in common use, but not in an RFC.
     Pops,
-    /// `pop3s://`: the same under the name that curl and others use.
+    /// `pop3s://`: the same as `pops://`, under the name that curl and others use.
     Pop3s,
 }
 
 impl Scheme {
-    /// Whether TLS begins with the first octet.
+    /// Returns whether the connection uses TLS from the first octet.
     #[must_use]
     pub const fn implicit_tls(self) -> bool {
         matches!(self, Self::Pops | Self::Pop3s)
     }
 
-    /// The port where the URL names none: 110, or 995 with implicit TLS.
+    /// Returns the default port: 110, or 995 with implicit TLS.
     #[must_use]
     pub const fn default_port(self) -> u16 {
         if self.implicit_tls() { 995 } else { 110 }
     }
 
-    /// The name, without `://`.
+    /// Returns the name of the scheme, without `://`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -31,58 +31,58 @@ pub struct Url {
     port: Option<NonZeroU16>,
 }
 
-/// How the URL wants the user to log in (RFC 2384 section 4).
+/// The login method in a URL (RFC 2384 section 4).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthChoice {
-    /// `;AUTH=*`, or nothing: whatever server and client agree on. The client must not fall back to
-    /// a plain text password on a connection that is not encrypted.
+    /// `;AUTH=*`, or no `AUTH`: any method that server and client support. On an unencrypted connection, the client
+    /// must not fall back to a clear-text password.
     #[default]
     Any,
-    /// `;AUTH=+APOP`: the command APOP (RFC 1939 section 7), and nothing else.
+    /// `;AUTH=+APOP`: only the APOP command (RFC 1939 section 7).
     Apop,
-    /// `;AUTH=+NAME`: an extension mechanism, its name in capitals, without the `+`.
+    /// `;AUTH=+NAME`: an extension mechanism. The name is in upper case, without the `+`.
     Extension(String),
-    /// `;AUTH=NAME`: this SASL mechanism (RFC 5034), its name in capitals, and nothing else.
+    /// `;AUTH=NAME`: only this SASL mechanism (RFC 5034). The name is in upper case.
     Sasl(String),
 }
 
-/// Why a text is no POP URL. It holds nothing of the text, which may contain a password.
+/// Why a text is not a valid POP URL. The error contains nothing of the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It does not begin with `pop://`, `pop3://`, `pops://` or `pop3s://`. Relative POP URLs do
-    /// not exist (RFC 2384 section 5).
+    /// The text does not begin with `pop://`, `pop3://`, `pops://` or `pop3s://`. Relative POP URLs do not exist (RFC
+    /// 2384 section 5).
     Scheme,
-    /// There is a password.
+    /// The URL contains a password.
     Password,
     /// The user name is empty.
     EmptyUser,
-    /// The user name or the mechanism has an octet that must be written as `%` and two digits.
+    /// The user name or the mechanism contains an octet that must be percent-encoded.
     Unescaped,
     /// A `%` is not followed by two hexadecimal digits.
     Escape,
-    /// A decoded NUL, CR or LF.
+    /// The decoded text contains a NUL, CR or LF.
     LineOctet,
-    /// What follows the user name is not `;AUTH=` and the name of a mechanism.
+    /// The user name is followed by something other than `;AUTH=` and the name of a mechanism.
     Auth,
-    /// There is no host, or it is neither a name in ASCII nor an address.
+    /// There is no host, or it is neither an ASCII name nor an address.
     Host,
     /// The port is not a number from 1 to 65535.
     Port,
-    /// There is a path, a query or a fragment.
+    /// The URL contains a path, a query or a fragment.
     Path,
 }
 
 impl Url {
-    /// Reads a URL. Scheme, host, `AUTH` and the mechanism are read without regard to case.
+    /// Parses a URL. The scheme, the host, `AUTH` and the mechanism are case-insensitive.
     ///
     /// # Errors
-    /// When it is no POP URL; see [`UrlError`].
+    /// Returns a [`UrlError`] if the text is not a valid POP URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         let scheme = Scheme::parse(scheme).ok_or(UrlError::Scheme)?;
-        // A slash, question mark or number sign ends what names the server, whatever stands before.
+        // A slash, question mark or number sign ends the authority part, whatever precedes it.
         let (server, path) = match rest.find(['/', '?', '#']) {
             Some(end) => rest.split_at_checked(end).ok_or(UrlError::Path)?,
             None => (rest, ""),
@@ -99,10 +99,10 @@ impl Url {
         Ok(Self { scheme, user, auth, host, port: port.filter(|port| port.get() != scheme.default_port()) })
     }
 
-    /// The URL of a server: a name in ASCII, an IPv4 address, or an IPv6 address without brackets.
+    /// Creates the URL of a server. The host is an ASCII name, an IPv4 address, or an IPv6 address without brackets.
     ///
     /// # Errors
-    /// [`UrlError::Host`] when it is none of these.
+    /// Returns [`UrlError::Host`] if it is none of these.
     pub fn new(scheme: Scheme, host: &str) -> Result<Self, UrlError> {
         let host = match host.parse::<Ipv6Addr>() {
             Ok(address) => ipv6_text(address),
@@ -111,10 +111,11 @@ impl Url {
         Ok(Self { scheme, user: None, auth: AuthChoice::Any, host, port: None })
     }
 
-    /// The same URL with this user.
+    /// Returns the same URL with this user.
     ///
     /// # Errors
-    /// [`UrlError::EmptyUser`], or [`UrlError::LineOctet`] when the name has a NUL, CR or LF.
+    /// Returns [`UrlError::EmptyUser`] if the name is empty, or [`UrlError::LineOctet`] if it contains a NUL, CR or
+    /// LF.
     pub fn with_user(mut self, user: &[u8]) -> Result<Self, UrlError> {
         if user.is_empty() {
             return Err(UrlError::EmptyUser);
@@ -126,38 +127,38 @@ impl Url {
         Ok(self)
     }
 
-    /// The same URL with this port.
+    /// Returns the same URL with this port.
     #[must_use]
     pub fn with_port(mut self, port: NonZeroU16) -> Self {
         self.port = Some(port).filter(|port| port.get() != self.scheme.default_port());
         self
     }
 
-    /// The scheme.
+    /// Returns the scheme.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The user's name as the server is to see it, if the URL has one.
+    /// Returns the decoded user name, if the URL has one.
     #[must_use]
     pub fn user(&self) -> Option<&[u8]> {
         self.user.as_deref()
     }
 
-    /// How the URL wants the user to log in.
+    /// Returns the login method.
     #[must_use]
     pub const fn auth(&self) -> &AuthChoice {
         &self.auth
     }
 
-    /// The host: a name in small letters, or an address; an IPv6 address without brackets.
+    /// Returns the host: a name in lower case, or an address. An IPv6 address has no brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, or the default of the scheme.
+    /// Returns the port, or the default port of the scheme.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.map_or(self.scheme.default_port(), NonZeroU16::get)

@@ -6,41 +6,41 @@ use pop3_driver::client::Refusal;
 use pop3_proto::MessageNumber;
 use pop3_text::Printable;
 
-/// Why a listing can't be relied on. Nothing was fetched or deleted.
+/// Why a listing is unreliable. Nothing was fetched or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListingError {
-    /// UIDL was refused, by which messages are recognised.
+    /// The server refused UIDL, but the account recognises messages by their unique-ids.
     NoUniqueIds {
-        /// What the server says.
+        /// The reply of the server.
         refusal: Refusal,
-        /// The server announces UIDL, or says that the fault will pass.
+        /// Whether the server announces UIDL, or calls the refusal temporary.
         promised: bool,
     },
-    /// LIST was refused.
+    /// The server refused LIST.
     NoSizes {
-        /// What the server says.
+        /// The reply of the server.
         refusal: Refusal,
-        /// It was not refused in earlier runs, or the server says that the fault will pass. Otherwise messages can't
-        /// be chosen by their [size](crate::FetchOptions::with_max_size).
+        /// Whether LIST worked in earlier runs, or the server calls the refusal temporary. If not, a [maximum
+        /// size](crate::FetchOptions::with_max_size) cannot be applied.
         promised: bool,
     },
-    /// UIDL gives no unique-id for some messages that LIST lists.
+    /// UIDL returns no unique-id for some messages in the LIST reply.
     MissingUniqueIds {
-        /// The first of them.
+        /// The first of these messages.
         first: MessageNumber,
-        /// How many they are.
+        /// The number of these messages.
         count: usize,
     },
-    /// UIDL gives this message two unique-ids.
+    /// UIDL returns two unique-ids for this message.
     TwoUniqueIds(MessageNumber),
-    /// STAT tells of so many messages, and none is listed.
+    /// STAT reports this many messages, but none is listed.
     TooMany(u32),
 }
 
 impl ListingError {
-    /// Whether the server has promised what it refuses now, or says that the fault will pass: then it may work later,
-    /// unchanged.
+    /// Returns whether a later attempt may succeed without changes, because the server announces the refused command
+    /// or calls the refusal temporary.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {

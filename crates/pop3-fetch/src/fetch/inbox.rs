@@ -151,7 +151,7 @@ impl Inbox {
                 gone.push(unsure);
             }
         }
-        // What appeared must be on the disk before it counts as stored.
+        // Published messages must be on the disk before they count as stored.
         self.target.named(self.sink.sync_published())?;
         self.state.named(self.journal.settle(&gone))?;
         self.unsure.clear();
@@ -230,7 +230,7 @@ impl Inbox {
         let intents = batch.iter().map(|(_, intent, _)| intent.clone()).collect::<Vec<_>>();
         if let Err(error) = self.journal.intend(&intents) {
             if self.journal.is_torn() {
-                // The next run may find the notes, and takes a message whose file is gone for published.
+                // The next run may find the notes. It treats a message whose file is gone as published.
                 batch.into_iter().for_each(|(receiving, ..)| receiving.leave());
             }
             return self.state.named(Err(error));
@@ -252,7 +252,7 @@ impl Inbox {
         }
         let synced = self.target.named(self.sink.sync_published());
         if synced.is_err() {
-            // Nothing can be said of the batch: what is there is found out by the next run.
+            // The state of this batch is unknown. The next run determines it.
             self.unsure
                 .extend(appeared.iter().map(|(id, _)| id).chain(failed.iter().map(|intent| &intent.id)));
             return result.and(synced);

@@ -19,9 +19,9 @@ use super::storing::{Storing, Tasks};
 use crate::journal::{Id, Traits};
 use crate::{FetchError, FetchEvent, FetchOptions, FetchReport, FetchedMessage, Notice, Target};
 
-/// A target and a state file, opened for one run or more, one after the other.
+/// A target and a state file, opened for one or more runs in sequence.
 ///
-/// As long as this lives, no other process can fetch the account into the target, nor use the state file.
+/// While this value exists, no other process can fetch the account into the target or use the state file.
 pub struct Fetch {
     inbox: Inbox,
     options: FetchOptions,
@@ -39,16 +39,18 @@ impl fmt::Debug for Fetch {
 }
 
 impl Fetch {
-    /// Opens the target and the state file, makes what is not there, and puts in order what an interrupted run has
-    /// left. This blocks on the file system, and for a second or ten on locks that others hold.
+    /// Opens the target and the state file. Creates them if they do not exist, and completes the work of an
+    /// interrupted run. This blocks on the file system, and up to about ten seconds on locks that other programs
+    /// hold.
     ///
-    /// `state` is the file that remembers what was fetched, one for each account and target, as
-    /// [`default_state`](crate::default_state) names it. `account` is the text by which it knows the account, as
-    /// [`account`](crate::account) makes it; a state file of another account is refused.
+    /// `state` is the file that records what was fetched. Use one for each account and target;
+    /// [`default_state`](crate::default_state) returns a suitable path. `account` identifies the account in this
+    /// file; [`account`](crate::account) creates it. A state file of another account is rejected.
     ///
     /// # Errors
-    /// [`FetchError::Unusable`] when target or state file can't be used, or messages are to be deleted that go to standard
-    /// output; [`FetchError::Running`] when another process has one of the two.
+    /// Returns [`FetchError::Unusable`] if the target or the state file cannot be used, or if messages written to
+    /// standard output should be deleted. Returns [`FetchError::Running`] if another process uses the target or the
+    /// state file.
     pub fn open(
         target: &Target,
         state: &Path,
@@ -58,10 +60,10 @@ impl Fetch {
         Self::open_on(&System::shared(), target, state, account, options)
     }
 
-    /// [Opens](Self::open) target and state file on a disk other than the system's, as tests have it.
+    /// [Opens](Self::open) the target and the state file on another [`Disk`], for example in tests.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Returns the same errors as [`open`](Self::open).
     pub fn open_on(
         disk: &Arc<dyn Disk>,
         target: &Target,
@@ -78,16 +80,17 @@ impl Fetch {
         Self::with(disk, To::Target(target), state, account, options)
     }
 
-    /// Opens the state file for messages that the caller takes: into a database, a ticket, another mail system.
-    /// `state` and `account` are as for [`open`](Self::open).
+    /// Opens the state file and passes each message to a function, for example to store it in a database or to open a
+    /// ticket. `state` and `account` are as for [`open`](Self::open).
     ///
-    /// `deliver` gets each message when it is complete and proved to be what was asked for. When it returns well, the
-    /// message counts as stored, and may be deleted from the server: so have it durable by then. If the process ends
-    /// right behind that, or the state file can't be written, the same message is delivered once more. An error ends
-    /// the run; the next one delivers the message again. The call may block, as writing files does.
+    /// `deliver` is called when a message is complete and known to be the requested one. If it returns `Ok`, the
+    /// message counts as stored and may be deleted from the server: make it durable first. If the process then ends
+    /// before the state file is written, the same message is delivered again. An error ends the run, and the next run
+    /// delivers the message again. The function may block, like writing to a file.
     ///
     /// # Errors
-    /// [`FetchError::Unusable`] when the state file can't be used; [`FetchError::Running`] when another process has it.
+    /// Returns [`FetchError::Unusable`] if the state file cannot be used, or [`FetchError::Running`] if another
+    /// process uses it.
     pub fn deliver_to(
         deliver: impl FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send + 'static,
         state: &Path,
@@ -108,36 +111,36 @@ impl Fetch {
         Ok(Self { inbox, options, report: FetchReport::default(), tell: Box::new(|_| {}) })
     }
 
-    /// Has this called for all that happens.
+    /// Calls a function for each event of a run.
     #[must_use]
     pub fn on_event(mut self, tell: impl FnMut(FetchEvent<'_>) + Send + 'static) -> Self {
         self.tell = Box::new(tell);
         self
     }
 
-    /// Whether replies and commands got out of step in an earlier run. Then turn
-    /// [pipelining](pop3_proto::client::ClientConfig::pipelining) off in the client's options before it connects.
+    /// Returns whether replies and commands were out of step in an earlier run. If so, disable
+    /// [pipelining](pop3_proto::client::ClientConfig::pipelining) in the client's options before it connects.
     #[must_use]
     pub const fn lost_synchronisation(&self) -> bool {
         self.inbox.traits().lost_synchronisation
     }
 
-    /// The figures of the last run, as far as it came.
+    /// Returns the report of the last run, even if it ended early.
     #[must_use]
     pub const fn report(&self) -> &FetchReport {
         &self.report
     }
 
-    /// Fetches over a client that is logged in, and ends its session.
+    /// Fetches new messages with a client that is logged in, and ends its session.
     ///
-    /// What turned out wrong with single messages is told [as it happens](Self::on_event), and counted in the
-    /// [report](Self::report), which has the figures after an error too.
+    /// A problem with a single message does not end the run. It is reported as an [event](Self::on_event) and counted
+    /// in the [report](Self::report), which is available after an error, too.
     ///
-    /// If the future is dropped, the session ends without QUIT, and nothing is deleted; what was stored until then
-    /// is remembered, and the next run goes on from there.
+    /// If you drop the future, the session ends without QUIT, and nothing is deleted. The messages stored so far are
+    /// recorded, and the next run continues from there.
     ///
     /// # Errors
-    /// When the run ends before its time. The next one goes on from there.
+    /// Returns an error if the run ends early. The next run continues from there.
     pub async fn run<T: Transport>(&mut self, client: Client<T>) -> Result<FetchReport, FetchError> {
         self.report = FetchReport::default();
         self.inbox.begin_run()?;
@@ -168,7 +171,7 @@ impl Fetch {
         match fetched {
             Ok(()) => {}
             Err(FetchError::Client(client::ClientError::Stopped)) if client.is_quiet() && !owes => {
-                // It makes no difference how that ends.
+                // The result does not matter.
                 let _ = client.quit().await;
                 return Err(client::ClientError::Stopped.into());
             }
@@ -219,7 +222,7 @@ impl Fetch {
     fn lost(&mut self, ended: FetchError) -> FetchError {
         if ended.is_out_of_step() {
             let traits = Traits { lost_synchronisation: true, ..self.inbox.traits() };
-            // What went wrong before is more to the point than a note that can't be written.
+            // The earlier error is more useful than one about writing this note.
             let _ = self.inbox.set_traits(traits);
         }
         ended
@@ -249,7 +252,7 @@ impl Fetch {
                 Ok(())
             }
             Err(client::ClientError::Refused(refusal)) => {
-                // Which are gone is seen from the next listing.
+                // The next listing shows which messages are gone.
                 self.report.not_deleted += marked.len() as u64;
                 self.notice(&Notice::QuitRefused { refusal });
                 Ok(())

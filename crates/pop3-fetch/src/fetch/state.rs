@@ -13,8 +13,8 @@ use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
 use crate::{FetchError, Target};
 
-/// The text by which a state file knows its account: user, host, and port. The two standard ports lead
-/// to the same maildrop, so that who moves to TLS does not fetch all again; of others that is not known.
+/// Returns the text that identifies an account in a state file: user, host, and port. The two standard ports give the
+/// same text, because they lead to the same maildrop: switching to TLS does not fetch all messages again.
 pub fn account(url: &Url, user: &[u8]) -> String {
     let (user, host) = (user.escape_ascii(), url.host());
     match url.port() {
@@ -23,11 +23,11 @@ pub fn account(url: &Url, user: &[u8]) -> String {
     }
 }
 
-/// The default state file: one for each account and target, in `$XDG_STATE_HOME/pop3` or
-/// `~/.local/state/pop3`. A file under the name that an earlier version gave it gets its new one.
+/// Returns the default path of the state file for an account and target, in `$XDG_STATE_HOME/pop3` or
+/// `~/.local/state/pop3`. A file with the name that an earlier version used is renamed.
 ///
 /// # Errors
-/// When there is no home, or the file can't be renamed.
+/// Returns an error if there is no home directory, or if the file cannot be renamed.
 pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, FetchError> {
     // A path that is not absolute is to be ignored (XDG Base Directory Specification).
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -129,7 +129,7 @@ impl<'a> Storing<'a> {
                 self.chunk.keep_certain(dismissed || ended.is_out_of_step());
                 Err(ended)
             }
-            // Nothing is asked for any more.
+            // No more messages are requested.
             Ok(()) if stopped => {
                 self.chunk.follow();
                 self.chunk.keep_certain(false);
@@ -137,7 +137,7 @@ impl<'a> Storing<'a> {
             }
             Ok(()) => self.settle(client).await,
         };
-        // What is sure is kept, whatever came after it.
+        // Keep the messages that are certain, whatever followed them.
         let kept = self.keep();
         ended.and(kept)
     }

@@ -40,7 +40,7 @@ impl Log {
                 (Some(Record::Traits(traits)), Some(_)) => log.traits = Some(traits),
                 (Some(Record::Stored { id, entry, time, token }), Some(_)) => {
                     batch.push((id, entry));
-                    // What was rewritten has appeared long ago, and has no token.
+                    // Rewritten entries were published long ago and have no token.
                     if !token.is_empty() {
                         log.tail.push(Unsure { id, token, time });
                     }

@@ -87,7 +87,7 @@ impl Record {
                             None => None,
                         },
                         absence: match more.get(1) {
-                            // The first version of the file says nothing of either.
+                            // The first version of the file records neither.
                             None | Some(&"-") => Absence::Never,
                             Some(&"r") => Absence::Returned,
                             Some(day) => Absence::Since(day.parse().ok()?),

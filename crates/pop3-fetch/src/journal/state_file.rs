@@ -107,7 +107,7 @@ impl StateFile {
             appended = appended.and_then(|()| self.file.sync());
         }
         if appended.is_err() {
-            // What was written of them must not be believed by the next run, nor stand before other lines.
+            // The next run must not believe these lines, and no other lines may follow them.
             let taken_back = self.file.set_len(length).and_then(|()| self.file.sync());
             self.is_torn |= taken_back.is_err();
         }
@@ -171,11 +171,11 @@ impl Storage for StateFile {
         let mut file = new.open(PRIVATE.emptied())?;
         let written = self.write_to(&mut *file, notes).and_then(|()| file.sync());
         if written.is_err() {
-            // On a full disk it would take the room that others need.
+            // On a full disk, it would take space that other files need.
             let _ = new.remove();
         }
         written?;
-        // What is written from here on goes to the new file, even if the rest fails.
+        // From here on, lines are written to the new file, even if the rest fails.
         let file = new.open(Open::appending())?;
         new.rename(&self.spot)?;
         self.file = file;

@@ -11,13 +11,13 @@ pub(crate) struct Traits {
     pub(crate) lost_synchronisation: bool,
 }
 
-/// How the messages of an account are recognised in a later run.
+/// How a later run recognises the messages of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecognisedBy {
-    /// By the unique-ids of the server.
+    /// By the unique-ids of the server (UIDL).
     UniqueIds,
-    /// By their content, which has to be fetched for that.
+    /// By their content. Each run has to fetch all messages.
     Content,
 }
 

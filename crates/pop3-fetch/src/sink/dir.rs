@@ -53,7 +53,7 @@ impl Sink for Dir {
     }
 
     fn appeared(&mut self, token: &str, _age: Duration) -> io::Result<bool> {
-        // The token is a name that we made, and comes from our file; yet it is not let out of here.
+        // The token is a name from our own state file, but check that it does not lead out of this folder.
         if token.contains('/') || !token.contains(&self.name) {
             return Ok(true);
         }

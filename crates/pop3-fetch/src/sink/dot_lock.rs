@@ -35,7 +35,7 @@ impl Candidate {
     /// Makes the file. Its content is the process and the machine, `PID:HOST`, as Dovecot writes it and
     /// liblockfile reads it.
     pub(super) fn make(spot: Spot) -> io::Result<Self> {
-        // One that was killed may have had our number, and so the name.
+        // A killed process may have had our process ID, and so used the same name.
         match spot.remove() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -44,7 +44,7 @@ impl Candidate {
         let written = sign(&mut *file);
         let candidate = Self { spot, made: file.stat()? };
         match written {
-            // On a full disk an empty lock is better than none: what is torn can be repaired under it.
+            // On a full disk, an empty lock is better than none: a torn write can be repaired under it.
             Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
             _ => Ok(candidate),
         }
@@ -83,7 +83,7 @@ impl Candidate {
                 // By the clock of the file system, which may be another machine's.
                 Owner::Unknown => self.made.modified.saturating_sub(stale.modified) > GIVEN_UP,
             };
-        // Somebody may have been faster, and have the lock now.
+        // Another process may have been faster and hold the lock now.
         if !is_stale || lock.stat()?.is_none_or(|now| !now.same_file(&stale)) {
             return Ok(false);
         }
@@ -120,7 +120,7 @@ impl Drop for Candidate {
 
 impl Drop for DotLock {
     fn drop(&mut self) {
-        // Who took it for stale has it now; it is not ours to remove.
+        // Another process considered it stale and holds the lock now. Do not remove it.
         let found = self.spot.stat();
         if found.is_ok_and(|found| found.is_some_and(|found| found.same_file(&self.made))) {
             let _ = self.spot.remove();
@@ -161,7 +161,7 @@ pub(super) fn owner(lock: &Spot) -> io::Result<Owner> {
         return Ok(Owner::Unknown);
     }
     let number = pid.as_raw_nonzero().get();
-    // We have no such lock: an earlier process had our number, as happens in containers.
+    // We do not hold this lock: an earlier process had our process ID, as happens in containers.
     if u32::try_from(number) == Ok(process::id()) {
         return Ok(Owner::Gone);
     }
@@ -207,7 +207,7 @@ mod tests {
         for (content, age, taken) in [
             (format!("{gone}:{here}"), Duration::ZERO, true),
             (format!("{gone}\n"), Duration::ZERO, true),
-            // In a container the number of the process is the same each time.
+            // In a container, the process ID is the same each time.
             (format!("{init}:{here}"), Duration::ZERO, true),
             (format!("{parent}:{here}"), old, false),
             (format!("{parent}"), old, false),
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}:{}", process::id(), host()));
         drop(candidate);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        // Who was robbed of it does not rob in turn.
+        // A process that lost its lock does not take it back.
         let other = folder.path().join("other");
         fs::write(&other, "").unwrap();
         fs::rename(&other, &path).unwrap();

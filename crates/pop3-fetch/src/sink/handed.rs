@@ -20,14 +20,15 @@ const IN_MEMORY: usize = 64 * 1024;
 /// Takes a complete message.
 pub(crate) type Deliver = Box<dyn FnMut(&mut FetchedMessage<'_>) -> io::Result<()> + Send>;
 
-/// A complete message, to be read: its octets as the server has them, un-stuffed, with CRLF.
+/// A complete message, as a reader. It returns the octets in the form of the server, with CRLF and without
+/// dot-stuffing.
 pub struct FetchedMessage<'a> {
     octets: Octets,
     content: &'a mut (dyn Read + 'a),
 }
 
 impl FetchedMessage<'_> {
-    /// How many octets it has.
+    /// Returns the size in octets.
     #[must_use]
     pub const fn octets(&self) -> Octets {
         self.octets

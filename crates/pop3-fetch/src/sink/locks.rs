@@ -63,7 +63,7 @@ impl Locked {
                 },
             };
             kernel_unlock(&*file)?;
-            // Who is told to end may store what is complete, but not wait for long.
+            // A process that should end may store complete messages, but not wait for long.
             let hurried = stop.is_stopped() && waited >= HURRY;
             if waited >= patience || hurried {
                 return Err(Refused::busy(busy, &lock, waited));
@@ -216,7 +216,7 @@ mod tests {
         let path = folder.path().join("box");
         let take = || take(&path);
         let locked = take().unwrap();
-        // A second lock of the same process: that by flock(2) tells them apart.
+        // A second lock of the same process: flock(2) tells the two apart.
         assert!(take().unwrap_err().to_string().contains("another program has held the lock"));
         drop(locked);
         let parent = std::os::unix::process::parent_id();

@@ -84,10 +84,10 @@ impl Sink for Maildir {
         let unfinished = self.unfinished(token);
         if let Some(found) = unfinished.stat()? {
             self.leftovers.push(unfinished);
-            // Where a file is moved by a link, a run that was killed in the midst leaves it under both names.
+            // If files are moved by linking, a run killed in between leaves both names.
             return Ok(found.links > 1 && self.is_delivered(token)?);
         }
-        // A reader may have moved the message on, or removed it; but so may a cleaner of `tmp`.
+        // A reader may have moved or removed the message, but a program that cleans `tmp` may have done it, too.
         Ok(age < MAY_BE_CLEANED || self.is_delivered(token)?)
     }
 

@@ -77,7 +77,7 @@ impl Sink for Mbox {
     }
 
     fn discard(&mut self, token: &str) -> io::Result<()> {
-        // An append that could not be taken back is known by its unfinished file.
+        // An append that could not be undone is recognised by its unfinished file.
         let mut locked = self.place.lock()?;
         self.place.repair(&mut *locked.file)?;
         self.place.spool(token).remove()
@@ -119,7 +119,7 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
-        // A note that is torn was not followed by an append.
+        // If the note is torn, no append followed it.
         if let Some((offset, token)) = parse_note(&note) {
             match self.spool(token).open(Open::reading()) {
                 Ok(spool) => match compare(file, offset, spool)? {
@@ -133,7 +133,7 @@ impl Place {
                     }
                     Found::Other => {}
                 },
-                // The append was whole.
+                // The append was complete.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -147,7 +147,7 @@ impl Place {
         spool.keep();
         let mut locked = self.lock()?;
         let file = &mut *locked.file;
-        // An append that failed could perhaps not be taken back then.
+        // A failed append may not have been undone.
         self.repair(file)?;
         let offset = file.stat()?.len;
         let mut note = self.note().open(PRIVATE.emptied())?;

@@ -47,7 +47,7 @@ impl Spool {
     pub(super) fn rename(mut self, to: &Spot) -> io::Result<()> {
         self.unfinished = false;
         match self.spot.rename_new(to) {
-            // Then the name alone, in which a time stands, keeps one message from replacing another.
+            // Then only the name, which contains a time, keeps one message from replacing another.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.spot.rename(to),
             moved => moved,
         }

@@ -29,7 +29,7 @@ impl Turn {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
                 Err(error) => return Err(error),
             }
-            // The one who had it may have removed the file meanwhile.
+            // The previous owner may have removed the file in the meantime.
             if spot.is(&*file)? {
                 return Ok(Some(Self { spot, _file: file }));
             }
@@ -39,7 +39,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Before it is unlocked: nobody else has it now. A file that stays does no harm.
+        // Remove it before unlocking, while nobody else can hold it. A file that remains does no harm.
         let _ = self.spot.remove();
     }
 }
@@ -60,7 +60,7 @@ mod tests {
         assert!(take().is_none());
         drop(turn);
         assert!(!path.exists());
-        // What a killed process left is no hindrance.
+        // A lock file of a killed process does not block.
         std::fs::write(&path, "").unwrap();
         assert!(take().is_some());
     }

@@ -26,12 +26,12 @@ fn resolve(disk: &dyn Disk, path: &Path, links: u32) -> PathBuf {
         Some(Component::Normal(name)) => {
             let (above, name) = (above(), Path::new(name));
             match disk.read_link(&above.join(name)) {
-                // `join` takes the link alone where it is absolute.
+                // `join` returns only the link if it is absolute.
                 Ok(link) if links > 0 => resolve(disk, &above.join(link), links - 1),
                 _ => above.join(name),
             }
         }
-        // Behind a folder that does not exist: what is made will be no link.
+        // The folder before `..` does not exist. When it is created, it will not be a link.
         Some(Component::ParentDir) => {
             let mut above = above();
             above.pop();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Credentials;
 use crate::Mechanism;
 
-/// What the connection and its owner allow. The default allows nothing that exposes a secret.
+/// The mechanisms that a connection and its user allow. By default, no mechanism that exposes a secret is allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     secrets: bool,
@@ -15,43 +15,44 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether passwords and tokens may travel on this connection: TLS with a verified certificate, or
-    /// the owner's express wish. Default: no.
+    /// Sets whether passwords and tokens may be sent on this connection. Allow it if the connection uses TLS with a
+    /// verified certificate, or if the user explicitly asked for it. Default: no.
     #[must_use]
     pub const fn with_secrets(mut self, allowed: bool) -> Self {
         self.secrets = allowed;
         self
     }
 
-    /// Whether there are [`ChannelBindings`](crate::ChannelBindings) of this connection that have not
-    /// served yet. Default: no.
+    /// Sets whether [`ChannelBindings`](crate::ChannelBindings) of this connection are available and unused. Default:
+    /// no.
     #[must_use]
     pub const fn with_bindings(mut self, known: bool) -> Self {
         self.bindings = known;
         self
     }
 
-    /// Whether nothing but a mechanism that is bound to the TLS connection will do. Default: no. Without
-    /// it, -PLUS mechanisms that were taken out of the list are detected by the server alone: it is told
-    /// that the client could bind (RFC 5802 section 6), and where it believes so it must fail. A false server
-    /// does not, and gets what the next mechanism gives away: with SCRAM a proof by which passwords can
-    /// be tried, with PLAIN the password.
+    /// Sets whether only mechanisms that are bound to the TLS connection may be used. Default: no.
+    ///
+    /// Without this setting, an attacker who removes the -PLUS mechanisms from the list is detected only by the
+    /// server: the client tells it that it supports channel binding, and the server must fail if it does, too (RFC
+    /// 5802 section 6). A server that the attacker runs does not fail. It receives what the next mechanism exposes:
+    /// with SCRAM a proof that allows guessing the password, with PLAIN the password itself.
     #[must_use]
     pub const fn with_binding_required(mut self, required: bool) -> Self {
         self.binding_required = required;
         self
     }
 
-    /// Whether CRAM-MD5 may be used. Default: no, as it only looks as if it hid the password (RFC 6151):
-    /// with a verified TLS connection PLAIN is no worse, without one nothing is proved about the server.
-    /// Without the feature `md5` it is not used even so.
+    /// Sets whether CRAM-MD5 may be used. Default: no, because it hides the password only weakly (RFC 6151). With a
+    /// verified TLS connection it is no better than PLAIN. Without one, the server proves nothing about itself.
+    /// Without the feature `md5`, this setting has no effect.
     #[must_use]
     pub const fn with_cram_md5(mut self, allowed: bool) -> Self {
         self.cram_md5 = allowed;
         self
     }
 
-    /// Whether the mechanism may be used here. To be asked as well where the user names a mechanism.
+    /// Returns whether the policy allows the mechanism. Check this also if the user selects a mechanism by name.
     #[must_use]
     pub fn permits(&self, mechanism: Mechanism) -> bool {
         let bound = mechanism.needs_channel_binding();
@@ -62,12 +63,12 @@ impl Policy {
     }
 }
 
-/// The mechanisms to use, best first: what the server offers, the policy permits and the credentials
-/// suit, in the order of [`Mechanism::ALL`].
+/// Returns the mechanisms to try, best first. These are the mechanisms that the server offers, that the policy
+/// permits, and that match the credentials, in the order of [`Mechanism::ALL`].
 ///
-/// EXTERNAL is among them only where there is no password and no token. After a refusal of the
-/// credentials don't try the next one: it would only show the same secret in a weaker way. The next
-/// one is for a server that turns the mechanism itself down.
+/// EXTERNAL is included only if there is no password and no token. Try the next mechanism only if the server rejects
+/// the mechanism itself. If it rejects the credentials, do not continue: the next mechanism would only send the same
+/// secret with less protection.
 ///
 /// ```
 /// use pop3_sasl::Mechanism;
@@ -101,7 +102,7 @@ pub fn candidates<N: AsRef<[u8]>>(
         .collect()
 }
 
-/// Whether a -PLUS mechanism is among those that the server offers.
+/// Returns whether the server offers a -PLUS mechanism.
 #[must_use]
 pub fn offers_plus<N: AsRef<[u8]>>(offered: impl IntoIterator<Item = N>) -> bool {
     offered.into_iter().any(|name| {

@@ -8,7 +8,7 @@ use crate::saslprep::{StringKind, prepare};
 use crate::text::{MAX_NAME, MAX_PASSWORD, is_anonymous_message, is_token, prepared};
 use crate::{Mechanism, Secret};
 
-/// What a user has to log in with: a name, and a password, a token or a certificate.
+/// The credentials of a user: a name, and a password, a token or a certificate.
 ///
 /// ```
 /// use pop3_sasl::client::Credentials;
@@ -27,19 +27,20 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// For the user of this name.
+    /// Creates credentials for the user with this name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
     }
 
-    /// For whom the client's certificate names.
+    /// Creates credentials for the user whom the client certificate identifies.
     #[must_use]
     pub fn certificate() -> Self {
         Self::default().with_certificate()
     }
 
-    /// For nobody, with an address or a word by which the user may be traced, or nothing.
+    /// Creates credentials for an anonymous login. `trace` is an address or a word that helps to trace the user; it
+    /// may be empty.
     #[must_use]
     pub fn anonymous(trace: impl Into<String>) -> Self {
         Self { trace: Some(trace.into()), ..Self::default() }
@@ -52,52 +53,52 @@ impl Credentials {
         self
     }
 
-    /// Adds a bearer token of OAuth 2.0.
+    /// Adds an OAuth 2.0 bearer token.
     #[must_use]
     pub fn with_token(mut self, token: impl Into<Secret>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// Says that the client has shown a certificate in the TLS handshake.
+    /// Declares that the client presented a certificate in the TLS handshake.
     #[must_use]
     pub const fn with_certificate(mut self) -> Self {
         self.certificate = true;
         self
     }
 
-    /// Adds the user to act as, where it is another one. An empty name adds nothing.
+    /// Adds the user to act as, if it differs from the user who logs in. An empty name adds nothing.
     #[must_use]
     pub fn with_authorization(mut self, name: impl Into<String>) -> Self {
         self.authorization = Some(name.into()).filter(|name| !name.is_empty());
         self
     }
 
-    /// Adds the host and port that the client has connected to, which OAUTHBEARER tells the server
-    /// (RFC 7628 section 3.1).
+    /// Adds the host and port that the client connected to. OAUTHBEARER sends them to the server (RFC 7628 section
+    /// 3.1).
     #[must_use]
     pub fn with_endpoint(mut self, host: impl Into<String>, port: u16) -> Self {
         self.endpoint = Some((host.into(), port));
         self
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The password.
+    /// Returns the password.
     #[must_use]
     pub const fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
-    /// Whether the mechanism can be used with these, whatever the channel.
+    /// Checks whether the credentials can be used with the mechanism. Ignores whether the connection is safe.
     ///
     /// # Errors
-    /// When something is missing, or can't be said in the mechanism's messages, or the mechanism is not
-    /// [available](Mechanism::is_available).
+    /// Returns an error if a part of the credentials is missing or cannot be expressed in the mechanism's messages,
+    /// or if the mechanism is not [available](Mechanism::is_available).
     pub fn suit(&self, mechanism: Mechanism) -> Result<(), Unusable> {
         if !mechanism.is_available() {
             return Err(Unusable::NotBuilt);

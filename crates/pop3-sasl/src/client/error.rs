@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Why a mechanism can't be used with what there is. Nothing was sent.
+/// Why a mechanism cannot be used with the given credentials and connection. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unusable {
@@ -14,55 +14,57 @@ pub enum Unusable {
     NoToken,
     /// There is no client certificate.
     NoCertificate,
-    /// It was not said that the user wants to be anonymous.
+    /// The credentials were not created for an anonymous login.
     NotAnonymous,
-    /// A -PLUS mechanism, and nothing is known of the channel to bind to.
+    /// A -PLUS mechanism needs channel bindings, and there are none.
     NoBinding,
-    /// The mechanism has no place for another user to act as.
+    /// The mechanism cannot name another user to act as.
     NoAuthorization,
-    /// A name has characters that are not allowed, or more than 255 octets.
+    /// A name contains characters that are not allowed, or has more than 255 octets.
     Name,
-    /// The password is empty, has more than 1,024 octets, is not UTF-8, has a NUL, or has no form
-    /// prepared by SASLprep where one is needed.
+    /// The password is empty, has more than 1,024 octets, is not UTF-8, contains a NUL, or is rejected by SASLprep
+    /// where the mechanism requires it.
     Password,
     /// The token is not a bearer token (RFC 6750 section 2.1) of at most 11 KiB.
     Token,
-    /// The host to name to the server is empty, or has spaces, controls or letters outside ASCII.
+    /// The host name for the server is empty, or contains spaces, control characters or letters outside ASCII.
     Host,
-    /// The trace information has characters that are not allowed, or more than 255.
+    /// The trace information contains characters that are not allowed, or has more than 255 characters.
     Trace,
-    /// It needs MD5, and this program was built without: the feature `md5` is off.
+    /// The mechanism needs MD5, and the feature `md5` is off.
     NotBuilt,
 }
 
-/// What the server did that ends the exchange. The caller has to cancel with `*`, or to close where the
-/// server has already announced a success.
+/// An error of the server that ends the exchange. Cancel with `*`, or close the connection if the server has already
+/// announced success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExchangeError {
-    /// A challenge is not as the mechanism wants it.
+    /// A challenge has the wrong format.
     Malformed(&'static str),
-    /// A challenge that the mechanism does not have at this place.
+    /// The mechanism expects no challenge at this point.
     Unexpected,
-    /// A challenge of more than 8,192 octets.
+    /// A challenge has more than 8,192 octets.
     TooLong,
-    /// The nonce is not ours with something added: the answer to another exchange (RFC 5802 section 5.1).
+    /// The nonce of the server does not start with the nonce of the client. It belongs to another exchange (RFC 5802
+    /// section 5.1).
     Nonce,
-    /// The number of iterations is out of the range that [`ClientSetup`](super::ClientSetup) allows.
+    /// The number of iterations is outside the range that [`ClientSetup`](super::ClientSetup) allows.
     Iterations,
-    /// The server's signature is wrong: it does not know the user's keys, or somebody has changed a message.
+    /// The server's signature is wrong. Either the server does not know the user's keys, or a message was changed on
+    /// the way.
     WrongSignature,
-    /// The server announced a success without having proved that it knows the user's keys.
+    /// The server announced success without proving that it knows the user's keys.
     NotVerified,
-    /// The server announced a success before the credentials were sent, or after it had refused them.
+    /// The server announced success before the credentials were sent, or after it had refused them.
     Premature,
-    /// The server said in SCRAM's own words why it refuses.
+    /// The server refused the login with a SCRAM error value.
     Denied(Denial),
-    /// The exchange is over, by an error before.
+    /// The exchange has already ended with an error.
     Over,
 }
 
-/// Why a server refuses, in SCRAM's own words (RFC 5802 section 7, server-error-value).
+/// A SCRAM error value: the reason why a server refuses (RFC 5802 section 7, server-error-value).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denial {
@@ -70,11 +72,11 @@ pub enum Denial {
     InvalidEncoding,
     /// `extensions-not-supported`
     ExtensionsNotSupported,
-    /// `invalid-proof`: a wrong password, most often.
+    /// `invalid-proof`: usually a wrong password.
     InvalidProof,
-    /// `channel-bindings-dont-match`: somebody may be in between.
+    /// `channel-bindings-dont-match`: there may be an attacker in the middle.
     ChannelBindingsDontMatch,
-    /// `server-does-support-channel-binding`: the list of mechanisms was changed on its way.
+    /// `server-does-support-channel-binding`: the list of mechanisms was changed on the way.
     ServerDoesSupportChannelBinding,
     /// `channel-binding-not-supported`
     ChannelBindingNotSupported,
@@ -86,7 +88,7 @@ pub enum Denial {
     InvalidUsernameEncoding,
     /// `no-resources`
     NoResources,
-    /// `other-error`, or a word that we don't know.
+    /// `other-error`, or an unknown value.
     Other,
 }
 
@@ -109,7 +111,7 @@ impl Denial {
         Self::ALL.into_iter().find(|denial| denial.name() == word).unwrap_or(Self::Other)
     }
 
-    /// The word that stands for it.
+    /// Returns the error value as text.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -10,8 +10,8 @@ use super::{ClientSetup, Credentials, ExchangeError, Unusable};
 use crate::saslprep::StringKind;
 use crate::{Mechanism, Secret, cram_md5, text};
 
-/// One exchange on the client, from the first message to the verdict of the server (RFC 4422 section 3). See the
-/// [crate] for an example.
+/// One exchange on the client, from the first message to the reply of the server (RFC 4422 section 3). The [crate]
+/// has an example with SCRAM.
 ///
 /// [`initial`](Self::initial) is the message that can be sent with the command. If you send it, take it with
 /// [`take_initial`](Self::take_initial). Otherwise it answers the first, empty challenge of the server. Pass each
@@ -19,6 +19,24 @@ use crate::{Mechanism, Secret, cram_md5, text};
 /// announces success, call [`finish`](Self::finish), and close the connection if it fails.
 ///
 /// The exchange does not check whether the connection may carry a secret: see [`Policy`](super::Policy).
+///
+/// ```
+/// use pop3_sasl::client::{ClientExchange, ClientSetup, Credentials};
+/// use pop3_sasl::{Mechanism, Nonce};
+///
+/// let fred = Credentials::new("fred").with_password("secret");
+/// // Take the octets of the nonce from a random source.
+/// let setup = ClientSetup::new(Nonce::from_random([1; 18]));
+/// let mut exchange = ClientExchange::new(Mechanism::Plain, &fred, &setup)?;
+///
+/// // Send `AUTH PLAIN AGZyZWQAc2VjcmV0`.
+/// let initial = exchange.take_initial().ok_or("the server speaks first")?;
+/// assert_eq!(initial.expose(), b"\0fred\0secret");
+///
+/// // The server replied `+OK`.
+/// exchange.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ClientExchange {
     mechanism: Mechanism,
@@ -53,11 +71,11 @@ enum State {
 const MAX_CHALLENGE: usize = 8192;
 
 impl ClientExchange {
-    /// Makes the first message. For SCRAM the password is prepared here; what takes time is done when the
-    /// salt comes, see [`respond`](Self::respond).
+    /// Creates an exchange and its first message. For SCRAM, this also prepares the password. The slow computation
+    /// follows in [`respond`](Self::respond), when the salt is known.
     ///
     /// # Errors
-    /// Fails if the credentials or the connection do not suit the mechanism, or if it is not
+    /// Returns an error if the credentials or the connection do not suit the mechanism, or if it is not
     /// [available](Mechanism::is_available).
     pub fn new(
         mechanism: Mechanism,
@@ -74,7 +92,7 @@ impl ClientExchange {
             Mechanism::CramMd5 => {
                 let name = credentials.typed_name()?.to_string();
                 let typed = credentials.typed_password()?;
-                // By draft-ietf-sasl-crammd5; a password that can't be prepared goes as it is.
+                // As in draft-ietf-sasl-crammd5. A password that SASLprep rejects is used unchanged.
                 let password =
                     text::prepared(typed, StringKind::Stored).unwrap_or_else(|| Secret::from(typed));
                 (None, State::CramMd5 { name, password })
@@ -101,7 +119,7 @@ impl ClientExchange {
         Ok(Self { mechanism, first, state })
     }
 
-    /// Its mechanism.
+    /// Returns the mechanism.
     #[must_use]
     pub const fn mechanism(&self) -> Mechanism {
         self.mechanism
@@ -114,18 +132,19 @@ impl ClientExchange {
         self.first.as_ref()
     }
 
-    /// Like [`initial`](Self::initial), and marks the message as sent.
+    /// Returns the same message as [`initial`](Self::initial) and marks it as sent.
     pub const fn take_initial(&mut self) -> Option<Secret> {
         self.first.take()
     }
 
-    /// Returns the answer to a challenge. Both are decoded.
+    /// Returns the response to a challenge. Both are without base64.
     ///
-    /// With SCRAM, the time for the answer to the first challenge depends on the iterations of the server: about 10
-    /// ms for each 10,000. A busy event loop should compute it on another thread.
+    /// With SCRAM, the response to the first challenge takes time, depending on the iterations of the server: about
+    /// 10 ms for each 10,000. In an event loop, compute it on another thread.
     ///
     /// # Errors
-    /// Fails if the server does not follow the mechanism, or does not prove what it must. The exchange is then over.
+    /// Returns an error if the server violates the mechanism or does not prove what it must. The exchange is then
+    /// over.
     pub fn respond(&mut self, challenge: &[u8]) -> Result<Secret, ExchangeError> {
         let state = mem::replace(&mut self.state, State::Over);
         if challenge.len() > MAX_CHALLENGE {
@@ -139,7 +158,7 @@ impl ClientExchange {
             return Ok(first);
         }
         let (state, response) = match state {
-            // What the prompts say differs and is ignored: the first is for the name.
+            // The texts of the prompts vary and are ignored. The first one asks for the name.
             State::LoginName { name, password } => (State::LoginPassword { password }, Secret::from(name)),
             State::LoginPassword { password } => (State::Sent, password),
             State::CramMd5 { name, password } => (State::Sent, named_digest(&name, &password, challenge)?),
@@ -169,8 +188,8 @@ impl ClientExchange {
     /// Checks whether a success that the server announced can be believed (RFC 5034 section 4).
     ///
     /// # Errors
-    /// Fails if the server has not proved that it knows the keys of the user, or cannot have seen the credentials.
-    /// Close the connection.
+    /// Returns an error if the server has not proved that it knows the keys of the user, or cannot have seen the
+    /// credentials. Close the connection.
     pub const fn finish(&self) -> Result<(), ExchangeError> {
         if self.first.is_some() {
             return Err(ExchangeError::Premature);
@@ -186,8 +205,8 @@ impl ClientExchange {
         }
     }
 
-    /// What the server said about the token that it refused: JSON, as it came (RFC 7628 section 3.2.2).
-    /// At most 8,192 octets that may be anything.
+    /// Returns the server's explanation for refusing the token: unchecked JSON of at most 8,192 octets (RFC 7628
+    /// section 3.2.2).
     #[must_use]
     pub fn failure_details(&self) -> Option<&[u8]> {
         if let State::TokenRefused(details) = &self.state { Some(details) } else { None }

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use crate::scram::{MAX_ITERATIONS, MIN_ITERATIONS};
 use crate::{ChannelBindings, Nonce};
 
-/// What one exchange has to know.
+/// The settings of one client exchange.
 #[derive(Clone, Debug)]
 pub struct ClientSetup {
     pub(super) nonce: Nonce,
@@ -15,7 +15,7 @@ pub struct ClientSetup {
 }
 
 impl ClientSetup {
-    /// The nonce must be new for each exchange.
+    /// Creates the settings with a nonce. Use a new nonce for each exchange.
     #[must_use]
     pub const fn new(nonce: Nonce) -> Self {
         Self {
@@ -26,24 +26,24 @@ impl ClientSetup {
         }
     }
 
-    /// The bindings of the connection. Default: none. Give them for mechanisms without -PLUS, too: they
-    /// then tell the server that it could have been bound (RFC 5802 section 6).
+    /// Sets the bindings of the connection. Default: none. Set them for mechanisms without -PLUS, too: the client
+    /// then tells the server that it supports channel binding (RFC 5802 section 6).
     #[must_use]
     pub fn with_bindings(mut self, bindings: ChannelBindings) -> Self {
         self.bindings = bindings;
         self
     }
 
-    /// Whether the server offers any -PLUS mechanism, see [`offers_plus`](super::offers_plus).
-    /// Default: no.
+    /// Sets whether the server offers a -PLUS mechanism; see [`offers_plus`](super::offers_plus). Default: no.
     #[must_use]
     pub const fn with_plus_offered(mut self, offered: bool) -> Self {
         self.plus_offered = offered;
         self
     }
 
-    /// How many iterations a server may ask for. Default: [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
-    /// Fewer make the password easy to find out for who has listened; more are work without end.
+    /// Sets the range of iterations that a server may request. Default: [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
+    /// With fewer iterations, an eavesdropper can guess the password more easily. With more, a server can keep the
+    /// client busy.
     #[must_use]
     pub const fn with_iterations(mut self, iterations: RangeInclusive<u32>) -> Self {
         self.iterations = iterations;

@@ -13,19 +13,19 @@ use crate::keyed::hmac;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hash {
-    /// SHA-1, in SCRAM-SHA-1. Its weakness against collisions does not weaken HMAC.
+    /// SHA-1, for SCRAM-SHA-1. Its weakness against collisions does not affect HMAC.
     Sha1,
-    /// SHA-256, in SCRAM-SHA-256.
+    /// SHA-256, for SCRAM-SHA-256.
     Sha256,
-    /// SHA-512, in SCRAM-SHA-512.
+    /// SHA-512, for SCRAM-SHA-512.
     Sha512,
 }
 
 impl Hash {
-    /// All of them, weakest first.
+    /// All hash functions, weakest first.
     pub const ALL: &'static [Self] = &[Self::Sha1, Self::Sha256, Self::Sha512];
 
-    /// The mechanism's name without -PLUS, with which the text form of [`Keys`](super::Keys) begins.
+    /// Returns the name of the mechanism without -PLUS. The text form of [`Keys`](super::Keys) begins with it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Hash {
         }
     }
 
-    /// How many octets its result has.
+    /// Returns the length of a hash in octets.
     #[must_use]
     pub const fn octets(self) -> usize {
         match self {

@@ -8,10 +8,10 @@ use crate::saslprep::StringKind;
 use crate::text::{decode, encode, prepared};
 use crate::{Secret, text};
 
-/// What a server keeps of a user's password for one hash (RFC 5802 section 3): enough to verify who
-/// knows the password and to prove that it has the keys, not enough to log in anywhere.
+/// The keys that a server stores for a user's password and one hash function (RFC 5802 section 3). They allow the
+/// server to verify the user and to prove that it knows the keys. They do not allow anyone to log in.
 ///
-/// The keys are still worth hiding: who has them can try passwords offline, and can play the server.
+/// Keep the keys secret: with them, an attacker can guess the password offline and can pose as the server.
 #[derive(Clone)]
 pub struct Keys {
     hash: Hash,
@@ -22,7 +22,7 @@ pub struct Keys {
     fake: bool,
 }
 
-/// Why there are no keys.
+/// Why keys cannot be created or parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeysError {
@@ -34,19 +34,19 @@ pub enum KeysError {
     Iterations,
     /// The salt is empty or has more than 128 octets.
     Salt,
-    /// A key has not the length of the hash.
+    /// A key does not have the length of the hash.
     Length,
-    /// The password is empty, longer than 1,024 octets, not UTF-8, or refused by SASLprep.
+    /// The password is empty, has more than 1,024 octets, is not UTF-8, or is rejected by SASLprep.
     Password,
 }
 
 const MAX_TEXT: usize = 1024;
 
 impl Keys {
-    /// Makes keys from a password, which is prepared by SASLprep as a stored string. The salt is to be
-    /// [`SALT_OCTETS`] octets of a cryptographic source, new for each user and hash.
+    /// Derives keys from a password. The password is prepared by SASLprep as a stored string. The salt should be
+    /// [`SALT_OCTETS`] octets of a cryptographic random source, new for each user and hash.
     ///
-    /// It takes as long as the iterations make it: about 10 ms for each 10,000.
+    /// The time depends on the iterations: about 10 ms for each 10,000.
     ///
     /// ```
     /// use pop3_sasl::scram::{Hash, Keys};
@@ -56,7 +56,7 @@ impl Keys {
     /// ```
     ///
     /// # Errors
-    /// When the password, the salt or the number is not acceptable.
+    /// Returns an error if the password, the salt or the number of iterations is not acceptable.
     pub fn derive(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Result<Self, KeysError> {
         check(salt, iterations)?;
         let password = prepared_password(password).ok_or(KeysError::Password)?;
@@ -65,10 +65,10 @@ impl Keys {
         Ok(Self { hash, iterations, salt: Secret::from(salt), stored, server, fake: false })
     }
 
-    /// Keys that came from elsewhere.
+    /// Creates keys from existing values, for example from another server.
     ///
     /// # Errors
-    /// When the salt, the number or the length of a key is not acceptable.
+    /// Returns an error if the salt, the number of iterations or the length of a key is not acceptable.
     pub fn new(
         hash: Hash,
         salt: impl Into<Secret>,
@@ -84,11 +84,11 @@ impl Keys {
         Ok(Self { hash, iterations, salt, stored, server, fake: false })
     }
 
-    /// Reads the text form of RFC 5803, as PostgreSQL writes it, too:
-    /// `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>`, the last three in base64.
+    /// Parses the text form of RFC 5803, which PostgreSQL writes, too:
+    /// `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>`. The last three parts are in base64.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// Returns an error if the text does not have this form.
     pub fn parse(text: &[u8]) -> Result<Self, KeysError> {
         if text.len() > MAX_TEXT {
             return Err(KeysError::Syntax);
@@ -108,7 +108,7 @@ impl Keys {
         Self::new(hash, decoded(salt)?, iterations, decoded(stored)?, decoded(server)?)
     }
 
-    /// Writes the text form: one line of printable ASCII without spaces.
+    /// Returns the text form: one line of printable ASCII without spaces.
     #[must_use]
     pub fn to_text(&self) -> Secret {
         let field = |octets: &Secret| Secret::from(encode(octets.expose()));
@@ -127,8 +127,8 @@ impl Keys {
         ])
     }
 
-    /// Whether this is the password, for PLAIN and the like. It takes as long as
-    /// [`derive`](Self::derive); beyond that the time does not tell what is wrong.
+    /// Returns whether the password matches the keys, for PLAIN and similar mechanisms. It takes as long as
+    /// [`derive`](Self::derive). The time does not reveal how a wrong password differs.
     #[must_use]
     pub fn verify_password(&self, password: &[u8]) -> bool {
         let Some(password) = prepared_password(password) else { return false };
@@ -137,20 +137,19 @@ impl Keys {
         self.stored.same_octets(self.hash.digest(client.expose()).expose()) && !self.fake
     }
 
-    /// Keys for a user who does not exist (RFC 5802 section 5.1 and its section 9): an exchange with them
-    /// goes like one with a wrong password, and always fails.
+    /// Creates keys for a user who does not exist (RFC 5802 sections 5.1 and 9). An exchange with them looks like one
+    /// with a wrong password and always fails.
     ///
-    /// The same secret, hash and name give the same salt, as it is with a user who exists. The secret
-    /// must stay the same as long as users' keys do, and nobody else may know it. The number of
-    /// iterations should be the one with which users' keys are made. It is put between
-    /// [`MIN_ITERATIONS`] and [`MAX_ITERATIONS`].
+    /// The same secret, hash and name give the same salt, as for a user who exists. Keep the secret to yourself, and
+    /// do not change it while the users keep their keys. `iterations` should be the number used for the keys of real
+    /// users. It is limited to the range from [`MIN_ITERATIONS`] to [`MAX_ITERATIONS`].
     #[must_use]
     pub fn decoy(hash: Hash, secret: &[u8], name: &str, iterations: u32) -> Self {
         Self::decoy_with_salt(hash, secret, name, iterations, SALT_OCTETS)
     }
 
-    /// The same with a salt of so many octets, put between 1 and 128: where users' keys came from elsewhere,
-    /// and have longer or shorter salts than [`SALT_OCTETS`].
+    /// Creates keys like [`decoy`](Self::decoy), with a salt of this many octets, limited to the range from 1 to 128.
+    /// Use it if the keys of real users came from elsewhere and their salts do not have [`SALT_OCTETS`] octets.
     #[must_use]
     pub fn decoy_with_salt(
         hash: Hash,
@@ -181,19 +180,19 @@ impl Keys {
         }
     }
 
-    /// The hash they are for.
+    /// Returns the hash function of the keys.
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// How often the hash is iterated.
+    /// Returns the number of iterations.
     #[must_use]
     pub const fn iterations(&self) -> u32 {
         self.iterations
     }
 
-    /// The salt.
+    /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
         self.salt.expose()
@@ -202,7 +201,7 @@ impl Keys {
     /// Whether a client's proof for this text is right (RFC 5802 section 3).
     pub(crate) fn verify_proof(&self, text: &[u8], proof: &[u8]) -> bool {
         let mut client = self.hash.hmac(self.stored.expose(), &[text]);
-        // One that is shorter would leave a part of the signature as it is.
+        // A shorter proof would leave a part of the signature unchanged.
         let whole = proof.len() == client.len();
         client.expose_mut().iter_mut().zip(proof).for_each(|(octet, proof)| *octet ^= proof);
         self.stored.same_octets(self.hash.digest(client.expose()).expose()) & whole & !self.fake

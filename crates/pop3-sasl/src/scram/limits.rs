@@ -1,16 +1,16 @@
 //! What is accepted of iterations and salts.
 
-/// The fewest iterations that a client or we accept: RFC 5802 section 5.1 and RFC 7677 section 4 set
-/// this as the floor.
+/// The minimum number of iterations that clients and servers accept. RFC 5802 section 5.1 and RFC 7677 section 4 set
+/// it.
 pub const MIN_ITERATIONS: u32 = 4096;
 
-/// The most iterations that a client or we accept by default: three times the highest number that
-/// is recommended (1,300,000 for SHA-1 by OWASP), some seconds of work. Without a ceiling a
-/// false server could keep a client busy for an hour.
+/// The maximum number of iterations that clients and servers accept by default. It is three times the highest number
+/// that OWASP recommends (1,300,000 for SHA-1) and takes some seconds. Without a maximum, a false server could keep a
+/// client busy for an hour.
 pub const MAX_ITERATIONS: u32 = 4_000_000;
 
-/// How many octets a salt should have. Users who do not exist get salts of this length, so that
-/// keys with others would stand out.
+/// The recommended length of a salt in octets. Decoy keys get salts of this length. Keys with other lengths would
+/// reveal which users exist.
 pub const SALT_OCTETS: usize = 16;
 
 /// The most octets of a salt.

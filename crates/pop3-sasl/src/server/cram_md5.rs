@@ -8,7 +8,7 @@ use super::setup::ServerSetup;
 use crate::saslprep::StringKind;
 use crate::{Secret, cram_md5, text};
 
-/// A client's answer to a challenge of CRAM-MD5, to be compared with what the password makes of it.
+/// A client's response to a CRAM-MD5 challenge, to be compared with the user's password.
 #[derive(Clone, Debug)]
 pub struct CramMd5 {
     name: String,
@@ -17,23 +17,23 @@ pub struct CramMd5 {
 }
 
 impl CramMd5 {
-    /// The user, prepared by SASLprep.
+    /// Returns the user name, prepared by SASLprep.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The challenge, angle brackets included.
+    /// Returns the challenge, including the angle brackets.
     #[must_use]
     pub fn challenge(&self) -> &str {
         &self.challenge
     }
 
-    /// Whether the client has this password.
+    /// Returns whether the response was made with this password.
     ///
-    /// It may have used it as it is, as RFC 2195 has it and as most clients do, or prepared by SASLprep,
-    /// as the later drafts have it: both are right. The time taken does not tell where it is wrong. Without
-    /// the feature `md5` no password is right.
+    /// Both forms of the password are accepted: unchanged, as in RFC 2195 and most clients, and prepared by SASLprep,
+    /// as in later drafts. The time does not reveal where a response is wrong. Without the feature `md5`, this always
+    /// returns false.
     #[must_use]
     pub fn prove(&self, password: &[u8]) -> bool {
         let made = |key: &[u8]| {
@@ -45,8 +45,8 @@ impl CramMd5 {
         made(password) | prepared.is_some_and(|prepared| made(prepared.expose()))
     }
 
-    /// Reads the response to a challenge: the name, a space, 32 hexadecimal digits in lower case. A name may
-    /// hold spaces. `None` when it is no response, or the name can't be prepared.
+    /// Parses a response: the name, a space, and 32 lower-case hexadecimal digits. The name may contain spaces.
+    /// Returns `None` if the format is wrong or the name cannot be prepared by SASLprep.
     #[must_use]
     pub fn parse(response: &[u8], challenge: &str) -> Option<Self> {
         let space = response.iter().rposition(|&octet| octet == b' ')?;

@@ -13,11 +13,30 @@ use super::{
 use crate::scram::message::MAX_MESSAGE;
 use crate::{Mechanism, Secret, text};
 
-/// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). See the [crate] for an
-/// example.
+/// One exchange on the server, from the `AUTH` command to its end (RFC 4422 section 3). The [crate] has an example
+/// with SCRAM.
 ///
-/// Each call returns the next [`ExchangeStep`]. A call at the wrong time is a [`ExchangeMisuse`] and changes nothing. After
-/// [`ExchangeStep::Done`] or [`ExchangeStep::Fail`] the exchange is over.
+/// Each call returns the next [`ExchangeStep`]. A call at the wrong time returns an [`ExchangeMisuse`] and changes
+/// nothing. After [`ExchangeStep::Done`] or [`ExchangeStep::Fail`], the exchange is over.
+///
+/// ```
+/// use pop3_sasl::server::{Decision, ExchangeStep, Question, ServerExchange, ServerSetup};
+/// use pop3_sasl::{Mechanism, Nonce};
+///
+/// // Take the octets of the nonce from a random source.
+/// let setup = ServerSetup::new(Nonce::from_random([2; 18]), "a secret of the server");
+/// let mut exchange = ServerExchange::new(Mechanism::Plain, setup);
+///
+/// // The client sent `AUTH PLAIN AGZyZWQAc2VjcmV0`.
+/// let mut step = exchange.begin(Some(b"\0fred\0secret"))?;
+/// if let ExchangeStep::Ask(Question::Password { name, password, .. }) = &step {
+///     let is_right = name == "fred" && password.same_octets(b"secret");
+///     step = exchange.answer(if is_right { Decision::Granted } else { Decision::Refused })?;
+/// }
+/// let ExchangeStep::Done(identity) = step else { return Err("refused".into()) };
+/// assert_eq!(identity.acts_as(), Some("fred"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ServerExchange {
     mechanism: Mechanism,
@@ -72,7 +91,7 @@ impl ServerExchange {
         Self { mechanism, setup, state: State::New }
     }
 
-    /// Its mechanism.
+    /// Returns the mechanism.
     #[must_use]
     pub const fn mechanism(&self) -> Mechanism {
         self.mechanism
@@ -89,12 +108,12 @@ impl ServerExchange {
         }
     }
 
-    /// Starts the exchange. `initial` is the decoded initial response, if the client sent one; it is `Some` of
-    /// nothing for `=` (RFC 5034 section 4). The exchange fails immediately if the mechanism is not
+    /// Starts the exchange. `initial` is the decoded initial response, if the client sent one. It is an empty slice
+    /// if the client sent `=` (RFC 5034 section 4). The exchange fails immediately if the mechanism is not
     /// [available](Mechanism::is_available).
     ///
     /// # Errors
-    /// Fails if the exchange has already begun.
+    /// Returns an error if the exchange has already begun.
     pub fn begin(&mut self, initial: Option<&[u8]>) -> Result<ExchangeStep, ExchangeMisuse> {
         match self.state {
             State::New => {}
@@ -119,7 +138,7 @@ impl ServerExchange {
     /// Continues with the decoded response of the client to a challenge.
     ///
     /// # Errors
-    /// Fails if it is not the client's turn.
+    /// Returns an error if it is not the client's turn.
     pub fn respond(&mut self, response: &[u8]) -> Result<ExchangeStep, ExchangeMisuse> {
         let awaited = match mem::replace(&mut self.state, State::Over) {
             State::Client(awaited) => awaited,
@@ -146,11 +165,11 @@ impl ServerExchange {
         Ok(self.conclude(outcome))
     }
 
-    /// Ends the exchange because the client sent `*` or the connection is closing. A client may also do this after
-    /// it was told that its token is refused; it is still refused.
+    /// Ends the exchange, because the client sent `*` or the connection is closing. A client may also cancel after it
+    /// was told that its token is refused; the result is then still a refusal.
     ///
     /// # Errors
-    /// Fails if the exchange is over.
+    /// Returns an error if the exchange is over.
     pub fn cancel(&mut self) -> Result<ExchangeStep, ExchangeMisuse> {
         match mem::replace(&mut self.state, State::Over) {
             State::Over => Err(ExchangeMisuse::Over),
@@ -159,10 +178,10 @@ impl ServerExchange {
         }
     }
 
-    /// Continues with the answer to the question.
+    /// Continues with the answer to the [`Question`](super::Question).
     ///
     /// # Errors
-    /// Fails if there is no question, or if the answer does not match it.
+    /// Returns an error if there is no question, or if the answer does not match it.
     pub fn answer(&mut self, answer: Decision) -> Result<ExchangeStep, ExchangeMisuse> {
         let asked = match mem::replace(&mut self.state, State::Over) {
             State::Caller(asked) => asked,

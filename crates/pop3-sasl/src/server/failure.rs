@@ -2,31 +2,30 @@
 
 use core::fmt;
 
-/// Why an exchange ended without a login. The connection is as if it had never begun
-/// (RFC 5034 section 4).
+/// Why an exchange ended without a login. The connection is in the same state as before the exchange (RFC 5034
+/// section 4).
 ///
-/// The texts are fixed and hold nothing of what the client sent; still they are for logs, and a client
-/// need not know them.
+/// The texts are fixed and contain nothing that the client sent. They are meant for logs, not for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The credentials are not right, or there is no such user, which looks the same. The only one that
-    /// counts as a failed login.
+    /// The credentials are wrong, or the user does not exist. The two cannot be told apart. Only this variant counts
+    /// as a failed login.
     Refused,
-    /// A message is not as the mechanism wants it. Nothing was found out about the credentials.
+    /// A message has the wrong format. The credentials were not checked.
     Malformed(&'static str),
-    /// The exchange is not bound to this channel: somebody may be in between, or the client binds in a
-    /// way that we don't have. Nothing was found out about the credentials.
+    /// The channel binding does not match. There may be an attacker in the middle, or the client uses an unsupported
+    /// binding type. The credentials were not checked.
     Binding(&'static str),
-    /// The client cancelled, or the caller gave up.
+    /// The client or the caller cancelled the exchange.
     Cancelled,
-    /// The caller could not find an answer.
+    /// The caller could not decide, because of an error on the server.
     Unavailable,
     /// The mechanism needs a feature of this crate that is off.
     NotBuilt,
 }
 
-/// A call that the state does not allow. Nothing has changed.
+/// A call that is not allowed in the current state. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExchangeMisuse {
@@ -34,16 +33,17 @@ pub enum ExchangeMisuse {
     Begun,
     /// [`respond`](super::ServerExchange::respond) was called when it is not the client's turn.
     NotTheClient,
-    /// [`answer`](super::ServerExchange::answer) was called when nothing was asked, or something else.
+    /// [`answer`](super::ServerExchange::answer) was called without a question, or the answer does not match the
+    /// question.
     NotAsked,
-    /// The keys are for another hash than the one asked for.
+    /// The keys are for a different hash function than requested.
     WrongHash,
     /// The exchange is over.
     Over,
 }
 
 impl Failure {
-    /// Whether it counts as a failed login: reply code `[AUTH]`, and a delay.
+    /// Returns whether the failure counts as a failed login. Send the response code `[AUTH]`, and delay the reply.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::Refused)

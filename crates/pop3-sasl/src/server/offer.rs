@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::ServerSetup;
 use crate::{ChannelBindings, Mechanism};
 
-/// What a server may offer on one connection, and what it has offered.
+/// The mechanisms that a server may offer on a connection, and those it has offered.
 ///
 /// ```
 /// use pop3_sasl::server::Offer;
@@ -28,25 +28,26 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// For a connection without TLS.
+    /// Creates the state for a connection without TLS.
     #[must_use]
     pub const fn new() -> Self {
         Self { bindings: ChannelBindings::none(), certified: false, plus_offered: false, spent: false }
     }
 
-    /// Notes what TLS the client is in: its bindings, and whether it has shown a certificate. What was
-    /// offered before counts no more. Where a proxy speaks for the client, both are the proxy's: give none.
+    /// Records the TLS connection: its bindings, and whether the client presented a certificate. This resets the list
+    /// of offered mechanisms. If a proxy terminates TLS, the bindings and the certificate belong to the proxy: pass
+    /// none.
     pub fn carried_by(&mut self, bindings: ChannelBindings, certified: bool) {
         self.bindings = bindings;
         self.certified = certified;
         self.plus_offered = false;
     }
 
-    /// The mechanisms of these that the connection allows, in their order; they count as offered. EXTERNAL
-    /// needs a certificate, -PLUS needs bindings that no failed exchange has used, and what is not
-    /// [available](Mechanism::is_available) is never offered.
+    /// Returns those of the given mechanisms that the connection allows, in the same order, and records them as
+    /// offered. EXTERNAL needs a certificate. -PLUS needs bindings that no failed exchange has used. A mechanism that
+    /// is not [available](Mechanism::is_available) is never offered.
     ///
-    /// Whether the connection may carry a secret is not known here.
+    /// This does not check whether the connection may carry a secret.
     #[must_use]
     pub fn select(&mut self, mechanisms: impl IntoIterator<Item = Mechanism>) -> Vec<Mechanism> {
         let bound = !self.spent && !self.bindings.is_empty();
@@ -60,14 +61,14 @@ impl Offer {
         allowed
     }
 
-    /// Tells an exchange of this connection what it has to know of it.
+    /// Adds the state of the connection to the settings of an exchange.
     #[must_use]
     pub fn complete(&self, setup: ServerSetup) -> ServerSetup {
         setup.with_plus_offered(self.plus_offered).with_bindings(self.bindings.clone())
     }
 
-    /// Notes that an exchange of this mechanism has ended without a login. Returns whether
-    /// [`select`](Self::select) now gives less than before.
+    /// Records that an exchange of this mechanism ended without a login. Returns whether [`select`](Self::select) now
+    /// returns fewer mechanisms than before.
     pub const fn failed(&mut self, mechanism: Mechanism) -> bool {
         let first = mechanism.needs_channel_binding() && !self.spent;
         self.spent |= first;
@@ -116,9 +117,9 @@ mod tests {
         assert!(!offer.failed(Mechanism::ScramSha256) && offer.select(plus) == plus);
         assert!(offer.failed(Mechanism::ScramSha256Plus));
         assert!(offer.select(plus).is_empty() && !offer.failed(Mechanism::ScramSha256Plus));
-        // It was offered all the same: a client that saw none was shown another list.
+        // The mechanism was offered. A client that did not see it was shown a different list.
         assert!(offer.plus_offered);
-        // The same connection, announced again for whom a proxy speaks for.
+        // The same connection, after a proxy named another client.
         offer.carried_by(bound(), false);
         assert!(offer.select(plus).is_empty() && !offer.plus_offered);
     }

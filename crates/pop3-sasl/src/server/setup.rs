@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::token_refusal::TokenRefusal;
 use crate::{ChannelBindings, Nonce, Secret};
 
-/// What one exchange has to know.
+/// The settings of one server exchange.
 #[derive(Clone, Debug)]
 pub struct ServerSetup {
     pub(super) nonce: Nonce,
@@ -20,9 +20,10 @@ pub struct ServerSetup {
 }
 
 impl ServerSetup {
-    /// The nonce must be new for each exchange. The key makes the salts of users who do not exist: 16 or
-    /// more octets that nobody else knows and that stay the same for years, or the salts of those users
-    /// change and tell that they do not exist.
+    /// Creates the settings. Use a new nonce for each exchange.
+    ///
+    /// `decoy_key` determines the salts of users who do not exist. It should have 16 or more random octets. Keep it
+    /// secret, and do not change it for years: if those salts change, they reveal that the users do not exist.
     #[must_use]
     pub fn new(nonce: Nonce, decoy_key: impl Into<Secret>) -> Self {
         Self {
@@ -37,7 +38,7 @@ impl ServerSetup {
         }
     }
 
-    /// The iterations that users who do not exist seem to have: those with which keys are usually made.
+    /// Sets the number of iterations for users who do not exist. Use the number with which keys are usually made.
     /// Default: 4096.
     #[must_use]
     pub const fn with_decoy_iterations(mut self, iterations: u32) -> Self {
@@ -45,40 +46,39 @@ impl ServerSetup {
         self
     }
 
-    /// The bindings of the connection, for -PLUS mechanisms. Default: none.
+    /// Sets the bindings of the connection, for -PLUS mechanisms. Default: none.
     #[must_use]
     pub fn with_bindings(mut self, bindings: ChannelBindings) -> Self {
         self.bindings = bindings;
         self
     }
 
-    /// Whether this connection was told of a -PLUS mechanism. Then a client that could bind, but saw
-    /// none offered, was shown a list that somebody had changed: it is refused (RFC 5802 section 6).
-    /// Default: no.
+    /// Sets whether the server offered a -PLUS mechanism on this connection. If it did, and the client supports
+    /// channel binding but saw no such offer, then the list was changed on the way, and the client is refused (RFC
+    /// 5802 section 6). Default: no.
     #[must_use]
     pub const fn with_plus_offered(mut self, offered: bool) -> Self {
         self.plus_offered = offered;
         self
     }
 
-    /// The server's own host names. A client of OAUTHBEARER that means another host is refused
-    /// (RFC 7628 section 3.2). The first one is put into the challenge of CRAM-MD5. Default: none, and
-    /// any is taken.
+    /// Sets the host names of the server. A client that names another host with OAUTHBEARER is refused (RFC 7628
+    /// section 3.2). The challenge of CRAM-MD5 contains the first name. Default: none; then every host is accepted.
     #[must_use]
     pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts = hosts.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The ports at which the server is known, like the hosts. Default: none, and any is taken.
+    /// Sets the ports of the server, which are checked like the hosts. Default: none; then every port is accepted.
     #[must_use]
     pub fn with_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.ports = ports.into_iter().collect();
         self
     }
 
-    /// What a client is told whose token is refused without more being said. Default: no more than
-    /// that it is invalid.
+    /// Sets the error that a client receives if its token is refused without a specific [`TokenRefusal`]. Default:
+    /// the token is invalid.
     #[must_use]
     pub fn with_token_refusal(mut self, refusal: TokenRefusal) -> Self {
         self.token_refusal = refusal;

@@ -5,20 +5,20 @@ use alloc::string::String;
 
 use crate::{Mechanism, Secret};
 
-/// Why a token is refused, in the words of OAuth 2.0.
+/// Why a token is refused, as OAuth 2.0 error codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenStatus {
-    /// It is expired, revoked, malformed, or not for this user: `invalid_token`, or 401.
+    /// `invalid_token`, or 401: the token is expired, revoked, malformed, or not valid for this user.
     #[default]
     InvalidToken,
-    /// It does not allow to read mail: `insufficient_scope`, or 403.
+    /// `insufficient_scope`, or 403: the token does not permit reading mail.
     InsufficientScope,
-    /// The request is not understood: `invalid_request`, or 400.
+    /// `invalid_request`, or 400: the request cannot be understood.
     InvalidRequest,
 }
 
-/// What a client is told whose token is refused (RFC 7628 section 3.2.2).
+/// The error that a client receives if its token is refused (RFC 7628 section 3.2.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenRefusal {
     status: TokenStatus,
@@ -27,21 +27,21 @@ pub struct TokenRefusal {
 }
 
 impl TokenRefusal {
-    /// A refusal for this reason.
+    /// Creates a refusal with this reason.
     #[must_use]
     pub const fn new(status: TokenStatus) -> Self {
         Self { status, scope: None, openid_configuration: None }
     }
 
-    /// Adds the scope that a token needs.
+    /// Adds the scope that the client needs.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Adds the https URL of the OpenID configuration that tells where to get a token. XOAUTH2 has no
-    /// place for it.
+    /// Adds the https URL of the OpenID configuration, from which the client learns where to get a token. XOAUTH2
+    /// cannot transmit it.
     #[must_use]
     pub fn with_openid_configuration(mut self, url: impl Into<String>) -> Self {
         self.openid_configuration = Some(url.into());

@@ -6,31 +6,32 @@ use super::{CramMd5, Failure, TokenRefusal};
 use crate::scram::{Hash, Keys};
 use crate::{Mechanism, Secret};
 
-/// What has to happen next.
+/// What the caller of an exchange must do next.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must not compile when there is a new one")]
 pub enum ExchangeStep {
-    /// Send these octets, encoded, as a challenge; there may be none of them. Then give
-    /// [`respond`](super::ServerExchange::respond) what comes.
+    /// Send these octets as a base64 challenge, even if there are none. Pass the decoded response to
+    /// [`respond`](super::ServerExchange::respond).
     Challenge(Secret),
-    /// Find out, and tell [`answer`](super::ServerExchange::answer).
+    /// Find the answer to the question and pass it to [`answer`](super::ServerExchange::answer).
     Ask(Question),
-    /// The client is who it says. Over.
+    /// The login succeeded. The exchange is over.
     Done(Identity),
-    /// No login. Over.
+    /// The login failed. The exchange is over.
     Fail(Failure),
 }
 
-/// What only the caller can know.
+/// A question that only the caller can answer.
 ///
-/// Names are prepared by SASLprep: not empty, at most 255 octets of UTF-8, no controls. They may hold
-/// anything else, `/` and `..` too; check them before they become a part of a path. Where there is an
-/// `authorization`, the client wants to act as another user than the one whose secret it has; who
-/// grants, or answers with keys, allows it. It is never the same as the name.
+/// Names are prepared by SASLprep: they are not empty, have at most 255 octets of UTF-8, and contain no control
+/// characters. They may contain anything else, including `/` and `..`: check them before you use them in a path.
+///
+/// With an `authorization`, the client wants to act as another user. If you grant the login or return keys, you
+/// permit that. The authorization always differs from the name.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a backend must not compile when there is a new one")]
 pub enum Question {
-    /// Whether this is the user's password (PLAIN, LOGIN).
+    /// Is this the user's password (PLAIN, LOGIN)?
     Password {
         /// The user.
         name: String,
@@ -39,35 +40,35 @@ pub enum Question {
         /// The password, prepared by SASLprep.
         password: Secret,
     },
-    /// Whether this digest was made with the user's password (CRAM-MD5). It needs the password in clear.
+    /// Was this digest made with the user's password (CRAM-MD5)? The check needs the password in clear text.
     CramMd5(CramMd5),
-    /// The user's stored keys (SCRAM). Answer with [`Decision::Keys`].
+    /// Which keys are stored for the user (SCRAM)? Answer with [`Decision::Keys`].
     Keys {
         /// The user.
         name: String,
         /// Another user to act as.
         authorization: Option<String>,
-        /// The hash that they must be for.
+        /// The hash function of the keys.
         hash: Hash,
     },
-    /// Whether this token is good (OAUTHBEARER, XOAUTH2), and for this maildrop.
+    /// Is this token valid for this maildrop (OAUTHBEARER, XOAUTH2)?
     Token {
-        /// The maildrop to open. OAUTHBEARER may leave it to the token.
+        /// The maildrop to open. With OAUTHBEARER, the client may leave it to the token to identify the maildrop.
         name: Option<String>,
         /// The bearer token: `b64token` of RFC 6750 section 2.1.
         token: Secret,
-        /// In which form it came.
+        /// The mechanism that the client used.
         mechanism: Mechanism,
     },
-    /// Whether the certificate that the client has shown in the TLS handshake, and that was verified
-    /// there, is good for this maildrop (EXTERNAL). Refuse where there is no certificate.
+    /// Does the TLS certificate of the client give access to this maildrop (EXTERNAL)? The TLS library has verified
+    /// the certificate. Refuse if the client has none.
     Certificate {
-        /// The maildrop to open. Often left to the certificate.
+        /// The maildrop to open. Clients often leave it to the certificate to identify the maildrop.
         name: Option<String>,
     },
-    /// Whether anybody may come in (ANONYMOUS).
+    /// Are anonymous users allowed (ANONYMOUS)?
     Anonymous {
-        /// An address or a word by which the client may be traced. It may be empty, and proves nothing.
+        /// An address or a word that helps to trace the client. It may be empty, and it proves nothing.
         trace: String,
     },
 }
@@ -76,31 +77,31 @@ pub enum Question {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a backend has these and no more")]
 pub enum Decision {
-    /// Yes. Not for [`Question::Keys`].
+    /// Yes. Not allowed for [`Question::Keys`].
     Granted,
-    /// Yes, and this is the name of the maildrop: for tokens, certificates and anonymous users.
+    /// Yes, and the maildrop has this name. For tokens, certificates and anonymous users.
     GrantedAs(String),
-    /// No. To [`Question::Keys`] it is the same as no keys.
+    /// No. For [`Question::Keys`], this is the same as `Keys(None)`.
     Refused,
-    /// No, and this is told to the client: for [`Question::Token`] only.
+    /// No, with an explanation for the client. Only for [`Question::Token`].
     RefusedToken(TokenRefusal),
-    /// To [`Question::Keys`]: the keys, or none where there is no such user, or none for this hash, or it
-    /// may not act as the other. The exchange then goes on as with a wrong password.
+    /// The keys, for [`Question::Keys`]. Use `None` if the user does not exist, has no keys for this hash, or may not
+    /// act as the other user. The exchange then continues as with a wrong password.
     Keys(Option<Keys>),
-    /// No answer can be found now: a fault, which is not the client's.
+    /// The question cannot be answered now, because of an error on the server.
     Unavailable,
 }
 
-/// Who has logged in.
+/// The identity of a client that has logged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// How.
+    /// The mechanism.
     pub mechanism: Mechanism,
-    /// The user who was authenticated, prepared by SASLprep; or the name that the caller gave with
-    /// [`Decision::GrantedAs`]. `None` where neither the client nor the caller named one.
+    /// The name of the authenticated user, prepared by SASLprep, or the name from [`Decision::GrantedAs`]. `None` if
+    /// neither the client nor the caller gave a name.
     pub name: Option<String>,
-    /// The other user to act as. It was in the question, and the caller has allowed it.
+    /// The other user to act as. It was part of the question, and the caller has permitted it.
     pub authorization: Option<String>,
 }
 
@@ -110,7 +111,7 @@ impl Identity {
         Self { mechanism, name, authorization }
     }
 
-    /// The user whose maildrop is to be opened.
+    /// Returns the user whose maildrop to open.
     #[must_use]
     pub fn acts_as(&self) -> Option<&str> {
         self.authorization.as_deref().or(self.name.as_deref())

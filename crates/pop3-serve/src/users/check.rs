@@ -92,7 +92,7 @@ pub(crate) fn scram_keys(
     if !scram.made {
         return Ok(stored.unwrap_or(fake));
     }
-    // Where some keys have to be made, each look-up makes some.
+    // If some keys must be computed, each look-up computes some, so that all take the same time.
     let password = user.as_ref().and_then(|user| user.key_password(hash));
     let octets = password.map_or(&b"x"[..], |password| password.expose().as_bytes());
     let made = black_box(Keys::derive(hash, octets, fake.salt(), fake.iterations()));

@@ -11,8 +11,8 @@ use pop3_proto::Secret;
 
 use crate::error::{ServeError, ServeErrorKind};
 
-/// What salts are made of that the users file does not have. It has to be secret, so that nobody
-/// can tell such a salt from one of the file, and has to stay the same, as a user's salt does.
+/// The key for the salts of users who have no SCRAM keys. Keep it secret, so that nobody can tell these salts from
+/// real ones. Keep it unchanged, because the salts of real users do not change either.
 #[derive(Debug)]
 pub struct DecoyKey(Secret<Vec<u8>>);
 
@@ -20,17 +20,17 @@ pub struct DecoyKey(Secret<Vec<u8>>);
 const OCTETS: usize = 32;
 
 impl DecoyKey {
-    /// The usual place of the key: beside the users file.
+    /// Returns the default path of the key, beside the users file.
     pub fn default_path(users: &Path) -> PathBuf {
         let mut path = OsString::from(users);
         path.push(".decoy-key");
         path.into()
     }
 
-    /// A key for this process only.
+    /// Creates a random key for this process.
     ///
     /// # Errors
-    /// When the system has no random octets.
+    /// Returns an error if the system provides no random octets.
     pub fn random() -> Result<Self, ServeError> {
         let mut octets = vec![0; OCTETS];
         getrandom::fill(&mut octets)
@@ -38,12 +38,13 @@ impl DecoyKey {
         Ok(Self(Secret::new(octets)))
     }
 
-    /// Reads the key, or makes it where there is none. The file is the owner's alone, and appears whole
-    /// or not at all; where two programs make it at once, both take the one that was first.
+    /// Reads the key from a file, or creates the file. Only the owner may read the file. It is created atomically: if
+    /// two programs create it at the same time, both use the first one.
     ///
     /// # Errors
-    /// When there is a file that is no key or can't be read. The kind is [`NotMade`](ServeErrorKind::NotMade) when there is
-    /// none, and none can be written: a server without a key makes one for its process.
+    /// Returns an error if the file exists but cannot be read or contains no key. If there is no file and none can be
+    /// created, the kind of the error is [`NotMade`](ServeErrorKind::NotMade). A server can then use
+    /// [`random`](Self::random).
     pub fn load_or_make(path: &Path) -> Result<Self, ServeError> {
         if let Some(key) = Self::load(path)? {
             return Ok(key);

@@ -11,7 +11,7 @@ use pop3_proto::Secret;
 use super::{Profile, Table, User, UserName, Users};
 use crate::error::ServeError;
 
-/// A users file, which can be read again while it is in use. The [front page](crate#the-users-file) has its form.
+/// A users file that can be reloaded while it is in use. See the [front page](crate#the-users-file) for its format.
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
@@ -22,16 +22,16 @@ impl UsersFile {
     /// Reads the users file.
     ///
     /// # Errors
-    /// When it can't be read, or a line can't be; the message names the file and the line.
+    /// Returns an error if the file or one of its lines cannot be read. The message names the file and the line.
     pub fn load(path: &Path) -> Result<Self, ServeError> {
         let table = RwLock::new(Arc::new(read(path)?));
         Ok(Self { path: path.to_owned(), table })
     }
 
-    /// Reads the file again and tells how many users it has. Sessions that are open stay open.
+    /// Reloads the file and returns the number of users. Open sessions continue.
     ///
     /// # Errors
-    /// As [`load`](Self::load); the old users are kept then.
+    /// Returns the same errors as [`load`](Self::load). The old users then stay in use.
     pub fn reload(&self) -> Result<usize, ServeError> {
         let table = Arc::new(read(&self.path)?);
         let count = table.len();
@@ -39,7 +39,7 @@ impl UsersFile {
         Ok(count)
     }
 
-    /// What is unwise about the file, as one line, if anything.
+    /// Returns a warning about unwise contents of the file, as one line, if there is a reason.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         warning(&self.path)

@@ -90,10 +90,10 @@ impl Plain {
     }
 }
 
-/// Reads a number of days or `never`.
+/// Parses a number of days or `never`.
 ///
 /// # Errors
-/// When it is neither.
+/// Returns an error if the text is neither.
 pub fn parse_days(text: &str) -> Result<Option<u32>, &'static str> {
     if text.eq_ignore_ascii_case("never") {
         return Ok(None);

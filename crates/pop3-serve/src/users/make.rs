@@ -7,38 +7,40 @@ use pop3_proto::Secret;
 use pop3_sasl::saslprep::{StringKind, prepare};
 use pop3_sasl::scram::{Hash, Keys, SALT_OCTETS};
 
-/// How to keep a password, so that who steals it has to guess.
+/// The form in which to store a password. An attacker who steals it still has to guess the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PasswordForm {
-    /// A hash of argon2id, for passwords that are sent: PASS, PLAIN, LOGIN. Computing it takes some 30 ms and 19 MiB.
+    /// An argon2id hash, for mechanisms that send the password: PASS, PLAIN, LOGIN. Computing it takes about 30 ms
+    /// and 19 MiB.
     Argon2id,
-    /// Keys for SCRAM with this hash, which passwords that are sent can be checked with too.
+    /// SCRAM keys with this hash function. They also work for mechanisms that send the password.
     Scram {
-        /// The hash.
+        /// The hash function.
         hash: Hash,
-        /// More iterations make guessing dearer, and each login slower for the client: 4 096 to 4 000 000.
+        /// The number of iterations, 4,096 to 4,000,000. More iterations make guessing more expensive, and each login
+        /// slower for the client.
         iterations: u32,
     },
 }
 
-/// Why a password can't be kept in a form. It holds no part of the password.
+/// Why a password cannot be stored in a form. The error contains no part of the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadPassword {
-    /// It is empty.
+    /// The password is empty.
     Empty,
-    /// It has a NUL or a CR, which no client can send.
+    /// The password contains a NUL or a CR, which no client can send.
     Unsendable,
-    /// No SCRAM keys can be made of it; the text says why. A hash can.
+    /// No SCRAM keys can be derived from the password; the text explains why. An argon2id hash is possible.
     Unprepared(String),
-    /// The system gives no random octets for a salt; the text is its error.
+    /// The system provides no random octets for a salt; the text is its error.
     NoSalt(String),
 }
 
 impl PasswordForm {
-    /// Makes the form of this password, with a salt of its own: what stands behind the name in a
-    /// [users file](crate#the-users-file), and what [`User::with_form`](crate::User::with_form) takes.
+    /// Creates this form of the password, with a new salt. The result is the part after the name in a [users
+    /// file](crate#the-users-file). [`User::with_form`](crate::User::with_form) accepts it.
     ///
     /// ```
     /// let form = pop3_serve::PasswordForm::Argon2id.make(b"secret")?;
@@ -47,7 +49,7 @@ impl PasswordForm {
     /// ```
     ///
     /// # Errors
-    /// When the password can't be kept so.
+    /// Returns an error if the password cannot be stored in this form.
     pub fn make(self, password: &[u8]) -> Result<Secret<String>, BadPassword> {
         if password.is_empty() {
             return Err(BadPassword::Empty);
@@ -57,7 +59,7 @@ impl PasswordForm {
         }
         let (hash, iterations) = match self {
             Self::Argon2id => {
-                // Prepared where that is possible, so that it does not matter how a client writes it.
+                // Prepare it if possible, so that clients may encode it in different ways.
                 let prepared = prepared(password).ok();
                 let octets = prepared.as_ref().map_or(password, |text| text.expose().as_bytes());
                 return Ok(Secret::new(generate_hash(octets)));

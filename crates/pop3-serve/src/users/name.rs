@@ -4,31 +4,30 @@ use core::fmt;
 
 use pop3_sasl::saslprep::{StringKind, prepare};
 
-/// A user's name, prepared by SASLprep (RFC 4013): 1 to 64 characters, in at most 255 octets of UTF-8.
-/// The ASCII ones among them are letters, digits and `. _ - + @`, with no dot first.
+/// A user name, prepared by SASLprep (RFC 4013). It has 1 to 64 characters in at most 255 octets of UTF-8. ASCII
+/// characters must be letters, digits or `. _ - + @`, and the first one is not a dot.
 ///
-/// So it is never `.` or `..`, has no slash, no NUL, no control and no space, and names a file that is
-/// not hidden. Two ways to write the same letters are the same name; names that differ in case are
-/// different names.
+/// A name is therefore safe as a file name: it is never `.` or `..`, is not hidden, and contains no slash, NUL,
+/// control character or space. Different encodings of the same letters are the same name. Names are case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
 impl UserName {
-    /// The most characters that a name has.
+    /// The maximum number of characters of a name.
     pub const MAX: usize = 64;
 
     /// The most octets that a name has: what file systems take for one component of a path.
     const MAX_OCTETS: usize = 255;
 
-    /// The rule, for errors.
+    /// The rule for names, for error messages.
     pub const RULE: &str = "a user name has 1 to 64 letters, digits and . _ - + @, and does not begin \
         with a dot; non-ASCII letters must be those that SASLprep allows";
 
-    /// Reads a name, `None` where it breaks the rule above.
+    /// Parses a name. Returns `None` if it breaks the [rule](Self::RULE).
     pub fn parse(octets: &[u8]) -> Option<Self> {
         // What has no form that fits is not prepared at all.
         let text = str::from_utf8(octets).ok().filter(|text| text.len() <= 2 * Self::MAX_OCTETS)?;
-        // Checked behind the preparation, which makes slashes and dots out of other characters.
+        // Check after the preparation, which can turn other characters into slashes and dots.
         let prepared = prepare(text, StringKind::Stored).ok()?;
         let allowed = |character: char| {
             !character.is_ascii()
@@ -40,7 +39,7 @@ impl UserName {
         good.then(|| Self(prepared.into_owned()))
     }
 
-    /// The name as a text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,10 +9,11 @@ use pop3_sasl::scram::{Hash, MIN_ITERATIONS, SALT_OCTETS};
 use super::User;
 use super::user::Verifier;
 
-/// What all users have in common: how much a check costs, so that it costs the same for a name that is nobody's; by what
-/// mechanisms they can log in; what is announced before a login.
+/// The common properties of all users: how long it takes to check a password, which mechanisms they can use, and what
+/// to announce before a login. With this, a login with an unknown name takes as long as one with a known name.
 ///
-/// It is asked for with each connection. Make it when users change, not each time: [`Profile::of`] looks at all of them.
+/// The server reads it for each connection. Create it only when the users change, because [`Profile::of`] examines
+/// all of them.
 pub struct Profile {
     /// What to compute where there is nothing to check, so that the answer takes as long: of the commonest cost,
     /// `None` where all passwords are kept in clear.
@@ -37,8 +38,8 @@ pub(super) struct Scram {
 }
 
 impl Profile {
-    /// The profile of these users. Give them in the same order each time, such as that of their names: of several
-    /// kinds that are equally common, the first one counts.
+    /// Creates the profile of these users. Pass them in the same order each time, for example sorted by name: if
+    /// several kinds of hash are equally common, the first one counts.
     pub fn of<'u>(users: impl IntoIterator<Item = &'u User>) -> Self {
         let users: Vec<&User> = users.into_iter().collect();
         let users = || users.iter().copied();
@@ -62,19 +63,19 @@ impl Profile {
         }
     }
 
-    /// Whether the check of a password takes long, for any name.
+    /// Returns whether checking a password is slow, for any name.
     #[must_use]
     pub const fn computes_hashes(&self) -> bool {
         self.decoy.is_some()
     }
 
-    /// Whether a look-up of keys for this hash computes some.
+    /// Returns whether looking up keys for this hash function requires computing keys.
     #[must_use]
     pub fn makes_keys(&self, hash: Hash) -> bool {
         self.scram(hash).made
     }
 
-    /// How many users have a password, and how many of them can log in by SCRAM with this hash.
+    /// Returns how many users have a password, and how many of them can log in with SCRAM and this hash function.
     #[must_use]
     pub fn scram_users(&self, hash: Hash) -> (usize, usize) {
         (self.with_password, self.scram(hash).able)

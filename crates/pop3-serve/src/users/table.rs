@@ -13,7 +13,7 @@ use pop3_certificates::Fingerprint;
 use super::form::parse_line;
 use super::{Profile, User, UserName, Users};
 
-/// Users in memory, as the text of a users file has them.
+/// Users in memory, in the format of a users file.
 ///
 /// ```
 /// let users = pop3_serve::Table::parse(b"alice:{PLAIN}secret\nbob:{PLAIN}other\nbob:{LOGIN-DELAY}60\n")?;
@@ -26,21 +26,21 @@ pub struct Table {
     profile: Arc<Profile>,
 }
 
-/// Why the text of a users file can't be read. It holds no part of the text.
+/// Why a users file cannot be parsed. The error contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableError {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub what: &'static str,
 }
 
 impl Table {
-    /// Reads the text of a users file; the [front page](crate#the-users-file) has its form.
+    /// Parses the text of a users file. See the [front page](crate#the-users-file) for its format.
     ///
     /// # Errors
-    /// At the first line that can't be read.
+    /// Returns an error for the first line that cannot be parsed.
     pub fn parse(octets: &[u8]) -> Result<Self, TableError> {
         let mut users = BTreeMap::<UserName, User>::new();
         let mut first_lines = Vec::new();
@@ -68,13 +68,13 @@ impl Table {
         Ok(Self { users, profile })
     }
 
-    /// How many users there are.
+    /// Returns the number of users.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no users.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()

@@ -11,7 +11,7 @@ use pop3_sasl::scram::{Hash, Keys};
 
 use super::form::{Form, Plain};
 
-/// One user: what proves who it is, and settings.
+/// A user: the stored credentials and the settings.
 ///
 /// ```
 /// let user = pop3_serve::User::new()
@@ -47,22 +47,22 @@ pub(super) struct Given<'a> {
     prepared: Option<Secret<String>>,
 }
 
-/// A form of a user that can't be read, or that the user has already. It holds no part of the form.
+/// A form that cannot be parsed, or of a kind that the user already has. The error contains no part of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadForm(&'static str);
 
 impl User {
-    /// A user who can't log in by anything.
+    /// Creates a user without credentials, who cannot log in.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one form, as it stands behind the name in a [users file](crate#the-users-file): a password, a hash of one,
-    /// keys, a certificate, a setting.
+    /// Adds a form, as it follows the name in a [users file](crate#the-users-file): a password, a password hash,
+    /// SCRAM keys, a certificate, or a setting.
     ///
     /// # Errors
-    /// When the form can't be read, or there is one of that kind already.
+    /// Returns an error if the form cannot be parsed, or if the user already has one of that kind.
     pub fn with_form(mut self, form: &[u8]) -> Result<Self, BadForm> {
         self.add(Form::parse(form).map_err(BadForm)?).map_err(BadForm)?;
         Ok(self)
@@ -102,7 +102,7 @@ impl User {
         Ok(())
     }
 
-    /// Whether the user can log in at all: by a password, tokens or certificates. Settings alone do not do.
+    /// Returns whether the user can log in with a password, tokens or certificates. Settings alone are not enough.
     #[must_use]
     pub fn can_log_in(&self) -> bool {
         self.has_password() || self.token || !self.certificates.is_empty()
@@ -179,7 +179,7 @@ impl Verifier {
                 }
                 right
             }
-            // What keys can't be made of costs the same as a wrong password.
+            // If no keys can be made, it must cost the same as a wrong password.
             Self::Keys(keys) => match password.for_keys() {
                 Some(octets) => keys.verify_password(octets),
                 None => {
