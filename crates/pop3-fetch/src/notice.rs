@@ -19,7 +19,7 @@ pub enum Event<'a> {
     },
     /// So many octets more of messages have come.
     Octets(Octets),
-    /// One message more has come, or was refused.
+    /// The next message begins to arrive, or was refused.
     Message,
     /// No more messages will come.
     Finished,
