@@ -1,9 +1,11 @@
-//! The six programs, as their users run them: against each other, and against servers of the library.
+//! The programs, as their users run them: against each other, and against servers of the library.
 
 mod bare_core;
 mod client;
+mod killed;
 mod oauth_proxy;
 mod observer;
+mod relay;
 mod server;
 mod support;
 mod ticket_poller;
