@@ -1,4 +1,4 @@
-//! Polls a maildrop, and makes one ticket of each message: never none, and never two, whenever it is killed.
+//! Polls a maildrop and makes exactly one ticket of each message, even if it is killed at any point.
 //!
 //! The tickets and the book of unique-ids are in one SQLite database. One transaction makes a ticket and notes the
 //! unique-id of its message. Only then may the message be deleted on the server.
