@@ -19,7 +19,7 @@ pub enum FetchEvent<'a> {
     },
     /// This many more octets of messages have arrived.
     Octets(Octets),
-    /// Another message has arrived or was refused.
+    /// The next message begins to arrive, or was refused.
     Message,
     /// No more messages will arrive.
     Finished,

@@ -104,6 +104,8 @@ async fn save(client: &mut Client, number: MessageNumber, path: &Path) -> Result
         eprint!("\rmessage {number}: {octets} of {size} octets");
     }
     eprintln!();
+    // `sync_all` does not tell whether the last write went well.
+    file.flush().await?;
     file.sync_all().await?;
     hard_link(&part, path).await?;
     remove_file(&part).await?;

@@ -1,24 +1,23 @@
-//! Polls a maildrop, and hands each new message to a command of the ticket system, which reads it from its standard
-//! input.
+//! Polls a maildrop and makes exactly one ticket of each message, even if it is killed at any point.
 //!
-//! A message counts as handed over when the command has ended well, and is deleted from the server some days later.
-//! The command finds an id of the message in `POP3_ID`: should this program be killed between the end of the command
-//! and its own note of it, the same message comes once more, with the same id.
+//! The tickets and the book of unique-ids are in one SQLite database. One transaction makes a ticket and notes the
+//! unique-id of its message. Only then may the message be deleted on the server.
 
 use core::error::Error;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use clap::Parser;
 use pop3_seen::{Census, Day, Forgetting, Id, Memory, Note, Seen, SeenEntry, Storage, day};
-use pop3_std::Client;
 use pop3_std::client::{self, Retry};
 use pop3_std::proto::MessageNumber;
+use pop3_std::proto::client::ClientConfig;
+use pop3_std::{Client, ClientOptions};
+use rusqlite::{Connection, Transaction};
 
 #[derive(Parser)]
 struct Arguments {
@@ -32,29 +31,32 @@ struct Arguments {
     user: String,
     #[arg(long, env = "POP3_PASSWORD", hide_env_values = true)]
     password: String,
-    /// The file that remembers what was handed over.
+    /// The SQLite database. It is created if it does not exist.
     #[arg(long)]
-    book: PathBuf,
-    /// Delete messages so many days after they were handed over.
+    database: PathBuf,
+    /// Delete messages on the server so many days after their tickets were made.
     #[arg(long, default_value_t = 7)]
     keep: Day,
+    /// Leave larger messages on the server (octets).
+    #[arg(long, default_value_t = 50_000_000)]
+    max_size: u64,
     /// Poll every so many seconds; without it once.
     #[arg(long)]
     every: Option<u64>,
-    /// The command of the ticket system, with its arguments.
-    #[arg(last = true, required = true)]
-    command: Vec<String>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     loop {
-        let result = Book::open(&arguments.book).and_then(|mut seen| poll(&arguments, &mut seen));
+        let result = Tickets::open(&arguments.database).and_then(|mut seen| poll(&arguments, &mut seen));
         let retry = match &result {
             Ok(()) => Retry::Later,
             Err(error) => {
-                eprintln!("ticket_poller: {}", pop3_text::reasons(&**error));
-                error.downcast_ref::<client::ClientError>().map_or(Retry::Later, client::ClientError::advice)
+                let of_client = error.downcast_ref::<client::ClientError>();
+                let place =
+                    of_client.map_or(arguments.database.display().to_string(), |_| arguments.host.clone());
+                eprintln!("ticket_poller: {place}: {}", pop3_text::reasons(&**error));
+                of_client.map_or(Retry::Later, client::ClientError::advice)
             }
         };
         match arguments.every {
@@ -66,39 +68,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Error>> {
+fn poll(arguments: &Arguments, seen: &mut Seen<Tickets>) -> Result<(), Box<dyn Error>> {
     let today = seen.storage().today;
     let mut client = log_in(arguments)?;
     let listing = client.uidl()?;
     let sizes: HashMap<_, _> = client.list()?.into_iter().collect();
     let census = Census::of_uids(listing.iter().map(|(_, uid)| uid));
+    // What became of the deletions of a session whose end is not known?
     seen.compare(&census, Some(today))?;
-    let (mut deleting, mut failed) = (Vec::new(), 0);
+    let mut due = HashMap::new();
     for (place, &(number, _)) in listing.iter().enumerate() {
         let (Some(id), size) = (census.id(place), sizes.get(&number).copied()) else { continue };
         if seen.is_new(&census, place, size) {
-            match hand_over(arguments, &mut client, number, id) {
-                Ok(()) => {
-                    seen.stored(&[(id, SeenEntry::new(size.unwrap_or_default(), census.count(id.key)))])?;
-                }
-                Err(error) if error.is_final() => return Err(error.into()),
-                Err(error) => {
-                    eprintln!("message {number} is left for later: {}", pop3_text::reasons(&error));
-                    failed += 1;
-                }
-            }
-        } else if seen.memory().known(id).is_some_and(|entry| entry.may_be_deleted(size))
-            && seen.storage().days(id) >= arguments.keep
+            let Some(message) = fetch(arguments, &mut client, number, size)? else { continue };
+            seen.storage_mut().message = Some(message);
+            seen.stored(&[(id, SeenEntry::new(size.unwrap_or_default(), census.count(id.key)))])?;
+        }
+        if seen.memory().known(id).is_some_and(|entry| entry.may_be_deleted(size))
+            && seen.storage().age(id)? >= arguments.keep
         {
-            client.dele(number)?;
-            deleting.push(id);
+            due.insert(number, id);
         }
     }
-    if failed > 0 {
-        // Some servers delete at QUIT what they have sent: without QUIT nothing is deleted.
-        return Err(format!("{failed} messages were not handed over").into());
+    let numbers: Vec<MessageNumber> = due.keys().copied().collect();
+    for (number, refusal) in client.dele_all(&numbers)? {
+        eprintln!("message {number} is not deleted on {}: {refusal}", arguments.host);
+        due.remove(&number);
     }
-    seen.deleting(&deleting)?;
+    // The server deletes at QUIT. Its answer may not arrive, so the book is told before.
+    seen.deleting(&due.into_values().collect::<Vec<_>>())?;
     client.quit()?;
     seen.deleted()?;
     seen.forget(&census, Forgetting { today: Some(today), after: 90 }, |_| None)?;
@@ -106,110 +104,110 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Book>) -> Result<(), Box<dyn Erro
 }
 
 fn log_in(arguments: &Arguments) -> Result<Client, client::ClientError> {
+    // A message is kept in memory. What the server lists may be an estimate, so there is room for twice as much.
+    let config = ClientConfig::default().with_max_body(Some(arguments.max_size.saturating_mul(2)));
     let mut builder = Client::builder(&arguments.host).port(arguments.port);
     if let Some(roots) = &arguments.roots {
         builder = builder.ca_file(roots);
     }
-    builder.login(&arguments.user, arguments.password.as_str()).connect()
+    let options = ClientOptions::new().with_config(config);
+    builder.options(options).login(&arguments.user, arguments.password.as_str()).connect()
 }
 
-/// The command sees nothing of a message that is not complete.
-fn hand_over(
+/// Fetches a message, or says why it is left on the server.
+fn fetch(
     arguments: &Arguments,
     client: &mut Client,
     number: MessageNumber,
-    id: Id,
-) -> Result<(), client::ClientError> {
-    let path = arguments.book.with_extension("message");
-    let open = File::options().read(true).write(true).create(true).truncate(true).open(path);
-    let mut content = open.map_err(client::ClientError::Store)?;
-    client.retr(number, &mut content)?;
-    let run = || -> io::Result<()> {
-        content.rewind()?;
-        let [program, rest @ ..] = &arguments.command[..] else { return Err(io::ErrorKind::NotFound.into()) };
-        let status =
-            Command::new(program).args(rest).env("POP3_ID", id.to_string()).stdin(content).status()?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{program}: {status}"))) }
-    };
-    run().map_err(client::ClientError::Store)
+    size: Option<u64>,
+) -> Result<Option<Vec<u8>>, client::ClientError> {
+    if let Some(size) = size.filter(|&size| size > arguments.max_size) {
+        eprintln!("message {number} is left on {}: it has {size} octets", arguments.host);
+        return Ok(None);
+    }
+    let mut message = Vec::new();
+    match client.retr(number, &mut message) {
+        Ok(_) => Ok(Some(message)),
+        Err(client::ClientError::Refused(refusal)) => {
+            eprintln!("message {number} is left on {}: {refusal}", arguments.host);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
-/// The notes in a file: in each line one, behind the day on which its message was handed over.
-struct Book {
-    path: PathBuf,
-    file: File,
+/// The tickets, and the book of the messages that they were made of.
+struct Tickets {
+    database: Connection,
     today: Day,
-    days: HashMap<Id, Day>,
-    /// Locked: two pollers would hand messages over twice.
+    /// The message that the next note is about.
+    message: Option<Vec<u8>>,
+    /// Locked: two pollers would make two tickets of each message.
     _lock: File,
 }
 
-impl Book {
+/// With EXTRA, a commit survives a loss of power as soon as it returns.
+const SCHEMA: &str = "
+    PRAGMA synchronous = EXTRA;
+    CREATE TABLE IF NOT EXISTS tickets
+        (number INTEGER PRIMARY KEY, id TEXT NOT NULL, day INTEGER NOT NULL, message BLOB NOT NULL);
+    CREATE INDEX IF NOT EXISTS ids ON tickets (id);
+    CREATE TABLE IF NOT EXISTS notes (place INTEGER PRIMARY KEY, note TEXT NOT NULL);
+";
+
+impl Tickets {
     fn open(path: &Path) -> Result<Seen<Self>, Box<dyn Error>> {
         let lock = File::create(path.with_extension("lock"))?;
-        lock.try_lock()?;
+        lock.try_lock().map_err(|error| format!("another poller has the database ({error})"))?;
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
         let today = day(seconds).ok_or("the clock of this machine is wrong")?;
-        let file = File::options().read(true).append(true).create(true).open(path)?;
-        sync_folder(path)?;
-        let text = io::read_to_string(&file)?;
-        // What is behind the last line end was being written when the program was killed.
-        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-        file.set_len(whole.len() as u64)?;
-        let (mut days, mut notes) = (HashMap::new(), Vec::new());
-        for line in whole.lines() {
-            let (day, note) = line.split_once(' ').ok_or("the book has a line without a day")?;
-            let note = note.parse()?;
-            days.insert(id_of(&note), day.parse()?);
-            notes.push(note);
+        let database = Connection::open(path)?;
+        database.execute_batch(SCHEMA)?;
+        let memory = notes(&database)?;
+        Ok(Seen::new(memory, Self { database, today, message: None, _lock: lock }))
+    }
+
+    /// How many days ago the ticket was made.
+    fn age(&self, id: Id) -> rusqlite::Result<Day> {
+        let query = "SELECT coalesce(max(day), ?) FROM tickets WHERE id = ?";
+        let day: Day = self.database.query_row(query, (self.today, id.to_string()), |row| row.get(0))?;
+        Ok(self.today.saturating_sub(day))
+    }
+}
+
+fn notes(database: &Connection) -> Result<Memory, Box<dyn Error>> {
+    let mut select = database.prepare("SELECT note FROM notes ORDER BY place")?;
+    let notes = select.query_map((), |row| row.get::<_, String>(0))?;
+    notes.map(|note| Ok(note?.parse::<Note>()?)).collect()
+}
+
+fn add(transaction: &Transaction<'_>, note: &Note) -> rusqlite::Result<usize> {
+    transaction.execute("INSERT INTO notes (note) VALUES (?)", (note.to_string(),))
+}
+
+impl Storage for Tickets {
+    type Error = rusqlite::Error;
+
+    /// Notes that a message is stored, together with its ticket: both are there, or neither.
+    fn append(&mut self, notes: &[Note]) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        for note in notes {
+            if let Note::Stored(id, _) = note {
+                // Without a message this fails: the column is NOT NULL.
+                let ticket = (id.to_string(), self.today, self.message.take());
+                transaction.execute("INSERT INTO tickets (id, day, message) VALUES (?, ?, ?)", ticket)?;
+            }
+            add(&transaction, note)?;
         }
-        let book = Self { path: path.to_owned(), file, today, days, _lock: lock };
-        Ok(Seen::new(notes.into_iter().collect::<Memory>(), book))
+        transaction.commit()
     }
 
-    /// How many days ago the message was handed over.
-    fn days(&self, id: Id) -> Day {
-        self.days.get(&id).map_or(0, |&day| self.today.saturating_sub(day))
-    }
-
-    fn line(&self, note: &Note) -> String {
-        format!("{} {note}\n", self.days.get(&id_of(note)).unwrap_or(&self.today))
-    }
-}
-
-const fn id_of(note: &Note) -> Id {
-    match *note {
-        Note::Stored(id, _) | Note::Deleting(id) => id,
-    }
-}
-
-/// Has the name of a file survive a loss of power.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-impl Storage for Book {
-    type Error = io::Error;
-
-    fn append(&mut self, notes: &[Note]) -> io::Result<()> {
-        let stored = notes.iter().filter(|note| matches!(note, Note::Stored(..)));
-        self.days.extend(stored.map(|note| (id_of(note), self.today)));
-        let text: String = notes.iter().map(|note| self.line(note)).collect();
-        let length = self.file.metadata()?.len();
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
-        written.inspect_err(|_| drop(self.file.set_len(length)))
-    }
-
-    fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> io::Result<()> {
-        let new = self.path.with_extension("new");
-        let text: String = notes.map(|note| self.line(&note)).collect();
-        let mut file = File::create(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        sync_folder(&self.path)?;
-        self.file = File::options().append(true).open(&self.path)?;
-        Ok(())
+    fn replace(&mut self, notes: &mut dyn Iterator<Item = Note>) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        transaction.execute("DELETE FROM notes", ())?;
+        for note in notes {
+            add(&transaction, &note)?;
+        }
+        transaction.commit()
     }
 }

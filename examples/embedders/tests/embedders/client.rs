@@ -59,6 +59,22 @@ fn messages_come_by_implicit_tls() {
 }
 
 #[test]
+fn a_message_that_has_no_room_on_the_disk_gets_no_name() {
+    let folder = Folder::new();
+    let (_, service) = mail(&["Subject: a\n\nx\n", &"sixteen octets.\n".repeat(200)]);
+    let server = Server::in_tls(service, &folder);
+    let client = client(&folder, &server.port());
+    // Files may have 1024 octets at most.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"trap "" XFSZ; ulimit -f 2; exec "$0" "$@""#]).arg(client.get_program());
+    shell.args(client.get_args()).env("POP3_PASSWORD", "tanstaaf");
+    let (good, _, errors) = run(&mut shell);
+    assert!(!good && errors.contains("message 2 is not in "), "{errors}");
+    assert!(errors.contains("2.eml: File too large"), "{errors}");
+    assert!(folder.path("1.eml").exists() && !folder.path("2.eml").exists());
+}
+
+#[test]
 fn the_authorities_of_the_system_are_believed() {
     let folder = Folder::new();
     let (_, service) = mail(&["Subject: a\n\nx\n"]);

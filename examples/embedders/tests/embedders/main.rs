@@ -2,8 +2,11 @@
 
 mod bare_core;
 mod client;
+mod fetch_new;
+mod killed;
 mod oauth_proxy;
 mod observer;
+mod relay;
 mod server;
 mod sqlite_server;
 mod support;

@@ -1,17 +1,13 @@
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Cursor;
 use std::process::Command;
 
-use pop3_tokio::server::Peer;
+use pop3_tokio::memory::MemoryStore;
+use pop3_tokio::server::{Peer, Service};
+use rusqlite::Connection;
 
-use crate::support::{Folder, Mail, Scripted, Server, mail, read, run};
-
-/// Writes each message to a file that has its id for a name, and a line into `log`.
-const TICKETS: &str = r#"echo "$POP3_ID" >> "$0/log"; cat > "$0/$POP3_ID""#;
-
-/// Takes half of what is handed over, and fails.
-const BROKEN: &str = r#"echo failed >> "$0/log"; head -c 5; exit 1"#;
+use crate::support::{Folder, Mail, Scripted, Server, mail, run};
 
 struct Desk {
     folder: Folder,
@@ -19,136 +15,151 @@ struct Desk {
 }
 
 impl Desk {
-    fn poll(&self, keep: &str, script: &str) -> (bool, String, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticket_poller"));
-        command.args(["127.0.0.1", "--user", "mrose", "--keep", keep, "--port", &self.server.port()]);
-        command.env("POP3_PASSWORD", "tanstaaf").arg("--roots").arg(self.folder.path("cert.pem"));
-        command.arg("--book").arg(self.folder.path("book"));
-        fs::create_dir_all(self.folder.path("tickets")).unwrap();
-        run(command.args(["--", "sh", "-c", script]).arg(self.folder.path("tickets")))
+    fn new(service: impl Service) -> Self {
+        let folder = Folder::new();
+        Self { server: Server::in_tls(service, &folder), folder }
+    }
+
+    fn with(messages: &[&str]) -> (MemoryStore, Self) {
+        let (store, service) = mail(messages);
+        (store, Self::new(service))
+    }
+
+    fn poll(&self, options: &[&str]) -> (bool, String) {
+        let mut command = ticket_poller(&self.folder, &self.server.port());
+        let (good, _, errors) = run(command.args(options));
+        (good, errors)
     }
 
     fn well(&self, keep: &str) {
-        let (good, _, errors) = self.poll(keep, TICKETS);
+        let (good, errors) = self.poll(&["--keep", keep]);
         assert!(good && errors.is_empty(), "{errors}");
     }
 
-    /// The ids in the order in which they were handed over.
-    fn log(&self) -> Vec<String> {
-        read(&self.folder.path("tickets/log")).lines().map(str::to_owned).collect()
+    fn database(&self) -> Connection {
+        Connection::open(self.folder.path("tickets.db")).unwrap()
     }
 
-    fn tickets(&self) -> BTreeSet<String> {
-        self.log().iter().map(|id| read(&self.folder.path(&format!("tickets/{id}")))).collect()
+    fn execute(&self, sql: &str) {
+        self.database().execute_batch(sql).unwrap();
+    }
+
+    fn tickets(&self) -> Vec<String> {
+        texts(&self.database(), "SELECT CAST(message AS TEXT) FROM tickets ORDER BY number")
+    }
+
+    fn notes(&self) -> usize {
+        texts(&self.database(), "SELECT note FROM notes").len()
     }
 }
 
-fn expected(texts: &[&str]) -> BTreeSet<String> {
-    texts.iter().map(|text| text.replace('\n', "\r\n")).collect()
+pub(crate) fn ticket_poller(folder: &Folder, port: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticket_poller"));
+    command.args(["127.0.0.1", "--port", port, "--user", "mrose", "--roots"]).arg(folder.path("cert.pem"));
+    command.env("POP3_PASSWORD", "tanstaaf").arg("--database").arg(folder.path("tickets.db"));
+    command
+}
+
+pub(crate) fn texts(database: &Connection, query: &str) -> Vec<String> {
+    let mut select = database.prepare(query).unwrap();
+    select.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
-fn each_message_is_handed_over_once_and_deleted_when_it_is_time() {
-    let (store, service) = mail(&["Subject: a\n\nx\n", "Subject: b\n\n.y\n"]);
-    let folder = Folder::new();
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
+fn each_message_becomes_a_ticket_once_and_is_deleted_when_it_is_time() {
+    let (store, desk) = Desk::with(&["Subject: a\n\nx\n", "Subject: b\n\n.y\n"]);
     desk.well("1");
     store.deliver("mrose", b"Subject: c\n\nz\n");
     desk.well("1");
     desk.well("1");
-    assert_eq!(desk.log().len(), 3);
-    assert_eq!(desk.tickets(), expected(&["Subject: a\n\nx\n", "Subject: b\n\n.y\n", "Subject: c\n\nz\n"]));
+    let expected = ["Subject: a\r\n\r\nx\r\n", "Subject: b\r\n\r\n.y\r\n", "Subject: c\r\n\r\nz\r\n"];
+    assert_eq!(desk.tickets(), expected);
     assert_eq!(store.messages("mrose").len(), 3);
-    // They were handed over yesterday.
-    let book = read(&desk.folder.path("book"));
-    let today = book.split(' ').next().unwrap();
-    let yesterday = (today.parse::<u32>().unwrap() - 1).to_string();
-    let book: String = book.lines().map(|line| line.replacen(today, &yesterday, 1) + "\n").collect();
-    fs::write(desk.folder.path("book"), book).unwrap();
+    // The tickets are a day old.
+    desk.execute("UPDATE tickets SET day = day - 1");
     store.deliver("mrose", b"Subject: d\n\n!\n");
     desk.well("1");
-    assert_eq!((store.messages("mrose").len(), desk.log().len()), (1, 4));
+    assert_eq!((store.messages("mrose").len(), desk.tickets().len()), (1, 4));
     desk.well("0");
-    assert_eq!((store.messages("mrose").len(), desk.log().len()), (0, 4));
-    assert_eq!(read(&desk.folder.path("book")), "", "what is deleted is forgotten");
+    assert_eq!((store.messages("mrose").len(), desk.tickets().len()), (0, 4));
+    assert_eq!(desk.notes(), 0, "what is deleted is forgotten");
+    // With 0 days, the session that makes the ticket deletes the message.
+    store.deliver("mrose", b"Subject: e\n\n!\n");
+    desk.well("0");
+    assert_eq!((store.messages("mrose").len(), desk.tickets().len(), desk.notes()), (0, 5, 0));
 }
 
 #[test]
-fn a_message_that_the_command_refuses_comes_again_and_nothing_is_deleted_before() {
-    let (store, service) = mail(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
-    let folder = Folder::new();
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
-    desk.well("0");
+fn a_message_that_the_database_refuses_comes_again_and_nothing_is_deleted_before() {
+    let (store, desk) = Desk::with(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
+    desk.well("1");
     store.deliver("mrose", b"Subject: c\n\nz\n");
-    let (good, _, errors) = desk.poll("0", BROKEN);
-    assert!(!good && errors.contains("message 3 is left for later"), "{errors}");
-    assert!(errors.contains("ticket_poller: 1 messages were not handed over"), "{errors}");
-    assert_eq!(store.messages("mrose").len(), 3);
+    for table in ["tickets", "notes"] {
+        desk.execute(&format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        ));
+        let (good, errors) = desk.poll(&["--keep", "0"]);
+        let place = desk.folder.path("tickets.db");
+        assert!(
+            !good && errors.starts_with(&format!("ticket_poller: {}: no room", place.display())),
+            "{errors}"
+        );
+        // Neither the ticket nor the note is there alone.
+        assert_eq!((store.messages("mrose").len(), desk.tickets().len(), desk.notes()), (3, 2, 2));
+        desk.execute("DROP TRIGGER refuse");
+    }
     desk.well("0");
-    assert_eq!((desk.log().len(), store.messages("mrose").len()), (4, 1));
-    assert_eq!(read(&desk.folder.path(&format!("tickets/{}", desk.log()[3]))), "Subject: c\r\n\r\nz\r\n");
-    desk.well("0");
-    assert_eq!((desk.log().len(), store.messages("mrose").len()), (4, 0));
-}
-
-#[test]
-fn a_note_that_was_torn_costs_no_message_and_keeps_its_id() {
-    let (_, service) = mail(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
-    let folder = Folder::new();
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
-    desk.well("1");
-    let book = read(&desk.folder.path("book"));
-    fs::write(desk.folder.path("book"), &book[..book.len() - 9]).unwrap();
-    desk.well("1");
-    let log = desk.log();
-    assert_eq!((log.len(), &log[1]), (3, &log[2]));
-    assert_eq!(read(&desk.folder.path("book")), book);
+    assert_eq!((store.messages("mrose").len(), desk.notes()), (0, 0));
+    assert_eq!(desk.tickets()[2..], ["Subject: c\r\n\r\nz\r\n"]);
 }
 
 #[test]
 fn a_session_whose_end_is_not_known_is_settled_by_the_next_listing() {
-    let (store, service) = mail(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
-    let folder = Folder::new();
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
+    let (store, desk) = Desk::with(&["Subject: a\n\nx\n", "Subject: b\n\ny\n"]);
     desk.well("1");
     // It was killed behind DELE, and the server has not removed them.
-    let mut book = read(&desk.folder.path("book"));
-    let day = book.split(' ').next().unwrap().to_owned();
-    for id in desk.log() {
-        book.push_str(&format!("{day} deleting {id}\n"));
-    }
-    fs::write(desk.folder.path("book"), book).unwrap();
+    desk.execute("INSERT INTO notes (note) SELECT 'deleting ' || id FROM tickets");
     desk.well("1");
-    assert_eq!((desk.log().len(), store.messages("mrose").len()), (2, 2));
+    assert_eq!((desk.tickets().len(), store.messages("mrose").len(), desk.notes()), (2, 2, 2));
     desk.well("0");
-    assert_eq!((desk.log().len(), store.messages("mrose").len()), (2, 0));
+    assert_eq!((desk.tickets().len(), store.messages("mrose").len(), desk.notes()), (2, 0, 0));
 }
 
 #[test]
-fn the_command_sees_nothing_of_a_message_that_breaks_off() {
-    let folder = Folder::new();
+fn a_message_that_breaks_off_becomes_no_ticket() {
     let text = "Subject: a\r\n\r\nx\r\n";
-    let service = Mail(move |_: &Peer| Scripted {
+    let desk = Desk::new(Mail(move |_: &Peer| Scripted {
         sizes: vec![text.len() as u64 + 10],
         give: move |_| Cursor::new(text),
-    });
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
-    let (good, _, errors) = desk.poll("0", TICKETS);
-    assert!(!good && errors.starts_with("ticket_poller: "), "{errors}");
-    assert!(!desk.folder.path("tickets/log").exists());
-    assert_eq!(read(&desk.folder.path("book")), "");
+    }));
+    let (good, errors) = desk.poll(&["--keep", "0"]);
+    assert!(!good && errors.starts_with("ticket_poller: 127.0.0.1: "), "{errors}");
+    assert_eq!((desk.tickets().len(), desk.notes()), (0, 0));
 }
 
 #[test]
-fn two_pollers_do_not_share_a_book() {
-    let (_, service) = mail(&["Subject: a\n\nx\n"]);
-    let folder = Folder::new();
-    let desk = Desk { server: Server::in_tls(service, &folder), folder };
-    let lock = File::create(desk.folder.path("book.lock")).unwrap();
+fn a_message_that_is_too_large_stays_and_the_others_become_tickets() {
+    let large = format!("Subject: large\n\n{}", "sixteen octets.\n".repeat(10));
+    let (store, desk) = Desk::with(&["Subject: a\n\nx\n", &large, "Subject: b\n\ny\n"]);
+    let (good, errors) = desk.poll(&["--keep", "0", "--max-size", "100"]);
+    assert!(good && errors == "message 2 is left on 127.0.0.1: it has 188 octets\n", "{errors}");
+    let tickets: BTreeSet<_> = desk.tickets().into_iter().collect();
+    assert_eq!(
+        tickets,
+        BTreeSet::from(["a\r\n\r\nx", "b\r\n\r\ny"].map(|text| format!("Subject: {text}\r\n")))
+    );
+    assert_eq!(store.messages("mrose").len(), 1);
+}
+
+#[test]
+fn two_pollers_do_not_share_a_database() {
+    let (_, desk) = Desk::with(&["Subject: a\n\nx\n"]);
+    let lock = File::create(desk.folder.path("tickets.lock")).unwrap();
     lock.lock().unwrap();
-    let (good, _, errors) = desk.poll("1", TICKETS);
-    assert!(!good && !desk.folder.path("tickets/log").exists(), "{errors}");
+    let (good, errors) = desk.poll(&[]);
+    assert!(!good && errors.contains("another poller has the database"), "{errors}");
+    assert!(!desk.folder.path("tickets.db").exists());
     drop(lock);
     desk.well("1");
-    assert_eq!(desk.log().len(), 1);
+    assert_eq!(desk.tickets().len(), 1);
 }
