@@ -105,12 +105,12 @@ impl Store {
     /// The snapshot.
     #[must_use]
     pub fn maildrop(&self) -> Snapshot {
-        let mut maildrop = Snapshot::new();
+        let mut snapshot = Snapshot::new();
         for message in &self.messages {
             let uid = UniqueId::parse(message.uid.as_bytes()).expect("a unique-id of the test's");
-            maildrop.push(wire_size(&message.stored), uid).expect("room for one more message");
+            snapshot.push(wire_size(&message.stored), uid).expect("room for one more message");
         }
-        maildrop
+        snapshot
     }
 
     /// Checks credentials.

@@ -43,7 +43,7 @@
 //!             _ => return Err(Rejection::credentials()),
 //!         }
 //!         let mut maildir = Maildir::open(self.folder.join("mrose"))?;
-//!         Ok((Accepted::new(maildir.take_maildrop()), maildir))
+//!         Ok((Accepted::new(maildir.take_snapshot()), maildir))
 //!     }
 //! }
 //!

@@ -40,7 +40,7 @@ use crate::substitute;
 /// message.finish()?;
 ///
 /// let mut maildir = Maildir::open(folder.path())?;
-/// assert_eq!(maildir.maildrop().size(MessageNumber::FIRST), Some(25)); // each LF counts as CRLF
+/// assert_eq!(maildir.snapshot().size(MessageNumber::FIRST), Some(25)); // each LF counts as CRLF
 /// let mut stored = Vec::new();
 /// maildir.message(MessageNumber::FIRST)?.read_to_end(&mut stored)?;
 /// assert_eq!(stored, b"Subject: hello\n\nhello\n");
@@ -50,7 +50,7 @@ use crate::substitute;
 pub struct Maildir {
     root: Root,
     entries: Vec<Entry>,
-    maildrop: Snapshot,
+    snapshot: Snapshot,
     summary: MaildirSummary,
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
@@ -112,7 +112,7 @@ impl Maildir {
             Ok((Lock::take(root.directory())?, root))
         };
         match open() {
-            Ok((Some(lock), root)) => Self::snapshot(root, lock, config),
+            Ok((Some(lock), root)) => Self::scan(root, lock, config),
             Ok((None, _)) => return Err(OpenError::Locked { path: path.to_path_buf() }),
             Err(error) => Err(error),
         }
@@ -124,15 +124,15 @@ impl Maildir {
     /// The unique-id of a message is a hash of its file name without the flags. It stays the same when flags change
     /// or the file moves from `new` to `cur`, and it reveals nothing about the host.
     #[must_use]
-    pub const fn maildrop(&self) -> &Snapshot {
-        &self.maildrop
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Takes the snapshot, to pass it to the session without a copy. The other calls do not need it, but
-    /// [`maildrop`](Self::maildrop) returns an empty snapshot afterwards.
+    /// [`snapshot`](Self::snapshot) returns an empty snapshot afterwards.
     #[must_use]
-    pub fn take_maildrop(&mut self) -> Snapshot {
-        core::mem::take(&mut self.maildrop)
+    pub fn take_snapshot(&mut self) -> Snapshot {
+        core::mem::take(&mut self.snapshot)
     }
 
     /// Returns statistics about the opening.
@@ -259,15 +259,15 @@ impl Maildir {
         report
     }
 
-    fn snapshot(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
-        let Scan { entries, maildrop, measured, skipped, cache_error } =
+    fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
+        let Scan { entries, snapshot, measured, skipped, cache_error } =
             Scan::take(&root.folders(config.create)?, config)?;
         let summary = MaildirSummary { messages: entries.len(), measured, skipped: skipped.count };
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
             root,
             entries,
-            maildrop,
+            snapshot,
             summary,
             skipped,
             cache_error,

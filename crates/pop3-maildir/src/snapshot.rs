@@ -30,7 +30,7 @@ const STALE_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Scan {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) maildrop: Snapshot,
+    pub(crate) snapshot: Snapshot,
     pub(crate) measured: usize,
     pub(crate) skipped: SkippedFiles,
     pub(crate) cache_error: Option<io::Error>,
@@ -59,7 +59,7 @@ impl Scan {
             cache_error = sizes::store(folders.root(), lines).err();
         }
 
-        let mut maildrop = Snapshot::new();
+        let mut snapshot = Snapshot::new();
         let mut failed = failed.into_iter().peekable();
         let mut messages = Vec::with_capacity(entries.len());
         for (index, ((mut entry, count), uid)) in entries.into_iter().zip(counts).zip(&uids).enumerate() {
@@ -74,14 +74,14 @@ impl Scan {
                 let other = substitute::wire_size(folders, &entry, count.wire, config.eight_bit_headers)?;
                 size = other.or(size);
             }
-            let number = size.and_then(|size| maildrop.push(size, UniqueId::parse(uid.as_bytes()).ok()?));
+            let number = size.and_then(|size| snapshot.push(size, UniqueId::parse(uid.as_bytes()).ok()?));
             match number {
                 Some(_) => messages.push(entry),
                 None => skipped.add(entry, SkipReason::Full),
             }
         }
         messages.shrink_to_fit();
-        Ok(Self { entries: messages, maildrop, measured: fresh.len(), skipped, cache_error })
+        Ok(Self { entries: messages, snapshot, measured: fresh.len(), skipped, cache_error })
     }
 }
 

@@ -68,12 +68,12 @@ fn logged_in(message: &[u8]) -> ServerConnection {
     else {
         panic!("no request");
     };
-    let mut maildrop = Snapshot::new();
+    let mut snapshot = Snapshot::new();
     for index in 0..100 {
         let uid = format!("uid{index}");
-        maildrop.push(dots::wire_size(message), UniqueId::parse(uid.as_bytes()).expect("a unique-id"));
+        snapshot.push(dots::wire_size(message), UniqueId::parse(uid.as_bytes()).expect("a unique-id"));
     }
-    connection.answer(Answer::Accept(maildrop.into()), Instant::EPOCH, &mut out).expect("an answer");
+    connection.answer(Answer::Accept(snapshot.into()), Instant::EPOCH, &mut out).expect("an answer");
     connection
 }
 

@@ -34,9 +34,9 @@
 //!         ServerStep::Read => break,
 //!         ServerStep::Ask(Request::Authenticate(_)) => {
 //!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
-//!             let mut maildrop = Snapshot::new();
-//!             maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
-//!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out)?;
+//!             let mut snapshot = Snapshot::new();
+//!             snapshot.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
+//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out)?;
 //!         }
 //!         // RETR, TOP and QUIT ask your store in the same way.
 //!         step => panic!("{step:?}"),

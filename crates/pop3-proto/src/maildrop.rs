@@ -16,11 +16,11 @@ pub type Octets = u64;
 ///
 /// ```
 /// use pop3_proto::{Snapshot, MessageNumber, UniqueId};
-/// let mut maildrop = Snapshot::new();
-/// maildrop.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
-/// maildrop.push(200, UniqueId::parse(b"QhdPYR:00WBw1Ph7x7")?);
-/// assert_eq!((maildrop.len(), maildrop.octets()), (2, 320));
-/// assert_eq!(maildrop.size(MessageNumber::FIRST), Some(120));
+/// let mut snapshot = Snapshot::new();
+/// snapshot.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
+/// snapshot.push(200, UniqueId::parse(b"QhdPYR:00WBw1Ph7x7")?);
+/// assert_eq!((snapshot.len(), snapshot.octets()), (2, 320));
+/// assert_eq!(snapshot.size(MessageNumber::FIRST), Some(120));
 /// # Ok::<(), pop3_proto::UniqueIdError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,13 +29,15 @@ pub struct Snapshot {
     uid_ends: Vec<u32>,
     uids: Vec<u8>,
     octets: Octets,
+    /// A message was not added, so none is any more.
+    full: bool,
 }
 
 impl Snapshot {
-    /// Creates an empty maildrop.
+    /// Creates the snapshot of an empty maildrop.
     #[must_use]
     pub const fn new() -> Self {
-        Self { sizes: Vec::new(), uid_ends: Vec::new(), uids: Vec::new(), octets: 0 }
+        Self { sizes: Vec::new(), uid_ends: Vec::new(), uids: Vec::new(), octets: 0, full: false }
     }
 
     /// Appends a message, which gets the next number.
@@ -43,9 +45,16 @@ impl Snapshot {
     /// `size` is a promise: RETR must send exactly this many octets in wire form, see
     /// [`dots::wire_size`](crate::dots::wire_size). The unique-ids of a maildrop must differ.
     ///
-    /// Returns the number, or `None` if the maildrop is full (about 60 million messages) and the message was not
-    /// added.
+    /// Returns the number, or `None` if the snapshot is full (about 60 million messages) and the message was not
+    /// added. Every later call returns `None` as well. So if you keep a list of your own beside the snapshot, message
+    /// `n` is always the `n`th one that you pushed, even if you ignore what this returns.
     pub fn push(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {
+        let number = if self.full { None } else { self.append(size, uid) };
+        self.full = number.is_none();
+        number
+    }
+
+    fn append(&mut self, size: Octets, uid: UniqueId<'_>) -> Option<MessageNumber> {
         let number = MessageNumber::from_index(self.sizes.len())?;
         let end = u32::try_from(self.uids.len().checked_add(uid.as_bytes().len())?).ok()?;
         self.octets = self.octets.checked_add(size)?;
@@ -96,7 +105,7 @@ impl Snapshot {
         (0..self.len()).map_while(MessageNumber::from_index)
     }
 
-    /// Returns two messages with the same unique-id, if there are any. A store must not offer such a maildrop (RFC
+    /// Returns two messages with the same unique-id, if there are any. A store must not offer such a snapshot (RFC
     /// 1939 section 7).
     #[must_use]
     pub fn same_unique_id(&self) -> Option<(MessageNumber, MessageNumber)> {
@@ -123,7 +132,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Creates empty marks for a maildrop with this many messages.
+    /// Creates empty marks for a snapshot with this many messages.
     #[must_use]
     pub fn new(messages: usize) -> Self {
         Self {
@@ -273,5 +282,21 @@ impl Bits {
                 .filter(move |bit| word & (1 << bit) != 0)
                 .filter_map(move |bit| MessageNumber::from_index(place.checked_mul(64)?.checked_add(bit)?))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_snapshot_stays_full() {
+        let uid = |text| UniqueId::parse(text).unwrap();
+        let mut snapshot = Snapshot::new();
+        assert_eq!(snapshot.push(Octets::MAX - 10, uid(b"a")), Some(MessageNumber::FIRST));
+        assert_eq!(snapshot.push(11, uid(b"b")), None);
+        // There is room for this one, but its number would be that of the one that was left out.
+        assert_eq!(snapshot.push(1, uid(b"c")), None);
+        assert_eq!((snapshot.len(), snapshot.octets()), (1, Octets::MAX - 10));
     }
 }

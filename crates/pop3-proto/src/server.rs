@@ -22,9 +22,9 @@
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         ServerStep::Ask(Request::Authenticate(login)) => {
 //!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
-//!             let mut maildrop = Snapshot::new();
-//!             maildrop.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
-//!             connection.answer(Answer::Accept(Accepted::new(maildrop)), now, &mut out).unwrap();
+//!             let mut snapshot = Snapshot::new();
+//!             snapshot.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
+//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out).unwrap();
 //!         }
 //!         ServerStep::Ask(Request::Fetch { .. }) => {
 //!             connection.answer(Answer::Message, now, &mut out).unwrap();

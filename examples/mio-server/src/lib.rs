@@ -224,14 +224,14 @@ impl Session {
 
 /// The snapshot that a login gets.
 fn snapshot(store: &Store) -> Snapshot {
-    let mut maildrop = Snapshot::new();
+    let mut snapshot = Snapshot::new();
     for (index, message) in store.messages.iter().enumerate() {
         let uid = format!("message-{index}");
         if let Ok(uid) = UniqueId::parse(uid.as_bytes()) {
-            maildrop.push(dots::wire_size(message), uid);
+            snapshot.push(dots::wire_size(message), uid);
         }
     }
-    maildrop
+    snapshot
 }
 
 /// A listener on a free port of this machine.

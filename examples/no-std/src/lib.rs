@@ -114,13 +114,13 @@ impl Server {
 
     fn snapshot(&self) -> Answer {
         const UIDS: [&[u8]; 4] = [b"first", b"second", b"third", b"fourth"];
-        let mut maildrop = Snapshot::new();
+        let mut snapshot = Snapshot::new();
         for (content, uid) in self.messages.iter().flatten().zip(UIDS) {
             if let Ok(uid) = UniqueId::parse(uid) {
-                maildrop.push(dots::wire_size(content), uid);
+                snapshot.push(dots::wire_size(content), uid);
             }
         }
-        Answer::Accept(Accepted::new(maildrop))
+        Answer::Accept(Accepted::new(snapshot))
     }
 
     fn remove(&mut self, deletions: &Deletions) -> Answer {

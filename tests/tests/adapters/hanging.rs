@@ -103,9 +103,9 @@ impl Store for Shared {
             }
             self.0.tell(Event::Left);
         }
-        let mut maildrop = pop3_proto::Snapshot::new();
-        maildrop.push(self.0.size, UniqueId::parse(b"1").unwrap()).unwrap();
-        Ok((maildrop.into(), Open(Arc::clone(&self.0))))
+        let mut snapshot = pop3_proto::Snapshot::new();
+        snapshot.push(self.0.size, UniqueId::parse(b"1").unwrap()).unwrap();
+        Ok((snapshot.into(), Open(Arc::clone(&self.0))))
     }
 }
 

@@ -51,9 +51,9 @@ impl Store for Fragile {
         let name = String::from_utf8_lossy(&attempt.name).into_owned();
         assert_ne!(name, "open", "a panic on purpose");
         self.open.fetch_add(1, Ordering::SeqCst);
-        let mut maildrop = pop3_proto::Snapshot::new();
-        maildrop.push(3, UniqueId::parse(b"1").expect("a unique-id"));
-        Ok((maildrop.into(), Drop1 { name, open: Arc::clone(&self.open) }))
+        let mut snapshot = pop3_proto::Snapshot::new();
+        snapshot.push(3, UniqueId::parse(b"1").expect("a unique-id"));
+        Ok((snapshot.into(), Drop1 { name, open: Arc::clone(&self.open) }))
     }
 }
 

@@ -9,9 +9,9 @@ use pop3_proto::{Channel, Input, MechanismName, Snapshot, UniqueId};
 use pop3_tests::START;
 
 fn maildrop() -> Snapshot {
-    let mut maildrop = Snapshot::new();
-    maildrop.push(12, UniqueId::parse(b"a").unwrap());
-    maildrop
+    let mut snapshot = Snapshot::new();
+    snapshot.push(12, UniqueId::parse(b"a").unwrap());
+    snapshot
 }
 
 /// The replies to these lines, where the store knows no request, except that the second login is accepted.

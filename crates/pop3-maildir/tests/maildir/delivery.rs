@@ -46,7 +46,7 @@ fn it_does_not_wait_for_a_session() {
     let session = open(&folder);
     Delivery::open(folder.path(), false).unwrap().begin().unwrap().finish().unwrap();
     drop(session);
-    assert_eq!(open(&folder).maildrop().len(), 1);
+    assert_eq!(open(&folder).snapshot().len(), 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
         let answer = match connection.poll(now, &mut input, &mut out) {
             ServerStep::Ask(Request::Authenticate(_)) => {
                 let mut maildir = open(folder);
-                let accepted = Accepted::new(maildir.take_maildrop());
+                let accepted = Accepted::new(maildir.take_snapshot());
                 store = Some(maildir);
                 Answer::Accept(accepted)
             }

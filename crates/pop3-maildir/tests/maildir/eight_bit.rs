@@ -61,7 +61,7 @@ fn without_utf8_a_message_may_be_refused() {
     let folder = filled();
     for _ in 0..2 {
         let mut maildir = open(&folder, EightBitHeaders::Refuse);
-        assert_eq!(maildir.maildrop().len(), 3);
+        assert_eq!(maildir.snapshot().len(), 3);
         assert_eq!(read(&mut maildir, 1).unwrap(), PLAIN.as_bytes());
         let refused = maildir.message(number(2)).unwrap_err();
         assert!(matches!(refused, MessageError::NeedsUtf8 { .. }), "{refused}");

@@ -144,16 +144,16 @@ impl World {
         sitting.before.iter().for_each(|deed| self.act(deed));
         let config: MaildirConfig = eager().with_seen_flag(sitting.seen);
         let mut maildir = Maildir::open_with(self.folder.path(), &config).unwrap();
-        let maildrop = maildir.take_maildrop();
-        assert_eq!(maildrop.same_unique_id(), None);
+        let snapshot = maildir.take_snapshot();
+        assert_eq!(snapshot.same_unique_id(), None);
 
         // Exactly what is there, each once, with its size and its old unique-id.
         let mut listed = Vec::new();
-        for number in maildrop.numbers() {
+        for number in snapshot.numbers() {
             let mut text = Vec::new();
             maildir.message(number).unwrap().read_to_end(&mut text).unwrap();
-            assert_eq!(maildrop.size(number), Some(pop3_proto::dots::wire_size(&text)));
-            let uid = maildrop.unique_id(number).unwrap().to_string();
+            assert_eq!(snapshot.size(number), Some(pop3_proto::dots::wire_size(&text)));
+            let uid = snapshot.unique_id(number).unwrap().to_string();
             let known = self.texts.get_mut(&text).expect("a message that nobody delivered");
             assert_eq!(known.get_or_insert_with(|| uid.clone()), &uid, "another unique-id");
             if let Some(old) = self.shown.insert(uid, text.clone())

@@ -30,7 +30,7 @@ fn it_is_made_if_asked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("somebody");
     let maildir = Maildir::open_with(&path, &MaildirConfig::new().with_create(true)).unwrap();
-    assert!(maildir.maildrop().is_empty());
+    assert!(maildir.snapshot().is_empty());
     assert!(path.join("new").is_dir() && path.join("cur").is_dir());
 }
 
@@ -62,7 +62,7 @@ fn the_maildir_itself_may_be_a_link() {
     put(&folder, "cur/1.a.h:2,", "x\n");
     let link = links.path().join("user");
     symlink(folder.path(), &link).unwrap();
-    assert_eq!(Maildir::open(&link).unwrap().maildrop().len(), 1);
+    assert_eq!(Maildir::open(&link).unwrap().snapshot().len(), 1);
 }
 
 // MDR-01

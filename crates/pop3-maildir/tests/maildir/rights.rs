@@ -42,7 +42,7 @@ fn lists_what_it_may_read() {
     let mut maildir = Maildir::open(path).unwrap();
     assert_eq!(contents(&mut maildir), [&b"one\n"[..], b"three\n"]);
     let skipped: Vec<SkipReason> = maildir.skipped().iter().map(|file| file.reason).collect();
-    say(&format!("{} messages, {skipped:?}", maildir.maildrop().len()));
+    say(&format!("{} messages, {skipped:?}", maildir.snapshot().len()));
 }
 
 #[test]

@@ -50,5 +50,5 @@ fn expired_is_what_was_read_and_left_alone_since() {
     assert_eq!(expired(now - hour), []);
     assert_eq!(expired(SystemTime::UNIX_EPOCH - hour), []);
     assert_eq!(expired(now + hour), [number(2), number(3)]);
-    assert_eq!(maildir.maildrop().len(), 6, "nothing is removed by that");
+    assert_eq!(maildir.snapshot().len(), 6, "nothing is removed by that");
 }

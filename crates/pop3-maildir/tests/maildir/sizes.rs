@@ -62,7 +62,7 @@ fn sizes_are_what_the_encoder_sends() {
     let mut maildir = open(&folder);
     let expected: Vec<u64> = messages.iter().map(|message| wire_form(message).len() as u64).collect();
     assert_eq!(sizes(&maildir), expected);
-    assert_eq!(maildir.maildrop().octets(), expected.iter().sum::<u64>());
+    assert_eq!(maildir.snapshot().octets(), expected.iter().sum::<u64>());
     assert_eq!(contents(&mut maildir), messages);
 }
 

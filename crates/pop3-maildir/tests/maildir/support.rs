@@ -49,20 +49,20 @@ pub(crate) fn read(maildir: &mut Maildir, message: u32) -> io::Result<Vec<u8>> {
 
 /// The contents of all messages, in order.
 pub(crate) fn contents(maildir: &mut Maildir) -> Vec<Vec<u8>> {
-    let count = u32::try_from(maildir.maildrop().len()).unwrap();
+    let count = u32::try_from(maildir.snapshot().len()).unwrap();
     (1..=count).map(|message| read(maildir, message).unwrap()).collect()
 }
 
 /// The unique-ids of all messages, in order.
 pub(crate) fn uids(maildir: &Maildir) -> Vec<String> {
-    let maildrop = maildir.maildrop();
-    maildrop.numbers().map(|number| maildrop.unique_id(number).unwrap().to_string()).collect()
+    let snapshot = maildir.snapshot();
+    snapshot.numbers().map(|number| snapshot.unique_id(number).unwrap().to_string()).collect()
 }
 
 /// The sizes of all messages, in order.
 pub(crate) fn sizes(maildir: &Maildir) -> Vec<u64> {
-    let maildrop = maildir.maildrop();
-    maildrop.numbers().map(|number| maildrop.size(number).unwrap()).collect()
+    let snapshot = maildir.snapshot();
+    snapshot.numbers().map(|number| snapshot.size(number).unwrap()).collect()
 }
 
 /// Marks these messages and commits.

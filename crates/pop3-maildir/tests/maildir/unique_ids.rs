@@ -78,11 +78,11 @@ fn odd_names_have_good_ones_that_tell_nothing() {
         fs::write(folder.path().join("cur").join(OsString::from_vec(name.clone())), "x\n").unwrap();
     }
     let mut maildir = open(&folder);
-    let maildrop = maildir.take_maildrop();
-    assert_eq!(maildrop.len(), names.len());
-    assert_eq!(maildrop.same_unique_id(), None);
-    for number in maildrop.numbers() {
-        let uid = maildrop.unique_id(number).unwrap();
+    let snapshot = maildir.take_snapshot();
+    assert_eq!(snapshot.len(), names.len());
+    assert_eq!(snapshot.same_unique_id(), None);
+    for number in snapshot.numbers() {
+        let uid = snapshot.unique_id(number).unwrap();
         assert!(UniqueId::parse(uid.as_bytes()).is_ok());
         assert!(uid.as_bytes().iter().all(u8::is_ascii_hexdigit), "{uid}");
         assert_eq!(uid.as_bytes().len(), 32);

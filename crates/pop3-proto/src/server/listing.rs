@@ -10,7 +10,7 @@ use crate::{Marks, MessageNumber, Octets, Snapshot, UniqueId};
 #[derive(Clone, Debug)]
 pub struct Listing {
     column: Column,
-    maildrop: Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     marks: Arc<Marks>,
     next: usize,
     end: usize,
@@ -28,20 +28,20 @@ pub enum ListingEntry<'a> {
 
 impl Listing {
     /// All messages.
-    pub(super) fn all(column: Column, maildrop: &Arc<Snapshot>, marks: &Arc<Marks>) -> Self {
-        let end = maildrop.len();
-        Self { column, maildrop: Arc::clone(maildrop), marks: Arc::clone(marks), next: 0, end }
+    pub(super) fn all(column: Column, snapshot: &Arc<Snapshot>, marks: &Arc<Marks>) -> Self {
+        let end = snapshot.len();
+        Self { column, snapshot: Arc::clone(snapshot), marks: Arc::clone(marks), next: 0, end }
     }
 
     /// One message.
     pub(super) fn of(
         message: MessageNumber,
         column: Column,
-        maildrop: &Arc<Snapshot>,
+        snapshot: &Arc<Snapshot>,
         marks: &Arc<Marks>,
     ) -> Self {
         let next = message.index();
-        Self { next, end: next.saturating_add(1), ..Self::all(column, maildrop, marks) }
+        Self { next, end: next.saturating_add(1), ..Self::all(column, snapshot, marks) }
     }
 
     /// Returns the column that is listed.
@@ -63,8 +63,8 @@ impl Listing {
             }
         };
         Some(match self.column {
-            Column::Size => ListingEntry::Size(message, self.maildrop.size(message)?),
-            Column::UniqueId => ListingEntry::UniqueId(message, self.maildrop.unique_id(message)?),
+            Column::Size => ListingEntry::Size(message, self.snapshot.size(message)?),
+            Column::UniqueId => ListingEntry::UniqueId(message, self.snapshot.unique_id(message)?),
         })
     }
 }

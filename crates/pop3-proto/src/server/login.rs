@@ -87,8 +87,8 @@ impl ServerSession {
     }
 
     pub(super) fn accept(&mut self, mut account: Accepted) -> ServerAction {
-        self.marks = Arc::new(Marks::new(account.maildrop.len()));
-        self.maildrop = Arc::new(core::mem::take(&mut account.maildrop));
+        self.marks = Arc::new(Marks::new(account.snapshot.len()));
+        self.snapshot = Arc::new(core::mem::take(&mut account.snapshot));
         self.account = account;
         self.name = None;
         self.state = ServerState::Transaction;

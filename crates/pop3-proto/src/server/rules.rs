@@ -161,7 +161,7 @@ impl ServerSession {
             }
             (ServerState::Fetching { message, extent }, Answer::Message) => {
                 self.state = ServerState::Sending { message, extent };
-                let octets = self.maildrop().size(message).unwrap_or_default();
+                let octets = self.snapshot().size(message).unwrap_or_default();
                 let line = match extent {
                     Extent::Whole => Line::positive(TextId::Octets).with_numbers(Numbers::One([octets])),
                     Extent::Top { .. } => Line::positive(TextId::Top),
@@ -268,13 +268,13 @@ impl ServerSession {
     }
 
     fn listing(&self, column: Column) -> ServerAction {
-        let listing = Listing::all(column, &self.maildrop, &self.marks);
+        let listing = Listing::all(column, &self.snapshot, &self.marks);
         ServerAction::Listing { line: self.counted(TextId::Listing), listing }
     }
 
     fn entry(&self, column: Column, message: MessageNumber) -> ServerAction {
         match self.find(message) {
-            Ok(_) => ServerAction::Entry(Listing::of(message, column, &self.maildrop, &self.marks)),
+            Ok(_) => ServerAction::Entry(Listing::of(message, column, &self.snapshot, &self.marks)),
             Err(line) => ServerAction::Reply(line),
         }
     }
@@ -301,7 +301,7 @@ impl ServerSession {
 
     /// The size of a message that is there and not deleted.
     fn find(&self, message: MessageNumber) -> Result<u64, Line> {
-        let size = self.maildrop().size(message).ok_or(const { Line::negative(TextId::NoSuchMessage) })?;
+        let size = self.snapshot().size(message).ok_or(const { Line::negative(TextId::NoSuchMessage) })?;
         if self.marks.is_deleted(message) {
             return Err(Line::negative(TextId::IsMarked));
         }
@@ -312,7 +312,7 @@ impl ServerSession {
     fn commit(&mut self) -> ServerAction {
         let marks = core::mem::replace(&mut self.marks, Arc::new(Marks::new(0)));
         let deletions = Arc::unwrap_or_clone(marks).into_deletions(self.config.delete_retrieved);
-        let sizes = deletions.iter().filter_map(|message| self.maildrop().size(message));
+        let sizes = deletions.iter().filter_map(|message| self.snapshot().size(message));
         self.totals.removed_octets = sizes.fold(0, Octets::saturating_add);
         self.state = ServerState::Committing { count: deletions.len() };
         ServerAction::Ask(Request::Commit(deletions))

@@ -31,7 +31,7 @@ pub struct ServerSession {
     pub(super) name: Option<Vec<u8>>,
     /// The values of the login, without its snapshot.
     pub(super) account: Accepted,
-    pub(super) maildrop: Arc<Snapshot>,
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) marks: Arc<Marks>,
     pub(super) totals: SessionTotals,
     pub(super) bad_commands: u32,
@@ -78,7 +78,7 @@ impl ServerSession {
             state: ServerState::Authorization,
             name: None,
             account: Accepted::new(Snapshot::new()),
-            maildrop: Arc::default(),
+            snapshot: Arc::default(),
             marks: Arc::new(Marks::new(0)),
             totals: SessionTotals::default(),
             bad_commands: 0,
@@ -187,8 +187,8 @@ impl ServerSession {
 
     /// Returns the snapshot of the maildrop. It is empty before the login.
     #[must_use]
-    pub fn maildrop(&self) -> &Snapshot {
-        &self.maildrop
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Returns the marks of the messages: which are deleted and which were retrieved.
@@ -207,7 +207,7 @@ impl ServerSession {
     #[must_use]
     pub fn present(&self) -> (usize, Octets) {
         let (deleted, octets) = self.marks.deleted();
-        let maildrop = self.maildrop();
+        let maildrop = self.snapshot();
         (maildrop.len().saturating_sub(deleted), maildrop.octets().saturating_sub(octets))
     }
 

@@ -131,7 +131,7 @@ pub enum Answer {
 #[non_exhaustive]
 pub struct Accepted {
     /// The snapshot of the maildrop.
-    pub maildrop: Snapshot,
+    pub snapshot: Snapshot,
     /// The LOGIN-DELAY of this user. Default: none.
     pub login_delay: Option<LoginDelay>,
     /// The EXPIRE of this user. Default: none.
@@ -234,8 +234,8 @@ impl Answer {
 impl Accepted {
     /// Creates an acceptance with this snapshot and without values of the user's own.
     #[must_use]
-    pub const fn new(maildrop: Snapshot) -> Self {
-        Self { maildrop, login_delay: None, expire: None, user: None, limits: None }
+    pub const fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot, login_delay: None, expire: None, user: None, limits: None }
     }
 
     /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
@@ -278,8 +278,8 @@ impl Accepted {
 }
 
 impl From<Snapshot> for Accepted {
-    fn from(maildrop: Snapshot) -> Self {
-        Self::new(maildrop)
+    fn from(snapshot: Snapshot) -> Self {
+        Self::new(snapshot)
     }
 }
 

@@ -157,9 +157,9 @@ impl Served {
                 (ClaimProof::Password(password), Ok(uid))
                     if login.name == USER && password.same_octets(PASSWORD) =>
                 {
-                    let mut maildrop = Snapshot::new();
-                    maildrop.push(dots::wire_size(MESSAGE), uid);
-                    Answer::Accept(maildrop.into())
+                    let mut snapshot = Snapshot::new();
+                    snapshot.push(dots::wire_size(MESSAGE), uid);
+                    Answer::Accept(snapshot.into())
                 }
                 _ => Answer::Reject(Rejection::credentials()),
             },

@@ -112,13 +112,13 @@ impl<D: Database> Backend for Session<D> {
         let lock = self.database.lock(user.id).await.map_err(unavailable)?;
         self.lock = Some(lock.ok_or_else(Rejection::in_use)?);
         self.rows = self.database.list(user.id).await.map_err(unavailable)?;
-        let mut maildrop = Snapshot::new();
+        let mut snapshot = Snapshot::new();
         for row in &self.rows {
             let uid = row.id.to_string();
-            maildrop.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
+            snapshot.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
         }
         let limits = self.config.limits.with_idle_timeout(user.idle_timeout);
-        Ok(Accepted::new(maildrop).with_limits(limits).into())
+        Ok(Accepted::new(snapshot).with_limits(limits).into())
     }
 
     async fn fetch(

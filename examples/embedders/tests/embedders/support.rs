@@ -118,11 +118,11 @@ impl<M: StoredMessage, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
     type Message = M;
 
     async fn authenticate(&mut self, _: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
-        let mut maildrop = Snapshot::new();
+        let mut snapshot = Snapshot::new();
         for (size, index) in self.sizes.iter().zip(1..) {
-            maildrop.push(*size, UniqueId::parse(format!("uid-{index}").as_bytes()).unwrap());
+            snapshot.push(*size, UniqueId::parse(format!("uid-{index}").as_bytes()).unwrap());
         }
-        Ok(maildrop.into())
+        Ok(snapshot.into())
     }
 
     async fn fetch(&mut self, number: MessageNumber, _: Extent, _: &Context) -> Result<M, Rejection> {
