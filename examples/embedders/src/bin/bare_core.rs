@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address)?;
+    let listener = TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
     let config = Arc::new(ServerConfig::new());
     for stream in listener.incoming() {

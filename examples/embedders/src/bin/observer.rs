@@ -28,7 +28,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let channel = if tls { Channel::Tls } else { Channel::Plaintext };
     let mut observer = Observer::new(ObserverConfig::new().with_channel(channel));
     let (mut number, mut broken) = (0_u64, 0_u64);
-    for line in BufReader::new(std::fs::File::open(transcript)?).split(b'\n') {
+    let name = transcript.display();
+    let file = std::fs::File::open(&transcript).map_err(|error| format!("{name}: {error}"))?;
+    for line in BufReader::new(file).split(b'\n') {
         let mut line = line?;
         number += 1;
         line.extend_from_slice(if line.ends_with(b"\r") { b"\n" } else { b"\r\n" });

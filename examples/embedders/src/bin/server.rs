@@ -260,7 +260,8 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             interrupted.stop();
         }
     });
-    let listener = TcpListener::bind(arguments.address).await?;
+    let address = arguments.address;
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
     pop3_tokio::serve(listener, Entrance::Plain, role, service, stop).await;
     Ok(())

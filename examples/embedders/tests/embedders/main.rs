@@ -2,6 +2,7 @@
 
 mod bare_core;
 mod client;
+mod errors;
 mod fetch_new;
 mod killed;
 mod oauth_proxy;

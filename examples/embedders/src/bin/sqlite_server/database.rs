@@ -109,8 +109,10 @@ impl Database {
 
     /// Stores a message, with the size that it will have when it is sent.
     pub(crate) fn deliver(&self, name: &str, path: &Path) -> Result<()> {
-        let (user, _) = self.user(&prepare(name, StringKind::Stored)?)?.ok_or("there is no such user")?;
-        let mut file = File::open(path)?;
+        let (user, _) = self
+            .user(&prepare(name, StringKind::Stored)?)?
+            .ok_or_else(|| format!("there is no user {name}"))?;
+        let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         self.with(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute("INSERT INTO messages (user, octets) VALUES (?1, 0)", [user])?;

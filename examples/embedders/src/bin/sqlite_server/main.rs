@@ -98,14 +98,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let database = Database::open(arguments.database)?;
+    let file = arguments.database.display().to_string();
+    let database = Database::open(arguments.database).map_err(|error| format!("{file}: {error}"))?;
     match arguments.task {
         Task::User { name, password } => database.set_password(&name, &password),
         Task::Deliver { name, message } => database.deliver(&name, &message),
         Task::Serve { listen, certificate, key } => {
             let chain = certificates::chain(&certificate)?;
             let role = Role::Server(server_config(chain, certificates::private_key(&key)?)?);
-            serve(database, TcpListener::bind(listen).await?, role).await
+            let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+            serve(database, listener, role).await
         }
     }
 }
