@@ -95,6 +95,7 @@ const CALLS: [&str; 17] = [
     "top",
     "retr_all",
     "dele_all",
+    "call_all",
     "drain",
 ];
 
@@ -139,6 +140,12 @@ async fn call(name: &str, client: &mut Client<Halting>) -> Result<(), ClientErro
             Ok(())
         }
         "dele_all" => client.dele_all(&all).await.map(|refusals| assert_eq!(refusals.len(), 1)),
+        "call_all" => {
+            let mut refused = 0;
+            client.call_all(all.map(Command::Dele), |_, _| refused += 1).await?;
+            assert_eq!(refused, 1);
+            Ok(())
+        }
         "drain" => client.drain().await,
         other => unreachable!("{other}"),
     }
