@@ -8,7 +8,7 @@ use std::io;
 
 use pop3_driver::client::{Client, ClientError, ClientOptions, Credentials, Receiver, Security};
 use pop3_driver::{Transport as _, wait};
-use pop3_proto::{Extension, Instant, LanguageRange, MessageNumber, Octets, ReplyShape};
+use pop3_proto::{Command, Extension, Instant, LanguageRange, MessageNumber, Octets, ReplyShape};
 use pop3_sasl::Mechanism;
 
 use crate::halting::{Halting, MAIL};
@@ -78,7 +78,7 @@ fn number(number: u32) -> MessageNumber {
 }
 
 /// The calls that can be dropped behind the login.
-const CALLS: [&str; 17] = [
+const CALLS: [&str; 18] = [
     "capabilities",
     "stat",
     "list",
