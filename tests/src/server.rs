@@ -52,7 +52,7 @@ impl Server {
     /// A connection just opened, on a channel that takes passwords, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::with(store, ServerConfig::new(), Channel::TrustedPlaintext, None)
+        Self::with(store, ServerConfig::default(), Channel::TrustedPlaintext, None)
     }
 
     /// A connection just opened. The greeting is sent already.

@@ -25,7 +25,7 @@
 //! use pop3_proto::{Channel, Input, Instant, Snapshot, Rejection, UniqueId};
 //!
 //! let now = Instant::EPOCH;
-//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS tanstaaf\r\nSTAT\r\n");
 //! loop {
@@ -36,7 +36,7 @@
 //!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
 //!             let mut snapshot = Snapshot::new();
 //!             snapshot.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);
-//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out)?;
+//!             connection.answer(Answer::Accept(Accepted::from(snapshot)), now, &mut out)?;
 //!         }
 //!         // RETR, TOP and QUIT ask your store in the same way.
 //!         step => panic!("{step:?}"),

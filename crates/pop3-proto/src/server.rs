@@ -15,7 +15,7 @@
 //!
 //! let now = Instant::EPOCH;
 //! let message = b"Subject: hello\n\n.dot\n";
-//! let mut connection = ServerConnection::new(ServerConfig::new().into(), Channel::TrustedPlaintext, None, now);
+//! let mut connection = ServerConnection::new(ServerConfig::default().into(), Channel::TrustedPlaintext, None, now);
 //! let mut out = BytesMut::new();
 //! let mut input = Input::new(b"USER mrose\r\nPASS secret\r\nRETR 1\r\nQUIT\r\n");
 //! loop {
@@ -24,7 +24,7 @@
 //!             assert!(matches!(login.proof, ClaimProof::Password(password) if password.same_octets(b"secret")));
 //!             let mut snapshot = Snapshot::new();
 //!             snapshot.push(pop3_proto::dots::wire_size(message), UniqueId::parse(b"a").unwrap());
-//!             connection.answer(Answer::Accept(Accepted::new(snapshot)), now, &mut out).unwrap();
+//!             connection.answer(Answer::Accept(Accepted::from(snapshot)), now, &mut out).unwrap();
 //!         }
 //!         ServerStep::Ask(Request::Fetch { .. }) => {
 //!             connection.answer(Answer::Message, now, &mut out).unwrap();

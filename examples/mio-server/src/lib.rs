@@ -39,7 +39,7 @@ impl Store {
 pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
     const LISTENER: Token = Token(0);
     let epoch = StdInstant::now();
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(256);

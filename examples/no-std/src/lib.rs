@@ -36,7 +36,7 @@ impl Server {
     /// A server for one session over a link that needs no TLS.
     #[must_use]
     pub fn new(password: &'static [u8], messages: &[&'static [u8]], now: Instant) -> Self {
-        let config = Arc::new(ServerConfig::new());
+        let config = Arc::new(ServerConfig::default());
         Self {
             connection: ServerConnection::new(config, Channel::TrustedPlaintext, None, now),
             messages: messages.iter().copied().map(Some).collect(),
@@ -120,7 +120,7 @@ impl Server {
                 snapshot.push(dots::wire_size(content), uid);
             }
         }
-        Answer::Accept(Accepted::new(snapshot))
+        Answer::Accept(Accepted::from(snapshot))
     }
 
     fn remove(&mut self, deletions: &Deletions) -> Answer {

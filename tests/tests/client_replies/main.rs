@@ -8,6 +8,7 @@ use pop3_proto::apop::Timestamp;
 use pop3_proto::client::{ClientConfig, Excerpt, Protocol, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::{OCTETS, WHOLE};
 
 fn greeted(config: ClientConfig) -> Client {
@@ -129,7 +130,8 @@ fn quirks_are_warnings_or_refused() {
             matches!(&seen[..], [Seen::Warning(warned), reply] if *warned == quirk && reply.is_positive_reply()),
             "{seen:?}"
         );
-        let strict = answer_to(|| logged_in_with(ClientConfig::default().with_strict(true)), "NOOP", octets);
+        let strict =
+            answer_to(|| logged_in_with(configured::<ClientConfig>(|it| it.strict = true)), "NOOP", octets);
         assert_eq!(strict, [Seen::Failed(ProtocolError::Quirk(quirk))]);
     }
     let seen = Client::new().receive(b"\r\n+OK hi\r\n");

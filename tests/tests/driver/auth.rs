@@ -31,7 +31,8 @@ impl House {
     fn new() -> Self {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
-        let config = ServerConfig::new().with_utf8(Utf8::new(true));
+        let mut config = ServerConfig::default();
+        config.utf8 = Some(Utf8::new(true));
         Self { store, config, sasl: Arc::default(), key: None, users: Mutex::default() }
     }
 

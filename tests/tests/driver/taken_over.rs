@@ -15,7 +15,9 @@ use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
 fn handing_over() -> Policy {
-    let config = ServerConfig::new().with_utf8(Utf8::new(true)).with_language(Language::german());
+    let mut config = ServerConfig::default();
+    config.utf8 = Some(Utf8::new(true));
+    config.languages.push(Language::german());
     let mut policy = Policy::new(Store::fixture()).with_config(config);
     policy.hands_over = true;
     policy

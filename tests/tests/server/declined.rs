@@ -17,7 +17,7 @@ fn maildrop() -> Snapshot {
 /// The replies to these lines, where the store knows no request, except that the second login is accepted.
 fn replies(lines: &str) -> (String, Vec<String>) {
     let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = vec![plain];
     let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);

@@ -25,7 +25,8 @@ fn answers() -> Vec<Answer> {
 
 /// A core after some input, its requests answered as the list says.
 fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (ServerConnection, BytesMut) {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.mechanisms = offer(&["X"]);
     let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);

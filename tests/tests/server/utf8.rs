@@ -7,7 +7,8 @@ use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
 
 fn with(store: Store, utf8: Option<Utf8>) -> Server {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.utf8 = utf8;
     config.mechanisms = offer(&["PLAIN"]);
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, Some("<1.2@h>"));

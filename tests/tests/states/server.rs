@@ -6,7 +6,7 @@ use core::time::Duration;
 use pop3_proto::apop::Timestamp;
 use pop3_proto::server::rules::{ServerAction, ServerSession};
 use pop3_proto::server::{
-    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerConfig, ServerEvent,
+    Answer, Close, Column, Extent, Language, Line, Request, SaslRequest, ServerConfig, ServerEvent,
     ServerState, Utf8,
 };
 use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
@@ -68,9 +68,13 @@ fn place(session: &ServerSession) -> Place {
 
 /// A session in this state: three messages, the second marked as deleted.
 fn session(state: Place, channel: Channel) -> ServerSession {
-    let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
-    let mut config = ServerConfig::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
-    config = config.with_language(Language::german()).with_language(Language::english());
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.limits.bad_commands = 9;
+    config.limits.failed_logins = 2;
+    config.utf8 = Some(Utf8::new(true));
+    config.languages.push(Language::german());
+    config.languages.push(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
     let mut session = ServerSession::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);

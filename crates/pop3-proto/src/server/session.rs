@@ -77,7 +77,7 @@ impl ServerSession {
             timestamp: timestamp.filter(|_| apop::AVAILABLE),
             state: ServerState::Authorization,
             name: None,
-            account: Accepted::new(Snapshot::new()),
+            account: Accepted::from(Snapshot::new()),
             snapshot: Arc::default(),
             marks: Arc::new(Marks::new(0)),
             totals: SessionTotals::default(),

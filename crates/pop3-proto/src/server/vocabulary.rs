@@ -126,7 +126,20 @@ pub enum Answer {
     },
 }
 
-/// An accepted login.
+/// An accepted login. Create it from the snapshot and set what the user has of their own. For limits, start with those
+/// of the server and change what differs.
+///
+/// ```
+/// use core::time::Duration;
+/// use pop3_proto::Snapshot;
+/// use pop3_proto::server::{Accepted, ServerConfig};
+///
+/// let config = ServerConfig::default();
+/// let mut patient = config.limits;
+/// patient.idle_timeout = Duration::from_secs(1800);
+/// let mut accepted = Accepted::from(Snapshot::new());
+/// accepted.limits = Some(Box::new(patient));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -231,55 +244,9 @@ impl Answer {
     }
 }
 
-impl Accepted {
-    /// Creates an acceptance with this snapshot and without values of the user's own.
-    #[must_use]
-    pub const fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, login_delay: None, expire: None, user: None, limits: None }
-    }
-
-    /// Sets the user's own LOGIN-DELAY (RFC 2449 section 6.5).
-    #[must_use]
-    pub const fn with_login_delay(mut self, delay: LoginDelay) -> Self {
-        self.login_delay = Some(delay);
-        self
-    }
-
-    /// Sets the user's own EXPIRE (RFC 2449 section 6.7).
-    #[must_use]
-    pub const fn with_expire(mut self, expire: Expire) -> Self {
-        self.expire = Some(expire);
-        self
-    }
-
-    /// Sets [`user`](Self::user).
-    #[must_use]
-    pub fn with_user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
-        self
-    }
-
-    /// Sets the user's own [`limits`](Self::limits). Start with those of the server and change what differs.
-    ///
-    /// ```
-    /// use core::time::Duration;
-    /// use pop3_proto::Snapshot;
-    /// use pop3_proto::server::{Accepted, ServerConfig};
-    ///
-    /// let config = ServerConfig::new();
-    /// let patient = config.limits.with_idle_timeout(Duration::from_secs(1800));
-    /// let accepted = Accepted::new(Snapshot::new()).with_limits(patient);
-    /// ```
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = Some(Box::new(limits));
-        self
-    }
-}
-
 impl From<Snapshot> for Accepted {
     fn from(snapshot: Snapshot) -> Self {
-        Self::new(snapshot)
+        Self { snapshot, login_delay: None, expire: None, user: None, limits: None }
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientState, Outgoing, SendError};
 use pop3_proto::{Base64, Channel, Command, MechanismName, encode_base64};
 
-use crate::support::{Player, strict, user};
+use crate::support::{Player, configured, strict, user};
 
 fn name(mechanism: &str) -> MechanismName {
     MechanismName::parse(mechanism.as_bytes()).unwrap()
@@ -203,7 +203,10 @@ fn lines_of_an_exchange_are_long_but_not_endless() {
     player.respond(&long).unwrap();
     assert!(player.sent.ends_with(&[&long[..], b"\r\n"].concat()));
 
-    let mut player = Player::greeted(ClientConfig::default().with_max_sasl_line(20).with_max_reply_line(20));
+    let mut player = Player::greeted(configured(|it| {
+        it.max_sasl_line = 20;
+        it.max_reply_line = 20;
+    }));
     player.exchange(&auth("PLAIN", None), b"+ AAAAAAAAAAAAAAAA\r\n");
     assert_eq!(player.respond(&[b'A'; 20]), Err(SendError::TooLong));
     player.respond(&[b'A'; 16]).unwrap();

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     for stream in listener.incoming() {
         let (stream, config) = (stream?, Arc::clone(&config));
         std::thread::spawn(move || {

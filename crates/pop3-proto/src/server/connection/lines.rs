@@ -49,6 +49,12 @@ impl ServerConnection {
             let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
             begin && self.session.offers_auth()
         };
-        if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
+        let longest = if responding || auth() {
+            limits.sasl_line.max(limits.command_line)
+        } else {
+            limits.command_line
+        };
+        // The least that RFC 2449 section 4 requires.
+        longest.max(255)
     }
 }
