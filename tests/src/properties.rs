@@ -68,7 +68,8 @@ pub fn server(data: &[u8]) {
         ]);
     }
     if extensions & 2 != 0 {
-        config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
+        config.utf8 = true;
+        config.utf8_user = extensions & 8 != 0;
     }
     if extensions & 4 != 0 {
         config.languages = vec![server::Language::german(), server::Language::english()];

@@ -65,7 +65,7 @@ fn logged_in(message: &[u8]) -> ServerConnection {
         ServerConnection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS x\r\n");
-    let ServerStep::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out)
+    let ServerStep::Ask(Request::Password { .. }) = connection.poll(Instant::EPOCH, &mut input, &mut out)
     else {
         panic!("no request");
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
-use pop3_proto::server::{Language, ServerConfig, Utf8};
+use pop3_proto::server::{Language, ServerConfig};
 use tracing::{info, warn};
 
 use crate::announced::Announced;
@@ -149,7 +149,8 @@ fn policy(
         session.implementation = Some(text.clone());
     }
     if config.utf8 {
-        session.utf8 = Some(Utf8::new(true));
+        session.utf8 = true;
+        session.utf8_user = true;
         session.languages.push(Language::english());
         session.languages.push(Language::german());
     }

@@ -71,7 +71,7 @@ fn secrets() -> Vec<String> {
 /// The first answer of SCRAM to what the client has sent, if that was its first message.
 fn server_first(line: &str, iterations: &str) -> Option<String> {
     let text = line.rsplit(' ').next()?;
-    let message = Base64::parse(text.as_bytes()).ok()?.decode();
+    let message = Base64::parse(text.as_bytes())?.decode();
     let nonce = core::str::from_utf8(message.expose()).ok()?.split("r=").nth(1)?.to_owned();
     let text = encode_base64(format!("r={nonce}x,s=c2FsdHNhbHQ=,i={iterations}").as_bytes());
     Some(format!("+ {}", core::str::from_utf8(text.expose()).ok()?))

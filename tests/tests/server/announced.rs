@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pop3_proto::server::{Language, ServerConfig, ServerState, Utf8};
+use pop3_proto::server::{Language, ServerConfig, ServerState};
 use pop3_proto::{Capability, Channel, encode_base64};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::Server;
@@ -53,7 +53,8 @@ impl Setting {
         config.limits.bad_commands_before_login = 99;
         config.limits.bad_commands = 99;
         if let Some(user) = self.utf8 {
-            config.utf8 = Some(Utf8::new(user));
+            config.utf8 = true;
+            config.utf8_user = user;
         }
         if self.languages {
             config.languages.push(Language::german());
@@ -120,8 +121,8 @@ fn announced(server: &mut Server) -> BTreeSet<String> {
     let mut list: Vec<_> = lines.map(str::to_owned).collect();
     assert_eq!(list.pop().as_deref(), Some("."));
     // What the rules say without octets is the same list.
-    let said: Vec<_> =
-        server.connection().session().announcement().capabilities().map(|it| it.to_string()).collect();
+    let session = server.connection().session();
+    let said: Vec<_> = session.capabilities().lines().map(|line| line.escape_ascii().to_string()).collect();
     assert_eq!(said, list);
     list.into_iter().collect()
 }

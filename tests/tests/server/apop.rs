@@ -2,9 +2,7 @@
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{
-    Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerState, ServerStep,
-};
+use pop3_proto::server::{Answer, Request, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Rejection};
 use pop3_tests::START;
 use pop3_tests::model::check_line;
@@ -126,15 +124,15 @@ fn the_store_knows_how_the_name_was_proved() {
         let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, timestamp, START);
         let line = format!("{line}\r\n");
         let (mut input, mut out) = (Input::new(line.as_bytes()), BytesMut::new());
-        let ServerStep::Ask(Request::Authenticate(login)) = core.poll(START, &mut input, &mut out) else {
-            panic!("credentials are to be checked");
-        };
-        match login.proof {
-            ClaimProof::Password(password) => assert!(has_password && password.same_octets(b"tanstaaf")),
-            ClaimProof::Apop(answer) => {
-                assert!(!has_password && answer.timestamp().as_str() == TIMESTAMP);
-                assert!(answer.is_made_with(b"tanstaaf") && !answer.is_made_with(b"tanstaaF"));
+        match core.poll(START, &mut input, &mut out) {
+            ServerStep::Ask(Request::Password { password, .. }) => {
+                assert!(has_password && password.same_octets(b"tanstaaf"));
             }
+            ServerStep::Ask(Request::Apop { proof, .. }) => {
+                assert!(!has_password && proof.timestamp().as_str() == TIMESTAMP);
+                assert!(proof.is_made_with(b"tanstaaf") && !proof.is_made_with(b"tanstaaF"));
+            }
+            step => panic!("credentials are to be checked: {step:?}"),
         }
         let length = out.len();
         core.answer(Answer::Reject(Rejection::credentials()), START, &mut out).unwrap();

@@ -18,7 +18,7 @@ fn logged_in(messages: usize) -> (ServerConnection, Watch) {
     let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
     let (mut input, mut out) = (Input::new(login), BytesMut::new());
-    let ServerStep::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
+    let ServerStep::Ask(Request::Password { .. }) = core.poll(START, &mut input, &mut out) else {
         panic!("credentials are to be checked");
     };
     core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();

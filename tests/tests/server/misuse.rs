@@ -1,7 +1,7 @@
 //! Calls that do not fit the state: refused, and nothing is changed by them.
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -172,5 +172,5 @@ fn a_closed_connection_takes_no_octets() {
     assert_eq!(out.len(), length);
     // The first reason stays.
     core.close(Close::TimedOut);
-    assert_eq!(core.session().closed(), Some(Close::Stopped));
+    assert_eq!(core.session().state(), ServerState::Closed(Close::Stopped));
 }

@@ -1,7 +1,7 @@
 //! What holds for any dialogue: the same at every split, and what the model says.
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, ServerConfig, Utf8};
+use pop3_proto::server::{Close, Language, ServerConfig};
 use pop3_tests::model::{Expected, Model, Valid};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Seen, Server, run};
@@ -18,7 +18,8 @@ fn server(store: &Store, high_water: usize) -> Server {
     config.limits.command_line = 300;
     config.limits.sasl_line = 400;
     config.limits.sasl_rounds = 3;
-    config.utf8 = Some(Utf8::new(true));
+    config.utf8 = true;
+    config.utf8_user = true;
     config.languages.push(Language::german());
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "XOAUTH2", ENDLESS]);
     Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))

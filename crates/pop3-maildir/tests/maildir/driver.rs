@@ -24,7 +24,7 @@ fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> Strin
     let (mut out, mut store) = (BytesMut::new(), None);
     loop {
         let answer = match connection.poll(now, &mut input, &mut out) {
-            ServerStep::Ask(Request::Authenticate(_)) => {
+            ServerStep::Ask(Request::Password { .. }) => {
                 let mut maildir = open(folder);
                 let accepted = Accepted::from(maildir.take_snapshot());
                 store = Some(maildir);

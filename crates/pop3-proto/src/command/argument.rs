@@ -101,8 +101,7 @@ impl<'a> Xclient<'a> {
 
     /// Returns the value of an attribute, or of the first one if there are several with this name. Names are not
     /// case-sensitive.
-    #[must_use]
-    pub fn attribute(self, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn attribute(self, name: &str) -> Option<&'a [u8]> {
         self.0.split(|&octet| octet == b' ').find_map(|word| {
             let (own, value) = word.split_at_checked(name.len())?;
             own.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b"=")

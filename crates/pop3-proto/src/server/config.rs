@@ -37,8 +37,11 @@ pub struct ServerConfig {
     /// Whether AUTH without an argument lists the mechanisms. Default: `true`. This is in no RFC, but Outlook uses
     /// it.
     pub auth_listing: bool,
-    /// What the command UTF8 offers (RFC 6856 section 2). Default: nothing, and UTF8 is an unknown command.
-    pub utf8: Option<Utf8>,
+    /// Whether the command UTF8 is offered (RFC 6856 section 2). Default: `false`, and UTF8 is an unknown command.
+    pub utf8: bool,
+    /// Whether names and passwords in USER, PASS and APOP may be UTF-8, whether or not the client has sent UTF8 (RFC
+    /// 6856 section 2.2). It only has an effect together with `utf8`. Default: `false`, and they must be ASCII.
+    pub utf8_user: bool,
     /// The languages that LANG offers (RFC 6856 section 3). `LANG *` selects the first one. Default: none, and LANG
     /// is an unknown command. Until the client sends LANG, all texts are English in ASCII.
     pub languages: Vec<Language>,
@@ -58,15 +61,6 @@ pub struct ServerConfig {
     pub capabilities: Vec<String>,
     /// The limits.
     pub limits: Limits,
-}
-
-/// What the command UTF8 offers (RFC 6856 section 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Utf8 {
-    /// Whether names and passwords in USER, PASS and APOP may be UTF-8, whether or not the client has sent UTF8 (RFC
-    /// 6856 section 2.2). If not, they must be ASCII.
-    pub user: bool,
 }
 
 /// The limits of a server's session. They bound all memory that a client can use.
@@ -125,7 +119,8 @@ impl Default for ServerConfig {
             starttls: false,
             mechanisms: Vec::new(),
             auth_listing: true,
-            utf8: None,
+            utf8: false,
+            utf8_user: false,
             languages: Vec::new(),
             last: false,
             login_delay: None,
@@ -137,11 +132,10 @@ impl Default for ServerConfig {
     }
 }
 
-impl Utf8 {
-    /// Creates an offer of UTF-8 in messages, and in names and passwords if `user` is true.
-    #[must_use]
-    pub const fn new(user: bool) -> Self {
-        Self { user }
+impl ServerConfig {
+    /// Whether names and passwords may be UTF-8.
+    pub(super) const fn takes_utf8_names(&self) -> bool {
+        self.utf8 && self.utf8_user
     }
 }
 

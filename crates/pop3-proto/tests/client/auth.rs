@@ -1,7 +1,7 @@
 //! AUTH: challenges, answers, and what may be sent where (RFC 5034).
 
 use bytes::BytesMut;
-use pop3_proto::client::{ClientConfig, ClientState, Outgoing, SendError};
+use pop3_proto::client::{ClientConfig, ClientState, SendError};
 use pop3_proto::{Base64, Channel, Command, MechanismName, encode_base64};
 
 use crate::support::{Player, configured, strict, user};
@@ -29,11 +29,7 @@ impl Player {
 
     fn sealed(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let initial = initial.map(base64);
-        let command = Outgoing::sealed_auth(name(mechanism), initial);
-        let expected = self.client.can_send(command);
-        let result = self.client.send(command, self.now, &mut self.sent);
-        assert_eq!(result, expected);
-        result
+        self.client.send_sealed_auth(name(mechanism), initial, self.now, &mut self.sent)
     }
 }
 

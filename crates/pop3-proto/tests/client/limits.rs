@@ -124,7 +124,7 @@ fn a_long_listing_needs_no_memory() {
     let mut out = BytesMut::new();
     let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut ClientConnection| {
         if let Some(command) = command {
-            client.send(command, Instant::EPOCH, &mut out).unwrap();
+            client.send(&command, Instant::EPOCH, &mut out).unwrap();
         }
         let mut input = Input::new(octets);
         let mut entries = 0;

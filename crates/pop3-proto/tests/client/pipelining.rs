@@ -133,9 +133,14 @@ fn a_long_run_keeps_the_window() {
     let mut player = Player::ready(ClientConfig::default());
     let (mut asked, mut answered) = (0, 0);
     while answered < 100_000 {
-        while asked < 100_000 && player.client.can_send(Command::Noop).is_ok() {
-            player.try_send(&Command::Noop).unwrap();
-            asked += 1;
+        while asked < 100_000 {
+            match player.try_send(&Command::Noop) {
+                Ok(()) => asked += 1,
+                Err(full) => {
+                    assert_eq!(full, SendError::Window);
+                    break;
+                }
+            }
         }
         assert!(player.client.outstanding() <= 128);
         player.feed(b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
