@@ -140,12 +140,6 @@ impl ApopProof {
         &self.timestamp
     }
 
-    /// Returns the digest that was received.
-    #[must_use]
-    pub const fn digest(&self) -> &Secret<Digest> {
-        &self.digest
-    }
-
     /// Returns whether the digest was made with this secret. The comparison takes constant time. Without the feature
     /// `md5`, this is always `false`.
     #[must_use]

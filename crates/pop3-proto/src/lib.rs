@@ -32,7 +32,7 @@
 //!     match connection.poll(now, &mut input, &mut out) {
 //!         // Send `out`, then read from the socket and call `poll` again.
 //!         ServerStep::Read => break,
-//!         ServerStep::Ask(Request::Authenticate(_)) => {
+//!         ServerStep::Ask(Request::Password { .. }) => {
 //!             // Check the credentials here. Then describe the maildrop: a size and a unique-id for each message.
 //!             let mut snapshot = Snapshot::new();
 //!             snapshot.push(120, UniqueId::parse(b"whqtswO00WBw418f9t5JxYwZ")?);

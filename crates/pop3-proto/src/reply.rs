@@ -215,8 +215,7 @@ impl<'a> ResponseCode<'a> {
     }
 
     /// Returns the code as written between the brackets.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::LoginDelay => b"LOGIN-DELAY",
             Self::InUse => b"IN-USE",

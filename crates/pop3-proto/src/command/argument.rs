@@ -94,8 +94,7 @@ impl<'a> Xclient<'a> {
     }
 
     /// Returns the attributes as they appear in the line.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
@@ -125,14 +124,12 @@ impl<'a> Extension<'a> {
     }
 
     /// Returns the line without CRLF.
-    #[must_use]
-    pub const fn line(self) -> &'a [u8] {
+    pub(crate) const fn line(self) -> &'a [u8] {
         self.line
     }
 
     /// Returns the shape of the reply.
-    #[must_use]
-    pub const fn reply_shape(self) -> ReplyShape {
+    pub(crate) const fn reply_shape(self) -> ReplyShape {
         self.reply
     }
 }
