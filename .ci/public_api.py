@@ -17,7 +17,6 @@ class Crate:
         self.lines = set()
         self.documented = set()
         self.undocumented = set()
-        self.counts = defaultdict(int)
         self.types = defaultdict(dict)
         self.seen = set()
         root = self.index[str(data["root"])]
@@ -155,15 +154,12 @@ class Crate:
 
     # -- items
 
-    def say(self, item, kind, path, rest="", count=None, documented=True):
+    def say(self, item, kind, path, rest="", documented=True):
         open_ended = "#[non_exhaustive] " if any("non_exhaustive" in str(one) for one in item["attrs"]) else ""
         self.lines.add(f"{path}{rest}  [{open_ended}{kind}]")
-        if count and item["id"] not in self.seen:
-            self.counts[count] += 1
         if documented:
             found = self.documented if (item["docs"] or "").strip() else self.undocumented
             found.add(f"{path} [{kind}]")
-        self.seen.add(item["id"])
 
     def defines(self, item, name, path):
         """Notes the type, under the shortest of its paths."""
@@ -195,7 +191,7 @@ class Crate:
         elif kind == "use":
             self.reexport(item, value, parent)
         elif kind in ("struct", "enum", "union"):
-            self.say(item, kind, path, self.generics(value["generics"]) + self.where(value["generics"]), "types")
+            self.say(item, kind, path, self.generics(value["generics"]) + self.where(value["generics"]))
             self.defines(item, name, path)
             self.each(value.get("variants", []), path)
             self.fields(value.get("kind"), path)
@@ -205,19 +201,19 @@ class Crate:
             self.fields(value["kind"], path, variant=True)
         elif kind == "struct_field":
             # The fields of a tuple are told by their type.
-            self.say(item, "field", path, f": {self.type(value)}", parent and "fields", documented=not name.isdigit())
+            self.say(item, "field", path, f": {self.type(value)}", documented=not name.isdigit())
         elif kind == "trait":
             bounds = ": " + self.bounds(value["bounds"]) if value["bounds"] else ""
-            self.say(item, "trait", path, self.generics(value["generics"]) + bounds + self.where(value["generics"]), "types")
+            self.say(item, "trait", path, self.generics(value["generics"]) + bounds + self.where(value["generics"]))
             self.defines(item, name, path)
             self.each(value["items"], path, None, True)
         elif kind == "function":
             words = [word for word in ("const", "async", "unsafe") if value["header"]["is_" + word]]
             given = "provided " if trait and value["has_body"] else ""
             rest = self.generics(value["generics"]) + self.signature(value["sig"]) + self.where(value["generics"])
-            self.say(item, given + " ".join(words + ["fn"]), path, rest, "functions")
+            self.say(item, given + " ".join(words + ["fn"]), path, rest)
         elif kind == "type_alias":
-            self.say(item, "type", path, f"{self.generics(value['generics'])} = {self.type(value['type'])}", "types")
+            self.say(item, "type", path, f"{self.generics(value['generics'])} = {self.type(value['type'])}")
             # Another crate's type with its parameters filled in, under the same name, is the same thing.
             aliased = value["type"].get("resolved_path", {"path": ""})["path"]
             if aliased.split("::")[-1] != name:

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use pop3_proto::client::{
-    Challenge, ClientConfig, ClientConnection, ClientEvent, ClientState, Excerpt, Outgoing, ProtocolError,
-    ReplyItem, SendError,
+    Challenge, ClientConfig, ClientConnection, ClientEvent, ClientState, Excerpt, ProtocolError, ReplyItem,
+    SendError,
 };
 use pop3_proto::{
     Base64, Channel, Command, Extension, Input, Instant, Keyword, MechanismName, Quirk, Reply, ReplyShape,
@@ -109,7 +109,7 @@ impl Client {
             Ok(command) => command,
             Err(_) => Command::Extension(Extension::new(line, shape).expect("a line of the test's")),
         };
-        self.write(|connection, now, out| connection.send(command, now, out))?;
+        self.write(|connection, now, out| connection.send(&command, now, out))?;
         self.watch.expect(shape);
         Ok(())
     }
@@ -137,9 +137,7 @@ impl Client {
     pub fn send_sealed_auth(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Result<(), SendError> {
         let mechanism = MechanismName::parse(mechanism.as_bytes()).expect("a name of the test's");
         let initial = initial.map(|text| Base64::parse(text).expect("base64 of the test's"));
-        self.write(|connection, now, out| {
-            connection.send(Outgoing::sealed_auth(mechanism, initial), now, out)
-        })
+        self.write(|connection, now, out| connection.send_sealed_auth(mechanism, initial, now, out))
     }
 
     /// Answers a challenge with base64.

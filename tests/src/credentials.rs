@@ -1,7 +1,7 @@
 //! What the store of the tests is asked to check.
 
 use pop3_proto::Secret;
-use pop3_proto::server::{Claim, ClaimProof};
+use pop3_proto::apop::ApopProof;
 use pop3_sasl::server::CramMd5;
 
 /// A name with its proof, however it came.
@@ -20,10 +20,10 @@ pub struct Credentials {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Proof {
-    /// By PASS or APOP.
-    Login(ClaimProof),
-    /// By PLAIN or LOGIN.
+    /// By PASS, PLAIN or LOGIN.
     Password(Secret),
+    /// By APOP.
+    Apop(ApopProof),
     /// By CRAM-MD5.
     CramMd5(CramMd5),
     /// By a bearer token.
@@ -50,18 +50,10 @@ impl Credentials {
     #[must_use]
     pub fn prove(&self, secret: &[u8]) -> bool {
         match &self.proof {
-            Proof::Login(ClaimProof::Password(password)) | Proof::Password(password) => {
-                password.same_octets(secret)
-            }
-            Proof::Login(ClaimProof::Apop(answer)) => answer.is_made_with(secret),
+            Proof::Password(password) => password.same_octets(secret),
+            Proof::Apop(answer) => answer.is_made_with(secret),
             Proof::CramMd5(digest) => digest.prove(secret),
             Proof::Token(_) | Proof::Certificate | Proof::Anonymous { .. } | Proof::Scram => false,
         }
-    }
-}
-
-impl From<Claim> for Credentials {
-    fn from(login: Claim) -> Self {
-        Self { name: login.name, proof: Proof::Login(login.proof), utf8: login.utf8 }
     }
 }

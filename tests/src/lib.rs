@@ -20,6 +20,13 @@ pub mod store;
 /// The time that the virtual clock begins with: not zero, so that nobody mistakes it for "never".
 pub const START: pop3_proto::Instant = pop3_proto::Instant::new(core::time::Duration::from_secs(1_000_000));
 
+/// Settings that differ from the defaults, in the middle of an expression.
+pub fn configured<T: Default>(change: impl FnOnce(&mut T)) -> T {
+    let mut settings = T::default();
+    change(&mut settings);
+    settings
+}
+
 /// The README and the chapters of the book: their code is compiled, and run where that can be.
 #[cfg(doctest)]
 mod book {

@@ -7,7 +7,7 @@ mod lines;
 pub use dots::dots;
 pub use lines::{command, reply};
 
-use pop3_proto::server::{self, Limits};
+use pop3_proto::server;
 use pop3_proto::{Channel, Rejection, ReplyShape, client};
 
 use crate::client::{Client, Seen};
@@ -45,17 +45,15 @@ pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
     let messages = awkward();
-    let limits = Limits::new()
-        .with_high_water(usize::from(flags >> 4) * 64)
-        .with_command_line(255)
-        .with_sasl_line(400)
-        .with_sasl_rounds(3);
     let extensions = usize::from(message) / (messages.len() - 1);
-    let mut config = server::ServerConfig::new()
-        .with_starttls(flags & 1 != 0)
-        .with_last(flags & 2 != 0)
-        .with_delete_retrieved(flags & 4 != 0)
-        .with_limits(limits);
+    let mut config = server::ServerConfig::default();
+    config.starttls = flags & 1 != 0;
+    config.last = flags & 2 != 0;
+    config.delete_retrieved = flags & 4 != 0;
+    config.limits.high_water = usize::from(flags >> 4) * 64;
+    config.limits.command_line = 255;
+    config.limits.sasl_line = 400;
+    config.limits.sasl_rounds = 3;
     if extensions & 1 != 0 {
         config.mechanisms = sasl::offer(&[
             "PLAIN",
@@ -70,7 +68,8 @@ pub fn server(data: &[u8]) {
         ]);
     }
     if extensions & 2 != 0 {
-        config.utf8 = Some(server::Utf8::new(extensions & 8 != 0));
+        config.utf8 = true;
+        config.utf8_user = extensions & 8 != 0;
     }
     if extensions & 4 != 0 {
         config.languages = vec![server::Language::german(), server::Language::english()];
@@ -158,15 +157,15 @@ pub fn client(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
     let flights: Vec<&[u8]> = header.rest.split(|&octet| octet == FLIGHT).collect();
-    let config = client::ClientConfig::default()
-        .with_strict(flags & 1 != 0)
-        .with_apop_after_stls(flags & 2 != 0)
-        .with_max_reply_line(if flags & 4 != 0 { 64 } else { 512 })
-        .with_max_list_line(if flags & 4 != 0 { 48 } else { 512 })
-        .with_max_sasl_line(if flags & 4 != 0 { 80 } else { 512 })
-        .with_max_list_entries(if flags & 8 != 0 { 3 } else { 100 })
-        .with_max_capabilities(if flags & 8 != 0 { 3 } else { 100 })
-        .with_max_body((flags & 16 != 0).then_some(40));
+    let mut config = client::ClientConfig::default();
+    config.strict = flags & 1 != 0;
+    config.apop_after_stls = flags & 2 != 0;
+    config.max_reply_line = if flags & 4 != 0 { 64 } else { 512 };
+    config.max_list_line = if flags & 4 != 0 { 48 } else { 512 };
+    config.max_sasl_line = if flags & 4 != 0 { 80 } else { 512 };
+    config.max_list_entries = if flags & 8 != 0 { 3 } else { 100 };
+    config.max_capabilities = if flags & 8 != 0 { 3 } else { 100 };
+    config.max_body = (flags & 16 != 0).then_some(40);
     let channel = if flags & 32 != 0 { Channel::Plaintext } else { Channel::TrustedPlaintext };
     let run = |lengths: &[usize]| {
         let mut client = Client::with(config.clone(), channel);

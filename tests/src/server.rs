@@ -9,15 +9,13 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pop3_proto::apop::Timestamp;
-use pop3_proto::server::{
-    Answer, Close, Request, SaslRequest, ServerConfig, ServerConnection, ServerStep, Wanted,
-};
+use pop3_proto::server::{Answer, Close, Request, SaslRequest, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection};
 
 use pop3_observer::Side;
 
 use crate::START;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Proof};
 use crate::observed::Watch;
 use crate::sasl::Leader;
 use crate::split::pieces;
@@ -52,7 +50,7 @@ impl Server {
     /// A connection just opened, on a channel that takes passwords, with the default settings.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self::with(store, ServerConfig::new(), Channel::TrustedPlaintext, None)
+        Self::with(store, ServerConfig::default(), Channel::TrustedPlaintext, None)
     }
 
     /// A connection just opened. The greeting is sent already.
@@ -240,15 +238,11 @@ impl Server {
 
     fn answer(&mut self, request: Request) {
         match request {
-            Request::Authenticate(login) => {
-                let credentials = Credentials::from(login);
-                self.asked.push(Asked::Authenticate(credentials.name.clone()));
-                let answer = match self.store.login(&credentials) {
-                    Ok(accepted) => Answer::Accept(accepted),
-                    Err(rejection) => Answer::Reject(rejection),
-                };
-                self.credentials.push(credentials);
-                self.give(answer);
+            Request::Password { name, password, utf8, .. } => {
+                self.log_in_by(Credentials::new(name, Proof::Password(password), utf8));
+            }
+            Request::Apop { name, proof, utf8, .. } => {
+                self.log_in_by(Credentials::new(name, Proof::Apop(proof), utf8));
             }
             Request::Sasl(request) => {
                 self.asked.push(match &request {
@@ -290,13 +284,23 @@ impl Server {
         }
     }
 
+    fn log_in_by(&mut self, credentials: Credentials) {
+        self.asked.push(Asked::Authenticate(credentials.name.clone()));
+        let answer = match self.store.login(&credentials) {
+            Ok(accepted) => Answer::Accept(accepted),
+            Err(rejection) => Answer::Reject(rejection),
+        };
+        self.credentials.push(credentials);
+        self.give(answer);
+    }
+
     fn stream(&mut self, octets: &[u8], whole: bool) {
         self.give(Answer::Message);
         for chunk in octets.chunks(self.store.chunk.max(1)) {
-            let wanted = self.connection.body(chunk, &mut self.out).expect("a message is open");
+            let enough = self.connection.body(chunk, &mut self.out).expect("a message is open").is_break();
             self.highest = self.highest.max(self.out.len());
             self.flush();
-            if wanted == Wanted::Enough {
+            if enough {
                 self.give(Answer::EndOfMessage);
                 return;
             }

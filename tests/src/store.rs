@@ -138,7 +138,7 @@ impl Store {
         if let Fault::Login(rejection) = &self.fault {
             return Err(rejection.clone());
         }
-        let mut accepted = Accepted::new(self.maildrop());
+        let mut accepted = Accepted::from(self.maildrop());
         accepted.login_delay = self.account.login_delay;
         accepted.expire = self.account.expire;
         Ok(accepted)

@@ -1,7 +1,7 @@
 //! What the client makes of capability lists and response codes of real servers.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
-use pop3_proto::{Capability, Keyword, Reply, ResponseCode};
+use pop3_proto::{Advice, Capability, Keyword, Reply, ResponseCode};
 use pop3_tests::client::{Client, Seen};
 
 fn ask(lines: &[&str]) -> Client {
@@ -96,7 +96,12 @@ fn response_codes_are_read_whether_announced_or_not() {
     ] {
         let reply = Reply::parse(line).unwrap();
         assert_eq!((reply.code, reply.message), (code, message), "{}", line.escape_ascii());
-        assert_eq!(reply.code.is_some_and(ResponseCode::is_temporary), temporary, "{}", line.escape_ascii());
+        assert_eq!(
+            reply.code.is_some_and(|code| code.advice() == Advice::RetryLater),
+            temporary,
+            "{}",
+            line.escape_ascii()
+        );
     }
 }
 

@@ -69,7 +69,7 @@ fn compare(page: &str, heading: &str, defaults: &[(&str, Vec<String>)]) {
 fn the_page_has_the_defaults() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = fs::read_to_string(root.join("docs/limits.md")).unwrap();
-    let limits = Limits::new();
+    let limits = Limits::default();
     let number = |number: u32| count(number as usize);
     compare(
         &page,

@@ -3,8 +3,9 @@
 
 use pop3_proto::Channel;
 use pop3_proto::client::{self, Excerpt, ProtocolError};
-use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_proto::server::{Close, ServerConfig};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::pair::Pair;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::split::{OCTETS, WHOLE};
@@ -142,7 +143,8 @@ fn without_pipelining_one_command_is_under_way() {
     let mut pair = pair(Store::fixture());
     pair.run(["USER mrose", "PASS tanstaaf", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!(pair.most_outstanding(), 1);
-    let config = client::ClientConfig::default().with_pipelining(false);
+    let mut config = client::ClientConfig::default();
+    config.pipelining = false;
     let mut pair = Pair::new(Client::with(config, Channel::Tls), Server::new(Store::fixture()));
     pair.run(["CAPA", "USER mrose", "PASS tanstaaf", "CAPA", "STAT", "LIST", "RETR 1", "QUIT"]);
     assert_eq!((pair.most_outstanding(), pair.unsent().len()), (1, 0));
@@ -194,7 +196,8 @@ fn the_window_opens_again() {
 fn a_thousand_commands_are_paired_with_their_replies() {
     let commands: Vec<_> =
         (0..1000).map(|n| ["STAT", "LIST", "RETR 9", "RETR 3", "UIDL 2", "DELE 9", "NOOP"][n % 7]).collect();
-    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(64));
+    let mut config = ServerConfig::default();
+    config.limits.high_water = 64;
     let server = Server::with(Store::fixture(), config, Channel::Tls, None);
     let mut pair = Pair::new(Client::new(), server);
     pair.run(["USER mrose", "PASS tanstaaf", "CAPA"]);
@@ -217,7 +220,8 @@ fn a_thousand_commands_are_paired_with_their_replies() {
 }
 
 fn with_stls() -> Pair {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let server = Server::with(Store::fixture(), config, Channel::Plaintext, Some("<1.2@h>"));
     Pair::new(Client::with(client::ClientConfig::default(), Channel::Plaintext), server)
 }
@@ -316,9 +320,10 @@ proptest! {
         let commands: Vec<_> = ["USER mrose", "PASS tanstaaf", "CAPA"].into_iter()
             .chain(script.iter().map(String::as_str)).chain(["QUIT"]).collect();
         let run = |pipelining, there: &[usize], back: &[usize], high_water| {
-            let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
+            let mut config = ServerConfig::default();
+            config.limits.high_water = high_water;
             let server = Server::with(Store::fixture(), config, Channel::Tls, None);
-            let client = Client::with(client::ClientConfig::default().with_pipelining(pipelining).with_strict(true), Channel::Tls);
+            let client = Client::with(configured::<client::ClientConfig>(|it| { it.pipelining = pipelining; it.strict = true; }), Channel::Tls);
             let mut pair = Pair::new(client, server).with_lengths(there, back);
             pair.run(commands.iter().copied());
             assert_eq!((pair.client.error(), pair.unsent().len()), (None, 0));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Channel, Quirk};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::{OCTETS, WHOLE};
 
 const INTRODUCTION: &str = "\
@@ -131,7 +132,7 @@ fn entry(block: &str) -> Entry {
 
 /// What the client makes of the last turn.
 fn play(entry: &Entry, strict: bool, lengths: &[usize]) -> Vec<Seen> {
-    let mut client = Client::with(ClientConfig::default().with_strict(strict), Channel::Tls);
+    let mut client = Client::with(configured::<ClientConfig>(|it| it.strict = strict), Channel::Tls);
     if entry.from != "greeting" {
         client.receive(b"+OK\r\n");
     }

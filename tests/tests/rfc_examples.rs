@@ -41,7 +41,8 @@ fn server(dialogue: &Dialogue) -> Server {
         _ => None,
     });
     let timestamp = greeting.as_deref().and_then(|line| Some(&line[line.find('<')?..=line.find('>')?]));
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(store(dialogue), config, Channel::TrustedPlaintext, timestamp);
     if dialogue.setup.iter().any(|setup| setup == "login") {
         server = server.log_in();

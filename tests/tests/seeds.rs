@@ -45,7 +45,7 @@ fn logins() -> Vec<(String, Vec<u8>)> {
         ("anonymous", Mechanism::Anonymous, Credentials::anonymous("sirhc")),
     ];
     let login = |(name, mechanism, credentials): (&str, Mechanism, Credentials)| {
-        let mut config = server::ServerConfig::new();
+        let mut config = server::ServerConfig::default();
         config.mechanisms = offer(&[mechanism.name()]);
         let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
         server.take();

@@ -195,7 +195,8 @@ impl Store for MemoryStore {
             }
         }
         let messages = user.messages.clone();
-        let accepted = Accepted::new(snapshot).with_user(name.escape_ascii().to_string());
+        let mut accepted = Accepted::from(snapshot);
+        accepted.user = Some(name.escape_ascii().to_string());
         Ok((accepted, MemoryMaildrop { store: self.clone(), name, messages }))
     }
 }

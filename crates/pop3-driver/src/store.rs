@@ -53,7 +53,7 @@ use crate::tls::TlsInfo;
 ///         let mut snapshot = pop3_proto::Snapshot::new();
 ///         // The size on the wire, with CRLF line ends.
 ///         snapshot.push(dots::wire_size(WELCOME), uid);
-///         Ok((Accepted::new(snapshot), Open))
+///         Ok((Accepted::from(snapshot), Open))
 ///     }
 /// }
 ///

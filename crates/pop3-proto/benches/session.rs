@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use pop3_proto::listing::ScanListing;
-use pop3_proto::server::{Answer, Limits, Request, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::server::{Answer, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Command, Input, Instant, Reply, Snapshot, UniqueId, client, dots};
 
 fn main() {
@@ -59,12 +59,13 @@ fn scan_listings_parsed(bencher: Bencher<'_, '_>) {
 /// A connection after the login, with this message a hundred times.
 fn logged_in(message: &[u8]) -> ServerConnection {
     // The burst has no end that the high-water mark would cut.
-    let config = ServerConfig::new().with_limits(Limits::new().with_high_water(1 << 30));
+    let mut config = ServerConfig::default();
+    config.limits.high_water = 1 << 30;
     let mut connection =
         ServerConnection::new(Arc::new(config), Channel::TrustedPlaintext, None, Instant::EPOCH);
     let mut out = BytesMut::new();
     let mut input = Input::new(b"USER mrose\r\nPASS x\r\n");
-    let ServerStep::Ask(Request::Authenticate(_)) = connection.poll(Instant::EPOCH, &mut input, &mut out)
+    let ServerStep::Ask(Request::Password { .. }) = connection.poll(Instant::EPOCH, &mut input, &mut out)
     else {
         panic!("no request");
     };

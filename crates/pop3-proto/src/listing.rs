@@ -119,7 +119,7 @@ impl<'a> LanguageListing<'a> {
     #[must_use]
     pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (tag, description) = first_word(line);
-        Some(Self { tag: LanguageRange::parse(tag).ok().filter(|tag| !tag.is_any())?.as_str(), description })
+        Some(Self { tag: LanguageRange::parse(tag).filter(|tag| !tag.is_any())?.as_str(), description })
     }
 }
 

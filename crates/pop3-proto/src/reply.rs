@@ -81,11 +81,6 @@ pub enum Advice {
     Unknown,
 }
 
-/// The reason why a line is not a reply: the peer speaks another protocol or is out of step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReplyError;
-
 impl fmt::Debug for Reply<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
@@ -118,26 +113,23 @@ impl<'a> Reply<'a> {
 
     /// Reads a line without its line end.
     ///
-    /// The status must be the whole line, or be followed by a space or a tab. `+OKAY` is not a reply.
-    ///
-    /// # Errors
-    /// Returns an error if the line begins neither with `+OK` nor with `-ERR`.
+    /// The status must be the whole line, or be followed by a space or a tab. `+OKAY` is not a reply. Returns `None` if
+    /// the line begins neither with `+OK` nor with `-ERR`: the peer speaks another protocol or is out of step.
     ///
     /// ```
     /// use pop3_proto::{Reply, ResponseCode, Status};
-    /// let reply = Reply::parse(b"-ERR [IN-USE] Do you have another POP session running?")?;
+    /// let reply = Reply::parse(b"-ERR [IN-USE] Do you have another POP session running?").unwrap();
     /// assert_eq!(reply.status, Status::Negative);
     /// assert_eq!(reply.code, Some(ResponseCode::InUse));
-    /// assert!(Reply::parse(b"* OK IMAP4rev1 ready").is_err());
-    /// # Ok::<(), pop3_proto::ReplyError>(())
+    /// assert!(Reply::parse(b"* OK IMAP4rev1 ready").is_none());
     /// ```
-    pub fn parse(line: &'a [u8]) -> Result<Self, ReplyError> {
+    pub fn parse(line: &'a [u8]) -> Option<Self> {
         let (status, rest, exact) = if let Some((rest, exact)) = strip_token(line, b"+OK") {
             (Status::Positive, rest, exact)
         } else if let Some((rest, exact)) = strip_token(line, b"-ERR") {
             (Status::Negative, rest, exact)
         } else {
-            return Err(ReplyError);
+            return None;
         };
         let text = rest.trim_ascii_start();
         let spaced = matches!(rest, [] | [b' '] | [b' ', b'!'..=0xff, ..]);
@@ -150,7 +142,7 @@ impl<'a> Reply<'a> {
             Ok((message, inner)) => (message.trim_ascii_start(), Some(ResponseCode::from_inner(inner))),
             Err(_) => (text, None),
         };
-        Ok(Self { status, code, text, message, quirk })
+        Some(Self { status, code, text, message, quirk })
     }
 
     /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`.
@@ -223,8 +215,7 @@ impl<'a> ResponseCode<'a> {
     }
 
     /// Returns the code as written between the brackets.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         match self {
             Self::LoginDelay => b"LOGIN-DELAY",
             Self::InUse => b"IN-USE",
@@ -255,12 +246,6 @@ impl<'a> ResponseCode<'a> {
             Self::Other(_) => Advice::Unknown,
         }
     }
-
-    /// Returns whether the same credentials may succeed later, so that there is no need to ask for others.
-    #[must_use]
-    pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::LoginDelay | Self::InUse | Self::SysTemp)
-    }
 }
 
 impl fmt::Display for ResponseCode<'_> {
@@ -268,14 +253,6 @@ impl fmt::Display for ResponseCode<'_> {
         write!(f, "[{}]", self.as_bytes().escape_ascii())
     }
 }
-
-impl fmt::Display for ReplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a reply begins neither with +OK nor with -ERR")
-    }
-}
-
-impl core::error::Error for ReplyError {}
 
 #[cfg(test)]
 mod tests {
@@ -299,7 +276,7 @@ mod tests {
         for line in
             [&b"+OKAY hello"[..], b"-ERRfoo", b"+ abc", b"+", b"", b"* OK", b"220 ready", b"+ERR x", b" +OK"]
         {
-            assert_eq!(Reply::parse(line), Err(ReplyError), "{}", line.escape_ascii());
+            assert_eq!(Reply::parse(line), None, "{}", line.escape_ascii());
         }
     }
 

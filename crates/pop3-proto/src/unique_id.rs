@@ -1,6 +1,5 @@
 //! Unique-ids (RFC 1939 section 7, UIDL).
 
-use alloc::vec::Vec;
 use core::fmt;
 
 /// The unique-id of a message: 1 to 70 octets, each from 0x21 to 0x7E (RFC 1939 section 7).
@@ -52,12 +51,6 @@ impl<'a> UniqueId<'a> {
     #[must_use]
     pub fn as_str(self) -> &'a str {
         core::str::from_utf8(self.0).unwrap_or_default()
-    }
-
-    /// Returns a copy of the octets.
-    #[must_use]
-    pub fn to_vec(self) -> Vec<u8> {
-        self.0.to_vec()
     }
 }
 

@@ -89,7 +89,7 @@ pub struct ConnectionLimits {
 impl ServeConfig {
     /// Creates the default settings for the Maildirs in this folder.
     pub fn new(maildrops: impl Into<PathBuf>) -> Self {
-        let limits = server::Limits::new();
+        let limits = server::Limits::default();
         Self {
             maildrops: maildrops.into(),
             listeners: Vec::new(),

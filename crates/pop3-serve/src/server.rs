@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pop3_driver::server::Entrance;
 use pop3_driver::tls::Role;
 use pop3_driver::{OnStop, Stop};
-use pop3_proto::server::{Language, Limits as Timeouts, ServerConfig as Session, Utf8};
+use pop3_proto::server::{Language, ServerConfig};
 use tracing::{info, warn};
 
 use crate::announced::Announced;
@@ -138,20 +138,21 @@ fn policy(
     role: &Role,
     most: u32,
 ) -> Result<Policy, ServeError> {
-    let timeouts =
-        Timeouts::new().with_login_timeout(config.login_timeout).with_idle_timeout(config.idle_timeout);
-    let mut session = Session::new().with_starttls(matches!(role, Role::Server(_))).with_limits(timeouts);
+    let mut session = ServerConfig::default();
+    session.starttls = matches!(role, Role::Server(_));
+    session.limits.login_timeout = config.login_timeout;
+    session.limits.idle_timeout = config.idle_timeout;
     if let Some(host) = &config.host {
-        session = session.with_greeting(format!("{host} POP3 server ready"));
+        session.greeting = format!("{host} POP3 server ready");
     }
     if let Some(text) = &config.implementation {
-        session = session.with_implementation(text);
+        session.implementation = Some(text.clone());
     }
     if config.utf8 {
-        session = session
-            .with_utf8(Utf8::new(true))
-            .with_language(Language::english())
-            .with_language(Language::german());
+        session.utf8 = true;
+        session.utf8_user = true;
+        session.languages.push(Language::english());
+        session.languages.push(Language::german());
     }
     let places = Places::new(crate::ConnectionLimits { total: most, ..config.limits });
     let decoy_key = match config.decoy_key {

@@ -164,7 +164,8 @@ impl MailStore {
             warn!(user, %error, "the sizes could not be remembered for the next login");
         }
         self.delays().logged_in(&user, self.clock.now());
-        let mut accepted = Accepted::from(maildir.take_snapshot()).with_user(user.as_str());
+        let mut accepted = Accepted::from(maildir.take_snapshot());
+        accepted.user = Some(user.as_str().into());
         (accepted.login_delay, accepted.expire) =
             self.announced.after_login(own, &self.gatekeeper.users().profile());
         let read_only = matches!(attempt.proof, pop3_driver::backend::Proof::Anonymous { .. });

@@ -77,7 +77,7 @@ impl Lines {
 fn a_server_offers_neither_apop_nor_cram_md5() {
     let store = MemoryStore::new();
     store.add_user("mrose", "tanstaaf");
-    let service = Arc::new(Everything { config: ServerConfig::new().into(), store: store.into() });
+    let service = Arc::new(Everything { config: ServerConfig::default().into(), store: store.into() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::new();

@@ -51,7 +51,7 @@
 //!     async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
 //!         let backend = Blocking::new(self.0.clone().into(), Pool::default(), peer.clone());
 //!         let trusted = peer.ip().is_some_and(|ip| ip.is_loopback());
-//!         Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(trusted))
+//!         Ok(Welcome::new(ServerConfig::default().into(), backend).with_trusted(trusted))
 //!     }
 //!
 //!     fn ended(&self, peer: &Peer, report: &SessionReport) {

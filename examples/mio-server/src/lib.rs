@@ -12,9 +12,7 @@ use std::time::Instant as StdInstant;
 use bytes::{Buf as _, BytesMut};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use pop3_proto::server::{
-    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerStep, Wanted,
-};
+use pop3_proto::server::{Answer, Close, Request, ServerConfig, ServerConnection, ServerStep};
 use pop3_proto::{Channel, Input, Instant, MessageNumber, Rejection, Snapshot, UniqueId, dots};
 
 /// The store: messages, and a password for all users.
@@ -39,7 +37,7 @@ impl Store {
 pub fn serve(mut listener: TcpListener, store: &Store) -> io::Result<()> {
     const LISTENER: Token = Token(0);
     let epoch = StdInstant::now();
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(256);
@@ -153,20 +151,17 @@ impl Session {
     /// Answers for the store.
     fn ask(&mut self, request: Request, store: &Store, now: Instant) {
         let answer = match request {
-            Request::Authenticate(login) => match login.proof {
-                ClaimProof::Password(password) if password.same_octets(&store.password) => {
-                    Answer::Accept(snapshot(store).into())
-                }
-                // There is no timestamp in the greeting, so that nobody comes by APOP.
-                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
-            },
+            Request::Password { password, .. } if password.same_octets(&store.password) => {
+                Answer::Accept(snapshot(store).into())
+            }
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { message, .. } => {
                 self.message = Some((message, 0));
                 Answer::Message
             }
             Request::Commit(deletions) => Answer::committed(deletions.len()),
-            // No mechanism is offered, and no proxy is trusted.
-            other @ (Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
+            // The greeting has no timestamp, no mechanism is offered, and no proxy is trusted.
+            other @ (Request::Apop { .. } | Request::Sasl(_) | Request::Proxied(_) | _) => other.decline(),
         };
         // The request is open, so that its answer is no misuse.
         let _ = self.connection.answer(answer, now, &mut self.out);
@@ -178,8 +173,8 @@ impl Session {
         let message = store.messages.get(number.index()).map_or(&[][..], Vec::as_slice);
         let rest = message.get(from..).unwrap_or_default();
         let piece = rest.get(..PIECE).unwrap_or(rest);
-        let wanted = self.connection.body(piece, &mut self.out).unwrap_or(Wanted::Enough);
-        if wanted == Wanted::Enough || piece.len() == rest.len() {
+        let enough = self.connection.body(piece, &mut self.out).is_ok_and(|wanted| wanted.is_break());
+        if enough || piece.len() == rest.len() {
             self.message = None;
             let _ = self.connection.answer(Answer::EndOfMessage, now, &mut self.out);
         } else {

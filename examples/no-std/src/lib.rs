@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 use pop3_proto::server::{
-    Accepted, Answer, ClaimProof, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
+    Accepted, Answer, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
 };
 use pop3_proto::{Channel, Deletions, Input, Instant, Rejection, Snapshot, UniqueId, dots};
 
@@ -36,7 +36,7 @@ impl Server {
     /// A server for one session over a link that needs no TLS.
     #[must_use]
     pub fn new(password: &'static [u8], messages: &[&'static [u8]], now: Instant) -> Self {
-        let config = Arc::new(ServerConfig::new());
+        let config = Arc::new(ServerConfig::default());
         Self {
             connection: ServerConnection::new(config, Channel::TrustedPlaintext, None, now),
             messages: messages.iter().copied().map(Some).collect(),
@@ -91,11 +91,8 @@ impl Server {
     /// The store: three questions, and an array to answer them from.
     fn answer(&mut self, request: Request, now: Instant, out: &mut BytesMut) -> Result<(), ServerMisuse> {
         let answer = match request {
-            Request::Authenticate(login) => match login.proof {
-                ClaimProof::Password(password) if password.same_octets(self.password) => self.snapshot(),
-                // There is no timestamp in the greeting, so that nobody comes by APOP.
-                ClaimProof::Password(_) | ClaimProof::Apop(_) => Answer::Reject(Rejection::credentials()),
-            },
+            Request::Password { password, .. } if password.same_octets(self.password) => self.snapshot(),
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { message, .. } => match self.messages.get(message.index()).copied().flatten() {
                 Some(content) => {
                     self.connection.answer(Answer::Message, now, out)?;
@@ -120,7 +117,7 @@ impl Server {
                 snapshot.push(dots::wire_size(content), uid);
             }
         }
-        Answer::Accept(Accepted::new(snapshot))
+        Answer::Accept(Accepted::from(snapshot))
     }
 
     fn remove(&mut self, deletions: &Deletions) -> Answer {

@@ -41,7 +41,7 @@ pub fn command(line: &[u8]) {
 /// # Panics
 /// When what was read is not in the line.
 pub fn reply(line: &[u8]) {
-    if let Ok(reply) = Reply::parse(line) {
+    if let Some(reply) = Reply::parse(line) {
         assert!(line.ends_with(reply.text) && reply.text.ends_with(reply.message));
         let status: &[u8] = if reply.is_positive() { b"+OK" } else { b"-ERR" };
         assert!(line[..status.len()].eq_ignore_ascii_case(status));
@@ -54,7 +54,7 @@ pub fn reply(line: &[u8]) {
     let _ = (DropListing::parse(line), ScanListing::parse(line), Capability::parse(line));
     let _ = (UniqueId::parse(line), apop::Digest::parse(line));
     if let Some(timestamp) = apop::Timestamp::find(line) {
-        assert_eq!(apop::Timestamp::parse(timestamp.as_bytes()), Some(timestamp.clone()));
-        assert!(timestamp.as_bytes().iter().all(u8::is_ascii_graphic));
+        assert_eq!(apop::Timestamp::parse(timestamp.as_str().as_bytes()), Some(timestamp.clone()));
+        assert!(timestamp.as_str().bytes().all(|octet| octet.is_ascii_graphic()));
     }
 }

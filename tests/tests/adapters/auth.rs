@@ -206,7 +206,9 @@ async fn every_mechanism_logs_in<R: Runtime>(mode: Mode) {
 
 // 5034-4.16, 3206-6.01, 4616-2.03
 async fn nothing_is_left_of_an_exchange_that_failed<R: Runtime>(mode: Mode) {
-    let limits = Limits::new().with_failed_logins(100).with_failure_delay(core::time::Duration::ZERO);
+    let mut limits = Limits::default();
+    limits.failed_logins = 100;
+    limits.failure_delay = core::time::Duration::ZERO;
     let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
     server.store.add_token("mrose", TOKEN);
     server.store.add_user("admin", "secret");
@@ -287,7 +289,8 @@ async fn a_long_token_is_read_in_pieces<R: Runtime>(mode: Mode) {
 
 // 9266-4.01
 async fn a_binding_serves_one_failed_exchange<R: Runtime>() {
-    let limits = Limits::new().with_failure_delay(core::time::Duration::ZERO);
+    let mut limits = Limits::default();
+    limits.failure_delay = core::time::Duration::ZERO;
     let server = Server::<R>::start_with(Mode::Implicit, limits, Certificates::good().server());
     let mut talk = Talk::new(&server, Mode::Implicit);
     let bindings = talk.bindings.clone();
@@ -338,7 +341,7 @@ async fn tls_1_2_has_no_exporter<R: Runtime>() {
 async fn a_certificate_is_good_for_external_only<R: Runtime>() {
     let certificates = Certificates::good();
     for mode in [Mode::Implicit, Mode::Stls] {
-        let server = Server::<R>::start_with(mode, Limits::new(), certificates.server_that_asks());
+        let server = Server::<R>::start_with(mode, Limits::default(), certificates.server_that_asks());
         server.store.add_certificate("mrose", Certificate::from_der(&certificates.of_client()));
         let mut without = Talk::new(&server, mode);
         assert!(!without.offered().contains(&Mechanism::External));
@@ -359,7 +362,7 @@ async fn a_certificate_is_good_for_external_only<R: Runtime>() {
         }
     }
     // One by another authority does not get as far as a greeting.
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), certificates.server_that_asks());
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), certificates.server_that_asks());
     let stranger = certificates.client_with_certificate(&Certificates::make(false));
     let tls = ClientConnection::new(stranger, "localhost".try_into().expect("a name")).expect("settings");
     let tcp = TcpStream::connect(("127.0.0.1", server.port)).expect("the server listens");

@@ -102,7 +102,7 @@ async fn a_certificate_logs_in<R: Builds>() {
     let certificates = Certificates::good();
     let folder = certificates.folder();
     let path = |name| folder.path().join(name);
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), certificates.server_that_asks());
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), certificates.server_that_asks());
     server.store.add_certificate("mrose", Certificate::from_der(&certificates.of_client()));
     let builder = R::builder("localhost").port(server.port).ca_file(path("authority.pem"));
     let builder = builder.client_certificate(path("client.pem"), path("client.key")).login_with_certificate();

@@ -133,7 +133,9 @@ async fn quit_removes_and_nothing_else_does<R: Runtime>(mode: Mode) {
 // 8314-3.01, 1939-4.06
 async fn wrong_passwords<R: Runtime>(mode: Mode) {
     let delay = Duration::from_millis(50);
-    let limits = Limits::new().with_failure_delay(delay).with_failed_logins(2);
+    let mut limits = Limits::default();
+    limits.failure_delay = delay;
+    limits.failed_logins = 2;
     let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
     for name in [&b"mrose"[..], b"nobody"] {
         let mut client = server.connect().await;

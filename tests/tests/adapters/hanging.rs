@@ -13,7 +13,7 @@ use pop3_driver::backend::{Context, LoginAttempt};
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Store};
 use pop3_driver::tls::Role;
-use pop3_proto::server::{Accepted, Close, Extent, Limits, ServerConfig, SessionTotals};
+use pop3_proto::server::{Accepted, Close, Extent, ServerConfig, SessionTotals};
 use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId};
 
 use crate::on_each_runtime;
@@ -194,13 +194,13 @@ impl House {
         let (told, events) = channel();
         let store = Hanging { place, released: Default::default(), size, events: told.into() };
         let store = Arc::new(store);
-        let limits = Limits::new()
-            .with_store_timeout(store_timeout)
-            .with_login_timeout(NEVER)
-            .with_idle_timeout(NEVER);
+        let mut config = ServerConfig::default();
+        config.limits.store_timeout = store_timeout;
+        config.limits.login_timeout = NEVER;
+        config.limits.idle_timeout = NEVER;
         let (told, reports) = channel();
         let service = Policy::<P> {
-            config: ServerConfig::new().with_limits(limits).into(),
+            config: config.into(),
             store: Shared(Arc::clone(&store)).into(),
             told: told.into(),
             pool: PhantomData,

@@ -117,7 +117,7 @@ async fn a_panic_ends_its_session_and_no_other<R: Runtime>() {
     let open = Arc::new(AtomicUsize::new(0));
     let (told, reports) = channel();
     let service = Arc::new(Policy::<R> {
-        config: Arc::new(ServerConfig::new()),
+        config: Arc::new(ServerConfig::default()),
         store: Arc::new(Fragile { open: Arc::clone(&open) }),
         told: told.into(),
         runtime: PhantomData,

@@ -98,7 +98,8 @@ impl<R: Runtime> Service for Proxy<R> {
     type Backend = Upstream;
 
     async fn connect(&self, _: &Peer) -> Result<Welcome<Upstream>, Rejection> {
-        let config = ServerConfig::new().with_starttls(self.mode == Mode::Stls);
+        let mut config = ServerConfig::default();
+        config.starttls = self.mode == Mode::Stls;
         let backend = Upstream { port: self.upstream, stream: None };
         Ok(Welcome::new(config.into(), backend).with_trusted(self.mode == Mode::Trusted))
     }

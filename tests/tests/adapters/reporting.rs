@@ -111,7 +111,7 @@ async fn who_is_turned_away_is_reported<R: Runtime>() {
     let port = listener.local_addr().expect("an address").port();
     let (told, heard) = channel();
     let store = Arc::new(MemoryStore::new());
-    let config = ServerConfig::new().into();
+    let config = ServerConfig::default().into();
     let service = Doorman::<R> { config, store, told: Mutex::new((0, told)), runtime: PhantomData };
     let stop = Stop::new();
     let server = thread::spawn({

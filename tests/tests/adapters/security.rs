@@ -86,7 +86,7 @@ async fn certificates_that_are_not_believed<R: Runtime>() {
             (good.server(), Certificates::make(false).client("localhost")),
             (expired.server(), expired.client("localhost")),
         ] {
-            let server = Server::<R>::start_with(mode, Limits::new(), server);
+            let server = Server::<R>::start_with(mode, Limits::default(), server);
             let security = match mode {
                 Mode::Implicit => Security::Implicit(connector),
                 Mode::Stls | Mode::Trusted => Security::StartTls(connector),
@@ -118,7 +118,7 @@ async fn other_protocols<R: Runtime>() {
         client.quit().await.expect("the end");
     }
     // The server speaks another one.
-    let server = Server::<R>::start_with(Mode::Implicit, Limits::new(), good.server_with_alpn(b"imap"));
+    let server = Server::<R>::start_with(Mode::Implicit, Limits::default(), good.server_with_alpn(b"imap"));
     let refused = server.try_connect(server.security()).await.map(drop);
     assert!(matches!(refused, Err(ClientError::Tls(_))), "{refused:?}");
 }
@@ -144,7 +144,7 @@ async fn pop3_is_named_in_both_ways<R: Runtime>() {
         let connected = server.try_connect(security(connector)).await.map(drop);
         assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
         // Our client and any server.
-        let server = Server::<R>::start_with(mode, Limits::new(), good.server_with_alpns(protocols));
+        let server = Server::<R>::start_with(mode, Limits::default(), good.server_with_alpns(protocols));
         let connected = server.try_connect(security(good.client("localhost"))).await.map(drop);
         assert_eq!(connected.is_ok(), agreed, "{mode:?} {protocols:?}: {connected:?}");
     }
@@ -198,7 +198,9 @@ async fn a_handshake_that_is_none<R: Runtime>() {
 
 // SEC-02: what was refused before STLS is in the report, however the handshake ends.
 async fn refusals_before_a_failed_handshake<R: Runtime>() {
-    let limits = Limits::new().with_failure_delay(Duration::ZERO).with_login_timeout(Duration::from_secs(5));
+    let mut limits = Limits::default();
+    limits.failure_delay = Duration::ZERO;
+    limits.login_timeout = Duration::from_secs(5);
     for silent in [false, true] {
         let server = Server::<R>::start_with(Mode::Stls, limits, Certificates::good().server());
         let mut raw = server.raw();
@@ -227,7 +229,7 @@ async fn a_line_without_an_end<R: Runtime>() {
     for logged_in in [false, true] {
         let mut raw = if logged_in { server.raw_logged_in() } else { server.raw() };
         // Not one octet more than the limit, and no line end.
-        let limits = Limits::new();
+        let limits = Limits::default();
         assert_eq!(raw.say(vec![b'x'; limits.command_line]), "-ERR command line too long\r\n");
         raw.send(vec![b'x'; limits.discarded_line - 2]);
         raw.send("\r\nXYZZ\r\n");

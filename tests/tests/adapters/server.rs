@@ -70,7 +70,7 @@ pub(crate) type Talking<R> = Client<Overheard<<R as Runtime>::Socket>>;
 impl<R: Runtime> Server<R> {
     /// A server with one user, `mrose` with the password `tanstaaf`, and no message.
     pub(crate) fn start(mode: Mode) -> Self {
-        Self::start_with(mode, Limits::new(), Certificates::good().server())
+        Self::start_with(mode, Limits::default(), Certificates::good().server())
     }
 
     pub(crate) fn start_with(mode: Mode, limits: Limits, tls: Role) -> Self {
@@ -82,7 +82,9 @@ impl<R: Runtime> Server<R> {
             Mode::Stls => (Entrance::Plain, tls),
             Mode::Implicit => (Entrance::Implicit, tls),
         };
-        let config = ServerConfig::new().with_starttls(mode == Mode::Stls).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = mode == Mode::Stls;
+        config.limits = limits;
         let (told, reports) = channel();
         let service = Policy::<R> {
             config: config.into(),

@@ -19,6 +19,7 @@ use pop3_driver::store::Blocking;
 use pop3_driver::{Stop, Transport};
 use pop3_proto::server::{Close, ServerConfig};
 use pop3_proto::{Channel, MessageNumber, Rejection};
+use pop3_tests::configured;
 
 use crate::runtime::Runtime;
 use crate::server::PATIENCE;
@@ -73,7 +74,7 @@ impl Served {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
         store.deliver("mrose", &[b"Subject: a\n\n", &[b'x'; 300_000][..], b"\n"].concat());
-        let config = ServerConfig::new().with_starttls(!trusted).into();
+        let config = configured::<ServerConfig>(|it| it.starttls = !trusted).into();
         let (sender, told) = channel();
         let house = House { store: store.into(), config, trusted, told: sender.into(), runtime: PhantomData };
         let stop = Stop::new();

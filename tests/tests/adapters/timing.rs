@@ -8,6 +8,7 @@ use pop3_driver::Stop;
 use pop3_driver::client::{ClientError, ClientOptions, Security};
 use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::server::{Close, Limits};
+use pop3_tests::configured;
 
 use crate::certificates::Certificates;
 use crate::runtime::Runtime;
@@ -60,7 +61,7 @@ async fn silent_servers<R: Runtime>() {
         raw.send("+OK ready\r\n");
         raw.rest()
     });
-    let options = ClientOptions::new().with_config(ClientConfig::default().with_reply_timeout(SHORT));
+    let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.reply_timeout = SHORT));
     let mut client = R::connect(port, Security::TrustedPlaintext, options).await.expect("a greeting");
     let late = client.login(b"mrose", b"tanstaaf").await;
     assert!(
@@ -104,7 +105,8 @@ async fn a_client_that_is_told_to_end_gives_up_a_handshake<R: Runtime>() {
 
 // SEC-10
 async fn silent_handshakes<R: Runtime>() {
-    let limits = Limits::new().with_login_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.login_timeout = SHORT;
     for mode in [Mode::Implicit, Mode::Stls] {
         let server = Server::<R>::start_with(mode, limits, Certificates::good().server());
         let mut raw = Raw::connect(server.port);
@@ -123,7 +125,8 @@ async fn silent_handshakes<R: Runtime>() {
 }
 
 async fn silence_before_the_login<R: Runtime>() {
-    let limits = Limits::new().with_login_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.login_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let mut raw = server.raw();
     assert!(raw.say("USER mrose\r\n").starts_with("+OK"));
@@ -133,7 +136,8 @@ async fn silence_before_the_login<R: Runtime>() {
 
 // 1939-3.43, 1939-3.44, 1939-4.05
 async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
-    let limits = Limits::new().with_idle_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.idle_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let server = server.deliver([b"Subject: a\n\n"]);
     let mut raw = server.raw_logged_in();
@@ -151,7 +155,8 @@ async fn an_idle_session_is_closed_in_silence<R: Runtime>() {
 /// 1939-3.45:
 /// The client takes nothing of a large message, so that writing has to end at a deadline.
 async fn a_session_that_never_reads_up<R: Runtime>() {
-    let limits = Limits::new().with_idle_timeout(SHORT);
+    let mut limits = Limits::default();
+    limits.idle_timeout = SHORT;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let server = server.deliver([vec![b'x'; 20_000_000]]);
     let mut raw = server.raw_logged_in();
@@ -214,7 +219,8 @@ async fn an_address_without_server<R: Runtime>() {
 // SEC-02
 async fn a_refusal_holds_up_nobody_else<R: Runtime>() {
     let delay = Duration::from_secs(10);
-    let limits = Limits::new().with_failure_delay(delay);
+    let mut limits = Limits::default();
+    limits.failure_delay = delay;
     let server = Server::<R>::start_with(Mode::Trusted, limits, Certificates::good().server());
     let begun = Instant::now();
     let mut refused: Vec<Raw> = (0..8).map(|_| server.raw()).collect();

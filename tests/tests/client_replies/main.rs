@@ -4,10 +4,10 @@ mod bodies;
 mod listings;
 mod sessions;
 
-use pop3_proto::apop::Timestamp;
 use pop3_proto::client::{ClientConfig, Excerpt, Protocol, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, Quirk};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::{OCTETS, WHOLE};
 
 fn greeted(config: ClientConfig) -> Client {
@@ -129,7 +129,8 @@ fn quirks_are_warnings_or_refused() {
             matches!(&seen[..], [Seen::Warning(warned), reply] if *warned == quirk && reply.is_positive_reply()),
             "{seen:?}"
         );
-        let strict = answer_to(|| logged_in_with(ClientConfig::default().with_strict(true)), "NOOP", octets);
+        let strict =
+            answer_to(|| logged_in_with(configured::<ClientConfig>(|it| it.strict = true)), "NOOP", octets);
         assert_eq!(strict, [Seen::Failed(ProtocolError::Quirk(quirk))]);
     }
     let seen = Client::new().receive(b"\r\n+OK hi\r\n");
@@ -168,6 +169,7 @@ fn only_a_strict_timestamp_is_one() {
     ] {
         let mut client = Client::new();
         client.receive(greeting);
-        assert_eq!(client.connection().greeting_timestamp().map(Timestamp::as_bytes), timestamp);
+        let found = client.connection().greeting_timestamp().map(|it| it.as_str().as_bytes());
+        assert_eq!(found, timestamp);
     }
 }

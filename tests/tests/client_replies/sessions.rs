@@ -5,6 +5,7 @@ use core::time::Duration;
 use pop3_proto::client::{ClientConfig, Excerpt, ProtocolError, SendError};
 use pop3_proto::{Channel, Keyword, ReplyShape};
 use pop3_tests::client::{Client, Seen};
+use pop3_tests::configured;
 use pop3_tests::split::WHOLE;
 
 use crate::{answer, greeted, logged_in, logged_in_with};
@@ -72,7 +73,7 @@ fn whatever_a_server_sends_is_bounded() {
     client.receive(&b"\r\n".repeat(1000));
     assert!(client.error().is_some(), "empty lines before the greeting have an end");
     // A body has no limit but the caller's.
-    let mut client = logged_in_with(ClientConfig::default().with_max_body(Some(10)));
+    let mut client = logged_in_with(configured::<ClientConfig>(|it| it.max_body = Some(10)));
     client.send("RETR 1").unwrap();
     let seen = client.receive(b"+OK\r\n0123456789abc\r\n.\r\n");
     assert_eq!(seen[1..], [Seen::Data(b"0123456789".to_vec()), Seen::Failed(ProtocolError::BodyTooLong)]);

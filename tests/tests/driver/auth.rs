@@ -9,7 +9,7 @@ use pop3_driver::Stop;
 use pop3_driver::memory::MemoryStore;
 use pop3_driver::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome, serve};
 use pop3_driver::store::{Blocking, Inline};
-use pop3_proto::server::{ServerConfig, Utf8};
+use pop3_proto::server::ServerConfig;
 use pop3_proto::{Rejection, encode_base64};
 use pop3_sasl::Mechanism;
 use pop3_sasl::server::{TokenRefusal, TokenStatus};
@@ -31,7 +31,9 @@ impl House {
     fn new() -> Self {
         let store = MemoryStore::new();
         store.add_user("mrose", "tanstaaf");
-        let config = ServerConfig::new().with_utf8(Utf8::new(true));
+        let mut config = ServerConfig::default();
+        config.utf8 = true;
+        config.utf8_user = true;
         Self { store, config, sasl: Arc::default(), key: None, users: Mutex::default() }
     }
 

@@ -5,6 +5,7 @@ use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Advice, Keyword, Quirk};
 use pop3_sasl::client::Unusable;
+use pop3_tests::configured;
 
 use crate::logins::{ALL, auths, client, fred, honest, login, open};
 use crate::sasl_server::{TOKEN, USER, sasl_server};
@@ -155,7 +156,7 @@ fn an_initial_response_that_is_refused_is_sent_behind_the_challenge() {
         ("-ERR no\r\n", true),
     ] {
         let wire = Wire::talking("+OK\r\n", two_lines_only(refusal));
-        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = strict));
         let mut client = open(&wire, options);
         assert!(matches!(login(&mut client, &fred()), Err(ClientError::Refused(_))), "{refusal}");
         assert_eq!(auths(&wire).len(), 1, "{refusal}");

@@ -5,6 +5,7 @@ use pop3_driver::wait;
 use pop3_proto::client::{ClientConfig, ProtocolError};
 use pop3_proto::{Keyword, Quirk, encode_base64};
 use pop3_sasl::client::ExchangeError;
+use pop3_tests::configured;
 use proptest::prelude::*;
 
 use crate::logins::{ALL, client, fred, honest, login, open};
@@ -151,7 +152,7 @@ fn odd_continuations_log_in_all_the_same() {
                 let reply = server(line)?;
                 Some(if line.starts_with("AUTH") { format!("{}\r\n", change("+ ")) } else { reply })
             });
-            let strict = ClientOptions::new().with_config(ClientConfig::default().with_strict(true));
+            let strict = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = true));
             let mut client = open(&wire, strict);
             assert!(wait(client.authenticate(Mechanism::Login, &fred())).is_err(), "{quirk}");
             assert!(!wire.sent().contains("bXJvc2U"), "not even the name is sent");
@@ -196,7 +197,7 @@ proptest! {
             "CAPA" => Some("+OK\r\nUIDL\r\n.\r\n".to_owned()),
             _ => replies.next().map(|line| format!("{line}\r\n")),
         });
-        let options = ClientOptions::new().with_config(ClientConfig::default().with_strict(strict));
+        let options = ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = strict));
         let mut client = open(&wire, options);
         prop_assert!(wait(client.authenticate(Mechanism::ScramSha256, &fred())).is_err());
     }

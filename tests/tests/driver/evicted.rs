@@ -9,6 +9,7 @@ use pop3_driver::server::{Entrance, Peer, Place, Service, SessionReport, TakenOv
 use pop3_driver::{Stop, wait};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{self, Policy, Session, peer};
@@ -82,7 +83,8 @@ const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
 
 #[test]
 fn it_ends_wherever_it_waits() {
-    let tls = ServerConfig::new().with_starttls(true);
+    let mut tls = ServerConfig::default();
+    tls.starttls = true;
     for (policy, said) in [
         (Policy::new(Store::fixture()), ""),
         (Policy::new(Store::fixture()), "USER mrose\r\nPASS tans"),
@@ -111,7 +113,8 @@ fn nothing_is_said_where_the_service_is_asked_again() {
     for (answers, said, replies) in
         [(0, "", 0), (1, "XCLIENT ADDR=192.0.2.7\r\n", 1), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n", 3)]
     {
-        let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+        let policy =
+            Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
         let keeper = Keeper { answers, ..Keeper::new(policy) };
         let wire = Wire::new([said.into(), "ClientHello".into()]);
         wire.state().pauses_pend = true;

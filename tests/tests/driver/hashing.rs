@@ -10,7 +10,7 @@ use crate::logins::{client, fred, honest};
 /// The server's first message with one iteration more.
 fn one_more(line: &str) -> String {
     let Some(text) = line.strip_prefix("+ ") else { return line.to_owned() };
-    let Ok(octets) = Base64::parse(text.as_bytes()) else { return line.to_owned() };
+    let Some(octets) = Base64::parse(text.as_bytes()) else { return line.to_owned() };
     let message = String::from_utf8_lossy(octets.decode().expose()).replace("i=4096", "i=4097");
     let text = encode_base64(message.as_bytes());
     format!("+ {}", core::str::from_utf8(text.expose()).expect("ASCII"))

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
 use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -18,8 +19,8 @@ const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store does not answer, try agai
 
 /// A policy whose store hangs at this place, and is given up after 10 seconds.
 fn hanging(place: Place) -> Policy {
-    let limits = Limits::new().with_store_timeout(Duration::from_secs(10));
-    Policy::new(Store::fixture()).with_config(ServerConfig::new().with_limits(limits)).waiting(place)
+    let config = configured::<ServerConfig>(|it| it.limits.store_timeout = Duration::from_secs(10));
+    Policy::new(Store::fixture()).with_config(config).waiting(place)
 }
 
 /// The store answers from here on.
@@ -161,7 +162,7 @@ fn of_what_comes_meanwhile_no_more_is_kept_than_the_buffer_holds() {
     let state = wire.state();
     let Some(Incoming::Octets(left)) = state.incoming.front() else { panic!("all of it was read") };
     let read = OCTETS - left.len();
-    assert!((1..=Limits::new().command_line.max(2048)).contains(&read), "{read} octets were read");
+    assert!((1..=Limits::default().command_line.max(2048)).contains(&read), "{read} octets were read");
 }
 
 #[test]

@@ -4,13 +4,14 @@ use pop3_driver::client::{ClientError, ClientOptions, Credentials, LoginPolicy, 
 use pop3_driver::{LoginMethod, wait};
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, Quirk};
+use pop3_tests::configured;
 
 use crate::logins::{fred, open};
 use crate::sasl_server::{PASSWORD, TOKEN, USER, sasl_server};
 use crate::wire::Wire;
 
 fn strict() -> ClientOptions {
-    ClientOptions::new().with_config(ClientConfig::default().with_strict(true))
+    ClientOptions::new().with_config(configured::<ClientConfig>(|it| it.strict = true))
 }
 
 /// How often the secret is in what was sent, as it is or in base64.

@@ -9,6 +9,7 @@ use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
 use pop3_proto::Rejection;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 use proptest::prelude::*;
 
@@ -196,7 +197,7 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
 #[test]
 fn what_xclient_said_is_forgotten_with_stls() {
     let mut behind = Behind { header: false, most: 3, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let login = "XCLIENT ADDR=192.0.2.8\r\nUSER mrose\r\nPASS tanstaaf\r\nQUIT\r\n";
     let wire = behind.serve(
         ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
@@ -212,14 +213,14 @@ fn what_xclient_said_is_forgotten_with_stls() {
 
     // Within TLS it may be said all the same, if it was not said before.
     let mut behind = Behind { header: false, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(["STLS\r\n".into(), "ClientHello".into(), login.into()], Entrance::Plain);
     assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
     assert_eq!(behind.welcomed.lock().unwrap().len(), 2);
 
     // Where there is no place for the proxy itself, the connection ends with the reason.
     let mut behind = Behind { header: false, most: 2, ..Behind::new() };
-    behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+    behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(
         ["XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n".into(), "ClientHello".into(), login.into()],
         Entrance::Plain,
@@ -242,7 +243,7 @@ fn a_client_that_is_turned_away_behind_a_proxy_gets_no_session() {
 fn the_report_tells_that_the_service_took_too_long_for_the_client_of_a_proxy() {
     for (most, commands) in [(1, "XCLIENT ADDR=192.0.2.7\r\n"), (2, "XCLIENT ADDR=192.0.2.7\r\nSTLS\r\n")] {
         let mut behind = Behind { header: false, most, hangs: true, ..Behind::new() };
-        behind.policy = behind.policy.with_config(ServerConfig::new().with_starttls(true));
+        behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
         let wire = behind.serve([commands.into(), "ClientHello".into()], Entrance::Plain);
         assert!(
             wire.sent().ends_with("-ERR [SYS/TEMP] the server is not ready, try again later\r\n"),

@@ -26,7 +26,9 @@ pub(crate) fn sasl_server(
             if line == "*" {
                 return Some("-ERR cancelled\r\n".to_owned());
             }
-            let Ok(text) = Base64::parse(line.as_bytes()) else { return Some("-ERR base64\r\n".to_owned()) };
+            let Some(text) = Base64::parse(line.as_bytes()) else {
+                return Some("-ERR base64\r\n".to_owned());
+            };
             let step = running.respond(text.decode().expose()).expect("the client's turn");
             return Some(follow(running, step, &mut exchange, change));
         }

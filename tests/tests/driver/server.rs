@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
-use pop3_proto::server::{Close, Limits, ServerConfig};
+use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -97,7 +98,7 @@ fn a_peer_that_is_not_wanted_is_told_so_in_one_line() {
 // 2595-4.20, SEC-10
 #[test]
 fn a_handshake_that_fails_ends_the_session() {
-    let config = || ServerConfig::new().with_starttls(true);
+    let config = || configured::<ServerConfig>(|it| it.starttls = true);
     for (incoming, fault) in [
         (Incoming::Silence, "TLS handshake: timed out"),
         (Incoming::Fault(std::io::ErrorKind::InvalidData), "TLS handshake: invalid data"),
@@ -111,8 +112,9 @@ fn a_handshake_that_fails_ends_the_session() {
         assert_eq!(error.as_deref(), Some(fault));
     }
     // The time for the login is not given anew.
-    let limits = Limits::new().with_login_timeout(Duration::from_secs(7));
-    let policy = Policy::new(Store::fixture()).with_config(config().with_limits(limits));
+    let mut config = config();
+    config.limits.login_timeout = Duration::from_secs(7);
+    let policy = Policy::new(Store::fixture()).with_config(config);
     let wire = Wire::new(["STLS\r\n".into(), Incoming::Silence]);
     policy.serve(&wire);
     assert_eq!(wire.state().now, pop3_tests::START.after(Duration::from_secs(7)));
@@ -121,7 +123,8 @@ fn a_handshake_that_fails_ends_the_session() {
 // 2595-4.12, 2595-4.16
 #[test]
 fn what_came_before_tls_is_gone_after_it() {
-    let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+    let policy =
+        Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = Wire::new([
         "STLS\r\nUSER mrose\r\nPASS tanstaaf\r\n".into(),
         "the handshake".into(),

@@ -7,6 +7,7 @@ use core::time::Duration;
 use pop3_driver::Stop;
 use pop3_driver::server::{Entrance, serve};
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::store::Store;
 
 use crate::store::{Place, Policy, peer};
@@ -86,7 +87,8 @@ fn a_message_is_sent_to_its_end_and_nothing_behind_it() {
 #[test]
 fn a_handshake_is_not_waited_for() {
     let stop = Stop::new();
-    let policy = Policy::new(Store::fixture()).with_config(ServerConfig::new().with_starttls(true));
+    let policy =
+        Policy::new(Store::fixture()).with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = Wire::new(["STLS\r\n".into(), Incoming::Never]);
     let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &policy, &stop));
     let mut context = Context::from_waker(Waker::noop());

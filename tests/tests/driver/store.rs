@@ -63,7 +63,7 @@ impl Policy {
         let seen = Seen { store, waits: None, open: 0, context: None, reports: Vec::new() };
         Self {
             seen: Arc::new(Mutex::new(seen)),
-            config: Arc::new(ServerConfig::new()),
+            config: Arc::new(ServerConfig::default()),
             refuses: false,
             hands_over: false,
         }

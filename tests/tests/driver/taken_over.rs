@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use pop3_driver::server::{Entrance, TakenOver, admit};
 use pop3_driver::{LoginMethod, Stop, wait};
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, ServerConfig, Utf8};
+use pop3_proto::server::{Close, Language, ServerConfig};
 use pop3_sasl::Mechanism;
 use pop3_tests::store::Store;
 
@@ -15,7 +15,10 @@ use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
 fn handing_over() -> Policy {
-    let config = ServerConfig::new().with_utf8(Utf8::new(true)).with_language(Language::german());
+    let mut config = ServerConfig::default();
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
     let mut policy = Policy::new(Store::fixture()).with_config(config);
     policy.hands_over = true;
     policy

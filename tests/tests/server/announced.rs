@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pop3_proto::server::{Language, Limits, ServerConfig, ServerState, Utf8};
+use pop3_proto::server::{Language, ServerConfig, ServerState};
 use pop3_proto::{Capability, Channel, encode_base64};
 use pop3_tests::sasl::offer;
 use pop3_tests::server::Server;
@@ -46,14 +46,18 @@ fn settings() -> impl Iterator<Item = Setting> {
 
 impl Setting {
     fn server(self) -> Server {
-        let limits = Limits::new().with_bad_commands_before_login(99).with_bad_commands(99);
-        let mut config = ServerConfig::new().with_starttls(self.starttls).with_auth_listing(self.listing);
-        config = config.with_last(self.last).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = self.starttls;
+        config.auth_listing = self.listing;
+        config.last = self.last;
+        config.limits.bad_commands_before_login = 99;
+        config.limits.bad_commands = 99;
         if let Some(user) = self.utf8 {
-            config = config.with_utf8(Utf8::new(user));
+            config.utf8 = true;
+            config.utf8_user = user;
         }
         if self.languages {
-            config = config.with_language(Language::german());
+            config.languages.push(Language::german());
         }
         if self.mechanisms {
             config.mechanisms = offer(&MECHANISMS);
@@ -117,8 +121,8 @@ fn announced(server: &mut Server) -> BTreeSet<String> {
     let mut list: Vec<_> = lines.map(str::to_owned).collect();
     assert_eq!(list.pop().as_deref(), Some("."));
     // What the rules say without octets is the same list.
-    let said: Vec<_> =
-        server.connection().session().announcement().capabilities().map(|it| it.to_string()).collect();
+    let session = server.connection().session();
+    let said: Vec<_> = session.capabilities().lines().map(|line| line.escape_ascii().to_string()).collect();
     assert_eq!(said, list);
     list.into_iter().collect()
 }
@@ -212,7 +216,7 @@ fn behind_the_login_the_same_is_announced_but_for_stls() {
 
 #[test]
 fn xclient_is_announced_by_the_greeting_and_taken_once() {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     assert!(String::from_utf8(server.take()).expect("text").starts_with("+OK [XCLIENT] "));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("+OK"));
     assert!(server.say("XCLIENT ADDR=192.0.2.1").starts_with("-ERR"));

@@ -23,7 +23,7 @@ const ALL: [&str; 10] = [
 ];
 
 fn with(store: Store) -> Server {
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&ALL);
     let mut server = Server::with(store, config, Channel::Tls, None);
     server.take();

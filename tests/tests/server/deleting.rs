@@ -2,6 +2,7 @@
 
 use pop3_proto::Channel;
 use pop3_proto::server::{Close, ServerConfig};
+use pop3_tests::configured;
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
 
@@ -104,7 +105,7 @@ fn nothing_is_done_behind_quit() {
 // 1939-8.01, 1939-7.08
 #[test]
 fn a_policy_may_remove_what_was_retrieved() {
-    let config = || ServerConfig::new().with_delete_retrieved(true);
+    let config = || configured::<ServerConfig>(|it| it.delete_retrieved = true);
     let new = || Server::with(Store::fixture(), config(), Channel::Tls, None).log_in();
     let mut server = new();
     server.say("RETR 1");

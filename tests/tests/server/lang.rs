@@ -10,7 +10,8 @@ fn dialect() -> Language {
 }
 
 fn with(store: Store, languages: &[Language]) -> Server {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.languages = languages.to_vec();
     let mut server = Server::with(store, config, Channel::TrustedPlaintext, None);
     server.take();

@@ -15,10 +15,10 @@ const HIGH_WATER: usize = 32 * 1024;
 fn logged_in(messages: usize) -> (ServerConnection, Watch) {
     let uids: Vec<_> = (0..messages).map(|n| format!("uid-{n:064}")).collect();
     let store = Store::with(uids.iter().map(|uid| (&uid[..], &b"x\n"[..])));
-    let mut core = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     let login = b"USER mrose\r\nPASS tanstaaf\r\n";
     let (mut input, mut out) = (Input::new(login), BytesMut::new());
-    let ServerStep::Ask(Request::Authenticate(_)) = core.poll(START, &mut input, &mut out) else {
+    let ServerStep::Ask(Request::Password { .. }) = core.poll(START, &mut input, &mut out) else {
         panic!("credentials are to be checked");
     };
     core.answer(Answer::Accept(store.maildrop().into()), START, &mut out).unwrap();
@@ -32,13 +32,13 @@ fn logged_in(messages: usize) -> (ServerConnection, Watch) {
 #[test]
 fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
     let piece = vec![b'x'; 600];
-    let new = ServerConnection::new(ServerConfig::new().into(), Channel::Tls, None, START);
+    let new = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
     for (mut core, mut watch) in [logged_in(1), (new, Watch::new(Side::Server, Channel::Tls))] {
         let mut out = BytesMut::new();
         let _ = core.poll(START, &mut Input::new(b""), &mut out);
         watch.sent(Side::Server, &out);
         out.clear();
-        let limits = Limits::new();
+        let limits = Limits::default();
         let (mut sent, mut said, mut kept) = (0, Vec::new(), Vec::new());
         let step = loop {
             kept.extend_from_slice(&piece);
@@ -69,7 +69,7 @@ fn a_line_without_an_end_is_refused_at_once_and_ends_the_connection() {
 fn a_buffer_of_the_longest_line_is_enough() {
     let mut server = Server::logged_in(Store::fixture());
     server.feed(&[&vec![b'x'; 10_000][..], b"\r\nNOOP\r\n"].concat(), &[1]);
-    assert!(server.most_received() <= Limits::new().command_line, "{}", server.most_received());
+    assert!(server.most_received() <= Limits::default().command_line, "{}", server.most_received());
 }
 
 // 2449-6.60, 2449-6.62, SEC-04
@@ -149,7 +149,8 @@ fn nothing_is_read_while_a_listing_is_under_way() {
 #[test]
 fn the_smallest_high_water_mark_is_one_reply() {
     for high_water in [0, 1] {
-        let config = ServerConfig::new().with_limits(Limits::new().with_high_water(high_water));
+        let mut config = ServerConfig::default();
+        config.limits.high_water = high_water;
         let mut server = Server::with(Store::fixture(), config, Channel::Tls, None).log_in();
         let sent = server.say("STAT\r\nLIST\r\nRETR 2\r\nSTAT\r\nQUIT");
         assert_eq!(sent.lines().count(), 1 + 5 + 7 + 1 + 1);

@@ -28,11 +28,24 @@ fn is_negative(reply: &str) -> bool {
 fn the_server_speaks_first_in_one_line() {
     let mut server = Server::new(Store::fixture());
     assert_eq!(server.take(), b"+OK POP3 server ready\r\n");
-    let long = ServerConfig::new().with_greeting("x\r\n-ERR \u{1b}é".repeat(400));
+    let mut long = ServerConfig::default();
+    long.greeting = "x\r\n-ERR \u{1b}é".repeat(400);
     let mut server = Server::with(Store::fixture(), long, Channel::Plaintext, None);
     let greeting = server.take();
     assert!((500..=512).contains(&greeting.len()));
     check_line(&greeting).unwrap();
+}
+
+// 2449-4.01
+#[test]
+fn a_line_of_255_octets_fits_whatever_the_limit() {
+    let mut config = ServerConfig::default();
+    config.limits.command_line = 0;
+    let mut server = Server::with(Store::fixture(), config, Channel::Tls, None);
+    server.take();
+    let name = "x".repeat(255 - "USER \r\n".len());
+    assert!(server.say(&format!("USER {name}")).starts_with("+OK"));
+    assert_eq!(server.say(&format!("USER {name}x")), "-ERR command line too long\r\n");
 }
 
 // 2449-6.40, 2449-8.07: a text that begins with a bracket is a response code, so none else does.
@@ -40,7 +53,8 @@ fn the_server_speaks_first_in_one_line() {
 fn no_text_looks_like_a_response_code() {
     // Nor behind what is left out of it.
     for greeting in [" [IN-USE] hello", "\u{1}[IN-USE] hello", "<[IN-USE] hello", "\u{e9} [[IN-USE] hello"] {
-        let config = ServerConfig::new().with_greeting(greeting);
+        let mut config = ServerConfig::default();
+        config.greeting = greeting.into();
         let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
         assert_eq!(server.take(), b"+OK IN-USE] hello\r\n", "{greeting}");
     }
@@ -152,7 +166,7 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
 // PRS-13: the bad commands before the login are none of the session behind it.
 #[test]
 fn bad_commands_before_the_login_do_not_count_behind_it() {
-    let limits = Limits::new();
+    let limits = Limits::default();
     let mut server = Server::new(Store::fixture());
     server.take();
     for _ in 1..limits.bad_commands_before_login {
@@ -309,8 +323,9 @@ fn each_command_of_a_burst_gets_its_reply_in_order() {
 // SEC-01
 #[test]
 fn too_many_bad_commands_end_the_session() {
-    let limits = Limits::new().with_bad_commands_before_login(4).with_bad_commands(6);
-    let config = ServerConfig::new().with_limits(limits);
+    let mut config = ServerConfig::default();
+    config.limits.bad_commands_before_login = 4;
+    config.limits.bad_commands = 6;
     let new = || Server::with(Store::fixture(), config.clone(), Channel::TrustedPlaintext, None);
     // Unknown ones, malformed ones, ones for the other state, and a mixture.
     for lines in [&["X"][..], &["RETR"], &["USER a\0"], &["STAT"], &["X", "", "NOOP", "USER"]] {

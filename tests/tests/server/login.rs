@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Limits, ServerConfig, ServerState};
+use pop3_proto::server::{Close, ServerConfig, ServerState};
 use pop3_proto::{Channel, Rejection};
 use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::{Fault, Store};
@@ -108,7 +108,8 @@ fn a_name_may_hold_spaces_but_not_begin_or_end_with_them() {
 // 2595-2.01, 2449-6.20, 8314-4.10
 #[test]
 fn no_password_is_taken_on_a_channel_that_anybody_can_read() {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(Store::fixture(), config, Channel::Plaintext, None);
     server.take();
     let replies: Vec<_> = ["USER mrose", "PASS tanstaaf", "USER nosuch", "PASS wrong"]
@@ -137,7 +138,8 @@ fn refusals_come_later_each_time_and_end_the_session() {
     assert_eq!(server.pauses(), [1, 2, 4].map(Duration::from_secs));
     assert_eq!(server.connection().session().totals().failed_logins, 3);
 
-    let config = ServerConfig::new().with_limits(Limits::new().with_failed_logins(1));
+    let mut config = ServerConfig::default();
+    config.limits.failed_logins = 1;
     let mut server = Server::with(Store::fixture(), config, Channel::Tls, None);
     server.take();
     assert!(server.send(b"USER x\r\nPASS y\r\nUSER mrose\r\nPASS tanstaaf\r\n").starts_with(b"+OK "));

@@ -1,7 +1,7 @@
 //! Calls that do not fit the state: refused, and nothing is changed by them.
 
 use bytes::BytesMut;
-use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerStep};
+use pop3_proto::server::{Answer, Close, ServerConfig, ServerConnection, ServerState, ServerStep};
 use pop3_proto::{Channel, Input, Rejection, Secret};
 use pop3_tests::START;
 use pop3_tests::observed::Watch;
@@ -25,7 +25,8 @@ fn answers() -> Vec<Answer> {
 
 /// A core after some input, its requests answered as the list says.
 fn core(input: &[u8], answers: Vec<Answer>, body: &[u8]) -> (ServerConnection, BytesMut) {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.mechanisms = offer(&["X"]);
     let mut core = ServerConnection::new(config.into(), Channel::TrustedPlaintext, None, START);
     core.set_trusted_proxy(true);
@@ -171,5 +172,5 @@ fn a_closed_connection_takes_no_octets() {
     assert_eq!(out.len(), length);
     // The first reason stays.
     core.close(Close::TimedOut);
-    assert_eq!(core.session().closed(), Some(Close::Stopped));
+    assert_eq!(core.session().state(), ServerState::Closed(Close::Stopped));
 }

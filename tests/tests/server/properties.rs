@@ -1,7 +1,7 @@
 //! What holds for any dialogue: the same at every split, and what the model says.
 
 use pop3_proto::Channel;
-use pop3_proto::server::{Close, Language, Limits, ServerConfig, Utf8};
+use pop3_proto::server::{Close, Language, ServerConfig};
 use pop3_tests::model::{Expected, Model, Valid};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Seen, Server, run};
@@ -11,10 +11,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 fn server(store: &Store, high_water: usize) -> Server {
-    let limits = Limits::new().with_high_water(high_water).with_command_line(300).with_sasl_line(400);
-    let mut config =
-        ServerConfig::new().with_starttls(true).with_last(true).with_limits(limits.with_sasl_rounds(3));
-    config = config.with_utf8(Utf8::new(true)).with_language(Language::german());
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.last = true;
+    config.limits.high_water = high_water;
+    config.limits.command_line = 300;
+    config.limits.sasl_line = 400;
+    config.limits.sasl_rounds = 3;
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "XOAUTH2", ENDLESS]);
     Server::with(store.clone(), config, Channel::TrustedPlaintext, Some("<1.2@h>"))
 }

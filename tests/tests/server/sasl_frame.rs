@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pop3_proto::server::{Close, Limits, ServerConfig, ServerState};
+use pop3_proto::server::{Close, ServerConfig, ServerState};
 use pop3_proto::{Channel, encode_base64};
 use pop3_tests::sasl::{ENDLESS, offer};
 use pop3_tests::server::{Asked, Server};
@@ -12,7 +12,8 @@ use pop3_tests::store::Store;
 const GOOD: &str = "AG1yb3NlAHRhbnN0YWFm";
 
 fn config() -> ServerConfig {
-    let mut config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     config.mechanisms = offer(&["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256", "EXTERNAL", ENDLESS]);
     config
 }
@@ -59,7 +60,9 @@ fn what_is_not_offered_is_refused_at_once() {
         assert!(server.say(line).starts_with("-ERR "), "{line}");
     }
     assert_eq!(server.asked(), []);
-    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR "));
+    assert!(
+        with(ServerConfig::default(), Channel::Tls).say(&format!("AUTH PLAIN {GOOD}")).starts_with("-ERR ")
+    );
 }
 
 // 5034-4.03, 5034-4.05
@@ -163,9 +166,10 @@ fn lines_of_auth_may_be_long_and_others_not() {
     assert_eq!(challenge, format!("+ {long}\r\n"));
     server.say("*");
     // At the limit, and one octet over it.
-    let limits = Limits::new().with_sasl_line(2002);
+    let mut config = config();
+    config.limits.sasl_line = 2002;
     for (octets, taken) in [(2000, true), (2004, false)] {
-        let mut server = with(config().with_limits(limits), Channel::TrustedPlaintext);
+        let mut server = with(config.clone(), Channel::TrustedPlaintext);
         server.say("AUTH X-ENDLESS");
         let reply = server.say(&"A".repeat(octets));
         assert_eq!(reply.starts_with("+ "), taken, "{octets}");
@@ -180,7 +184,9 @@ fn lines_of_auth_may_be_long_and_others_not() {
     // Only AUTH, and only where it may be used.
     assert!(new().say(&format!("USER {long}")).contains("too long"));
     assert!(new().say(&format!("AUTHX {long}")).contains("too long"));
-    assert!(with(ServerConfig::new(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long"));
+    assert!(
+        with(ServerConfig::default(), Channel::Tls).say(&format!("AUTH PLAIN {long}")).contains("too long")
+    );
 }
 
 // 5034-4.14: nothing is kept of a line that never ends.
@@ -225,8 +231,9 @@ fn commands_are_not_recognised_within_an_exchange() {
 // SEC-09
 #[test]
 fn an_exchange_has_so_many_rounds() {
-    let limits = Limits::new().with_sasl_rounds(3);
-    let mut server = with(config().with_limits(limits), Channel::TrustedPlaintext);
+    let mut config = config();
+    config.limits.sasl_rounds = 3;
+    let mut server = with(config, Channel::TrustedPlaintext);
     assert_eq!(server.say("AUTH X-ENDLESS AAAA"), "+ AAAA\r\n");
     for _ in 0..3 {
         assert_eq!(server.say("AAAA"), "+ AAAA\r\n");
@@ -285,8 +292,9 @@ fn what_needs_privacy_or_tls_waits_for_it() {
         (Channel::TrustedPlaintext, &["SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"]),
         (Channel::Tls, &names),
     ] {
-        let limits = Limits::new().with_bad_commands_before_login(100);
-        let mut config = ServerConfig::new().with_starttls(true).with_limits(limits);
+        let mut config = ServerConfig::default();
+        config.starttls = true;
+        config.limits.bad_commands_before_login = 100;
         config.mechanisms = offer(&names);
         let mut server = with(config, channel);
         assert!(server.say("CAPA").contains(&format!("\r\nSASL {}\r\n", open.join(" "))), "{channel:?}");
@@ -307,7 +315,7 @@ fn what_needs_privacy_or_tls_waits_for_it() {
         }
     }
     // With nothing that can be used there is no line SASL.
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&["PLAIN"]);
     assert!(!with(config, Channel::Plaintext).say("CAPA").contains("SASL"));
 }
@@ -319,8 +327,10 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
         new().say("AUTH"),
         "+OK mechanisms follow\r\nPLAIN\r\nLOGIN\r\nCRAM-MD5\r\nSCRAM-SHA-256\r\nX-ENDLESS\r\n.\r\n"
     );
-    assert!(with(config().with_auth_listing(false), Channel::Tls).say("AUTH").starts_with("-ERR "));
-    assert!(with(ServerConfig::new(), Channel::Tls).say("AUTH").starts_with("-ERR "));
+    let mut unlisted = config();
+    unlisted.auth_listing = false;
+    assert!(with(unlisted, Channel::Tls).say("AUTH").starts_with("-ERR "));
+    assert!(with(ServerConfig::default(), Channel::Tls).say("AUTH").starts_with("-ERR "));
 }
 
 // 2449-5.05
@@ -328,7 +338,7 @@ fn auth_alone_lists_the_mechanisms_unless_that_is_off() {
 fn the_line_sasl_has_512_octets_at_most() {
     let names: Vec<_> = (0..60).map(|number| format!("X-MECHANISM-{number:08}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let mut config = ServerConfig::new();
+    let mut config = ServerConfig::default();
     config.mechanisms = offer(&names);
     let mut server = with(config, Channel::Tls);
     let list = server.say("CAPA");

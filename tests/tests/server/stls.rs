@@ -10,7 +10,8 @@ use pop3_tests::server::Server;
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut server = Server::with(Store::fixture(), config, Channel::TrustedPlaintext, None);
     server.take();
     server
@@ -64,7 +65,8 @@ fn octets_behind_stls_are_thrown_away() {
 // 2595-4.12: the core itself empties the input, and takes nothing more before the handshake.
 #[test]
 fn the_core_leaves_nothing_to_forget() {
-    let config = ServerConfig::new().with_starttls(true);
+    let mut config = ServerConfig::default();
+    config.starttls = true;
     let mut core = ServerConnection::new(config.into(), Channel::Plaintext, None, START);
     let (mut input, mut out) = (Input::new(b"STLS\r\nCAPA\r\nQUI"), BytesMut::new());
     assert!(matches!(core.poll(START, &mut input, &mut out), ServerStep::StartTls));
@@ -112,7 +114,8 @@ fn stls_is_refused_where_it_makes_no_sense() {
     server.say("STLS");
     assert!(server.say("STLS").starts_with("-ERR "));
     for (starttls, channel) in [(true, Channel::Tls), (false, Channel::Plaintext), (false, Channel::Tls)] {
-        let config = ServerConfig::new().with_starttls(starttls);
+        let mut config = ServerConfig::default();
+        config.starttls = starttls;
         let mut server = Server::with(Store::fixture(), config, channel, None);
         server.take();
         assert!(server.say("STLS").starts_with("-ERR "));

@@ -8,7 +8,7 @@ use pop3_tests::server::{Asked, Server};
 use pop3_tests::store::Store;
 
 fn new() -> Server {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     server.take();
     server
 }
@@ -23,14 +23,14 @@ fn nobody_is_a_proxy_by_default() {
     }
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
     assert_eq!(server.asked(), []);
-    let mut server = Server::with(Store::fixture(), ServerConfig::new(), Channel::Tls, None).log_in();
+    let mut server = Server::with(Store::fixture(), ServerConfig::default(), Channel::Tls, None).log_in();
     assert_eq!(server.say("XCLIENT ADDR=1.2.3.4"), "-ERR unknown command\r\n");
 }
 
 // PRS-13
 #[test]
 fn a_trusted_proxy_is_told_so_and_believed_before_the_login() {
-    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::new());
+    let mut server = Server::behind_proxy(Store::fixture(), ServerConfig::default());
     assert_eq!(server.take(), b"+OK [XCLIENT] POP3 server ready\r\n");
     server.say("USER other");
     let line = "xclient addr=192.0.2.7 PORT=4711 SESSION=a+b/1 LOGIN=mrose HELO=h.example TTL=4 X=y";

@@ -6,10 +6,10 @@ use core::time::Duration;
 use pop3_proto::apop::Timestamp;
 use pop3_proto::server::rules::{ServerAction, ServerSession};
 use pop3_proto::server::{
-    Answer, Close, Column, Extent, Language, Limits, Line, Request, SaslRequest, ServerConfig, ServerEvent,
-    ServerState, Utf8,
+    Answer, Close, Extent, Language, Line, Listing, ListingEntry, Request, SaslRequest, ServerConfig,
+    ServerEvent, ServerState,
 };
-use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, SaslResponse, Secret};
+use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, Secret};
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
@@ -68,9 +68,14 @@ fn place(session: &ServerSession) -> Place {
 
 /// A session in this state: three messages, the second marked as deleted.
 fn session(state: Place, channel: Channel) -> ServerSession {
-    let limits = Limits::new().with_bad_commands(9).with_failed_logins(2);
-    let mut config = ServerConfig::new().with_starttls(true).with_limits(limits).with_utf8(Utf8::new(true));
-    config = config.with_language(Language::german()).with_language(Language::english());
+    let mut config = ServerConfig::default();
+    config.starttls = true;
+    config.limits.bad_commands = 9;
+    config.limits.failed_logins = 2;
+    config.utf8 = true;
+    config.utf8_user = true;
+    config.languages.push(Language::german());
+    config.languages.push(Language::english());
     config.mechanisms = offer(&["PLAIN", "CRAM-MD5", "EXTERNAL"]);
     let mut session = ServerSession::new(config.into(), channel, Timestamp::parse(b"<1.2@h>"));
     session.set_trusted_proxy(true);
@@ -94,7 +99,7 @@ fn session(state: Place, channel: Channel) -> ServerSession {
             "accept" => ServerEvent::Answer(Answer::Accept(Store::fixture().maildrop().into())),
             "message" => ServerEvent::Answer(Answer::Message),
             "challenge" => ServerEvent::Answer(Answer::Challenge(Secret::new(b"hello".to_vec()))),
-            "cancel" => ServerEvent::Sasl(SaslResponse::Cancel),
+            "cancel" => ServerEvent::Cancel,
             line => ServerEvent::Command(Command::parse(line.as_bytes()).unwrap()),
         };
         let _ = session.step(event).unwrap();
@@ -162,8 +167,8 @@ fn commands() -> Vec<(&'static str, Make)> {
     }
     commands
         .push(("a name that is not UTF-8", || ServerEvent::Command(Command::parse(b"USER \xc3").unwrap())));
-    commands.push(("a response", || ServerEvent::Sasl(SaslResponse::Octets(Base64::EMPTY))));
-    commands.push(("a response of `*`", || ServerEvent::Sasl(SaslResponse::Cancel)));
+    commands.push(("a response", || ServerEvent::Respond(Base64::EMPTY)));
+    commands.push(("a response of `*`", || ServerEvent::Cancel));
     commands.push(("a response that is not base64", || ServerEvent::Malformed {
         keyword: None,
         error: CommandError::Base64,
@@ -201,10 +206,10 @@ fn line(line: &Line) -> String {
     format!("`{line}`")
 }
 
-fn column(column: Column) -> &'static str {
-    match column {
-        Column::Size => "scan listing",
-        Column::UniqueId => "unique-id listing",
+fn column(listing: &Listing) -> &'static str {
+    match listing.clone().next_entry().unwrap() {
+        ListingEntry::Size(..) => "scan listing",
+        ListingEntry::UniqueId(..) => "unique-id listing",
     }
 }
 
@@ -215,8 +220,8 @@ fn action(action: &ServerAction) -> String {
         ServerAction::Refuse { reply, delay: Duration::ZERO, .. } => line(reply),
         ServerAction::Refuse { reply, .. } => format!("{}, delayed", line(reply)),
         ServerAction::DropListing { .. } => "the number of messages and their size".into(),
-        ServerAction::Listing { listing, .. } => format!("all {}s", column(listing.column())),
-        ServerAction::Entry(listing) => column(listing.column()).into(),
+        ServerAction::Listing { listing, .. } => format!("all {}s", column(listing)),
+        ServerAction::Entry(listing) => column(listing).into(),
         ServerAction::Last(_) => "the highest number".into(),
         ServerAction::Capabilities { .. } => "capabilities".into(),
         ServerAction::Mechanisms { .. } => "the mechanisms".into(),
@@ -230,7 +235,8 @@ fn action(action: &ServerAction) -> String {
         ServerAction::Ask(Request::Sasl(SaslRequest::Respond(_))) => "asks: respond".into(),
         ServerAction::Ask(Request::Sasl(SaslRequest::Cancel)) => "asks: cancel".into(),
         ServerAction::Ask(Request::Proxied(_)) => "asks: proxied".into(),
-        ServerAction::Ask(Request::Authenticate(_)) => "asks: authenticate".into(),
+        ServerAction::Ask(Request::Password { .. }) => "asks: password".into(),
+        ServerAction::Ask(Request::Apop { .. }) => "asks: apop".into(),
         ServerAction::Ask(Request::Fetch { .. }) => "asks: fetch".into(),
         ServerAction::Ask(Request::Commit(deletions)) => format!("asks: commit {} message", deletions.len()),
         ServerAction::BeginBody { extent: Extent::Whole, .. } => "`+OK`, the message follows".into(),
@@ -331,6 +337,6 @@ pub(crate) fn tables(out: &mut String) {
         session.close(Close::TimedOut);
         assert_eq!(place(&session), Place::Closed);
         let why = if state == Place::Closed { Close::Quit } else { Close::TimedOut };
-        assert_eq!(session.closed(), Some(why), "the first reason stays");
+        assert_eq!(session.state(), ServerState::Closed(why), "the first reason stays");
     }
 }

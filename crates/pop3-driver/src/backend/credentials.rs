@@ -1,6 +1,5 @@
 //! The credentials of a login.
 
-use pop3_proto::server::{Claim, ClaimProof};
 use pop3_proto::{Secret, apop};
 use pop3_sasl::Mechanism;
 use pop3_sasl::saslprep::{StringKind, prepare};
@@ -22,7 +21,7 @@ pub struct LoginAttempt {
     pub mechanism: Option<Mechanism>,
     /// The proof.
     pub proof: Proof,
-    /// Whether the client has asked for UTF-8; see [`Claim::utf8`].
+    /// Whether the client has asked for UTF-8; see [`Request::Password`](pop3_proto::server::Request::Password).
     pub utf8: bool,
 }
 
@@ -135,16 +134,6 @@ impl LoginAttempt {
             | Proof::Anonymous { .. }
             | Proof::Scram => None,
         }
-    }
-}
-
-impl From<Claim> for LoginAttempt {
-    fn from(login: Claim) -> Self {
-        let proof = match login.proof {
-            ClaimProof::Password(password) => Proof::Password(password),
-            ClaimProof::Apop(answer) => Proof::Apop(answer),
-        };
-        Self::new(login.name, proof).with_utf8(login.utf8)
     }
 }
 

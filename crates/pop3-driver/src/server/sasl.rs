@@ -49,7 +49,7 @@ impl Exchanges {
     pub(super) fn offer<B: Backend>(&mut self, backend: &B, connection: &mut ServerConnection) {
         let allowed = self.offer.select(backend.mechanisms());
         let offered = allowed.into_iter().filter_map(|mechanism| {
-            let name = MechanismName::parse(mechanism.name().as_bytes()).ok()?;
+            let name = MechanismName::parse(mechanism.name().as_bytes())?;
             Some(OfferedMechanism::new(name, needs(mechanism)))
         });
         connection.set_mechanisms(offered.collect());

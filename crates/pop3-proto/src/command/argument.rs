@@ -94,15 +94,13 @@ impl<'a> Xclient<'a> {
     }
 
     /// Returns the attributes as they appear in the line.
-    #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// Returns the value of an attribute, or of the first one if there are several with this name. Names are not
     /// case-sensitive.
-    #[must_use]
-    pub fn attribute(self, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn attribute(self, name: &str) -> Option<&'a [u8]> {
         self.0.split(|&octet| octet == b' ').find_map(|word| {
             let (own, value) = word.split_at_checked(name.len())?;
             own.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b"=")
@@ -126,14 +124,12 @@ impl<'a> Extension<'a> {
     }
 
     /// Returns the line without CRLF.
-    #[must_use]
-    pub const fn line(self) -> &'a [u8] {
+    pub(crate) const fn line(self) -> &'a [u8] {
         self.line
     }
 
     /// Returns the shape of the reply.
-    #[must_use]
-    pub const fn reply_shape(self) -> ReplyShape {
+    pub(crate) const fn reply_shape(self) -> ReplyShape {
         self.reply
     }
 }

@@ -66,8 +66,7 @@ impl OfferedMechanism {
     }
 
     /// Returns whether the mechanism may be used on this channel.
-    #[must_use]
-    pub const fn works_on(&self, channel: Channel) -> bool {
+    pub(super) const fn works_on(&self, channel: Channel) -> bool {
         match self.needs {
             Needs::Nothing => true,
             Needs::Privacy => channel.carries_secrets(),

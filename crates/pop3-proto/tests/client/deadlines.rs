@@ -5,13 +5,14 @@ use core::time::Duration;
 use pop3_proto::client::{ClientConfig, ClientState};
 use pop3_proto::{Base64, Channel, Command, Instant, MechanismName};
 
-use crate::support::{Player, number, retr, user};
+use crate::support::{Player, configured, number, retr, user};
 
 fn config() -> ClientConfig {
-    ClientConfig::default()
-        .with_greeting_timeout(Duration::from_secs(10))
-        .with_reply_timeout(Duration::from_secs(20))
-        .with_quit_timeout(Duration::from_secs(100))
+    configured(|it| {
+        it.greeting_timeout = Duration::from_secs(10);
+        it.reply_timeout = Duration::from_secs(20);
+        it.quit_timeout = Duration::from_secs(100);
+    })
 }
 
 fn at(seconds: u64) -> Option<Instant> {
@@ -50,7 +51,9 @@ fn idle_has_no_deadline() {
 /// Each octet of a message starts the time anew; silence ends it.
 #[test]
 fn a_slow_message_is_no_fault_but_silence_is() {
-    let mut player = Player::ready(config().with_min_octets(0));
+    let mut config = config();
+    config.min_octets = 0;
+    let mut player = Player::ready(config);
     player.after(5);
     player.try_send(&retr(1)).unwrap();
     player.try_send(&retr(2)).unwrap();
@@ -132,11 +135,13 @@ fn the_time_of_a_reply_begins_behind_the_one_before() {
 /// Listings and bodies must come with a rate, reckoned over a period; silence is told as that.
 #[test]
 fn what_drips_behind_a_first_line_is_given_up() {
-    let rate = || config().with_min_octets(100).with_min_octets_period(Duration::from_secs(60));
+    let mut config = config();
+    config.min_octets = 100;
+    config.min_octets_period = Duration::from_secs(60);
     for (command, line) in [(Command::List(None), &b"1 1\r\n"[..]), (retr(1), b"a b\r\n")] {
         // 5 octets in 4 seconds are 75 in a minute, in 3 seconds 100.
         for (pause, enough) in [(4, false), (3, true)] {
-            let mut player = Player::ready(rate());
+            let mut player = Player::ready(config.clone());
             player.exchange(&command, b"+OK\r\n");
             for _ in 0..60 {
                 player.after(pause);
@@ -148,7 +153,7 @@ fn what_drips_behind_a_first_line_is_given_up() {
             assert!(player.now == at(60 * pause).unwrap());
         }
         // Many octets at first pay for no minute later on.
-        let mut player = Player::ready(rate());
+        let mut player = Player::ready(config.clone());
         player.exchange(&command, b"+OK\r\n");
         player.feed(&line.repeat(10_000));
         player.told();

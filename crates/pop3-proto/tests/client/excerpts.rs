@@ -3,7 +3,7 @@
 use pop3_proto::client::{ClientConfig, Excerpt, ProtocolError};
 use pop3_proto::{Base64, Channel, Command, Keyword, MechanismName, encode_base64};
 
-use crate::support::{Player, number, pass, retr, user};
+use crate::support::{Player, configured, number, pass, retr, user};
 
 /// The fault, and the excerpt with it.
 fn fault(player: &mut Player) -> (String, Excerpt) {
@@ -63,7 +63,7 @@ fn the_line_is_told_with_the_command_that_it_answered() {
 fn an_excerpt_is_bounded() {
     for (config, reply) in [
         (ClientConfig::default(), [&[b'x'; 7000][..], b"\r\n"].concat()),
-        (ClientConfig::default().with_max_reply_line(600), vec![b'x'; 7000]),
+        (configured(|it| it.max_reply_line = 600), vec![b'x'; 7000]),
     ] {
         let mut player = Player::ready(config);
         player.exchange(&Command::Noop, &reply);

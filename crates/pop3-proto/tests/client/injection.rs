@@ -3,7 +3,7 @@
 use pop3_proto::client::{ClientConfig, ClientMisuse, ClientState, SendError};
 use pop3_proto::{Channel, Command};
 
-use crate::support::{Player, apop, lines, pass, user};
+use crate::support::{Player, apop, configured, lines, pass, user};
 
 const GREETING: &[u8] = b"+OK <1896.697170952@dbc.mtview.ca.us>\r\n";
 
@@ -60,7 +60,7 @@ fn what_was_learnt_is_forgotten() {
     player.exchange(&pass(), b"+OK\r\n");
     assert_eq!(player.client.state(), ClientState::Transaction);
 
-    let mut player = upgraded(ClientConfig::default().with_apop_after_stls(true));
+    let mut player = upgraded(configured(|it| it.apop_after_stls = true));
     player.client.tls_established(player.now).unwrap();
     assert!(player.client.greeting_timestamp().is_some());
 }

@@ -28,7 +28,10 @@ fn an_endless_line_is_given_up() {
 /// The limit counts the line end, and a line of just that size passes.
 #[test]
 fn the_limit_of_a_line_is_exact() {
-    let config = ClientConfig::default().with_max_reply_line(10).with_max_list_line(8).with_max_sasl_line(9);
+    let mut config = ClientConfig::default();
+    config.max_reply_line = 10;
+    config.max_list_line = 8;
+    config.max_sasl_line = 9;
     assert_eq!(config.min_buffer(), 10);
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 4567\r\n")])[0], "greeting Positive 4567");
     assert_eq!(play_split(&config, &[turn(&[], b"+OK 45678\r\n")]), ["error LineTooLong"]);
@@ -46,7 +49,9 @@ fn the_limit_of_a_line_is_exact() {
 /// SEC-08: endless listings end at the limit.
 #[test]
 fn listings_are_bounded() {
-    let config = ClientConfig::default().with_max_list_entries(3).with_max_capabilities(2);
+    let mut config = ClientConfig::default();
+    config.max_list_entries = 3;
+    config.max_capabilities = 2;
     for (command, line, limit) in [
         (Command::Capa, &b"TOP\r\n"[..], 2),
         (Command::Capa, b"\r\n", 2),
@@ -77,7 +82,8 @@ fn bodies_are_bounded_on_demand() {
     let told = player.told();
     assert_eq!((told[1].len(), told[2].as_str()), ("data ".len() + (1 << 20) + "\\r\\n".len(), "end Retr"));
 
-    let config = ClientConfig::default().with_max_body(Some(5));
+    let mut config = ClientConfig::default();
+    config.max_body = Some(5);
     for (body, expected) in [
         (&b"abc\r\n.\r\n"[..], &["data abc\\r\\n", "end Retr"][..]),
         (b"abcd\r\n.\r\n", &["data abcd\\r", "error BodyTooLong"]),
@@ -118,7 +124,7 @@ fn a_long_listing_needs_no_memory() {
     let mut out = BytesMut::new();
     let mut step = |octets: &[u8], command: Option<Command<'_>>, client: &mut ClientConnection| {
         if let Some(command) = command {
-            client.send(command, Instant::EPOCH, &mut out).unwrap();
+            client.send(&command, Instant::EPOCH, &mut out).unwrap();
         }
         let mut input = Input::new(octets);
         let mut entries = 0;

@@ -98,7 +98,7 @@ fn capabilities_are_kept_whole() {
     assert_eq!(lines(kept), [&b"uidl"[..], b"X-GOOGLE-RICO", b"TOP foo"]);
     player.exchange(&crate::support::user(), b"+OK\r\n");
     player.exchange(&crate::support::pass(), b"+OK\r\n");
-    assert_eq!(player.client.capabilities().unwrap().len(), 3);
+    assert_eq!(player.client.capabilities().unwrap().lines().count(), 3);
     player.exchange(&Command::Capa, b"+OK\r\nEXPIRE 30\r\n.\r\n");
     assert_eq!(lines(player.client.capabilities().unwrap()), [b"EXPIRE 30"]);
 }

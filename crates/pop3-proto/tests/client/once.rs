@@ -12,7 +12,7 @@ fn ready() -> ClientConnection {
     let mut out = BytesMut::new();
     let _ = poll_all(&mut client, b"+OK\r\n");
     for command in [user(), pass()] {
-        client.send(command, Instant::EPOCH, &mut out).unwrap();
+        client.send(&command, Instant::EPOCH, &mut out).unwrap();
         let _ = poll_all(&mut client, b"+OK\r\n");
     }
     client
@@ -68,7 +68,7 @@ fn an_odd_line_takes_no_more_polls_than_a_good_one() {
 #[test]
 fn what_is_skipped_is_told_with_what_comes_next() {
     let mut client = ready();
-    client.send(Command::Uidl(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
+    client.send(&Command::Uidl(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
     assert_eq!(poll_all(&mut client, b"+OK\r\n"), [vec![]]);
     for _ in 0..100 {
         assert_eq!(poll_all(&mut client, b"\r\n").len(), 0);
@@ -77,7 +77,7 @@ fn what_is_skipped_is_told_with_what_comes_next() {
     let skipped = vec![Quirk::BareLineFeed, Quirk::EmptyListingLine, Quirk::EmptyUniqueId];
     assert_eq!(poll_all(&mut client, b"2 b\r\n3 c\r\n.\r\n"), [skipped, vec![], vec![]]);
 
-    client.send(Command::List(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
+    client.send(&Command::List(None), Instant::EPOCH, &mut BytesMut::new()).unwrap();
     assert_eq!(
         poll_all(&mut client, b"\r\n+ok\r\n1 2\r\n2 2\r\n3 2\r\n \r\n.\r\n"),
         [
@@ -126,13 +126,13 @@ fn every_first_line_tells_its_quirks() {
         poll_all(&mut client, b"\n+ok\n"),
         [vec![Quirk::StatusCase, Quirk::BareLineFeed, Quirk::EmptyLineBeforeGreeting]]
     );
-    client.send(Command::Stls, Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::Stls, Instant::EPOCH, &mut out).unwrap();
     assert_eq!(poll_all(&mut client, b"+ok\tgo\n"), [vec![Quirk::StatusCase, Quirk::BareLineFeed]]);
     // It is told again, and its quirks are not.
     assert_eq!(poll_all(&mut client, b""), [vec![]]);
     client.tls_established(Instant::EPOCH).unwrap();
     let mechanism = MechanismName::parse(b"PLAIN").unwrap();
-    client.send(Command::Auth { mechanism, initial: None }, Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::Auth { mechanism, initial: None }, Instant::EPOCH, &mut out).unwrap();
     let mut input = Input::new(b"+\n");
     let challenge = client.poll(Instant::EPOCH, &mut input).unwrap();
     let odd: Quirks = [Quirk::BareLineFeed, Quirk::ContinuationWithoutSpace].into_iter().collect();
@@ -144,11 +144,11 @@ fn every_first_line_tells_its_quirks() {
 fn events_answer_what_they_are_asked() {
     let mut client = ready();
     let mut out = BytesMut::new();
-    client.send(Command::List(Some(number(2))), Instant::EPOCH, &mut out).unwrap();
+    client.send(&Command::List(Some(number(2))), Instant::EPOCH, &mut out).unwrap();
     let event = client.poll(Instant::EPOCH, &mut Input::new(b"+OK 2 200\r\n")).unwrap();
     assert!(event.ends_reply() && event.entry().is_some());
     assert_eq!(event.reply().unwrap().text, b"2 200");
-    client.send(extension(b"XTND", ReplyShape::Lines), Instant::EPOCH, &mut out).unwrap();
+    client.send(&extension(b"XTND", ReplyShape::Lines), Instant::EPOCH, &mut out).unwrap();
     let octets = b"+OK\r\nline\r\n.\r\n";
     let mut input = Input::new(octets);
     let first = client.poll(Instant::EPOCH, &mut input).unwrap();

@@ -1,7 +1,7 @@
 //! First lines of replies: what they say and what they don't.
 
 use pop3_proto::client::{ClientConfig, ClientEvent, ClientState};
-use pop3_proto::{Command, Input, ResponseCode};
+use pop3_proto::{Advice, Command, Input, ResponseCode};
 
 use crate::support::{Player, number, pass, play_split, retr, strict, turn, user};
 
@@ -60,7 +60,7 @@ fn response_codes_come_with_the_reply() {
     let mut input = Input::new(b"-ERR [IN-USE] busy\r\n");
     let Ok(ClientEvent::Reply { reply, .. }) = player.client.poll(player.now, &mut input) else { panic!() };
     assert_eq!((reply.code, reply.message), (Some(ResponseCode::InUse), &b"busy"[..]));
-    assert!(reply.code.unwrap().is_temporary());
+    assert_eq!(reply.code.unwrap().advice(), Advice::RetryLater);
     assert_eq!(player.client.state(), ClientState::Authorization);
 }
 

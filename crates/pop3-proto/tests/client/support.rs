@@ -9,6 +9,13 @@ use pop3_proto::{
     Capabilities, Channel, Command, Extension, Input, Instant, MessageNumber, Name, Password, ReplyShape,
 };
 
+/// Settings that differ from the defaults, in the middle of an expression.
+pub(crate) fn configured(change: impl FnOnce(&mut ClientConfig)) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    change(&mut config);
+    config
+}
+
 /// How the server's octets are cut.
 #[derive(Clone, Debug)]
 pub(crate) enum Cut {
@@ -198,9 +205,7 @@ impl Player {
 
     pub(crate) fn try_send(&mut self, command: &Command<'_>) -> Result<(), pop3_proto::client::SendError> {
         let before = (self.sent.len(), self.client.outstanding(), self.client.state());
-        let expected = self.client.can_send(command);
         let result = self.client.send(command, self.now, &mut self.sent);
-        assert_eq!(result, expected);
         if result.is_err() {
             assert_eq!(before, (self.sent.len(), self.client.outstanding(), self.client.state()));
         }
@@ -257,7 +262,7 @@ pub(crate) fn play_split(config: &ClientConfig, turns: &[Turn<'_>]) -> Vec<Strin
 }
 
 pub(crate) fn strict() -> ClientConfig {
-    ClientConfig::default().with_strict(true)
+    configured(|it| it.strict = true)
 }
 
 pub(crate) fn user() -> Command<'static> {

@@ -31,7 +31,7 @@ fn sending_over_unread_octets_is_refused() {
     let mut input = Input::new(b"+OK\r\n+OK\r\n");
     assert!(matches!(client.poll(Instant::EPOCH, &mut input), Ok(ClientEvent::Greeting { .. })));
     let mut out = BytesMut::new();
-    assert_eq!(client.send(user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
+    assert_eq!(client.send(&user(), Instant::EPOCH, &mut out), Err(SendError::Unread));
     assert!(out.is_empty());
 }
 

@@ -13,9 +13,7 @@ use std::time::Instant as Clock;
 use bytes::{Buf as _, BytesMut};
 use clap::Parser;
 use pop3_proto::client::{self, ClientEvent, ReplyItem};
-use pop3_proto::server::{
-    Answer, ClaimProof, Close, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep,
-};
+use pop3_proto::server::{Answer, Close, Request, ServerConfig, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Channel, Command, Input, Instant, Name, Password, Rejection, Snapshot, UniqueId, dots};
 
 const USER: &[u8] = b"mrose";
@@ -50,7 +48,7 @@ fn main() -> ExitCode {
 fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).map_err(|error| format!("{address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    let config = Arc::new(ServerConfig::new());
+    let config = Arc::new(ServerConfig::default());
     for stream in listener.incoming() {
         let (stream, config) = (stream?, Arc::clone(&config));
         std::thread::spawn(move || {
@@ -153,16 +151,14 @@ impl Served {
     fn answer(&mut self, request: Request) -> Result<(), ServerMisuse> {
         let now = self.link.now();
         let answer = match request {
-            Request::Authenticate(login) => match (&login.proof, UniqueId::parse(b"notice-1")) {
-                (ClaimProof::Password(password), Ok(uid))
-                    if login.name == USER && password.same_octets(PASSWORD) =>
-                {
-                    let mut snapshot = Snapshot::new();
+            Request::Password { name, password, .. } if name == USER && password.same_octets(PASSWORD) => {
+                let mut snapshot = Snapshot::new();
+                if let Ok(uid) = UniqueId::parse(b"notice-1") {
                     snapshot.push(dots::wire_size(MESSAGE), uid);
-                    Answer::Accept(snapshot.into())
                 }
-                _ => Answer::Reject(Rejection::credentials()),
-            },
+                Answer::Accept(snapshot.into())
+            }
+            Request::Password { .. } => Answer::Reject(Rejection::credentials()),
             Request::Fetch { .. } => {
                 self.connection.answer(Answer::Message, now, &mut self.out)?;
                 let _all_is_given = self.connection.body(MESSAGE, &mut self.out)?;

@@ -169,7 +169,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let config = Whom::new().with_ca_file(roots).config()?;
     let builder = Client::builder(&host).port(port).tls_config(config);
     let provider = Arc::new(Provider { builder, tokens });
-    let service = Arc::new(Proxy { config: ServerConfig::new().into(), provider });
+    let service = Arc::new(Proxy { config: ServerConfig::default().into(), provider });
     let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
     let take_over = async |taken: TakenOver<Socket, Session>| {

@@ -117,8 +117,11 @@ impl<D: Database> Backend for Session<D> {
             let uid = row.id.to_string();
             snapshot.push(row.octets, UniqueId::parse(uid.as_bytes()).map_err(unavailable)?);
         }
-        let limits = self.config.limits.with_idle_timeout(user.idle_timeout);
-        Ok(Accepted::new(snapshot).with_limits(limits).into())
+        let mut accepted = Accepted::from(snapshot);
+        let mut limits = self.config.limits;
+        limits.idle_timeout = user.idle_timeout;
+        accepted.limits = Some(Box::new(limits));
+        Ok(accepted.into())
     }
 
     async fn fetch(
@@ -249,8 +252,9 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         }
         None => Role::None,
     };
-    let mut config = ServerConfig::new().with_starttls(matches!(role, Role::Server(_)));
-    config.limits = config.limits.with_store_timeout(Duration::from_millis(arguments.deadline));
+    let mut config = ServerConfig::default();
+    config.starttls = matches!(role, Role::Server(_));
+    config.limits.store_timeout = Duration::from_millis(arguments.deadline);
     let database = Arc::new(InMemory::new(Duration::from_millis(arguments.latency))?);
     let service = Arc::new(Mail { config: Arc::new(config), database });
     let stop = Stop::new();

@@ -105,7 +105,8 @@ fn poll(arguments: &Arguments, seen: &mut Seen<Tickets>) -> Result<(), Box<dyn E
 
 fn log_in(arguments: &Arguments) -> Result<Client, client::ClientError> {
     // A message is kept in memory. What the server lists may be an estimate, so there is room for twice as much.
-    let config = ClientConfig::default().with_max_body(Some(arguments.max_size.saturating_mul(2)));
+    let mut config = ClientConfig::default();
+    config.max_body = Some(arguments.max_size.saturating_mul(2));
     let mut builder = Client::builder(&arguments.host).port(arguments.port);
     if let Some(roots) = &arguments.roots {
         builder = builder.ca_file(roots);

@@ -90,7 +90,7 @@ impl<B: Backend, F: Fn(&Peer) -> B + Send + Sync + 'static> Service for Mail<F> 
     type Backend = B;
 
     async fn connect(&self, peer: &Peer) -> Result<Welcome<B>, Rejection> {
-        Ok(Welcome::new(ServerConfig::new().into(), (self.0)(peer)).with_trusted(true))
+        Ok(Welcome::new(ServerConfig::default().into(), (self.0)(peer)).with_trusted(true))
     }
 
     fn ended(&self, _: &Peer, _: &SessionReport) {}

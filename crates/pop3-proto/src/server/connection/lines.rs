@@ -4,7 +4,7 @@ use super::super::state::ServerState;
 use super::super::vocabulary::ServerEvent;
 use super::ServerConnection;
 use crate::line::{Found, Skipped};
-use crate::{Command, CommandError, Input, Keyword, SaslResponse};
+use crate::{Base64, Command, CommandError, Input, Keyword};
 
 impl ServerConnection {
     /// Returns the next line of the input as an event.
@@ -22,9 +22,10 @@ impl ServerConnection {
         let responding = matches!(self.session.state(), ServerState::Responding { .. });
         let limit = self.line_limit(responding, input.rest());
         match self.finder.next(input, limit) {
-            Found::Line { line, .. } if responding => Some(match SaslResponse::parse(line) {
-                Ok(response) => ServerEvent::Sasl(response),
-                Err(error) => ServerEvent::Malformed { keyword: None, error: error.into() },
+            Found::Line { line, .. } if responding => Some(match Base64::parse(line) {
+                Some(response) => ServerEvent::Respond(response),
+                None if line == b"*" => ServerEvent::Cancel,
+                None => ServerEvent::Malformed { keyword: None, error: CommandError::Base64 },
             }),
             Found::Line { line, .. } => Some(match Command::parse(line) {
                 Ok(command) => ServerEvent::Command(command),
@@ -49,6 +50,12 @@ impl ServerConnection {
             let begin = input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
             begin && self.session.offers_auth()
         };
-        if responding || auth() { limits.sasl_line.max(limits.command_line) } else { limits.command_line }
+        let longest = if responding || auth() {
+            limits.sasl_line.max(limits.command_line)
+        } else {
+            limits.command_line
+        };
+        // The least that RFC 2449 section 4 requires.
+        longest.max(255)
     }
 }

@@ -120,7 +120,7 @@ async fn serve(
     let decoy_key = database.decoy_key()?;
     let sasl = Sasl::new().with_decoy_key(decoy_key).with_decoy_iterations(ITERATIONS);
     let mail = Arc::new(Mail::new(database, decoy_key));
-    let server = Server { config: ServerConfig::new().into(), sasl: sasl.into(), mail };
+    let server = Server { config: ServerConfig::default().into(), sasl: sasl.into(), mail };
     let stop = Stop::new();
     let interrupted = stop.clone();
     tokio::spawn(async move {
