@@ -149,7 +149,9 @@ fn proofs(sources: &BTreeMap<String, String>) -> (BTreeMap<String, BTreeSet<Stri
                         proofs.entry(id.to_owned()).or_default().insert(format!("{path}::{}", function.name));
                     }
                 }
-                None => faults.push(format!("{path}:{}: {} does not belong to a test", at + 1, ids.join(", "))),
+                None => {
+                    faults.push(format!("{path}:{}: {} does not belong to a test", at + 1, ids.join(", ")))
+                }
             }
         }
     }
@@ -292,7 +294,10 @@ fn page() -> (String, Vec<String>, Vec<String>, Vec<String>) {
         sum = core::array::from_fn(|index| sum[index] + count[index]);
     }
     faults.extend(
-        list.open.iter().filter(|id| !seen.contains(id)).map(|id| format!("{LIST}: [open] lists {id}, which is no row")),
+        list.open
+            .iter()
+            .filter(|id| !seen.contains(id))
+            .map(|id| format!("{LIST}: [open] lists {id}, which is no row")),
     );
     for (id, tests) in proofs {
         let tests: Vec<_> = tests.into_iter().collect();
