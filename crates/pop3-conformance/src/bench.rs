@@ -94,7 +94,7 @@ impl<'a> Bench<'a> {
                 wire.greeting = greeting;
                 Ok(())
             }
-            Some(_) => fail(format!("turned away: {}", escaped(&greeting))),
+            Some(_) => fail(format!("the connection was refused: {}", escaped(&greeting))),
             None => fail(format!("{} is no greeting", escaped(&greeting))),
         }
     }

@@ -65,7 +65,7 @@ impl<'a> LanguageRange<'a> {
 
 impl fmt::Display for LanguageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is no language tag")
+        f.write_str("invalid language tag")
     }
 }
 

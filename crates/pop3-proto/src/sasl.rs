@@ -190,8 +190,8 @@ impl fmt::Debug for Base64<'_> {
 impl fmt::Display for SaslTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Mechanism => "this is no name of a SASL mechanism",
-            Self::Base64 => "this is no base64",
+            Self::Mechanism => "invalid name of a SASL mechanism",
+            Self::Base64 => "invalid base64",
         })
     }
 }

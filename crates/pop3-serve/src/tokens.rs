@@ -121,7 +121,9 @@ impl TokenCommand {
             kill(&mut child);
             return Err(Fault::TooSlow);
         };
-        let status = child.wait().map_err(|error| Fault::Ended(format!("it was lost: {error}")))?;
+        let status = child
+            .wait()
+            .map_err(|error| Fault::Ended(format!("its exit status could not be read: {error}")))?;
         match status.code() {
             Some(0) => {
                 let name = text.split(|&octet| octet == b'\n').next().unwrap_or_default().trim_ascii();
