@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_comes_on_standard_input_and_nowhere_else() {
+    fn the_token_is_passed_only_on_standard_input() {
         let told = "test \"$POP3_MECHANISM/$POP3_USER/$POP3_PEER\" = XOAUTH2/alice/192.0.2.1 || exit 3; \
             env | grep -q tanstaaf && exit 4; tr '\\0' ' ' </proc/$$/cmdline | grep -q 'ya[2]9' && exit 5; \
             read -r token && test \"$token\" = y'a29.tans'taaf";
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_commands_leave_behind_is_bounded() {
+    fn the_remains_of_commands_are_bounded() {
         let command = TokenCommand::new("exit 1", Duration::from_secs(60));
         let held: Vec<_> = (0..MOST + MOST_LEFT).map(|_| Arc::clone(&command.open)).collect();
         let token = Secret::new(Vec::new());

@@ -88,7 +88,7 @@ fn secrets_of_exchanges_are_not_traced() {
 
 // SEC-05: neither the client nor its error shows what could not be sent.
 #[test]
-fn a_secret_that_is_stuck_is_not_shown() {
+fn a_secret_that_could_not_be_sent_is_not_shown() {
     let secret = "tanstaaf".repeat(3000 / 8);
     let plain = String::from_utf8(encode_base64(format!("\0{USER}\0{PASSWORD}").as_bytes()).expose().clone());
     for (mechanism, credentials, hidden) in [

@@ -18,7 +18,7 @@ fn found(talk: &mut Talk, word: &str) -> Vec<String> {
 
 // 2449-6.50, 2449-6.51, 2449-8.10
 #[test]
-fn logins_that_come_too_soon_are_refused() {
+fn logins_that_are_too_early_are_refused() {
     let house = House::new();
     let bob = house.path("mail/bob");
     for folder in ["new", "cur", "tmp"] {

@@ -68,7 +68,7 @@ fn checked(house: &House) -> usize {
 }
 
 #[test]
-fn guessers_keep_nobody_from_his_mail() {
+fn guessers_do_not_keep_others_from_their_mail() {
     for runtime in RUNTIMES {
         attacked(runtime);
     }
@@ -126,7 +126,7 @@ fn attacked(runtime: &str) {
 }
 
 #[test]
-fn who_sends_bad_tokens_waits_and_others_do_not() {
+fn bad_tokens_delay_only_their_sender() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || {

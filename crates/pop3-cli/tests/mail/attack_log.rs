@@ -41,7 +41,7 @@ fn guess_and_end(house: &House, server: Server, what: &str) {
 }
 
 #[test]
-fn a_log_that_can_not_be_written_decides_nothing() {
+fn a_log_that_cannot_be_written_changes_nothing() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             for dead_pipe in [false, true] {
@@ -62,7 +62,7 @@ fn a_log_that_can_not_be_written_decides_nothing() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() {
+fn a_log_that_nobody_reads_delays_nobody() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || {
@@ -83,7 +83,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
 
 /// More lines than the pipe and the server can hold. When somebody reads again, the log says how many are missing.
 #[test]
-fn lines_that_are_dropped_are_counted() {
+fn dropped_lines_are_counted() {
     let (log, end) = io::pipe().unwrap();
     let house = House::new();
     let server = house.start(house.server(&[]).stderr(end));
@@ -183,7 +183,7 @@ fn injected(format: &str) -> Vec<String> {
 }
 
 #[test]
-fn clients_add_nothing_to_a_line_of_text() {
+fn clients_cannot_add_fields_to_a_log_line() {
     let lines = injected("text");
     let mut names = Vec::new();
     let mut peers = Vec::new();
@@ -211,7 +211,7 @@ fn clients_add_nothing_to_a_line_of_text() {
 }
 
 #[test]
-fn what_clients_say_is_escaped_once_in_json() {
+fn text_from_clients_is_escaped_once_in_json() {
     let lines = injected("json");
     let mut names = Vec::new();
     for line in &lines {

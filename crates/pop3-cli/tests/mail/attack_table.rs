@@ -112,7 +112,7 @@ fn silent_connections_give_way() {
 
 // SEC-03
 #[test]
-fn those_who_come_back_at_once_keep_nobody_out() {
+fn clients_that_reconnect_at_once_keep_nobody_out() {
     on_all_runtimes(|runtime| {
         const LOGINS: usize = 30;
         let house = house_of(1);
@@ -148,7 +148,7 @@ fn those_who_come_back_at_once_keep_nobody_out() {
 
 // SEC-03
 #[test]
-fn who_waits_for_a_check_keeps_the_place() {
+fn a_client_that_waits_for_a_check_keeps_its_place() {
     on_all_runtimes(|runtime| {
         let house = house_of(0);
         fs::create_dir_all(house.path("mail/bob/new")).unwrap();

@@ -48,7 +48,7 @@ fn hostile() -> Vec<Vec<u8>> {
 
 // SEC-02, SEC-04
 #[test]
-fn hostile_exchanges_disturb_nobody() {
+fn hostile_exchanges_do_not_disturb_others() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || disturbed(runtime));
@@ -132,7 +132,7 @@ fn a_flood_of_exchanges_ends_the_connection() {
 
 // PRS-13: XCLIENT from anybody else is an invalid command.
 #[test]
-fn nobody_speaks_for_another_unless_he_is_a_proxy() {
+fn only_proxies_may_send_the_address_of_a_client() {
     let house = House::new();
     for options in [&[][..], &["--proxy-from", "192.0.2.0/24", "--xclient-from", "::ffff:0:0/96"]] {
         let server = house.serve(options);

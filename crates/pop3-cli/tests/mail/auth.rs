@@ -164,7 +164,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
 
 // 5802-6.03
 #[test]
-fn every_name_has_one_salt_over_restarts() {
+fn every_name_keeps_its_salt_across_restarts() {
     let house = House::new();
     let keys = passwd("carol", "secret", &["--form", "scram-sha-256"]);
     set_users(&house, &format!("alice:{{PLAIN}}{PASSWORD}\n{keys}"));
@@ -243,7 +243,7 @@ fn scram_is_left_out_where_somebody_has_no_keys() {
 
 // 5034-4.22, 5802-6.02, 7628-3.04
 #[test]
-fn no_secret_travels_without_tls_from_elsewhere() {
+fn no_secret_is_sent_without_tls_from_elsewhere() {
     let house = House::new();
     let server = house.serve(&[ALL, "--proxy-from", "127.0.0.0/8", "--token-command", "true"]);
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.plain)).unwrap();

@@ -173,7 +173,7 @@ fn a_binding_that_the_server_does_not_know_is_left_out_and_told() {
 }
 
 #[test]
-fn a_binding_is_left_out_only_before_a_proof_and_unasked() {
+fn a_binding_is_omitted_only_before_a_proof_and_if_not_required() {
     let house = House::new();
     let only = "SASL SCRAM-SHA-256-PLUS PLAIN LOGIN\r\nUSER";
     for (list, plus, options) in [

@@ -69,7 +69,7 @@ fn the_limit_is_raised_as_far_as_it_goes() {
 
 // SEC-03
 #[test]
-fn all_that_are_let_in_are_served() {
+fn all_admitted_clients_are_served() {
     thread::scope(|scope| {
         for runtime in RUNTIMES {
             scope.spawn(move || crowded(runtime));

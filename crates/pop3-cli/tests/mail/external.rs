@@ -100,7 +100,7 @@ fn without_a_certificate_external_is_not_offered() {
 }
 
 #[test]
-fn a_certificate_of_another_authority_ends_the_handshake() {
+fn a_certificate_from_another_authority_fails_the_handshake() {
     let authority = Authority::new();
     let (house, path) = house(&authority);
     let mut server = house.serve(&["--tls-client-ca", &path]);
@@ -134,7 +134,7 @@ fn the_users_file_may_name_certificates() {
 
 // PRS-13, EXT-1.01: the client behind a proxy is not the user named in the proxy's certificate.
 #[test]
-fn the_certificate_of_a_proxy_is_not_its_clients() {
+fn the_certificate_of_a_proxy_does_not_identify_its_client() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     let (house, path) = house(&authority);

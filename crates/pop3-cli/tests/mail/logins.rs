@@ -133,7 +133,7 @@ fn token_house() -> (House, Server) {
 
 // 7628-3.02, XOA-1.02
 #[test]
-fn a_token_fetches_and_a_wrong_one_is_told_as_such() {
+fn a_token_fetches_and_a_wrong_one_is_reported() {
     let (house, server) = token_house();
     for auth in ["auto", "oauthbearer", "xoauth2"] {
         for runtime in ["tokio", "std"] {

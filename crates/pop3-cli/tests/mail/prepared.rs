@@ -34,7 +34,7 @@ fn a_password_that_preparation_changes_is_one_password_in_all_ways() {
 
 // 6856-2.21: a letter that Unicode 3.2 does not contain is not replaced by what a later Unicode makes of it.
 #[test]
-fn a_newer_letter_is_not_an_older_one() {
+fn a_newer_letter_does_not_become_an_older_one() {
     let house = House::new();
     fs::create_dir_all(house.path("mail/A/new")).unwrap();
     fs::create_dir_all(house.path("mail/A/cur")).unwrap();

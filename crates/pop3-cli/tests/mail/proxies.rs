@@ -17,7 +17,7 @@ fn alice() -> Credentials {
 // PRS-13, EXT-1.01, 2595-4.16: after the handshake, neither the proxy's certificate nor the address from before is
 // used again.
 #[test]
-fn nothing_of_a_proxy_comes_back_with_stls() {
+fn nothing_from_a_proxy_survives_stls() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     for runtime in RUNTIMES {
@@ -45,7 +45,7 @@ fn nothing_of_a_proxy_comes_back_with_stls() {
 
 // EXT-1.01: if the header says that the client's TLS ends at the proxy, this TLS belongs to the proxy.
 #[test]
-fn the_certificate_of_a_proxy_that_ends_tls_is_not_its_clients() {
+fn the_certificate_of_a_proxy_that_ends_tls_does_not_identify_its_client() {
     let authority = Authority::new();
     let proxy = authority.client("alice", None);
     for (tls, own) in [(1, false), (0, true)] {

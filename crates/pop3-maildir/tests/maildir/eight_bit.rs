@@ -104,7 +104,7 @@ fn a_file_that_changes_under_another_header_is_noticed() {
 
 proptest! {
     #[test]
-    fn what_is_listed_is_what_is_sent(
+    fn the_listed_size_is_what_is_sent(
         lines in prop::collection::vec(prop::sample::select(vec![
             "A: b", "Subject: \u{e9}", "To: \u{e9} <x@y>", " folded \u{e9}", "", ".", "\u{e9}", "a\rb", "\r",
         ]), 0..12),
