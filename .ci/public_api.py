@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-# Traits whose implementations say nothing that a reader would look for. Which of them exist depends on the compiler.
+# Traits whose implementations do not interest a reader. Which of them exist depends on the compiler.
 UNNAMED = {"StructuralPartialEq", "Freeze", "UnsafeUnpin"}
-# The automatic traits that programs ask for.
+# The automatic traits that programs care about.
 AUTOMATIC = {"Send", "Sync", "Unpin"}
 
 
@@ -31,7 +31,7 @@ class Crate:
         if known and known["crate_id"] != 0:
             if parts[0] not in ("std", "core", "alloc"):
                 name = f"{parts[0]}::{name}"
-            # Of the standard library, the name is enough, but for `io::Error` and the like.
+            # For types of the standard library, the name is enough, except for `io::Error` and the like.
             elif name in ("Error", "Result") and parts[1] not in ("error", "result"):
                 name = f"{parts[1]}::{name}"
         return name + self.arguments(path.get("args"))
@@ -162,7 +162,7 @@ class Crate:
             found.add(f"{path} [{kind}]")
 
     def defines(self, item, name, path):
-        """Notes the type, under the shortest of its paths."""
+        """Records the type under the shortest of its paths."""
         known = self.types[name].get(item["id"], path)
         self.types[name][item["id"]] = min(known, path, key=lambda one: (len(one), one))
 
@@ -200,7 +200,7 @@ class Crate:
             self.say(item, "variant", path, "" if value["discriminant"] is None else f" = {value['discriminant']['expr']}")
             self.fields(value["kind"], path, variant=True)
         elif kind == "struct_field":
-            # The fields of a tuple are told by their type.
+            # The fields of a tuple are described by their type.
             self.say(item, "field", path, f": {self.type(value)}", documented=not name.isdigit())
         elif kind == "trait":
             bounds = ": " + self.bounds(value["bounds"]) if value["bounds"] else ""
@@ -214,7 +214,7 @@ class Crate:
             self.say(item, given + " ".join(words + ["fn"]), path, rest)
         elif kind == "type_alias":
             self.say(item, "type", path, f"{self.generics(value['generics'])} = {self.type(value['type'])}")
-            # Another crate's type with its parameters filled in, under the same name, is the same thing.
+            # A type of another crate with its parameters filled in, under the same name, counts as the same type.
             aliased = value["type"].get("resolved_path", {"path": ""})["path"]
             if aliased.split("::")[-1] != name:
                 self.defines(item, name, path)
@@ -268,7 +268,7 @@ class Crate:
                 self.each([one for one in value["items"] if (self.get(one) or {}).get("visibility") == "public"], path)
             elif (trait_name := trait["path"].split("::")[-1]) not in UNNAMED:
                 negative = "!" if value["is_negative"] else ""
-                # Of the automatic traits, what matters is where one is missing.
+                # Automatic traits matter only if one is missing.
                 if value["is_synthetic"] and not (negative and trait_name in AUTOMATIC):
                     continue
                 self.lines.add(f"{path}: {negative}{self.path(trait)}{self.where(value['generics'])}  [impl]")

@@ -1,5 +1,5 @@
-//! What holds for any octets: accepted or refused, the same at every split, with a bounded output,
-//! and without a panic. Tests and fuzz targets call these.
+//! Properties that hold for any octets: they are accepted or refused, the result is the same at every split,
+//! the output is bounded, and nothing panics. Tests and fuzz targets call these functions.
 
 mod dots;
 mod lines;
@@ -30,17 +30,17 @@ impl Header<'_> {
     }
 }
 
-/// What separates the flights of a dialogue in a fuzz target's input.
+/// Separates the flights of a dialogue in the input of a fuzz target.
 pub const FLIGHT: u8 = 0xfe;
 
-/// The first octets of an input of [`server()`]: the settings, the message, its fault, the split.
-/// The flights of the client follow, with [`FLIGHT`] between them.
+/// The first octets of an input for [`server()`]: settings, message, fault of the store, split. The flights
+/// of the client follow, separated by [`FLIGHT`].
 ///
-/// A session of any flights is the same at every split; its output is bounded, its replies are
-/// lines, and only a commit removes.
+/// For any flights, a session is the same at every split, its output is bounded, its replies are valid
+/// lines, and only a commit removes messages.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn server(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, message, fault, split) = (header.octet(), header.octet(), header.octet(), header.octet());
@@ -101,12 +101,12 @@ pub fn server(data: &[u8]) {
     }
     for line in whole.sent.split_inclusive(|&octet| octet == b'\n') {
         assert!(line.ends_with(b"\r\n") || whole.closed != Some(server::Close::Quit));
-        // No challenge is long: none repeats more than was said.
+        // No challenge is long: none repeats more than the client sent.
         assert!(!line.starts_with(b"+ ") || line.len() <= 2 + 400 + 2);
     }
 }
 
-/// The commands that [`client()`] knows, by the octets of its input, and what answers a challenge.
+/// The commands of [`client()`] by the octets of its input, and the answers to a challenge.
 pub const COMMANDS: [&str; 29] = [
     "CAPA",
     "STLS",
@@ -139,20 +139,20 @@ pub const COMMANDS: [&str; 29] = [
     "LANG es",
 ];
 
-/// AUTH with a mechanism that shows no secret.
+/// AUTH with a mechanism that reveals no secret.
 const SEALED: &str = "AUTH SCRAM-SHA-256";
 
 /// An answer to a challenge.
 const ANSWER: &str = "QUJD";
 
-/// An octet of an input of [`client()`] that sends a command before the next flight; the flights
-/// are those of the server.
+/// An octet in an input for [`client()`] that sends a command before the next flight. The flights come
+/// from the server.
 ///
-/// The input is settings, a split, then for each flight: a number of commands, these commands, the
-/// octets of the server up to [`FLIGHT`]. What a client makes of them is the same at every split.
+/// The input consists of settings and a split, then for each flight: a number of commands, these commands, and
+/// the octets of the server up to [`FLIGHT`]. What a client reports is the same at every split.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn client(data: &[u8]) {
     let mut header = Header { rest: data };
     let (flags, split) = (header.octet(), header.octet());
@@ -212,27 +212,27 @@ pub fn client(data: &[u8]) {
         assert_eq!(run(lengths), whole);
     }
     let (log, written, out, _) = whole;
-    // Each command that was sent has at most one reply, and none comes unasked for.
+    // Each sent command has at most one reply, and no other reply is reported.
     let replies = log.iter().filter(|seen| matches!(seen, Seen::Reply(..) | Seen::StartTls)).count();
     assert!(replies <= written.iter().filter(|(_, sent)| sent.is_ok()).count());
-    // No password leaves on a channel that anybody can read.
+    // No password is sent on a channel that others can read.
     if channel == Channel::Plaintext && !log.contains(&Seen::StartTls) {
         assert!(!out.windows(4).any(|word| [b"USER", b"PASS", b"APOP"].iter().any(|secret| word == *secret)));
         assert!(!out.windows(10).any(|word| word == b"AUTH PLAIN"));
     }
-    // A body of a reply that was not complete is not told to be so.
+    // The client never reports the end of a body whose reply was incomplete.
     let begun = log.iter().filter(|seen| matches!(seen, Seen::End(_))).count();
     assert!(begun <= replies);
 }
 
-/// An input of [`observer()`]: settings, a split, then flights with [`FLIGHT`] between them. The first
-/// octet of a flight says whose it is, or what else happens.
+/// An input for [`observer()`]: settings and a split, then flights separated by [`FLIGHT`]. The first octet
+/// of a flight selects the side, or another event.
 ///
-/// An observer takes any octets of either side, tells the same at every split, keeps secrets to itself,
-/// and tells no more than there was.
+/// An observer accepts any octets from either side, reports the same at every split, reveals no secrets,
+/// and reports no more than it was given.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn observer(data: &[u8]) {
     use pop3_observer::Side::{Client, Server};
     let mut header = Header { rest: data };
@@ -261,7 +261,7 @@ pub fn observer(data: &[u8]) {
     for lengths in [OCTETS, &[usize::from(split), 3, 1]] {
         assert_eq!(tell(config.clone(), &fed, lengths), (told.clone(), violations.clone()));
     }
-    // Each line has an event and a bounded number of violations.
+    // Each line has one event and a bounded number of violations.
     let octets: usize =
         fed.iter().map(|fed| if let Fed::Octets(_, octets) = fed { octets.len() } else { 1 }).sum();
     assert!(violations.len() <= 12 * (octets + 2) && told.len() <= 16 * (octets + 2));

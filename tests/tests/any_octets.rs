@@ -1,12 +1,12 @@
-//! The properties of `pop3_tests::properties`, on random octets and on those that were found to be
-//! of interest. The fuzz targets run the same for longer.
+//! The properties in `pop3_tests::properties`, checked on random octets and on interesting inputs
+//! that were found. The fuzz targets run the same checks for longer.
 
 use pop3_tests::properties;
 use pop3_tests::store::awkward;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Octets of which many mean something.
+/// Octets that often have a meaning.
 fn octets(length: usize) -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         4 => Just(b'\n'), 4 => Just(b'\r'), 4 => Just(b'.'), 2 => Just(b' '), 2 => Just(b'1'), 2 => Just(b'+'),

@@ -1,4 +1,4 @@
-//! What the client makes of capability lists and response codes of real servers.
+//! How the client reads capability lists and response codes of real servers.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::{Advice, Capability, Keyword, Reply, ResponseCode};
@@ -48,7 +48,7 @@ fn lists_of_real_servers_are_read() {
     assert!(!list.has(Capability::User));
 }
 
-// The lists are kept: what they take is bounded, however few lines they have.
+// The lists are stored, and their memory is bounded even if they have few lines.
 #[test]
 fn a_list_of_too_many_octets_ends_the_connection() {
     for (lines, good) in [(8, true), (9, false)] {

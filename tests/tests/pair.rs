@@ -1,4 +1,4 @@
-//! Both roles together: what one sends, the other understands, however it is cut.
+//! Both roles together: each understands what the other sends, however it is split.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use pop3_proto::Channel;
@@ -53,7 +53,7 @@ fn a_whole_session() {
             pair.transcript(),
             "S: +OK POP3 server ready\n\
              C: USER mrose\n\
-             S: +OK now the password\n\
+             S: +OK password required\n\
              C: PASS tanstaaf\n\
              S: +OK maildrop has 3 messages (67 octets)\n\
              C: STAT\n\
@@ -100,7 +100,7 @@ fn a_whole_session() {
     }
 }
 
-// 1939-3.22, 1939-3.23, 1939-3.24, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.39, SEC-12: every awkward
+// 1939-3.22, 1939-3.23, 1939-3.24, 1939-3.32, 1939-3.33, 1939-3.34, 1939-3.39, SEC-12: every unusual
 // message is the same at the other end.
 #[test]
 fn awkward_messages_come_through_octet_for_octet() {
@@ -121,7 +121,7 @@ fn awkward_messages_come_through_octet_for_octet() {
             assert!(*received == content(stored), "{name}");
         }
         assert_eq!(received.len(), messages.len());
-        // 6856-2.10: LIST told what came.
+        // 6856-2.10: the message has the size that LIST reported.
         let sizes: Vec<_> = pair
             .client
             .log()
@@ -166,7 +166,7 @@ fn before_the_login_one_command_is_under_way() {
     }
 }
 
-// 2449-6.62: the window is of octets that the server may not have read; read ones open it again.
+// 2449-6.62: the window counts octets that the server may not have read. Once they are read, it opens again.
 #[test]
 fn the_window_opens_again() {
     let mut client = Client::new();
@@ -183,7 +183,7 @@ fn the_window_opens_again() {
         while client.send("TOP 4294967295 18446744073709551615").is_ok() {
             sent += 1;
         }
-        // The octets of these commands are the tighter bound.
+        // The size of these commands is the tighter limit.
         assert_eq!(sent, 4096 / b"TOP 4294967295 18446744073709551615\r\n".len());
         assert!(client.take().len() <= 4096);
         client.receive(&b"-ERR\r\n".repeat(sent));
@@ -246,7 +246,7 @@ fn stls_makes_both_forget() {
     }
 }
 
-// 2595-4.12: a man in the middle puts commands behind STLS.
+// 2595-4.12: a man in the middle inserts commands after STLS.
 #[test]
 fn commands_put_behind_stls_are_not_carried_out() {
     for injected in [&b"USER eve\r\n"[..], b"USER eve\r\nPASS eve\r\nDELE 1\r\n", b"QUIT\r\n", b"USER ev"] {
@@ -260,7 +260,7 @@ fn commands_put_behind_stls_are_not_carried_out() {
     }
 }
 
-// 2595-4.13, SEC-06: and replies behind the reply to STLS.
+// 2595-4.13, SEC-06: and replies after the reply to STLS.
 #[test]
 fn replies_put_behind_the_reply_to_stls_end_the_session() {
     for injected in [&b"+OK\r\n"[..], b"+OK injected\r\n+OK\r\n", b"-ERR\r\n", b"+", b"\r\n"] {
@@ -275,7 +275,7 @@ fn replies_put_behind_the_reply_to_stls_end_the_session() {
     }
 }
 
-// SEC-07: one reply too many is noticed before anything is deleted.
+// SEC-07: a surplus reply is noticed before anything is deleted.
 #[test]
 fn a_reply_too_many_ends_the_session() {
     for injected in [&b"+OK\r\n"[..], b"+OK 9 octets\r\nforged\r\n.\r\n"] {
@@ -312,7 +312,7 @@ fn script() -> impl Strategy<Value = Vec<String>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
 
-    // 1939-3.18, 1939-3.19: any script is the same at every split of both directions, pipelined or not.
+    // 1939-3.18, 1939-3.19: any script has the same result at every split of both directions, pipelined or not.
     #[test]
     fn any_script_gives_the_same(
         script in script(), there in vec(1..30_usize, 1..5), back in vec(1..30_usize, 1..5), high_water in 1..300_usize,

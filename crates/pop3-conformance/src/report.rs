@@ -136,7 +136,7 @@ impl ConformanceReport {
         .map(|level| format!("{} {level}", count(level)))
         .collect();
         if !counts.is_empty() {
-            let _ = writeln!(text, "of the failed: {}", counts.join(", "));
+            let _ = writeln!(text, "failed rows: {}", counts.join(", "));
         }
         let _ = writeln!(text, "{passed} passed, {failed} failed, {not_applicable} not applicable");
         text

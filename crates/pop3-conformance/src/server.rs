@@ -53,12 +53,12 @@ pub const GROUPS: &[Group] = &[
     Group { name: "CAP", title: "CAPA and capabilities", rows: cap::ROWS },
     Group { name: "RSP", title: "Response codes", rows: rsp::ROWS },
     Group { name: "TLS", title: "STLS and TLS", rows: tls::ROWS },
-    Group { name: "AUT", title: "AUTH and the frame of SASL", rows: aut::ROWS },
+    Group { name: "AUT", title: "AUTH and SASL exchanges", rows: aut::ROWS },
     Group { name: "MEC", title: "Mechanisms", rows: mec::ROWS },
     Group { name: "SCR", title: "SCRAM and channel binding", rows: scram::ROWS },
     Group { name: "UTF", title: "UTF8 and LANG", rows: utf::ROWS },
     Group { name: "SEC", title: "Robustness and limits", rows: sec::ROWS },
-    Group { name: "SRVP", title: "Practice of servers", rows: srvp::ROWS },
+    Group { name: "SRVP", title: "Server practice", rows: srvp::ROWS },
 ];
 
 /// A server that is tried.
@@ -84,8 +84,8 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(text) => write!(f, "the server can't be tried: {text}"),
-            Self::Login(text) | Self::Later(text) => write!(f, "the maildrop can't be tried: {text}"),
+            Self::Connect(text) => write!(f, "the server can't be tested: {text}"),
+            Self::Login(text) | Self::Later(text) => write!(f, "the maildrop can't be tested: {text}"),
         }
     }
 }
@@ -184,7 +184,7 @@ fn survey(bench: &mut Bench<'_>) -> Result<(), RunError> {
     };
     let mut facts = Facts { tls: bench.connect.tls != TestedTls::Off, ..Facts::default() };
     if facts.tls && bench.connect.trust.is_none() {
-        return Err(RunError::Connect("TLS is wanted, but was not configured".to_owned()));
+        return Err(RunError::Connect("TLS was requested, but is not configured".to_owned()));
     }
     if bench.connect.tls != TestedTls::Implicit {
         let mut wire = bench.clear().map_err(connect)?;
@@ -254,7 +254,7 @@ fn check(bench: &mut Bench<'_>, check: &Check) -> Verdict {
         }
         Check::Bench(check) => check(bench),
         Check::Known(check) => check(&facts),
-        Check::Judge(_) => Err(Stop::NotApplicable("binds clients".to_owned())),
+        Check::Judge(_) => Err(Stop::NotApplicable("applies to clients".to_owned())),
         Check::Outside(reason) => Err(Stop::NotApplicable((*reason).to_owned())),
     }
 }

@@ -213,7 +213,7 @@ impl Maildrop for MemoryMaildrop {
         let message = self.messages.get(message.index());
         message
             .map(|message| Cursor::new(Arc::clone(&message.content)))
-            .ok_or_else(|| Rejection::permanent("the message is gone"))
+            .ok_or_else(|| Rejection::permanent("the message no longer exists"))
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {

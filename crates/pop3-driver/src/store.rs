@@ -255,5 +255,5 @@ async fn run<P: BlockingPool, T: Send + 'static>(
 struct Outcome<T>(thread::Result<T>);
 
 fn fault() -> Rejection {
-    Rejection::temporary("the maildrop can't be read now")
+    Rejection::temporary("the maildrop can't be read at the moment")
 }

@@ -9,7 +9,7 @@
 //!
 //! # Example
 //!
-//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a folder. [`Fetch::deliver_to`] passes them
+//! [`Fetch::open`] stores messages in a [`Target`]: a Maildir, an mbox or a directory. [`Fetch::deliver_to`] passes them
 //! to a function. [`Fetch::run`] takes a client that is logged in, on any runtime, and does one complete run: it
 //! lists the maildrop, fetches and stores new messages, deletes them on the server if you [want
 //! that](FetchOptions::with_delete), and ends the session.

@@ -71,7 +71,7 @@ impl fmt::Display for UniqueIdError {
         match self {
             Self::Empty => f.write_str("a unique-id has at least one octet"),
             Self::TooLong => f.write_str("a unique-id has at most 70 octets"),
-            Self::Octet(octet) => write!(f, "the octet 0x{octet:02x} can't stand in a unique-id"),
+            Self::Octet(octet) => write!(f, "a unique-id cannot contain the octet 0x{octet:02x}"),
         }
     }
 }

@@ -193,7 +193,7 @@ impl Gatekeeper {
         turn: Turn,
     ) -> Result<LoggedIn, Refused> {
         if credentials.authorization.is_some() {
-            return Err(Refused::Credentials("acting for another user is not allowed"));
+            return Err(Refused::Credentials("acting as another user is not allowed"));
         }
         let name = &credentials.name;
         let user = match &credentials.proof {
@@ -312,7 +312,8 @@ impl Gatekeeper {
         let user = match (asked, said) {
             (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
             (asked, Some(said)) => {
-                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
+                let said =
+                    UserName::parse(&said).ok_or(wrong("the token command printed an invalid user name"))?;
                 if asked.is_some_and(|asked| asked != said) {
                     return Err(wrong("the token belongs to another user"));
                 }
@@ -343,7 +344,7 @@ fn client(peer: &Peer, attempt: &Attempt<'_>) -> Client {
 
 /// What a client is told whose credentials can't be checked.
 fn cant_check() -> Rejection {
-    Rejection::temporary("the credentials can't be checked now")
+    Rejection::temporary("the credentials can't be checked at the moment")
 }
 
 /// What a client is told whose credentials were not looked at.

@@ -23,7 +23,7 @@ use super::offer::MechanismPolicy;
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, User, UserName};
 
-/// The folder of the Maildirs, and who may open which.
+/// The directory of the Maildirs, and who may open which.
 #[derive(Debug)]
 pub(super) struct MailStore {
     folder: PathBuf,
@@ -157,7 +157,7 @@ impl MailStore {
         for skipped in maildir.skipped() {
             let file = Path::new(skipped.folder.name()).join(&skipped.name);
             let (file, why) = (file.to_string_lossy(), skipped.reason);
-            warn!(user = user.as_str(), file = &*file, %why, "a file is not served");
+            warn!(user = user.as_str(), file = &*file, %why, "skipped a file");
         }
         if let Some(error) = maildir.cache_error() {
             let user = user.as_str();

@@ -1,4 +1,4 @@
-//! What holds for any line of a client or a server.
+//! Properties that hold for any line from a client or a server.
 
 use bytes::BytesMut;
 use pop3_proto::listing::{DropListing, ScanListing, UniqueIdListing};
@@ -7,10 +7,10 @@ use pop3_proto::{
     UniqueId, Xclient, apop,
 };
 
-/// A line is a command or is none; what is one is written as a line that reads as the same.
+/// A line is a command or is refused. A command that is written again reads as the same command.
 ///
 /// # Panics
-/// When that does not hold.
+/// If that does not hold.
 pub fn command(line: &[u8]) {
     if let Ok(command) = Command::parse(line) {
         let mut written = BytesMut::new();
@@ -19,7 +19,7 @@ pub fn command(line: &[u8]) {
         assert!(!written.iter().any(u8::is_ascii_control), "{}", written.escape_ascii());
         assert_eq!(Command::parse(written), Ok(command));
     }
-    // No argument can be made that breaks a line.
+    // No argument that would break the line can be created.
     let mut commands = Vec::new();
     commands.extend(Name::parse(line).map(Command::User));
     commands.extend(LanguageRange::parse(line).map(|range| Command::Lang(Some(range))));
@@ -39,7 +39,7 @@ pub fn command(line: &[u8]) {
 /// A line of a reply is read or refused.
 ///
 /// # Panics
-/// When what was read is not in the line.
+/// If the result is not part of the line.
 pub fn reply(line: &[u8]) {
     if let Some(reply) = Reply::parse(line) {
         assert!(line.ends_with(reply.text) && reply.text.ends_with(reply.message));

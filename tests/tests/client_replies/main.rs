@@ -1,4 +1,4 @@
-//! What the client makes of replies: of good ones, of odd ones, and of none.
+//! How the client handles replies: good ones, unusual ones, and invalid ones.
 
 mod bodies;
 mod listings;
@@ -30,7 +30,7 @@ fn logged_in_with(config: ClientConfig) -> Client {
     client
 }
 
-/// What the client makes of an answer to a command behind the login, the same at every split.
+/// What the client makes of the reply to a command after the login, the same at every split.
 fn answer(command: &str, octets: &[u8]) -> Vec<Seen> {
     answer_to(logged_in, command, octets)
 }
@@ -99,7 +99,7 @@ fn what_is_no_reply_ends_the_session() {
         (b"* OK IMAP4rev1\r\n", Protocol::Imap),
         (b"HTTP/1.1 400 Bad Request\r\n", Protocol::Http),
         (b"SSH-2.0-x\r\n", Protocol::Ssh),
-        // What courier answers on its port for TLS.
+        // What Courier answers on its TLS port.
         (b"\x15\x03\x03\x00\x02\x01\x00", Protocol::Tls),
     ] {
         for lengths in [WHOLE, OCTETS] {

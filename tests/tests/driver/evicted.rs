@@ -1,4 +1,4 @@
-//! A session that the service ends: from then on it does nothing more.
+//! Sessions that the service ends: they do nothing more.
 
 use core::pin::pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +15,13 @@ use pop3_tests::store::Store;
 use crate::store::{self, Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
-/// A policy that keeps the switches of its connections, and something for each.
+/// A policy that keeps the stop switch and a value for each connection.
 struct Keeper {
     policy: Policy,
     ends: Arc<Mutex<Vec<Stop>>>,
     kept: Arc<()>,
     proxy: bool,
-    /// How many times it says how to serve a connection; then it never answers.
+    /// How often it says how to serve a connection. After that it never answers.
     answers: usize,
     asked: AtomicUsize,
 }
@@ -63,7 +63,7 @@ impl Keeper {
         Incoming::Do(Box::new(move || ends.lock().unwrap()[0].stop()))
     }
 
-    /// Serves; the switch is thrown where the session waits, if it does.
+    /// Serves, and stops the session where it waits, if it does.
     fn serve(&self, wire: &Wire) {
         let stop = Stop::new();
         let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), self, &stop));
@@ -94,7 +94,7 @@ fn it_ends_wherever_it_waits() {
         let said = Some(Incoming::from(said)).filter(|_| !said.is_empty());
         Keeper::new(policy).serve(&Wire::new(said.into_iter().chain([Incoming::Never])));
     }
-    // Before a proxy has said whom it speaks for.
+    // Before a proxy has sent the address of its client.
     let keeper = Keeper { proxy: true, ..Keeper::new(Policy::new(Store::fixture())) };
     keeper.serve(&Wire::new([Incoming::from("PROXY TCP4 1"), Incoming::Never]));
 }
@@ -130,7 +130,7 @@ fn a_relay_keeps_the_place_whatever_it_keeps() {
     let keeper = Keeper::new(policy);
     let admitted = wait(admit(Wire::new([LOGIN.into()]), Entrance::Plain, peer(), &keeper)).unwrap();
     let stop = Stop::new();
-    // The block has the transport, and nothing else of it.
+    // The block owns the transport and nothing else.
     let relay = |taken: TakenOver<Wire, Session>| async move {
         let _transport = taken.transport;
         core::future::pending().await

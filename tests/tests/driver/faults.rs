@@ -1,4 +1,4 @@
-//! Messages that break off, networks that fail, clients that fall silent.
+//! Messages that end early, networks that fail, and clients that stop sending.
 
 use core::time::Duration;
 use std::io::ErrorKind;
@@ -68,7 +68,7 @@ fn a_client_that_takes_a_little_at_a_time_is_served() {
     let policy = Policy::new(large());
     let wire = Wire::new([COMMANDS.into()]);
     wire.state().takes = 4096;
-    // Each piece takes nearly as long as a client may be silent.
+    // Each piece takes nearly as long as the idle timeout.
     wire.state().writing = Writing::Takes(Duration::from_secs(20));
     let config = configured::<ServerConfig>(|it| it.limits.idle_timeout = Duration::from_secs(21));
     let policy = policy.with_config(config);

@@ -1,4 +1,4 @@
-//! A store that does not answer in time: the client is told, where it can be, and nothing that is not so.
+//! A store that does not answer in time. The client is told so where possible, and is told nothing untrue.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -15,7 +15,7 @@ use crate::store::{Place, Policy, peer};
 use crate::wire::{Incoming, Wire};
 
 const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
-const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store does not answer, try again later\r\n";
+const TOO_LATE: &str = "-ERR [SYS/TEMP] the mail store is not responding, try again later\r\n";
 
 /// A policy whose store hangs at this place, and is given up after 10 seconds.
 fn hanging(place: Place) -> Policy {
@@ -23,7 +23,7 @@ fn hanging(place: Place) -> Policy {
     Policy::new(Store::fixture()).with_config(config).waiting(place)
 }
 
-/// The store answers from here on.
+/// From here on, the store answers.
 fn recovers(policy: &Policy) -> Incoming {
     let policy = policy.clone();
     Incoming::Do(Box::new(move || policy.seen().waits = None))
@@ -45,20 +45,20 @@ fn a_login_is_refused_for_now_and_may_be_tried_again() {
     assert!(said.contains(TOO_LATE) && said.contains("+OK maildrop"), "{said}");
     assert!(policy.seen().context.as_ref().unwrap().is_gone(), "nobody waits for a call that is over");
     let (user, close, error, totals) = policy.report();
-    // No password was wrong, and in the end nothing was.
+    // This does not count as a failed login.
     assert_eq!((user.as_deref(), close, error, totals.failed_logins), (Some("mrose"), Close::Quit, None, 0));
 }
 
 #[test]
 fn a_login_is_answered_although_its_time_is_over_with_that_of_the_connection() {
-    // The default: 60 seconds for both.
+    // The default is 60 seconds for both.
     let policy = Policy::new(Store::fixture()).waiting(Place::Authenticate);
     let wire = Wire::new([LOGIN.into(), Incoming::Silence]);
     policy.serve(&wire);
     assert!(wire.sent().ends_with(TOO_LATE), "{}", wire.sent());
     let (user, close, error, _) = policy.report();
     assert_eq!((user, close), (None, Close::TimedOut));
-    assert_eq!(error.as_deref(), Some("a login: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("a login: the store did not answer in time"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_message_that_stops_has_no_end() {
     );
     let (_, close, error, totals) = policy.report();
     assert_eq!((close, totals.retrieved, totals.removed), (Close::BrokenMessage, 0, 0));
-    assert_eq!(error.as_deref(), Some("reading a message: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("reading a message: the store did not answer in time"));
     assert_eq!(policy.seen().store.messages.len(), 3);
 }
 
@@ -100,10 +100,13 @@ fn of_a_commit_that_hangs_nobody_says_how_it_went() {
     let wire = Wire::new([LOGIN.into(), "DELE 1\r\nDELE 2\r\nQUIT\r\n".into(), Incoming::Silence]);
     policy.serve(&wire);
     let said = wire.sent();
-    assert!(said.ends_with("-ERR [SYS/TEMP] the removal is not finished, look what is left\r\n"), "{said}");
+    assert!(
+        said.ends_with("-ERR [SYS/TEMP] the removal has not finished, check which messages are left\r\n"),
+        "{said}"
+    );
     let (_, close, error, totals) = policy.report();
     assert_eq!((close, totals.removed, totals.not_removed, totals.unconfirmed), (Close::Quit, 0, 0, 2));
-    assert_eq!(error.as_deref(), Some("removing messages: the store has not answered in time"));
+    assert_eq!(error.as_deref(), Some("removing messages: the store did not answer in time"));
 }
 
 #[test]
@@ -121,7 +124,7 @@ fn who_is_lost_is_not_waited_for_but_a_commit_is() {
         assert!(policy.seen().context.as_ref().unwrap().is_gone());
     }
     let policy = hanging(Place::Commit);
-    // The store is done in the moment in which the connection is lost.
+    // The store finishes at the moment at which the connection is lost.
     policy.serve(&Wire::new([LOGIN.into(), "DELE 1\r\nQUIT\r\n".into(), recovers(&policy), fault()]));
     let (_, close, _, totals) = policy.report();
     assert_eq!((close, totals.removed), (Close::Quit, 1));

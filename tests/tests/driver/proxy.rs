@@ -1,4 +1,4 @@
-//! Connections through a proxy, which tells whom it speaks for.
+//! Connections through a proxy, which sends the address of its client.
 
 use core::net::SocketAddr;
 use core::pin::pin;
@@ -21,11 +21,11 @@ const LINE: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 110\r\n";
 /// A policy whose only peer is a proxy.
 struct Behind {
     policy: Policy,
-    /// Whether it sends a header; if not, it may say XCLIENT.
+    /// Whether the proxy sends a header. If not, it may send XCLIENT.
     header: bool,
-    /// How many are let in.
+    /// How many connections are admitted.
     most: usize,
-    /// Whether the next one is not answered, rather than refused.
+    /// Whether the next one gets no answer instead of a refusal.
     hangs: bool,
     welcomed: Arc<Mutex<Vec<Peer>>>,
 }
@@ -87,7 +87,7 @@ impl Behind {
     }
 }
 
-/// Version 2: the client's and the own address, and that the client speaks TLS with the proxy.
+/// Version 2: the addresses of the client and the server, and that the client uses TLS to the proxy.
 fn binary() -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14".to_vec();
     header.extend([192, 0, 2, 7, 198, 51, 100, 1]);
@@ -119,7 +119,7 @@ fn the_session_is_the_clients_whatever_the_split() {
 fn the_handshake_finds_its_octets_behind_the_header() {
     for header in [LINE.to_vec(), binary()] {
         let behind = Behind::new();
-        // The transport in memory takes what stands there for the handshake.
+        // The transport in memory treats these octets as the handshake.
         let handshake = [&header[..], b"ClientHello"].concat();
         let wire = behind.serve([Incoming::Octets(handshake), "QUIT\r\n".into()], Entrance::Implicit);
         assert!(wire.state().tls);
@@ -184,7 +184,7 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     let wire = behind.serve([commands.into()], Entrance::Plain);
     assert!(wire.sent().starts_with("+OK [XCLIENT] "), "{}", wire.sent());
     assert!(wire.sent().contains("+OK 3 67\r\n"), "{}", wire.sent());
-    // The policy was asked twice, and the backend for the proxy itself was given back.
+    // The policy was called twice, and the backend for the proxy itself was returned.
     let welcomed = behind.welcomed.lock().unwrap().clone();
     assert_eq!((welcomed[0].address, welcomed[0].proxy), (peer().address, None));
     assert_eq!((welcomed[1].address, welcomed.len()), (Some(real().0), 2));
@@ -193,7 +193,7 @@ fn a_trusted_proxy_says_by_xclient_whom_it_speaks_for() {
     assert_eq!(behind.policy.report().1, Close::Quit);
 }
 
-// PRS-13, 2595-4.16: what was said in clear text is forgotten, whoever said it.
+// PRS-13, 2595-4.16: what was sent in plain text is discarded, whoever sent it.
 #[test]
 fn what_xclient_said_is_forgotten_with_stls() {
     let mut behind = Behind { header: false, most: 3, ..Behind::new() };
@@ -211,14 +211,14 @@ fn what_xclient_said_is_forgotten_with_stls() {
     assert_eq!(addresses, [(peer().address, false), (client, true), (peer().address, false)]);
     assert_eq!(behind.policy.report().0.as_deref(), Some("mrose"));
 
-    // Within TLS it may be said all the same, if it was not said before.
+    // XCLIENT is still allowed under TLS, if it was not sent before.
     let mut behind = Behind { header: false, ..Behind::new() };
     behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(["STLS\r\n".into(), "ClientHello".into(), login.into()], Entrance::Plain);
     assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
     assert_eq!(behind.welcomed.lock().unwrap().len(), 2);
 
-    // Where there is no place for the proxy itself, the connection ends with the reason.
+    // If there is no place for the proxy itself, the connection ends with the reason.
     let mut behind = Behind { header: false, most: 2, ..Behind::new() };
     behind.policy = behind.policy.with_config(configured::<ServerConfig>(|it| it.starttls = true));
     let wire = behind.serve(

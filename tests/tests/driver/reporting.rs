@@ -1,4 +1,4 @@
-//! What the service is told of each connection, and that it is told of each.
+//! What the service is told about each connection, and that it is told about every one.
 
 use core::future::{pending, poll_fn};
 use core::pin::pin;
@@ -17,13 +17,13 @@ use pop3_tests::store::Store;
 use crate::store::{Policy, Session, peer};
 use crate::wire::{Incoming, Wire};
 
-/// What a policy does when it is asked.
+/// What a policy does when it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Does {
     Welcomes,
     Refuses,
     Panics,
-    /// It welcomes when it is polled for the second time.
+    /// It admits the connection at the second poll.
     Awaits,
     Hangs,
 }
@@ -79,7 +79,7 @@ impl House {
         Self { policy: Policy::new(Store::fixture()), accepting, connecting, told: Arc::default() }
     }
 
-    /// The one thing that was told, of this session.
+    /// The only report, about this session.
     fn told(&self, session: SessionId) -> (Close, Option<String>, bool) {
         let mut told = self.told.lock().unwrap();
         assert_eq!((told.len(), told[0].0), (1, session), "{told:?}");
@@ -150,7 +150,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     let wire = Wire::new(["USER mrose\r\nPASS tanstaaf\r\nQUIT\r\n".into()]);
     let (peer, stop) = (peer(), Stop::new());
     let session = peer.session;
-    // Time goes on in memory as soon as somebody waits for it.
+    // In memory, time passes as soon as a task waits for it.
     wire.state().pauses_pend = true;
     pop3_driver::wait(serve(wire.clone(), Entrance::Plain, peer, &house, &stop));
     assert!(wire.sent().ends_with("+OK bye\r\n"), "{}", wire.sent());
@@ -165,7 +165,7 @@ fn a_service_may_await_who_is_welcome_but_not_for_ever() {
     let error = Some("the service took too long to admit a client".to_owned());
     assert_eq!(house.told(session), (Close::Refused, error, false));
 
-    // The end of the server does not wait for it.
+    // The shutdown of the server does not wait for it.
     let house = House::new(Does::Welcomes, Does::Hangs);
     let (wire, peer) = (Wire::new([]), crate::store::peer());
     let session = peer.session;

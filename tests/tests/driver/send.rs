@@ -1,4 +1,4 @@
-//! Sessions can move between threads, whatever they are made of: nothing of it has to be `Sync`.
+//! Sessions can move between threads. None of their parts has to be `Sync`.
 
 use core::cell::Cell;
 use std::io;

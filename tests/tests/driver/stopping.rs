@@ -1,4 +1,4 @@
-//! The switch: who waits for the client ends at once, who is busy ends when that is done.
+//! Shutdown: a session that waits for its client ends at once, and a busy one ends when it has finished.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -43,7 +43,7 @@ fn who_never_stops_sending_ends_as_well() {
     let wire = Wire::new([LOGIN.into()].into_iter().chain(noops()).chain([throw(&stop)]).chain(noops()));
     policy.serve_with(&wire, &stop);
     assert_eq!(policy.report().1, Close::Stopped);
-    // One more was read together with the throw of the switch.
+    // One more command was read together with the stop.
     assert_eq!(wire.state().incoming.len(), 99);
     assert_eq!(wire.sent().lines().count(), 103);
 }

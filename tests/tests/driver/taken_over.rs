@@ -1,4 +1,4 @@
-//! A login that somebody else goes on with.
+//! Logins whose connection other code takes over.
 
 use core::pin::pin;
 use core::task::{Context, Waker};
@@ -24,7 +24,7 @@ fn handing_over() -> Policy {
     policy
 }
 
-/// Serves, and returns what was handed over.
+/// Serves, and returns what was taken over.
 fn serve(policy: &Policy, wire: &Wire) -> Option<TakenOver<Wire, Session>> {
     let taken = Arc::new(Mutex::new(None));
     let admitted = wait(admit(wire.clone(), Entrance::Plain, peer(), policy)).unwrap();
@@ -57,7 +57,7 @@ fn all_of_the_session_is_handed_over_and_nothing_is_said() {
         assert_eq!((taken.channel, taken.utf8), (Channel::TrustedPlaintext, true));
         assert_eq!(taken.language.as_ref().map(Language::tag), Some("de"));
         assert_eq!(taken.peer.address, peer().address);
-        // All of before was sent, and nothing behind it; the connection is open.
+        // Everything before it was sent, and nothing after it. The connection is open.
         let last = wire.lines().pop().unwrap();
         assert!(
             if method == LoginMethod::User {

@@ -43,7 +43,7 @@ fn without_a_timestamp_there_is_no_apop() {
     assert!(!server.say("CAPA").contains("APOP"));
 }
 
-// A timestamp that could break the greeting can't be made, and the longest one fits in it.
+// A timestamp that could break the greeting cannot be created, and the longest one fits.
 #[test]
 fn no_timestamp_breaks_the_greeting() {
     let longest = format!("<{}@b>", "a".repeat(Timestamp::MAX_LEN - 4));
@@ -59,7 +59,7 @@ fn no_timestamp_breaks_the_greeting() {
     assert!(server.say(GOOD).starts_with("-ERR [AUTH] "));
 }
 
-// 1939-7.34: digits in upper case are read as well.
+// 1939-7.34: upper-case digits are accepted, too.
 #[test]
 fn hexadecimal_digits_have_no_case() {
     let mut server = new(Channel::Plaintext);
@@ -88,7 +88,7 @@ fn what_is_no_digest_is_refused() {
     }
 }
 
-// 1939-7.37: APOP behind USER is taken, as by other servers; it is not taken after the login.
+// 1939-7.37: APOP after USER is accepted, as by other servers, but not after the login.
 #[test]
 fn apop_logs_in_once() {
     let mut server = new(Channel::TrustedPlaintext);
@@ -99,7 +99,7 @@ fn apop_logs_in_once() {
     assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
 }
 
-// 1939-7.42: the timestamp of the only greeting stays good behind STLS.
+// 1939-7.42: the timestamp of the only greeting remains valid after STLS.
 #[test]
 fn the_timestamp_outlives_stls() {
     let mut server = new(Channel::Plaintext);
@@ -116,7 +116,7 @@ fn timestamps_differ_as_their_random_octets_do() {
     assert_eq!(all.len(), 10_000);
 }
 
-// 1939-7.13, 1939-7.38: a store can tell the two ways apart, and allow a user only one of them.
+// 1939-7.13, 1939-7.38: a store can distinguish the two methods, and permit a user only one of them.
 #[test]
 fn the_store_knows_how_the_name_was_proved() {
     for (line, has_password) in [("USER mrose\r\nPASS tanstaaf", true), (GOOD, false)] {

@@ -1,4 +1,4 @@
-//! CAPA: what is announced in which state, on which channel.
+//! CAPA: what is announced in which state and on which channel.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ fn the_list_is_right_for_each_channel() {
         let mut server = new(configured::<ServerConfig>(|it| it.starttls = starttls), channel);
         let expected = set(&[&ALWAYS, more].concat());
         assert_eq!(capabilities(&mut server), expected, "{channel:?} {starttls}");
-        // STLS is announced when it is taken, and only then.
+        // STLS is announced if, and only if, it is accepted.
         assert_eq!(server.say("STLS").starts_with("+OK "), expected.contains("STLS"));
         // 2595-4.18
         assert_eq!(
@@ -61,7 +61,7 @@ fn the_list_is_right_for_each_channel() {
             starttls && channel == Channel::Plaintext && server.handshakes() == 0
         );
         assert!(server.handshakes() == 0 || server.say("STLS").starts_with("-ERR "));
-        // USER is announced when it is taken, and only then.
+        // USER is announced if, and only if, it is accepted.
         let announced = capabilities(&mut server).contains("USER");
         assert_eq!(server.say("USER mrose").starts_with("+OK "), announced);
     }
@@ -110,7 +110,7 @@ fn the_users_own_values_are_told_after_the_login() {
     assert!(before.contains("EXPIRE 5 USER") && before.contains("LOGIN-DELAY 900 USER"), "{before:?}");
     let after = capabilities(&mut server.log_in());
     assert!(after.contains("EXPIRE 30") && after.contains("LOGIN-DELAY 300"), "{after:?}");
-    // A user without values of his own has those of all, and they are his.
+    // A user without individual values gets the general ones.
     let config = per_user(Expire::new(Some(5)), seconds(900));
     let after = capabilities(&mut Server::with(Store::fixture(), config, Channel::Tls, None).log_in());
     assert!(after.contains("EXPIRE 5") && after.contains("LOGIN-DELAY 900"), "{after:?}");
@@ -140,7 +140,7 @@ fn the_operators_lines_can_not_break_the_list() {
     assert_eq!(list, expected);
 }
 
-// 2449-5.10: what the operator adds must not look like a standard's.
+// 2449-5.10: lines that the operator adds must not look like standard ones.
 #[test]
 fn a_tag_of_the_operators_begins_with_x() {
     let mut config = ServerConfig::default();

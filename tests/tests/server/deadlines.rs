@@ -1,4 +1,4 @@
-//! Deadlines, by a clock that only the test moves.
+//! Deadlines, with a clock that only the test moves.
 
 use core::time::Duration;
 
@@ -16,7 +16,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 fn timed_out(server: &mut Server) -> bool {
-    // Nothing is said.
+    // The server sends nothing.
     let silent = server.take().is_empty();
     assert!(silent || server.closed().is_none());
     server.closed() == Some(Close::TimedOut)
@@ -83,7 +83,7 @@ fn a_client_that_takes_its_octets_is_not_idle() {
         server.advance_writing(seconds(599));
         assert!(!timed_out(&mut server));
     }
-    // Before the login that does not help.
+    // Before the login this makes no difference.
     let mut server = Server::new(Store::fixture());
     server.advance_writing(seconds(59));
     server.take();
@@ -101,7 +101,7 @@ fn the_clock_of_the_session_begins_with_the_login() {
     assert!(!timed_out(&mut server));
 }
 
-// However long the store takes to answer, the client's time begins anew with the answer.
+// However long the store takes to answer, the client's time starts again after the answer.
 #[test]
 fn the_store_may_take_its_time() {
     let mut core = ServerConnection::new(ServerConfig::default().into(), Channel::Tls, None, START);
@@ -153,7 +153,7 @@ fn limits_are_the_operators() {
     assert!(!timed_out(&mut server));
     server.advance(seconds(1));
     assert!(timed_out(&mut server));
-    // Times that can't be told do not overflow.
+    // Times that cannot be represented do not overflow.
     let mut config = ServerConfig::default();
     config.limits.idle_timeout = Duration::MAX;
     config.limits.failure_delay = Duration::MAX;
@@ -162,7 +162,7 @@ fn limits_are_the_operators() {
     assert!(!timed_out(&mut server));
 }
 
-// A refusal that is held back longer than the login may take is not said any more.
+// A refusal whose delay exceeds the time limit for the login is not sent.
 #[test]
 fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     let rejection = Rejection::temporary("later").with_delay(seconds(500));
@@ -173,7 +173,7 @@ fn a_pause_does_not_outlast_the_deadline_by_a_reply() {
     assert_eq!(server.closed(), Some(Close::TimedOut));
 }
 
-// 1939-3.46: whatever delay a store asks for, the connection ends at its deadline, and nothing is said.
+// 1939-3.46: whatever delay a store requests, the connection ends at its deadline without a reply.
 #[test]
 fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
     for (delay, failed_logins) in [(seconds(500), 3), (seconds(500), 1), (Duration::MAX, 3)] {
@@ -199,7 +199,7 @@ fn a_delay_that_a_store_asks_for_does_not_outlast_the_login_deadline() {
     }
 }
 
-// 1939-7.23, SEC-02: how long the store has looked is not to be seen.
+// 1939-7.23, SEC-02: the client cannot see how long the store took.
 #[test]
 fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
     for (took, delay, held) in
@@ -224,7 +224,7 @@ fn a_refusal_comes_when_it_comes_however_long_the_store_has_looked() {
     }
 }
 
-/// A core behind a login, at this time, with limits of the user's own.
+/// A core after a login at this time, with the user's own limits.
 fn logged_in_with(everybody: Limits, own: Limits) -> (ServerConnection, BytesMut) {
     let config = configured::<ServerConfig>(|it| it.limits = everybody);
     let mut core = ServerConnection::new(config.into(), Channel::Tls, None, START);

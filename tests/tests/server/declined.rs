@@ -1,4 +1,4 @@
-//! Requests that the embedder does not know.
+//! Requests that the embedder does not handle.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks at the cases it is about")]
 
 use bytes::BytesMut;
@@ -14,7 +14,7 @@ fn maildrop() -> Snapshot {
     snapshot
 }
 
-/// The replies to these lines, where the store knows no request, except that the second login is accepted.
+/// The replies to these lines if the store handles no request, except that it accepts the second login.
 fn replies(lines: &str) -> (String, Vec<String>) {
     let plain = OfferedMechanism::new(MechanismName::parse(b"PLAIN").unwrap(), Needs::Privacy);
     let mut config = ServerConfig::default();

@@ -1,4 +1,4 @@
-//! DELE, RSET and the update at QUIT: when messages are removed, and when not.
+//! DELE, RSET and the update at QUIT: when messages are removed, and when they are not.
 
 use pop3_proto::Channel;
 use pop3_proto::server::{Close, ServerConfig};
@@ -68,7 +68,7 @@ fn a_removal_that_fails_is_told() {
     }
 }
 
-// 1939-6.14: a message that is gone already counts as removed; that is what the store answers.
+// 1939-6.14: a message that no longer exists counts as removed. This is what the store answers.
 #[test]
 fn a_marked_message_that_is_gone_is_no_failure() {
     let mut server = Server::logged_in(Store::with([("a", &b"x\n"[..])]));

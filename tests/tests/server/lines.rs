@@ -10,7 +10,7 @@ fn logged_in() -> Server {
     Server::logged_in(Store::fixture())
 }
 
-/// How many lines were sent; each must be a reply.
+/// How many lines were sent. Each must be a reply.
 fn replies(sent: &[u8]) -> Vec<&str> {
     let lines: Vec<_> = sent.split_inclusive(|&octet| octet == b'\n').collect();
     for line in &lines {
@@ -48,10 +48,10 @@ fn a_line_of_255_octets_fits_whatever_the_limit() {
     assert_eq!(server.say(&format!("USER {name}x")), "-ERR command line too long\r\n");
 }
 
-// 2449-6.40, 2449-8.07: a text that begins with a bracket is a response code, so none else does.
+// 2449-6.40, 2449-8.07: text that begins with a bracket is a response code, so no other text does.
 #[test]
 fn no_text_looks_like_a_response_code() {
-    // Nor behind what is left out of it.
+    // Not even after the omitted part.
     for greeting in [" [IN-USE] hello", "\u{1}[IN-USE] hello", "<[IN-USE] hello", "\u{e9} [[IN-USE] hello"] {
         let mut config = ServerConfig::default();
         config.greeting = greeting.into();
@@ -64,7 +64,7 @@ fn no_text_looks_like_a_response_code() {
     }
 }
 
-// 1939-3.10, 1939-3.02, 2449-8.07: whatever a store says.
+// 1939-3.10, 1939-3.02, 2449-8.07: whatever text a store returns.
 #[test]
 fn a_text_of_the_store_is_one_line_within_the_limit() {
     let text = "x\r\n.\r\n+OK \u{1b}[2J\u{e9}".repeat(200);
@@ -89,7 +89,7 @@ fn keywords_have_no_case_but_arguments_have() {
     assert!(server.say("nOoP").starts_with("+OK "));
 }
 
-// 1939-3.04: spaces around numbers are ignored, and so they are behind a command without argument.
+// 1939-3.04: spaces around numbers are ignored, and so are spaces after a command without an argument.
 #[test]
 fn surplus_spaces_are_ignored() {
     let mut server = logged_in();
@@ -163,7 +163,7 @@ fn a_command_in_the_wrong_state_is_refused_and_changes_nothing() {
     }
 }
 
-// PRS-13: the bad commands before the login are none of the session behind it.
+// PRS-13: invalid commands before the login do not count for the session after it.
 #[test]
 fn bad_commands_before_the_login_do_not_count_behind_it() {
     let limits = Limits::default();
@@ -209,7 +209,7 @@ fn a_line_over_the_limit_gets_one_refusal_and_its_tail_is_no_command() {
     }
 }
 
-// 1939-3.12, 1939-3.15, 1939-3.17: also next to spaces and line ends, where a careless reader trims.
+// 1939-3.12, 1939-3.15, 1939-3.17: also next to spaces and line ends, where a careless parser trims.
 #[test]
 fn control_octets_are_refused_wherever_they_stand() {
     let login: &[&[u8]] = &[
@@ -251,7 +251,7 @@ fn control_octets_are_refused_wherever_they_stand() {
     }
 }
 
-// 1939-3.14: a bare LF ends a command line. It does so everywhere, and a bare CR nowhere.
+// 1939-3.14: a bare LF ends a command line everywhere, and a bare CR nowhere.
 #[test]
 fn a_bare_line_feed_ends_a_line() {
     let mut server = logged_in();
@@ -284,7 +284,7 @@ fn replies_are_whole_lines_without_an_octet_of_the_client() {
     }
 }
 
-// 1957-1.02, 1939-3.09: also where there is nothing to say.
+// 1957-1.02, 1939-3.09: even if there is nothing to say.
 #[test]
 fn every_reply_has_a_text() {
     let commands = "USER nosuch, PASS wrong, USER mrose, PASS, PASS tanstaaf, CAPA, STAT, LIST, LIST 1, LIST 9, UIDL, UIDL 1, \
@@ -347,13 +347,13 @@ fn too_many_bad_commands_end_the_session() {
         // 1939-6.01
         assert_eq!(server.store.messages.len(), 3);
     }
-    // A good command between them shows a client of this protocol.
+    // A valid command between them shows that the client speaks the protocol.
     let mut server = new().log_in();
     for _ in 0..20 {
         assert!(is_negative(&server.say("X")));
         assert!(server.say("NOOP").starts_with("+OK "));
     }
-    // A message number that does not exist is no bad command.
+    // A message number that does not exist is not an invalid command.
     for _ in 0..20 {
         assert!(is_negative(&server.say("RETR 99")));
     }

@@ -26,7 +26,7 @@ fn with_password(password: &[u8]) -> Server {
 #[test]
 fn user_and_pass_open_the_maildrop() {
     let mut server = new();
-    assert_eq!(server.say("USER mrose"), "+OK now the password\r\n");
+    assert_eq!(server.say("USER mrose"), "+OK password required\r\n");
     assert_eq!(server.say("PASS tanstaaf"), "+OK maildrop has 3 messages (67 octets)\r\n");
     assert_eq!(server.say("STAT"), "+OK 3 67\r\n");
 }
@@ -193,7 +193,7 @@ fn faults_of_the_system_are_no_failed_logins() {
             assert!(server.say("PASS tanstaaf").starts_with(&format!("-ERR {code} ")), "{code}");
             assert_eq!(server.connection().session().state(), ServerState::Authorization);
         }
-        // The code is for those only whose credentials are right.
+        // The code is sent only if the credentials are correct.
         server.say("USER mrose");
         assert!(server.say("PASS wrong").starts_with("-ERR [AUTH] "), "{code}");
         server.store.fault = Fault::None;
@@ -217,7 +217,7 @@ fn quit_before_the_login_removes_nothing() {
     }
 }
 
-// SEC-11: the name is the store's to check, and arrives as it was sent.
+// SEC-11: the store checks the name, which arrives as it was sent.
 #[test]
 fn names_are_data() {
     let mut server = new();
@@ -234,7 +234,7 @@ fn no_secret_is_shown() {
     assert!(!format!("{:?}", server.connection()).contains("tanstaaf"));
 }
 
-// 1939-7.15: the password is not taken for another name than the last one.
+// 1939-7.15: the password is not accepted for any name but the last one.
 #[test]
 fn a_name_that_was_refused_takes_the_one_before_along() {
     let long = format!("user {}", "x".repeat(2000));

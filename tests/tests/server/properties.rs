@@ -1,4 +1,4 @@
-//! What holds for any dialogue: the same at every split, and what the model says.
+//! Properties of any dialogue: it is the same at every split, and agrees with the model.
 
 use pop3_proto::Channel;
 use pop3_proto::server::{Close, Language, ServerConfig};
@@ -41,7 +41,7 @@ fn valid() -> impl Strategy<Value = Valid> {
     ]
 }
 
-/// Octets that make lines, dots and blank lines often.
+/// Octets that often form lines, dots and blank lines.
 fn content() -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         4 => Just(b'\n'), 2 => Just(b'\r'), 3 => Just(b'.'), 3 => Just(b'a'), 1 => any::<u8>()
@@ -58,7 +58,7 @@ fn store() -> impl Strategy<Value = Store> {
     })
 }
 
-/// A line as it comes from anybody: valid or nearly so, or any octets.
+/// A line from any sender: valid or nearly valid, or any octets.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let argument = prop_oneof![
         Just(""),
@@ -165,7 +165,7 @@ proptest! {
         all_splits(|| server(&store, high_water), &flights, &lengths);
     }
 
-    // The same with a high-water mark that stops now and then: it must not be seen.
+    // The same with a high-water mark that stops sometimes. This must have no effect.
     #[test]
     fn the_high_water_mark_is_not_seen(
         store in store(), lines in vec(line(), 0..20), high_water in 1..200_usize,
@@ -175,7 +175,7 @@ proptest! {
         prop_assert_eq!(low, run(server(&store, 1 << 20), &[&flight], WHOLE, true));
     }
 
-    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: against the model.
+    // 1939-4.08, 1939-5.21, 1939-5.28, 1939-5.53, 1939-6.12, 1939-7.03: compared with the model.
     #[test]
     fn valid_commands_are_answered_as_the_model_says(
         store in store(), commands in vec(valid(), 0..30), lengths in lengths(), quits: bool,

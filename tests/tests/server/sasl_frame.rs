@@ -1,4 +1,4 @@
-//! AUTH as a frame (RFC 5034 section 4): lines, states and limits, whatever the mechanism says in it.
+//! AUTH as a frame (RFC 5034 section 4): lines, states and limits, whatever the mechanism sends.
 
 use core::time::Duration;
 
@@ -118,7 +118,7 @@ fn a_star_cancels_and_nothing_has_happened() {
         assert_eq!(server.asked(), [begun(mechanism), Asked::Cancel]);
         assert_eq!(server.connection().session().totals().failed_logins, 0);
         assert_eq!(server.pauses(), []);
-        // As if AUTH had not been issued: the name is still there.
+        // As if AUTH had not been sent: the name is still there.
         assert!(server.say("PASS tanstaaf").starts_with("+OK "));
     }
 }
@@ -147,7 +147,7 @@ fn what_is_no_base64_ends_the_exchange() {
         let reply = server.say(bad);
         assert!(reply.starts_with("-ERR ") && !reply.contains("[AUTH]"), "{bad}: {reply}");
         assert_eq!(server.asked(), [begun("PLAIN"), Asked::Cancel], "{bad}");
-        // Spaces around an argument are none of it.
+        // Spaces around an argument do not belong to it.
         if !bad.contains(' ') {
             assert!(server.say(&format!("AUTH PLAIN {bad}")).starts_with("-ERR "), "{bad}");
         }
@@ -177,11 +177,11 @@ fn lines_of_auth_may_be_long_and_others_not() {
             assert!(reply.starts_with("-ERR ") && reply.matches("\r\n").count() == 1, "{reply}");
             assert_eq!(server.asked().last(), Some(&Asked::Cancel));
             assert!(server.say(&format!("AUTH PLAIN {GOOD}")).starts_with("+OK "));
-            // Behind the login no line is longer than others.
+            // After the login no line is longer than others.
             assert!(server.say(&format!("AUTH PLAIN {}", "A".repeat(1800))).contains("too long"));
         }
     }
-    // Only AUTH, and only where it may be used.
+    // Only AUTH, and only where it is available.
     assert!(new().say(&format!("USER {long}")).contains("too long"));
     assert!(new().say(&format!("AUTHX {long}")).contains("too long"));
     assert!(
@@ -189,12 +189,12 @@ fn lines_of_auth_may_be_long_and_others_not() {
     );
 }
 
-// 5034-4.14: nothing is kept of a line that never ends.
+// 5034-4.14: nothing of a line that never ends is stored.
 #[test]
 fn a_response_without_end_is_not_kept() {
     let mut server = new();
     server.say("AUTH X-ENDLESS");
-    // It is refused when it is too long, and discarded from then on.
+    // The line is refused when it is too long, and discarded from then on.
     for sent in (0..60_000).step_by(1000) {
         let reply = String::from_utf8(server.send(&[b'A'; 1000])).unwrap();
         if (sent..sent + 1000).contains(&(16 * 1024)) {
@@ -206,7 +206,7 @@ fn a_response_without_end_is_not_kept() {
     assert!(server.most_received() <= 16 * 1024 + 1000, "{}", server.most_received());
     assert_eq!(server.say(""), "");
     assert!(server.say("CAPA").starts_with("+OK "));
-    // One that does not end then ends the connection.
+    // If it still does not end, the connection is closed.
     server.say("AUTH X-ENDLESS");
     for _ in 0..90 {
         server.send(&[b'A'; 1000]);
@@ -244,7 +244,7 @@ fn an_exchange_has_so_many_rounds() {
     assert!(server.say("AUTH X-ENDLESS").starts_with("+ "), "the next one counts anew");
 }
 
-// SEC-02: abandoned exchanges are no way around the limit of bad commands.
+// SEC-02: aborted exchanges do not circumvent the limit on invalid commands.
 #[test]
 fn exchanges_that_lead_to_nothing_are_bad_commands() {
     for bad in ["AUTH PLAIN\r\n*\r\n", "AUTH PLAIN\r\n!\r\n", "AUTH PLAIN AAAA\r\n", "AUTH FOO\r\n"] {
@@ -314,7 +314,7 @@ fn what_needs_privacy_or_tls_waits_for_it() {
             assert!(server.say(&format!("AUTH PLAIN {GOOD}")).starts_with("+OK "));
         }
     }
-    // With nothing that can be used there is no line SASL.
+    // If no mechanism is available, there is no line SASL.
     let mut config = ServerConfig::default();
     config.mechanisms = offer(&["PLAIN"]);
     assert!(!with(config, Channel::Plaintext).say("CAPA").contains("SASL"));
@@ -344,7 +344,7 @@ fn the_line_sasl_has_512_octets_at_most() {
     let list = server.say("CAPA");
     let line = list.split_inclusive("\r\n").find(|line| line.starts_with("SASL ")).unwrap();
     assert_eq!(line.len(), "SASL".len() + 24 * " X-MECHANISM-00000000".len() + 2);
-    // All of them are taken, and in the list of AUTH.
+    // All of them are accepted, and are in the list of AUTH.
     assert_eq!(server.say("AUTH").lines().count(), 62);
     assert!(server.say("AUTH X-MECHANISM-00000059").starts_with("-ERR never heard of it"));
 }
@@ -362,7 +362,7 @@ fn tls_brings_back_what_the_settings_say() {
     );
 }
 
-// 1939-3.44: a client that never responds is in no login.
+// 1939-3.44: a client that never responds is not logged in.
 #[test]
 fn an_exchange_does_not_hold_up_the_deadline_of_the_login() {
     let mut server = new();

@@ -58,7 +58,7 @@ fn utf8_comes_before_the_login_and_without_argument() {
     }
 }
 
-// 6856-2.12, 6856-2.14: sizes and surrogates are the store's, which is told.
+// 6856-2.12, 6856-2.14: sizes and surrogates come from the store, which knows the mode.
 #[test]
 fn the_store_learns_of_utf8_with_every_login() {
     for utf8 in [false, true] {
@@ -78,8 +78,8 @@ fn the_store_learns_of_utf8_with_every_login() {
 fn a_store_can_demand_utf8_of_a_message() {
     let store = Store::fixture().with_fault(Fault::Unavailable(Rejection::utf8()));
     let mut server = with(store, Some(false)).log_in();
-    assert_eq!(server.say("RETR 1"), "-ERR [UTF8] this message needs the command UTF8\r\n");
-    assert_eq!(server.say("TOP 1 0"), "-ERR [UTF8] this message needs the command UTF8\r\n");
+    assert_eq!(server.say("RETR 1"), "-ERR [UTF8] this message requires the UTF8 command\r\n");
+    assert_eq!(server.say("TOP 1 0"), "-ERR [UTF8] this message requires the UTF8 command\r\n");
     assert!(server.say("NOOP").starts_with("+OK "));
 }
 
@@ -105,7 +105,7 @@ fn stls_is_refused_behind_utf8_and_forgets_it() {
     assert!(!server.say("CAPA").contains("STLS"));
     assert!(server.say("STLS").starts_with("-ERR "));
     assert_eq!(server.handshakes(), 0);
-    // There is no way to TLS behind UTF8, so that nothing can be left over.
+    // STLS is not possible after UTF8, so nothing can be left over.
     let mut server = new(Some(true));
     server.say("STLS");
     assert!(!server.connection().session().is_utf8() && server.handshakes() == 1);
@@ -128,7 +128,7 @@ fn names_and_passwords_may_be_utf8_where_that_is_announced() {
     assert_eq!(server.asked(), [Asked::Authenticate("jos\u{e9}".into())]);
 }
 
-// 6856-2.16: what was not announced is not taken.
+// 6856-2.16: what was not announced is not accepted.
 #[test]
 fn names_are_ascii_otherwise() {
     for utf8 in [None, Some(false)] {
@@ -163,7 +163,7 @@ fn what_is_no_utf8_is_refused() {
     }
 }
 
-// 6856-2.19: the rest of SASLprep is the driver's and is tested there.
+// 6856-2.19: the driver does the rest of SASLprep and has its own tests.
 #[test]
 fn controls_are_in_no_name() {
     let mut server = new(Some(true));

@@ -13,7 +13,7 @@ use pop3_proto::{Base64, Channel, Command, CommandError, Rejection, Secret};
 use pop3_tests::sasl::offer;
 use pop3_tests::store::Store;
 
-/// The states as the table names them.
+/// The states, as the table names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Authorization,
@@ -47,7 +47,7 @@ const STATES: [Place; 13] = [
     Place::Closed,
 ];
 
-/// Where a session is. A name that waits for its password has a column of its own.
+/// The state of a session. A name that waits for its password has its own column.
 fn place(session: &ServerSession) -> Place {
     match session.state() {
         ServerState::Authorization if session.name().is_some() => Place::Named,
@@ -66,7 +66,7 @@ fn place(session: &ServerSession) -> Place {
     }
 }
 
-/// A session in this state: three messages, the second marked as deleted.
+/// A session in this state. It has three messages, and the second is marked as deleted.
 fn session(state: Place, channel: Channel) -> ServerSession {
     let mut config = ServerConfig::default();
     config.starttls = true;
@@ -110,7 +110,7 @@ fn session(state: Place, channel: Channel) -> ServerSession {
 
 type Make = fn() -> ServerEvent<'static>;
 
-/// A command as it is sent, read when it is needed.
+/// A command as it is sent, parsed when it is needed.
 macro_rules! commands {
     ($($line:literal),* $(,)?) => {
         vec![$((
@@ -251,7 +251,7 @@ fn action(action: &ServerAction) -> String {
     }
 }
 
-/// What an event does in a state; `None` for a misuse, which must have changed nothing.
+/// What an event does in a state. `None` is a misuse, which must not change anything.
 fn outcome(state: Place, channel: Channel, event: ServerEvent<'static>) -> Option<String> {
     let mut session = session(state, channel);
     let before = format!("{session:?}");
@@ -270,7 +270,7 @@ fn outcome(state: Place, channel: Channel, event: ServerEvent<'static>) -> Optio
     }
 }
 
-/// A table of these events; states that take none of them are named below it.
+/// A table of these events. States that allow none of them are listed below it.
 fn table(out: &mut String, channel: Channel, events: &[(&str, Make)]) {
     let takes = |state: Place| events.iter().any(|(_, make)| outcome(state, channel, make()).is_some());
     let (taking, others): (Vec<_>, Vec<_>) = STATES.into_iter().partition(|state| takes(*state));
@@ -307,7 +307,7 @@ pub(crate) fn tables(out: &mut String) {
     let mut differing = Vec::new();
     for (name, make) in commands() {
         let differs = |state: &Place| {
-            // USER leads nowhere here, so that there is one state with commands before the login.
+            // Here USER does not change the state, so only one state before the login accepts commands.
             outcome(*state, Channel::Plaintext, make()) != outcome(*state, Channel::TrustedPlaintext, make())
         };
         if [Place::Authorization].iter().any(differs) {

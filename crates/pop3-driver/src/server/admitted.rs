@@ -18,7 +18,7 @@ use crate::transport::Transport;
 ///
 /// Accept loops call [`admit`] before they start a task or a thread. The number of open connections therefore never
 /// exceeds the places of the service, however fast connections arrive.
-#[must_use = "it is to be served"]
+#[must_use = "the connection closes unless it is served"]
 pub struct Admitted<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,

@@ -45,7 +45,7 @@ fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Re
     };
     let path = file(&target.identity(disk));
     let old = file(&as_spelled(target));
-    // Without the folder there is no old file.
+    // Without the directory there is no old file.
     if old != path
         && let Ok(folder) = disk.open_folder(folder)
     {
@@ -58,7 +58,7 @@ fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Re
     Ok(path)
 }
 
-/// The text that stood for a target before its links and `..` were resolved. It is still what a folder
+/// The text that stood for a target before its links and `..` were resolved. It is still what a directory
 /// was known by that was moved since, with a link in its place.
 fn as_spelled(target: &Target) -> String {
     let whole = |path: &PathBuf| path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -1,4 +1,4 @@
-//! A Maildir behind the driver's store: what the client is told, and that nothing leaks.
+//! A Maildir as the store of the driver: what the client is told, and that nothing leaks.
 
 use std::fs;
 use std::io::Read;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::{fifo, maildir, names, number, open, put};
 
-/// A whole session of the server core with this Maildir. `before_commit` runs when QUIT has come.
+/// A whole session of the server core with this Maildir. `before_commit` runs after QUIT has arrived.
 fn dialogue(folder: &TempDir, commands: &str, before_commit: impl Fn()) -> String {
     let now = Instant::default();
     let mut connection =

@@ -183,7 +183,7 @@ impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "an argument of a command is empty",
-            Self::Control => "an argument of a command holds a control character",
+            Self::Control => "an argument of a command contains a control character",
             Self::Space => "an argument of a command begins or ends with a space",
         })
     }

@@ -282,14 +282,14 @@ impl fmt::Display for Close {
             Self::Quit => "quit",
             Self::TimedOut => "timed out",
             Self::PeerClosed => "closed by the client",
-            Self::BadCommands => "too many bad commands",
-            Self::EndlessLine => "a line without an end",
+            Self::BadCommands => "too many invalid commands",
+            Self::EndlessLine => "a line without a line end",
             Self::FailedLogins => "too many failed logins",
-            Self::BrokenMessage => "a message could not be sent whole",
+            Self::BrokenMessage => "a message could not be sent completely",
             Self::Stopped => "stopped by the server",
-            Self::TakenOver => "taken over",
+            Self::TakenOver => "taken over by the embedder",
             Self::Handshake => "the TLS handshake failed",
-            Self::Refused => "turned away",
+            Self::Refused => "connection refused",
             Self::Evicted => "closed to make room for another connection",
         })
     }
@@ -297,7 +297,7 @@ impl fmt::Display for Close {
 
 impl fmt::Display for ServerMisuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the call does not fit the state of the session")
+        f.write_str("the call is not allowed in the current state of the session")
     }
 }
 

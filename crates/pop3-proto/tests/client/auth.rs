@@ -1,4 +1,4 @@
-//! AUTH: challenges, answers, and what may be sent where (RFC 5034).
+//! AUTH: challenges, responses, and what may be sent when (RFC 5034).
 
 use bytes::BytesMut;
 use pop3_proto::client::{ClientConfig, ClientState, SendError};
@@ -37,7 +37,7 @@ fn sent(player: &mut Player) -> Vec<u8> {
     player.sent.split().to_vec()
 }
 
-/// What is told when the server's octets come in pieces of this size.
+/// What the client reports if the server's octets arrive in pieces of this size.
 fn told(player: &mut Player, octets: &[u8], size: usize) -> Vec<String> {
     for piece in octets.chunks(size) {
         player.feed(piece);
@@ -97,7 +97,7 @@ fn what_can_not_be_read_can_only_be_cancelled() {
     }
 }
 
-/// Behind `*` there is only a refusal: neither a success nor a challenge more.
+/// Only a refusal can follow `*`, neither a success nor another challenge.
 #[test]
 fn a_cancelled_exchange_can_not_succeed() {
     for reply in [&b"+OK welcome\r\n"[..], b"+ AAAA\r\n"] {
@@ -133,7 +133,7 @@ fn odd_challenges_are_answered_and_have_names() {
     }
 }
 
-/// `+OK` stands for a challenge only where nothing can have succeeded: behind AUTH alone.
+/// `+OK` can replace a challenge only where nothing can have succeeded: directly after AUTH.
 #[test]
 fn a_positive_reply_is_a_challenge_once_at_most() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -158,7 +158,7 @@ fn secrets_stay_off_a_plaintext_channel() {
         assert_eq!(player.try_send(&auth(mechanism, Some(b"AAAA"))), Err(SendError::Plaintext));
     }
     assert!(player.sent.is_empty());
-    // What shows no secret may be said so.
+    // An AUTH that reveals no secret may be declared as such.
     player.sealed("SCRAM-SHA-256", None).unwrap();
     player.feed(b"+ \r\n");
     player.respond(b"biws").unwrap();
@@ -210,7 +210,7 @@ fn lines_of_an_exchange_are_long_but_not_endless() {
     assert_eq!(player.told().last().unwrap(), "error LineTooLong");
 }
 
-/// Nothing goes behind AUTH, and what comes behind a challenge is not overlooked.
+/// Nothing may be sent after AUTH, and octets after a challenge are noticed.
 #[test]
 fn an_exchange_is_in_step() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -235,7 +235,7 @@ fn an_exchange_is_in_step() {
     }
 }
 
-/// What is no challenge is none: `+ERR` of hMailServer, words behind `+`.
+/// Invalid challenges are refused: `+ERR` of hMailServer, or text after `+`.
 #[test]
 fn other_lines_are_out_of_step() {
     for line in [&b"+ERR\r\n"[..], b"+OKAY\r\n", b"++\r\n", b"\r\n", b"* OK\r\n"] {

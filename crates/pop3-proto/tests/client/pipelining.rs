@@ -5,7 +5,7 @@ use pop3_proto::client::{ClientConfig, ClientState, SendError};
 
 use crate::support::{Player, configured, number, pass, retr, user};
 
-/// 2449-6.61, 1939-3.18, 1939-6.15: replies are paired in order, whatever their shape.
+/// 2449-6.61, 1939-3.18, 1939-6.15: replies are matched in order, whatever their shape.
 #[test]
 fn replies_are_paired_in_order() {
     let mut player = Player::ready(ClientConfig::default());
@@ -34,7 +34,7 @@ fn replies_are_paired_in_order() {
     );
 }
 
-/// 2449-6.63: without PIPELINING, or without the wish for it, one command at a time.
+/// 2449-6.63: without PIPELINING, or if it is turned off, one command at a time.
 #[test]
 fn without_pipelining_one_command_is_in_flight() {
     let mut unannounced = Player::greeted(ClientConfig::default());
@@ -66,7 +66,7 @@ fn the_window_opens_with_the_capability() {
     assert_eq!(player.try_send(&retr(2)), Err(SendError::Window));
 }
 
-/// 2449-6.64: nothing goes behind a command that decides on the state, nor before it.
+/// 2449-6.64: nothing is sent after a command that changes the state, and it waits for earlier replies.
 #[test]
 fn nothing_is_pipelined_before_the_login() {
     let mut player = Player::greeted(ClientConfig::default());
@@ -81,7 +81,7 @@ fn nothing_is_pipelined_before_the_login() {
     assert_eq!(player.try_send(&Command::Quit), Err(SendError::Window));
 }
 
-/// 2449-6.62: neither the commands nor their octets in flight grow beyond the window.
+/// 2449-6.62: neither the outstanding commands nor their octets exceed the window.
 #[test]
 fn the_window_is_bounded_in_commands_and_octets() {
     let mut config = ClientConfig::default();

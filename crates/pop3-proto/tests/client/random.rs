@@ -1,4 +1,4 @@
-//! Octets of any kind: no panic, always progress, the same at every split.
+//! Any octets: no panic, always progress, and the same result at every split.
 
 use pop3_proto::client::ClientConfig;
 use pop3_proto::{Base64, Command, MechanismName, ReplyShape};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::support::{Cut, Turn, configured, extension, number, pass, play, retr, turn, user};
 
-/// Octets as servers send them, or nearly.
+/// Octets as servers send them, or similar.
 fn octets(fragments: usize) -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(vec![
         &b"+OK"[..],
@@ -97,7 +97,7 @@ proptest! {
             (&[user()], b"+OK\r\n"),
             (&[pass()], b"+OK\r\n"),
         ];
-        // The login must come through whatever the limits are.
+        // The login must succeed, whatever the limits are.
         config.max_list_line = config.max_list_line.max(12);
         config.max_reply_line = config.max_reply_line.max(5);
         let mut turns: Vec<Turn<'_>> = login.iter().map(|&(commands, replies)| turn(commands, replies)).collect();

@@ -1,5 +1,5 @@
-//! What `Debug` shows of a server's octets: text where they are text, and escaped where they are not. Nothing that
-//! is shown can steer a terminal or add a line to a log.
+//! How `Debug` shows the server's octets: as text if they are text, and escaped otherwise. Nothing that is shown can
+//! control a terminal or add a line to a log.
 
 use core::fmt::Debug;
 
@@ -11,7 +11,7 @@ use pop3_proto::{
 
 use crate::support::{Player, extension, pass, user};
 
-/// Octets that do harm where they are shown as they are, and a word to be recognised.
+/// Octets that do harm if they are shown unchanged, and a recognisable word.
 const HARM: &[u8] = b"caf\xe9\x1b[2J\x07";
 const SHOWN: &str = r"caf\xe9\x1b[2J\x07";
 
@@ -24,7 +24,7 @@ fn check(value: &dyn Debug) {
     }
 }
 
-/// What is told when the server answers so.
+/// What the client reports for this reply.
 fn events(command: &Command<'_>, reply: &[u8]) -> usize {
     let mut client = ClientConnection::new(ClientConfig::default(), Channel::Tls, Instant::EPOCH);
     let mut out = BytesMut::new();
@@ -92,7 +92,7 @@ fn values_show_octets_escaped() {
     let _: Xclient<'_> = attributes;
 }
 
-/// The fault of a line is shown with the line.
+/// The error about a line contains the line.
 #[test]
 fn errors_show_octets_escaped() {
     let mut player = Player::ready(ClientConfig::default());

@@ -1,7 +1,7 @@
-//! Fetches new mail into a Maildir, and shows how far it has come.
+//! Fetches new mail into a Maildir, and shows the progress.
 //!
-//! A message appears in the Maildir when it is complete and on the disk. Only then may it be deleted on the server. A
-//! run that ends early, by a lost connection or a `kill`, loses no message, and the next run stores none twice.
+//! A message appears in the Maildir when it is complete and on the disk. Only then may it be deleted on the server. If
+//! a run ends early, by a lost connection or a `kill`, no message is lost, and the next run stores none twice.
 
 use core::error::Error;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ struct Arguments {
     host: String,
     #[arg(long, default_value_t = 995)]
     port: u16,
-    /// Authorities to believe beside the system's (PEM).
+    /// Certificate authorities to trust in addition to the system's (PEM).
     #[arg(long)]
     roots: Option<PathBuf>,
     #[arg(long)]
@@ -30,7 +30,7 @@ struct Arguments {
     maildir: PathBuf,
 }
 
-// There is only this one task, so it may block on the disk.
+// This is the only task, so it may block on the disk.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -63,7 +63,7 @@ async fn fetch(arguments: &Arguments, account: &str) -> Result<FetchReport, Box<
     Ok(fetch.run(client).await?)
 }
 
-/// What has come so far, and what the server has listed.
+/// What has arrived so far, and what the server has listed.
 #[derive(Default)]
 struct Progress {
     number: usize,
@@ -85,7 +85,7 @@ impl Progress {
                     "\rmessage {number} of {messages}: {octets_of_message} octets, in all {octets} of {listed}"
                 );
             }
-            // The next one begins, or was refused.
+            // The next message begins, or it was refused.
             FetchEvent::Message => {
                 self.end_line();
                 self.number += 1;

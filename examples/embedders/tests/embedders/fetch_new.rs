@@ -61,7 +61,7 @@ fn after_a_connection_that_breaks_in_a_message_nothing_is_lost_and_nothing_comes
     let messages = ["Subject: a\n\nx\n", &large, "Subject: b\n\ny\n"];
     let (store, service) = mail(&messages);
     let server = Server::in_tls(service, &folder);
-    // It is cut in the middle of the large message, once.
+    // The connection is cut once, in the middle of the large message.
     let mut left = 200_000_usize;
     let relay = Relay::new(server.address, move |octets| {
         let before = left;
@@ -87,7 +87,7 @@ fn after_a_connection_that_breaks_in_a_message_nothing_is_lost_and_nothing_comes
 #[test]
 fn errors_name_the_account() {
     let folder = Folder::new();
-    // Nobody listens on this port any more.
+    // Nobody listens on this port any longer.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let (good, _, errors) = run(&mut fetch_new(&folder, &port));
     assert!(!good);

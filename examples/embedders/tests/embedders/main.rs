@@ -1,4 +1,4 @@
-//! The programs, as their users run them: against each other, and against servers of the library.
+//! Runs the programs as their users do, against each other and against servers of the library.
 
 mod bare_core;
 mod client;

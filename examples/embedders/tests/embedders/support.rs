@@ -1,4 +1,4 @@
-//! Programs that run, servers of the library beside them, and a folder with a certificate.
+//! Programs that run, servers of the library beside them, and a directory with a certificate.
 
 use core::net::SocketAddr;
 use std::fs;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// A folder, in which are a certificate for this machine and its key.
+/// A directory, in which are a certificate for this machine and its key.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -53,7 +53,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// In TLS from the first octet, with the folder's certificate.
+    /// In TLS from the first octet, with the directory's certificate.
     pub(crate) fn in_tls(service: impl Service, folder: &Folder) -> Self {
         Self::run(service, Entrance::Implicit, folder.role())
     }

@@ -150,9 +150,9 @@ impl<B: Backend> Session<B> {
             Unanswered::Lost(error) => Err(error.into()),
             Unanswered::Late => {
                 self.farewell = !self.connection.session().state().is_logged_in();
-                let text = format!("{what}: the store has not answered in time");
+                let text = format!("{what}: the store did not answer in time");
                 self.fault = Some(io::Error::new(io::ErrorKind::TimedOut, text));
-                Ok(Rejection::temporary("the mail store does not answer, try again later"))
+                Ok(Rejection::temporary("the mail store is not responding, try again later"))
             }
         }
     }

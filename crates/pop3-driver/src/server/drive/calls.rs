@@ -97,7 +97,9 @@ impl<B: Backend> Session<B> {
             Ok(failed) => Answer::committed(failed),
             Err(unanswered) => {
                 let _ = self.late(unanswered, "removing messages")?;
-                Answer::Unavailable(Rejection::temporary("the removal is not finished, look what is left"))
+                Answer::Unavailable(Rejection::temporary(
+                    "the removal has not finished, check which messages are left",
+                ))
             }
         };
         Ok(self.connection.answer(answer, transport.now(), &mut self.out)?)
