@@ -10,7 +10,6 @@ mod report;
 mod sasl;
 mod service;
 mod sessions;
-mod store_service;
 mod switches;
 mod taken_over;
 mod telling;
@@ -25,7 +24,6 @@ pub use report::SessionReport;
 pub use sasl::Sasl;
 pub use service::{Service, Welcome, is_of_one_connection};
 pub use sessions::Sessions;
-pub use store_service::StoreService;
 pub use taken_over::TakenOver;
 pub use welcoming::WELCOME_TIMEOUT;
 

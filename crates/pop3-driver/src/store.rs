@@ -2,11 +2,13 @@
 
 mod locks;
 mod pooled;
+mod service;
 mod shared;
 mod size;
 
 pub use locks::{Lock, Locks};
 pub use pooled::{Chunks, Pooled};
+pub use service::StoreService;
 pub use size::wire_size;
 
 use core::future::Future;
@@ -28,7 +30,7 @@ use crate::tls::TlsInfo;
 /// A mail store whose calls block, for example on files or a database. One value serves all sessions.
 ///
 /// For a store whose calls are `async`, implement [`Backend`]. [`Blocking`] turns a `Store` into a `Backend`, and
-/// [`StoreService`](crate::server::StoreService) serves it.
+/// [`StoreService`] serves it.
 ///
 /// Adapters re-export what the example imports: with `pop3-tokio`, `pop3_driver::store` is `pop3_tokio::store`, and
 /// `pop3_proto` is `pop3_tokio::proto`.

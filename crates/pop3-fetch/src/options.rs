@@ -3,7 +3,7 @@
 use pop3_driver::Stop;
 use pop3_proto::Octets;
 
-use crate::{Fetch, FetchError, RecognisedBy, Target, default_state};
+use crate::RecognisedBy;
 
 /// The default of [`FetchOptions::with_forget_after`], in days.
 const FORGET_AFTER: u32 = 90;
@@ -55,17 +55,6 @@ impl FetchOptions {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Opens the target and the state file that [`default_state`] chooses for it.
-    ///
-    /// `account` identifies the account, for example `mrose@pop.example.org`; see [`Fetch::open`].
-    ///
-    /// # Errors
-    /// Returns the same errors as [`Fetch::open`] and [`default_state`].
-    pub fn open(self, target: &Target, account: &str) -> Result<Fetch, FetchError> {
-        let state = default_state(account, target)?;
-        Fetch::open(target, &state, account, self)
     }
 
     /// Also fetches messages that were fetched before.

@@ -34,7 +34,7 @@
 //!
 //! # A server
 //!
-//! A [`StoreService`](server::StoreService) serves a [`Store`](store::Store) to everybody who can log in. This one keeps
+//! A [`StoreService`](store::StoreService) serves a [`Store`](store::Store) to everybody who can log in. This one keeps
 //! its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from elsewhere,
 //! implement [`store::Store`], or [`backend::Backend`] if your calls are `async`. To decide which clients to serve,
 //! implement [`server::Service`].
@@ -42,7 +42,8 @@
 //! ```no_run
 //! # mod example {
 //! use pop3_std::memory::MemoryStore;
-//! use pop3_std::server::{Entrance, StoreService};
+//! use pop3_std::server::Entrance;
+//! use pop3_std::store::StoreService;
 //! use pop3_std::{Pool, Stop, serve, tls::Role};
 //!
 //! fn main() -> std::io::Result<()> {

@@ -33,7 +33,7 @@
 //!
 //! # A server
 //!
-//! A [`StoreService`](server::StoreService) serves a [`Store`](store::Store) to everybody who can log in. This one keeps
+//! A [`StoreService`](store::StoreService) serves a [`Store`](store::Store) to everybody who can log in. This one keeps
 //! its mail in memory and accepts passwords without TLS only from the local machine. To serve mail from elsewhere,
 //! implement [`store::Store`], or [`backend::Backend`] if your calls are `async`. To decide which clients to serve,
 //! implement [`server::Service`].
@@ -41,7 +41,8 @@
 //! ```no_run
 //! # mod example {
 //! use pop3_tokio::memory::MemoryStore;
-//! use pop3_tokio::server::{Entrance, StoreService};
+//! use pop3_tokio::server::Entrance;
+//! use pop3_tokio::store::StoreService;
 //! use pop3_tokio::{Pool, Stop, serve, tls::Role};
 //!
 //! #[tokio::main]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pop3_proto::Rejection;
 use pop3_proto::server::ServerConfig;
 
-use super::{Peer, Service, SessionReport, Welcome};
-use crate::store::{Blocking, BlockingPool, Store};
+use super::{Blocking, BlockingPool, Store};
+use crate::server::{Peer, Service, SessionReport, Welcome};
 
 /// Serves a [`Store`] to everybody who can log in. The adapters' `serve` functions take it.
 ///
@@ -16,8 +16,7 @@ use crate::store::{Blocking, BlockingPool, Store};
 ///
 /// ```
 /// use pop3_driver::memory::MemoryStore;
-/// use pop3_driver::server::StoreService;
-/// use pop3_driver::store::Inline; // An adapter calls its pool `Pool`.
+/// use pop3_driver::store::{Inline, StoreService}; // An adapter calls its pool `Pool`.
 ///
 /// let store = MemoryStore::new();
 /// store.add_user("mrose", "tanstaaf");
