@@ -59,10 +59,9 @@ use crate::tls::TlsInfo;
 ///         if !attempt.prove(b"tanstaaf") {
 ///             return Err(Rejection::credentials());
 ///         }
-///         let uid = UniqueId::parse(b"welcome").map_err(|_| Rejection::temporary("try again later"))?;
 ///         let mut snapshot = Snapshot::new();
 ///         // The size on the wire, with CRLF line ends.
-///         snapshot.push(dots::wire_size(WELCOME), uid);
+///         snapshot.push(dots::wire_size(WELCOME), UniqueId::parse(b"welcome")?);
 ///         Ok((Accepted::new(snapshot), Open))
 ///     }
 /// }

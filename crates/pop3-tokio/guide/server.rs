@@ -102,8 +102,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
     let stop = Stop::new();
-    let interrupted = stop.clone();
-    tokio::spawn(async move { ctrl_c().await.map(|()| interrupted.stop()) });
+    tokio::spawn(stop.clone().stop_after(ctrl_c()));
     serve(listener, Entrance::Implicit, role, service.into(), stop).await;
     Ok(())
 }

@@ -38,7 +38,7 @@ impl<S: Store, P: BlockingPool> StoreService<S, P> {
     /// To use the store yourself while it is served, pass an `Arc` of it.
     #[must_use]
     pub fn new(store: S, pool: P) -> Self {
-        let config = Arc::new(ServerConfig::new());
+        let config = Arc::new(ServerConfig::default());
         Self { store: Arc::new(store), pool, config, trusts_loopback: false, on_end: Box::new(|_, _| {}) }
     }
 
