@@ -8,10 +8,11 @@ use pop3_disk::{Disk, System};
 use pop3_driver::Stop;
 use pop3_url::Url;
 
+use super::session::Fetch;
 use crate::journal::Key;
 use crate::lock::wait_for;
 use crate::spot::{PRIVATE, Spot};
-use crate::{FetchError, Target};
+use crate::{FetchError, FetchOptions, Target};
 
 /// Returns the text that identifies an account in a state file: user, host, and port. The two standard ports give the
 /// same text, because they lead to the same maildrop: switching to TLS does not fetch all messages again.
@@ -36,6 +37,19 @@ pub fn default_path(account: &str, target: &Target) -> Result<PathBuf, FetchErro
         FetchError::unusable("there is no home directory for the state file; give the name of a state file")
     })?;
     path_in(&System::default(), &state.join("pop3"), account, target)
+}
+
+impl FetchOptions {
+    /// Opens the target and the state file that [`default_state`](crate::default_state) chooses for it.
+    ///
+    /// `account` identifies the account, for example `mrose@pop.example.org`; see [`Fetch::open`].
+    ///
+    /// # Errors
+    /// Returns the same errors as [`Fetch::open`] and [`default_state`](crate::default_state).
+    pub fn open(self, target: &Target, account: &str) -> Result<Fetch, FetchError> {
+        let state = default_path(account, target)?;
+        Fetch::open(target, &state, account, self)
+    }
 }
 
 fn path_in(disk: &dyn Disk, folder: &Path, account: &str, target: &Target) -> Result<PathBuf, FetchError> {

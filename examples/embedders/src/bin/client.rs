@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     match fetch(&Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("client: {}", pop3_text::reasons(&*error));
+            eprintln!("client: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
@@ -61,7 +61,7 @@ async fn fetch(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let why = match timeout(Duration::from_secs(arguments.patience), save).await {
             Ok(Ok(())) => continue,
             Ok(Err(error)) if is_final(&*error) => return Err(error),
-            Ok(Err(error)) => pop3_text::reasons(&*error),
+            Ok(Err(error)) => pop3_tokio::reasons(&*error),
             Err(_) => format!("it took more than {} s", arguments.patience),
         };
         eprintln!("message {number} is not in {}: {why}", path.display());

@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
             if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("fetch_new: {account}: {}", pop3_text::reasons(&*error));
+            eprintln!("fetch_new: {account}: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }

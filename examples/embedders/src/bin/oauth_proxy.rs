@@ -74,7 +74,7 @@ impl Provider {
 
 /// Returns what the client is told if the login to the provider fails. The details are for the log.
 fn refused(error: &client::ClientError) -> Rejection {
-    eprintln!("the login to the provider failed: {}", pop3_text::reasons(error));
+    eprintln!("the login to the provider failed: {}", pop3_tokio::reasons(error));
     match error.advice() {
         Retry::OtherCredentials => Rejection::credentials(),
         Retry::Now | Retry::Later => Rejection::temporary("the provider can't be reached"),
@@ -157,7 +157,7 @@ async fn main() -> ExitCode {
     match serve(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("oauth_proxy: {}", pop3_text::reasons(&*error));
+            eprintln!("oauth_proxy: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }

@@ -239,7 +239,7 @@ async fn main() -> ExitCode {
     match serve(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("server: {}", pop3_text::reasons(&*error));
+            eprintln!("server: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }

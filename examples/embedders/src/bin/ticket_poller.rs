@@ -55,7 +55,7 @@ fn main() -> ExitCode {
                 let of_client = error.downcast_ref::<client::ClientError>();
                 let place =
                     of_client.map_or(arguments.database.display().to_string(), |_| arguments.host.clone());
-                eprintln!("ticket_poller: {place}: {}", pop3_text::reasons(&**error));
+                eprintln!("ticket_poller: {place}: {}", pop3_std::reasons(&**error));
                 of_client.map_or(Retry::Later, client::ClientError::advice)
             }
         };

@@ -4,6 +4,7 @@ mod bare_core;
 mod client;
 mod errors;
 mod fetch_new;
+mod first;
 mod killed;
 mod oauth_proxy;
 mod observer;

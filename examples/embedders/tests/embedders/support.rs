@@ -134,25 +134,50 @@ impl<M: StoredMessage, F: FnMut(usize) -> M + Send> Backend for Scripted<F> {
     }
 }
 
-/// A program that has announced where it listens. It is killed when it is dropped.
-pub(crate) struct Running {
+/// A program that prints lines. It is killed when it is dropped.
+pub(crate) struct Printing {
     child: Child,
     out: BufReader<ChildStdout>,
+}
+
+impl Printing {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Printing {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program that has announced where it listens.
+pub(crate) struct Running {
+    program: Printing,
     pub(crate) address: SocketAddr,
 }
 
 impl Running {
     pub(crate) fn new(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let line = line(&mut out);
-        let address = line.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Self { child, out, address }
+        let mut program = Printing::new(command);
+        let address = program.line().strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { program, address }
     }
 
     /// The next line that it prints.
     pub(crate) fn line(&mut self) -> String {
-        line(&mut self.out)
+        self.program.line()
     }
 
     pub(crate) fn port(&self) -> String {
@@ -161,22 +186,10 @@ impl Running {
 
     /// Interrupts it, and waits for its end: whether that was a good one.
     pub(crate) fn interrupt(&mut self) -> bool {
-        let (sent, ..) = run(Command::new("kill").args(["-INT", &self.child.id().to_string()]));
-        sent && self.child.wait().unwrap().success()
+        let child = &mut self.program.child;
+        let (sent, ..) = run(Command::new("kill").args(["-INT", &child.id().to_string()]));
+        sent && child.wait().unwrap().success()
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn line(out: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
 }
 
 /// Whether it ended well, and what it has said on standard output and standard error.

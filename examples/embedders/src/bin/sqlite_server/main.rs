@@ -91,7 +91,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sqlite_server: {}", pop3_text::reasons(&*error));
+            eprintln!("sqlite_server: {}", pop3_tokio::reasons(&*error));
             ExitCode::FAILURE
         }
     }
