@@ -87,6 +87,9 @@
 //!
 //! No feature is on by default.
 //!
+//! - `arbitrary`: implements `Arbitrary` of the crate [arbitrary](https://docs.rs/arbitrary) for the words, for fuzz
+//!   targets and property tests. Every value is valid: its type can parse what it writes. The crate arbitrary needs
+//!   `std`.
 //! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP, and its greeting has no
 //!   timestamp.
 #![no_std]
@@ -111,6 +114,8 @@ pub mod client;
 mod command;
 pub mod dots;
 mod escaped;
+#[cfg(feature = "arbitrary")]
+mod generate;
 mod input;
 mod instant;
 mod language;

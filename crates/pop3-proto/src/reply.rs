@@ -146,11 +146,16 @@ impl<'a> Reply<'a> {
             (true, false) => Some(Quirk::Spacing),
             (true, true) => None,
         };
+        Ok(Self::of_text(status, text, quirk))
+    }
+
+    /// The reply with this text, which may begin with a response code.
+    pub(crate) fn of_text(status: Status, text: &'a [u8], quirk: Option<Quirk>) -> Self {
         let (message, code) = match bracketed(text) {
             Ok((message, inner)) => (message.trim_ascii_start(), Some(ResponseCode::from_inner(inner))),
             Err(_) => (text, None),
         };
-        Ok(Self { status, code, text, message, quirk })
+        Self { status, code, text, message, quirk }
     }
 
     /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`.
@@ -200,7 +205,7 @@ impl<'a> ResponseCode<'a> {
         bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
     }
 
-    fn from_inner(inner: &'a [u8]) -> Self {
+    pub(crate) fn from_inner(inner: &'a [u8]) -> Self {
         let mut levels = inner.split(|&octet| octet == b'/');
         let first = levels.next().unwrap_or_default();
         let second = levels.next().unwrap_or_default();
