@@ -1,7 +1,7 @@
 //! Each value that `arbitrary` makes is written as a line that the parser reads as the same value.
 
+use core::fmt::Debug;
 use std::collections::HashSet;
-use std::fmt::Debug;
 
 use ::arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
@@ -168,14 +168,14 @@ fn every_word_comes_up() {
         inputs.iter().map(|octets| make::<Command<'_>>(octets).keyword()).collect();
     assert_eq!(keywords.len(), 21);
     let kinds: HashSet<_> =
-        inputs.iter().map(|octets| std::mem::discriminant(&make::<Capability<'_>>(octets))).collect();
+        inputs.iter().map(|octets| core::mem::discriminant(&make::<Capability<'_>>(octets))).collect();
     assert_eq!(kinds.len(), 14);
     let quirks: HashSet<Quirk> = inputs.iter().map(|octets| make(octets)).collect();
     assert_eq!(quirks.len(), Quirk::ALL.len());
     let shapes: HashSet<ReplyShape> = inputs.iter().map(|octets| make(octets)).collect();
     assert_eq!(shapes.len(), 3);
     let codes: HashSet<_> =
-        inputs.iter().map(|octets| std::mem::discriminant(&make::<Reply<'_>>(octets).code)).collect();
+        inputs.iter().map(|octets| core::mem::discriminant(&make::<Reply<'_>>(octets).code)).collect();
     assert_eq!(codes.len(), 2);
     assert!(inputs.iter().any(|octets| make::<Reply<'_>>(octets).quirk.is_some()));
     for different in [
