@@ -68,7 +68,7 @@ pub use claim::{Claim, ClaimProof};
 pub use client_info::ClientInfo;
 pub use config::{Limits, ServerConfig, Utf8};
 pub use connection::{ServerConnection, ServerStep, Wanted};
-pub use language::Language;
+pub use language::{Language, TranslationError};
 pub use line::{Line, Numbers};
 pub use listing::{Listing, ListingEntry};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};
