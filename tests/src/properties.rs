@@ -3,9 +3,11 @@
 
 mod dots;
 mod lines;
+mod session;
 
 pub use dots::dots;
 pub use lines::{command, reply};
+pub use session::session;
 
 use pop3_proto::server;
 use pop3_proto::{Channel, Rejection, ReplyShape, client};

@@ -100,6 +100,16 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    // SEC-04
+    #[test]
+    fn sessions_of_commands(octets in vec(any::<u8>(), 0..400)) {
+        properties::session(&octets);
+    }
+}
+
 #[test]
 fn awkward_messages() {
     for (_, octets) in awkward() {

@@ -166,6 +166,11 @@ pub trait BlockingPool: Clone + Send + Sync + 'static {
 }
 
 /// A pool for servers with a thread for each session: runs the call immediately, on the same thread.
+///
+/// Nothing can interrupt a call that blocks the thread of its session. While the store hangs, so does the session: the
+/// deadline for calls of the store, the end of the connection, and the cut of a server do not take effect, and the
+/// session keeps its place among the connections. Use `Inline` only for a store that always answers, for example one
+/// in memory. For a disk or a database that may hang, use a pool with other threads, such as `Threads` of `pop3-std`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Inline;

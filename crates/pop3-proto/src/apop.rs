@@ -106,7 +106,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn is_plain(octet: u8) -> bool {
+pub(crate) fn is_plain(octet: u8) -> bool {
     octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'@')
 }
 

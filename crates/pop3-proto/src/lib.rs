@@ -87,8 +87,14 @@
 //!
 //! No feature is on by default.
 //!
+//! - `arbitrary`: implements `Arbitrary` of the crate [arbitrary](https://docs.rs/arbitrary) for the words, for fuzz
+//!   targets and property tests. Every value is valid: its type can parse what it writes. The crate arbitrary needs
+//!   `std`.
 //! - `md5`: computes and verifies the digests of APOP. Without it, a server refuses APOP, and its greeting has no
 //!   timestamp.
+//! - `serde`: implements `Serialize` of [serde](https://docs.rs/serde) for the words, and `Deserialize` for those that
+//!   own their octets. Deserializing checks what the parser checks. Octets of the peer are text if they are UTF-8 and
+//!   the format is for people. Secrets, and commands that may contain one, are never serialized. It needs no `std`.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -111,6 +117,8 @@ pub mod client;
 mod command;
 pub mod dots;
 mod escaped;
+#[cfg(feature = "arbitrary")]
+mod generate;
 mod input;
 mod instant;
 mod language;
@@ -123,6 +131,8 @@ mod quirks;
 mod rejection;
 mod reply;
 mod sasl;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 mod text_id;
 mod unique_id;

@@ -7,6 +7,7 @@ use core::fmt;
 /// A client reports each with the event in which it occurs
 /// ([`ClientEvent::quirks`](crate::client::ClientEvent::quirks)). A strict client returns an error instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Quirk {
     /// `+ok` or `-err` in lower or mixed case (RFC 1939 section 3 requires upper case).

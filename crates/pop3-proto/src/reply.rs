@@ -16,6 +16,7 @@ pub(crate) use write::{MAX_REPLY, put_filled_reply, put_reply, put_text};
 
 /// The status indicator (RFC 1939 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these two and no more")]
 pub enum Status {
     /// `+OK`
@@ -26,6 +27,7 @@ pub enum Status {
 
 /// The first line of a reply, parsed. Only the status and the response code have a meaning for programs.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Reply<'a> {
     /// Whether the reply is positive or negative.
@@ -34,8 +36,10 @@ pub struct Reply<'a> {
     pub code: Option<ResponseCode<'a>>,
     /// Everything after the status indicator and its space, including the response code. These octets come from the
     /// server, so escape them before you show them.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::octets"))]
     pub text: &'a [u8],
     /// The text without the response code.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::octets"))]
     pub message: &'a [u8],
     /// The departure from the protocol that was tolerated, if any.
     pub quirk: Option<Quirk>,
@@ -66,6 +70,7 @@ pub enum ResponseCode<'a> {
 
 /// What to do after a negative reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Advice {
     /// The same may succeed later. Keep the credentials, and do not report an error unless this persists.
@@ -138,11 +143,16 @@ impl<'a> Reply<'a> {
             (true, false) => Some(Quirk::Spacing),
             (true, true) => None,
         };
+        Some(Self::of_text(status, text, quirk))
+    }
+
+    /// The reply with this text, which may begin with a response code.
+    pub(crate) fn of_text(status: Status, text: &'a [u8], quirk: Option<Quirk>) -> Self {
         let (message, code) = match bracketed(text) {
             Ok((message, inner)) => (message.trim_ascii_start(), Some(ResponseCode::from_inner(inner))),
             Err(_) => (text, None),
         };
-        Some(Self { status, code, text, message, quirk })
+        Self { status, code, text, message, quirk }
     }
 
     /// Reads a line whose text follows the status indicator without a space, such as `+OKwelcome`.
@@ -192,7 +202,7 @@ impl<'a> ResponseCode<'a> {
         bracketed(text).ok().map(|(_, inner)| Self::from_inner(inner))
     }
 
-    fn from_inner(inner: &'a [u8]) -> Self {
+    pub(crate) fn from_inner(inner: &'a [u8]) -> Self {
         let mut levels = inner.split(|&octet| octet == b'/');
         let first = levels.next().unwrap_or_default();
         let second = levels.next().unwrap_or_default();

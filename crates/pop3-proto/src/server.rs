@@ -65,7 +65,7 @@ mod write;
 pub use client_info::ClientInfo;
 pub use config::{Limits, ServerConfig};
 pub use connection::{ServerConnection, ServerStep};
-pub use language::Language;
+pub use language::{Language, TranslationError};
 pub use line::Line;
 pub use listing::{Listing, ListingEntry};
 pub use mechanism::{Needs, OfferedMechanism, SaslRequest};

@@ -14,6 +14,7 @@ macro_rules! texts {
         /// }
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         pub enum TextId {
             $(#[doc = concat!("In English: `", $text, "`.")] $name,)*

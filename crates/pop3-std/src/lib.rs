@@ -62,6 +62,10 @@
 //! For TLS, pass a [`tls::Role::Server`]. `certificates::server_config_from_pem` reads its certificate and key from
 //! files. The front page of `pop3-tokio` has a complete server with a store of its own. Its store works here as well.
 //!
+//! [`Pool`] runs each call of the store on the thread of its session, which is right for a store in memory. If a call may
+//! hang, as on a disk or in a database, use [`Threads`] in its place: with [`Pool`], a call that hangs also holds its
+//! session, and neither its deadline nor a stop of the server can end it.
+//!
 //! # One dependency
 //!
 //! A program needs no other crate of this workspace for a client or a server. This crate re-exports what you need:

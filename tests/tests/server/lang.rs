@@ -122,7 +122,7 @@ fn a_language_may_be_loaded_at_run_time() {
     let mut dutch = Language::new("nl".to_owned(), "Nederlands".to_owned());
     for line in "Bye=tot ziens\nOctets={} octetten, graag gedaan".to_owned().lines() {
         let (name, text) = line.split_once('=').unwrap();
-        dutch = dutch.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+        dutch = dutch.with_text(TextId::from_name(name).unwrap(), text.to_owned()).unwrap();
     }
     dutch = dutch.with_own_text("the disk is full", "de schijf is vol".to_owned());
     let mut server = with(Store::fixture(), &[Language::english(), dutch.clone()]).log_in();
@@ -142,7 +142,9 @@ fn what_a_language_is_loaded_with_breaks_no_line() {
     let hostile = |begin: &str| format!("{begin}\r\n+OK forged\r\n.\r\n{}", "x".repeat(600));
     let language = Language::new(hostile("nl"), hostile("Nederlands"))
         .with_text(TextId::LanguageChanged, hostile("taal"))
+        .unwrap()
         .with_text(TextId::NothingDone, hostile("niets"))
+        .unwrap()
         .with_own_text("the disk is full", hostile("vol"));
     let full = Fault::Unavailable(Rejection::temporary("the disk is full"));
     let mut server = with(Store::fixture().with_fault(full), &[language]).log_in();

@@ -181,7 +181,7 @@ fn what_goes_wrong_is_told_as_it_happens() {
             move |event: FetchEvent<'_>| {
                 let word = match event {
                     FetchEvent::Planned { messages, octets } => format!("planned {messages} {octets}"),
-                    FetchEvent::Message => "message".to_owned(),
+                    FetchEvent::Message { message, octets, .. } => format!("message {message} {octets:?}"),
                     FetchEvent::Finished => "finished".to_owned(),
                     FetchEvent::Notice(notice @ Notice::Refused { .. }) if !notice.is_harmless() => {
                         notice.to_string()
@@ -196,14 +196,15 @@ fn what_goes_wrong_is_told_as_it_happens() {
         let report = house.run_with(&mut fetch, client::ClientOptions::new()).unwrap();
         assert_eq!((figures(&report), report.is_well()), ([2, 0, 1, 0, 0], false));
         let octets: usize = MAIL.iter().map(|(_, text)| text.len()).sum();
+        let message = |number: usize| format!("message {number} {:?}", Some(MAIL[number - 1].1.len()));
         assert_eq!(
             *told.lock().unwrap(),
             [
                 &*format!("planned 3 {octets}"),
-                "message",
-                "message",
+                &message(1),
+                &message(2),
                 "the server refused message 2: no",
-                "message",
+                &message(3),
                 "finished"
             ]
         );
@@ -218,7 +219,7 @@ fn a_switch_that_is_thrown_ends_the_run_in_order() {
         let thrown = stop.clone();
         let options = FetchOptions::new().with_stop(stop.clone());
         let mut fetch = house.open(options).unwrap().on_event(move |event| {
-            if let FetchEvent::Message = event {
+            if let FetchEvent::Message { .. } = event {
                 thrown.stop();
             }
         });

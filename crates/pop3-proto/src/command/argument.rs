@@ -25,6 +25,7 @@ pub struct Extension<'a> {
 
 /// What follows the first line of a positive reply. A negative reply is always one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(clippy::exhaustive_enums, reason = "the protocol has these three and no more")]
 pub enum ReplyShape {
     /// Nothing.

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use core::fmt;
 
 use crate::TextId;
 
@@ -19,8 +20,9 @@ use crate::TextId;
 /// // As read from a file:
 /// for line in "Bye=tot ziens\nOctets={} octetten".lines() {
 ///     let (name, text) = line.split_once('=').unwrap();
-///     language = language.with_text(TextId::from_name(name).unwrap(), text.to_owned());
+///     language = language.with_text(TextId::from_name(name).unwrap(), text.to_owned())?;
 /// }
+/// # Ok::<(), pop3_proto::server::TranslationError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Language(Arc<Translations>);
@@ -31,6 +33,18 @@ struct Translations {
     description: Cow<'static, str>,
     texts: BTreeMap<TextId, Cow<'static, str>>,
     own: BTreeMap<Cow<'static, str>, Cow<'static, str>>,
+}
+
+/// An error: a translation has a different number of `{}` than the English text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranslationError {
+    /// The text.
+    pub id: TextId,
+    /// The number of `{}` in the translation.
+    pub numbers: usize,
+    /// The number of `{}` in the English text.
+    pub expected: usize,
 }
 
 impl Language {
@@ -55,14 +69,36 @@ impl Language {
     /// Returns German, with its built-in translations.
     #[must_use]
     pub fn german() -> Self {
-        GERMAN.iter().fold(Self::new("de", "Deutsch"), |german, &(id, text)| german.with_text(id, text))
+        let mut german = Self::new("de", "Deutsch");
+        // A test counts the numbers in these.
+        Arc::make_mut(&mut german.0).texts = GERMAN.iter().map(|&(id, text)| (id, text.into())).collect();
+        german
     }
 
     /// Sets the translation of a text. It must have a `{}` for each number, in the order of the English text.
-    #[must_use]
-    pub fn with_text(mut self, id: TextId, translation: impl Into<Cow<'static, str>>) -> Self {
-        Arc::make_mut(&mut self.0).texts.insert(id, translation.into());
-        self
+    ///
+    /// # Errors
+    /// Returns an error if the translation has more or fewer `{}` than the English text. A client would see a number
+    /// in the wrong place, or none.
+    ///
+    /// ```
+    /// use pop3_proto::TextId;
+    /// use pop3_proto::server::Language;
+    /// let error = Language::new("nl", "Nederlands").with_text(TextId::Octets, "octetten").unwrap_err();
+    /// assert_eq!(error.to_string(), "the translation of Octets has 0 of {}, and the English text has 1");
+    /// ```
+    pub fn with_text(
+        mut self,
+        id: TextId,
+        translation: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, TranslationError> {
+        let translation = translation.into();
+        let (numbers, expected) = (numbers_in(&translation), numbers_in(id.english()));
+        if numbers != expected {
+            return Err(TranslationError { id, numbers, expected });
+        }
+        Arc::make_mut(&mut self.0).texts.insert(id, translation);
+        Ok(self)
     }
 
     /// Sets the translation of a text that the store uses in a [`Rejection`](crate::Rejection).
@@ -95,6 +131,24 @@ impl Language {
         }
     }
 }
+
+/// The number of `{}` in a text.
+fn numbers_in(text: &str) -> usize {
+    text.matches("{}").count()
+}
+
+impl fmt::Display for TranslationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, numbers, expected } = self;
+        write!(
+            f,
+            "the translation of {} has {numbers} of {{}}, and the English text has {expected}",
+            id.name()
+        )
+    }
+}
+
+impl core::error::Error for TranslationError {}
 
 const GERMAN: &[(TextId, &str)] = &[
     (TextId::Bye, "auf Wiedersehen"),
@@ -153,6 +207,24 @@ const GERMAN: &[(TextId, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_translation_has_a_place_for_each_number() {
+        let dutch = Language::new("nl", "Nederlands");
+        for (id, text) in [
+            (TextId::Octets, "octetten"),
+            (TextId::Octets, "{} van {} octetten"),
+            (TextId::Maildrop, "{} berichten"),
+            (TextId::Bye, "tot {} ziens"),
+        ] {
+            let error = dutch.clone().with_text(id, text).unwrap_err();
+            assert_eq!((error.id, error.expected), (id, numbers_in(id.english())), "{text}");
+            assert_ne!(error.numbers, error.expected, "{text}");
+        }
+        let dutch = dutch.with_text(TextId::Octets, "{} octetten").unwrap();
+        assert_eq!(dutch.text(TextId::Octets), Some("{} octetten"));
+        assert!(dutch.with_text(TextId::Bye, "{tot} } ziens {").is_ok());
+    }
 
     #[test]
     fn every_text_has_its_german() {

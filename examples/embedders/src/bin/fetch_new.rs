@@ -66,6 +66,9 @@ async fn fetch(arguments: &Arguments, account: &str) -> Result<FetchReport, Box<
 /// What has arrived so far, and what the server has listed.
 #[derive(Default)]
 struct Progress {
+    /// The number of the message on the server, and its size.
+    current: u32,
+    size: u64,
     number: usize,
     messages: usize,
     octets_of_message: u64,
@@ -80,15 +83,16 @@ impl Progress {
             FetchEvent::Octets(octets) => {
                 self.octets_of_message += octets;
                 self.octets += octets;
-                let Self { number, messages, octets_of_message, octets, listed } = self;
+                let Self { current, size, number, messages, octets_of_message, octets, listed } = self;
                 eprint!(
-                    "\rmessage {number} of {messages}: {octets_of_message} octets, in all {octets} of {listed}"
+                    "\rmessage {current} ({number} of {messages}): {octets_of_message} of {size} octets, in all {octets} of {listed}"
                 );
             }
             // The next message begins, or it was refused.
-            FetchEvent::Message => {
+            FetchEvent::Message { message, octets, .. } => {
                 self.end_line();
                 self.number += 1;
+                (self.current, self.size) = (message.number(), octets.unwrap_or_default());
             }
             FetchEvent::Finished => self.end_line(),
             FetchEvent::Notice(notice) => eprintln!("{notice}"),

@@ -37,8 +37,10 @@ fn only_new_messages_are_fetched_and_their_octets_are_shown() {
     assert_eq!(out, format!("{account}: 2 messages fetched (35 octets)\n"));
     // On a terminal, each line replaces those before the last carriage return.
     let lines: Vec<_> = errors.lines().map(|line| line.rsplit('\r').next().unwrap()).collect();
-    let expected =
-        ["message 1 of 2: 17 octets, in all 17 of 35", "message 2 of 2: 18 octets, in all 35 of 35"];
+    let expected = [
+        "message 1 (1 of 2): 17 of 17 octets, in all 17 of 35",
+        "message 2 (2 of 2): 18 of 18 octets, in all 35 of 35",
+    ];
     assert_eq!(lines, expected);
     assert_eq!(stored(&folder), once(&["Subject: a\n\nx\n", "Subject: b\n\n.y\n"]));
     store.deliver("mrose", b"Subject: c\n\nz\n");
