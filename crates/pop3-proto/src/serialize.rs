@@ -104,7 +104,7 @@ impl Serialize for MechanismName {
 impl<'de> Deserialize<'de> for MechanismName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <Cow<'_, str>>::deserialize(deserializer)?;
-        Self::parse(text.as_bytes()).map_err(D::Error::custom)
+        Self::parse(text.as_bytes()).ok_or_else(|| D::Error::custom("invalid name of a SASL mechanism"))
     }
 }
 

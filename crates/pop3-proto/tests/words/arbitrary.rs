@@ -5,12 +5,12 @@ use std::collections::HashSet;
 
 use ::arbitrary::{Arbitrary, Unstructured};
 use bytes::BytesMut;
-use pop3_proto::apop::{ApopProof, Digest, Timestamp};
+use pop3_proto::apop::{ApopProof, Timestamp};
 use pop3_proto::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing};
 use pop3_proto::{
     Base64, Capabilities, Capability, Command, Expire, Extension, Keyword, LanguageRange, LoginDelay,
-    MechanismName, MessageNumber, Name, Password, Quirk, Quirks, Reply, ReplyShape, ResponseCode,
-    SaslResponse, Snapshot, Status, TextId, UniqueId, Xclient,
+    MechanismName, MessageNumber, Name, Password, Quirk, Quirks, Reply, ReplyShape, ResponseCode, Snapshot,
+    Status, TextId, UniqueId,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -41,10 +41,7 @@ fn command(made: Command<'_>) {
     let line = written.strip_suffix(b"\r\n").unwrap();
     match made {
         // No parser returns an extension: it is a line that this crate does not know.
-        Command::Extension(own) => {
-            same(line, own.line());
-            same(Extension::new(line, own.reply_shape()), Ok(own));
-        }
+        Command::Extension(own) => same(Extension::new(line, made.reply_shape()), Ok(own)),
         _ => {
             same(Command::parse(line), Ok(made));
             same(Keyword::of_line(line).unwrap().as_str(), made.keyword().as_str());
@@ -74,7 +71,7 @@ fn reply(made: Reply<'_>) {
     };
     let line = [status.as_bytes(), made.text].concat();
     assert!(!line.contains(&b'\r') && !line.contains(&b'\n'));
-    same(Reply::parse(&line), Ok(made));
+    same(Reply::parse(&line), Some(made));
 }
 
 fn words(octets: &[u8]) {
@@ -87,31 +84,22 @@ fn words(octets: &[u8]) {
     let made: UniqueId<'_> = make(octets);
     same(UniqueId::parse(made.as_bytes()), Ok(made));
     let made: LanguageRange<'_> = make(octets);
-    same(LanguageRange::parse(made.as_str().as_bytes()), Ok(made));
+    same(LanguageRange::parse(made.as_str().as_bytes()), Some(made));
     let made: Timestamp = make(octets);
     same(Timestamp::find(format!("ready {made}").as_bytes()), Some(made));
-    let made: Digest = make(octets);
-    same(Digest::parse(&made.to_hex()), Some(made));
+    command(Command::Apop { name: make(octets), digest: make(octets) });
     let made: ApopProof = make(octets);
-    same(Timestamp::parse(made.timestamp().as_bytes()).as_ref(), Some(made.timestamp()));
+    same(Timestamp::parse(made.timestamp().as_str().as_bytes()).as_ref(), Some(made.timestamp()));
     let made: MechanismName = make(octets);
-    same(MechanismName::parse(made.as_str().as_bytes()), Ok(made));
+    same(MechanismName::parse(made.as_str().as_bytes()), Some(made));
     let made: Base64<'_> = make(octets);
-    same(Base64::parse(made.expose()), Ok(made));
+    same(Base64::parse(made.expose()), Some(made));
     same(pop3_proto::encode_base64(made.decode().expose()).expose().as_slice(), made.expose());
     let made: Name<'_> = make(octets);
     same(Name::parse(made.as_bytes()), Ok(made));
     let made: Password<'_> = make(octets);
     same(Password::parse(made.expose()), Ok(made));
-    let made: Xclient<'_> = make(octets);
-    same(Xclient::parse(made.as_bytes()), Ok(made));
-    let made: ResponseCode<'_> = make(octets);
-    same(ResponseCode::of_text(&[b"[", made.as_bytes(), b"] x"].concat()), Some(made));
-
-    let made: SaslResponse<'_> = make(octets);
-    let mut written = BytesMut::new();
-    made.write(&mut written);
-    same(SaslResponse::parse(written.strip_suffix(b"\r\n").unwrap()), Ok(made));
+    command(Command::Xclient(make(octets)));
 
     let made: DropListing = make(octets);
     same(DropListing::parse(format!("{} {}", made.messages, made.octets).as_bytes()), Some(made));
@@ -179,12 +167,12 @@ fn every_word_comes_up() {
     assert_eq!(codes.len(), 2);
     assert!(inputs.iter().any(|octets| make::<Reply<'_>>(octets).quirk.is_some()));
     for different in [
-        inputs.iter().map(|octets| make::<UniqueId<'_>>(octets).to_vec()).collect::<HashSet<_>>(),
+        inputs.iter().map(|octets| make::<UniqueId<'_>>(octets).as_bytes().to_vec()).collect::<HashSet<_>>(),
         inputs.iter().map(|octets| make::<Name<'_>>(octets).as_bytes().to_vec()).collect(),
         inputs.iter().map(|octets| make::<Password<'_>>(octets).expose().to_vec()).collect(),
         inputs.iter().map(|octets| make::<Base64<'_>>(octets).expose().to_vec()).collect(),
-        inputs.iter().map(|octets| make::<Timestamp>(octets).as_bytes().to_vec()).collect(),
-        inputs.iter().map(|octets| make::<ResponseCode<'_>>(octets).as_bytes().to_vec()).collect(),
+        inputs.iter().map(|octets| make::<Timestamp>(octets).as_str().as_bytes().to_vec()).collect(),
+        inputs.iter().map(|octets| format!("{:?}", make::<ResponseCode<'_>>(octets)).into_bytes()).collect(),
     ] {
         assert!(different.len() > 100, "{}", different.len());
     }

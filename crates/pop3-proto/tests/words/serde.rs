@@ -7,11 +7,11 @@ use ::serde::de::DeserializeOwned;
 use ::serde::{Deserialize, Serialize};
 use pop3_proto::apop::{ApopProof, Digest, Timestamp};
 use pop3_proto::listing::{DropListing, LanguageListing, ScanListing, UniqueIdListing};
-use pop3_proto::server::{Claim, Needs, OfferedMechanism};
+use pop3_proto::server::{Needs, OfferedMechanism};
 use pop3_proto::{
     Advice, Base64, Capabilities, Capability, Channel, Command, Expire, Extension, Keyword, LanguageRange,
     LoginDelay, MechanismName, MessageNumber, Name, Password, Quirk, Quirks, Reply, ReplyShape, ResponseCode,
-    SaslResponse, Secret, Status, TextId, UniqueId, Xclient,
+    Secret, Status, TextId, UniqueId, Xclient,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -57,6 +57,7 @@ proptest! {
 #[test]
 fn words_have_a_form_that_people_can_read() {
     let number = MessageNumber::new(7).unwrap();
+    let spacing = [Quirk::Spacing].into_iter().collect::<Quirks>();
     for (value, text) in [
         (serde_json::to_value(number), json!(7)),
         (serde_json::to_value(UniqueId::parse(br#"a"\b"#).unwrap()), json!(r#"a"\b"#)),
@@ -65,7 +66,7 @@ fn words_have_a_form_that_people_can_read() {
         (serde_json::to_value(LanguageRange::ANY), json!("*")),
         (serde_json::to_value(MechanismName::parse(b"plain").unwrap()), json!("PLAIN")),
         (serde_json::to_value(Keyword::AuthList), json!("AuthList")),
-        (serde_json::to_value(Quirks::NONE.with(Quirk::Spacing)), json!(["Spacing"])),
+        (serde_json::to_value(spacing), json!(["Spacing"])),
         (serde_json::to_value(ResponseCode::SysTemp), json!("SYS/TEMP")),
         (serde_json::to_value(Capability::Sasl(b"PLAIN LOGIN")), json!("SASL PLAIN LOGIN")),
         (serde_json::to_value(Capability::Utf8 { user: true }), json!("UTF8 USER")),
@@ -141,10 +142,8 @@ impl<T: ?Sized + Serialize> NotSerialized<Written> for T {}
 fn secrets_are_not_serialized() {
     <Password<'_> as NotSerialized<_>>::proven();
     <Base64<'_> as NotSerialized<_>>::proven();
-    <SaslResponse<'_> as NotSerialized<_>>::proven();
     <Digest as NotSerialized<_>>::proven();
     <ApopProof as NotSerialized<_>>::proven();
-    <Claim as NotSerialized<_>>::proven();
     <Secret as NotSerialized<_>>::proven();
     // These may contain one.
     <Command<'_> as NotSerialized<_>>::proven();
