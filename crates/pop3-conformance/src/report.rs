@@ -93,8 +93,8 @@ impl ConformanceReport {
         text
     }
 
-    /// Returns the report as a JSON object of several lines. `passed`, `failed` and `not_applicable` are numbers. `rows`
-    /// is a list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
+    /// Returns the report as a JSON object of several lines. `passed`, `failed` and `not_applicable` are numbers.
+    /// `rows` is a list of objects with `group`, `row`, `level`, `requirement`, `outcome`, `text` and `transcript`.
     #[must_use]
     pub fn json(&self) -> String {
         let row = |entry: &ReportEntry| {
