@@ -297,8 +297,7 @@ impl Gatekeeper {
         let user = match (asked, said) {
             (asked, None) => asked.ok_or(wrong("neither the client nor the token command named a user"))?,
             (asked, Some(said)) => {
-                let said =
-                    UserName::parse(&said).ok_or(wrong("the token command printed an invalid user name"))?;
+                let said = UserName::parse(&said).ok_or(wrong("the token command printed a bad name"))?;
                 if asked.is_some_and(|asked| asked != said) {
                     return Err(wrong("the token belongs to another user"));
                 }

@@ -207,7 +207,10 @@ fn clients_cannot_add_fields_to_a_log_line() {
     for peer in ["203.0.113.5:4711", "203.0.113.6:4712"] {
         assert!(peers.iter().any(|shown| shown == peer), "{lines:#?}");
     }
-    assert!(lines.iter().any(|line| line.contains("not served") && line.contains("1.evil")), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("skipped a file") && line.contains("1.evil")),
+        "{lines:#?}"
+    );
 }
 
 #[test]

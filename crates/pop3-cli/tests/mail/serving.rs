@@ -175,7 +175,10 @@ fn what_is_not_served_is_told_in_the_log() {
     server.child.wait().unwrap();
     let log = house.log();
     for name in ["1.link.host", "2.folder.host"] {
-        assert!(log.lines().any(|line| line.contains("not served") && line.contains(name)), "{name}: {log}");
+        assert!(
+            log.lines().any(|line| line.contains("skipped a file") && line.contains(name)),
+            "{name}: {log}"
+        );
     }
 }
 
