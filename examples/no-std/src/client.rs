@@ -108,7 +108,7 @@ impl Client {
                 return Ok(());
             }
         };
-        self.connection.send(command, now, out)?;
+        self.connection.send(&command, now, out)?;
         self.awaited = awaited;
         Ok(())
     }

@@ -276,7 +276,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<(), ClientError> {
         let command = Command::Auth { mechanism: name, initial };
         if mechanism.exposes_secret() {
-            return self.enqueue(&command);
+            return self.enqueue(command);
         }
         let sent = self.connection.send_sealed_auth(name, initial, self.transport.now(), &mut self.out);
         self.enqueued(&command, sent)

@@ -38,10 +38,7 @@ impl SessionReport {
         Self {
             user: ended.user,
             method: ended.method,
-            close: match session.state() {
-                ServerState::Closed(why) => why,
-                _ => Close::PeerClosed,
-            },
+            close: if let ServerState::Closed(why) = session.state() { why } else { Close::PeerClosed },
             error: ended.fault,
             panicked: ended.panicked,
             totals: session.totals(),

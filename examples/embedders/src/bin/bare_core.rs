@@ -218,7 +218,7 @@ impl Caller {
         take: impl FnMut(ClientEvent<'_>) -> io::Result<()>,
     ) -> Result<(), Box<dyn Error>> {
         let mut out = BytesMut::new();
-        self.connection.send(command, self.link.now(), &mut out)?;
+        self.connection.send(&command, self.link.now(), &mut out)?;
         self.link.stream.write_all(&out)?;
         self.follow(take)
     }
