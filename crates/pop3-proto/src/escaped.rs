@@ -5,6 +5,9 @@ use core::fmt;
 /// Octets for a report or a log. Printable ASCII is shown unchanged, and anything else is escaped as in a Rust byte
 /// string. A terminal or a log therefore never interprets the octets as control sequences.
 ///
+/// Nothing is lost or shortened: the octets can be read back. That suits logs and `Debug`. To show text of a server to
+/// people, in their own script and at a length that fits, use `Printable` of the crate `pop3-text`.
+///
 /// [`Debug`](fmt::Debug) puts them between quotation marks. The types of this crate show octets from the peer in this
 /// way.
 ///
