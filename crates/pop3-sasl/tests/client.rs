@@ -1,7 +1,7 @@
 //! The client's side with servers that do something wrong, and its choice of a mechanism.
 
 use pop3_sasl::client::{
-    ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, Policy, Unusable, candidates,
+    ClientExchange, ClientSetup, Credentials, Denial, ExchangeError, MechanismPolicy, Unusable, candidates,
     offers_plus,
 };
 use pop3_sasl::{BindingKind, ChannelBindings, Mechanism, Nonce};
@@ -275,7 +275,7 @@ const ALL: [&str; 14] = [
 #[test]
 fn the_choice() {
     use Mechanism as M;
-    let plaintext = Policy::default();
+    let plaintext = MechanismPolicy::default();
     let trusted = plaintext.with_secrets(true);
     let tls = trusted.with_bindings(true);
     let bound = tls.with_binding_required(true);

@@ -16,7 +16,7 @@ use crate::descriptors;
 use crate::error::ServeError;
 use crate::gate::Gatekeeper;
 use crate::listeners::{Listeners, ServerRuntime};
-use crate::offer::MechanismPolicy;
+use crate::offer::MechanismOffer;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::store::MailStore;
@@ -52,7 +52,7 @@ pub struct Server {
     listeners: Listeners,
     policy: Policy,
     role: Role,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
 }
 
 impl Server {
@@ -78,7 +78,7 @@ impl Server {
             None if implicit => return Err(ServeError::unusable("a listener for TLS needs a certificate")),
             None => Role::None,
         };
-        let offer = MechanismPolicy::new(&config)?;
+        let offer = MechanismOffer::new(&config)?;
         let listeners = Listeners::bind(&config.listeners)?;
         listeners.warn();
         if let Some(advice) = offer.advice(&users.profile()) {
@@ -99,7 +99,7 @@ impl Server {
 
     /// Returns the mechanisms that AUTH offers.
     #[must_use]
-    pub const fn offer(&self) -> &MechanismPolicy {
+    pub const fn offer(&self) -> &MechanismOffer {
         &self.offer
     }
 
@@ -134,7 +134,7 @@ fn close_on_stop(policy: &Policy, stop: &Stop) -> OnStop {
 fn policy(
     config: ServeConfig,
     users: Arc<dyn Users>,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
     role: &Role,
     most: u32,
 ) -> Result<Policy, ServeError> {

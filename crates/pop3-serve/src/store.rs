@@ -19,7 +19,7 @@ use super::announced::Announced;
 use super::delays::LoginDelays;
 use super::descriptors;
 use super::gate::Gatekeeper;
-use super::offer::MechanismPolicy;
+use super::offer::MechanismOffer;
 use crate::places::{Places, UserGuard};
 use crate::users::{LoggedIn, User, UserName};
 
@@ -29,7 +29,7 @@ pub(super) struct MailStore {
     folder: PathBuf,
     gatekeeper: Gatekeeper,
     places: Arc<Places>,
-    offer: MechanismPolicy,
+    offer: MechanismOffer,
     announced: Announced,
     /// Whether messages that have expired are removed.
     enforce_expiry: bool,
@@ -62,7 +62,7 @@ impl MailStore {
     pub(super) fn new(
         folder: PathBuf,
         gatekeeper: Gatekeeper,
-        offer: MechanismPolicy,
+        offer: MechanismOffer,
         places: Arc<Places>,
     ) -> Self {
         Self {
@@ -268,8 +268,7 @@ mod tests {
         let users = UsersFile::load(&users).unwrap();
         let gatekeeper = Gatekeeper::new(Arc::new(users), DecoyKey::random().unwrap().into(), None).unwrap();
         let places = Places::new(ConnectionLimits::new(9, 9, 9));
-        let store =
-            MailStore::new(folder.path().join("mail"), gatekeeper, MechanismPolicy::default(), places);
+        let store = MailStore::new(folder.path().join("mail"), gatekeeper, MechanismOffer::default(), places);
         let open = |name: &str| {
             let password = Proof::Password(Secret::new(b"secret".to_vec()));
             let user = UserName::parse(name.as_bytes()).unwrap();

@@ -6,7 +6,8 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Mutex};
 
 use pop3_driver::server::{
-    Entrance, Peer, Place, Service, SessionId, SessionReport, WELCOME_TIMEOUT, Welcome, admit, serve,
+    Entrance, Peer, Place, Service, SessionId, SessionReport, Sessions, WELCOME_TIMEOUT, Welcome, admit,
+    serve,
 };
 use pop3_driver::{LoginMethod, Stop};
 use pop3_proto::Rejection;
@@ -130,6 +131,32 @@ fn a_connection_that_is_dropped_is_told_of_too() {
     assert_eq!(house.policy.seen().open, 0, "the store is free");
     let error = Some("the future that served the connection was dropped".to_owned());
     assert_eq!(house.told(session), (Close::Stopped, error, false));
+}
+
+#[test]
+fn a_connection_that_is_dropped_before_its_task_runs_is_told_of_too() {
+    for listed in [false, true] {
+        let house = Arc::new(House::new(Does::Welcomes, Does::Welcomes));
+        let (wire, peer, sessions) = (Wire::new([Incoming::Never]), peer(), Sessions::new());
+        let session = peer.session;
+        let admitted = pop3_driver::wait(admit(wire, Entrance::Plain, peer, &*house)).expect("a place");
+        let admitted = if listed { admitted.among(&sessions) } else { admitted };
+        let task = admitted.into_task(Arc::clone(&house), Stop::new(), async |taken| drop(taken));
+        assert_eq!(house.told.lock().unwrap().len(), 0);
+        drop(task);
+        let error = Some("the future that served the connection was dropped".to_owned());
+        assert_eq!(house.told(session), (Close::Stopped, error, false));
+    }
+}
+
+#[test]
+fn a_task_that_runs_is_told_of_once() {
+    let house = Arc::new(House::new(Does::Welcomes, Does::Welcomes));
+    let (wire, peer) = (Wire::new([]), peer());
+    let session = peer.session;
+    let admitted = pop3_driver::wait(admit(wire, Entrance::Plain, peer, &*house)).expect("a place");
+    pop3_driver::wait(admitted.into_task(Arc::clone(&house), Stop::new(), async |taken| drop(taken)));
+    assert_eq!(house.told(session), (Close::PeerClosed, None, false));
 }
 
 #[test]
