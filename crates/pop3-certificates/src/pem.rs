@@ -113,16 +113,16 @@ mod tests {
         fs::write(file("key"), pair.signing_key.serialize_pem()).unwrap();
         fs::write(file("empty"), "").unwrap();
         fs::write(file("other"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-        assert_eq!(chain(&file("cert")).unwrap().len(), 2);
-        certified_key(&file("cert"), &file("key")).unwrap();
-        private_key(&file("key")).unwrap();
+        assert_eq!(chain(file("cert")).unwrap().len(), 2);
+        certified_key(file("cert"), file("key")).unwrap();
+        private_key(file("key")).unwrap();
         server_config_from_pem(file("cert"), file("key")).unwrap();
         for (error, name, why) in [
-            (chain(&file("none")).unwrap_err(), "none", "No such file"),
-            (chain(&file("empty")).unwrap_err(), "empty", "it contains no certificate"),
-            (private_key(&file("cert")).unwrap_err(), "cert", "can't be used"),
-            (certified_key(&file("cert"), &file("empty")).unwrap_err(), "empty", "can't be used"),
-            (certified_key(&file("cert"), &file("other")).unwrap_err(), "other", "and the key"),
+            (chain(file("none")).unwrap_err(), "none", "No such file"),
+            (chain(file("empty")).unwrap_err(), "empty", "it contains no certificate"),
+            (private_key(file("cert")).unwrap_err(), "cert", "can't be used"),
+            (certified_key(file("cert"), file("empty")).unwrap_err(), "empty", "can't be used"),
+            (certified_key(file("cert"), file("other")).unwrap_err(), "other", "and the key"),
             (server_config_from_pem(file("none"), file("key")).unwrap_err(), "none", "No such file"),
             (server_config_from_pem(file("cert"), file("other")).unwrap_err(), "other", "and the key"),
         ] {

@@ -4,7 +4,7 @@ use pop3_fetch::{FetchOptions, Target};
 use pop3_tokio::Client;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let (host, password) = (std::env::var("POP3_HOST")?, std::env::var("POP3_PASSWORD")?);
     let login = Client::builder(&host).login("mrose", password);
     let mut client = login.connect().await?;

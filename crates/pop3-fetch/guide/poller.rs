@@ -1,6 +1,7 @@
 //! Polls a maildrop, saves its messages in a Maildir, and deletes them on the server.
 
-use std::{env, error::Error, process::ExitCode, thread, time::Duration};
+use core::{error::Error, time::Duration};
+use std::{env, process::ExitCode, thread};
 
 use pop3_fetch::{Fetch, FetchError, FetchEvent, FetchOptions, FetchReport, Target};
 use pop3_std::{Builder, Client, client::Retry, reasons, wait};
@@ -30,7 +31,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                 match error.advice() {
                     Retry::Now => 5,
                     Retry::Later => 300,
-                    _ => return Ok(ExitCode::FAILURE),
+                    Retry::OtherCredentials | Retry::Never | _ => return Ok(ExitCode::FAILURE),
                 }
             }
         };

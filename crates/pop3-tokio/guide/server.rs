@@ -1,7 +1,7 @@
 //! Serves folders of messages over TLS.
 
+use core::error::Error;
 use std::collections::HashMap;
-use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

@@ -29,8 +29,10 @@ pub struct StoreService<S, P> {
     pool: P,
     config: Arc<ServerConfig>,
     trusts_loopback: bool,
-    on_end: Box<dyn Fn(&Peer, &SessionReport) + Send + Sync>,
+    on_end: OnEnd,
 }
+
+type OnEnd = Box<dyn Fn(&Peer, &SessionReport) + Send + Sync>;
 
 impl<S: Store, P: BlockingPool> StoreService<S, P> {
     /// Creates the service of a store, with the default settings. The calls of the store run in the pool.

@@ -18,7 +18,7 @@ use pop3_tokio::proto::{Deletions, MessageNumber, Octets, Rejection, Snapshot, U
 use pop3_tokio::sasl::Mechanism;
 use pop3_tokio::sasl::scram::{Hash, Keys};
 use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
@@ -247,9 +247,7 @@ async fn main() -> ExitCode {
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let role = match arguments.certificate.zip(arguments.key) {
-        Some((chain, key)) => {
-            Role::Server(server_config(certificates::chain(&chain)?, certificates::private_key(&key)?)?)
-        }
+        Some((chain, key)) => Role::Server(certificates::server_config_from_pem(chain, key)?),
         None => Role::None,
     };
     let mut config = ServerConfig::default();

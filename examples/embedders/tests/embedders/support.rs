@@ -15,9 +15,7 @@ use pop3_tokio::proto::server::{Extent, ServerConfig};
 use pop3_tokio::proto::{Deletions, MessageNumber, Rejection, Snapshot, UniqueId};
 use pop3_tokio::server::{Entrance, Peer, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
-use pop3_tokio::tls::rustls::pki_types::PrivateKeyDer;
-use pop3_tokio::tls::rustls::pki_types::pem::PemObject as _;
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -40,9 +38,8 @@ impl Folder {
     }
 
     fn role(&self) -> Role {
-        let chain = pop3_tokio::certificates::chain(&self.path("cert.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(self.path("key.pem")).unwrap();
-        Role::Server(server_config(chain, key).unwrap())
+        let (chain, key) = (self.path("cert.pem"), self.path("key.pem"));
+        Role::Server(pop3_tokio::certificates::server_config_from_pem(chain, key).unwrap())
     }
 }
 

@@ -19,7 +19,7 @@ use pop3_tokio::proto::Rejection;
 use pop3_tokio::proto::server::ServerConfig;
 use pop3_tokio::server::{Entrance, Peer, Sasl, Service, SessionReport, Welcome};
 use pop3_tokio::store::Blocking;
-use pop3_tokio::tls::{Role, server_config};
+use pop3_tokio::tls::Role;
 use pop3_tokio::{Pool, Stop};
 use tokio::net::TcpListener;
 
@@ -104,8 +104,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
         Task::User { name, password } => database.set_password(&name, &password),
         Task::Deliver { name, message } => database.deliver(&name, &message),
         Task::Serve { listen, certificate, key } => {
-            let chain = certificates::chain(&certificate)?;
-            let role = Role::Server(server_config(chain, certificates::private_key(&key)?)?);
+            let role = Role::Server(certificates::server_config_from_pem(certificate, key)?);
             let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
             serve(database, listener, role).await
         }
