@@ -84,9 +84,8 @@ impl<'a> Arbitrary<'a> for Session<'a> {
         config.delete_retrieved = u.arbitrary()?;
         config.expire = u.arbitrary()?;
         config.login_delay = u.arbitrary()?;
-        if u.arbitrary()? {
-            config.utf8 = Some(u.arbitrary()?);
-        }
+        config.utf8 = u.arbitrary()?;
+        config.utf8_user = u.arbitrary()?;
         if u.arbitrary()? {
             config.languages = vec![Language::german(), Language::english()];
         }
