@@ -126,6 +126,8 @@ mod line;
 pub mod listing;
 mod maildrop;
 mod number;
+#[cfg(feature = "serde")]
+mod octets;
 mod quirk;
 mod quirks;
 mod rejection;

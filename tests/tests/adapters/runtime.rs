@@ -75,7 +75,7 @@ pub(crate) trait Runtime: Send + Sync + 'static {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send;
+        F: Future<Output = ()> + Send + 'static;
 
     /// Forwards octets in both directions until both sides have ended.
     fn relay(client: Self::Socket, upstream: TcpStream) -> impl Future<Output = io::Result<()>> + Send;
@@ -154,7 +154,7 @@ impl Runtime for Tokio {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(async {
@@ -226,7 +226,7 @@ impl Runtime for AsyncStd {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         listener.set_nonblocking(true)?;
         <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
@@ -291,7 +291,7 @@ impl Runtime for Smol {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         let listener = smol::net::TcpListener::try_from(listener)?;
         <Self as Runtime>::run(pop3_async_std::serve_or_hand_over::<Self, _, _, _>(
@@ -349,7 +349,7 @@ impl Runtime for Std {
     where
         S: Service,
         H: Fn(TakenOver<Self::Socket, S::Backend>) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send,
+        F: Future<Output = ()> + Send + 'static,
     {
         pop3_std::serve_or_hand_over(&listener, entrance, &role, &service, &stop, take_over)
     }
