@@ -36,7 +36,7 @@ fn the_server_speaks_first_in_one_line() {
     check_line(&greeting).unwrap();
 }
 
-// 2449-4.01
+// The least that RFC 2449 section 4 requires.
 #[test]
 fn a_line_of_255_octets_fits_whatever_the_limit() {
     let mut config = ServerConfig::default();

@@ -22,11 +22,7 @@ impl ServerConnection {
         let responding = matches!(self.session.state(), ServerState::Responding { .. });
         let limit = self.line_limit(responding, input.rest());
         match self.finder.next(input, limit) {
-            Found::Line { line, .. } if responding => Some(match Base64::parse(line) {
-                Some(response) => ServerEvent::Respond(response),
-                None if line == b"*" => ServerEvent::Cancel,
-                None => ServerEvent::Malformed { keyword: None, error: CommandError::Base64 },
-            }),
+            Found::Line { line, .. } if responding => Some(response(line)),
             Found::Line { line, .. } => Some(match Command::parse(line) {
                 Ok(command) => ServerEvent::Command(command),
                 Err(error) => ServerEvent::Malformed { keyword: Keyword::of_line(line), error },
@@ -57,5 +53,28 @@ impl ServerConnection {
         };
         // The least that RFC 2449 section 4 requires.
         longest.max(255)
+    }
+}
+
+/// Reads a line in which the client responds to a challenge of AUTH, or cancels the exchange.
+fn response(line: &[u8]) -> ServerEvent<'_> {
+    match Base64::parse(line) {
+        Some(response) => ServerEvent::Respond(response),
+        None if line == b"*" => ServerEvent::Cancel,
+        None => ServerEvent::Malformed { keyword: None, error: CommandError::Base64 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // 5034-4.07, 5034-4.11, 5034-4.27
+    #[test]
+    fn a_response_is_base64_or_a_star() {
+        assert!(matches!(response(b"*"), ServerEvent::Cancel));
+        assert!(matches!(response(b""), ServerEvent::Respond(Base64::EMPTY)));
+        assert!(matches!(response(b"="), ServerEvent::Malformed { error: CommandError::Base64, .. }));
+        assert!(matches!(response(b"QUIT"), ServerEvent::Respond(_)));
     }
 }
