@@ -23,7 +23,7 @@ fn put(folder: &dyn Folder, name: &[u8], text: &[u8]) {
 
 fn names(folder: &dyn Folder) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
-    folder.list(&mut |name| names.push(name.to_vec())).unwrap();
+    folder.list(&mut |entry| names.push(entry.name.to_vec())).unwrap();
     names.sort();
     names
 }

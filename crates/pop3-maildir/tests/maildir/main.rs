@@ -9,6 +9,8 @@
 mod cache;
 mod changes;
 mod commit;
+mod costs;
+mod counted;
 mod crash;
 mod delivery;
 mod disk_full;
