@@ -17,6 +17,7 @@ pub(crate) type Counts = BTreeMap<&'static str, u64>;
 pub(crate) struct Counted {
     inner: Arc<dyn Disk>,
     counts: Arc<Mutex<Counts>>,
+    without_locks: bool,
 }
 
 impl Counted {
@@ -25,7 +26,12 @@ impl Counted {
     }
 
     pub(crate) fn over(inner: Arc<dyn Disk>) -> Self {
-        Self { inner, counts: Arc::default() }
+        Self { inner, counts: Arc::default(), without_locks: false }
+    }
+
+    /// Grants every lock, whoever has it.
+    pub(crate) fn without_locks(self) -> Self {
+        Self { without_locks: true, ..self }
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn Disk> {
@@ -188,7 +194,7 @@ impl File for CountedFile {
     }
 
     fn try_lock(&self, lock: Lock) -> io::Result<bool> {
-        self.inner.try_lock(lock)
+        Ok(self.disk.without_locks || self.inner.try_lock(lock)?)
     }
 
     fn unlock(&self, lock: Lock) -> io::Result<()> {

@@ -28,4 +28,5 @@ mod rights;
 mod seen;
 mod sizes;
 mod support;
+mod torn;
 mod unique_ids;
