@@ -108,6 +108,7 @@ mod folders;
 mod found;
 mod lf;
 mod lock;
+mod lookup;
 mod maildir;
 mod measure;
 mod message;
