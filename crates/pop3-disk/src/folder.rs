@@ -13,6 +13,7 @@ use crate::stat::{FileKind, Stat};
 
 /// One name of a directory, as a listing shows it. None of this needs a look at the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FolderEntry<'n> {
     /// The name.
     pub name: &'n [u8],
@@ -21,6 +22,14 @@ pub struct FolderEntry<'n> {
     pub inode: u64,
     /// The type of file, or `None` if the file system does not say.
     pub kind: Option<FileKind>,
+}
+
+impl<'n> FolderEntry<'n> {
+    /// Creates an entry, for an implementation of [`Folder`].
+    #[must_use]
+    pub const fn new(name: &'n [u8], inode: u64, kind: Option<FileKind>) -> Self {
+        Self { name, inode, kind }
+    }
 }
 
 /// An open directory. It stays the same directory, even if its path changes.

@@ -32,9 +32,9 @@ const FEW: usize = 8 * 1024;
 #[cfg(target_os = "linux")]
 const LISTING: usize = 64 * 1024;
 
-/// The octets of one name in a listing, about, to see whether there are many names.
+/// The octets that one name takes in a listing at least, for one that is long.
 #[cfg(target_os = "linux")]
-const LONGEST_ENTRY: usize = 128;
+const ONE_NAME: usize = 128;
 
 /// The file system and the clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -271,7 +271,7 @@ fn list_through(fd: &OwnedFd, room: usize, each: &mut dyn FnMut(FolderEntry<'_>)
     let mut pieces = RawDir::new(fd, octets.spare_capacity_mut());
     let mut seen = 0;
     loop {
-        if room == FEW && pieces.is_buffer_empty() && seen * LONGEST_ENTRY > FEW {
+        if room == FEW && pieces.is_buffer_empty() && seen * ONE_NAME > FEW {
             return Ok(false);
         }
         let Some(entry) = pieces.next() else { return Ok(true) };
@@ -285,7 +285,7 @@ fn list_through(fd: &OwnedFd, room: usize, each: &mut dyn FnMut(FolderEntry<'_>)
 fn tell(name: &[u8], inode: u64, found: FileType, each: &mut dyn FnMut(FolderEntry<'_>)) {
     if !matches!(name, b"." | b"..") {
         let kind = (found != FileType::Unknown).then(|| kind(found));
-        each(FolderEntry { name, inode, kind });
+        each(FolderEntry::new(name, inode, kind));
     }
 }
 

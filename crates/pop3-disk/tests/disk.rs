@@ -52,6 +52,33 @@ fn files_are_opened_as_asked() {
 }
 
 #[test]
+fn a_listing_has_every_name_once_with_its_inode_and_type() {
+    let (place, folder) = folder();
+    // None, some, and more than are read at once.
+    for many in [0, 20, 700] {
+        for index in 0..many {
+            fs::write(place.path().join(format!("{index:0100}")), "").unwrap();
+        }
+        for _ in 0..2 {
+            let (mut found, mut inodes) = (Vec::new(), Vec::new());
+            folder
+                .list(&mut |entry| {
+                    found.push((entry.name.to_vec(), entry.kind));
+                    inodes.push((entry.name.to_vec(), entry.inode));
+                })
+                .unwrap();
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            let is_told = found.iter().all(|(_, kind)| matches!(kind, None | Some(FileKind::File)));
+            found.dedup();
+            assert!(found.len() == many && is_told, "{many}");
+            for (name, inode) in inodes.iter().step_by(100) {
+                assert_eq!(folder.stat(name).unwrap().unwrap().inode, *inode);
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_no_file_is_told_apart_and_never_waited_for() {
     let (place, folder) = folder();
     put(&*folder, b"file", b"x");

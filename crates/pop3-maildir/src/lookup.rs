@@ -44,7 +44,11 @@ pub(crate) fn search(
 }
 
 /// Opens the file where the snapshot has it, `None` when something else or nothing is there.
-pub(crate) fn open(folders: &Folders<'_>, entries: &mut Entries, index: usize) -> io::Result<Option<MessageFile>> {
+pub(crate) fn open(
+    folders: &Folders<'_>,
+    entries: &mut Entries,
+    index: usize,
+) -> io::Result<Option<MessageFile>> {
     let mut name = Vec::new();
     let Some(entry) = entries.get(index, &mut name) else { return Ok(None) };
     // Asked by name first, so that nothing but the file is opened.

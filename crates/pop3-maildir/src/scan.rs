@@ -246,10 +246,11 @@ fn identify(folders: &Folders<'_>, message: &mut Found<'_>, old: Option<&Found<'
             None => return Ok(Kind::Vanished),
         },
     };
-    Ok(match kind {
-        FileKind::File => Kind::File,
-        FileKind::Link => Kind::Other(SkipReason::Link),
-        _ => Kind::Other(SkipReason::NotAFile),
+    Ok(if kind == FileKind::File {
+        Kind::File
+    } else {
+        let is_link = kind == FileKind::Link;
+        Kind::Other(if is_link { SkipReason::Link } else { SkipReason::NotAFile })
     })
 }
 

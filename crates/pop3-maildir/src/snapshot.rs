@@ -90,7 +90,7 @@ impl Scan {
                 let most = (names.len() as u64).saturating_mul(OCTETS_NAME).saturating_add(OCTETS_MORE);
                 sizes::read(root.directory(), most)
             }
-            file => file,
+            file @ (sizes::File::Missing | sizes::File::Octets(_)) => file,
         };
         let mut log = match &file {
             sizes::File::Octets(octets) => Log::read(octets, devices),
