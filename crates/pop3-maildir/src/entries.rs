@@ -22,6 +22,17 @@ const PACKED: u16 = 0x8000;
 /// The octets of which most names have nothing else, after what they share. Two of them fit in one.
 const COMMON: &[u8; 16] = b"0123456789.MPQR,";
 
+/// The place of each octet in [`COMMON`], or 16.
+const HALVES: [u8; 256] = {
+    let mut halves = [16; 256];
+    let mut place = 0;
+    while place < 16 {
+        halves[COMMON[place as usize] as usize] = place;
+        place += 1;
+    }
+    halves
+};
+
 /// Octets of a name before its own.
 const FRONT: usize = 6;
 
