@@ -1,4 +1,4 @@
-//! The folders of a Maildir as open directories, and the ways to look into them.
+//! The directories of a Maildir as open directories, and the ways to look into them.
 //!
 //! Everything is done relative to an open directory, with one name and without following a link, so
 //! that nobody can lead us elsewhere by moving directories about.
@@ -21,7 +21,7 @@ pub(crate) struct Root {
     directory: Arc<dyn Directory>,
 }
 
-/// An open Maildir with its folders, for as long as something is done in them.
+/// An open Maildir with its directories, for as long as something is done in them.
 #[derive(Debug)]
 pub(crate) struct Folders<'r> {
     root: &'r Root,
@@ -37,7 +37,7 @@ impl Root {
         Ok(Self { disk: Arc::clone(disk), path: path.to_path_buf(), directory })
     }
 
-    /// Opens the folders beneath this directory, whatever its path leads to by now.
+    /// Opens the directories beneath this directory, whatever its path leads to by now.
     ///
     /// A Maildir has `new` or `cur`; when one is missing it is made. Without both there is no
     /// Maildir, unless `create` asks for one.
@@ -113,7 +113,7 @@ impl Folders<'_> {
         Ok(self.state()? == *before && before.rest_of_tick(self.disk().now()).is_zero())
     }
 
-    /// Waits, 20 ms at most, until the time of the folders tells again whether they kept still.
+    /// Waits, 20 ms at most, until the time of the directories tells again whether they kept still.
     pub(crate) fn wait_for_tick(&self) -> io::Result<()> {
         let state = self.state()?;
         self.disk().pause(state.rest_of_tick(self.disk().now()));
@@ -225,7 +225,7 @@ pub(crate) fn open_root(disk: &dyn Disk, path: &Path, create: bool) -> io::Resul
     disk.open_folder(path)
 }
 
-/// Makes a folder that was found missing.
+/// Makes a directory that was found missing.
 pub(crate) fn or_make(
     found: io::Result<Arc<dyn Directory>>,
     root: &dyn Directory,

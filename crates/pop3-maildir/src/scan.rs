@@ -20,7 +20,7 @@ const SKIPPED_MAX: usize = 100;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Skipped {
-    /// The folder that contains it.
+    /// The directory that contains it.
     pub folder: MaildirFolder,
     /// Its name. It may contain anything: escape it in a log.
     pub name: OsString,
