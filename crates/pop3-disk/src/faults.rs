@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use crate::disk::Disk;
 use crate::file::{File, Lock};
-use crate::folder::Folder;
+use crate::folder::{Folder, FolderEntry};
 use crate::open::Open;
 use crate::stat::Stat;
 
@@ -279,7 +279,7 @@ impl Folder for FaultyFolder {
         self.inner.stat_self()
     }
 
-    fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
         self.inner.list(each)
     }
 

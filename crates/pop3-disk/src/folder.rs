@@ -9,7 +9,28 @@ use rustix::io::Errno;
 
 use crate::file::File;
 use crate::open::Open;
-use crate::stat::Stat;
+use crate::stat::{FileKind, Stat};
+
+/// One name of a directory, as a listing shows it. None of this needs a look at the file itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderEntry<'n> {
+    /// The name.
+    pub name: &'n [u8],
+    /// The inode number in the directory, or 0 if the system does not say. Usually it is that of [`Stat::inode`], but
+    /// not for a mount point, and not on every layered file system.
+    pub inode: u64,
+    /// The type of file, or `None` if the file system does not say.
+    pub kind: Option<FileKind>,
+}
+
+impl<'n> FolderEntry<'n> {
+    /// Creates an entry, for an implementation of [`Folder`].
+    #[must_use]
+    pub const fn new(name: &'n [u8], inode: u64, kind: Option<FileKind>) -> Self {
+        Self { name, inode, kind }
+    }
+}
 
 /// An open directory. It stays the same directory, even if its path changes.
 ///
@@ -46,12 +67,12 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// Returns an error of the system.
     fn stat_self(&self) -> io::Result<Stat>;
 
-    /// Calls `each` with every name except `.` and `..`, in no particular order. A name that is created, changed or
+    /// Calls `each` for every name except `.` and `..`, in no particular order. A name that is created, changed or
     /// removed at the same time may be included or not.
     ///
     /// # Errors
     /// Returns an error of the system. `each` may have been called before.
-    fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()>;
+    fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()>;
 
     /// Moves a file to another name atomically. Replaces an existing file.
     ///

@@ -49,7 +49,7 @@ mod system;
 pub use disk::Disk;
 pub use faults::{Change, Faults, What};
 pub use file::{File, Lock};
-pub use folder::{Folder, is_without_links};
+pub use folder::{Folder, FolderEntry, is_without_links};
 pub use open::Open;
 pub use stat::{FileKind, Stat};
 pub use system::System;

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
+#[cfg(target_os = "linux")]
+use rustix::fs::RawDir;
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::disk::Disk;
 use crate::file::{File, Lock};
-use crate::folder::Folder;
+use crate::folder::{Folder, FolderEntry};
 use crate::open::{Access, Make, Open};
 use crate::stat::{FileKind, Stat};
 
@@ -23,6 +25,16 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLO
 
 /// What keeps the opening of a file from waiting, and from leading elsewhere.
 const GUARDED: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// Octets of a listing that are read at once, at first and where there are many names.
+#[cfg(target_os = "linux")]
+const FEW: usize = 8 * 1024;
+#[cfg(target_os = "linux")]
+const LISTING: usize = 64 * 1024;
+
+/// The octets that one name takes in a listing at least, for one that is long.
+#[cfg(target_os = "linux")]
+const ONE_NAME: usize = 128;
 
 /// The file system and the clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,13 +136,19 @@ impl Folder for SystemFolder {
         Ok(stat(&rustix::fs::fstat(&self.fd)?))
     }
 
-    fn list(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-        for entry in Dir::read_from(&self.fd)? {
+    #[cfg(target_os = "linux")]
+    fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
+        // Opened anew, because the place in a listing belongs to the open directory.
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, ".", FOLDER, Mode::empty()))?;
+        // A small directory does not pay for the room that a large one needs.
+        if list_through(&fd, FEW, each)? { Ok(()) } else { list_through(&fd, LISTING, each).map(|_| ()) }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
+        for entry in rustix::fs::Dir::read_from(&self.fd)? {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") {
-                each(name);
-            }
+            tell(entry.file_name().to_bytes(), entry.ino(), entry.file_type(), each);
         }
         Ok(())
     }
@@ -242,6 +260,32 @@ impl File for SystemFile {
     #[cfg(not(target_os = "linux"))]
     fn has_separate_locks(&self) -> bool {
         false
+    }
+}
+
+/// Goes on with the listing of an open directory, with room for this many octets of it. Returns whether that was the
+/// rest of it, or stops early because there is more than fits in the small room.
+#[cfg(target_os = "linux")]
+fn list_through(fd: &OwnedFd, room: usize, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<bool> {
+    let mut octets = Vec::with_capacity(room);
+    let mut pieces = RawDir::new(fd, octets.spare_capacity_mut());
+    let mut seen = 0;
+    loop {
+        if room == FEW && pieces.is_buffer_empty() && seen * ONE_NAME > FEW {
+            return Ok(false);
+        }
+        let Some(entry) = pieces.next() else { return Ok(true) };
+        let entry = entry?;
+        seen += 1;
+        tell(entry.file_name().to_bytes(), entry.ino(), entry.file_type(), each);
+    }
+}
+
+/// Passes on what a listing has, except the directory itself and the one above it.
+fn tell(name: &[u8], inode: u64, found: FileType, each: &mut dyn FnMut(FolderEntry<'_>)) {
+    if !matches!(name, b"." | b"..") {
+        let kind = (found != FileType::Unknown).then(|| kind(found));
+        each(FolderEntry::new(name, inode, kind));
     }
 }
 

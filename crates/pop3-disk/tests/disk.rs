@@ -23,7 +23,7 @@ fn put(folder: &dyn Folder, name: &[u8], text: &[u8]) {
 
 fn names(folder: &dyn Folder) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
-    folder.list(&mut |name| names.push(name.to_vec())).unwrap();
+    folder.list(&mut |entry| names.push(entry.name.to_vec())).unwrap();
     names.sort();
     names
 }
@@ -49,6 +49,33 @@ fn files_are_opened_as_asked() {
     assert_eq!((file.stat().unwrap().len, fs::read(place.path().join("a")).unwrap()), (2, b"On".to_vec()));
     folder.open(b"a", Open::writing().emptied()).unwrap();
     assert_eq!(folder.stat(b"a").unwrap().unwrap().len, 0);
+}
+
+#[test]
+fn a_listing_has_every_name_once_with_its_inode_and_type() {
+    let (place, folder) = folder();
+    // None, some, and more than are read at once.
+    for many in [0, 20, 700] {
+        for index in 0..many {
+            fs::write(place.path().join(format!("{index:0100}")), "").unwrap();
+        }
+        for _ in 0..2 {
+            let (mut found, mut inodes) = (Vec::new(), Vec::new());
+            folder
+                .list(&mut |entry| {
+                    found.push((entry.name.to_vec(), entry.kind));
+                    inodes.push((entry.name.to_vec(), entry.inode));
+                })
+                .unwrap();
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            let is_told = found.iter().all(|(_, kind)| matches!(kind, None | Some(FileKind::File)));
+            found.dedup();
+            assert!(found.len() == many && is_told, "{many}");
+            for (name, inode) in inodes.iter().step_by(100) {
+                assert_eq!(folder.stat(name).unwrap().unwrap().inode, *inode);
+            }
+        }
+    }
 }
 
 #[test]

@@ -104,7 +104,8 @@ impl Spot {
 /// Removes the files of a directory whose names are of this kind.
 pub(crate) fn remove_with(folder: &dyn Folder, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
     let mut ours = Vec::new();
-    folder.list(&mut |name| {
+    folder.list(&mut |entry| {
+        let name = entry.name;
         if str::from_utf8(name).is_ok_and(&is_ours) {
             ours.push(name.to_vec());
         }

@@ -7,10 +7,11 @@ use pop3_disk::Stat;
 use pop3_proto::MessageNumber;
 use rustix::io::Errno;
 
+use crate::entries::Entries;
 use crate::folders::Folders;
 use crate::name::{self, MaildirFolder};
 use crate::patience::Patience;
-use crate::scan::{self, Entry};
+use crate::search::{self, SEARCHES, Wanted};
 use crate::unique;
 
 /// The result of a commit.
@@ -132,19 +133,20 @@ pub(crate) fn nothing(deleted: &[MessageNumber], error: io::Error) -> CommitRepo
 /// Removes these messages and no other.
 pub(crate) fn remove(
     folders: &Folders<'_>,
-    entries: &[Entry],
+    entries: &Entries,
     deleted: &[MessageNumber],
     patience: Patience,
 ) -> CommitReport {
     let mut report = CommitReport::default();
     // Messages that are not where they were, and those with more names than one.
     let (mut lost, mut linked) = (Vec::new(), Vec::new());
+    let mut name = Vec::new();
     for &number in deleted {
-        let Some(entry) = entries.get(number.index()) else {
+        let Some(entry) = entries.get(number.index(), &mut name) else {
             report.fail(number, CommitError::NoSuchMessage);
             continue;
         };
-        match unlink(folders, entry.folder, &entry.name, &entry.stat) {
+        match unlink(folders, entry.folder, entry.name, &entry.stat) {
             Outcome::Removed { last } => {
                 report.removed += 1;
                 if !last {
@@ -155,7 +157,7 @@ pub(crate) fn remove(
             Outcome::Failed(error) => report.fail(number, error),
         }
     }
-    for _ in 0..scan::SEARCHES {
+    for _ in 0..SEARCHES {
         if lost.is_empty() && linked.is_empty() {
             break;
         }
@@ -178,17 +180,19 @@ pub(crate) fn remove(
 /// What is found under no name is gone. What was renamed meanwhile stays `lost`.
 fn search(
     folders: &Folders<'_>,
-    entries: &[Entry],
+    entries: &Entries,
     lost: &mut Vec<MessageNumber>,
     linked: &mut Vec<MessageNumber>,
     report: &mut CommitReport,
     patience: Patience,
 ) -> io::Result<()> {
-    let wanted = lost.iter().chain(&*linked).filter_map(|number| {
-        let index = number.index();
-        Some((index, entries.get(index)?))
-    });
-    let find = || scan::candidates(folders, wanted.clone(), |_, _, _| false);
+    let (mut wanted, mut name) = (Wanted::default(), Vec::new());
+    for index in lost.iter().chain(&*linked).map(|number| number.index()) {
+        if let Some(entry) = entries.get(index, &mut name) {
+            wanted.add(index, name::identity(entry.name));
+        }
+    }
+    let find = || search::candidates(folders, &wanted, |_, _, _| false);
     let (mut found, settled) = patience.insist(folders.disk(), find)?;
     found.sort_by_key(|candidate| candidate.index);
     let names_of = |number: MessageNumber| {
@@ -198,7 +202,7 @@ fn search(
 
     // Remove the other names of a removed file, too. Otherwise it would return at the next login.
     for number in linked.drain(..) {
-        let Some(entry) = entries.get(number.index()) else { continue };
+        let Some(entry) = entries.get(number.index(), &mut name) else { continue };
         for candidate in names_of(number) {
             let outcome = unlink(folders, candidate.folder, &candidate.name, &entry.stat);
             if let Outcome::Failed(error) = outcome {
@@ -211,7 +215,7 @@ fn search(
 
     let mut still_lost = Vec::new();
     for number in lost.drain(..) {
-        let Some(entry) = entries.get(number.index()) else { continue };
+        let Some(entry) = entries.get(number.index(), &mut name) else { continue };
         let (mut removed, mut same, mut other, mut failed) = (false, false, false, None);
         for candidate in names_of(number) {
             if !candidate.stat.same_file(&entry.stat) {
@@ -267,17 +271,23 @@ fn unlink(folders: &Folders<'_>, folder: MaildirFolder, name: &[u8], message: &S
 
 /// Moves messages from `new` to `cur` with the flag S. What does not work is left: the flag is a
 /// courtesy to mail readers.
-pub(crate) fn mark_seen<'e>(
+pub(crate) fn mark_seen(
     folders: &Folders<'_>,
-    entries: impl Iterator<Item = &'e Entry>,
+    entries: &Entries,
+    seen: impl Iterator<Item = usize>,
     report: &mut CommitReport,
 ) {
+    let mut buffer = Vec::new();
     let (new, cur) = (folders.folder(MaildirFolder::New), folders.folder(MaildirFolder::Cur));
-    for entry in entries.filter(|entry| entry.folder == MaildirFolder::New) {
-        let Some(name) = name::seen(&entry.name) else { continue };
-        let same = folders.stat(MaildirFolder::New, &entry.name);
+    for index in seen {
+        let Some(entry) = entries.get(index, &mut buffer) else { continue };
+        if entry.folder != MaildirFolder::New {
+            continue;
+        }
+        let Some(name) = name::seen(entry.name) else { continue };
+        let same = folders.stat(MaildirFolder::New, entry.name);
         if same.is_ok_and(|found| found.is_some_and(|found| found.same_content(&entry.stat)))
-            && unique::rename(new, &entry.name, cur, &name).is_ok()
+            && unique::rename(new, entry.name, cur, &name).is_ok()
         {
             report.seen += 1;
         }

@@ -10,12 +10,13 @@ pub struct MaildirConfig {
     /// Whether to create a missing Maildir. Default: `false`, because a missing Maildir is usually due to a mistyped
     /// path or an unmounted disk, not to a new user.
     pub create: bool,
-    /// Whether to store the counted sizes in the file `pop3.sizes`. Default: `true`. Without it, each login reads all
-    /// mail.
+    /// Whether to store the names and counted sizes in the file `pop3.sizes`. Default: `true`. A login then reads only
+    /// this file if no message was added, renamed or removed since. Without it, each login reads all mail.
     pub size_cache: bool,
     /// How long a file must be unchanged before its size is stored. Default: 2 s. The file system's clock has a
     /// limited resolution, and a change within one tick cannot be detected. The coarsest clock in use (FAT) has ticks
-    /// of 2 s. The size of a newer message is counted again at the next login.
+    /// of 2 s. The size of a newer message is counted again at the next login. The same holds for `new` and `cur`: if
+    /// they changed less than this time ago, they are read again.
     pub settle_time: Duration,
     /// Whether to trust `,W=n` in file names as the wire size, if the length of the file permits it. Default:
     /// `false`, because the value is often wrong after a message was edited or filtered, and LIST would then differ

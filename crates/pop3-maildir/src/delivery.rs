@@ -137,7 +137,8 @@ impl Delivery {
         let fail = |error| DeliveryError::new("clean", &self.folders.path.join("tmp"), error);
         let tmp = &self.folders.tmp;
         let mut removed = 0;
-        tmp.list(&mut |name| {
+        tmp.list(&mut |entry| {
+            let name = entry.name;
             if name.starts_with(b".") {
                 return;
             }

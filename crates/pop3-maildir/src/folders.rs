@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pop3_disk::{Disk, File, Folder as Directory, Open, Stat};
+use pop3_disk::{Disk, File, FileKind, Folder as Directory, FolderEntry, Open, Stat};
 
 use crate::name::MaildirFolder;
 
@@ -53,6 +53,12 @@ impl Root {
         Ok(Folders { root: self, new, cur })
     }
 
+    /// The state of both folders, without opening them. `None` if one is missing or is no directory.
+    pub(crate) fn state(&self) -> io::Result<Option<State>> {
+        let [new, cur] = MaildirFolder::BOTH.map(|folder| self.directory.stat(folder.name().as_bytes()));
+        Ok(new?.zip(cur?).and_then(|(new, cur)| State::of([new, cur])))
+    }
+
     /// The path of a message, for people to read.
     pub(crate) fn path_of(&self, folder: MaildirFolder, name: &[u8]) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;
@@ -73,10 +79,6 @@ impl Root {
 }
 
 impl Folders<'_> {
-    pub(crate) fn root(&self) -> &dyn Directory {
-        self.root.directory()
-    }
-
     pub(crate) fn disk(&self) -> &dyn Disk {
         self.root.disk()
     }
@@ -88,32 +90,33 @@ impl Folders<'_> {
         }
     }
 
-    /// Calls `each` for all names in both directories that do not begin with a dot.
-    pub(crate) fn names(&self, mut each: impl FnMut(MaildirFolder, &[u8])) -> io::Result<()> {
+    /// Calls `each` for all names in both folders that do not begin with a dot.
+    pub(crate) fn names(&self, mut each: impl FnMut(MaildirFolder, FolderEntry<'_>)) -> io::Result<()> {
         for folder in MaildirFolder::BOTH {
-            self.folder(folder).list(&mut |name| {
-                if !name.starts_with(b".") {
-                    each(folder, name);
+            self.folder(folder).list(&mut |entry| {
+                if !entry.name.starts_with(b".") {
+                    each(folder, entry);
                 }
             })?;
         }
         Ok(())
     }
 
-    /// When the directories changed last: while this stays, so do the names.
-    pub(crate) fn changed(&self) -> io::Result<Changed> {
-        Ok(Changed([self.new.stat_self()?.modified, self.cur.stat_self()?.modified]))
+    /// The state of the folders: while this stays, so do the names.
+    pub(crate) fn state(&self) -> io::Result<State> {
+        State::of([self.new.stat_self()?, self.cur.stat_self()?])
+            .ok_or_else(|| io::ErrorKind::NotADirectory.into())
     }
 
-    /// Whether the directories kept still since `before` was asked, so that nothing was missed.
-    pub(crate) fn kept_still(&self, before: Changed) -> io::Result<bool> {
-        Ok(self.changed()? == before && before.rest_of_tick(self.disk().now()).is_zero())
+    /// Whether the folders kept still since `before` was asked, so that nothing was missed.
+    pub(crate) fn kept_still(&self, before: &State) -> io::Result<bool> {
+        Ok(self.state()? == *before && before.rest_of_tick(self.disk().now()).is_zero())
     }
 
     /// Waits, 20 ms at most, until the time of the directories tells again whether they kept still.
     pub(crate) fn wait_for_tick(&self) -> io::Result<()> {
-        let changed = self.changed()?;
-        self.disk().pause(changed.rest_of_tick(self.disk().now()));
+        let state = self.state()?;
+        self.disk().pause(state.rest_of_tick(self.disk().now()));
         Ok(())
     }
 
@@ -132,25 +135,74 @@ impl Folders<'_> {
     }
 }
 
-/// When the directories changed last, in nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Changed([i64; 2]);
+/// What the file system says about the two folders that changes whenever a name in them does.
+///
+/// Nobody can set the change time of a directory, as he can the time of modification. So a directory that was put back
+/// from a backup is in another state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State([Stat; 2]);
 
-impl Changed {
+impl State {
     /// How long a change may still be followed by another at the same time of the file system's
     /// clock. Linux has ticks of at most 10 ms.
     const TICK: Duration = Duration::from_millis(20);
 
+    fn of(stats: [Stat; 2]) -> Option<Self> {
+        stats.iter().all(|stat| stat.kind == FileKind::Folder).then_some(Self(stats))
+    }
+
+    /// Inode, modification time and change time of both, which tell one state from another.
+    pub(crate) fn numbers(&self) -> [u64; 6] {
+        let [new, cur] = &self.0;
+        let times = |stat: &Stat| [stat.modified.cast_unsigned(), stat.changed.cast_unsigned()];
+        let ([a, b], [c, d]) = (times(new), times(cur));
+        [new.inode, a, b, cur.inode, c, d]
+    }
+
+    /// The state with these [`numbers`](Self::numbers).
+    pub(crate) fn from_numbers(&[new, a, b, cur, c, d]: &[u64; 6]) -> Self {
+        let stat = |inode, modified: u64, changed: u64| {
+            let mut stat = Stat::of_file(0);
+            (stat.kind, stat.inode) = (FileKind::Folder, inode);
+            (stat.modified, stat.changed) = (modified.cast_signed(), changed.cast_signed());
+            stat
+        };
+        Self([stat(new, a, b), stat(cur, c, d)])
+    }
+
+    /// The devices of the folders.
+    pub(crate) fn devices(&self) -> [u64; 2] {
+        self.0.map(|stat| stat.device)
+    }
+
+    /// Octets of the directories, which are more with more names.
+    pub(crate) fn octets(&self) -> u64 {
+        self.0.iter().fold(0, |octets, stat| stat.len.saturating_add(octets))
+    }
+
+    /// Whether both changed last before this time, in nanoseconds since 1970.
+    pub(crate) fn is_older_than(&self, time: i64) -> bool {
+        self.0.iter().all(|stat| stat.changed.max(stat.modified) < time)
+    }
+
     /// What is left of the tick of the last change. Before that is over, an unchanged time proves
     /// nothing.
-    pub(crate) fn rest_of_tick(self, now: SystemTime) -> Duration {
+    pub(crate) fn rest_of_tick(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let age = |&changed: &i64| now.checked_sub(u128::try_from(changed).ok()?);
+        let age = |stat: &Stat| now.checked_sub(u128::try_from(stat.changed.max(stat.modified)).ok()?);
         // A change in the future is due to another machine's clock. Waiting does not help.
         let ages = self.0.iter().filter_map(age).map(|age| u64::try_from(age).unwrap_or(u64::MAX));
         Self::TICK.saturating_sub(Duration::from_nanos(ages.min().unwrap_or(u64::MAX)))
     }
 }
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.numbers() == other.numbers()
+    }
+}
+
+impl Eq for State {}
 
 /// Opens a regular file for reading: never waits, never follows a link.
 pub(crate) fn open_file(folder: &dyn Directory, name: &[u8]) -> io::Result<(Box<dyn File>, Stat)> {

@@ -21,11 +21,18 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, `None` when somebody else has it. Never waits.
-    pub(crate) fn take(root: &dyn Folder) -> io::Result<Option<Self>> {
+    /// Takes the lock, `None` when somebody else has it. Never waits. A missing file is made if this is a place for it.
+    pub(crate) fn take(root: &dyn Folder, is_place: impl Fn() -> io::Result<()>) -> io::Result<Option<Self>> {
         for _ in 0..ATTEMPTS {
             // Open for writing too, because network file systems give no exclusive lock otherwise.
-            let file = root.open(NAME, Open::reading_and_writing().make(0o600))?;
+            let how = Open::reading_and_writing();
+            let file = match root.open(NAME, how) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    is_place()?;
+                    root.open(NAME, how.make(0o600))?
+                }
+                file => file?,
+            };
             let stat = file.stat()?;
             if !stat.is_file() {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "the lock is not a regular file"));

@@ -1,5 +1,6 @@
 //! The store of a server session: a locked Maildir and its snapshot.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,14 +9,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pop3_disk::{Disk, System};
 use pop3_proto::{Deletions, MessageNumber, Snapshot};
 
-use crate::commit::{self, CommitReport};
+use crate::commit::{self, CommitError, CommitFailure, CommitReport};
 use crate::config::{EightBitHeaders, MaildirConfig};
+use crate::entries::Entries;
 use crate::error::{MessageError, OpenError};
-use crate::folders::{Folders, Root};
+use crate::folders::{Root, State};
 use crate::lock::Lock;
+use crate::lookup;
 use crate::message::MessageFile;
+use crate::name;
 use crate::patience::Patience;
-use crate::scan::{self, Entry, Skipped, SkippedFiles};
+use crate::record::Tail;
+use crate::scan::{Skipped, SkippedFiles};
+use crate::search::SEARCHES;
+use crate::sizes;
 use crate::snapshot::Scan;
 use crate::substitute;
 
@@ -49,11 +56,17 @@ use crate::substitute;
 #[derive(Debug)]
 pub struct Maildir {
     root: Root,
-    entries: Vec<Entry>,
+    entries: Entries,
     snapshot: Snapshot,
     summary: MaildirSummary,
     skipped: SkippedFiles,
     cache_error: Option<io::Error>,
+    /// The end of the size cache.
+    tail: Option<Tail>,
+    /// The messages that were found to be others than the size cache says.
+    forgotten: BTreeSet<usize>,
+    /// The state of the folders when all names were last looked through for messages that were renamed.
+    searched: Option<State>,
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
     patience: Patience,
@@ -107,9 +120,9 @@ impl Maildir {
     fn try_open_on(disk: &Arc<dyn Disk>, path: &Path, config: &MaildirConfig) -> Result<Self, OpenError> {
         let open = || {
             let root = Root::open(disk, path, config.create)?;
-            // Looked for before the lock file is made, which belongs into a Maildir only.
-            drop(root.folders(config.create)?);
-            Ok((Lock::take(root.directory())?, root))
+            // The file of the lock belongs into a Maildir only.
+            let is_maildir = || root.folders(config.create).map(|_| ());
+            Ok((Lock::take(root.directory(), is_maildir)?, root))
         };
         match open() {
             Ok((Some(lock), root)) => Self::scan(root, lock, config),
@@ -163,31 +176,38 @@ impl Maildir {
     /// Returns a [`MessageError`] if the message no longer exists or has changed.
     pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let disk = self.root.shared_disk();
-        self.patience.insist(&*disk, || self.try_message(number))
+        let message = self.patience.insist(&*disk, || self.find_message(number));
+        if let Err(MessageError::Changed { .. } | MessageError::Vanished { .. }) = &message {
+            self.forget(number.index());
+        }
+        message
     }
 
-    fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
+    fn find_message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
         let index = number.index();
         let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
         let io_error = |source| MessageError::Io { path: path.clone(), source };
-        let Self { root, entries, .. } = self;
+        let Self { root, entries, searched, .. } = self;
         let folders = match root.folders(false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(MessageError::Vanished { path });
             }
             folders => folders.map_err(io_error)?,
         };
-        for _ in 0..scan::SEARCHES {
-            if let Some(message) = try_open(&folders, entries, index).map_err(io_error)? {
+        for _ in 0..SEARCHES {
+            if let Some(message) = lookup::open(&folders, entries, index).map_err(io_error)? {
                 return self.prepared(index, message);
             }
-            if !search(&folders, entries, index).map_err(io_error)? {
+            if !lookup::search(&folders, entries, searched, index).map_err(io_error)? {
                 break;
             }
         }
-        let Some(entry) = entries.get(index) else { return Err(MessageError::NoSuchMessage(number)) };
-        let path = root.path_of(entry.folder, &entry.name);
-        match folders.stat(entry.folder, &entry.name) {
+        let mut name = Vec::new();
+        let Some(entry) = entries.get(index, &mut name) else {
+            return Err(MessageError::NoSuchMessage(number));
+        };
+        let path = root.path_of(entry.folder, entry.name);
+        match folders.stat(entry.folder, entry.name) {
             Ok(Some(_)) => Err(MessageError::Changed { path }),
             Ok(None) => Err(MessageError::Vanished { path }),
             Err(source) => Err(MessageError::Io { path, source }),
@@ -208,15 +228,32 @@ impl Maildir {
     ) -> Vec<MessageNumber> {
         let nanoseconds = before.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         let limit = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
-        let mut read: Vec<bool> = self.entries.iter().map(Entry::is_seen).collect();
+        let mut was_retrieved = vec![false; self.entries.len()];
         for number in retrieved {
-            if let Some(place) = read.get_mut(number.index()) {
+            if let Some(place) = was_retrieved.get_mut(number.index()) {
                 *place = true;
             }
         }
-        let old = self.entries.iter().zip(read).map(|(entry, read)| read && entry.touched() < limit);
-        let numbers = old.enumerate().filter(|&(_, old)| old);
-        numbers.filter_map(|(index, _)| MessageNumber::new(u32::try_from(index + 1).ok()?)).collect()
+        let (mut folders, mut name, mut expired) = (None, Vec::new(), Vec::new());
+        for (index, was_retrieved) in was_retrieved.into_iter().enumerate() {
+            let Some(entry) = self.entries.get(index, &mut name) else { continue };
+            let is_read = was_retrieved || name::is_seen(entry.name);
+            if !is_read || entry.delivered() >= limit || entry.stat.modified.max(entry.stat.changed) >= limit
+            {
+                continue;
+            }
+            // The times that were remembered may be older than those of now.
+            if folders.is_none() {
+                folders = self.root.folders(false).ok();
+            }
+            let Some(folders) = &folders else { return Vec::new() };
+            let found = folders.stat(entry.folder, entry.name).ok().flatten();
+            let is_old = found.is_some_and(|found| {
+                found.same_content(&entry.stat) && found.modified.max(found.changed) < limit
+            });
+            expired.extend(MessageNumber::from_index(index).filter(|_| is_old));
+        }
+        expired
     }
 
     /// Removes the messages that the session marked, and releases the lock.
@@ -233,11 +270,14 @@ impl Maildir {
     /// were sent completely.
     #[must_use = "QUIT has to say whether all was removed"]
     pub fn remove(
-        self,
+        mut self,
         deleted: impl IntoIterator<Item = MessageNumber>,
         retrieved: impl IntoIterator<Item = MessageNumber>,
     ) -> CommitReport {
         let deleted: Vec<MessageNumber> = deleted.into_iter().collect();
+        if deleted.is_empty() && !self.seen_flag {
+            return CommitReport::default();
+        }
         let folders = match self.patience.insist(self.root.disk(), || self.root.folders(false)) {
             Ok(folders) => folders,
             Err(error) => return commit::nothing(&deleted, error),
@@ -252,17 +292,19 @@ impl Maildir {
             };
             retrieved.into_iter().for_each(|number| set(&mut seen, number, true));
             deleted.iter().for_each(|&number| set(&mut seen, number, false));
-            let entries = self.entries.iter().zip(seen).filter_map(|(entry, seen)| seen.then_some(entry));
-            commit::mark_seen(&folders, entries, &mut report);
+            let seen = seen.iter().enumerate().filter_map(|(index, &seen)| seen.then_some(index));
+            commit::mark_seen(&folders, &self.entries, seen, &mut report);
         }
         commit::sync(&folders, &mut report);
+        drop(folders);
+        let changed = |failure: &&CommitFailure| matches!(failure.reason, CommitError::Changed);
+        report.failures().iter().filter(changed).for_each(|failure| self.forget(failure.number.index()));
         report
     }
 
     fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
-        let Scan { entries, snapshot, measured, skipped, cache_error } =
-            Scan::take(&root.folders(config.create)?, config)?;
-        let summary = MaildirSummary { messages: entries.len(), measured, skipped: skipped.count };
+        let Scan { entries, snapshot, measured, skipped, cache_error, tail } = Scan::take(&root, config)?;
+        let summary = MaildirSummary { messages: snapshot.len(), measured, skipped: skipped.count };
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
             root,
@@ -271,6 +313,9 @@ impl Maildir {
             summary,
             skipped,
             cache_error,
+            tail,
+            forgotten: BTreeSet::new(),
+            searched: None,
             seen_flag,
             eight_bit_headers,
             patience: Patience::new(config.on_shortage, Patience::SESSION),
@@ -278,9 +323,25 @@ impl Maildir {
         })
     }
 
+    /// Makes the size cache forget a message that is not what it says, so that the next login looks at it again.
+    fn forget(&mut self, index: usize) {
+        let mut name = Vec::new();
+        let Some(entry) = self.entries.get(index, &mut name) else { return };
+        if let Some(tail) = &mut self.tail
+            && self.forgotten.insert(index)
+        {
+            let forgot = sizes::append(self.root.directory(), tail, |file| file.gone(entry.name));
+            if forgot.is_err() {
+                // It is better to have none than one that is known to be wrong.
+                self.root.directory().unlink(sizes::NAME).ok();
+                self.tail = None;
+            }
+        }
+    }
+
     /// The message as it is to be sent.
     fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, MessageError> {
-        let eight_bit = self.entries.get(index).is_some_and(|entry| entry.eight_bit);
+        let eight_bit = self.entries.get(index, &mut Vec::new()).is_some_and(|entry| entry.eight_bit);
         let path = || self.path_of(index).unwrap_or_default();
         let prepared = match self.eight_bit_headers {
             EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
@@ -297,34 +358,7 @@ impl Maildir {
     }
 
     fn path_of(&self, index: usize) -> Option<PathBuf> {
-        self.entries.get(index).map(|entry| self.root.path_of(entry.folder, &entry.name))
-    }
-}
-
-/// Looks where a message is now; `false` when it is under no other name.
-fn search(folders: &Folders<'_>, entries: &mut [Entry], index: usize) -> io::Result<bool> {
-    let before = entries.get(index).map(Entry::place);
-    let settled = scan::relocate(folders, entries)?;
-    if entries.get(index).map(Entry::place) != before {
-        return Ok(true);
-    }
-    if !settled {
-        folders.wait_for_tick()?;
-    }
-    Ok(!settled)
-}
-
-/// Opens the file where the snapshot has it, `None` when something else or nothing is there.
-fn try_open(folders: &Folders<'_>, entries: &[Entry], index: usize) -> io::Result<Option<MessageFile>> {
-    let Some(entry) = entries.get(index) else { return Ok(None) };
-    // Asked by name first, so that nothing but the file is opened.
-    match folders.stat(entry.folder, &entry.name)? {
-        Some(stat) if stat.same_content(&entry.stat) => {}
-        _ => return Ok(None),
-    }
-    match folders.open_message(entry.folder, &entry.name) {
-        Ok((file, stat)) => Ok(stat.same_content(&entry.stat).then(|| MessageFile::new(file, stat))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        let mut name = Vec::new();
+        self.entries.get(index, &mut name).map(|entry| self.root.path_of(entry.folder, entry.name))
     }
 }

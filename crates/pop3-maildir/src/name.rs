@@ -18,7 +18,15 @@ impl MaildirFolder {
     /// message may be met twice, but is not missed.
     pub(crate) const BOTH: [Self; 2] = [Self::New, Self::Cur];
 
-    /// Returns the name of the directory inside the Maildir.
+    /// Its place in [`BOTH`](Self::BOTH).
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::New => 0,
+            Self::Cur => 1,
+        }
+    }
+
+    /// Returns the name of the folder inside the Maildir.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,8 +102,9 @@ pub(crate) fn seen(name: &[u8]) -> Option<Vec<u8>> {
     Some([base(name), b":2,", &flags].concat())
 }
 
-fn base(name: &[u8]) -> &[u8] {
-    name.split(|&octet| octet == b':').next().unwrap_or(name)
+/// The part of a name before the flags.
+pub(crate) fn base(name: &[u8]) -> &[u8] {
+    memchr::memchr(b':', name).map_or(name, |end| &name[..end])
 }
 
 /// Cuts `,S=n` or `,W=n` off the end of a base.

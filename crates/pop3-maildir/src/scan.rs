@@ -1,71 +1,20 @@
-//! Finding the messages of a Maildir.
+//! Finding the messages of a Maildir by reading its folders.
 
 use core::fmt;
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 
 use pop3_disk::{FileKind, Stat};
 
-use crate::folders::Folders;
+use crate::folders::{Folders, State};
+use crate::found::{Found, Size};
 use crate::name::{self, MaildirFolder};
+use crate::search::ROUNDS;
 use crate::unique;
-
-/// How often the directories are read again because they changed meanwhile. POSIX does not say whether
-/// a name that changes while a directory is read is met.
-const ROUNDS: u32 = 3;
-
-/// How often a message that was renamed, and is renamed while it is looked for, is looked for again.
-pub(crate) const SEARCHES: u32 = 8;
 
 /// How many skipped files are remembered by name.
 const SKIPPED_MAX: usize = 100;
-
-/// A message that was found.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) folder: MaildirFolder,
-    pub(crate) name: Box<[u8]>,
-    pub(crate) stat: Stat,
-    /// Whether the header is not ASCII, as far as that was looked at.
-    pub(crate) eight_bit: bool,
-    delivered: (u64, u64),
-}
-
-impl Entry {
-    fn new(folder: MaildirFolder, name: Box<[u8]>, stat: Stat) -> Self {
-        let delivered = name::delivery_time(&name);
-        Self { folder, name, stat, eight_bit: false, delivered }
-    }
-
-    pub(crate) fn identity(&self) -> &[u8] {
-        name::identity(&self.name)
-    }
-
-    /// Whether a mail reader has marked it as seen.
-    pub(crate) fn is_seen(&self) -> bool {
-        name::is_seen(&self.name)
-    }
-
-    /// When it was delivered, written, renamed or got another flag, whatever was last, in nanoseconds
-    /// since 1970.
-    pub(crate) fn touched(&self) -> i64 {
-        let delivered = i64::try_from(self.delivered.0).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        delivered.max(self.stat.modified).max(self.stat.changed)
-    }
-
-    /// Directory and name, to see whether they changed.
-    pub(crate) fn place(&self) -> (MaildirFolder, Box<[u8]>) {
-        (self.folder, self.name.clone())
-    }
-
-    /// The order of the messages: delivery time, then name. The rest decides between files whose
-    /// names differ in the flags only.
-    fn order(&self) -> impl Ord + '_ {
-        (self.delivered, self.identity(), self.stat.modified, self.stat.device, self.stat.inode, self.folder)
-    }
-}
 
 /// A file in `new` or `cur` that is not in the snapshot, for a log.
 #[derive(Clone, Debug)]
@@ -124,165 +73,220 @@ pub(crate) struct SkippedFiles {
 }
 
 impl SkippedFiles {
-    pub(crate) fn add(&mut self, entry: Entry, reason: SkipReason) {
+    pub(crate) fn add(&mut self, found: &Found<'_>, reason: SkipReason) {
         self.count += 1;
         if self.first.len() < SKIPPED_MAX {
-            let name = OsString::from_vec(entry.name.into_vec());
-            self.first.push(Skipped { folder: entry.folder, name, reason });
+            let name = OsString::from_vec(found.name.to_vec());
+            self.first.push(Skipped { folder: found.folder, name, reason });
         }
     }
 }
 
-/// Finds all messages, in the order of their numbers, no two with the same identity.
-pub(crate) fn scan(folders: &Folders<'_>, skipped: &mut SkippedFiles) -> io::Result<Vec<Entry>> {
-    let mut messages = Vec::new();
-    for entry in found(folders)? {
-        let kind = entry.stat.kind;
-        if kind == FileKind::File {
-            messages.push(entry);
+/// The names of both folders, as they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    octets: Vec<u8>,
+    places: Vec<Place>,
+    /// The state of the folders if they kept still, so that these are all names that there were.
+    pub(crate) settled: Option<State>,
+}
+
+#[derive(Debug)]
+struct Place {
+    end: usize,
+    folder: MaildirFolder,
+    inode: u64,
+    kind: Option<FileKind>,
+}
+
+impl Names {
+    /// Reads the folders, and again if they change meanwhile. What was met once is kept.
+    pub(crate) fn read(folders: &Folders<'_>) -> io::Result<Self> {
+        let mut names = Self::default();
+        for _ in 0..ROUNDS {
+            let before = folders.state()?;
+            folders.names(|folder, entry| {
+                names.octets.extend_from_slice(entry.name);
+                let end = names.octets.len();
+                names.places.push(Place { end, folder, inode: entry.inode, kind: entry.kind });
+            })?;
+            if folders.kept_still(&before)? {
+                names.settled = Some(before);
+                break;
+            }
+        }
+        Ok(names)
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The names in the order of the messages. Those that were read more than once are there more than once.
+    fn found(&self) -> Vec<Found<'_>> {
+        let mut start = 0;
+        let found = |place: &Place| {
+            let name = &self.octets[start..place.end];
+            start = place.end;
+            Found::new(place.folder, name, place.inode, place.kind)
+        };
+        let mut all: Vec<_> = self.places.iter().map(found).collect();
+        all.sort_by(|a, b| a.order().cmp(&b.order()));
+        all
+    }
+}
+
+/// Finds all messages, in the order of their numbers, no two with the same identity. The sizes are those of messages
+/// that the size cache has. Returns also whether it has messages that are gone.
+pub(crate) fn scan<'n>(
+    folders: &Folders<'_>,
+    names: &'n Names,
+    remembered: &[Found<'n>],
+    skipped: &mut SkippedFiles,
+) -> io::Result<(Vec<Found<'n>>, Vec<Found<'n>>)> {
+    let mut remembered = remembered.iter().peekable();
+    let (mut messages, mut renamed, mut gone) = (Vec::with_capacity(names.len()), Vec::new(), Vec::new());
+    let mut found = names.found().into_iter().peekable();
+    while let Some(first) = found.next() {
+        while let Some(old) = remembered.next_if(|old| old.order() < first.order()) {
+            gone.push(old.clone());
+        }
+        let old = remembered.next_if(|old| old.order() == first.order());
+        let mut kept = None;
+        if found.peek().is_none_or(|next| next.order() != first.order()) {
+            kept = accept(folders, first, old, skipped)?;
         } else {
-            let link = kind == FileKind::Link;
-            skipped.add(entry, if link { SkipReason::Link } else { SkipReason::NotAFile });
+            let mut same = vec![first];
+            while let Some(next) = found.next_if(|next| next.order() == same[0].order()) {
+                same.push(next);
+            }
+            let latest = same.last().cloned();
+            let (mut elder, mut younger) = (None::<Stat>, None::<Stat>);
+            for (stat, message) in elder_first(folders, same)? {
+                if elder.is_some_and(|elder| elder.same_file(&stat)) {
+                    continue;
+                }
+                if younger.is_some_and(|younger| younger.same_file(&stat)) {
+                    // A second name of a file that just got a new one.
+                    folders.folder(message.folder).unlink(&message.name).ok();
+                    continue;
+                }
+                let Some(message) = accept(folders, message, old, skipped)? else { continue };
+                if kept.is_none() {
+                    (kept, elder) = (Some(message), Some(stat));
+                } else if let Some(message) = rename(folders, &message) {
+                    renamed.push(message);
+                    younger = Some(stat);
+                } else {
+                    skipped.add(&message, SkipReason::Duplicate);
+                }
+            }
+            if kept.is_none()
+                && let Some(latest) = latest.filter(|latest| latest.kind == Some(FileKind::File))
+            {
+                // It was met under several names and has yet another one. It is found when it is read.
+                kept = accept(folders, latest, old, skipped)?;
+            }
+        }
+        match kept {
+            Some(message) => messages.push(message),
+            None => gone.extend(old.cloned()),
         }
     }
-    messages.sort_by(|a, b| a.order().cmp(&b.order()));
-    let (mut messages, mut renamed) = distinct(folders, messages, skipped)?;
+    gone.extend(remembered.cloned());
     if !renamed.is_empty() {
         messages.append(&mut renamed);
         messages.sort_by(|a, b| a.order().cmp(&b.order()));
     }
-    Ok(messages)
+    Ok((messages, gone))
 }
 
-/// All names in both directories that stand for something.
-fn found(folders: &Folders<'_>) -> io::Result<Vec<Entry>> {
-    let mut all = Vec::new();
-    for round in 0..ROUNDS {
-        let before = folders.changed()?;
-        let mut names: Vec<(MaildirFolder, Box<[u8]>)> = Vec::new();
-        folders.names(|folder, name| names.push((folder, name.into())))?;
-        let mut entries = Vec::with_capacity(names.len());
-        for (folder, name) in names {
-            if let Some(stat) = folders.stat(folder, &name)? {
-                entries.push(Entry::new(folder, name, stat));
-            }
+/// The message if the name stands for one, with the size that is remembered.
+fn accept<'n>(
+    folders: &Folders<'_>,
+    mut message: Found<'n>,
+    old: Option<&Found<'n>>,
+    skipped: &mut SkippedFiles,
+) -> io::Result<Option<Found<'n>>> {
+    Ok(match identify(folders, &mut message, old)? {
+        Kind::File => Some(message),
+        Kind::Vanished => None,
+        Kind::Other(reason) => {
+            skipped.add(&message, reason);
+            None
         }
-        entries.append(&mut all);
-        all = entries;
-        if round > 0 {
-            // Of two findings of a name the later one stands first.
-            all.sort_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
-            all.dedup_by(|b, a| (a.folder, &a.name) == (b.folder, &b.name));
-        }
-        if folders.kept_still(before)? {
-            break;
+    })
+}
+
+enum Kind {
+    File,
+    Vanished,
+    Other(SkipReason),
+}
+
+/// Finds out whether a name stands for a message, and for one that is remembered. Looks at the file only if the
+/// listing does not tell.
+fn identify(folders: &Folders<'_>, message: &mut Found<'_>, old: Option<&Found<'_>>) -> io::Result<Kind> {
+    let known = old.and_then(|old| match old.size {
+        Size::Counted(stat, _) => Some((stat, old)),
+        Size::Unknown | Size::Gone | Size::Told(..) => None,
+    });
+    if let Some((stat, old)) = known {
+        let is_same = message.inode == stat.inode && matches!(message.kind, None | Some(FileKind::File));
+        if is_same || look(folders, message)?.is_some_and(|found| found.same_content(&stat)) {
+            message.size = old.size;
+            message.is_recorded = message.folder == old.folder && message.name == old.name;
+            return Ok(Kind::File);
         }
     }
-    Ok(all)
+    let kind = match message.kind {
+        Some(kind) => kind,
+        None => match look(folders, message)? {
+            Some(stat) => stat.kind,
+            None => return Ok(Kind::Vanished),
+        },
+    };
+    Ok(if kind == FileKind::File {
+        Kind::File
+    } else {
+        let is_link = kind == FileKind::Link;
+        Kind::Other(if is_link { SkipReason::Link } else { SkipReason::NotAFile })
+    })
 }
 
-/// Takes care that no two messages have the same identity, for it makes the unique-id.
+fn look(folders: &Folders<'_>, message: &Found<'_>) -> io::Result<Option<Stat>> {
+    folders.stat(message.folder, &message.name)
+}
+
+/// Puts names with the same identity, which makes the unique-id, into the order in which they have a right to it.
 ///
 /// One file with two names, as a half-done move leaves it, is one message. Two files, as a backup
-/// put back leaves them, are two messages, and the younger one gets a new name for good: any other
-/// way to tell them apart ends when one of them is removed. Dovecot does the same.
-fn distinct(
-    folders: &Folders<'_>,
-    sorted: Vec<Entry>,
-    skipped: &mut SkippedFiles,
-) -> io::Result<(Vec<Entry>, Vec<Entry>)> {
-    let mut kept: Vec<Entry> = Vec::with_capacity(sorted.len());
-    let mut renamed: Vec<Entry> = Vec::new();
-    for entry in sorted {
-        match kept.last() {
-            Some(first) if first.identity() == entry.identity() => {
-                if first.stat.same_file(&entry.stat) {
-                    continue;
-                }
-                if renamed.last().is_some_and(|other| other.stat.same_file(&entry.stat)) {
-                    // A second name of a file that just got a new one.
-                    folders.folder(entry.folder).unlink(&entry.name).ok();
-                    continue;
-                }
-                match rename(folders, &entry) {
-                    Some(entry) => renamed.push(entry),
-                    None => skipped.add(entry, SkipReason::Duplicate),
-                }
-            }
-            _ => kept.push(entry),
-        }
+/// put back leaves them, are two messages. The elder one comes first, and the younger one gets a new name for good:
+/// any other way to tell them apart ends when one of them is removed. Dovecot does the same.
+fn elder_first<'n>(folders: &Folders<'_>, mut same: Vec<Found<'n>>) -> io::Result<Vec<(Stat, Found<'n>)>> {
+    // A name that was read more than once is one name.
+    same.sort_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
+    same.dedup_by(|b, a| (a.folder, &a.name) == (b.folder, &b.name));
+    let mut stats = Vec::with_capacity(same.len());
+    for mut message in same {
+        // What has just been moved was met under its new name too, or is found when it is read.
+        let Some(stat) = look(folders, &message)? else { continue };
+        (message.inode, message.kind) = (stat.inode, Some(stat.kind));
+        stats.push((stat, message));
     }
-    Ok((kept, renamed))
+    stats.sort_by(|(a, first), (b, second)| {
+        let order = |stat: &Stat, folder| (!stat.is_file(), stat.modified, stat.device, stat.inode, folder);
+        order(a, first.folder).cmp(&order(b, second.folder))
+    });
+    Ok(stats)
 }
 
 /// Gives a message a new name with the same delivery time and the same flags.
-fn rename(folders: &Folders<'_>, entry: &Entry) -> Option<Entry> {
-    let digits = name::leading_digits(&entry.name);
+fn rename<'n>(folders: &Folders<'_>, found: &Found<'n>) -> Option<Found<'n>> {
+    let digits = name::leading_digits(&found.name);
     let mut name = unique::base(folders.disk().now(), Some(digits).filter(|digits| !digits.is_empty()), None);
-    name.extend_from_slice(name::info(&entry.name));
-    let folder = folders.folder(entry.folder);
-    unique::rename(folder, &entry.name, folder, &name).ok()?;
-    let stat = folders.stat(entry.folder, &name).ok()??;
-    Some(Entry::new(entry.folder, name.into(), stat))
-}
-
-/// A name that some wanted message may have now.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    /// The place of the message in the snapshot.
-    pub(crate) index: usize,
-    pub(crate) folder: MaildirFolder,
-    pub(crate) name: Box<[u8]>,
-    pub(crate) stat: Stat,
-}
-
-/// Reads the directories again and returns all names with the identity of a wanted message, except
-/// those that `known` says are known. The second value tells whether the directories kept still
-/// meanwhile, so that nothing was missed.
-pub(crate) fn candidates<'e>(
-    folders: &Folders<'_>,
-    wanted: impl Iterator<Item = (usize, &'e Entry)>,
-    known: impl Fn(&Entry, MaildirFolder, &[u8]) -> bool,
-) -> io::Result<(Vec<Candidate>, bool)> {
-    let wanted: HashMap<&[u8], (usize, &Entry)> =
-        wanted.map(|(index, entry)| (entry.identity(), (index, entry))).collect();
-    let mut all = Vec::new();
-    for _ in 0..ROUNDS {
-        let before = folders.changed()?;
-        let mut names: Vec<(usize, MaildirFolder, Box<[u8]>)> = Vec::new();
-        folders.names(|folder, name| {
-            if let Some(&(index, entry)) = wanted.get(name::identity(name))
-                && !known(entry, folder, name)
-            {
-                names.push((index, folder, name.into()));
-            }
-        })?;
-        all.clear();
-        for (index, folder, name) in names {
-            if let Some(stat) = folders.stat(folder, &name)? {
-                all.push(Candidate { index, folder, name, stat });
-            }
-        }
-        if folders.kept_still(before)? {
-            return Ok((all, true));
-        }
-    }
-    Ok((all, false))
-}
-
-/// Finds the messages again that got other names since the scan. One pass finds all of them, so
-/// that a maildrop full of renamed messages costs one pass and not one for each.
-///
-/// Returns whether the directories kept still meanwhile: then what was not found is gone.
-pub(crate) fn relocate(folders: &Folders<'_>, entries: &mut [Entry]) -> io::Result<bool> {
-    let known = |entry: &Entry, folder, name: &[u8]| entry.folder == folder && *entry.name == *name;
-    let (found, settled) = candidates(folders, entries.iter().enumerate(), known)?;
-    for Candidate { index, folder, name, stat } in found {
-        if let Some(entry) = entries.get_mut(index)
-            && entry.stat.same_file(&stat)
-        {
-            (entry.folder, entry.name) = (folder, name);
-        }
-    }
-    Ok(settled)
+    name.extend_from_slice(name::info(&found.name));
+    let folder = folders.folder(found.folder);
+    unique::rename(folder, &found.name, folder, &name).ok()?;
+    Some(Found::new(found.folder, name, found.inode, found.kind))
 }

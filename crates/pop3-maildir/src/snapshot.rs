@@ -4,128 +4,246 @@ use core::time::Duration;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pop3_disk::Stat;
 use pop3_proto::{Octets, Snapshot, UniqueId};
 use rustix::io::Errno;
 
 use crate::config::{EightBitHeaders, MaildirConfig};
-use crate::folders::Folders;
+use crate::entries::{Entries, Entry};
+use crate::folders::{Folders, Root, State};
+use crate::found::{Found, Size};
+use crate::measure;
 use crate::name;
-use crate::scan::{self, Entry, SkipReason, SkippedFiles};
-use crate::sizes::{self, Count, Remembered};
+use crate::record::{self, Log, Tail};
+use crate::scan::{self, Names, SkipReason, SkippedFiles};
+use crate::search::{self, Candidate, Wanted};
+use crate::sizes;
 use crate::substitute;
 use crate::uid::Uid;
 
-/// Octets read at once when sizes are counted.
-const BUFFER: usize = 64 * 1024;
-
-/// How often the directories are read again, at most, because of messages that were renamed while sizes
+/// How often the folders are read again, at most, because of messages that were renamed while sizes
 /// were counted, beside as often as there are messages.
 const SEARCHES: usize = 64;
 
-/// Lines of removed messages that the size cache may have before it is written anew, beside as many
+/// Records that the size cache may have for nothing before it is written anew, beside as many
 /// as there are messages.
 const STALE_MAX: usize = 64;
+
+/// Octets of the size cache that are read before the folders are: for each octet of the two directories, and beside.
+/// A name takes at least 8 octets more in a directory than it is long, and 52 in a record.
+const OCTETS_EACH: u64 = 16;
+const OCTETS_MORE: u64 = 64 * 1024;
+
+/// Octets of the size cache that are read for each name that was found.
+const OCTETS_NAME: u64 = 2 * 1024;
 
 /// The messages of a locked Maildir. The entries and the maildrop have the same order.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Entries,
     pub(crate) snapshot: Snapshot,
     pub(crate) measured: usize,
     pub(crate) skipped: SkippedFiles,
     pub(crate) cache_error: Option<io::Error>,
+    /// Where the size cache can be continued.
+    pub(crate) tail: Option<Tail>,
 }
 
 impl Scan {
-    pub(crate) fn take(folders: &Folders<'_>, config: &MaildirConfig) -> io::Result<Self> {
-        let settled = settled_before(folders.disk().now(), config.settle_time);
-        let mut skipped = SkippedFiles::default();
-        let mut entries = scan::scan(folders, &mut skipped)?;
-        let uids: Vec<Uid> = entries.iter().map(|entry| Uid::of(entry.identity())).collect();
-        let Remembered { mut counts, stale } = if config.size_cache {
-            sizes::load(folders.root(), &entries, &uids)
-        } else {
-            Remembered { counts: vec![None; entries.len()], stale: 0 }
-        };
-        let Measured { fresh, failed } = measure(folders, config, &mut entries, &mut counts)?;
-
-        let is_settled = |entry: &Entry| entry.stat.changed < settled;
-        let news = fresh.iter().any(|&index| entries.get(index).is_some_and(is_settled));
-        let mut cache_error = None;
-        if config.size_cache && (news || stale > entries.len() + STALE_MAX) {
-            let lines = entries.iter().zip(&counts).zip(&uids).filter_map(|((entry, count), uid)| {
-                count.filter(|_| is_settled(entry)).map(|count| (count, &entry.stat, uid))
-            });
-            cache_error = sizes::store(folders.root(), lines).err();
+    /// Reads the size cache. If the folders are as it says, nothing else is looked at. Otherwise, reads the folders and
+    /// counts what is not known.
+    pub(crate) fn take(root: &Root, config: &MaildirConfig) -> io::Result<Self> {
+        let state = if config.size_cache { root.state()? } else { None };
+        let most =
+            state.map_or(0, |state| state.octets().saturating_mul(OCTETS_EACH).saturating_add(OCTETS_MORE));
+        let file = if state.is_some() { sizes::read(root.directory(), most) } else { sizes::File::Missing };
+        if let (Some(state), sizes::File::Octets(octets)) = (state, &file) {
+            let log = Log::read(octets, state.devices());
+            if log.seal == Some(state) {
+                let mut scan = Self::new(state.devices(), log.messages.len());
+                scan.tail = log.tail;
+                scan.list(root, config, log.messages, &mut Vec::new().into_iter())?;
+                return Ok(scan);
+            }
         }
+        Self::take_from_folders(root, config, file)
+    }
 
-        let mut snapshot = Snapshot::new();
-        let mut failed = failed.into_iter().peekable();
-        let mut messages = Vec::with_capacity(entries.len());
-        for (index, ((mut entry, count), uid)) in entries.into_iter().zip(counts).zip(&uids).enumerate() {
+    fn new(devices: [u64; 2], messages: usize) -> Self {
+        Self {
+            entries: Entries::new(devices, messages),
+            snapshot: Snapshot::new(),
+            measured: 0,
+            skipped: SkippedFiles::default(),
+            cache_error: None,
+            tail: None,
+        }
+    }
+
+    fn take_from_folders(root: &Root, config: &MaildirConfig, file: sizes::File) -> io::Result<Self> {
+        let folders = root.folders(config.create)?;
+        let settled = settled_before(folders.disk().now(), config.settle_time);
+        let devices = folders.state()?.devices();
+        let names = Names::read(&folders)?;
+        let file = match file {
+            sizes::File::TooLong => {
+                let most = (names.len() as u64).saturating_mul(OCTETS_NAME).saturating_add(OCTETS_MORE);
+                sizes::read(root.directory(), most)
+            }
+            file @ (sizes::File::Missing | sizes::File::Octets(_)) => file,
+        };
+        let mut log = match &file {
+            sizes::File::Octets(octets) => Log::read(octets, devices),
+            sizes::File::Missing | sizes::File::TooLong => Log::none(),
+        };
+        let mut scan = Self::new(devices, names.len());
+        let (mut found, gone) = scan::scan(&folders, &names, &log.messages, &mut scan.skipped)?;
+        let Measured { fresh, failed } = measure(&folders, config, &mut found)?;
+        scan.measured = fresh;
+        let change = Change {
+            is_settled: &|message| is_settled(message, settled, devices),
+            found: &found,
+            gone: &gone,
+            seal: names.settled.filter(|state| scan.skipped.count == 0 && state.is_older_than(settled)),
+        };
+        scan.cache_error = if config.size_cache { change.keep(root, &mut log).err() } else { None };
+        scan.tail = log.tail.filter(|_| config.size_cache);
+        scan.list(root, config, found, &mut failed.into_iter())?;
+        Ok(scan)
+    }
+
+    /// Makes the snapshot and the entries of these messages.
+    fn list(
+        &mut self,
+        root: &Root,
+        config: &MaildirConfig,
+        found: Vec<Found<'_>>,
+        failed: &mut dyn Iterator<Item = (usize, SkipReason)>,
+    ) -> io::Result<()> {
+        let mut failed = failed.peekable();
+        for (index, message) in found.into_iter().enumerate() {
             if let Some((_, reason)) = failed.next_if(|&(place, _)| place == index) {
-                skipped.add(entry, reason);
+                self.skipped.add(&message, reason);
                 continue;
             }
-            let mut size = count.map(|count| count.wire).or_else(|| hint(config, &entry));
-            if let Some(count) = count.filter(|count| count.eight_bit) {
-                // A message that cannot be converted now is listed with its own size. Fetching it reports the error.
-                entry.eight_bit = true;
-                let other = substitute::wire_size(folders, &entry, count.wire, config.eight_bit_headers)?;
-                size = other.or(size);
-            }
-            let number = size.and_then(|size| snapshot.push(size, UniqueId::parse(uid.as_bytes()).ok()?));
-            match number {
-                Some(_) => messages.push(entry),
-                None => skipped.add(entry, SkipReason::Full),
+            let (stat, wire, eight_bit) = match message.size {
+                Size::Counted(stat, count) => (stat, count.wire, count.eight_bit),
+                Size::Told(stat, wire) => (stat, wire, false),
+                Size::Unknown | Size::Gone => continue,
+            };
+            let entry =
+                Entry { folder: message.folder, name: &message.name, stat, wire: Some(wire), eight_bit };
+            // A message that cannot be converted now is listed with its own size. Fetching it reports the error.
+            let other =
+                if eight_bit { substitute::wire_size(root, &entry, config.eight_bit_headers)? } else { None };
+            let uid = Uid::of(message.identity());
+            let uid = UniqueId::parse(uid.as_bytes()).ok();
+            // Entries that a full snapshot does not take any more are behind all others.
+            let uid = uid.filter(|_| self.entries.push(&entry));
+            if uid.and_then(|uid| self.snapshot.push(other.unwrap_or(wire), uid)).is_none() {
+                self.skipped.add(&message, SkipReason::Full);
             }
         }
-        messages.shrink_to_fit();
-        Ok(Self { entries: messages, snapshot, measured: fresh.len(), skipped, cache_error })
+        self.entries.shrink_to_fit();
+        Ok(())
     }
 }
 
+/// What the size cache has to learn.
+struct Change<'f, 'n> {
+    is_settled: &'f dyn Fn(&Found<'_>) -> bool,
+    found: &'f [Found<'n>],
+    gone: &'f [Found<'n>],
+    seal: Option<State>,
+}
+
+impl Change<'_, '_> {
+    /// Continues the size cache, or writes it anew if too much of it would be stale.
+    fn keep(&self, root: &Root, log: &mut Log<'_>) -> io::Result<()> {
+        let (mut kept, mut news) = (0, 0);
+        for message in self.found {
+            if (self.is_settled)(message) {
+                kept += 1;
+                news += usize::from(!message.is_recorded);
+            }
+        }
+        let seal = self.seal.filter(|_| kept == self.found.len());
+        let is_new = seal.is_some() && (log.seal != seal || !self.gone.is_empty());
+        if news == 0
+            && (!is_new || kept == 0 && log.tail.is_none())
+            && log.stale + self.gone.len() <= kept + STALE_MAX
+        {
+            return Ok(());
+        }
+        // Each record of what is gone makes another one stale, too.
+        let replaced = log.messages.len().saturating_sub(self.gone.len() + kept.saturating_sub(news));
+        let stale = log.stale + 2 * self.gone.len() + replaced + usize::from(log.seal.is_some());
+        if let Some(tail) = &mut log.tail
+            && stale <= kept + STALE_MAX
+        {
+            return sizes::append(root.directory(), tail, |file| {
+                self.gone.iter().for_each(|message| file.gone(&message.name));
+                let news =
+                    self.found.iter().filter(|message| !message.is_recorded && (self.is_settled)(message));
+                news.for_each(|message| file.message(message));
+                seal.iter().for_each(|state| file.seal(state));
+            });
+        }
+        log.tail = None;
+        log.tail = Some(sizes::store(root.directory(), |file| {
+            let settled = self.found.iter().filter(|message| (self.is_settled)(message));
+            settled.for_each(|message| file.message(message));
+            seal.iter().for_each(|state| file.seal(state));
+        })?);
+        Ok(())
+    }
+}
+
+/// Whether the size of a message is known, and will stay the same while the file looks the same.
+fn is_settled(message: &Found<'_>, settled: i64, devices: [u64; 2]) -> bool {
+    matches!(message.size, Size::Counted(stat, _)
+        if message.name.len() <= record::NAME_MAX && stat.changed < settled && stat.device == devices[message.folder.index()])
+}
+
 struct Measured {
-    /// The places of the messages that were counted.
-    fresh: Vec<usize>,
+    /// How many messages were counted.
+    fresh: usize,
     /// The places of those that could not be, ascending.
     failed: Vec<(usize, SkipReason)>,
 }
 
 /// Counts what is not known.
-fn measure(
-    folders: &Folders<'_>,
-    config: &MaildirConfig,
-    entries: &mut [Entry],
-    counts: &mut [Option<Count>],
-) -> io::Result<Measured> {
-    let mut measured = Measured { fresh: Vec::new(), failed: Vec::new() };
+fn measure(folders: &Folders<'_>, config: &MaildirConfig, found: &mut [Found<'_>]) -> io::Result<Measured> {
+    let mut measured = Measured { fresh: 0, failed: Vec::new() };
     let mut buffer = Vec::new();
-    let mut searches_left = entries.len().saturating_add(SEARCHES);
-    for index in 0..entries.len() {
-        if counts[index].is_some() || hint(config, &entries[index]).is_some() {
+    let mut searches_left = found.len().saturating_add(SEARCHES);
+    for index in 0..found.len() {
+        if !matches!(found[index].size, Size::Unknown) {
             continue;
         }
-        buffer.resize(BUFFER, 0);
+        if let Some((stat, wire)) = hint(folders, config, &found[index])? {
+            found[index].size = Size::Told(stat, wire);
+            continue;
+        }
         let mut searches = 0;
         let reason = loop {
-            let error = match sizes::measure(folders, &entries[index], &mut buffer) {
-                Ok(Some((count, stat))) => {
-                    counts[index] = Some(count);
-                    entries[index].stat = stat;
+            let message = &mut found[index];
+            let error = match count(folders, message, &mut buffer) {
+                Ok(Some(size)) => {
+                    message.size = size;
                     break None;
                 }
                 Ok(None) => break Some(SkipReason::Changed),
                 Err(error) => error,
             };
             let vanished = error.kind() == io::ErrorKind::NotFound;
-            if vanished && searches < scan::SEARCHES && searches_left > 0 {
+            if vanished && searches < search::SEARCHES && searches_left > 0 {
                 // A mail reader changed its flags while we counted.
                 searches += 1;
                 searches_left -= 1;
-                let before = entries[index].place();
-                let settled = scan::relocate(folders, entries)?;
-                match entries[index].place() == before {
+                let before = (message.folder, message.name.to_vec());
+                let settled = relocate(folders, found)?;
+                match (found[index].folder, &*found[index].name) == (before.0, &before.1) {
                     true if settled => break Some(SkipReason::Changed),
                     true => folders.wait_for_tick()?,
                     false => {}
@@ -141,18 +259,52 @@ fn measure(
         };
         match reason {
             Some(reason) => measured.failed.push((index, reason)),
-            None => measured.fresh.push(index),
+            None => measured.fresh += 1,
         }
     }
     Ok(measured)
 }
 
+fn count(folders: &Folders<'_>, message: &Found<'_>, buffer: &mut Vec<u8>) -> io::Result<Option<Size>> {
+    let (mut file, stat) = folders.open_message(message.folder, &message.name)?;
+    let count = measure::count(&mut file, stat.len, buffer)?;
+    Ok(count.map(|count| Size::Counted(stat, count)))
+}
+
+/// Finds the messages again, in one pass, that were renamed before they could be counted. Returns whether the folders
+/// kept still meanwhile.
+fn relocate(folders: &Folders<'_>, found: &mut [Found<'_>]) -> io::Result<bool> {
+    let mut wanted = Wanted::default();
+    for (index, message) in found.iter().enumerate() {
+        if matches!(message.size, Size::Unknown) {
+            wanted.add(index, message.identity());
+        }
+    }
+    let (candidates, settled) = search::candidates(folders, &wanted, |index, folder, name| {
+        found.get(index).is_some_and(|message| message.folder == folder && *message.name == *name)
+    })?;
+    for Candidate { index, folder, name, stat } in candidates {
+        if stat.is_file()
+            && let Some(message) = found.get_mut(index)
+        {
+            message.rename(folder, name.into_vec());
+        }
+    }
+    Ok(settled)
+}
+
 /// The size that the name tells, if that is to be believed and can be true.
-fn hint(config: &MaildirConfig, entry: &Entry) -> Option<Octets> {
+fn hint(
+    folders: &Folders<'_>,
+    config: &MaildirConfig,
+    message: &Found<'_>,
+) -> io::Result<Option<(Stat, Octets)>> {
     // The size says nothing about the header.
     let enough = matches!(config.eight_bit_headers, EightBitHeaders::Send);
-    let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&entry.name))?;
-    hint.filter(|&size| sizes::plausible(size, entry.stat.len))
+    let hint = (config.trusted_wire_sizes && enough).then(|| name::wire_hint(&message.name)).flatten();
+    let Some(size) = hint else { return Ok(None) };
+    let stat = folders.stat(message.folder, &message.name)?;
+    Ok(stat.filter(|stat| stat.is_file() && measure::plausible(size, stat.len)).map(|stat| (stat, size)))
 }
 
 /// Whether the fault lies with one file, and the others may well be read.

@@ -7,9 +7,9 @@ use pop3_proto::dots::WireSize;
 use pop3_surrogate::HeaderScan;
 
 use crate::config::EightBitHeaders;
-use crate::folders::Folders;
+use crate::entries::Entry;
+use crate::folders::Root;
 use crate::message::MessageFile;
-use crate::scan::Entry;
 
 /// The longest header that is converted, in octets of the stored form.
 const HEADER_MAX: usize = 1 << 20;
@@ -20,13 +20,13 @@ const PIECE: usize = 16 * 1024;
 /// The wire size of the message with the header that it will be sent with; `None` where it is its own or
 /// can't be made.
 pub(crate) fn wire_size(
-    folders: &Folders<'_>,
-    entry: &Entry,
-    whole: Octets,
+    root: &Root,
+    entry: &Entry<'_>,
     headers: EightBitHeaders,
 ) -> io::Result<Option<Octets>> {
     let EightBitHeaders::Convert(convert) = headers else { return Ok(None) };
-    let (file, stat) = match folders.open_message(entry.folder, &entry.name) {
+    let Some(whole) = entry.wire else { return Ok(None) };
+    let (file, stat) = match root.folders(false)?.open_message(entry.folder, entry.name) {
         Ok(opened) => opened,
         // It has just disappeared: fetching it will fail.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

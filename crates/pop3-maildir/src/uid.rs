@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 const HASH: usize = 16;
 
 /// Octets of a unique-id: two hexadecimal digits for each of the hash.
-pub(crate) const LEN: usize = 2 * HASH;
+const LEN: usize = 2 * HASH;
 
 /// A unique-id: the first 128 bits of the SHA-256 of what stays of the file name, in lower-case
 /// hexadecimal.
@@ -29,12 +29,6 @@ impl Uid {
         Self(uid)
     }
 
-    /// Reads what [`as_bytes`](Self::as_bytes) wrote.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let uid: [u8; LEN] = text.try_into().ok()?;
-        uid.iter().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f')).then_some(Self(uid))
-    }
-
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -48,7 +42,5 @@ mod tests {
     fn the_shell_finds_the_same() {
         // printf %s abc | sha256sum | cut -c1-32
         assert_eq!(Uid::of(b"abc").as_bytes(), b"ba7816bf8f01cfea414140de5dae2223");
-        assert_eq!(Uid::parse(Uid::of(b"abc").as_bytes()), Some(Uid::of(b"abc")));
-        assert_eq!(Uid::parse(b"BA7816bf8f01cfea414140de5dae2223"), None);
     }
 }

@@ -51,8 +51,8 @@ impl Maildir {
     /// Whether a message with this base lies in `new` or `cur`, whatever its flags.
     fn is_delivered(&self, base: &str) -> io::Result<bool> {
         let mut is_delivered = self.new.stat(base.as_bytes())?.is_some();
-        self.cur.list(&mut |name| {
-            let flags = name.strip_prefix(base.as_bytes());
+        self.cur.list(&mut |entry| {
+            let flags = entry.name.strip_prefix(base.as_bytes());
             is_delivered |= flags.is_some_and(|flags| matches!(flags, [] | [b':', ..]));
         })?;
         Ok(is_delivered)

@@ -9,6 +9,8 @@
 mod cache;
 mod changes;
 mod commit;
+mod costs;
+mod counted;
 mod crash;
 mod delivery;
 mod disk_full;
@@ -26,4 +28,5 @@ mod rights;
 mod seen;
 mod sizes;
 mod support;
+mod torn;
 mod unique_ids;

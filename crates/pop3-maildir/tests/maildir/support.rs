@@ -1,11 +1,13 @@
 //! Shared by the tests.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::SystemTime;
 
 use pop3_maildir::{CommitReport, Maildir, MaildirConfig};
 use pop3_proto::MessageNumber;
@@ -25,6 +27,19 @@ pub(crate) fn put(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> Pa
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
     path
+}
+
+/// Gives both folders a time that they never had, so that a change is seen on a file system whose clock has long ticks,
+/// too.
+pub(crate) fn stir(folder: &TempDir) {
+    static SECONDS: AtomicU64 = AtomicU64::new(1);
+    for name in ["new", "cur"] {
+        let time = Duration::from_secs(SECONDS.fetch_add(1, Ordering::Relaxed));
+        fs::File::open(folder.path().join(name))
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH + time)
+            .unwrap();
+    }
 }
 
 pub(crate) fn open(folder: &TempDir) -> Maildir {

@@ -1,0 +1,87 @@
+//! Opening a message of the snapshot where it is now.
+
+use std::io::{self, SeekFrom};
+
+use pop3_disk::{File, Stat};
+
+use crate::entries::{Entries, Entry};
+use crate::folders::{Folders, State};
+use crate::measure;
+use crate::message::MessageFile;
+use crate::search;
+
+/// Looks where a message is now; `false` when it is under no other name.
+pub(crate) fn search(
+    folders: &Folders<'_>,
+    entries: &mut Entries,
+    searched: &mut Option<State>,
+    index: usize,
+) -> io::Result<bool> {
+    let before = folders.state()?;
+    if *searched == Some(before) {
+        // All names there are have been looked through, and this message was not among them.
+        return Ok(false);
+    }
+    if search::guess(folders, entries, index)? {
+        return Ok(true);
+    }
+    let mut name = Vec::new();
+    let place = |entries: &Entries, name: &mut Vec<u8>| {
+        entries.get(index, name).map(|entry| (entry.folder, entry.name.to_vec()))
+    };
+    let old = place(entries, &mut name);
+    let settled = search::relocate(folders, entries)?;
+    if settled && folders.state()? == before {
+        *searched = Some(before);
+    }
+    if place(entries, &mut name) != old {
+        return Ok(true);
+    }
+    if !settled {
+        folders.wait_for_tick()?;
+    }
+    Ok(!settled)
+}
+
+/// Opens the file where the snapshot has it, `None` when something else or nothing is there.
+pub(crate) fn open(
+    folders: &Folders<'_>,
+    entries: &mut Entries,
+    index: usize,
+) -> io::Result<Option<MessageFile>> {
+    let mut name = Vec::new();
+    let Some(entry) = entries.get(index, &mut name) else { return Ok(None) };
+    // Asked by name first, so that nothing but the file is opened.
+    match folders.stat(entry.folder, entry.name)? {
+        Some(stat) if stat.same_content(&entry.stat) => {}
+        _ => return Ok(None),
+    }
+    let (mut file, stat) = match folders.open_message(entry.folder, entry.name) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !stat.same_content(&entry.stat) || !is_as_counted(&mut *file, &entry, &stat)? {
+        return Ok(None);
+    }
+    if stat.changed != entry.stat.changed {
+        let (folder, changed) = (entry.folder, stat.changed);
+        entries.update(index, folder, &name, changed);
+    }
+    Ok(Some(MessageFile::new(file, stat)))
+}
+
+/// Whether the size that was counted is still right.
+///
+/// If the change time is another one, the file was renamed, or its content was changed and its modification time put
+/// back. The content tells.
+fn is_as_counted(file: &mut dyn File, entry: &Entry<'_>, stat: &Stat) -> io::Result<bool> {
+    if stat.changed == entry.stat.changed {
+        return Ok(true);
+    }
+    let count = measure::count(file, stat.len, &mut Vec::new())?;
+    file.seek(SeekFrom::Start(0))?;
+    let is_same =
+        |count: measure::Count| Some(count.wire) == entry.wire && count.eight_bit == entry.eight_bit;
+    Ok(count.is_some_and(is_same))
+}
