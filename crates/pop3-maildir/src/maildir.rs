@@ -1,5 +1,7 @@
 //! The store of a server session: a locked Maildir and its snapshot.
 
+mod opening;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,14 +12,13 @@ use pop3_proto::{Deletions, MessageNumber, Snapshot};
 
 use crate::commit::{self, CommitReport};
 use crate::config::{EightBitHeaders, MaildirConfig};
-use crate::error::{MessageError, OpenError};
-use crate::folders::{Folders, Root};
+use crate::error::OpenError;
+use crate::folders::Root;
 use crate::lock::Lock;
-use crate::message::MessageFile;
+use crate::message::Tries;
 use crate::patience::Patience;
-use crate::scan::{self, Entry, Skipped, SkippedFiles};
+use crate::scan::{Entry, Skipped, SkippedFiles};
 use crate::snapshot::Scan;
-use crate::substitute;
 
 /// A locked Maildir with a snapshot of its messages.
 ///
@@ -57,6 +58,7 @@ pub struct Maildir {
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
     patience: Patience,
+    tries: Tries,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -154,46 +156,6 @@ impl Maildir {
         self.cache_error.as_ref()
     }
 
-    /// Opens a message of the snapshot.
-    ///
-    /// A message that was renamed is found under its new name. The new name is recorded, which is why this needs
-    /// `&mut self`.
-    ///
-    /// # Errors
-    /// Returns a [`MessageError`] if the message no longer exists or has changed.
-    pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
-        let disk = self.root.shared_disk();
-        self.patience.insist(&*disk, || self.try_message(number))
-    }
-
-    fn try_message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
-        let index = number.index();
-        let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
-        let io_error = |source| MessageError::Io { path: path.clone(), source };
-        let Self { root, entries, .. } = self;
-        let folders = match root.folders(false) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(MessageError::Vanished { path });
-            }
-            folders => folders.map_err(io_error)?,
-        };
-        for _ in 0..scan::SEARCHES {
-            if let Some(message) = try_open(&folders, entries, index).map_err(io_error)? {
-                return self.prepared(index, message);
-            }
-            if !search(&folders, entries, index).map_err(io_error)? {
-                break;
-            }
-        }
-        let Some(entry) = entries.get(index) else { return Err(MessageError::NoSuchMessage(number)) };
-        let path = root.path_of(entry.folder, &entry.name);
-        match folders.stat(entry.folder, &entry.name) {
-            Ok(Some(_)) => Err(MessageError::Changed { path }),
-            Ok(None) => Err(MessageError::Vanished { path }),
-            Err(source) => Err(MessageError::Io { path, source }),
-        }
-    }
-
     /// Returns the messages that were read and then not changed since a point in time, in ascending order. Use it for
     /// a policy that removes such messages at QUIT (RFC 1939 section 8).
     ///
@@ -262,6 +224,7 @@ impl Maildir {
     fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
         let Scan { entries, snapshot, measured, skipped, cache_error } =
             Scan::take(&root.folders(config.create)?, config)?;
+        let tries = Tries::new(root.directory().can_try());
         let summary = MaildirSummary { messages: entries.len(), measured, skipped: skipped.count };
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
@@ -274,57 +237,12 @@ impl Maildir {
             seen_flag,
             eight_bit_headers,
             patience: Patience::new(config.on_shortage, Patience::SESSION),
+            tries,
             _lock: lock,
         })
     }
 
-    /// The message as it is to be sent.
-    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, MessageError> {
-        let eight_bit = self.entries.get(index).is_some_and(|entry| entry.eight_bit);
-        let path = || self.path_of(index).unwrap_or_default();
-        let prepared = match self.eight_bit_headers {
-            EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
-            EightBitHeaders::Refuse if eight_bit => Ok(None),
-            EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {
-                Ok(Some(message))
-            }
-        };
-        match prepared {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(MessageError::NeedsUtf8 { path: path() }),
-            Err(source) => Err(MessageError::Io { path: path(), source }),
-        }
-    }
-
     fn path_of(&self, index: usize) -> Option<PathBuf> {
         self.entries.get(index).map(|entry| self.root.path_of(entry.folder, &entry.name))
-    }
-}
-
-/// Looks where a message is now; `false` when it is under no other name.
-fn search(folders: &Folders<'_>, entries: &mut [Entry], index: usize) -> io::Result<bool> {
-    let before = entries.get(index).map(Entry::place);
-    let settled = scan::relocate(folders, entries)?;
-    if entries.get(index).map(Entry::place) != before {
-        return Ok(true);
-    }
-    if !settled {
-        folders.wait_for_tick()?;
-    }
-    Ok(!settled)
-}
-
-/// Opens the file where the snapshot has it, `None` when something else or nothing is there.
-fn try_open(folders: &Folders<'_>, entries: &[Entry], index: usize) -> io::Result<Option<MessageFile>> {
-    let Some(entry) = entries.get(index) else { return Ok(None) };
-    // Asked by name first, so that nothing but the file is opened.
-    match folders.stat(entry.folder, &entry.name)? {
-        Some(stat) if stat.same_content(&entry.stat) => {}
-        _ => return Ok(None),
-    }
-    match folders.open_message(entry.folder, &entry.name) {
-        Ok((file, stat)) => Ok(stat.same_content(&entry.stat).then(|| MessageFile::new(file, stat))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
