@@ -151,6 +151,15 @@ pub trait Backend: Send {
         None
     }
 
+    /// Tells which messages the client has already asked for, completely and in this order, after the one that is
+    /// fetched next. Called only before [`fetch`](Self::fetch). A backend can prepare them during the same visit to
+    /// a disk or a database, and then return them from [`try_fetch`](Self::try_fetch). Default: does nothing.
+    ///
+    /// None of them is marked as deleted. The session may end before it fetches them.
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        let _ = messages;
+    }
+
     /// Opens a message of the snapshot. The context stays valid while the message is read.
     fn fetch(
         &mut self,

@@ -260,6 +260,10 @@ impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
         self.maildrop.try_fetch(message, extent)
     }
 
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.maildrop.expect(messages);
+    }
+
     async fn fetch(
         &mut self,
         message: MessageNumber,

@@ -85,6 +85,10 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         self.maildrop.try_fetch(message, extent)
     }
 
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.maildrop.expect(messages);
+    }
+
     async fn fetch(
         &mut self,
         message: MessageNumber,

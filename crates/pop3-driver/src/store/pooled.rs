@@ -2,8 +2,11 @@
 
 use core::fmt;
 use core::ops::Range;
+use core::time::Duration;
+use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -15,6 +18,15 @@ use crate::scratch::Scratch;
 /// The most octets that are read of a message when it is opened.
 const FIRST: usize = 64 * 1024;
 
+/// The most octets of other messages that are read during the visit for one, not counting the last one.
+const AHEAD: usize = 256 * 1024;
+
+/// How long others are read during the visit for one message. On a slow disk, little is gained by it.
+const AHEAD_TIME: Duration = Duration::from_millis(20);
+
+/// What a message needs that is ready, in octets, besides its content.
+const OVERHEAD: usize = 512;
+
 /// A message with fewer octets does not keep a shared buffer.
 const SHORT: usize = 32 * 1024;
 
@@ -23,17 +35,25 @@ const SHORT: usize = 32 * 1024;
 ///
 /// The futures may be dropped at any time. The call in the pool still runs to completion. Until then the maildrop
 /// stays locked, other calls are refused, and nothing is removed.
-#[derive(Debug)]
-pub struct Pooled<M, P> {
+pub struct Pooled<M: Maildrop, P> {
     pub(super) pool: P,
     /// Empty while a call has the maildrop, which puts it back.
     maildrop: Arc<Mutex<Option<M>>>,
+    /// The messages that the client has asked for as well.
+    expected: Vec<MessageNumber>,
+    /// Messages that were read during the visit for another one, in the order in which they will be fetched.
+    ready: VecDeque<(MessageNumber, Result<Source<M>, Rejection>)>,
 }
 
 impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// Creates a value without an open maildrop.
     pub fn new(pool: P) -> Self {
-        Self { pool, maildrop: Arc::new(Mutex::new(None)) }
+        Self {
+            pool,
+            maildrop: Arc::new(Mutex::new(None)),
+            expected: Vec::new(),
+            ready: VecDeque::new(),
+        }
     }
 
     /// Opens the maildrop with this call. If the future is dropped, whatever the call opens is dropped as well.
@@ -58,9 +78,20 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         message: MessageNumber,
         extent: Extent,
     ) -> Option<Result<Chunks<M, P>, Rejection>> {
+        while let Some((number, prepared)) = self.ready.pop_front() {
+            if number == message && extent == Extent::Whole {
+                return Some(prepared.map(|source| self.chunks(source)));
+            }
+        }
         // No call holds this longer than it takes to move the maildrop.
         let message = self.lock().as_mut()?.try_fetch(message, extent)?;
         Some(message.map(|message| self.chunks(Source::new(message))))
+    }
+
+    /// Notes which messages the client has asked for; see [`Backend::expect`](crate::backend::Backend::expect). The
+    /// next [`fetch`](Self::fetch) reads those that are short during the same visit to the pool, up to 256 KiB in all.
+    pub fn expect(&mut self, messages: &[MessageNumber]) {
+        self.expected = messages.to_vec();
     }
 
     /// Opens a message of the maildrop in the pool; see [`Backend::fetch`](crate::backend::Backend::fetch).
@@ -78,17 +109,21 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     ) -> Result<Chunks<M, P>, Rejection> {
         let mut maildrop = self.lock().take().ok_or_else(fault)?;
         let (place, context) = (Arc::clone(&self.maildrop), context.clone());
+        let expected = core::mem::take(&mut self.expected);
         // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
             let first = maildrop.fetch(message, extent, &context).map(|message| {
                 let mut source = Source::<M>::new(message);
                 source.advance(FIRST).map(|()| source)
             });
+            let ready = read_ahead(&mut maildrop, expected, &context);
             put(&place, maildrop);
-            first
+            (first, ready)
         };
+        let (first, ready) = run(&self.pool, call).await.map_err(|_| fault())?;
+        self.ready = ready;
         // Nothing was sent yet, so an error at the beginning can still be reported.
-        let source = run(&self.pool, call).await.map_err(|_| fault())??.map_err(|_| fault())?;
+        let source = first?.map_err(|_| fault())?;
         Ok(self.chunks(source))
     }
 
@@ -111,6 +146,41 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     fn lock(&self) -> MutexGuard<'_, Option<M>> {
         self.maildrop.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl<M: Maildrop, P> fmt::Debug for Pooled<M, P> {
+    /// Without the content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+/// Reads short messages that will be fetched next, as long as that is quick: the first one waits for it.
+fn read_ahead<M: Maildrop>(
+    maildrop: &mut M,
+    expected: Vec<MessageNumber>,
+    context: &Context,
+) -> VecDeque<(MessageNumber, Result<Source<M>, Rejection>)> {
+    let (begin, mut ready, mut octets) = (Instant::now(), VecDeque::new(), 0);
+    for number in expected {
+        if octets >= AHEAD || begin.elapsed() >= AHEAD_TIME || context.is_gone() {
+            break;
+        }
+        let source = match maildrop.fetch(number, Extent::Whole, context) {
+            Ok(message) => {
+                let mut source = Source::<M>::new(message);
+                if source.advance(SHORT).is_err() || !source.ended {
+                    // It is long, or needs another look. It is fetched in its turn.
+                    break;
+                }
+                octets += source.unread.len() + OVERHEAD;
+                Ok(source)
+            }
+            Err(rejection) => Err(rejection),
+        };
+        ready.push_back((number, source));
+    }
+    ready
 }
 
 fn put<M>(place: &Mutex<Option<M>>, maildrop: M) {

@@ -6,7 +6,7 @@ use std::io;
 
 use bytes::{Buf as _, BytesMut};
 use pop3_proto::server::{Answer, Extent, ServerConnection, Wanted};
-use pop3_proto::{MessageNumber, Rejection};
+use pop3_proto::{Command, MessageNumber, Rejection};
 
 use super::asking::{Asked, Watch};
 use super::{Fault, Session};
@@ -25,6 +25,9 @@ const TURN: usize = 512 * 1024;
 
 /// What a message costs, in octets.
 const OPENING: usize = 8 * 1024;
+
+/// The most messages that the backend is told of before they are fetched.
+const EXPECTED: usize = 64;
 
 /// The most octets in a TLS record.
 const RECORD: usize = 16 * 1024;
@@ -84,6 +87,7 @@ impl<B: Backend> Session<B> {
         extent: Extent,
         transport: &mut T,
     ) -> Result<Answer, Fault> {
+        self.tell_what_follows();
         let (asked, watch, backend) = self.ask(transport);
         let content = watch.over(backend.fetch(message, extent, &asked.context), &asked.context).await;
         match content {
@@ -98,6 +102,26 @@ impl<B: Backend> Session<B> {
                 self.fault = None;
                 Ok(Answer::Unavailable(rejection))
             }
+        }
+    }
+
+    /// Tells the backend which messages the client has asked for in the commands that are already there.
+    fn tell_what_follows(&mut self) {
+        let session = self.connection.session();
+        let (messages, marks) = (session.snapshot().len(), session.marks());
+        let mut rest = self.input.filled();
+        let mut next = Vec::new();
+        while next.len() < EXPECTED
+            && let Some(end) = rest.iter().position(|&octet| octet == b'\n')
+            && let Ok(Command::Retr(message)) = Command::parse(rest[..end].trim_ascii_end())
+            && message.index() < messages
+            && !marks.is_deleted(message)
+        {
+            next.push(message);
+            rest = &rest[end + 1..];
+        }
+        if !next.is_empty() {
+            self.backend.expect(&next);
         }
     }
 
