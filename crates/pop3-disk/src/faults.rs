@@ -18,7 +18,7 @@ use crate::folder::Folder;
 ///
 /// It counts the changes to all files: creating, truncating, writing, resizing, moving, linking and removing a file,
 /// creating a directory, and syncing. A write that fails has written half of its octets. Operations that only read
-/// never fail.
+/// never fail, except that a test decides what is in the memory of the system: see [`warm_for`](Self::warm_for).
 ///
 /// A sync counts as a change and can fail, but it is not carried out, so that tests need not wait for the disk.
 /// Clones share the same faults.

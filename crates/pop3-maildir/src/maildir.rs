@@ -25,7 +25,8 @@ use crate::snapshot::Scan;
 /// The lock is released when the value is dropped or committed, or when the process ends. Only
 /// [`commit`](Self::commit) and [`remove`](Self::remove) remove messages.
 ///
-/// All calls block on the file system. In an async server, run them on threads for blocking work.
+/// All calls except [`try_message`](Self::try_message) block on the file system. In an async server, run them on
+/// threads for blocking work.
 ///
 /// Between calls, a Maildir holds two file descriptors: its directory and the lock. A message that is being read
 /// holds another one until its end.

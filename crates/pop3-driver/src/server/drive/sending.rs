@@ -71,6 +71,10 @@ impl<B: Backend> Session<B> {
             let mut octets = Scratch::take();
             // Nothing was sent yet: after an error, the message is opened again where that may take its time.
             let Ok(count) = content.try_read(&mut octets[..FIRST]) else { return Ok(None) };
+            if self.out.is_empty() && !self.input.filled().is_empty() {
+                // More messages follow in the same write.
+                self.out.reserve(2 * PIECE);
+            }
             self.connection.answer(Answer::Message, transport.now(), &mut self.out)?;
             self.connection.body(&octets[..count], &mut self.out)?
         };
