@@ -48,12 +48,7 @@ pub struct Pooled<M: Maildrop, P> {
 impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// Creates a value without an open maildrop.
     pub fn new(pool: P) -> Self {
-        Self {
-            pool,
-            maildrop: Arc::new(Mutex::new(None)),
-            expected: Vec::new(),
-            ready: VecDeque::new(),
-        }
+        Self { pool, maildrop: Arc::new(Mutex::new(None)), expected: Vec::new(), ready: VecDeque::new() }
     }
 
     /// Opens the maildrop with this call. If the future is dropped, whatever the call opens is dropped as well.

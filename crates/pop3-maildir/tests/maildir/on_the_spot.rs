@@ -100,6 +100,7 @@ fn what_the_system_can_not_do_is_not_tried_again() {
     faults.warm_for(u64::MAX);
     assert!(maildir.try_message(number(1)).is_none(), "it is remembered");
     assert_eq!(read(&mut maildir, 1).unwrap(), b"hello\n");
+    drop(maildir);
     // Reading may be what it can't do.
     let (mut maildir, faults) = warm(&folder);
     let mut message = maildir.try_message(number(1)).unwrap();
