@@ -22,6 +22,17 @@ const PACKED: u16 = 0x8000;
 /// The octets of which most names have nothing else, after what they share. Two of them fit in one.
 const COMMON: &[u8; 16] = b"0123456789.MPQR,";
 
+/// The place of each octet in [`COMMON`], or 16.
+const HALVES: [u8; 256] = {
+    let mut halves = [16; 256];
+    let mut place = 0;
+    while place < 16 {
+        halves[COMMON[place as usize] as usize] = place;
+        place += 1;
+    }
+    halves
+};
+
 /// Octets of a name before its own.
 const FRONT: usize = 6;
 
@@ -198,15 +209,14 @@ impl Entries {
         let mut flags = u16::try_from(own).ok().filter(|_| own <= NAME_MAX)?;
         flags |= if entry.folder == MaildirFolder::Cur { IN_CUR } else { 0 };
         flags |= if entry.eight_bit { EIGHT_BIT } else { 0 };
-        let half = |octet: &u8| COMMON.iter().position(|common| common == octet);
-        let is_packed =
-            start | middle | end != 0 && first.iter().chain(last).all(|octet| half(octet).is_some());
+        let half = |&octet: &u8| HALVES[usize::from(octet)];
+        let is_common = |octets: &[u8]| octets.iter().all(|octet| half(octet) < 16);
+        let is_packed = start | middle | end != 0 && is_common(first) && is_common(last);
         flags |= if is_packed { PACKED } else { 0 };
         let [low, high] = flags.to_le_bytes();
         self.names.extend_from_slice(&[start, middle, end, before, low, high]);
         if is_packed {
-            let mut halves =
-                first.iter().chain(last).filter_map(half).filter_map(|half| u8::try_from(half).ok());
+            let mut halves = first.iter().chain(last).map(half);
             while let Some(low) = halves.next() {
                 self.names.push(low | halves.next().unwrap_or(0) << 4);
             }
