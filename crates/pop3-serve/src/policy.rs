@@ -194,6 +194,18 @@ impl<B: Backend> Backend for Counted<B> {
         Ok(admission)
     }
 
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<B::Message, Rejection>> {
+        self.backend.try_fetch(message, extent)
+    }
+
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.backend.expect(messages);
+    }
+
     async fn fetch(
         &mut self,
         message: MessageNumber,
