@@ -1,25 +1,24 @@
 //! Faults at will, for tests.
 
-use core::any::Any;
+mod files;
+
 use core::time::Duration;
-use std::ffi::OsStr;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::ffi::OsStrExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use files::{FaultyFile, FaultyFolder};
+
 use crate::disk::Disk;
-use crate::file::{File, Lock};
-use crate::folder::{Folder, FolderEntry};
-use crate::open::Open;
-use crate::stat::Stat;
+use crate::file::File;
+use crate::folder::Folder;
 
 /// A disk that can make any change fail, or simulate that the process is killed at that change.
 ///
 /// It counts the changes to all files: creating, truncating, writing, resizing, moving, linking and removing a file,
 /// creating a directory, and syncing. A write that fails has written half of its octets. Operations that only read
-/// never fail.
+/// never fail, except that a test decides what is in the memory of the system: see [`warm_for`](Self::warm_for).
 ///
 /// A sync counts as a change and can fail, but it is not carried out, so that tests need not wait for the disk.
 /// Clones share the same faults.
@@ -90,7 +89,21 @@ struct Planned {
     has_failed: bool,
     without_rename_new: bool,
     without_links: bool,
+    memory: Memory,
+    tries: u64,
     changes: Vec<Change>,
+}
+
+/// What is in the memory of the system, so that a call without waiting succeeds.
+#[derive(Clone, Copy, Debug, Default)]
+enum Memory {
+    /// What the system says.
+    #[default]
+    Asked,
+    /// The system can't tell.
+    Unknown,
+    /// All that is needed for so many more calls.
+    Warm(u64),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,6 +161,23 @@ impl Faults {
         self.plan.lock().without_links = true;
     }
 
+    /// Makes [`Folder::try_open`] and [`File::try_read`] unsupported, as on old kernels and some file systems.
+    pub fn without_tries(&self) {
+        self.plan.lock().memory = Memory::Unknown;
+    }
+
+    /// Makes the next calls of [`Folder::try_open`] and [`File::try_read`] succeed, so many of them together, and all
+    /// later ones fail with `WouldBlock`. This is independent of what the system can do and has in memory.
+    pub fn warm_for(&self, calls: u64) {
+        self.plan.lock().memory = Memory::Warm(calls);
+    }
+
+    /// Returns how many calls of [`Folder::try_open`] and [`File::try_read`] have succeeded.
+    #[must_use]
+    pub fn tries(&self) -> u64 {
+        self.plan.lock().tries
+    }
+
     /// Returns whether the fault that was set last has occurred.
     #[must_use]
     pub fn has_failed(&self) -> bool {
@@ -170,6 +200,23 @@ impl Plan {
         let mut planned = self.lock();
         (planned.left, planned.fault, planned.has_failed) = (left, fault, false);
         planned.changes.clear();
+    }
+
+    /// Makes a call that must not wait. `call` is told whether to make the plain call in its place.
+    fn attempt<T>(&self, call: impl FnOnce(bool) -> io::Result<T>) -> io::Result<T> {
+        let memory = self.lock().memory;
+        let done = match memory {
+            Memory::Asked => call(false),
+            Memory::Unknown => Err(io::ErrorKind::Unsupported.into()),
+            Memory::Warm(0) => Err(io::ErrorKind::WouldBlock.into()),
+            Memory::Warm(_) => call(true),
+        }?;
+        let mut planned = self.lock();
+        planned.tries += 1;
+        if let Memory::Warm(left) = &mut planned.memory {
+            *left = left.saturating_sub(1);
+        }
+        Ok(done)
     }
 
     /// A change comes next.
@@ -226,157 +273,5 @@ impl Disk for Faults {
 
     fn pause(&self, time: Duration) {
         self.inner.pause(time);
-    }
-}
-
-#[derive(Debug)]
-struct FaultyFolder {
-    inner: Arc<dyn Folder>,
-    path: PathBuf,
-    plan: Plan,
-}
-
-impl FaultyFolder {
-    /// The other directory of a move.
-    fn of(folder: &dyn Folder) -> io::Result<&Self> {
-        let folder: &dyn Any = folder;
-        folder.downcast_ref().ok_or_else(|| io::ErrorKind::CrossesDevices.into())
-    }
-
-    fn path_of(&self, name: &[u8]) -> PathBuf {
-        self.path.join(OsStr::from_bytes(name))
-    }
-
-    fn change(&self, what: What, name: &[u8]) -> io::Result<()> {
-        self.plan.change(what, &self.path_of(name))
-    }
-}
-
-impl Folder for FaultyFolder {
-    fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>> {
-        if how.is_change() {
-            self.change(What::Make, name)?;
-        }
-        let inner = self.inner.open(name, how)?;
-        Ok(Box::new(FaultyFile { inner, path: self.path_of(name), plan: self.plan.clone() }))
-    }
-
-    fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
-        let inner = self.inner.open_folder(name)?;
-        Ok(Arc::new(Self { inner, path: self.path_of(name), plan: self.plan.clone() }))
-    }
-
-    fn make_folder(&self, name: &[u8], mode: u32) -> io::Result<()> {
-        self.change(What::MakeFolder, name)?;
-        self.inner.make_folder(name, mode)
-    }
-
-    fn stat(&self, name: &[u8]) -> io::Result<Option<Stat>> {
-        self.inner.stat(name)
-    }
-
-    fn stat_self(&self) -> io::Result<Stat> {
-        self.inner.stat_self()
-    }
-
-    fn list(&self, each: &mut dyn FnMut(FolderEntry<'_>)) -> io::Result<()> {
-        self.inner.list(each)
-    }
-
-    fn rename(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
-        let to = Self::of(to)?;
-        to.change(What::Rename, new)?;
-        self.inner.rename(old, &*to.inner, new)
-    }
-
-    fn rename_new(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
-        let to = Self::of(to)?;
-        if self.plan.lock().without_rename_new {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        to.change(What::Rename, new)?;
-        self.inner.rename_new(old, &*to.inner, new)
-    }
-
-    fn link(&self, old: &[u8], to: &dyn Folder, new: &[u8]) -> io::Result<()> {
-        let to = Self::of(to)?;
-        if self.plan.lock().without_links {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        to.change(What::Link, new)?;
-        self.inner.link(old, &*to.inner, new)
-    }
-
-    fn unlink(&self, name: &[u8]) -> io::Result<()> {
-        self.change(What::Unlink, name)?;
-        self.inner.unlink(name)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.plan.change(What::Sync, &self.path)
-    }
-}
-
-#[derive(Debug)]
-struct FaultyFile {
-    inner: Box<dyn File>,
-    path: PathBuf,
-    plan: Plan,
-}
-
-impl Read for FaultyFile {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buf)
-    }
-}
-
-impl Write for FaultyFile {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self.plan.try_change(What::Write, &self.path) {
-            Ok(()) => self.inner.write(buf),
-            Err(RefusedChange { error, at_fault }) => {
-                if at_fault {
-                    self.inner.write_all(&buf[..buf.len() / 2])?;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl Seek for FaultyFile {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.inner.seek(to)
-    }
-}
-
-impl File for FaultyFile {
-    fn stat(&self) -> io::Result<Stat> {
-        self.inner.stat()
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.plan.change(What::Sync, &self.path)
-    }
-
-    fn set_len(&self, octets: u64) -> io::Result<()> {
-        self.plan.change(What::SetLen, &self.path)?;
-        self.inner.set_len(octets)
-    }
-
-    fn try_lock(&self, lock: Lock) -> io::Result<bool> {
-        self.inner.try_lock(lock)
-    }
-
-    fn unlock(&self, lock: Lock) -> io::Result<()> {
-        self.inner.unlock(lock)
-    }
-
-    fn has_separate_locks(&self) -> bool {
-        self.inner.has_separate_locks()
     }
 }

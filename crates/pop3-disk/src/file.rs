@@ -13,6 +13,18 @@ pub trait File: Read + Write + Seek + fmt::Debug + Send + Sync {
     /// Returns an error of the system.
     fn stat(&self) -> io::Result<Stat>;
 
+    /// Reads the next octets, if they are in memory. Returns 0 at the end of the file.
+    ///
+    /// Octets that are read this way are not read again by [`Read::read`]. The default is never able to.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the disk would have to be read. Then use [`Read::read`] where it may block. Returns
+    /// `Unsupported` if the system or the file system can't tell, or another error of the system.
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let _ = buf;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Syncs content and length to the disk. When this returns, they survive a power failure. The name survives only
     /// after [`Folder::sync`](crate::Folder::sync).
     ///

@@ -43,6 +43,27 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// requested but the name exists, or another error of the system.
     fn open(&self, name: &[u8], how: Open) -> io::Result<Box<dyn File>>;
 
+    /// Returns whether [`try_open`](Self::try_open) and [`File::try_read`] can work in this directory: the system has
+    /// such calls, and the file system is a local one. May block. Default: `false`.
+    fn can_try(&self) -> bool {
+        false
+    }
+
+    /// Opens a file in a subdirectory for reading, if that is possible without waiting for a disk or a network. The
+    /// subdirectory must be on the same file system. Links are not followed.
+    ///
+    /// Call it only if [`can_try`](Self::can_try) returned true: on a network file system, it may block. The default
+    /// is never able to.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the disk may have to be read. Then use [`open_folder`](Self::open_folder) and
+    /// [`open`](Self::open) where they may block. Returns `Unsupported` if no call of this kind will succeed in this
+    /// directory, `NotFound` if the file does not exist, or another error of the system.
+    fn try_open(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
+        let _ = (folder, name);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Opens a subdirectory. A link is not followed.
     ///
     /// # Errors

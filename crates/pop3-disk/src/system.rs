@@ -1,5 +1,8 @@
 //! The files of the operating system.
 
+#[cfg(target_os = "linux")]
+mod cached;
+
 use core::any::Any;
 use core::time::Duration;
 use std::fs::{self, TryLockError};
@@ -114,6 +117,17 @@ impl Folder for SystemFolder {
         Ok(Box::new(SystemFile { file: fd.into() }))
     }
 
+    #[cfg(target_os = "linux")]
+    fn can_try(&self) -> bool {
+        cached::is_local(&self.fd)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_open(&self, folder: &[u8], name: &[u8]) -> io::Result<Box<dyn File>> {
+        let fd = cached::open(&self.fd, folder, name)?;
+        Ok(Box::new(SystemFile { file: fd.into() }))
+    }
+
     fn open_folder(&self, name: &[u8]) -> io::Result<Arc<dyn Folder>> {
         let flags = FOLDER | OFlags::NOFOLLOW;
         let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, Mode::empty()))?;
@@ -215,6 +229,11 @@ impl Seek for SystemFile {
 impl File for SystemFile {
     fn stat(&self) -> io::Result<Stat> {
         Ok(stat(&rustix::fs::fstat(&self.file)?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        cached::read(&self.file, buf)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -7,7 +7,7 @@ pub use context::Context;
 pub use credentials::{LoginAttempt, Proof};
 
 use core::future::Future;
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, Read as _};
 
 use pop3_proto::server::{Accepted, Answer, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -136,6 +136,30 @@ pub trait Backend: Send {
         context: &Context,
     ) -> impl Future<Output = Result<Admission, Rejection>> + Send;
 
+    /// Opens a message of the snapshot on the spot, if that is possible without waiting for anything, such as a disk,
+    /// a lock or a network. The driver calls this before [`fetch`](Self::fetch), and calls `fetch` for the same
+    /// message if this returns `None`. Default: `None`.
+    ///
+    /// The driver reads the message with [`StoredMessage::try_read`]. If its first octets can't be read on the spot,
+    /// the driver drops it and calls `fetch`, too. Must not block: it would hold up other sessions.
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<Self::Message, Rejection>> {
+        let _ = (message, extent);
+        None
+    }
+
+    /// Tells which messages the client has already asked for, completely and in this order, after the one that is
+    /// fetched next. Called only before [`fetch`](Self::fetch). A backend can prepare them during the same visit to
+    /// a disk or a database, and then return them from [`try_fetch`](Self::try_fetch). Default: does nothing.
+    ///
+    /// None of them is marked as deleted. The session may end before it fetches them.
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        let _ = messages;
+    }
+
     /// Opens a message of the snapshot. The context stays valid while the message is read.
     fn fetch(
         &mut self,
@@ -180,6 +204,18 @@ impl From<Admission> for Answer {
 
 /// The content of a message in stored form. Its lines may end with LF or CRLF.
 pub trait StoredMessage: Send {
+    /// Reads the next octets into the buffer on the spot, if that is possible without waiting for anything. Returns 0
+    /// at the end. The driver calls this before [`chunk`](Self::chunk). Octets that were read this way are not
+    /// returned again. Must not block: it would hold up other sessions. Default: never possible.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the octets must be waited for. The driver then calls `chunk`. Returns another error
+    /// if the rest cannot be read, see `chunk`.
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = buffer;
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Returns the next octets, or none at the end. The whole message must have exactly the size on the wire that
     /// the snapshot promised, or the driver closes the connection.
     ///
@@ -191,6 +227,10 @@ pub trait StoredMessage: Send {
 
 /// A message in memory: returns everything that is left at once.
 impl<T: AsRef<[u8]> + Send> StoredMessage for Cursor<T> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
     async fn chunk(&mut self) -> io::Result<&[u8]> {
         let from = usize::try_from(self.position()).unwrap_or(usize::MAX);
         let end = self.get_ref().as_ref().len();

@@ -206,6 +206,7 @@ pub mod client;
 mod login_method;
 pub mod memory;
 mod panics;
+mod scratch;
 pub mod server;
 mod stop;
 pub mod store;

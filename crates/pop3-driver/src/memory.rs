@@ -3,7 +3,7 @@
 mod account;
 
 use std::collections::HashMap;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pop3_proto::server::{Accepted, Extent};
@@ -204,16 +204,25 @@ impl Store for MemoryStore {
 impl Maildrop for MemoryMaildrop {
     type Message = Cursor<Arc<[u8]>>;
 
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+    ) -> Option<Result<Self::Message, Rejection>> {
+        Some(self.message(message))
+    }
+
+    fn try_read(message: &mut Self::Message, buffer: &mut [u8]) -> io::Result<usize> {
+        message.read(buffer)
+    }
+
     fn fetch(
         &mut self,
         message: MessageNumber,
         _extent: Extent,
         _context: &Context,
     ) -> Result<Self::Message, Rejection> {
-        let message = self.messages.get(message.index());
-        message
-            .map(|message| Cursor::new(Arc::clone(&message.content)))
-            .ok_or_else(|| Rejection::permanent("the message no longer exists"))
+        self.message(message)
     }
 
     fn commit(self, deletions: &Deletions, _context: &Context) -> usize {
@@ -226,6 +235,15 @@ impl Maildrop for MemoryMaildrop {
             user.messages.retain(|message| !removed.contains(&message.uid));
         }
         0
+    }
+}
+
+impl MemoryMaildrop {
+    fn message(&self, number: MessageNumber) -> Result<Cursor<Arc<[u8]>>, Rejection> {
+        let message = self.messages.get(number.index());
+        message
+            .map(|message| Cursor::new(Arc::clone(&message.content)))
+            .ok_or_else(|| Rejection::permanent("the message no longer exists"))
     }
 }
 

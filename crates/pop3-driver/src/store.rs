@@ -134,6 +134,34 @@ pub trait Maildrop: Send + 'static {
     /// A message, in stored form.
     type Message: Read + Send + 'static;
 
+    /// Opens a message of the snapshot on the spot, if that is possible without blocking, or returns `None`. Default:
+    /// `None`.
+    ///
+    /// Called on the thread that serves the session and many others, so it must never wait for a disk, a lock or a
+    /// network. It saves the way to the pool: see [`Backend::try_fetch`]. If it returns `None`,
+    /// [`fetch`](Self::fetch) is called for the same message, in the pool.
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<Self::Message, Rejection>> {
+        let _ = (message, extent);
+        None
+    }
+
+    /// Reads the next octets of a message on the spot, if that is possible without blocking. Returns 0 at the end.
+    /// Octets that were read this way are not read again by [`Read::read`]. Called like
+    /// [`try_fetch`](Self::try_fetch), also for messages that [`fetch`](Self::fetch) has opened. Default: never
+    /// possible.
+    ///
+    /// # Errors
+    /// Returns `WouldBlock` if the call would block. [`Read::read`] is then called in the pool. Returns another error
+    /// if the message can't be read.
+    fn try_read(message: &mut Self::Message, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = (message, buffer);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Opens a message of the snapshot. The context stays valid while the message is read.
     ///
     /// # Errors
@@ -200,7 +228,7 @@ impl<S: Store, P: BlockingPool> Blocking<S, P> {
 }
 
 impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
-    type Message = Chunks<<S::Maildrop as Maildrop>::Message, P>;
+    type Message = Chunks<S::Maildrop, P>;
 
     fn secured(&mut self, tls: &TlsInfo) {
         self.peer.tls = Some(tls.clone());
@@ -237,6 +265,18 @@ impl<S: Store, P: BlockingPool> Backend for Blocking<S, P> {
     ) -> Result<Admission, Rejection> {
         let (store, peer, context) = (Arc::clone(&self.store), self.peer.clone(), context.clone());
         self.maildrop.open(move || store.open(&attempt, &peer, &context)).await.map(Admission::Serve)
+    }
+
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<Self::Message, Rejection>> {
+        self.maildrop.try_fetch(message, extent)
+    }
+
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.maildrop.expect(messages);
     }
 
     async fn fetch(

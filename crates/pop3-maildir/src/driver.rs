@@ -3,6 +3,8 @@
 //! A store of the driver is the users and their Maildirs, and so the program's. What its sessions
 //! open is here. A program that logs wraps this, because the driver asks for less than is known.
 
+use std::io;
+
 use pop3_driver::backend::Context;
 use pop3_driver::store;
 use pop3_proto::server::Extent;
@@ -14,6 +16,14 @@ use crate::message::MessageFile;
 
 impl store::Maildrop for Maildir {
     type Message = MessageFile;
+
+    fn try_fetch(&mut self, message: MessageNumber, _: Extent) -> Option<Result<MessageFile, Rejection>> {
+        self.try_message(message).map(Ok)
+    }
+
+    fn try_read(message: &mut MessageFile, buffer: &mut [u8]) -> io::Result<usize> {
+        message.try_read(buffer)
+    }
 
     /// Opens the message. The extent makes no difference: what is not wanted is not read.
     fn fetch(&mut self, message: MessageNumber, _: Extent, _: &Context) -> Result<MessageFile, Rejection> {

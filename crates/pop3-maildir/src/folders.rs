@@ -59,6 +59,16 @@ impl Root {
         Ok(new?.zip(cur?).and_then(|(new, cur)| State::of([new, cur])))
     }
 
+    /// Opens a file for reading, if that is possible without waiting. Never follows a link.
+    pub(crate) fn try_open(&self, folder: MaildirFolder, name: &[u8]) -> io::Result<Box<dyn File>> {
+        self.directory.try_open(folder.name().as_bytes(), name)
+    }
+
+    /// Opens a file for reading, whatever it is: never waits for another process, never follows a link.
+    pub(crate) fn open_file(&self, folder: MaildirFolder, name: &[u8]) -> io::Result<Box<dyn File>> {
+        self.directory.open_folder(folder.name().as_bytes())?.open(name, Open::reading())
+    }
+
     /// The path of a message, for people to read.
     pub(crate) fn path_of(&self, folder: MaildirFolder, name: &[u8]) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;

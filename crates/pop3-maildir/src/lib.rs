@@ -90,11 +90,11 @@
 //!   section 4).
 //! - **Unique-ids are stable** across sessions and changes of flags (RFC 1939 section 7).
 //! - **The owner of a Maildir cannot harm the server.** Users may change their files during a session. The worst
-//!   result is an error message for them. Only regular files are opened, links are not followed, and nothing is
-//!   opened that could block.
+//!   result is an error message for them. Only regular files are read, links are not followed, and opening never
+//!   waits for another process.
 //! - **Clients see no paths.** Errors become [`Rejection`](pop3_proto::Rejection)s without file names.
-//! - **Calls block** on the file system. In an `async` server, run them in a thread pool; see
-//!   [`Blocking`](pop3_driver::store::Blocking).
+//! - **Calls block** on the file system, except [`Maildir::try_message`] and [`MessageFile::try_read`]. In an `async`
+//!   server, run the others in a thread pool; see [`Blocking`](pop3_driver::store::Blocking).
 //! - **It needs a Unix**, because it works with inodes, open directories and names of arbitrary octets.
 #![cfg(unix)]
 

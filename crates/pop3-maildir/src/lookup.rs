@@ -7,7 +7,7 @@ use pop3_disk::{File, Stat};
 use crate::entries::{Entries, Entry};
 use crate::folders::{Folders, State};
 use crate::measure;
-use crate::message::MessageFile;
+use crate::message::{MessageFile, Tries};
 use crate::search;
 
 /// Looks where a message is now; `false` when it is under no other name.
@@ -48,6 +48,7 @@ pub(crate) fn open(
     folders: &Folders<'_>,
     entries: &mut Entries,
     index: usize,
+    tries: &Tries,
 ) -> io::Result<Option<MessageFile>> {
     let mut name = Vec::new();
     let Some(entry) = entries.get(index, &mut name) else { return Ok(None) };
@@ -68,7 +69,7 @@ pub(crate) fn open(
         let (folder, changed) = (entry.folder, stat.changed);
         entries.update(index, folder, &name, changed);
     }
-    Ok(Some(MessageFile::new(file, stat)))
+    Ok(Some(MessageFile::new(file, stat, tries.clone())))
 }
 
 /// Whether the size that was counted is still right.

@@ -1,5 +1,7 @@
 //! The store of a server session: a locked Maildir and its snapshot.
 
+mod opening;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,26 +14,24 @@ use pop3_proto::{Deletions, MessageNumber, Snapshot};
 use crate::commit::{self, CommitError, CommitFailure, CommitReport};
 use crate::config::{EightBitHeaders, MaildirConfig};
 use crate::entries::Entries;
-use crate::error::{MessageError, OpenError};
+use crate::error::OpenError;
 use crate::folders::{Root, State};
 use crate::lock::Lock;
-use crate::lookup;
-use crate::message::MessageFile;
+use crate::message::Tries;
 use crate::name;
 use crate::patience::Patience;
 use crate::record::Tail;
 use crate::scan::{Skipped, SkippedFiles};
-use crate::search::SEARCHES;
 use crate::sizes;
 use crate::snapshot::Scan;
-use crate::substitute;
 
 /// A locked Maildir with a snapshot of its messages.
 ///
 /// The lock is released when the value is dropped or committed, or when the process ends. Only
 /// [`commit`](Self::commit) and [`remove`](Self::remove) remove messages.
 ///
-/// All calls block on the file system. In an async server, run them on threads for blocking work.
+/// All calls except [`try_message`](Self::try_message) block on the file system. In an async server, run them on
+/// threads for blocking work.
 ///
 /// Between calls, a Maildir holds two file descriptors: its directory and the lock. A message that is being read
 /// holds another one until its end.
@@ -70,6 +70,7 @@ pub struct Maildir {
     seen_flag: bool,
     eight_bit_headers: EightBitHeaders,
     patience: Patience,
+    tries: Tries,
     // The last field, so that the lock is the last thing to go.
     _lock: Lock,
 }
@@ -167,53 +168,6 @@ impl Maildir {
         self.cache_error.as_ref()
     }
 
-    /// Opens a message of the snapshot.
-    ///
-    /// A message that was renamed is found under its new name. The new name is recorded, which is why this needs
-    /// `&mut self`.
-    ///
-    /// # Errors
-    /// Returns a [`MessageError`] if the message no longer exists or has changed.
-    pub fn message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
-        let disk = self.root.shared_disk();
-        let message = self.patience.insist(&*disk, || self.find_message(number));
-        if let Err(MessageError::Changed { .. } | MessageError::Vanished { .. }) = &message {
-            self.forget(number.index());
-        }
-        message
-    }
-
-    fn find_message(&mut self, number: MessageNumber) -> Result<MessageFile, MessageError> {
-        let index = number.index();
-        let Some(path) = self.path_of(index) else { return Err(MessageError::NoSuchMessage(number)) };
-        let io_error = |source| MessageError::Io { path: path.clone(), source };
-        let Self { root, entries, searched, .. } = self;
-        let folders = match root.folders(false) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(MessageError::Vanished { path });
-            }
-            folders => folders.map_err(io_error)?,
-        };
-        for _ in 0..SEARCHES {
-            if let Some(message) = lookup::open(&folders, entries, index).map_err(io_error)? {
-                return self.prepared(index, message);
-            }
-            if !lookup::search(&folders, entries, searched, index).map_err(io_error)? {
-                break;
-            }
-        }
-        let mut name = Vec::new();
-        let Some(entry) = entries.get(index, &mut name) else {
-            return Err(MessageError::NoSuchMessage(number));
-        };
-        let path = root.path_of(entry.folder, entry.name);
-        match folders.stat(entry.folder, entry.name) {
-            Ok(Some(_)) => Err(MessageError::Changed { path }),
-            Ok(None) => Err(MessageError::Vanished { path }),
-            Err(source) => Err(MessageError::Io { path, source }),
-        }
-    }
-
     /// Returns the messages that were read and then not changed since a point in time, in ascending order. Use it for
     /// a policy that removes such messages at QUIT (RFC 1939 section 8).
     ///
@@ -305,6 +259,7 @@ impl Maildir {
     fn scan(root: Root, lock: Lock, config: &MaildirConfig) -> io::Result<Self> {
         let Scan { entries, snapshot, measured, skipped, cache_error, tail } = Scan::take(&root, config)?;
         let summary = MaildirSummary { messages: snapshot.len(), measured, skipped: skipped.count };
+        let tries = Tries::new(root.directory().can_try());
         let MaildirConfig { seen_flag, eight_bit_headers, .. } = *config;
         Ok(Self {
             root,
@@ -319,6 +274,7 @@ impl Maildir {
             seen_flag,
             eight_bit_headers,
             patience: Patience::new(config.on_shortage, Patience::SESSION),
+            tries,
             _lock: lock,
         })
     }
@@ -336,24 +292,6 @@ impl Maildir {
                 self.root.directory().unlink(sizes::NAME).ok();
                 self.tail = None;
             }
-        }
-    }
-
-    /// The message as it is to be sent.
-    fn prepared(&self, index: usize, message: MessageFile) -> Result<MessageFile, MessageError> {
-        let eight_bit = self.entries.get(index, &mut Vec::new()).is_some_and(|entry| entry.eight_bit);
-        let path = || self.path_of(index).unwrap_or_default();
-        let prepared = match self.eight_bit_headers {
-            EightBitHeaders::Convert(convert) if eight_bit => substitute::apply(message, convert),
-            EightBitHeaders::Refuse if eight_bit => Ok(None),
-            EightBitHeaders::Send | EightBitHeaders::Refuse | EightBitHeaders::Convert(_) => {
-                Ok(Some(message))
-            }
-        };
-        match prepared {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(MessageError::NeedsUtf8 { path: path() }),
-            Err(source) => Err(MessageError::Io { path: path(), source }),
         }
     }
 

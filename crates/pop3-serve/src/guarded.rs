@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use pop3_driver::backend::{Admission, Backend, Context, LoginAttempt};
 use pop3_driver::server::Peer;
-use pop3_driver::store::{BlockingPool, Chunks, Maildrop, Pooled};
+use pop3_driver::store::{BlockingPool, Chunks, Pooled};
 use pop3_driver::tls::TlsInfo;
 use pop3_proto::server::Extent;
 use pop3_proto::{Deletions, MessageNumber, Rejection};
@@ -38,7 +38,7 @@ impl<P: BlockingPool> Guarded<P> {
 }
 
 impl<P: BlockingPool> Backend for Guarded<P> {
-    type Message = Chunks<<OpenMaildir as Maildrop>::Message, P>;
+    type Message = Chunks<OpenMaildir, P>;
 
     fn secured(&mut self, tls: &TlsInfo) {
         self.peer.tls = Some(tls.clone());
@@ -75,6 +75,18 @@ impl<P: BlockingPool> Backend for Guarded<P> {
         let user = self.store.gatekeeper().check(&attempt, &self.peer, self.until).await?;
         let store = Arc::clone(&self.store);
         self.maildrop.open(move || store.open(user, &attempt)).await.map(Admission::Serve)
+    }
+
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<Self::Message, Rejection>> {
+        self.maildrop.try_fetch(message, extent)
+    }
+
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.maildrop.expect(messages);
     }
 
     async fn fetch(

@@ -194,6 +194,14 @@ impl<B: Backend> Backend for Counted<B> {
         Ok(admission)
     }
 
+    fn try_fetch(&mut self, message: MessageNumber, extent: Extent) -> Option<Result<B::Message, Rejection>> {
+        self.backend.try_fetch(message, extent)
+    }
+
+    fn expect(&mut self, messages: &[MessageNumber]) {
+        self.backend.expect(messages);
+    }
+
     async fn fetch(
         &mut self,
         message: MessageNumber,
@@ -213,6 +221,50 @@ mod tests {
     use pop3_driver::server::Proxy;
 
     use super::*;
+
+    /// A backend with every message on the spot, and what it was told to expect.
+    struct Ready(Vec<MessageNumber>);
+
+    impl Backend for Ready {
+        type Message = io::Cursor<&'static [u8]>;
+
+        async fn authenticate(&mut self, _: LoginAttempt, _: &Context) -> Result<Admission, Rejection> {
+            Err(Rejection::credentials())
+        }
+
+        fn try_fetch(&mut self, _: MessageNumber, _: Extent) -> Option<Result<Self::Message, Rejection>> {
+            Some(Ok(io::Cursor::new(b"hello")))
+        }
+
+        fn expect(&mut self, messages: &[MessageNumber]) {
+            self.0.extend(messages);
+        }
+
+        async fn fetch(
+            &mut self,
+            _: MessageNumber,
+            _: Extent,
+            _: &Context,
+        ) -> Result<Self::Message, Rejection> {
+            Err(Rejection::plain("not in the pool"))
+        }
+
+        async fn commit(&mut self, deletions: Deletions, _: &Context) -> usize {
+            deletions.len()
+        }
+    }
+
+    /// The trait has defaults for these calls, so that a wrapper that forgets them is only slow.
+    #[test]
+    fn calls_on_the_spot_reach_the_store() {
+        let places = Places::new(crate::ConnectionLimits::new(9, 9, 9));
+        let caller = Caller::Client([127, 0, 0, 1].into());
+        let place = Arc::new(places.admit(caller, &Stop::new()).unwrap());
+        let mut counted = Counted { backend: Ready(Vec::new()), place };
+        counted.expect(&[MessageNumber::FIRST]);
+        assert_eq!(counted.backend.0, [MessageNumber::FIRST]);
+        assert!(counted.try_fetch(MessageNumber::FIRST, Extent::Whole).is_some());
+    }
 
     #[test]
     fn a_way_is_local_if_both_of_its_ends_are() {

@@ -1,6 +1,7 @@
 //! The users' Maildirs as a store.
 
 use core::time::Duration;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -203,6 +204,18 @@ impl OpenMaildir {
 
 impl Maildrop for OpenMaildir {
     type Message = MessageFile;
+
+    fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        _extent: Extent,
+    ) -> Option<Result<MessageFile, Rejection>> {
+        self.maildir.try_message(message).map(Ok)
+    }
+
+    fn try_read(message: &mut MessageFile, buffer: &mut [u8]) -> io::Result<usize> {
+        message.try_read(buffer)
+    }
 
     fn fetch(
         &mut self,

@@ -16,6 +16,7 @@ mod hostile_login;
 mod late;
 mod logins;
 mod logins_once;
+mod on_the_spot;
 mod proxy;
 mod reporting;
 mod sasl_server;

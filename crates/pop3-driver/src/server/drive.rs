@@ -34,6 +34,8 @@ pub(super) struct Session<B> {
     fault: Option<io::Error>,
     /// Whether the unsent output is the reply to a login that ran out of time.
     farewell: bool,
+    /// What was read on the spot since other tasks had their turn, in octets.
+    busy: usize,
 }
 
 /// Why the loop has stopped.
@@ -150,6 +152,7 @@ impl<B: Backend> Session<B> {
             method: None,
             fault: None,
             farewell: false,
+            busy: 0,
         }
     }
 

@@ -1,33 +1,54 @@
 //! Maildrops whose calls run in a pool.
 
-use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use core::fmt;
+use core::ops::Range;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::io::{self, Read as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pop3_proto::server::{Accepted, Extent};
 use pop3_proto::{Deletions, MessageNumber, Rejection};
 
 use super::{BlockingPool, Maildrop, fault, run};
 use crate::backend::{Context, StoredMessage};
+use crate::scratch::Scratch;
 
-/// The most octets that are read of a message at a time.
-const CHUNK: usize = 64 * 1024;
+/// The most octets that are read of a message when it is opened.
+const FIRST: usize = 64 * 1024;
+
+/// The most octets of other messages that are read during the visit for one, not counting the last one.
+const AHEAD: usize = 256 * 1024;
+
+/// How long others are read during the visit for one message. On a slow disk, little is gained by it.
+const AHEAD_TIME: Duration = Duration::from_millis(20);
+
+/// What a message needs that is ready, in octets, besides its content.
+const OVERHEAD: usize = 512;
+
+/// A message with fewer octets does not keep a shared buffer.
+const SHORT: usize = 32 * 1024;
 
 /// The maildrop of one session, whose blocking calls run in a pool. Use it in a [`Backend`](crate::backend::Backend)
 /// that checks credentials with `async` code and then opens a blocking [`Maildrop`].
 ///
 /// The futures may be dropped at any time. The call in the pool still runs to completion. Until then the maildrop
 /// stays locked, other calls are refused, and nothing is removed.
-#[derive(Debug)]
-pub struct Pooled<M, P> {
+pub struct Pooled<M: Maildrop, P> {
     pub(super) pool: P,
     /// Empty while a call has the maildrop, which puts it back.
     maildrop: Arc<Mutex<Option<M>>>,
+    /// The messages that the client has asked for as well.
+    expected: Vec<MessageNumber>,
+    /// Messages that were read during the visit for another one, in the order in which they will be fetched.
+    ready: VecDeque<(MessageNumber, Result<Source<M>, Rejection>)>,
 }
 
 impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// Creates a value without an open maildrop.
     pub fn new(pool: P) -> Self {
-        Self { pool, maildrop: Arc::new(Mutex::new(None)) }
+        Self { pool, maildrop: Arc::new(Mutex::new(None)), expected: Vec::new(), ready: VecDeque::new() }
     }
 
     /// Opens the maildrop with this call. If the future is dropped, whatever the call opens is dropped as well.
@@ -46,7 +67,29 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         Ok(accepted)
     }
 
-    /// Opens a message of the maildrop; see [`Backend::fetch`](crate::backend::Backend::fetch).
+    /// Opens a message of the maildrop on the spot; see [`Backend::try_fetch`](crate::backend::Backend::try_fetch).
+    pub fn try_fetch(
+        &mut self,
+        message: MessageNumber,
+        extent: Extent,
+    ) -> Option<Result<Chunks<M, P>, Rejection>> {
+        while let Some((number, prepared)) = self.ready.pop_front() {
+            if number == message && extent == Extent::Whole {
+                return Some(prepared.map(|source| self.chunks(source)));
+            }
+        }
+        // No call holds this longer than it takes to move the maildrop.
+        let message = self.lock().as_mut()?.try_fetch(message, extent)?;
+        Some(message.map(|message| self.chunks(Source::new(message))))
+    }
+
+    /// Notes which messages the client has asked for; see [`Backend::expect`](crate::backend::Backend::expect). The
+    /// next [`fetch`](Self::fetch) reads those that are short during the same visit to the pool, up to 256 KiB in all.
+    pub fn expect(&mut self, messages: &[MessageNumber]) {
+        self.expected = messages.to_vec();
+    }
+
+    /// Opens a message of the maildrop in the pool; see [`Backend::fetch`](crate::backend::Backend::fetch).
     ///
     /// # Errors
     /// Returns the rejection that the client is told.
@@ -58,21 +101,25 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
         message: MessageNumber,
         extent: Extent,
         context: &Context,
-    ) -> Result<Chunks<M::Message, P>, Rejection> {
-        let mut maildrop = self.take().ok_or_else(fault)?;
+    ) -> Result<Chunks<M, P>, Rejection> {
+        let mut maildrop = self.lock().take().ok_or_else(fault)?;
         let (place, context) = (Arc::clone(&self.maildrop), context.clone());
+        let expected = core::mem::take(&mut self.expected);
         // Open the message and read its first octets (and the end of a small message) in one call of the pool.
         let call = move || {
-            let first = maildrop.fetch(message, extent, &context).map(|reader| {
-                let mut source = Source { reader, chunk: Vec::new(), ended: false };
-                source.advance().map(|()| source)
+            let first = maildrop.fetch(message, extent, &context).map(|message| {
+                let mut source = Source::<M>::new(message);
+                source.advance(FIRST).map(|()| source)
             });
+            let ready = read_ahead(&mut maildrop, expected, &context);
             put(&place, maildrop);
-            first
+            (first, ready)
         };
+        let (first, ready) = run(&self.pool, call).await.map_err(|_| fault())?;
+        self.ready = ready;
         // Nothing was sent yet, so an error at the beginning can still be reported.
-        let source = run(&self.pool, call).await.map_err(|_| fault())??.map_err(|_| fault())?;
-        Ok(Chunks { source: Some(source), fresh: true, pool: self.pool.clone() })
+        let source = first?.map_err(|_| fault())?;
+        Ok(self.chunks(source))
     }
 
     /// Removes messages and releases the maildrop; see [`Backend::commit`](crate::backend::Backend::commit). Removes
@@ -82,59 +129,156 @@ impl<M: Maildrop, P: BlockingPool> Pooled<M, P> {
     /// Panics if the maildrop panics.
     pub async fn commit(&mut self, deletions: Deletions, context: &Context) -> usize {
         let marked = deletions.len();
-        let Some(maildrop) = self.take() else { return marked };
+        let Some(maildrop) = self.lock().take() else { return marked };
         let context = context.clone();
         run(&self.pool, move || maildrop.commit(&deletions, &context)).await.unwrap_or(marked)
     }
 
-    fn take(&self) -> Option<M> {
-        self.maildrop.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn chunks(&self, source: Source<M>) -> Chunks<M, P> {
+        Chunks { source: Some(source), pool: self.pool.clone() }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Option<M>> {
+        self.maildrop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Maildrop, P> fmt::Debug for Pooled<M, P> {
+    /// Without the content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+/// Reads short messages that will be fetched next, as long as that is quick: the first one waits for it.
+fn read_ahead<M: Maildrop>(
+    maildrop: &mut M,
+    expected: Vec<MessageNumber>,
+    context: &Context,
+) -> VecDeque<(MessageNumber, Result<Source<M>, Rejection>)> {
+    let (begin, mut ready, mut octets) = (Instant::now(), VecDeque::new(), 0);
+    for number in expected {
+        if octets >= AHEAD || begin.elapsed() >= AHEAD_TIME || context.is_gone() {
+            break;
+        }
+        let source = match maildrop.fetch(number, Extent::Whole, context) {
+            Ok(message) => {
+                let mut source = Source::<M>::new(message);
+                if source.advance(SHORT).is_err() || !source.ended {
+                    // It is long, or needs another look. It is fetched in its turn.
+                    break;
+                }
+                octets += source.unread.len() + OVERHEAD;
+                Ok(source)
+            }
+            Err(rejection) => Err(rejection),
+        };
+        ready.push_back((number, source));
+    }
+    ready
 }
 
 fn put<M>(place: &Mutex<Option<M>>, maildrop: M) {
     *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(maildrop);
 }
 
-/// A message that is read chunk by chunk in a pool.
-#[derive(Debug)]
-pub struct Chunks<R, P> {
-    source: Option<Source<R>>,
-    fresh: bool,
+/// A message of a maildrop. What is not there on the spot is read chunk by chunk in a pool.
+pub struct Chunks<M: Maildrop, P> {
+    /// Empty while a call reads the message, and when that call was given up.
+    source: Option<Source<M>>,
     pool: P,
 }
 
-#[derive(Debug)]
-struct Source<R> {
-    reader: R,
-    chunk: Vec<u8>,
+struct Source<M: Maildrop> {
+    message: M::Message,
+    chunk: Chunk,
+    /// What is in the chunk and was not returned yet.
+    unread: Range<usize>,
     ended: bool,
 }
 
-impl<R: Read> Source<R> {
-    /// Replaces the chunk by the next octets.
-    fn advance(&mut self) -> io::Result<()> {
-        self.chunk.clear();
-        self.ended = self.reader.by_ref().take(CHUNK as u64).read_to_end(&mut self.chunk)? < CHUNK;
+/// Where octets are that were read in the pool.
+enum Chunk {
+    None,
+    Shared(Scratch),
+    /// All of a short message, which may have to wait for the client for a long time.
+    Own(Vec<u8>),
+}
+
+impl<M: Maildrop> Source<M> {
+    const fn new(message: M::Message) -> Self {
+        Self { message, chunk: Chunk::None, unread: 0..0, ended: false }
+    }
+
+    /// Replaces the chunk by the next octets, at most so many. May block.
+    fn advance(&mut self, most: usize) -> io::Result<()> {
+        let mut octets = Scratch::take();
+        let mut filled = 0;
+        while filled < most {
+            match self.message.read(&mut octets[filled..most]) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let short = filled < SHORT && self.ended;
+        self.chunk = if short { Chunk::Own(octets[..filled].to_vec()) } else { Chunk::Shared(octets) };
+        self.unread = 0..filled;
         Ok(())
+    }
+
+    /// Returns the first octets that were not returned yet, at most so many.
+    fn next(&mut self, most: usize) -> &[u8] {
+        let octets: &[u8] = match &self.chunk {
+            Chunk::None => &[],
+            Chunk::Shared(scratch) => scratch,
+            Chunk::Own(octets) => octets,
+        };
+        let start = self.unread.start;
+        self.unread.start = self.unread.end.min(start.saturating_add(most));
+        octets.get(start..self.unread.start).unwrap_or_default()
+    }
+
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() {
+            self.chunk = Chunk::None;
+            if self.ended {
+                return Ok(0);
+            }
+            return M::try_read(&mut self.message, buffer);
+        }
+        let octets = self.next(buffer.len());
+        buffer[..octets.len()].copy_from_slice(octets);
+        Ok(octets.len())
     }
 }
 
-impl<R: Read + Send + 'static, P: BlockingPool> StoredMessage for Chunks<R, P> {
+impl<M: Maildrop, P: BlockingPool> StoredMessage for Chunks<M, P> {
+    fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.source.as_mut().ok_or_else(broken)?.try_read(buffer)
+    }
+
     async fn chunk(&mut self) -> io::Result<&[u8]> {
-        let broken = || io::Error::other("the message was read after an error");
-        if self.fresh {
-            self.fresh = false;
-        } else {
-            let mut source = self.source.take().ok_or_else(broken)?;
-            if source.ended {
-                source.chunk.clear();
-                self.source = Some(source);
-            } else {
-                let call = move || source.advance().map(|()| source);
-                self.source = Some(run(&self.pool, call).await??);
-            }
+        let mut source = self.source.take().ok_or_else(broken)?;
+        if source.unread.is_empty() && !source.ended {
+            source = run(&self.pool, move || source.advance(Scratch::SIZE).map(|()| source)).await??;
         }
-        self.source.as_ref().map(|source| &*source.chunk).ok_or_else(broken)
+        Ok(self.source.insert(source).next(usize::MAX))
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the message was read after an error")
+}
+
+impl<M: Maildrop, P> fmt::Debug for Chunks<M, P> {
+    /// Without the content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unread = self.source.as_ref().map(|source| source.unread.len());
+        f.debug_struct("Chunks").field("unread", &unread).finish_non_exhaustive()
     }
 }

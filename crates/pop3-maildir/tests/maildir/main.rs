@@ -21,6 +21,7 @@ mod faults;
 mod lock;
 mod model;
 mod odd_files;
+mod on_the_spot;
 mod open;
 mod order;
 mod restless;

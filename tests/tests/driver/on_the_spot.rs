@@ -1,0 +1,252 @@
+//! What a store can give on the spot needs no visit to the pool, and for the rest there are few.
+
+use core::pin::pin;
+use core::task::{Context as TaskContext, Poll, Waker};
+use std::io::{self, Cursor, Read as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use pop3_driver::Stop;
+use pop3_driver::backend::{Context, LoginAttempt};
+use pop3_driver::server::{Entrance, Peer, Service, SessionReport, Welcome, serve};
+use pop3_driver::store::{Blocking, BlockingPool, Maildrop, Store};
+use pop3_proto::server::{Accepted, Close, Extent, ServerConfig};
+use pop3_proto::{Deletions, MessageNumber, Rejection, UniqueId, dots};
+use pop3_tests::store::{content, wire as stuffed};
+
+use crate::store::peer;
+use crate::wire::Wire;
+
+const LOGIN: &str = "USER mrose\r\nPASS tanstaaf\r\n";
+
+/// Messages that are partly in memory, and what happened to them.
+#[derive(Debug, Default)]
+struct Shelf {
+    messages: Vec<Vec<u8>>,
+    /// How many more calls can be answered on the spot.
+    warm: AtomicUsize,
+    /// The most octets of a call on the spot.
+    piece: usize,
+    /// The messages that were opened in the pool.
+    opened: Mutex<Vec<usize>>,
+    /// How often the pool was visited.
+    visits: AtomicUsize,
+    reports: Mutex<Vec<(Close, Option<String>)>>,
+}
+
+impl Shelf {
+    fn new(messages: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        Self { messages: messages.into_iter().collect(), piece: usize::MAX, ..Self::default() }
+    }
+
+    fn warm_for(self, calls: usize) -> Self {
+        Self { warm: calls.into(), ..self }
+    }
+
+    /// Whether the next call can be answered on the spot.
+    fn is_warm(&self) -> bool {
+        let less = |calls: usize| calls.checked_sub(1);
+        self.warm.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    fn message(self: &Arc<Self>, number: MessageNumber) -> Result<Book, Rejection> {
+        let octets = self.messages.get(number.index()).filter(|octets| *octets != b"torn\r\n");
+        let octets = octets.ok_or_else(|| Rejection::temporary("torn"))?.clone();
+        Ok(Book { shelf: Arc::clone(self), octets: Cursor::new(octets) })
+    }
+}
+
+struct Open(Arc<Shelf>);
+
+struct Book {
+    shelf: Arc<Shelf>,
+    octets: Cursor<Vec<u8>>,
+}
+
+impl io::Read for Book {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.octets.read(buffer)
+    }
+}
+
+struct Library(Arc<Shelf>);
+
+impl Store for Library {
+    type Maildrop = Open;
+
+    fn open(&self, _: &LoginAttempt, _: &Peer, _: &Context) -> Result<(Accepted, Open), Rejection> {
+        let mut snapshot = pop3_proto::Snapshot::new();
+        for (at, octets) in self.0.messages.iter().enumerate() {
+            let uid = at.to_string();
+            snapshot.push(dots::wire_size(octets), UniqueId::parse(uid.as_bytes()).unwrap());
+        }
+        Ok((snapshot.into(), Open(Arc::clone(&self.0))))
+    }
+}
+
+impl Maildrop for Open {
+    type Message = Book;
+
+    fn try_fetch(&mut self, message: MessageNumber, _: Extent) -> Option<Result<Book, Rejection>> {
+        self.0.is_warm().then(|| self.0.message(message))
+    }
+
+    fn try_read(message: &mut Book, buffer: &mut [u8]) -> io::Result<usize> {
+        if !message.shelf.is_warm() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let most = buffer.len().min(message.shelf.piece);
+        message.octets.read(&mut buffer[..most])
+    }
+
+    fn fetch(&mut self, message: MessageNumber, _: Extent, _: &Context) -> Result<Book, Rejection> {
+        self.0.opened.lock().unwrap().push(message.index() + 1);
+        self.0.message(message)
+    }
+
+    fn commit(self, _: &Deletions, _: &Context) -> usize {
+        0
+    }
+}
+
+/// A pool that counts its visits.
+#[derive(Clone)]
+struct Counted(Arc<Shelf>);
+
+impl BlockingPool for Counted {
+    async fn run<T: Send + 'static>(&self, call: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        self.0.visits.fetch_add(1, Ordering::Relaxed);
+        Ok(call())
+    }
+}
+
+impl Service for Library {
+    type Backend = Blocking<Library, Counted>;
+
+    async fn connect(&self, peer: &Peer) -> Result<Welcome<Self::Backend>, Rejection> {
+        let store = Arc::new(Library(Arc::clone(&self.0)));
+        let backend = Blocking::new(store, Counted(Arc::clone(&self.0)), peer.clone());
+        Ok(Welcome::new(ServerConfig::new().into(), backend).with_trusted(true))
+    }
+
+    fn ended(&self, _: &Peer, report: &SessionReport) {
+        let error = report.error.as_ref().map(ToString::to_string);
+        self.0.reports.lock().unwrap().push((report.close, error));
+    }
+}
+
+/// Serves a client that sends all of this at once. Returns what it receives, how often the pool was visited between
+/// login and QUIT, and how often the session let others run.
+fn session(shelf: &Arc<Shelf>, commands: &str) -> (Vec<u8>, usize, usize) {
+    let wire = Wire::new([LOGIN.into(), format!("{commands}QUIT\r\n").as_str().into()]);
+    let (library, stop) = (Library(Arc::clone(shelf)), Stop::new());
+    let mut session = pin!(serve(wire.clone(), Entrance::Plain, peer(), &library, &stop));
+    let mut turns = 0;
+    while session.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) == Poll::Pending {
+        turns += 1;
+        assert!(turns < 10_000, "the session hangs");
+    }
+    let sent = wire.state().writes.concat();
+    (sent, shelf.visits.load(Ordering::Relaxed) - 2, turns)
+}
+
+fn numbered(count: usize) -> Vec<Vec<u8>> {
+    (1..=count).map(|number| format!("Subject: {number}\n\n.{number}\n").into_bytes()).collect()
+}
+
+/// The replies to RETR of all messages.
+fn replies(messages: &[Vec<u8>]) -> Vec<u8> {
+    let mut wanted = Vec::new();
+    for message in messages {
+        let content = content(message);
+        wanted.extend(format!("+OK {} octets\r\n", content.len()).into_bytes());
+        wanted.extend(stuffed(&content));
+    }
+    wanted
+}
+
+fn retrieve(messages: core::ops::RangeInclusive<usize>) -> String {
+    messages.map(|number| format!("RETR {number}\r\n")).collect()
+}
+
+/// Whether these replies come before the one to QUIT.
+fn ends_with(sent: &[u8], wanted: &[u8]) -> bool {
+    let before = sent[..sent.len() - 1].iter().rposition(|&octet| octet == b'\n');
+    before.is_some_and(|end| sent[..=end].ends_with(wanted))
+}
+
+#[test]
+fn what_is_in_memory_is_sent_without_the_pool() {
+    let shelf = Arc::new(Shelf::new(numbered(30)).warm_for(usize::MAX));
+    let (sent, visits, _) = session(&shelf, &retrieve(1..=30));
+    assert!(ends_with(&sent, &replies(&shelf.messages)));
+    assert_eq!(visits, 0);
+}
+
+#[test]
+fn what_is_not_in_memory_is_read_in_one_visit_for_all_that_is_asked_for() {
+    let shelf = Arc::new(Shelf::new(numbered(30)));
+    let (sent, visits, _) = session(&shelf, &retrieve(1..=30));
+    assert!(ends_with(&sent, &replies(&shelf.messages)));
+    // The time for it may be over on a busy machine, but each message is opened once.
+    assert!((1..30).contains(&visits), "{visits}");
+    assert_eq!(*shelf.opened.lock().unwrap(), (1..=30).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_what_is_asked_for_is_read() {
+    let shelf = Arc::new(Shelf::new(numbered(9)));
+    let commands = "RETR 2\r\nRETR 3\r\nNOOP\r\nDELE 5\r\nRETR 4\r\nRETR 5\r\nRETR 6\r\nTOP 7 0\r\nRETR 99\r\nretr 8\r\n";
+    let (sent, ..) = session(&shelf, commands);
+    let opened = shelf.opened.lock().unwrap().clone();
+    assert_eq!(
+        opened,
+        [2, 3, 4, 6, 7, 8],
+        "neither twice, nor one that is deleted, nor one that is not wanted"
+    );
+    assert!(ends_with(&sent, &replies(&shelf.messages[7..8])));
+}
+
+/// A message that can't be opened is refused in its turn, and asked for once.
+#[test]
+fn a_message_that_fails_ahead_of_its_turn_is_refused_in_its_turn() {
+    let mut messages = numbered(3);
+    messages[1] = b"torn\r\n".to_vec();
+    let shelf = Arc::new(Shelf::new(messages));
+    let (sent, ..) = session(&shelf, &retrieve(1..=3));
+    let mut wanted = replies(&shelf.messages[..1]);
+    wanted.extend(b"-ERR [SYS/TEMP] torn\r\n");
+    wanted.extend(replies(&shelf.messages[2..]));
+    assert!(ends_with(&sent, &wanted), "{}", sent.escape_ascii());
+    assert_eq!(*shelf.opened.lock().unwrap(), [1, 2, 3]);
+}
+
+/// Wherever the memory ends, the rest comes from the pool, and the client sees no difference.
+#[test]
+fn a_message_may_be_partly_in_memory() {
+    let large: Vec<u8> = (0..12_000).flat_map(|line| format!(".{line}\n").into_bytes()).collect();
+    let messages = vec![b"a\n".to_vec(), large.clone(), Vec::new(), large, b"z".to_vec()];
+    for piece in [9_999, usize::MAX] {
+        for warm in 0..20 {
+            let shelf = Shelf { piece, ..Shelf::new(messages.clone()) }.warm_for(warm);
+            let shelf = Arc::new(shelf);
+            let (sent, visits, _) = session(&shelf, &retrieve(1..=5));
+            assert!(ends_with(&sent, &replies(&shelf.messages)), "{warm} calls of {piece} octets");
+            assert!(visits <= 12, "{warm} calls of {piece} octets: {visits}");
+            assert_eq!(*shelf.reports.lock().unwrap(), [(Close::Quit, None)]);
+        }
+    }
+}
+
+#[test]
+fn a_session_that_never_waits_lets_others_run() {
+    let large = b"0123456789\n".repeat(200_000);
+    let shelf = Arc::new(Shelf::new([large]).warm_for(usize::MAX));
+    let (sent, visits, turns) = session(&shelf, "RETR 1\r\n");
+    assert!(ends_with(&sent, &replies(&shelf.messages)));
+    assert_eq!(visits, 0);
+    assert!(turns >= 2, "a turn for each MiB, at least: {turns}");
+    let shelf = Arc::new(Shelf::new(numbered(1)).warm_for(usize::MAX));
+    let (.., turns) = session(&shelf, &"RETR 1\r\n".repeat(1_000));
+    assert!(turns >= 4, "small messages are work as well: {turns}");
+}
