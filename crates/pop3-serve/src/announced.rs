@@ -18,16 +18,11 @@ pub(super) struct Announced {
 impl Announced {
     /// The settings of a session before anybody has logged in: the longest delay and the shortest
     /// time that any user has, and a hint where users differ.
-    pub(super) fn before_login(&self, config: ServerConfig, profile: &Profile) -> ServerConfig {
+    pub(super) fn before_login(&self, mut config: ServerConfig, profile: &Profile) -> ServerConfig {
         let (delay, expire) = self.widest(profile);
-        let config = match delay {
-            Some(delay) => config.with_login_delay(delay),
-            None => config,
-        };
-        match expire {
-            Some(expire) => config.with_expire(expire),
-            None => config,
-        }
+        config.login_delay = delay.or(config.login_delay);
+        config.expire = expire.or(config.expire);
+        config
     }
 
     /// The delay of one user.

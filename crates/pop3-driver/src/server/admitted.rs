@@ -18,7 +18,7 @@ use crate::transport::Transport;
 ///
 /// Accept loops call [`admit`] before they start a task or a thread. The number of open connections therefore never
 /// exceeds the places of the service, however fast connections arrive.
-#[must_use = "it is to be served"]
+#[must_use = "the connection closes unless it is served"]
 pub struct Admitted<T> {
     pub(super) transport: T,
     pub(super) entrance: Entrance,
@@ -81,7 +81,8 @@ impl<T: Transport> Admitted<T> {
     /// over](crate::backend::Admission::TakeOver) is closed.
     ///
     /// When this returns, the maildrop is released, the transport is closed, and the service was told how the
-    /// session ended. The service is also told if the future is dropped after it was polled. A panic of the service
+    /// session ended. The service is also told if the future is dropped after it was polled; see
+    /// [`into_task`](Self::into_task) for one that may be dropped before. A panic of the service
     /// or its backend ends only this session. A [cut](Stop) also ends it, whatever it is waiting for, except for a
     /// call that blocks the thread.
     pub async fn serve<S: Service>(self, service: &S, stop: &Stop) {
@@ -124,6 +125,13 @@ impl<T: Transport> Admitted<T> {
             Ok((peer, report)) => telling.tell(&peer, &report),
             Err(_) => telling.panicked(),
         }
+    }
+
+    /// Closes a connection that nothing has served, and tells the service.
+    pub(super) fn dropped<S: Service>(mut self, service: &S) {
+        // Its own drop makes the report, when the place is free.
+        let _telling = Telling::new(service, &self.peer, self.begun, self.entered.take());
+        drop(self);
     }
 
     /// Turns the connection away after all. The client is told why, and the service is told how the connection ended.

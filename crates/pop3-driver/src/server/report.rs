@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use pop3_proto::server::{Close, SessionTotals};
+use pop3_proto::server::{Close, ServerState, SessionTotals};
 
 use super::drive::Ended;
 #[cfg(feature = "proxy")]
@@ -38,7 +38,7 @@ impl SessionReport {
         Self {
             user: ended.user,
             method: ended.method,
-            close: session.closed().unwrap_or(Close::PeerClosed),
+            close: if let ServerState::Closed(why) = session.state() { why } else { Close::PeerClosed },
             error: ended.fault,
             panicked: ended.panicked,
             totals: session.totals(),

@@ -272,7 +272,7 @@ impl<M: Maildrop, P: BlockingPool> StoredMessage for Chunks<M, P> {
 }
 
 fn broken() -> io::Error {
-    io::Error::other("the message was read on after a fault")
+    io::Error::other("the message was read after an error")
 }
 
 impl<M: Maildrop, P> fmt::Debug for Chunks<M, P> {

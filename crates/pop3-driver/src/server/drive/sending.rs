@@ -1,11 +1,12 @@
 //! Sends messages and all other output, in pieces that suit TLS.
 
 use core::future::poll_fn;
+use core::ops::ControlFlow;
 use core::task::Poll;
 use std::io;
 
 use bytes::{Buf as _, BytesMut};
-use pop3_proto::server::{Answer, Extent, ServerConnection, Wanted};
+use pop3_proto::server::{Answer, Extent, ServerConnection};
 use pop3_proto::{Command, MessageNumber, Rejection};
 
 use super::asking::{Asked, Watch};
@@ -79,8 +80,8 @@ impl<B: Backend> Session<B> {
             self.connection.body(&octets[..count], &mut self.out)?
         };
         match wanted {
-            Wanted::Enough => Ok(Some(Answer::EndOfMessage)),
-            Wanted::More => self.body(&mut content, transport, None).await.map(Some),
+            ControlFlow::Break(()) => Ok(Some(Answer::EndOfMessage)),
+            ControlFlow::Continue(()) => self.body(&mut content, transport, None).await.map(Some),
         }
     }
 
@@ -111,15 +112,13 @@ impl<B: Backend> Session<B> {
 
     /// Tells the backend which messages the client has asked for in the commands that are already there.
     fn tell_what_follows(&mut self) {
-        let session = self.connection.session();
-        let (messages, marks) = (session.snapshot().len(), session.marks());
+        let messages = self.connection.session().snapshot().len();
         let mut rest = self.input.filled();
         let mut next = Vec::new();
         while next.len() < EXPECTED
             && let Some(end) = rest.iter().position(|&octet| octet == b'\n')
             && let Ok(Command::Retr(message)) = Command::parse(rest[..end].trim_ascii_end())
             && message.index() < messages
-            && !marks.is_deleted(message)
         {
             next.push(message);
             rest = &rest[end + 1..];
@@ -150,8 +149,8 @@ impl<B: Backend> Session<B> {
                 }
             };
             match read {
-                Ok((_, Wanted::Enough)) => return Ok(Answer::EndOfMessage),
-                Ok((count, Wanted::More)) => {
+                Ok((_, ControlFlow::Break(()))) => return Ok(Answer::EndOfMessage),
+                Ok((count, ControlFlow::Continue(()))) => {
                     self.rest_after(count).await;
                     continue;
                 }
@@ -172,7 +171,7 @@ impl<B: Backend> Session<B> {
                 Ok(Err(error)) => return Ok(self.broken(error)),
             };
             for piece in chunk.chunks(PIECE) {
-                if self.connection.body(piece, &mut self.out)? == Wanted::Enough {
+                if self.connection.body(piece, &mut self.out)?.is_break() {
                     return Ok(Answer::EndOfMessage);
                 }
                 if self.out.len() >= PIECE {
