@@ -155,7 +155,7 @@ pub trait Backend: Send {
     /// fetched next. Called only before [`fetch`](Self::fetch). A backend can prepare them during the same visit to
     /// a disk or a database, and then return them from [`try_fetch`](Self::try_fetch). Default: does nothing.
     ///
-    /// None of them is marked as deleted. The session may end before it fetches them.
+    /// It is not certain that they will be fetched: some may be marked as deleted, and the session may end before.
     fn expect(&mut self, messages: &[MessageNumber]) {
         let _ = messages;
     }

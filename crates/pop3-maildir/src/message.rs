@@ -49,13 +49,13 @@ impl Tries {
 
     /// Remembers whether the system could tell, and returns the result without the errors that say that it did not.
     pub(crate) fn noted<T>(&self, tried: io::Result<T>) -> io::Result<T> {
-        tried.map_err(|error| match error.kind() {
-            io::ErrorKind::Unsupported => {
+        tried.map_err(|error| {
+            let refused = error.kind() == io::ErrorKind::Unsupported;
+            if refused {
                 self.0.store(false, Ordering::Relaxed);
-                io::ErrorKind::WouldBlock.into()
             }
-            io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
-            _ => error,
+            let later = refused || error.kind() == io::ErrorKind::Interrupted;
+            if later { io::ErrorKind::WouldBlock.into() } else { error }
         })
     }
 }
