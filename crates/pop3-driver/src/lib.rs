@@ -215,5 +215,5 @@ mod wait;
 
 pub use login_method::LoginMethod;
 pub use stop::{OnStop, Stop};
-pub use transport::{Clock, Transport, timed_out};
+pub use transport::{Clock, Room, Transport, timed_out};
 pub use wait::{pause, wait};

@@ -34,16 +34,8 @@ pub struct SessionReport {
 
 impl SessionReport {
     pub(super) fn new(ended: Ended, duration: Duration) -> Self {
-        let session = ended.connection.session();
-        Self {
-            user: ended.user,
-            method: ended.method,
-            close: session.closed().unwrap_or(Close::PeerClosed),
-            error: ended.fault,
-            panicked: ended.panicked,
-            totals: session.totals(),
-            duration,
-        }
+        let Ended { close, totals, user, method, fault: error, panicked } = ended;
+        Self { user, method, close, error, panicked, totals, duration }
     }
 
     /// A connection that did not come to a session.
