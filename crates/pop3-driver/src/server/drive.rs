@@ -2,21 +2,24 @@
 
 mod asking;
 mod calls;
+mod ended;
 mod sending;
+mod suspended;
+
+pub(super) use ended::Ended;
+use suspended::Suspended;
 
 use core::pin::pin;
 use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pop3_proto::server::{
-    Answer, ClientInfo, Close, Request, ServerConnection, ServerMisuse, ServerStep, SessionTotals,
-};
+use pop3_proto::server::{Answer, ClientInfo, Close, Request, ServerConnection, ServerMisuse, ServerStep};
 use pop3_proto::{Input, Instant};
 
 use super::peer::Peer;
 use super::sasl::Exchanges;
-use super::switches::{Failure, Switches};
+use super::switches::Switches;
 use super::taken_over::TakenOver;
 use super::unwelcome::Unwelcome;
 use crate::backend::Backend;
@@ -54,70 +57,6 @@ pub(super) enum Pause {
     Proxied(Box<ClientInfo>),
     /// The connection is taken over, with its backend and the octets that were received but not read.
     TakenOver,
-}
-
-/// The result of a session.
-pub(super) struct Ended {
-    pub(super) close: Close,
-    pub(super) totals: SessionTotals,
-    pub(super) user: Option<String>,
-    pub(super) method: Option<LoginMethod>,
-    pub(super) fault: Option<io::Error>,
-    /// Whether a panic ended it.
-    pub(super) panicked: bool,
-}
-
-/// A session between STLS and the end of the handshake.
-pub(super) struct Suspended<B> {
-    connection: ServerConnection,
-    backend: B,
-    exchanges: Exchanges,
-}
-
-impl<B: Backend> Suspended<B> {
-    /// Continues in TLS with this backend, or with the earlier one.
-    pub(super) fn resume(
-        mut self: Box<Self>,
-        backend: Option<B>,
-        tls: Option<&Arc<TlsInfo>>,
-        now: Instant,
-    ) -> Box<Session<B>> {
-        // This is no misuse, because the connection has requested the handshake.
-        let _ = self.connection.tls_established(now);
-        if let Some(backend) = backend {
-            self.backend = backend;
-        }
-        if let Some(tls) = tls {
-            self.backend.secured(tls);
-        }
-        Session::new(self.connection, self.backend, self.exchanges, tls)
-    }
-
-    /// Returns the result after a failed handshake.
-    pub(super) fn failed(self: Box<Self>, failure: Failure) -> Ended {
-        let (close, fault) = failure.of_handshake();
-        self.closed(close, fault)
-    }
-
-    /// Returns the result if the session does not continue.
-    pub(super) fn closed(mut self: Box<Self>, close: Close, fault: Option<io::Error>) -> Ended {
-        self.connection.close(close);
-        Ended::of(&self.connection, fault)
-    }
-}
-
-impl Ended {
-    fn of(connection: &ServerConnection, fault: Option<io::Error>) -> Self {
-        let session = connection.session();
-        Self {
-            close: session.closed().unwrap_or(Close::PeerClosed),
-            totals: session.totals(),
-            user: None,
-            method: None,
-            fault,
-            panicked: false,
-        }
-    }
 }
 
 /// Why the loop cannot continue.
