@@ -19,6 +19,9 @@ mod progress;
 mod serve;
 mod tell;
 
+#[cfg(not(any(feature = "tokio", feature = "async-std", feature = "smol", feature = "threads")))]
+compile_error!("the program needs a runtime: one of the features tokio, async-std, smol and threads");
+
 use std::process::ExitCode;
 
 use clap::Parser;
