@@ -96,6 +96,7 @@
 
 mod builder;
 mod calls;
+mod crew;
 mod listen;
 mod message;
 mod over;

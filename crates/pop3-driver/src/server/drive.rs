@@ -59,6 +59,32 @@ pub(super) enum Pause {
     TakenOver,
 }
 
+/// A [`ServerStep`] whose large variants are in a box: the loop holds it while it waits for the client.
+enum Turn {
+    Read,
+    Flush,
+    /// A request or a pause.
+    Work(Box<ServerStep>),
+    Proxied(Box<ClientInfo>),
+    StartTls,
+    Close(Close),
+    Wait,
+}
+
+impl From<ServerStep> for Turn {
+    fn from(step: ServerStep) -> Self {
+        match step {
+            ServerStep::Read => Self::Read,
+            ServerStep::Flush => Self::Flush,
+            ServerStep::Ask(Request::Proxied(client)) => Self::Proxied(client.into()),
+            ServerStep::Ask(_) | ServerStep::Pause(_) => Self::Work(step.into()),
+            ServerStep::StartTls => Self::StartTls,
+            ServerStep::Close(close) => Self::Close(close),
+            ServerStep::Wait => Self::Wait,
+        }
+    }
+}
+
 /// Why the loop cannot continue.
 enum Fault {
     /// An error of the network.
@@ -208,41 +234,39 @@ impl<B: Backend> Session<B> {
         transport: &mut T,
         switches: &Switches<'_>,
     ) -> Result<Pause, Fault> {
-        let mut step = self.next(transport, switches)?;
+        let mut turn = Turn::from(self.next(transport, switches)?);
         loop {
-            step = match step {
-                ServerStep::Read => {
+            turn = match turn {
+                Turn::Read => {
                     if core::mem::take(&mut self.farewell) {
                         // The client may try again.
                         self.fault = None;
                     }
                     self.send(transport, 0).await?;
                     self.receive(transport, switches).await?;
-                    self.next(transport, switches)?
+                    self.next(transport, switches)?.into()
                 }
-                ServerStep::Flush => {
+                Turn::Flush => {
                     self.send(transport, 0).await?;
-                    self.next(transport, switches)?
+                    self.next(transport, switches)?.into()
                 }
-                ServerStep::Ask(Request::Proxied(client)) => return Ok(Pause::Proxied(client.into())),
-                ServerStep::Ask(_) | ServerStep::Pause(_) => {
-                    Box::pin(self.busy(step, transport, switches)).await?
-                }
-                ServerStep::StartTls => {
+                Turn::Work(step) => Box::pin(self.busy(*step, transport, switches)).await?.into(),
+                Turn::Proxied(client) => return Ok(Pause::Proxied(client)),
+                Turn::StartTls => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::StartTls);
                 }
-                ServerStep::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
+                Turn::Close(Close::TimedOut | Close::PeerClosed) if !self.farewell => {
                     return Ok(Pause::Over);
                 }
                 // All output was sent before the login was checked.
-                ServerStep::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
-                ServerStep::Close(_) => {
+                Turn::Close(Close::TakenOver) => return Ok(Pause::TakenOver),
+                Turn::Close(_) => {
                     self.send(transport, 0).await?;
                     return Ok(Pause::Over);
                 }
                 // Every request above is answered before the next poll.
-                ServerStep::Wait => return Err(Fault::Misuse),
+                Turn::Wait => return Err(Fault::Misuse),
             }
         }
     }
