@@ -87,7 +87,7 @@
 //! | here | contents |
 //! |---|---|
 //! | [`Runtime`], `AsyncStd`, `Smol`, [`Client`], [`Builder`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Pool`], [`Writer`] | what this crate adds to the driver |
-//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
+//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Room`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
@@ -124,7 +124,7 @@ pub use pop3_builder::Connecting;
 pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::{
-    Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, server, store, timed_out, tls,
+    Clock, LoginMethod, OnStop, Room, Stop, Transport, backend, client, memory, server, store, timed_out, tls,
 };
 pub use pop3_proto as proto;
 pub use pop3_sasl as sasl;

@@ -80,7 +80,7 @@
 //! | here | contents |
 //! |---|---|
 //! | [`Client`], [`Builder`], [`IncomingMessage`], [`connect`], [`connect_over`], [`serve`], [`serve_connection`], [`Socket`], [`Stream`], [`Pool`], [`Threads`] | what this crate adds to the driver |
-//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Clock`] | all of [`pop3_driver`], under the same names |
+//! | [`client`], [`server`], [`backend`], [`store`], [`memory`], [`tls`], [`Stop`], [`LoginMethod`], [`Transport`], [`Room`], [`Clock`] | all of [`pop3_driver`], under the same names |
 //! | [`proto`] | [`pop3_proto`]: message numbers, unique-ids, snapshots, capabilities, rejections, the settings of a server |
 //! | [`sasl`] | [`pop3_sasl`]: mechanisms, SCRAM keys |
 //! | `trust`, `certificates` | `pop3_trust` and `pop3_certificates`, with the feature `trust`: certificate authorities, fingerprints, PEM files |
@@ -114,8 +114,8 @@ pub use pop3_builder::{certificates, trust};
 pub use pop3_driver::client::{ClientError, ClientOptions, Security};
 pub use pop3_driver::store::Inline as Pool;
 pub use pop3_driver::{
-    Clock, LoginMethod, OnStop, Stop, Transport, backend, client, memory, pause, server, store, timed_out,
-    tls, wait,
+    Clock, LoginMethod, OnStop, Room, Stop, Transport, backend, client, memory, pause, server, store,
+    timed_out, tls, wait,
 };
 pub use pop3_proto as proto;
 pub use pop3_sasl as sasl;

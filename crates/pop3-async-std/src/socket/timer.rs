@@ -72,3 +72,65 @@ impl<R> fmt::Debug for Timer<R> {
         f.debug_struct("Timer").field("at", &self.armed.as_ref().map(|(at, _)| at)).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::task::Waker;
+    use core::time::Duration;
+
+    use super::*;
+
+    /// A runtime whose timers fire only if their time is over when they are made. It counts them.
+    struct Counting;
+
+    static TIMERS: AtomicUsize = AtomicUsize::new(0);
+
+    impl Runtime for Counting {
+        type Stream = futures_util::io::AllowStdIo<io::Cursor<Vec<u8>>>;
+        type Listener = ();
+        type Task = core::future::Ready<()>;
+
+        async fn connect(_: &str, _: u16) -> io::Result<Self::Stream> {
+            Err(timed_out())
+        }
+
+        async fn accept((): &()) -> io::Result<(Self::Stream, SocketAddr, SocketAddr)> {
+            Err(timed_out())
+        }
+
+        async fn sleep(span: Duration) {
+            TIMERS.fetch_add(1, Ordering::Relaxed);
+            if !span.is_zero() {
+                core::future::pending::<()>().await;
+            }
+        }
+
+        fn spawn(_: impl Future<Output = ()> + Send + 'static) -> Self::Task {
+            core::future::ready(())
+        }
+
+        async fn unblock<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+            call()
+        }
+    }
+
+    #[test]
+    fn a_timer_is_made_for_an_earlier_deadline_alone() {
+        let (mut timer, clock) = (Timer::<Counting>::new(), Clock::start());
+        let mut context = Context::from_waker(Waker::noop());
+        let begin = clock.now();
+        let after = |seconds| begin.after(Duration::from_secs(seconds));
+        for (deadline, timers) in [(60, 1), (61, 1), (600, 1), (60, 1), (30, 2), (600, 2)] {
+            assert!(timer.poll_passed(clock, after(deadline), &mut context).is_pending());
+            assert_eq!(TIMERS.load(Ordering::Relaxed), timers, "{deadline}");
+        }
+        assert!(timer.poll_passed(clock, begin, &mut context).is_ready());
+        assert_eq!(timer.armed.as_ref().map(|(at, _)| *at), None);
+        // What is ready needs no timer.
+        let ready = pin!(timer.within(clock, begin, core::future::ready(Ok(1))));
+        assert!(matches!(ready.poll(&mut context), Poll::Ready(Ok(1))));
+        assert_eq!(TIMERS.load(Ordering::Relaxed), 3);
+    }
+}

@@ -133,7 +133,11 @@ impl<T: Transport> Admitted<T> {
             }
             outcome
         });
-        match caught(pin!(end.watched(serving))).await {
+        let served = {
+            let serving = pin!(end.watched(serving));
+            caught(serving).await
+        };
+        match served {
             Ok(outcome) => telling.tell(&outcome.0, &outcome.1),
             Err(_) => telling.panicked(),
         }
