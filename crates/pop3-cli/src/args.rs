@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(feature = "tokio")]
+mod bench;
 mod conformance;
 mod named;
 mod passwd;
@@ -16,6 +18,8 @@ use pop3_lint::Severity;
 use pop3_serve::log::Format;
 use tracing::level_filters::LevelFilter;
 
+#[cfg(feature = "tokio")]
+pub(crate) use bench::Bench;
 pub(crate) use conformance::Conformance;
 pub(crate) use passwd::Passwd;
 pub(crate) use serve::Serve;
@@ -53,6 +57,9 @@ pub(crate) enum Command {
     Fetch(Box<Fetch>),
     /// Show what a server supports, its TLS and certificate, the size of the maildrop, and oddities
     Check(Box<Check>),
+    /// Measure how much load a server of your own can handle
+    #[cfg(feature = "tokio")]
+    Bench(Box<Bench>),
     /// Test a server, or with --client a client, against the requirements of POP3
     Conformance(Box<Conformance>),
     /// Create a sample maildrop, serve it over TLS, fetch it, and verify every octet
@@ -292,11 +299,15 @@ impl Account {
     /// # Errors
     /// When it is none; the message does not repeat it, as it may hold a password.
     pub(crate) fn url(&self) -> Result<Url, Failure> {
-        let url = self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?;
-        let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
-        let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
-        Url::parse(&url).map_err(|error| bad(&error))
+        read_url(self.url.as_deref().ok_or_else(|| Failure::usage("no URL was given"))?)
     }
+}
+
+/// Reads a URL. The message of an error does not repeat it.
+fn read_url(url: &str) -> Result<Url, Failure> {
+    let bad = |error: &dyn core::error::Error| Failure::usage(format!("bad URL: {error}"));
+    let url = pop3_url::idn::to_ascii(url).map_err(|error| bad(&error))?;
+    Url::parse(&url).map_err(|error| bad(&error))
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {

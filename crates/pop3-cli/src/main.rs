@@ -5,6 +5,8 @@
 
 mod account;
 mod args;
+#[cfg(feature = "tokio")]
+mod bench;
 mod check;
 mod conformance;
 mod demo;
@@ -50,6 +52,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Serve(options) => serve::run(options),
         Command::Fetch(options) => fetch::run(options),
         Command::Check(options) => check::run(options),
+        #[cfg(feature = "tokio")]
+        Command::Bench(options) => bench::run(options),
         Command::Conformance(options) => conformance::run(options),
         Command::Demo(options) => demo::run(options),
         Command::Lint(options) => lint::run(options),
