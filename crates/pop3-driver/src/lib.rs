@@ -102,7 +102,7 @@
 //! #         Err(tls::unavailable())
 //! #     }
 //! #
-//! #     fn tls(&self) -> Option<TlsInfo> {
+//! #     fn tls(&self) -> Option<Arc<TlsInfo>> {
 //! #         None
 //! #     }
 //! #
